@@ -1,0 +1,70 @@
+import type { Tensor, Window } from './tensor.ts'
+
+/** What an operation may know of the adapter when it lays out its dispatches. Plain facts, no GPU objects. */
+export interface AdapterFacts {
+  /** bytes; no binding may be longer */
+  maxBindingBytes: number
+  maxWorkgroupInvocations: number
+  /** bytes */
+  maxWorkgroupMemory: number
+  /** WebGPU feature names, e.g. 'shader-f16', 'subgroups' */
+  features: ReadonlySet<string>
+  /** A software adapter: lanes of a CPU, where barriers and workgroup memory cost more than they save. */
+  software: boolean
+}
+
+/** One GPU dispatch as data: which shader, what is bound to each of its names, how much work. */
+export interface Dispatch {
+  /** path under shaders/ without `.wgsl`, e.g. 'conv3d/direct' */
+  shader: string
+  /** entry point; 'main' unless the file holds several */
+  entry?: string
+  /** every storage binding the entry point uses, by its WGSL name */
+  bindings: Record<string, Tensor | Window>
+  /** every field of the shader's uniform `params`, by its WGSL name; absent when the shader has none */
+  params?: Record<string, number | readonly number[]>
+  /** override constants by name */
+  constants?: Record<string, number>
+  /**
+   * Work: a count of invocations of a one-dimensional kernel (folded into the dispatch limits; the shader finds its index with
+   * `linear_index` of lib/grid), or explicit workgroup counts.
+   */
+  invocations?: number
+  workgroups?: readonly [number, number, number]
+  /** multiply-adds · 2, for the benchmark and the planner's slicing of submits */
+  flops?: number
+}
+
+/** What a variant may ask for while it lowers itself. */
+export interface Lowering {
+  facts: AdapterFacts
+  /** Names a scratch tensor that lives only inside this call. */
+  scratch(name: string, shape: readonly number[]): Tensor
+}
+
+/** One way to run a kernel. The first variant that fits is taken unless a tuned table says otherwise. */
+export interface Variant<Args> {
+  name: string
+  fits?(args: Args, facts: AdapterFacts): boolean
+  /** Dispatches in order. Every binding must respect facts.maxBindingBytes: cut with `slices` where it may not. */
+  lower(args: Args, at: Lowering): Dispatch[]
+}
+
+/** A kernel: a named piece of GPU work on tensors, with one or more variants that compute the same. */
+export interface Kernel<Args> {
+  name: string
+  variants: readonly [Variant<Args>, ...Variant<Args>[]]
+}
+
+/** A kernel with a single way to run. */
+export function kernel<Args>(name: string, lower: Variant<Args>['lower']): Kernel<Args> {
+  return { name, variants: [{ name, lower }] }
+}
+
+/** A recorded use of a kernel. */
+export interface Call {
+  /** e.g. 'encoder.enc1.0 conv3d.forward' */
+  label: string
+  kernel: Kernel<unknown>
+  args: unknown
+}

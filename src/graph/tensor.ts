@@ -1,0 +1,92 @@
+import { ContractError } from '../util/error.ts'
+import { type Shape, sizeOf } from '../util/shape.ts'
+
+export type DType = 'f32' | 'u32'
+
+/**
+ * Who owns a tensor's memory and how long it lives.
+ * parameter: trained; lies in the flat parameter buffer. gradient: of a parameter; lies in the flat gradient buffer, which is
+ * cleared at the start of an accumulation window, so every kernel adds to it. state: kept between steps, not trained.
+ * input: written by the host before a step. temporary: lives from its first writer to its last reader inside one step.
+ */
+export type TensorKind = 'parameter' | 'gradient' | 'state' | 'input' | 'temporary'
+
+/** A symbolic tensor: a name, a shape, an owner. Has no values and no GPU memory; the planner gives it a place. */
+export interface Tensor {
+  readonly name: string
+  readonly shape: Shape
+  readonly dtype: DType
+  readonly kind: TensorKind
+}
+
+/** A contiguous run of a tensor's elements, bound in place of the whole. Its byte offset is a multiple of 256. */
+export interface Window {
+  readonly tensor: Tensor
+  /** elements */
+  readonly offset: number
+  /** elements */
+  readonly length: number
+}
+
+/** WebGPU's minStorageBufferOffsetAlignment at its guaranteed value, in elements of 4 bytes. */
+export const WINDOW_ALIGNMENT = 64
+
+/** The largest element index a kernel may form in u32 arithmetic that is also used as i32. */
+const MAX_ELEMENTS = 2 ** 31
+
+export function tensor(name: string, shape: Shape, kind: TensorKind, dtype: DType = 'f32'): Tensor {
+  if (shape.some(axis => !Number.isInteger(axis) || axis < 1))
+    throw new ContractError(name, 'shape', shape, 'whole axes of at least 1')
+  if (sizeOf(shape) >= MAX_ELEMENTS) throw new ContractError(name, 'shape', shape, 'fewer than 2^31 elements')
+  return { name, shape, dtype, kind }
+}
+
+export function bytesOf(t: Tensor): number {
+  return sizeOf(t.shape) * 4
+}
+
+/** A batch range and channel range of (N, C, ...) tensors: either whole samples, or some channels of one sample. */
+export interface Slice {
+  sample: number
+  samples: number
+  channel: number
+  channels: number
+}
+
+/**
+ * Cuts (samples, channels) into the fewest slices such that a tensor of `voxels` per channel fits `maxBytes` per slice:
+ * first by samples, then by channels of one sample. The order is fixed, so sums over slices are deterministic.
+ */
+export function slices(samples: number, channels: number, voxels: number, maxBytes: number): Slice[] {
+  const channelBytes = voxels * 4
+  if (channelBytes > maxBytes)
+    throw new ContractError(
+      'slices',
+      'bytes of one channel',
+      channelBytes,
+      `at most the adapter's binding of ${maxBytes}`,
+    )
+  const whole = Math.floor(maxBytes / (channelBytes * channels))
+  const result: Slice[] = []
+  if (whole >= 1) {
+    for (let n = 0; n < samples; n += whole)
+      result.push({ sample: n, samples: Math.min(whole, samples - n), channel: 0, channels })
+    return result
+  }
+  const part = Math.floor(maxBytes / channelBytes)
+  for (let n = 0; n < samples; n++)
+    for (let c = 0; c < channels; c += part)
+      result.push({ sample: n, samples: 1, channel: c, channels: Math.min(part, channels - c) })
+  return result
+}
+
+/** The window of a (N, C, ...) tensor that a slice names; the tensor itself when the slice is all of it. */
+export function windowOf(t: Tensor, slice: Slice): Tensor | Window {
+  const [samples, channels] = t.shape as [number, number]
+  if (slice.samples === samples && slice.channels === channels) return t
+  const perChannel = sizeOf(t.shape) / (samples * channels)
+  const offset = (slice.sample * channels + slice.channel) * perChannel
+  if (offset % WINDOW_ALIGNMENT !== 0)
+    throw new ContractError(t.name, 'window offset', offset, `a multiple of ${WINDOW_ALIGNMENT} elements`)
+  return { tensor: t, offset, length: slice.samples * slice.channels * perChannel }
+}
