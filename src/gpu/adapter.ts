@@ -2,6 +2,7 @@ import { create, globals } from 'webgpu'
 import { InputError } from '../util/error.ts'
 import {
   chosenDrivers,
+  installSoftwareAdapter,
   softwareAdapterInstalled,
   softwareAdapterName,
   softwareAdapterSupported,
@@ -185,7 +186,28 @@ export async function openAdapter(wanted?: string): Promise<OpenAdapter> {
 /** Every adapter this process can open, in the order of their indices; empty when there is none. */
 export async function listAdapters(): Promise<OpenAdapter[]> {
   if (!prepareLoader()) return []
+  let names = await adapterNames()
+  if (names.length === 0 && softwareAdapterInstalled() && !chosenDrivers()) {
+    useSoftwareAdapter()
+    names = await adapterNames()
+  }
   const opened = []
-  for (const name of await adapterNames()) opened.push(await request(name))
+  for (const name of names) opened.push(await request(name))
   return opened.filter(adapter => adapter !== undefined)
+}
+
+/**
+ * Like `openAdapter`, for the commands that set a bare machine up themselves: where there is no adapter and the
+ * software adapter can be had, it is installed first.
+ * @throws SoftwareAdapterError when that fails, NoAdapterError where it cannot help
+ */
+export async function ensureAdapter(onProgress: (line: string) => void, wanted?: string): Promise<OpenAdapter> {
+  try {
+    return await openAdapter(wanted)
+  } catch (error) {
+    const helps = softwareAdapterSupported && !softwareAdapterInstalled() && !chosenDrivers()
+    if (!(error instanceof NoAdapterError && helps)) throw error
+  }
+  await installSoftwareAdapter(onProgress)
+  return openAdapter(wanted)
 }
