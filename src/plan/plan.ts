@@ -20,7 +20,18 @@ export interface PlanOptions {
   variants?: ReadonlyMap<string, string>
 }
 
-/** Lowers `calls` for an adapter and assigns memory. Pure: no GPU work. */
+/** Drops dispatches whose results nobody reads: they write temporaries only, none of them an output or read later. */
+function prune(dispatches: readonly Lowered[], outputs: readonly Tensor[]): Lowered[] {
+  const needed = new Set<Tensor>(outputs)
+  const lasting = dispatches.toReversed().filter(({ bound }) => {
+    const used = bound.some(({ writes, tensor }) => writes && (tensor.kind !== 'temporary' || needed.has(tensor)))
+    if (used) for (const { tensor } of bound) needed.add(tensor)
+    return used
+  })
+  return lasting.reverse()
+}
+
+/** Lowers `calls` for an adapter, drops what no output and no lasting tensor needs, and assigns memory. Pure: no GPU work. */
 export function makePlan(
   name: string,
   calls: readonly Call[],
@@ -28,7 +39,7 @@ export function makePlan(
   facts: AdapterFacts,
   options: PlanOptions = {},
 ): Plan {
-  const dispatches = lower(calls, facts, options.variants)
+  const dispatches = prune(lower(calls, facts, options.variants), outputs)
   const slots = assignSlots(lifetimes(dispatches, outputs))
   return { name, dispatches, slots, outputs, flops: dispatches.reduce((sum, { flops }) => sum + flops, 0) }
 }

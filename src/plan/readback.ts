@@ -24,7 +24,7 @@ export class Readback {
   }
 
   /** Submits the plan and promises the outputs, in the order of the tensors given. At most `depth` may be pending. */
-  submit(): Promise<Float32Array[]> {
+  submit(clear: readonly GPUBuffer[] = []): Promise<Float32Array[]> {
     const staging = this.free.shift()
     if (!staging) throw new Error(`${this.runner.plan.name}: more steps in flight than readback buffers`)
     this.runner.submit(encoder => {
@@ -34,7 +34,7 @@ export class Readback {
         encoder.copyBufferToBuffer(buffer, offset, staging, at, bytesOf(t))
         at += bytesOf(t)
       }
-    })
+    }, clear)
     return this.collect(staging)
   }
 

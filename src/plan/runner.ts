@@ -125,12 +125,16 @@ export class Runner {
     })
   }
 
-  /** Submits the plan; `after` may append copies of outputs to the last command buffer. Does not wait. */
-  submit(after?: (encoder: GPUCommandEncoder) => void): void {
+  /**
+   * Submits the plan and does not wait. `clear` names buffers to be zeroed first; `after` may append copies of outputs to the
+   * last command buffer.
+   */
+  submit(after?: (encoder: GPUCommandEncoder) => void, clear: readonly GPUBuffer[] = []): void {
     const ends = [...this.cuts, this.commands.length]
     let at = 0
     for (const end of ends) {
       const encoder = this.device.gpu.createCommandEncoder()
+      if (at === 0) for (const buffer of clear) encoder.clearBuffer(buffer)
       const pass = encoder.beginComputePass()
       for (; at < end; at++) dispatch(pass, this.commands[at]!)
       pass.end()
