@@ -49,11 +49,11 @@ fn trilinear(base: u32, position: vec3f) -> f32 {
 
 @compute @workgroup_size(256)
 fn main(
-  @builtin(workgroup_id) workgroup: vec3u,
-  @builtin(num_workgroups) workgroups: vec3u,
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let index = linear_index(workgroup, workgroups, local, WORKGROUP);
+  let index = linear_index(group, groups, local, WORKGROUP);
   if (index >= params.quads) {
     return;
   }

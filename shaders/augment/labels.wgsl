@@ -1,15 +1,14 @@
 // Flip and rotation (nearest, outside = 0) of masks, and the exchange of left and right in masks and presence, for up to four
 // structures at once: one invocation finds the sources of 32 voxels and makes the mask word of each structure.
 #import lib/grid
-#import lib/random
 #import lib/pose
 
 struct Params {
   size: vec3u,            // (H, W, D) voxels
   words: u32,             // of one mask: voxels / 32
-  partners: vec4u,        // the mirror partner of each structure of the group; the last one repeated
+  partners: vec4u,        // the mirror partner of each structure of this dispatch; the last one repeated
   first_structure: u32,
-  group: u32,             // structures of the group, 1 to 4
+  together: u32,          // structures of this dispatch, 1 to 4
   structures: u32,        // S
   samples: u32,           // of the slice
   first_sample: u32,
@@ -36,11 +35,11 @@ fn mask_bits(bases: vec4u, voxel: u32) -> vec4u {
 
 @compute @workgroup_size(64)
 fn main(
-  @builtin(workgroup_id) workgroup: vec3u,
-  @builtin(num_workgroups) workgroups: vec3u,
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let index = linear_index(workgroup, workgroups, local, WORKGROUP);
+  let index = linear_index(group, groups, local, WORKGROUP);
   if (index >= params.samples * params.words) {
     return;
   }
@@ -49,7 +48,7 @@ fn main(
   let sample = params.first_sample + n;
   let key = SampleKey(keys[sample * 4u], keys[sample * 4u + 1u], keys[sample * 4u + 2u]);
   let pose = sample_pose(key, params.flip_axes, params.flip_probability, params.rotation_turns);
-  let own = min(vec4u(0u, 1u, 2u, 3u), vec4u(params.group - 1u)) + vec4u(params.first_structure);
+  let own = min(vec4u(0u, 1u, 2u, 3u), vec4u(params.together - 1u)) + vec4u(params.first_structure);
   let sources = select(own, params.partners, pose.swapped);
   let bases = (vec4u(n * params.structures) + sources) * params.words;
   var made = vec4u(0u);
@@ -60,7 +59,7 @@ fn main(
       made |= mask_bits(bases, voxel_index(nearest, params.size)) << vec4u(j);
     }
   }
-  for (var s = 0u; s < params.group; s++) {
+  for (var s = 0u; s < params.together; s++) {
     let structure = params.first_structure + s;
     augmented_masks[(n * params.structures + structure) * params.words + word] = made[s];
     if (word == 0u) {

@@ -1,15 +1,16 @@
-// How a sample is turned and mirrored, from its key alone: the image kernel and the label kernel must agree. Import lib/random
-// beside this.
+// How a sample is turned and mirrored, from its key alone: the image kernel and the label kernel must agree.
+#import lib/random
 
 // A sample's key: seed, epoch, sample index; one of four u32 a sample, the last unused.
 struct SampleKey {
   seed: u32,
   epoch: u32,
-  sample: u32,
+  sample: u32, // index in the data set
 }
 
-fn draw(key: SampleKey, operation: u32, block: u32) -> vec4u {
-  return philox(vec4u(block, operation, key.sample, key.epoch), vec2u(key.seed, 0u));
+// The four words of a block of a sample.
+fn draw(key: SampleKey, operation: u32, number: u32) -> vec4u {
+  return philox(vec4u(number, operation, key.sample, key.epoch), vec2u(key.seed, 0u));
 }
 
 struct Pose {

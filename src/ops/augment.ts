@@ -137,7 +137,7 @@ function labelDispatches(
       words,
       partners: [0, 1, 2, 3].map(s => partners[Math.min(s, partners.length - 1)]!),
       first_structure: firstStructure,
-      group: partners.length,
+      together: partners.length,
       structures,
       samples: slice.samples,
       first_sample: slice.sample,
