@@ -2,12 +2,15 @@ import type { Config } from '../config/schema.ts'
 import type { Call } from '../graph/kernel.ts'
 import { Tape } from '../graph/tape.ts'
 import { type Tensor, tensor } from '../graph/tensor.ts'
-import { type LossResult, sadaanLoss } from '../loss/sadaan_loss.ts'
+import { type Loss, sadaanLoss } from '../loss/sadaan_loss.ts'
 import type { ModelState } from '../nn/model_state.ts'
 import { type Constants, constants, Sadaan, type SadaanOutputs } from '../nn/sadaan.ts'
 import { augment } from '../ops/augment.ts'
 import { commitStatistics } from '../ops/commit_statistics.ts'
+import { adam } from '../optim/adam.ts'
+import { gradientNorm } from '../optim/clip.ts'
 import { mirrorPartners } from '../util/mirror.ts'
+import type { OptimizerState } from './optimizer_state.ts'
 
 /** What the host uploads for a batch. */
 export interface BatchTensors extends Constants {
@@ -38,7 +41,7 @@ export interface Recording<Outputs> {
   outputs: Outputs
 }
 
-export interface LossOutputs extends LossResult {
+export interface LossOutputs extends Loss {
   presenceProbability: Tensor // (N, S)
   /** the labels after augmentation: a flip swaps left and right */
   presence: Tensor // (N, S)
@@ -64,10 +67,10 @@ export function recordTraining(
   const loss = recordLoss(tape, model, maskBits, presence, config)
   tape.differentiate(loss.total, batch.seed)
   commitStatistics(tape, {
-    running: state.running,
-    batch: state.batch,
-    loss: loss.total,
-    tracked: state.batchesTracked,
+    running: state.running.range('running statistics'),
+    batch: state.batch.range('batch statistics'),
+    batches: state.batchesTracked,
+    total: loss.total,
   })
   return { calls: tape.calls, outputs: { ...loss, model } }
 }
@@ -121,4 +124,28 @@ export function recordPrediction(state: ModelState, batch: BatchTensors): Record
   const tape = new Tape()
   const outputs = new Sadaan(tape, state, batch, { training: false }).forward(batch.image)
   return { calls: tape.calls, outputs }
+}
+
+/** Clip the window's gradient by its global norm, then Adam or AdamW over everything trained. */
+export function recordUpdate(
+  state: ModelState,
+  optimizer: OptimizerState,
+  config: Config,
+): Recording<{ clip: Tensor }> {
+  const tape = new Tape()
+  const elements = state.gradients.length
+  const gradient = state.gradients.range('gradients')
+  const clip = gradientNorm(tape, gradient, { elements, limit: config.training.gradient_clip_norm })
+  const tensors = {
+    parameter: state.parameters.range('trained parameters', 0, elements),
+    gradient,
+    firstMoment: optimizer.first.range('first moments'),
+    secondMoment: optimizer.second.range('second moments'),
+    counts: optimizer.counts,
+    learningRate: optimizer.learningRate,
+    clip,
+  }
+  const { type, betas, eps, weight_decay } = config.optimizer
+  adam(tape, tensors, { type, betas, epsilon: eps, weightDecay: weight_decay, elements })
+  return { calls: tape.calls, outputs: { clip } }
 }

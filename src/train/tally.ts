@@ -1,20 +1,10 @@
+import { LOSS_TERMS } from '../loss/sadaan_loss.ts'
+
 /** The loss terms in the order the loss writes them, the total last. */
-export const TERMS = [
-  'segmentation',
-  'dice',
-  'focal_seg',
-  'absence',
-  'attention_supervision',
-  'false_positive_suppression',
-  'confidence',
-  'total',
-] as const
+export const TERMS = [...LOSS_TERMS, 'total'] as const
 
 export type TermName = (typeof TERMS)[number]
 export type Terms = Record<TermName, number>
-
-/** What the loss's per-pair sums over voxels mean, in their order. */
-export const PAIR_SUMS = ['bce', 'pm', 'p', 'm', 'focal', 'attentionBce', 'hardIntersection', 'hardCount'] as const
 
 /** ε of both Dice and IoU. */
 const EPSILON = 1e-6
@@ -22,7 +12,7 @@ const EPSILON = 1e-6
 /** What the host reads of a batch. Arrays are (N, S) or (N, S, 8). */
 export interface BatchResult {
   terms: Terms
-  /** (N, S, 8), as PAIR_SUMS */
+  /** (N, S, 8), PAIR_SUMS of the loss */
   pairs: Float32Array
   /** (N, S) probability of presence */
   presenceProbability: Float32Array
