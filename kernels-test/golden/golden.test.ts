@@ -6,7 +6,7 @@ import { ModelState } from '../../src/nn/model_state.ts'
 import { makePlan } from '../../src/plan/plan.ts'
 import { Runner, SlotPool } from '../../src/plan/runner.ts'
 import { Storage } from '../../src/plan/storage.ts'
-import { OptimizerState } from '../../src/train/optimizer_state.ts'
+import { OptimizerMemory } from '../../src/train/optimizer_memory.ts'
 import { batchTensors, recordPrediction, recordTraining, recordUpdate } from '../../src/train/recording.ts'
 import { TERMS } from '../../src/train/tally.ts'
 import { sizeOf } from '../../src/util/shape.ts'
@@ -50,7 +50,7 @@ class Session {
   private readonly golden: Golden
   private readonly facts: AdapterFacts
   private readonly state: ModelState
-  private readonly optimizer: OptimizerState
+  private readonly optimizer: OptimizerMemory
   private readonly storage = new Storage(at.device)
   private readonly batch: ReturnType<typeof batchTensors>
 
@@ -58,7 +58,7 @@ class Session {
     this.golden = golden
     this.facts = facts
     this.state = new ModelState(golden.shape)
-    this.optimizer = new OptimizerState(this.state)
+    this.optimizer = new OptimizerMemory(this.state)
     this.batch = batchTensors(this.state, golden.batch)
   }
 

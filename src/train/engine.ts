@@ -11,7 +11,7 @@ import { type KernelTime, Runner, SlotPool } from '../plan/runner.ts'
 import { Storage, storageBytes } from '../plan/storage.ts'
 import { sizeOf } from '../util/shape.ts'
 import { checkHostMemory, type MemoryNeed } from './memory.ts'
-import { OptimizerState } from './optimizer_state.ts'
+import { OptimizerMemory } from './optimizer_memory.ts'
 import {
   type BatchTensors,
   batchTensors,
@@ -46,7 +46,7 @@ export interface UpdateResult {
 /** The plans of training and what they take: all that can be known without touching the GPU. */
 interface Blueprint {
   state: ModelState
-  optimizer: OptimizerState
+  optimizer: OptimizerMemory
   batch: BatchTensors
   accumulate: Plan
   accumulateOutputs: LossOutputs
@@ -66,7 +66,7 @@ function draw(
   batchSize: number,
 ): Blueprint {
   const state = new ModelState(shape)
-  const optimizer = new OptimizerState(state)
+  const optimizer = new OptimizerMemory(state)
   const batch = batchTensors(state, batchSize)
   const training = recordTraining(state, batch, config, structureNames)
   const evaluation = recordEvaluation(state, batch, config)
@@ -105,7 +105,7 @@ function draw(
 export class TrainingEngine {
   readonly device: Device
   readonly state: ModelState
-  readonly optimizer: OptimizerState
+  readonly optimizer: OptimizerMemory
   readonly storage: Storage
   /** bytes, known before the first step */
   readonly need: MemoryNeed

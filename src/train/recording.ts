@@ -10,7 +10,7 @@ import { commitStatistics } from '../ops/commit_statistics.ts'
 import { adam } from '../optim/adam.ts'
 import { gradientNorm } from '../optim/clip.ts'
 import { mirrorPartners } from '../util/mirror.ts'
-import type { OptimizerState } from './optimizer_state.ts'
+import type { OptimizerMemory } from './optimizer_memory.ts'
 
 /** What the host uploads for a batch. */
 export interface BatchTensors extends Constants {
@@ -129,7 +129,7 @@ export function recordPrediction(state: ModelState, batch: BatchTensors): Record
 /** Clip the window's gradient by its global norm, then Adam or AdamW over everything trained. */
 export function recordUpdate(
   state: ModelState,
-  optimizer: OptimizerState,
+  optimizer: OptimizerMemory,
   config: Config,
 ): Recording<{ clip: Tensor }> {
   const tape = new Tape()
