@@ -30,11 +30,11 @@ fn mean_gradient(i: u32) -> f32 {
 
 @compute @workgroup_size(64)
 fn to_attention(
-  @builtin(workgroup_id) workgroup: vec3u,
-  @builtin(num_workgroups) workgroups: vec3u,
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let i = linear_index(workgroup, workgroups, local, 64u);
+  let i = linear_index(group, groups, local, 64u);
   if (i < params.elements) {
     add(i, mean_gradient(i) * sigmoid(response[i]));
   }
@@ -42,11 +42,11 @@ fn to_attention(
 
 @compute @workgroup_size(64)
 fn to_response(
-  @builtin(workgroup_id) workgroup: vec3u,
-  @builtin(num_workgroups) workgroups: vec3u,
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let i = linear_index(workgroup, workgroups, local, 64u);
+  let i = linear_index(group, groups, local, 64u);
   if (i < params.elements) {
     add(i, mean_gradient(i) * attention[i] * sigmoid(response[i]) * sigmoid(-response[i]));
   }

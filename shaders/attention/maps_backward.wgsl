@@ -18,11 +18,11 @@ override ACCUMULATE: bool = false;
 // One invocation an element of the factor; `samples` is 1 for a, whose samples are elements of their own.
 @compute @workgroup_size(64)
 fn main(
-  @builtin(workgroup_id) workgroup: vec3u,
-  @builtin(num_workgroups) workgroups: vec3u,
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let i = linear_index(workgroup, workgroups, local, 64u);
+  let i = linear_index(group, groups, local, 64u);
   if (i >= params.elements) {
     return;
   }

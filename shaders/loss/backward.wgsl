@@ -26,16 +26,16 @@ fn add(i: u32, value: f32) {
 }
 
 fn is_inside(i: u32) -> bool {
-  return (mask[i >> 5u] >> (i & 31u) & 1u) == 1u;
+  return ((mask[i >> 5u] >> (i & 31u)) & 1u) == 1u;
 }
 
 @compute @workgroup_size(64)
 fn to_logits(
-  @builtin(workgroup_id) workgroup: vec3u,
-  @builtin(num_workgroups) workgroups: vec3u,
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let i = linear_index(workgroup, workgroups, local, 64u);
+  let i = linear_index(group, groups, local, 64u);
   if (i >= params.elements) {
     return;
   }
@@ -52,11 +52,11 @@ fn to_logits(
 
 @compute @workgroup_size(64)
 fn to_attention(
-  @builtin(workgroup_id) workgroup: vec3u,
-  @builtin(num_workgroups) workgroups: vec3u,
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let i = linear_index(workgroup, workgroups, local, 64u);
+  let i = linear_index(group, groups, local, 64u);
   if (i < params.elements) {
     let coefficient = coefficients[(params.first_pair + i / params.voxels) * 6u + 4u];
     add(i, d_total[0] * coefficient * probability_cross_entropy_derivative(input[i], is_inside(i)));
@@ -66,11 +66,11 @@ fn to_attention(
 // elements: the pairs
 @compute @workgroup_size(64)
 fn to_presence_probability(
-  @builtin(workgroup_id) workgroup: vec3u,
-  @builtin(num_workgroups) workgroups: vec3u,
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let i = linear_index(workgroup, workgroups, local, 64u);
+  let i = linear_index(group, groups, local, 64u);
   if (i < params.elements) {
     add(i, d_total[0] * coefficients[i * 6u + 5u]);
   }

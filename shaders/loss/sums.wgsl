@@ -17,11 +17,11 @@ struct Params {
 
 @compute @workgroup_size(64)
 fn main(
-  @builtin(workgroup_id) workgroup: vec3u,
-  @builtin(num_workgroups) workgroups: vec3u,
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let i = linear_index(workgroup, workgroups, local, 64u);
+  let i = linear_index(group, groups, local, 64u);
   if (i >= params.pairs * params.chunks) {
     return;
   }
@@ -38,7 +38,7 @@ fn main(
   var hard_count = 0.0; // p > 0.5
   for (var v = chunk; v < params.voxels; v += params.chunks) {
     let z = logits[start + v];
-    let inside = (mask[(start + v) >> 5u] >> (v & 31u) & 1u) == 1u;
+    let inside = ((mask[(start + v) >> 5u] >> (v & 31u)) & 1u) == 1u;
     let m = select(0.0, 1.0, inside);
     let voxel = voxel_of(z, inside);
     let hard = select(0.0, 1.0, z > 0.0);

@@ -16,11 +16,11 @@ struct Params {
 
 @compute @workgroup_size(64)
 fn main(
-  @builtin(workgroup_id) workgroup: vec3u,
-  @builtin(num_workgroups) workgroups: vec3u,
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let i = linear_index(workgroup, workgroups, local, 64u);
+  let i = linear_index(group, groups, local, 64u);
   let tap = i % 27u;
   let channel = i / 27u % (params.channels + 1u);
   let output = i / (27u * (params.channels + 1u));

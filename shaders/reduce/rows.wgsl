@@ -16,11 +16,11 @@ override ACCUMULATE: bool = false;
 
 @compute @workgroup_size(64)
 fn main(
-  @builtin(workgroup_id) workgroup: vec3u,
-  @builtin(num_workgroups) workgroups: vec3u,
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let row = linear_workgroup(workgroup, workgroups);
+  let row = linear_workgroup(group, groups);
   if (row >= params.rows) {
     return;
   }

@@ -84,8 +84,8 @@ const weightBackward = kernel<Weights & { dMerged: Tensor; into: GradientTarget 
   ],
 )
 
-/** Outputs are summed in this many groups, to have enough invocations for a GPU. */
-const OUTPUT_GROUPS = 16
+/** Outputs are summed in this many parts, to have enough invocations for a GPU. */
+const OUTPUT_PARTS = 16
 
 interface FinalBackward {
   weight: Tensor
@@ -102,8 +102,8 @@ const finalBackward = kernel<FinalBackward>(
   'merged_head.backward_final',
   ({ weight, dMerged, firstChannel, channels, into }, { scratch }) => {
     const [outputs, features] = weight.shape as [number, number]
-    const groups = Math.min(OUTPUT_GROUPS, outputs)
-    const partials = scratch('partials', [features, channels, groups])
+    const parts = Math.min(OUTPUT_PARTS, outputs)
+    const partials = scratch('partials', [features, channels, parts])
     return [
       {
         shader: 'merged_head/final_partials',
@@ -114,11 +114,11 @@ const finalBackward = kernel<FinalBackward>(
           merged_channels: dMerged.shape[1]!,
           first_channel: firstChannel,
           channels,
-          groups,
+          parts,
         },
-        invocations: features * channels * groups,
+        invocations: features * channels * parts,
       },
-      sumRows(partials, into.tensor, { rows: features * channels, length: groups, accumulate: into.accumulate }),
+      sumRows(partials, into.tensor, { rows: features * channels, length: parts, accumulate: into.accumulate }),
     ]
   },
 )
