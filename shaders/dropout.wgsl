@@ -8,7 +8,7 @@ struct Params {
   count: u32,
   first: u32, // index of this run's first element in the whole tensor
   elements: u32, // of a sample
-  layer: u32,
+  element: u32, // what a sample's elements are counted from
   probability: f32,
 }
 @group(0) @binding(0) var<uniform> params: Params;
@@ -18,16 +18,16 @@ struct Params {
 
 @compute @workgroup_size(64)
 fn main(
-  @builtin(workgroup_id) workgroup: vec3u,
-  @builtin(num_workgroups) workgroups: vec3u,
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let i = linear_index(workgroup, workgroups, local, 64u);
+  let i = linear_index(group, groups, local, 64u);
   if (i >= params.count) {
     return;
   }
   let sample = (params.first + i) / params.elements;
-  let element = params.first + i - sample * params.elements;
-  let factor = dropout_factor(keys[sample], params.layer, element, params.probability);
+  let element = params.element + params.first + i - sample * params.elements;
+  let factor = dropout_factor(keys[sample], element, params.probability);
   y[i] = select(0.0, y[i], ACCUMULATE) + x[i] * factor;
 }

@@ -16,11 +16,11 @@ struct Params {
 
 @compute @workgroup_size(64)
 fn forward(
-  @builtin(workgroup_id) workgroup: vec3u,
-  @builtin(num_workgroups) workgroups: vec3u,
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let index = linear_index(workgroup, workgroups, local, 64u);
+  let index = linear_index(group, groups, local, 64u);
   if (index >= params.samples * params.outputs) {
     return;
   }
@@ -38,11 +38,11 @@ fn forward(
 
 @compute @workgroup_size(64)
 fn input_gradient(
-  @builtin(workgroup_id) workgroup: vec3u,
-  @builtin(num_workgroups) workgroups: vec3u,
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let index = linear_index(workgroup, workgroups, local, 64u);
+  let index = linear_index(group, groups, local, 64u);
   if (index >= params.samples * params.inputs) {
     return;
   }
@@ -57,11 +57,11 @@ fn input_gradient(
 
 @compute @workgroup_size(64)
 fn weight_gradient(
-  @builtin(workgroup_id) workgroup: vec3u,
-  @builtin(num_workgroups) workgroups: vec3u,
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let index = linear_index(workgroup, workgroups, local, 64u);
+  let index = linear_index(group, groups, local, 64u);
   if (index >= params.outputs * params.inputs) {
     return;
   }
@@ -76,11 +76,11 @@ fn weight_gradient(
 
 @compute @workgroup_size(64)
 fn bias_gradient(
-  @builtin(workgroup_id) workgroup: vec3u,
-  @builtin(num_workgroups) workgroups: vec3u,
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let o = linear_index(workgroup, workgroups, local, 64u);
+  let o = linear_index(group, groups, local, 64u);
   if (o >= params.outputs) {
     return;
   }

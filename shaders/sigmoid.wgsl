@@ -12,11 +12,11 @@ struct Params {
 
 @compute @workgroup_size(64)
 fn forward(
-  @builtin(workgroup_id) workgroup: vec3u,
-  @builtin(num_workgroups) workgroups: vec3u,
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let i = linear_index(workgroup, workgroups, local, 64u);
+  let i = linear_index(group, groups, local, 64u);
   if (i < params.count) {
     y[i] = sigmoid(x[i]);
   }
@@ -28,11 +28,11 @@ fn forward(
 
 @compute @workgroup_size(64)
 fn backward(
-  @builtin(workgroup_id) workgroup: vec3u,
-  @builtin(num_workgroups) workgroups: vec3u,
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let i = linear_index(workgroup, workgroups, local, 64u);
+  let i = linear_index(group, groups, local, 64u);
   if (i < params.count) {
     let p = output[i];
     d_input[i] = select(0.0, d_input[i], ACCUMULATE) + d_output[i] * p * (1.0 - p);

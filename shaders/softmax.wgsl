@@ -13,11 +13,11 @@ struct Params {
 
 @compute @workgroup_size(64)
 fn forward(
-  @builtin(workgroup_id) workgroup: vec3u,
-  @builtin(num_workgroups) workgroups: vec3u,
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let row = linear_index(workgroup, workgroups, local, 64u);
+  let row = linear_index(group, groups, local, 64u);
   if (row >= params.rows) {
     return;
   }
@@ -44,11 +44,11 @@ fn forward(
 
 @compute @workgroup_size(64)
 fn backward(
-  @builtin(workgroup_id) workgroup: vec3u,
-  @builtin(num_workgroups) workgroups: vec3u,
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let row = linear_index(workgroup, workgroups, local, 64u);
+  let row = linear_index(group, groups, local, 64u);
   if (row >= params.rows) {
     return;
   }

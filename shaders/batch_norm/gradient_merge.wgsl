@@ -21,11 +21,11 @@ var<workgroup> shares: array<vec2f, WIDTH>;
 
 @compute @workgroup_size(64)
 fn main(
-  @builtin(workgroup_id) workgroup: vec3u,
-  @builtin(num_workgroups) workgroups: vec3u,
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let channel = linear_workgroup(workgroup, workgroups);
+  let channel = linear_workgroup(group, groups);
   if (channel >= params.channels) {
     return;
   }

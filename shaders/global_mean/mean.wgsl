@@ -15,11 +15,11 @@ var<workgroup> shares: array<f32, WIDTH>;
 
 @compute @workgroup_size(64)
 fn main(
-  @builtin(workgroup_id) workgroup: vec3u,
-  @builtin(num_workgroups) workgroups: vec3u,
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let plane = linear_workgroup(workgroup, workgroups);
+  let plane = linear_workgroup(group, groups);
   if (plane >= params.planes) {
     return;
   }

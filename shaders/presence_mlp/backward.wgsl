@@ -15,7 +15,7 @@ struct Params {
   scale: f32, // 1 / (1 − dropout probability)
 }
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> block: array<f32>; // (S, stride)
+@group(0) @binding(1) var<storage, read> parameters: array<f32>; // (S, stride)
 @group(0) @binding(2) var<storage, read> hidden1: array<f32>; // (N, S, hidden.x)
 @group(0) @binding(3) var<storage, read> hidden2: array<f32>; // (N, S, hidden.y)
 @group(0) @binding(4) var<storage, read> d_logits: array<f32>; // (N, S, 2)
@@ -26,18 +26,18 @@ const WIDTH: u32 = 64u;
 
 @compute @workgroup_size(64)
 fn deltas(
-  @builtin(workgroup_id) workgroup: vec3u,
-  @builtin(num_workgroups) workgroups: vec3u,
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let pair = linear_workgroup(workgroup, workgroups);
+  let pair = linear_workgroup(group, groups);
   if (pair >= params.samples * params.structures) {
     return;
   }
   let base = (pair % params.structures) * params.stride;
   for (var unit = local; unit < params.hidden.y; unit += WIDTH) {
     let weight = base + params.weights.z + unit;
-    let sum = d_logits[2u * pair] * block[weight] + d_logits[2u * pair + 1u] * block[weight + params.hidden.y];
+    let sum = d_logits[2u * pair] * parameters[weight] + d_logits[2u * pair + 1u] * parameters[weight + params.hidden.y];
     let index = pair * params.hidden.y + unit;
     delta2[index] = select(0.0, sum, hidden2[index] > 0.0);
   }
@@ -45,7 +45,7 @@ fn deltas(
   for (var unit = local; unit < params.hidden.x; unit += WIDTH) {
     var sum = 0.0;
     for (var o = 0u; o < params.hidden.y; o++) {
-      let weight = block[base + params.weights.y + o * params.hidden.x + unit];
+      let weight = parameters[base + params.weights.y + o * params.hidden.x + unit];
       sum = fma(delta2[pair * params.hidden.y + o], weight, sum);
     }
     let index = pair * params.hidden.x + unit;
@@ -62,7 +62,7 @@ fn deltas(
 fn first_layer_gradient(pair: u32, structure: u32, input: u32) -> f32 {
   var sum = 0.0;
   for (var unit = 0u; unit < params.hidden.x; unit++) {
-    let weight = block[structure * params.stride + params.weights.x + unit * (params.features + 1u) + input];
+    let weight = parameters[structure * params.stride + params.weights.x + unit * (params.features + 1u) + input];
     sum = fma(first_delta[pair * params.hidden.x + unit], weight, sum);
   }
   return sum;
@@ -70,11 +70,11 @@ fn first_layer_gradient(pair: u32, structure: u32, input: u32) -> f32 {
 
 @compute @workgroup_size(64)
 fn pooled_gradient(
-  @builtin(workgroup_id) workgroup: vec3u,
-  @builtin(num_workgroups) workgroups: vec3u,
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let index = linear_index(workgroup, workgroups, local, 64u);
+  let index = linear_index(group, groups, local, 64u);
   if (index >= params.samples * params.features) {
     return;
   }
@@ -88,11 +88,11 @@ fn pooled_gradient(
 
 @compute @workgroup_size(64)
 fn alignment_gradient(
-  @builtin(workgroup_id) workgroup: vec3u,
-  @builtin(num_workgroups) workgroups: vec3u,
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let pair = linear_index(workgroup, workgroups, local, 64u);
+  let pair = linear_index(group, groups, local, 64u);
   if (pair >= params.samples * params.structures) {
     return;
   }
@@ -162,11 +162,11 @@ fn parameter_gradient(structure: u32, at: u32) -> f32 {
 
 @compute @workgroup_size(64)
 fn block_gradient(
-  @builtin(workgroup_id) workgroup: vec3u,
-  @builtin(num_workgroups) workgroups: vec3u,
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let index = linear_index(workgroup, workgroups, local, 64u);
+  let index = linear_index(group, groups, local, 64u);
   if (index >= params.structures * params.stride) {
     return;
   }

@@ -59,8 +59,18 @@ export function batchNorm(
   tape.run(normalise, { ...of, y })
   const sums = sharedReduction(tape, of)
   tape.backward(y, [
-    [p.weight, (dOutput, into) => void (sums(dOutput).dWeight = into)],
-    [p.bias, (dOutput, into) => void (sums(dOutput).dBias = into)],
+    [
+      p.weight,
+      (dOutput, into) => {
+        sums(dOutput).dWeight = into
+      },
+    ],
+    [
+      p.bias,
+      (dOutput, into) => {
+        sums(dOutput).dBias = into
+      },
+    ],
     [x, (dOutput, into) => tape.run(inputGradient, { ...of, dOutput, sums: sums(dOutput).sums, into })],
   ])
   return y

@@ -9,15 +9,14 @@ export interface Dropout {
   /** of dropping an element, in [0, 1) */
   probability: number
   training: boolean
-  /** which dropout of the model this is: no two draw the same numbers */
-  layer: number
+  /** what a sample's elements are counted from: a model's dropouts that must not draw the same numbers begin apart */
+  firstElement: number
 }
 
-export function checkDropout(operation: string, { probability, layer }: Dropout, keys: Tensor, samples: number): void {
+/** Throws ContractError naming `operation` on a probability outside [0, 1) or keys that are not u32 (N, 4). */
+export function checkDropout(operation: string, probability: number, keys: Tensor, samples: number): void {
   if (!(probability >= 0 && probability < 1))
     throw new ContractError(operation, 'probability', probability, 'a number in [0, 1)')
-  if (!(Number.isInteger(layer) && layer >= 0 && layer < 2 ** 24))
-    throw new ContractError(operation, 'layer', layer, 'a whole number in [0, 2^24)')
   if (keys.dtype !== 'u32' || keys.shape.length !== 2 || keys.shape[0] !== samples || keys.shape[1] !== 4)
     throw new ContractError(operation, 'keys', keys.shape, `u32 (${samples}, 4)`)
 }
@@ -28,7 +27,7 @@ export function checkDropout(operation: string, { probability, layer }: Dropout,
  * place in the batch changes nothing. Throws ContractError on a probability outside [0, 1) or keys of another shape.
  */
 export function dropout(tape: Tape, x: Tensor, keys: Tensor, options: Dropout): Tensor {
-  checkDropout('dropout', options, keys, x.shape[0]!)
+  checkDropout('dropout', options.probability, keys, x.shape[0]!)
   if (!options.training || options.probability === 0) return x
   const y = tape.temporary('dropout', x.shape)
   tape.run(mask, { x, keys, y, accumulate: false, ...options })
@@ -45,12 +44,13 @@ interface Mask extends Dropout {
   accumulate: boolean
 }
 
-const mask = kernel('dropout', ({ x, keys, y, layer, probability, accumulate }: Mask, { facts }): Dispatch[] => {
+const mask = kernel('dropout', ({ x, keys, y, accumulate, ...options }: Mask, { facts }): Dispatch[] => {
+  const { probability, firstElement: element } = options
   const total = sizeOf(x.shape)
   return runsOf(total, 1, facts.maxBindingBytes).map(run => ({
     shader: 'dropout',
     bindings: { x: runWindow(x, run), keys, y: runWindow(y, run) },
-    params: { count: run.length, first: run.offset, elements: total / x.shape[0]!, layer, probability },
+    params: { count: run.length, first: run.offset, elements: total / x.shape[0]!, element, probability },
     constants: { ACCUMULATE: Number(accumulate) },
     invocations: run.length,
   }))

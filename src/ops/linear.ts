@@ -2,19 +2,20 @@ import { type Dispatch, type Kernel, kernel } from '../graph/kernel.ts'
 import type { GradientTarget, Tape } from '../graph/tape.ts'
 import type { Tensor } from '../graph/tensor.ts'
 import { ContractError } from '../util/error.ts'
-import { sizeOf } from '../util/shape.ts'
+import { sameShape, sizeOf } from '../util/shape.ts'
 
 /**
- * x · Wᵀ + b: x (N, I), weight (O, I) or a 1³ convolution's (O, I, 1, 1, 1), bias (O), to (N, O). For the heads' small layers:
- * every tensor is bound whole. Throws ContractError when the shapes do not fit.
+ * x · Wᵀ + b: x (N, I), weight (O, I), bias (O), to (N, O). For the heads' small layers: every tensor is bound whole.
+ * Throws ContractError when the shapes do not fit.
  */
 export function linear(tape: Tape, x: Tensor, weight: Tensor, bias: Tensor): Tensor {
   const [samples, inputs] = x.shape as [number, number]
   const [outputs] = weight.shape as [number]
   if (x.shape.length !== 2) throw new ContractError('linear', 'shape of x', x.shape, '(N, I)')
-  if (sizeOf(weight.shape) !== outputs * inputs)
+  if (!sameShape(weight.shape, [outputs, inputs]))
     throw new ContractError('linear', 'shape of the weight', weight.shape, `(O, ${inputs})`)
-  if (sizeOf(bias.shape) !== outputs) throw new ContractError('linear', 'shape of the bias', bias.shape, `(${outputs})`)
+  if (!sameShape(bias.shape, [outputs]))
+    throw new ContractError('linear', 'shape of the bias', bias.shape, `(${outputs})`)
   const y = tape.temporary('linear', [samples, outputs])
   const sizes = { samples, inputs, outputs }
   tape.run(forward, { x, weight, bias, y, sizes })

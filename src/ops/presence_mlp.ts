@@ -1,44 +1,27 @@
 import { type Dispatch, type Kernel, kernel } from '../graph/kernel.ts'
 import type { GradientTarget, Tape } from '../graph/tape.ts'
-import { type Tensor, WINDOW_ALIGNMENT } from '../graph/tensor.ts'
+import type { Tensor } from '../graph/tensor.ts'
 import { ContractError } from '../util/error.ts'
-import { sameShape, sizeOf } from '../util/shape.ts'
-import { checkDropout, type Dropout } from './dropout.ts'
+import { sizeOf } from '../util/shape.ts'
+import { checkDropout } from './dropout.ts'
 import { workgroupEach } from './span.ts'
 
-/** Where one structure's six tensors lie within its part of the block. */
+/** Where a structure's six tensors lie within its row of the block, and how wide its hidden layers are. */
 export interface PresenceLayout {
-  /** of 0.weight, 0.bias, 3.weight, 3.bias, 5.weight, 5.bias; elements from the structure's start */
+  /** weight and bias of the layers 0, 3 and 5 of the state dict; elements from the start of the row */
   offsets: readonly [number, number, number, number, number, number]
+  hidden: readonly [number, number]
 }
 
-/** Widths of the two hidden layers. */
-export type Hidden = readonly [number, number]
-
-/** Shapes of a classifier's six tensors over F features and the alignment, in the order of the state_dict. */
-export function presenceShapes(features: number, hidden: Hidden): readonly number[][] {
-  return [[hidden[0], features + 1], [hidden[0]], [hidden[1], hidden[0]], [hidden[1]], [2, hidden[1]], [2]]
-}
-
-/** The layout of tensors that lie one after another, each where a window may begin, and the elements to the next structure. */
-export function presenceLayout(features: number, hidden: Hidden): PresenceLayout & { stride: number } {
-  let stride = 0
-  const offsets = presenceShapes(features, hidden).map(shape => {
-    const offset = stride
-    stride += Math.ceil(sizeOf(shape) / WINDOW_ALIGNMENT) * WINDOW_ALIGNMENT
-    return offset
-  })
-  return { offsets: offsets as unknown as PresenceLayout['offsets'], stride }
-}
+/** `dropout` is the probability of dropping a unit of the first hidden layer; `keys` as in `dropout`. */
+export type PresenceMode = { training: true; keys: Tensor; dropout: number } | { training: false }
 
 interface Classifiers {
   pooled: Tensor // (N, F)
   alignment: Tensor // (N, S)
   block: Tensor // (S, stride)
   layout: PresenceLayout
-  hidden: Hidden
-  keys: Tensor // (N, 4)
-  dropout: Dropout
+  mode: PresenceMode
 }
 
 /** What the backward kernels share with the forward one. */
@@ -49,9 +32,9 @@ interface Activations extends Classifiers {
 }
 
 /**
- * The presence classifiers of all S structures at once, one MLP each: [pooled (N, F), alignment[:, s]] → hidden[0] → ReLU →
- * dropout → hidden[1] → ReLU → 2 logits (absent, present), together (N, S, 2). `block` (S, stride) holds structure s's tensors in
- * row s, where `layout` says. Throws ContractError when shapes disagree.
+ * The presence classifiers of all S structures at once, one MLP each: [pooled (N, F), alignment[:, s]] → Linear → ReLU → dropout →
+ * Linear → ReLU → Linear, to logits (N, S, 2) = (absent, present). Row s of `block` (S, stride) holds structure s's tensors.
+ * Throws ContractError when shapes disagree.
  */
 export function presenceMlp(
   tape: Tape,
@@ -59,59 +42,58 @@ export function presenceMlp(
   alignment: Tensor,
   block: Tensor,
   layout: PresenceLayout,
-  hidden: Hidden,
-  keys: Tensor,
-  dropout: Dropout,
-): { logits: Tensor } {
+  mode: PresenceMode,
+): Tensor {
   const [samples, structures] = alignment.shape as [number, number]
   if (pooled.shape.length !== 2 || alignment.shape.length !== 2 || pooled.shape[0] !== samples)
     throw new ContractError('presenceMlp', 'shapes', [pooled.shape, alignment.shape], '(N, F) and (N, S)')
   if (block.shape.length !== 2 || block.shape[0] !== structures)
     throw new ContractError('presenceMlp', 'shape of the block', block.shape, `(${structures}, stride)`)
-  checkDropout('presenceMlp', dropout, keys, samples)
+  if (mode.training) checkDropout('presenceMlp', mode.dropout, mode.keys, samples)
 
-  const logits = tape.temporary('presence.logits', [samples, structures, 2])
-  const hidden1 = tape.temporary('presence.hidden1', [samples, structures, hidden[0]])
-  const hidden2 = tape.temporary('presence.hidden2', [samples, structures, hidden[1]])
-  const of = { pooled, alignment, block, layout, hidden, keys, dropout, hidden1, hidden2, logits }
+  const logits = tape.temporary('logits', [samples, structures, 2])
+  const hidden1 = tape.temporary('hidden1', [samples, structures, layout.hidden[0]])
+  const hidden2 = tape.temporary('hidden2', [samples, structures, layout.hidden[1]])
+  const of = { pooled, alignment, block, layout, mode, hidden1, hidden2, logits }
   tape.run(forward, of)
   const deltas = sharedDeltas(tape, of)
   tape.backward(logits, [
-    [pooled, (dOutput, into) => tape.run(pooledGradient, { ...deltas(dOutput), into })],
-    [alignment, (dOutput, into) => tape.run(alignmentGradient, { ...deltas(dOutput), into })],
-    [block, (dOutput, into) => tape.run(blockGradient, { ...deltas(dOutput), into })],
+    [pooled, (dLogits, into) => tape.run(pooledGradient, { ...deltas(dLogits), into })],
+    [alignment, (dLogits, into) => tape.run(alignmentGradient, { ...deltas(dLogits), into })],
+    [block, (dLogits, into) => tape.run(blockGradient, { ...deltas(dLogits), into })],
   ])
-  return { logits }
+  return logits
 }
 
-function drops({ probability, training }: Dropout): boolean {
-  return training && probability > 0
-}
-
-function sizesOf({ pooled, alignment, block, layout, hidden }: Classifiers) {
+/** The sizes that both shaders know. */
+function sizesOf({ pooled, alignment, block, layout }: Classifiers) {
   const [weight0, bias0, weight3, bias3, weight5, bias5] = layout.offsets
-  const [samples, structures] = alignment.shape as [number, number]
   return {
-    samples,
-    structures,
+    structures: alignment.shape[1]!,
     features: pooled.shape[1]!,
-    hidden,
+    hidden: layout.hidden,
     stride: block.shape[1]!,
     weights: [weight0, weight3, weight5],
     biases: [bias0, bias3, bias5],
   }
 }
 
+function dropProbability(mode: PresenceMode): number {
+  return mode.training ? mode.dropout : 0
+}
+
 const forward = kernel('presenceMlp.forward', (of: Activations): Dispatch[] => {
-  const { pooled, alignment, block, keys, hidden1, hidden2, logits, dropout } = of
-  const { samples, ...sizes } = sizesOf(of)
-  const pairs = samples * sizes.structures
+  const { pooled, alignment, block, hidden1, hidden2, logits, mode } = of
+  const pairs = sizeOf(alignment.shape)
+  const probability = dropProbability(mode)
+  const bindings = { pooled, alignment, parameters: block, hidden1, hidden2, logits }
   return [
     {
       shader: 'presence_mlp/forward',
-      bindings: { pooled, alignment, block, keys, hidden1, hidden2, logits },
-      params: { pairs, ...sizes, layer: dropout.layer, probability: dropout.probability },
-      constants: { DROPOUT: Number(drops(dropout)) },
+      ...(mode.training && probability > 0
+        ? { entry: 'with_dropout', bindings: { ...bindings, keys: mode.keys } }
+        : { bindings }),
+      params: { pairs, ...sizesOf(of), probability },
       workgroups: workgroupEach(pairs),
     },
   ]
@@ -130,8 +112,8 @@ function sharedDeltas(tape: Tape, of: Activations): (dLogits: Tensor) => Deltas 
   return dLogits => {
     let call = recorded.get(dLogits)
     if (!call) {
-      const delta1 = tape.temporary('presence.delta1', of.hidden1.shape)
-      const delta2 = tape.temporary('presence.delta2', of.hidden2.shape)
+      const delta1 = tape.temporary('delta1', of.hidden1.shape)
+      const delta2 = tape.temporary('delta2', of.hidden2.shape)
       call = { ...of, dLogits, delta1, delta2 }
       recorded.set(dLogits, call)
       tape.run(deltaKernel, call)
@@ -141,7 +123,7 @@ function sharedDeltas(tape: Tape, of: Activations): (dLogits: Tensor) => Deltas 
 }
 
 function backwardParams(of: Classifiers) {
-  return { ...sizesOf(of), scale: drops(of.dropout) ? 1 / (1 - of.dropout.probability) : 1 }
+  return { samples: of.pooled.shape[0]!, ...sizesOf(of), scale: 1 / (1 - dropProbability(of.mode)) }
 }
 
 const deltaKernel = kernel('presenceMlp.deltas', (of: Deltas): Dispatch[] => {
@@ -150,7 +132,7 @@ const deltaKernel = kernel('presenceMlp.deltas', (of: Deltas): Dispatch[] => {
     {
       shader: 'presence_mlp/backward',
       entry: 'deltas',
-      bindings: { block, hidden1, hidden2, d_logits: dLogits, delta1, delta2 },
+      bindings: { parameters: block, hidden1, hidden2, d_logits: dLogits, delta1, delta2 },
       params: backwardParams(of),
       workgroups: workgroupEach(sizeOf(of.alignment.shape)),
     },
@@ -175,9 +157,60 @@ function fromDeltas(
   ])
 }
 
-const pooledGradient = fromDeltas('presenceMlp.pooledGradient', 'pooled_gradient', ({ block }) => ({ block }))
-const alignmentGradient = fromDeltas('presenceMlp.alignmentGradient', 'alignment_gradient', ({ block }) => ({ block }))
+const pooledGradient = fromDeltas('presenceMlp.pooledGradient', 'pooled_gradient', ({ block }) => ({
+  parameters: block,
+}))
+const alignmentGradient = fromDeltas('presenceMlp.alignmentGradient', 'alignment_gradient', ({ block }) => ({
+  parameters: block,
+}))
 const blockGradient = fromDeltas('presenceMlp.blockGradient', 'block_gradient', of => {
   const { pooled, alignment, hidden1, hidden2, delta2, dLogits } = of
   return { pooled, alignment, hidden1, hidden2, second_delta: delta2, d_logits: dLogits }
 })
+
+/** The probability of presence (N, S) of logits (N, S, 2) = (absent, present): the second of their softmax. */
+export function presenceProbability(tape: Tape, logits: Tensor): Tensor {
+  if (logits.shape.length !== 3 || logits.shape[2] !== 2)
+    throw new ContractError('presenceProbability', 'shape', logits.shape, '(N, S, 2)')
+  const probability = tape.temporary('probability', logits.shape.slice(0, 2))
+  const pairs = sizeOf(probability.shape)
+  tape.run(probabilityForward, { logits, probability, pairs })
+  tape.backward(probability, [
+    [logits, (dOutput, into) => tape.run(probabilityBackward, { probability, dOutput, into, pairs })],
+  ])
+  return probability
+}
+
+interface ProbabilityForward {
+  logits: Tensor // (N, S, 2)
+  probability: Tensor // (N, S)
+  pairs: number
+}
+
+const probabilityForward = kernel(
+  'presenceProbability.forward',
+  ({ pairs, ...bindings }: ProbabilityForward): Dispatch[] => [
+    { shader: 'presence_probability', entry: 'forward', bindings, params: { pairs }, invocations: pairs },
+  ],
+)
+
+interface ProbabilityBackward {
+  probability: Tensor // (N, S)
+  dOutput: Tensor // (N, S)
+  into: GradientTarget // (N, S, 2)
+  pairs: number
+}
+
+const probabilityBackward = kernel(
+  'presenceProbability.backward',
+  ({ probability, dOutput, into, pairs }: ProbabilityBackward): Dispatch[] => [
+    {
+      shader: 'presence_probability',
+      entry: 'backward',
+      bindings: { output: probability, d_output: dOutput, d_logits: into.tensor },
+      params: { pairs },
+      constants: { ACCUMULATE: Number(into.accumulate) },
+      invocations: pairs,
+    },
+  ],
+)
