@@ -59,7 +59,19 @@ function planOf(args: BackwardWeightArgs, facts: AdapterFacts, tiled: boolean): 
   return { samples, inputs, outputs, ...chunking(positions, lanesOf(facts), groups, most) }
 }
 
-function parameters(args: BackwardWeightArgs, plan: Plan, slab: Slab, samples: Range, outputs: Range) {
+/** The share of one dispatch: some samples, input and output channels. */
+interface Step {
+  args: BackwardWeightArgs
+  plan: Plan
+  slab: Slab
+  samples: Range
+  outputs: Range
+  partials: Tensor
+  lanes: number
+}
+
+/** What both shaders share. */
+function common({ args, slab, samples, outputs }: Step) {
   const { window, base } = channelWindow(args.dy, samples, outputs)
   const dy = volumeOf(args.dy.shape, args.dy.name)
   return {
@@ -76,11 +88,9 @@ function parameters(args: BackwardWeightArgs, plan: Plan, slab: Slab, samples: R
   }
 }
 
-type Step = [args: BackwardWeightArgs, plan: Plan, slab: Slab, samples: Range, outputs: Range]
-
-function tiledStep(brick: Tensor, partials: Tensor, lanes: number, ...step: Step): Dispatch {
-  const [args, plan, slab] = step
-  const { window, params, flops, blocks } = parameters(...step)
+function tiledStep(step: Step, brick: Tensor): Dispatch {
+  const { args, plan, slab, partials, lanes } = step
+  const { window, params, flops, blocks } = common(step)
   const { height, width, depth } = volumeOf(args.dy.shape, args.dy.name)
   return {
     shader: 'conv3d/backward_weight',
@@ -92,9 +102,9 @@ function tiledStep(brick: Tensor, partials: Tensor, lanes: number, ...step: Step
   }
 }
 
-function voxelStep(partials: Tensor, lanes: number, ...step: Step): Dispatch {
-  const [args, plan, slab, samples] = step
-  const { window, params, flops, blocks } = parameters(...step)
+function voxelStep(step: Step): Dispatch {
+  const { args, plan, slab, samples, partials, lanes } = step
+  const { window, params, flops, blocks } = common(step)
   const part = slab.parts[0] as Slab['parts'][number]
   const x = volumeOf(part.tensor.shape, part.tensor.name)
   const dy = volumeOf(args.dy.shape, args.dy.name)
@@ -136,8 +146,8 @@ function lower(args: BackwardWeightArgs, at: Lowering): Dispatch[] {
     for (const slab of slabs(args.sources, plan.inputs, !tiled)) {
       if (brick) dispatches.push(...padSlab(slab, samples, brick))
       for (const outputs of ranges(dy.channels, plan.outputs)) {
-        const step: Step = [args, plan, slab, samples, outputs]
-        dispatches.push(brick ? tiledStep(brick, partials, lanes, ...step) : voxelStep(partials, lanes, ...step))
+        const step = { args, plan, slab, samples, outputs, partials, lanes }
+        dispatches.push(brick ? tiledStep(step, brick) : voxelStep(step))
         const { window, base } = weightWindow(args.gradient, outputs)
         dispatches.push(
           sumPartials(partials, window, args.accumulate || samples.start > 0, {
