@@ -153,7 +153,7 @@ class LiteralReader {
     const match = this.match(QUOTED)
     const raw = match?.[1] ?? match?.[2]
     if (raw === undefined) return undefined
-    let isWhole = true // Python refuses an incomplete one; its \\N{names} are not worth having
+    let isWhole = true // false at an incomplete escape, which Python refuses (its names of characters are not known here)
     const text = raw.replace(ESCAPE, (escaped, x, u, wide, octal, sign) => {
       const hexadecimal = x ?? u ?? wide
       const code = hexadecimal === undefined ? Number.parseInt(octal, 8) : Number.parseInt(hexadecimal, 16)
