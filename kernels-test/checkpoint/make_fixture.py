@@ -4,6 +4,7 @@ usage: make_fixture.py FILE.pth
 """
 import sys
 
+import numpy
 import torch
 
 
@@ -40,6 +41,7 @@ def odd_tensors():
         'brain': torch.tensor([1.5, -2.0**100, float('-inf')], dtype=torch.bfloat16),
         'parameter': torch.nn.Parameter(torch.ones(2)),
         'size': torch.Size([4, 5]),
+        'numpy': [numpy.float64(0.1), numpy.float32(0.5), numpy.int64(-3), numpy.int32(7), numpy.bool_(True)],
         'plain': [None, True, -1, 300, 70000, -2**31, 2**45, 2**70, -2**70, 0.25, 'grün', (), (1,), (1, 2), {}, {3: []}],
     }
 

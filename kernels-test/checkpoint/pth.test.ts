@@ -31,6 +31,7 @@ const odd: [string, PyValue][] = [
   ['brain', f32([3], [1.5, -(2 ** 100), Number.NEGATIVE_INFINITY])],
   ['parameter', f32([2], [1, 1])],
   ['size', tupleOf(4, 5)],
+  ['numpy', [0.1, 0.5, -3, 7, true]],
 ]
 const plain: PyValue = [
   ...[null, true, -1, 300, 70000, -(2 ** 31), 2 ** 45, 2n ** 70n, -(2n ** 70n), 0.25, 'grün'],
