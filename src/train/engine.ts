@@ -118,7 +118,6 @@ export class TrainingEngine {
   private updating!: Readback
   private accumulateRunner!: Runner
   private evaluateRunner!: Runner
-  private updateRunner!: Runner
 
   private constructor(device: Device, blueprint: Blueprint, storage: Storage, pool: SlotPool) {
     this.device = device
@@ -173,7 +172,8 @@ export class TrainingEngine {
     const make = (plan: Plan): Promise<Runner> => Runner.prepare(this.device, pipelines, this.storage, this.pool, plan)
     const runners = await Promise.all([accumulate, evaluate, update].map(make))
     const [accumulateRunner, evaluateRunner, updateRunner] = runners as [Runner, Runner, Runner]
-    Object.assign(this, { accumulateRunner, evaluateRunner, updateRunner })
+    this.accumulateRunner = accumulateRunner
+    this.evaluateRunner = evaluateRunner
     const outputs = ({ terms, pairs, presenceProbability, presence }: LossOutputs) => [
       terms,
       pairs,
