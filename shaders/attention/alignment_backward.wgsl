@@ -48,6 +48,6 @@ fn to_response(
 ) {
   let stride = groups.x * groups.y * 64u;
   for (var i = linear_index(group, groups, local, 64u); i < params.elements; i += stride) {
-    add(i, mean_gradient(i) * attention[i] * sigmoid(response[i]) * sigmoid(-response[i]));
+    add(i, mean_gradient(i) * attention[i] * sigmoid_derivative(response[i]));
   }
 }
