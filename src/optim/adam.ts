@@ -1,6 +1,7 @@
 import { type Dispatch, kernel } from '../graph/kernel.ts'
 import type { Tape } from '../graph/tape.ts'
 import type { Tensor } from '../graph/tensor.ts'
+import { gridInvocations } from '../ops/invocations.ts'
 import { ContractError } from '../util/error.ts'
 import { expectElements, flatRanges, rangeOf } from './windows.ts'
 
@@ -92,6 +93,6 @@ function updateRange(
       epsilon: settings.epsilon,
       gradient_decay: settings.type === 'adam' ? settings.weightDecay : 0,
     },
-    invocations: range.length,
+    invocations: gridInvocations(range.length),
   }
 }
