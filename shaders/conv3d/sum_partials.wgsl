@@ -18,8 +18,8 @@ struct Params {
 @group(0) @binding(2) var<uniform> params: Params;
 
 @compute @workgroup_size(64)
-fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
-  let index = linear_index(group, groups, local, 64u);
+fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) count: vec3u, @builtin(local_invocation_index) local: u32) {
+  let index = linear_index(id, count, local, 64u);
   let elements = params.rows * params.columns;
   if (index >= elements) {
     return;
