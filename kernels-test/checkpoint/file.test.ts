@@ -73,6 +73,9 @@ describe('writing atomically', () => {
   it('says which path and why', () => {
     const missing = join(folder, 'missing', 'last.pth')
     expect(() => writeAtomically(missing, pieces)).toThrow(`${missing}: cannot be written (ENOENT`)
+    fs.mkdirSync(join(folder, '.last.pth.tmp'))
+    expect(() => writeAtomically(path, pieces)).toThrow(`${path}: cannot be written (EISDIR`)
+    fs.rmdirSync(join(folder, '.last.pth.tmp'))
     fs.mkdirSync(path)
     expect(() => writeAtomically(path, pieces)).toThrow(/last\.pth: cannot be written \(E/)
     expect(fs.readdirSync(folder)).toStrictEqual(['last.pth'])

@@ -103,7 +103,7 @@ describe('a pickle made to harm', () => {
     ['another protocol', '\x80\x04N.', /protocol 4, expected 2/],
     ['a bare class', '\x80\x02ccollections\nOrderedDict\n.', /bare class/],
     ['a bare storage', `\x80\x02${storage('FloatStorage', 'K\x04')}.`, /bare class, function or storage/],
-    ['a storage called', `\x80\x02ctorch\nFloatStorage\n)R.`, /calls something/],
+    ['a storage called', `\x80\x02ctorch\nFloatStorage\n)R.`, /cannot be called/],
     ['a parameter of nothing', `\x80\x02ctorch._utils\n_rebuild_parameter\n)R.`, /no tensor/],
     ['bytes alone', `\x80\x02c_codecs\nencode\n${text('a')}${text('latin1')}\x86R.`, /bare class, function/],
     ['another codec', `\x80\x02c_codecs\nencode\n${text('a')}${text('zlib')}\x86R.`, /not latin1/],

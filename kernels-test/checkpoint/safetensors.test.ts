@@ -55,6 +55,11 @@ describe('safetensors', () => {
     )
   })
 
+  it.each([0, 1, 2, 3])('reads elements that lie on any byte: %i', more => {
+    const bytes = file(`${JSON.stringify({ a: entry('F32', [1], [0, 4]) })}${' '.repeat(more)}`, [0, 0, 0x80, 0x3f])
+    expect(parseSafetensors(bytes, 'odd').tensors.get('a')).toStrictEqual(f32([1], [1]))
+  })
+
   it('refuses to write a tensor whose data do not fit its shape', () => {
     const torn = new Map([['torn', { ...f32([3], [1, 2, 3]), shape: [4] }]])
     expect(() => encodeSafetensors({ tensors: torn, metadata: {} })).toThrow('4 for shape [4]')

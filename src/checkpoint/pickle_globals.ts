@@ -50,8 +50,7 @@ export function isAllowed(name: string): boolean {
 
 export function callGlobal(callee: unknown, args: unknown, context: RebuildContext): unknown {
   const call = callee instanceof Global ? functions.get(callee.name) : undefined
-  if (!call || !Array.isArray(args))
-    return context.fail('the pickle calls something that is not a function with arguments')
+  if (!call || !Array.isArray(args)) return context.fail('the pickle calls something that cannot be called')
   return call(args, context)
 }
 
