@@ -13,6 +13,7 @@ const directory = temporaryDirectory()
 const imageSize: ImageSize = [32, 32, 16]
 const voxels = 32 * 32 * 16
 const options = { ...GENERATE_DEFAULTS, imageSize, totalSamples: 40 }
+const tiny = { ...options, imageSize: [16, 16, 16] as ImageSize }
 
 test('1000 samples are divided as documented', () => {
   const plan = planSplits(GENERATE_DEFAULTS)
@@ -143,14 +144,14 @@ test('a generated dataset opens, is the same twice, and replaces an earlier one 
   expect(Object.fromEntries(counts)).toEqual({ train: 27, val: 8, test: 5 })
   const plan = planSplits(options)
   expect(dataset.splits.val!.scenarios).toEqual(plan.val.map(({ scenario }) => scenario.name))
-  await generateDataset({ ...options, outputDir: join(directory, 'a'), totalSamples: 6, testSplit: 0 })
+  await generateDataset({ ...tiny, outputDir: join(directory, 'a'), totalSamples: 6, testSplit: 0 })
   expect(readdirSync(join(directory, 'a')).sort()).toEqual(['metadata.json', 'train.h5', 'val.h5'])
 })
 
 /** All images of the three files, as numbers. */
 async function generate(outputDir: string): Promise<Record<string, unknown>> {
   const done: number[] = []
-  await generateDataset({ ...options, outputDir }, count => done.push(count))
+  await generateDataset({ ...tiny, outputDir }, count => done.push(count))
   expect(done).toEqual(Array.from({ length: 40 }, (_, i) => i + 1))
   const names: SplitName[] = ['train', 'val', 'test']
   const contents: Record<string, unknown> = { metadata: readFileSync(join(outputDir, 'metadata.json'), 'utf8') }

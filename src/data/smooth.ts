@@ -19,8 +19,9 @@ export function blur(grid: Grid, size: ImageSize, deviation: number): void {
     const length = size[axis]!
     const padded = new Float64Array(length + 2 * radius)
     const line = new Float64Array(length)
+    const places = Int32Array.from(padded, (_, i) => reflect(i - radius, length))
     forEachLine(size, axis, (start, stride) => {
-      for (let i = 0; i < padded.length; i++) padded[i] = grid[start + reflect(i - radius, length) * stride]!
+      for (let i = 0; i < padded.length; i++) padded[i] = grid[start + places[i]! * stride]!
       for (let i = 0; i < length; i++) {
         let value = 0
         for (let k = 0; k < weights.length; k++) value += weights[k]! * padded[i + k]!
@@ -35,7 +36,8 @@ export function blur(grid: Grid, size: ImageSize, deviation: number): void {
 function forEachLine(size: ImageSize, axis: number, visit: (start: number, stride: number) => void): void {
   const stride = sizeOf(size.slice(axis + 1))
   const block = stride * size[axis]!
-  for (let outer = 0; outer < sizeOf(size); outer += block)
+  const total = sizeOf(size)
+  for (let outer = 0; outer < total; outer += block)
     for (let inner = 0; inner < stride; inner++) visit(outer + inner, stride)
 }
 
@@ -77,15 +79,34 @@ function zoomAxis(source: Grid, size: ImageSize, axis: number, to: number, low: 
   forEachLine(result, axis, start => starts.push(start))
   const targetStride = sizeOf(result.slice(axis + 1))
   const line = new Float64Array(from)
+  const taps = splineTaps(from, to, low, high)
   let nth = 0 // lines come in the same order in both grids
   forEachLine(size, axis, (start, stride) => {
     for (let i = 0; i < from; i++) line[i] = source[start + i * stride]!
     splineCoefficients(line)
-    for (let i = low; i < high; i++)
-      target[starts[nth]! + (i - low) * targetStride] = splineValue(line, (i * (from - 1)) / (to - 1))
-    nth++
+    let tap = 0
+    for (let i = starts[nth++]!, left = high - low; left > 0; left--, i += targetStride) {
+      let value = 0
+      for (let k = 0; k < 4; k++, tap++) value += taps.weights[tap]! * line[taps.indices[tap]!]!
+      target[i] = value
+    }
   })
   return target
+}
+
+/** For each fine position in [low, high): the four coefficients around it and their cubic B-spline weights. */
+function splineTaps(from: number, to: number, low: number, high: number) {
+  const indices: number[] = []
+  const weights: number[] = []
+  for (let i = low; i < high; i++) {
+    const position = (i * (from - 1)) / (to - 1)
+    const cell = Math.floor(position)
+    const t = position - cell
+    const s = 1 - t
+    weights.push(s ** 3 / 6, (4 - 6 * t ** 2 + 3 * t ** 3) / 6, (4 - 6 * s ** 2 + 3 * s ** 3) / 6, t ** 3 / 6)
+    for (let k = -1; k <= 2; k++) indices.push(mirror(cell + k, from))
+  }
+  return { indices: Int32Array.from(indices), weights: Float64Array.from(weights) }
 }
 
 /** Turns samples into cubic B-spline coefficients, mirrored at the borders (Unser 1999, box 2). */
@@ -101,12 +122,4 @@ function splineCoefficients(line: Float64Array): void {
   line[length - 1] = ((pole * line[length - 2]! + line[length - 1]!) * pole) / (pole * pole - 1)
   for (let i = length - 2; i >= 0; i--) line[i] = pole * (line[i + 1]! - line[i]!)
   for (let i = 0; i < length; i++) line[i]! *= 6
-}
-
-function splineValue(coefficients: Float64Array, position: number): number {
-  const cell = Math.floor(position)
-  const t = position - cell
-  const s = 1 - t
-  const weights = [s ** 3 / 6, (4 - 6 * t ** 2 + 3 * t ** 3) / 6, (4 - 6 * s ** 2 + 3 * s ** 3) / 6, t ** 3 / 6]
-  return weights.reduce((sum, weight, k) => sum + weight * coefficients[mirror(cell - 1 + k, coefficients.length)]!, 0)
 }
