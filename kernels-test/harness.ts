@@ -1,9 +1,8 @@
-import { readBuffer } from '../src/gpu/buffers.ts'
 import { Device } from '../src/gpu/device.ts'
 import { Pipelines } from '../src/gpu/pipelines.ts'
 import type { AdapterFacts } from '../src/graph/kernel.ts'
 import { Tape } from '../src/graph/tape.ts'
-import { bytesOf, type Tensor, tensor } from '../src/graph/tensor.ts'
+import { type Tensor, tensor } from '../src/graph/tensor.ts'
 import { makePlan, type Plan } from '../src/plan/plan.ts'
 import { Runner, SlotPool } from '../src/plan/runner.ts'
 import { Storage } from '../src/plan/storage.ts'
@@ -42,9 +41,8 @@ export async function runOnce(
   runner.submit()
   const results: Record<string, Float32Array | Uint32Array> = {}
   for (const [name, t] of Object.entries(wanted)) {
-    const { buffer, offset } = runner.place(t)
-    const bytes = await readBuffer(device, buffer, offset, bytesOf(t))
-    results[name] = t.dtype === 'u32' ? new Uint32Array(bytes) : new Float32Array(bytes)
+    const values = await runner.read(t)
+    results[name] = t.dtype === 'u32' ? new Uint32Array(values.buffer) : values
   }
   pool.destroy()
   storage.destroy()

@@ -124,8 +124,21 @@ function readableName(info: AdapterInfo, software: boolean, name = info.device):
   return info.description ? `${name} (${info.description})` : name
 }
 
+/** Brings SwiftShader in, where it is installed and the user chose no drivers. */
+function fallBack(): boolean {
+  if (!softwareAdapterInstalled() || chosenDrivers()) return false
+  useSoftwareAdapter()
+  return true
+}
+
+/** The names after which an adapter can be opened; a Vulkan loader without a driver counts as nothing. */
+async function availableNames(): Promise<string[]> {
+  const names = await adapterNames()
+  return names.length === 0 && fallBack() ? adapterNames() : names
+}
+
 async function openBest(): Promise<OpenAdapter | undefined> {
-  const best = await request()
+  const best = (await request()) ?? (fallBack() ? await request() : undefined)
   if (!best || best.software) return best
   // Dawn gives the name back in lower case with dashes only
   const names = await adapterNames()
@@ -134,8 +147,13 @@ async function openBest(): Promise<OpenAdapter | undefined> {
 }
 
 async function openNamed(wanted: string): Promise<OpenAdapter | undefined> {
-  const name = matchAdapterName(await adapterNames(), wanted)
-  return name === undefined ? undefined : request(name)
+  const names = await availableNames()
+  const name = matchAdapterName(names, wanted)
+  if (name !== undefined) return request(name)
+  if (names.length === 0) return undefined
+  if (matchAdapterName([softwareAdapterName], wanted) && fallBack()) return request(softwareAdapterName)
+  const there = names.map((each, index) => `${index}: ${each}`).join(', ')
+  throw new InputError(`adapter ${JSON.stringify(wanted)}: expected an index or a part of a name of ${there}`)
 }
 
 function noAdapter(): NoAdapterError {
@@ -144,14 +162,6 @@ function noAdapter(): NoAdapterError {
   if (softwareAdapterSupported && !softwareAdapterInstalled())
     return new NoAdapterError('no GPU adapter on this machine; run: sadaan-gpu doctor --install-software-gpu')
   return new NoAdapterError(`no GPU adapter on this machine: expected a driver for ${backend}`)
-}
-
-async function refusal(wanted: string): Promise<Error> {
-  const there = (await adapterNames()).map((name, index) => `${index}: ${name}`)
-  if (there.length === 0) return noAdapter()
-  return new InputError(
-    `adapter ${JSON.stringify(wanted)}: expected an index or a part of a name of ${there.join(', ')}`,
-  )
 }
 
 /** True where Dawn can be asked without a warning on stderr. Brings the software adapter in where it is the only way. */
@@ -170,29 +180,16 @@ function prepareLoader(): boolean {
  */
 export async function openAdapter(wanted?: string): Promise<OpenAdapter> {
   if (!prepareLoader()) throw noAdapter()
-  const open = () => (wanted === undefined ? openBest() : openNamed(wanted))
-  const opened = await open()
-  if (opened) return opened
-  const installed = softwareAdapterInstalled() && !chosenDrivers()
-  // a loader without a usable driver, or the software adapter asked for by its name
-  if (installed && (wanted === undefined || matchAdapterName([softwareAdapterName], wanted))) {
-    useSoftwareAdapter()
-    const software = await open()
-    if (software) return software
-  }
-  throw wanted === undefined ? noAdapter() : await refusal(wanted)
+  const opened = wanted === undefined ? await openBest() : await openNamed(wanted)
+  if (!opened) throw noAdapter()
+  return opened
 }
 
 /** Every adapter this process can open, in the order of their indices; empty when there is none. */
 export async function listAdapters(): Promise<OpenAdapter[]> {
   if (!prepareLoader()) return []
-  let names = await adapterNames()
-  if (names.length === 0 && softwareAdapterInstalled() && !chosenDrivers()) {
-    useSoftwareAdapter()
-    names = await adapterNames()
-  }
   const opened = []
-  for (const name of names) opened.push(await request(name))
+  for (const name of await availableNames()) opened.push(await request(name))
   return opened.filter(adapter => adapter !== undefined)
 }
 

@@ -1,10 +1,48 @@
-/**
- * Elements that one invocation of an element-wise kernel takes, a whole grid apart so that neighbours read neighbours. On a CPU
- * starting an invocation costs more than its element (measured: 8 elements each are twice as fast); a GPU stays full at 8.
- */
-const ELEMENTS_PER_INVOCATION = 8
+import { type Dispatch, type Kernel, kernel } from '../graph/kernel.ts'
+import type { GradientTarget, Tape } from '../graph/tape.ts'
+import type { Tensor } from '../graph/tensor.ts'
+import { sizeOf } from '../util/shape.ts'
+import { runsOf, runWindow } from './rows.ts'
 
-/** Invocations of an element-wise kernel that steps through its elements by the size of its grid. */
-export function gridInvocations(elements: number): number {
-  return Math.ceil(elements / ELEMENTS_PER_INVOCATION)
+/** A function of single elements whose derivative follows from its output, so that the input need not be kept. */
+export interface Elementwise {
+  name: string
+  forward: Kernel<{ x: Tensor; y: Tensor }>
+  backward: Kernel<{ y: Tensor; dOutput: Tensor; into: GradientTarget }>
+}
+
+/** The kernels of `shader`: entry `forward` on x and y; entry `backward` on output, d_output and d_input. */
+export function elementwise(name: string, shader: string): Elementwise {
+  const forward = kernel(`${name}.forward`, ({ x, y }: { x: Tensor; y: Tensor }, { facts }): Dispatch[] =>
+    runsOf(sizeOf(x.shape), 1, facts.maxBindingBytes).map(run => ({
+      shader,
+      entry: 'forward',
+      bindings: { x: runWindow(x, run), y: runWindow(y, run) },
+      params: { count: run.length },
+      invocations: run.length,
+    })),
+  )
+  const backward: Elementwise['backward'] = kernel(`${name}.backward`, ({ y, dOutput, into }, { facts }): Dispatch[] =>
+    runsOf(sizeOf(y.shape), 1, facts.maxBindingBytes).map(run => ({
+      shader,
+      entry: 'backward',
+      bindings: {
+        output: runWindow(y, run),
+        d_output: runWindow(dOutput, run),
+        d_input: runWindow(into.tensor, run),
+      },
+      params: { count: run.length },
+      constants: { ACCUMULATE: Number(into.accumulate) },
+      invocations: run.length,
+    })),
+  )
+  return { name, forward, backward }
+}
+
+/** Records an elementwise function of x (any shape). */
+export function applyElementwise(tape: Tape, f: Elementwise, x: Tensor): Tensor {
+  const y = tape.temporary(f.name, x.shape)
+  tape.run(f.forward, { x, y })
+  tape.backward(y, [[x, (dOutput, into) => tape.run(f.backward, { y, dOutput, into })]])
+  return y
 }

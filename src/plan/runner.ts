@@ -1,7 +1,7 @@
-import { BUFFER_ALIGNMENT, destroyBuffer, storageBuffer, uniformBuffer } from '../gpu/buffers.ts'
+import { BUFFER_ALIGNMENT, destroyBuffer, readBuffer, storageBuffer, uniformBuffer } from '../gpu/buffers.ts'
 import type { Device } from '../gpu/device.ts'
 import type { Pipelines } from '../gpu/pipelines.ts'
-import type { Tensor } from '../graph/tensor.ts'
+import { bytesOf, type Tensor } from '../graph/tensor.ts'
 import type { Lowered } from './lower.ts'
 import { type Plan, sharedSlotSizes } from './plan.ts'
 import type { Place, Storage } from './storage.ts'
@@ -112,6 +112,12 @@ export class Runner {
   place(t: Tensor): Place {
     const slot = this.plan.slots.slotOf.get(t)
     return slot === undefined ? this.storage.place(t) : { buffer: this.pool.buffers[slot]!, offset: 0 }
+  }
+
+  /** A tensor's values as this plan left them, once all submitted work is done (u32 as its bits). */
+  async read(t: Tensor): Promise<Float32Array<ArrayBuffer>> {
+    const { buffer, offset } = this.place(t)
+    return new Float32Array(await readBuffer(this.device, buffer, offset, bytesOf(t)))
   }
 
   /** Cuts the replay into `count` submits of about equal work, so that no submit trips a desktop's watchdog. */

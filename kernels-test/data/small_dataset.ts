@@ -1,0 +1,78 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll } from 'vitest'
+import { Hdf5Writer } from '../../src/data/hdf5_writer.ts'
+
+export interface SmallSplit {
+  samples: number
+  structures: number
+  imageSize: [number, number, number]
+  channels?: number
+}
+
+/** Voxel v (over C, H, W, D) of sample n. */
+export function intensity(n: number, v: number): number {
+  return (n * 31 + v * 7) % 251
+}
+
+/** Voxel v (over S, H, W, D) of sample n. */
+export function isMasked(n: number, v: number): boolean {
+  return (n * 5 + v * 3 + Math.floor(v / 77)) % 4 === 0
+}
+
+/** Structure s of sample n: 1, 0 or −1. */
+export function presenceOf(n: number, s: number): number {
+  return ((n + s) % 3) - 1
+}
+
+/** A directory that is removed after the test file. */
+export function temporaryDirectory(): string {
+  const directory = mkdtempSync(join(tmpdir(), 'sadaan-data-'))
+  afterAll(() => rmSync(directory, { recursive: true, force: true }))
+  return directory
+}
+
+export async function writeSplit(
+  path: string,
+  { samples, structures, imageSize, channels }: SmallSplit,
+): Promise<void> {
+  const voxels = imageSize[0] * imageSize[1] * imageSize[2]
+  const imageShape = channels === undefined ? imageSize : [channels, ...imageSize]
+  const writer = await Hdf5Writer.create(path, [
+    { name: 'images', kind: 'float32', rowShape: imageShape },
+    { name: 'masks', kind: 'bool', rowShape: [structures, ...imageSize] },
+    { name: 'presence_labels', kind: 'int64', rowShape: [structures] },
+  ])
+  for (let n = 0; n < samples; n++) {
+    writer.append(
+      'images',
+      Float32Array.from({ length: (channels ?? 1) * voxels }, (_, v) => intensity(n, v)),
+    )
+    writer.append(
+      'masks',
+      Uint8Array.from({ length: structures * voxels }, (_, v) => Number(isMasked(n, v))),
+    )
+    writer.append(
+      'presence_labels',
+      BigInt64Array.from({ length: structures }, (_, s) => BigInt(presenceOf(n, s))),
+    )
+  }
+  writer.writeStrings(
+    'scenarios',
+    Array.from({ length: samples }, (_, n) => `scenario ${n}`),
+  )
+  await writer.finish()
+}
+
+/** A dataset directory with these train and val splits. */
+export async function writeDataset(directory: string, train: SmallSplit, val: SmallSplit = train): Promise<void> {
+  await writeSplit(join(directory, 'train.h5'), train)
+  await writeSplit(join(directory, 'val.h5'), val)
+  const structureNames = Array.from({ length: train.structures }, (_, s) => `structure_${s}`)
+  writeMetadata(directory, { structure_names: structureNames, image_size: train.imageSize })
+}
+
+export function writeMetadata(directory: string, metadata: unknown): void {
+  writeFileSync(join(directory, 'metadata.json'), JSON.stringify(metadata))
+}

@@ -1,0 +1,191 @@
+import { readFileSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { z } from 'zod'
+import { InputError } from '../util/error.ts'
+import { type Hdf5Dataset, Hdf5File } from './hdf5_file.ts'
+
+export const SPLIT_NAMES = ['train', 'val', 'test'] as const
+export type SplitName = (typeof SPLIT_NAMES)[number]
+export type ImageSize = [height: number, width: number, depth: number]
+
+/** One HDF5 file of a dataset. */
+export interface Split {
+  name: SplitName
+  path: string
+  samples: number
+  /** Number of voxels along (H, W, D) as stored. */
+  imageSize: ImageSize
+  channels: number
+  structures: number
+  /** (samples, structures): 1 present, 0 absent, −1 unknown. */
+  presence: Int8Array
+  /** One name a sample; empty strings where the file has none. */
+  scenarios: string[]
+}
+
+export interface Dataset {
+  directory: string
+  structureNames: string[]
+  imageSize: ImageSize
+  channels: number
+  splits: Partial<Record<SplitName, Split>>
+}
+
+const axis = z.int().min(1)
+const metadataSchema = z.looseObject({
+  structure_names: z.array(z.string().min(1)).min(1),
+  image_size: z.tuple([axis, axis, axis]),
+  num_structures: z.int().optional(),
+})
+
+/**
+ * Opens a dataset directory: metadata.json, train.h5, val.h5 and, where there is one, test.h5.
+ * Labels are read and checked, volumes are not (the loader checks them as they come).
+ * Throws InputError with one line when a file is missing or damaged, or when they contradict each other.
+ */
+export async function openDataset(directory: string): Promise<Dataset> {
+  const metadata = readMetadata(directory)
+  const structureNames = metadata.structure_names
+  const splits: Partial<Record<SplitName, Split>> = {}
+  for (const name of SPLIT_NAMES) {
+    const path = join(directory, `${name}.h5`)
+    if (name === 'test' && !isThere(path)) continue
+    const split = await openSplit(name, path)
+    checkAgreement(split, metadata, directory)
+    splits[name] = split
+  }
+  const { channels } = splits.train!
+  for (const split of Object.values(splits))
+    if (split.channels !== channels)
+      throw new InputError(`${split.path}: images have ${split.channels} channels, train.h5 has ${channels}`)
+  return { directory, structureNames, imageSize: metadata.image_size, channels, splits }
+}
+
+/** Reads the shapes, presence labels and scenarios of one split file. Throws InputError as `openDataset` does. */
+export async function openSplit(name: SplitName, path: string): Promise<Split> {
+  const file = await Hdf5File.open(path)
+  try {
+    const images = imagesOf(file)
+    const masks = masksOf(file, images)
+    const { samples, imageSize, channels } = images
+    const structures = masks.shape[1]!
+    const presence = readPresence(file, samples, structures)
+    const scenarios = readScenarios(file, samples)
+    return { name, path, samples, imageSize, channels, structures, presence, scenarios }
+  } finally {
+    file.close()
+  }
+}
+
+interface Images {
+  dataset: Hdf5Dataset
+  samples: number
+  channels: number
+  imageSize: ImageSize
+}
+
+/** The dataset `images`, (N, H, W, D) or (N, C, H, W, D) of numbers. Throws InputError when it is anything else. */
+export function imagesOf(file: Hdf5File): Images {
+  const dataset = file.dataset('images')
+  const { shape, kind } = dataset
+  if (kind === 'string' || kind === 'bool') reject(file, 'images', `holds ${kind}, expected numbers`)
+  if (shape.length !== 4 && shape.length !== 5)
+    reject(file, 'images', `has shape (${shape}), expected (N, H, W, D) or (N, C, H, W, D)`)
+  if (shape.includes(0)) reject(file, 'images', `has shape (${shape}): it is empty`)
+  const [height, width, depth] = shape.slice(-3) as ImageSize
+  const channels = shape.length === 5 ? shape[1]! : 1
+  return { dataset, samples: shape[0]!, channels, imageSize: [height, width, depth] }
+}
+
+/** The dataset `masks`, (N, S, H, W, D) of booleans, int8 or uint8 on the grid of the images. */
+export function masksOf(file: Hdf5File, images: Images): Hdf5Dataset {
+  const dataset = file.dataset('masks')
+  const { shape, kind } = dataset
+  if (!['bool', 'int8', 'uint8'].includes(kind))
+    reject(file, 'masks', `holds ${kind}, expected booleans, int8 or uint8`)
+  const expected = `(${images.samples},S,${images.imageSize})`
+  const fits =
+    shape.length === 5 &&
+    shape[0] === images.samples &&
+    shape.slice(2).join() === images.imageSize.join() &&
+    shape[1]! > 0
+  if (!fits) reject(file, 'masks', `has shape (${shape}), expected ${expected} as images has`)
+  return dataset
+}
+
+function readPresence(file: Hdf5File, samples: number, structures: number): Int8Array {
+  const dataset = file.dataset('presence_labels')
+  if (dataset.kind === 'string') reject(file, 'presence_labels', 'holds strings, expected integers')
+  if (dataset.shape.join() !== `${samples},${structures}`)
+    reject(file, 'presence_labels', `has shape (${dataset.shape}), expected (${samples},${structures}) as masks has`)
+  const values = file.read(dataset, 0, samples)
+  for (const [i, value] of values.entries())
+    if (value !== 1 && value !== 0 && value !== -1)
+      reject(
+        file,
+        'presence_labels',
+        `sample ${Math.floor(i / structures)}, structure ${i % structures} is ${value}, expected 1, 0 or -1`,
+      )
+  return Int8Array.from(values)
+}
+
+function readScenarios(file: Hdf5File, samples: number): string[] {
+  if (!file.has('scenarios')) return new Array<string>(samples).fill('')
+  const dataset = file.dataset('scenarios')
+  if (dataset.shape[0] !== samples) reject(file, 'scenarios', `has shape (${dataset.shape}), expected (${samples})`)
+  return file.readStrings(dataset)
+}
+
+type Metadata = z.infer<typeof metadataSchema>
+
+function readMetadata(directory: string): Metadata {
+  const path = join(directory, 'metadata.json')
+  let text: string
+  try {
+    text = readFileSync(path, 'utf8')
+  } catch {
+    const isDirectory = isThere(directory) && statSync(directory).isDirectory()
+    if (!isDirectory) throw new InputError(`${directory}: no such directory, expected a dataset`)
+    throw new InputError(`${path}: cannot be read, expected the dataset's metadata.json`)
+  }
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch {
+    throw new InputError(`${path}: is not JSON`)
+  }
+  const parsed = metadataSchema.safeParse(value)
+  if (!parsed.success) {
+    const issue = parsed.error.issues[0]!
+    throw new InputError(`${path}: ${issue.path.join('.') || 'the whole'}: ${issue.message}`)
+  }
+  return checkNames(parsed.data, path)
+}
+
+function checkNames(metadata: Metadata, path: string): Metadata {
+  const names = metadata.structure_names
+  const twice = names.find((name, i) => names.indexOf(name) !== i)
+  if (twice !== undefined) throw new InputError(`${path}: structure_names has '${twice}' twice`)
+  if (metadata.num_structures !== undefined && metadata.num_structures !== names.length)
+    throw new InputError(`${path}: num_structures is ${metadata.num_structures}, structure_names has ${names.length}`)
+  return metadata
+}
+
+function checkAgreement(split: Split, metadata: Metadata, directory: string): void {
+  const names = metadata.structure_names.length
+  const path = join(directory, 'metadata.json')
+  if (split.structures !== names)
+    throw new InputError(`${split.path}: masks have ${split.structures} structures, ${path} names ${names}`)
+  if (split.imageSize.join() !== metadata.image_size.join())
+    throw new InputError(
+      `${split.path}: images are ${split.imageSize.join('×')}, ${path} says ${metadata.image_size.join('×')}`,
+    )
+}
+
+function isThere(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false }) !== undefined
+}
+
+function reject(file: Hdf5File, dataset: string, reason: string): never {
+  throw new InputError(`${file.path}: dataset '${dataset}' ${reason}`)
+}

@@ -1,0 +1,98 @@
+import { InputError } from '../util/error.ts'
+import { sizeOf } from '../util/shape.ts'
+import { type ImageSize, imagesOf, masksOf } from './dataset.ts'
+import { Hdf5File, type NumericArray } from './hdf5_file.ts'
+import { resampleImage, resampleLabels } from './resample.ts'
+
+/** Reads samples of one split file as the GPU wants them: float32 images of `size`, masks packed to bits. */
+export class Decoder {
+  readonly #file: Hdf5File
+  readonly #images: ReturnType<typeof imagesOf>
+  readonly #masks: ReturnType<typeof masksOf>
+  readonly #size: ImageSize
+  readonly #isResampled: boolean
+
+  private constructor(file: Hdf5File, size: ImageSize) {
+    this.#file = file
+    this.#images = imagesOf(file)
+    this.#masks = masksOf(file, this.#images)
+    this.#size = size
+    this.#isResampled = size.join() !== this.#images.imageSize.join()
+  }
+
+  /** `size` is that of the samples given out: stored samples of another size are resampled. */
+  static async open(path: string, size: ImageSize): Promise<Decoder> {
+    return new Decoder(await Hdf5File.open(path), size)
+  }
+
+  /**
+   * Decodes sample `index` into `image` (C, H, W, D) and `maskBits` (S, H·W·D/32).
+   * Throws InputError naming file, dataset and sample: corrupt chunk, voxel not finite, mask value not 0 or 1.
+   */
+  decode(index: number, image: Float32Array, maskBits: Uint32Array): void {
+    this.#decodeImage(index, image)
+    this.#decodeMasks(index, maskBits)
+  }
+
+  close(): void {
+    this.#file.close()
+  }
+
+  #decodeImage(index: number, image: Float32Array): void {
+    const { dataset, channels, imageSize } = this.#images
+    const stored = this.#file.read(dataset, index, 1)
+    if (this.#isResampled) {
+      const [from, to] = [sizeOf(imageSize), sizeOf(this.#size)]
+      for (let c = 0; c < channels; c++) {
+        const source = stored.subarray(c * from, (c + 1) * from)
+        resampleImage(source, imageSize, this.#size, image.subarray(c * to, (c + 1) * to))
+      }
+    } else image.set(stored)
+    if (!areFinite(image)) this.#reject('images', index, 'has a voxel that is not a finite float32')
+  }
+
+  #decodeMasks(index: number, maskBits: Uint32Array): void {
+    const stored = this.#file.read(this.#masks, index, 1)
+    const { imageSize } = this.#images
+    const [from, to] = [sizeOf(imageSize), sizeOf(this.#size)]
+    const words = to / 32
+    const resampled = new Uint8Array(this.#isResampled ? to : 0)
+    for (let s = 0; s < this.#masks.shape[1]!; s++) {
+      const source = stored.subarray(s * from, (s + 1) * from)
+      if (this.#isResampled) resampleLabels(source, imageSize, this.#size, resampled)
+      const mask = this.#isResampled ? resampled : source
+      const isBinary = packBits(mask, maskBits.subarray(s * words, (s + 1) * words))
+      if (!isBinary) this.#reject('masks', index, `structure ${s} has a value other than 0 and 1`)
+    }
+  }
+
+  #reject(dataset: string, index: number, reason: string): never {
+    throw new InputError(`${this.#file.path}: dataset '${dataset}' sample ${index} ${reason}`)
+  }
+}
+
+function areFinite(numbers: Float32Array): boolean {
+  let difference = 0
+  for (let i = 0; i < numbers.length; i++) difference += numbers[i]! - numbers[i]! // NaN for infinities too
+  return difference === 0
+}
+
+/**
+ * Packs a mask of bytes 0 and 1 into words: bit j of word i is voxel 32·i + j. The number of voxels divides by 32.
+ * Returns false when there was a byte other than 0 and 1.
+ */
+export function packBits(mask: NumericArray, words: Uint32Array): boolean {
+  const fours = new Uint32Array(mask.buffer, mask.byteOffset, mask.byteLength / 4)
+  let seen = 0
+  for (let i = 0; i < words.length; i++) {
+    let word = 0
+    for (let nibble = 0; nibble < 8; nibble++) {
+      const four = fours[8 * i + nibble]!
+      seen |= four
+      // The multiplication moves bit 0 of the four bytes to bits 28, 29, 30 and 31, in order.
+      word |= (Math.imul(four, 0x10204080) >>> 28) << (4 * nibble)
+    }
+    words[i] = word
+  }
+  return (seen & ~0x01010101) === 0
+}

@@ -1,0 +1,239 @@
+import { closeSync, openSync, readSync } from 'node:fs'
+import { InputError } from '../util/error.ts'
+import { type Hdf5Library, loadHdf5 } from './hdf5_library.ts'
+
+export type NumericArray =
+  | Int8Array
+  | Uint8Array
+  | Int16Array
+  | Uint16Array
+  | Int32Array
+  | Uint32Array
+  | Float32Array
+  | Float64Array
+
+/** Element types that can be read. 'bool' is h5py's enumeration {FALSE, TRUE} over int8. */
+export type ElementKind =
+  | 'bool'
+  | 'int8'
+  | 'uint8'
+  | 'int16'
+  | 'uint16'
+  | 'int32'
+  | 'uint32'
+  | 'int64'
+  | 'uint64'
+  | 'float32'
+  | 'float64'
+  | 'string'
+
+export interface Hdf5Dataset {
+  name: string
+  /** Axis lengths; the first axis counts samples. */
+  shape: number[]
+  kind: ElementKind
+  /** Bytes of one element in memory. */
+  elementBytes: number
+}
+
+/** A chunk is decompressed whole: a larger one would exhaust the 2 GB that WebAssembly memory ends at. */
+export const CHUNK_LIMIT = 256 * 2 ** 20 // bytes
+
+const SIGNATURE = Buffer.from('\x89HDF\r\n\x1a\n', 'latin1')
+const GZIP_AND_BUILT_IN = 6 // filters 1..6 come with the library; lzf, blosc and others are plugins
+const EXTERNAL_LINK = 4
+const SOFT_LINK = 3
+const DATASET = 1
+
+type Metadata = ReturnType<Hdf5Library['module']['get_dataset_metadata']>
+
+/**
+ * An HDF5 file opened for reading. HDF5's wrapper reports most failures by silence or by handing out leftover memory as
+ * data; every call here checks return codes and throws InputError naming file, dataset, sample index and reason.
+ */
+export class Hdf5File {
+  readonly path: string
+  readonly #library: Hdf5Library
+  readonly #id: bigint
+
+  private constructor(path: string, library: Hdf5Library, id: bigint) {
+    this.path = path
+    this.#library = library
+    this.#id = id
+  }
+
+  /** Opens `path`. Throws InputError when it is missing, a directory, not HDF5, truncated or damaged. */
+  static async open(path: string): Promise<Hdf5File> {
+    checkSignature(path)
+    const library = await loadHdf5()
+    library.complaint()
+    const id = library.open(path, 'read')
+    const complaint = library.complaint()
+    if (id < 0n) throw new InputError(`${path}: truncated or damaged HDF5 file (${complaint ?? 'no reason given'})`)
+    return new Hdf5File(path, library, id)
+  }
+
+  /** Whether a dataset (or anything else) of this name is in the file. */
+  has(name: string): boolean {
+    return this.#library.module.get_type(this.#id, `/${name}`) !== -1
+  }
+
+  /** Describes a dataset. Throws InputError when it is absent, a link, of an unreadable type, or has oversized chunks. */
+  dataset(name: string): Hdf5Dataset {
+    const { module } = this.#library
+    const path = `/${name}`
+    const type = module.get_type(this.#id, path)
+    if (type === -1) this.#fail(name, 'is missing')
+    const isSoftLink = type === SOFT_LINK || module.get_symbolic_link(this.#id, path) !== null
+    if (type === EXTERNAL_LINK || isSoftLink) this.#fail(name, 'is a link; only data stored in the file itself is read')
+    if (type !== DATASET) this.#fail(name, 'is not a dataset')
+    const metadata = module.get_dataset_metadata(this.#id, path)
+    if (metadata.virtual_sources) this.#fail(name, 'is a virtual dataset; only data stored in the file itself is read')
+    const kind = this.#kindOf(name, metadata)
+    this.#checkStorage(name, metadata)
+    return { name, shape: metadata.shape ?? [], kind, elementBytes: metadata.size }
+  }
+
+  /**
+   * Reads rows [first, first + rows) of the first axis, as stored (booleans as int8 0 and 1, 64-bit integers as doubles).
+   * Throws InputError naming the sample when its chunk is corrupt.
+   */
+  read(dataset: Hdf5Dataset, first: number, rows: number): NumericArray {
+    const bytes = this.#readBytes(dataset, first, rows, memory => memory.slice())
+    return numbersOf(dataset.kind, bytes)
+  }
+
+  /** Reads a one-dimensional dataset of strings, of variable or fixed length. */
+  readStrings(dataset: Hdf5Dataset): string[] {
+    if (dataset.kind !== 'string') this.#fail(dataset.name, `holds ${dataset.kind}, expected strings`)
+    if (dataset.shape.length !== 1) this.#fail(dataset.name, `has shape (${dataset.shape}), expected one axis`)
+    const { module } = this.#library
+    const isVariable = module.get_dataset_metadata(this.#id, `/${dataset.name}`).vlen
+    const rows = dataset.shape[0]!
+    return this.#readBytes(dataset, 0, rows, (memory, pointer) => {
+      if (!isVariable) return fixedStrings(memory, dataset.elementBytes)
+      const addresses = new Uint32Array(memory.slice().buffer)
+      const strings = Array.from(addresses, address => module.UTF8ToString(address))
+      module.reclaim_vlen_memory_count(this.#id, `/${dataset.name}`, '', BigInt(pointer), [BigInt(rows)])
+      return strings
+    })
+  }
+
+  close(): void {
+    this.#library.module.close_file(this.#id)
+  }
+
+  #readBytes<T>(dataset: Hdf5Dataset, first: number, rows: number, use: (memory: Uint8Array, pointer: number) => T): T {
+    const { name, shape } = dataset
+    if (first < 0 || first + rows > (shape[0] ?? 0))
+      this.#fail(name, `has ${shape[0]} samples, asked for ${first}..${first + rows - 1}`)
+    const count = [rows, ...shape.slice(1)]
+    const bytes = count.reduce((product, axis) => product * axis, dataset.elementBytes)
+    if (bytes > CHUNK_LIMIT) this.#fail(name, `has ${rows} samples of ${bytes / rows} bytes: too many to read at once`)
+    const { module } = this.#library
+    const pointer = module._malloc(Math.max(bytes, 1))
+    if (pointer === 0) this.#fail(name, `sample ${first}: no memory for ${bytes} bytes`)
+    try {
+      this.#library.complaint()
+      const offset = count.map((_, axis) => (axis === 0 ? BigInt(first) : 0n))
+      const stride = count.map(() => 1n)
+      const path = `/${name}`
+      const code = module.get_dataset_data(this.#id, path, count.map(BigInt), offset, stride, BigInt(pointer))
+      const complaint = this.#library.complaint()
+      if (code < 0 || complaint) this.#fail(name, `sample ${first} cannot be read (${complaint ?? `code ${code}`})`)
+      // The heap may have grown: its buffer must be taken after the call.
+      return use(module.HEAPU8.subarray(pointer, pointer + bytes), pointer)
+    } finally {
+      module._free(pointer)
+    }
+  }
+
+  #checkStorage(name: string, metadata: Metadata): void {
+    const { module } = this.#library
+    const rowBytes = (metadata.shape ?? []).slice(1).reduce((product, axis) => product * axis, metadata.size)
+    const chunkBytes = (metadata.chunks ?? []).reduce((product, axis) => product * axis, metadata.size)
+    const largest = Math.max(rowBytes, chunkBytes)
+    if (largest > CHUNK_LIMIT)
+      this.#fail(name, `has chunks or samples of ${largest} bytes, at most ${CHUNK_LIMIT} can be read`)
+    for (const filter of module.get_dataset_filters(this.#id, `/${name}`))
+      if (filter.id > GZIP_AND_BUILT_IN)
+        this.#fail(name, `is compressed with ${filter.name || `filter ${filter.id}`}; gzip is supported`)
+  }
+
+  #kindOf(name: string, metadata: Metadata): ElementKind {
+    const { H5T_INTEGER, H5T_FLOAT, H5T_STRING, H5T_ENUM } = this.#library.module.H5T_class_t
+    if (metadata.type === H5T_STRING.value) return 'string'
+    const base = metadata.type === H5T_ENUM.value ? metadata.enum_type!.type : metadata.type
+    const bits = metadata.size * 8
+    const members = metadata.enum_type?.members
+    if (members && metadata.size === 1 && members.FALSE === 0 && members.TRUE === 1) return 'bool'
+    if (base === H5T_INTEGER.value && [8, 16, 32, 64].includes(bits))
+      return `${metadata.signed ? '' : 'u'}int${bits}` as ElementKind
+    if (base === H5T_FLOAT.value && (bits === 32 || bits === 64)) return `float${bits}` as ElementKind
+    if (base === H5T_FLOAT.value) this.#fail(name, `holds float${bits}, expected float32 or float64`)
+    return this.#fail(name, `holds elements of HDF5 class ${metadata.type}, expected numbers or strings`)
+  }
+
+  #fail(name: string, reason: string): never {
+    throw new InputError(`${this.path}: dataset '${name}' ${reason}`)
+  }
+}
+
+function checkSignature(path: string): void {
+  const start = Buffer.alloc(SIGNATURE.length)
+  try {
+    const file = openSync(path, 'r')
+    try {
+      readSync(file, start, 0, start.length, 0)
+    } finally {
+      closeSync(file)
+    }
+  } catch (error) {
+    throw new InputError(`${path}: ${reasonOf(error as NodeJS.ErrnoException)}, expected an HDF5 file`)
+  }
+  if (!start.equals(SIGNATURE)) throw new InputError(`${path}: is not an HDF5 file`)
+}
+
+function reasonOf(error: NodeJS.ErrnoException): string {
+  const reasons: Record<string, string> = { ENOENT: 'no such file', EISDIR: 'is a directory', EACCES: 'no permission' }
+  return reasons[error.code ?? ''] ?? error.message
+}
+
+function numbersOf(kind: ElementKind, bytes: Uint8Array): NumericArray {
+  const buffer = bytes.buffer
+  switch (kind) {
+    case 'bool':
+    case 'int8':
+      return new Int8Array(buffer)
+    case 'uint8':
+      return new Uint8Array(buffer)
+    case 'int16':
+      return new Int16Array(buffer)
+    case 'uint16':
+      return new Uint16Array(buffer)
+    case 'int32':
+      return new Int32Array(buffer)
+    case 'uint32':
+      return new Uint32Array(buffer)
+    case 'float32':
+      return new Float32Array(buffer)
+    case 'float64':
+      return new Float64Array(buffer)
+    case 'int64':
+      return Float64Array.from(new BigInt64Array(buffer), Number)
+    case 'uint64':
+      return Float64Array.from(new BigUint64Array(buffer), Number)
+    case 'string':
+      throw new InputError('strings are not numbers')
+  }
+}
+
+function fixedStrings(memory: Uint8Array, length: number): string[] {
+  const strings: string[] = []
+  for (let at = 0; at < memory.length; at += length) {
+    const bytes = memory.subarray(at, at + length)
+    const end = bytes.indexOf(0)
+    strings.push(Buffer.from(end === -1 ? bytes : bytes.subarray(0, end)).toString('utf8'))
+  }
+  return strings
+}

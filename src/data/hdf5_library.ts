@@ -1,0 +1,86 @@
+import { resolve } from 'node:path'
+
+type H5wasm = typeof import('h5wasm/node')
+type Hdf5Module = H5wasm['Module']
+
+/** The parts of Emscripten's file system that are watched here. */
+interface FileSystem {
+  ErrnoError: new (errno: number) => Error
+  open(path: string, ...rest: unknown[]): unknown
+  write(stream: { fd: number }, bytes: Uint8Array, offset: number, length: number, ...rest: unknown[]): number
+}
+
+const STANDARD_ERROR = 2
+const PERMISSION_DENIED = 2 // EACCES in WASI's numbering
+
+/**
+ * HDF5 compiled to WebAssembly, one instance a thread, with two guards that the library lacks:
+ * it opens no file but the one asked for, and its complaints reach the caller instead of standard error.
+ */
+export interface Hdf5Library {
+  module: Hdf5Module
+  /** Opens `path`; a negative id is a failure. While this library lives, files named inside `path` cannot be opened. */
+  open(path: string, mode: 'read' | 'create' | 'append'): bigint
+  /** The deepest reason HDF5 gave since the last call, or undefined when it complained about nothing. */
+  complaint(): string | undefined
+}
+
+let library: Promise<Hdf5Library> | undefined
+
+/** Loads the library on first use (about a third of a second). */
+export function loadHdf5(): Promise<Hdf5Library> {
+  library ??= start()
+  return library
+}
+
+async function start(): Promise<Hdf5Library> {
+  const h5wasm = await import('h5wasm/node')
+  const module = await h5wasm.ready
+  const files = module.FS as unknown as FileSystem
+  const complaints = captureComplaints(files)
+  const admit = guardOpen(files)
+  const open = (path: string, mode: 'read' | 'create' | 'append'): bigint => {
+    const flags = { read: module.H5F_ACC_RDONLY, create: module.H5F_ACC_TRUNC, append: module.H5F_ACC_RDWR }
+    admit(resolve(path))
+    try {
+      // Oldest format: every HDF5 since 1.8 reads it, and its object headers carry no checksum (see hdf5_writer.ts).
+      return module.open(path, flags[mode], false, module.H5F_LIBVER_EARLIEST, module.H5F_LIBVER_V110)
+    } finally {
+      admit(undefined)
+    }
+  }
+  return { module, open, complaint: () => reasonOf(complaints.splice(0).join('')) }
+}
+
+/** External links, external storage and virtual datasets would let a file read any other file of this machine. */
+function guardOpen(files: FileSystem): (path: string | undefined) => void {
+  const open = files.open
+  let admitted: string | undefined
+  files.open = (path, ...rest) => {
+    if (resolve(path) !== admitted) throw new files.ErrnoError(PERMISSION_DENIED)
+    return open(path, ...rest)
+  }
+  return path => {
+    admitted = path
+  }
+}
+
+function captureComplaints(files: FileSystem): string[] {
+  const write = files.write
+  const complaints: string[] = []
+  files.write = (stream, bytes, offset, length, ...rest) => {
+    if (stream.fd !== STANDARD_ERROR) return write(stream, bytes, offset, length, ...rest)
+    complaints.push(Buffer.from(bytes.slice(offset, offset + length)).toString('latin1'))
+    return length
+  }
+  return complaints
+}
+
+/** HDF5 prints its call stack, outermost first: the last entry is the cause. */
+function reasonOf(text: string): string | undefined {
+  if (text === '') return undefined
+  const system = text.match(/error message = '([^']*)'/)
+  if (system) return system[1]
+  const last = [...text.matchAll(/#\d+: .* in \w+\(\): (.*)/g)].at(-1)
+  return last?.[1] ?? text.trim().split('\n')[0]
+}
