@@ -27,8 +27,8 @@ fn element(row: u32, offset: u32) -> f32 {
 }
 
 @compute @workgroup_size(64)
-fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(num_workgroups) workgroups: vec3u, @builtin(local_invocation_index) local: u32) {
-  let index = linear_index(workgroup, workgroups, local, 64u);
+fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) count: vec3u, @builtin(local_invocation_index) local: u32) {
+  let index = linear_index(id, count, local, 64u);
   let row = index / (params.columns * params.taps) * 4u;
   if (row >= params.rows) {
     return;

@@ -3,7 +3,7 @@ import type { GradientTarget, Tape } from '../graph/tape.ts'
 import { type Tensor, windowOf } from '../graph/tensor.ts'
 import { ContractError } from '../util/error.ts'
 import { sameShape } from '../util/shape.ts'
-import { gridInvocations } from './grid.ts'
+import { gridInvocations } from './invocations.ts'
 import { chunksOf, pairSlices, pairsOf } from './pairs.ts'
 import { sumRows } from './sum_rows.ts'
 

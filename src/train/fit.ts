@@ -82,7 +82,10 @@ export class Fit {
 
   /** Gives model and optimiser their first values, or those of the point to resume from. */
   start(resume?: ResumePoint): void {
-    if (!resume) return initialise(this.session)
+    if (!resume) {
+      initialise(this.session)
+      return
+    }
     const { engine } = this.session
     const { checkpoint, progress, path } = resume
     writeModel(engine.storage, engine.state, checkpoint.model, path)
