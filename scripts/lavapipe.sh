@@ -11,10 +11,10 @@ main() {
   local dir=${1:-/opt/lavapipe}
   case $dir in /*) ;; *) dir=$PWD/$dir ;; esac
   [ "$(uname -sm)" = 'Linux x86_64' ] || fail "this is $(uname -sm), expected Linux x86_64"
+  command -v node >/dev/null || fail 'no node in PATH'
   if ! ready "$dir"; then
     [ "$(id -u)" = 0 ] || fail 'needs root, it installs packages; without root: sadaan-gpu doctor --install-software-gpu'
     command -v apt-get >/dev/null || fail 'no apt-get here, this is for Debian and Ubuntu'
-    command -v node >/dev/null || fail 'no node in PATH'
     export DEBIAN_FRONTEND=noninteractive
     mkdir -p "$dir/bin"
     if is_new_debian; then into_this_system "$dir"; else into_a_root "$dir"; fi
@@ -31,8 +31,8 @@ fail() {
   exit 1
 }
 
-# DIR/env is written last
-ready() { [ -f "$1/env" ] && "$1/bin/node" -e 0; }
+# DIR/env is written last; a host's node that was updated is to be copied again
+ready() { [ -f "$1/env" ] && [ "$("$1/bin/node" --version)" = "$(node --version)" ]; }
 
 is_new_debian() (
   . /etc/os-release
