@@ -210,9 +210,9 @@ export class Fit {
   private async save(epoch: number, isBest: boolean): Promise<void> {
     const { save_dir, save_frequency, keep_best_only } = this.session.config.checkpoint
     const checkpoint = await this.checkpoint(epoch, isBest)
-    const names = ['last.pth']
-    if (isBest) names.push('best_model.pth')
+    const names = isBest ? ['best_model.pth'] : []
     if (!keep_best_only && (epoch + 1) % save_frequency === 0) names.push(`checkpoint_epoch_${epoch + 1}.pth`)
+    names.push('last.pth')
     for (const name of names) writeCheckpoint(join(save_dir, name), checkpoint)
   }
 
