@@ -3,6 +3,7 @@ import { defineConfig } from 'vitest/config'
 // One process at a time: every test file opens the same adapter, and software adapters use every core already.
 export default defineConfig({
   test: {
+    globalSetup: 'kernels-test/setup.ts',
     include: ['kernels-test/**/*.test.ts'],
     pool: 'forks',
     maxWorkers: 1,

@@ -41,6 +41,13 @@ export interface Case<Row extends object = object> {
   flops(row: Row): number
   /** bytes read and written by the forward pass */
   bytes(row: Row): number
+  /** A lower binding limit (bytes) for this row, to test that the operation cuts its dispatches. */
+  limit?(row: Row): number | undefined
   /** A reason why this row cannot run on this adapter; counted and printed. */
   skip?(row: Row, facts: AdapterFacts): string | undefined
+}
+
+/** Types a case by its rows while it is written; the tests then treat all cases alike. */
+export function defineCase<Row extends object>(test: Case<Row>): Case {
+  return test as unknown as Case
 }

@@ -53,6 +53,11 @@ export interface Slice {
   channels: number
 }
 
+/** Not even one channel of one sample fits a binding of the adapter: the volume is too large for it at any batch size. */
+export class BindingLimitError extends Error {
+  override name = 'BindingLimitError'
+}
+
 /**
  * Cuts (samples, channels) into the fewest slices such that a tensor of `voxels` per channel fits `maxBytes` per slice:
  * first by samples, then by channels of one sample. The order is fixed, so sums over slices are deterministic.
@@ -60,11 +65,8 @@ export interface Slice {
 export function slices(samples: number, channels: number, voxels: number, maxBytes: number): Slice[] {
   const channelBytes = voxels * 4
   if (channelBytes > maxBytes)
-    throw new ContractError(
-      'slices',
-      'bytes of one channel',
-      channelBytes,
-      `at most the adapter's binding of ${maxBytes}`,
+    throw new BindingLimitError(
+      `a channel of ${voxels} voxels takes ${channelBytes} bytes, the adapter binds ${maxBytes} at most`,
     )
   const whole = Math.floor(maxBytes / (channelBytes * channels))
   const result: Slice[] = []

@@ -1,0 +1,237 @@
+import type { Tape } from '../../src/graph/tape.ts'
+import type { Tensor } from '../../src/graph/tensor.ts'
+import { type AugmentSettings, augment, type LabelledImages } from '../../src/ops/augment.ts'
+import {
+  normal2,
+  OP_FLIP,
+  OP_NOISE,
+  OP_ROTATION,
+  OP_SCALE,
+  philox,
+  uniform01,
+  type Words,
+} from '../../src/util/random.ts'
+import { sizeOf } from '../../src/util/shape.ts'
+import { type CaseInput, defineCase, type Random } from '../case.ts'
+
+/** A row: the shapes, and the settings that differ from no augmentation at all. */
+export interface AugmentRow {
+  samples: number
+  channels: number
+  partner: readonly number[]
+  size: readonly [number, number, number]
+  settings: Partial<Omit<AugmentSettings, 'partner'>>
+  /** bytes a binding may have */
+  limit?: number
+}
+
+const UNCHANGED = {
+  noiseStd: 0,
+  intensityScaleRange: [1, 1],
+  rotationDegrees: 0,
+  flipProbability: 0,
+  flipAxes: [0],
+} as const
+const DOCUMENTED = { noiseStd: 2, intensityScaleRange: [0.95, 1.05], rotationDegrees: 5, flipProbability: 0.3 } as const
+const ANY_FLIP = { flipProbability: 0.5, flipAxes: [0, 1, 2] } as const
+const THIRTEEN = [1, 0, 2, 3, 4, 5, 7, 6, 8, 9, 10, 11, 12]
+const SEED = 42
+const EPOCH = 7
+const FIRST_SAMPLE = 100
+
+export const rows: readonly AugmentRow[] = [
+  { samples: 1, channels: 1, partner: [0], size: [32, 16, 32], settings: {} },
+  { samples: 3, channels: 3, partner: [1, 0, 2], size: [32, 16, 32], settings: { flipProbability: 1 } },
+  { samples: 3, channels: 1, partner: [0, 2, 1, 4, 3], size: [16, 16, 32], settings: ANY_FLIP },
+  {
+    samples: 1,
+    channels: 3,
+    partner: [0, 1, 2],
+    size: [16, 32, 16],
+    settings: { noiseStd: 20, intensityScaleRange: [0.5, 2] },
+  },
+  { samples: 1, channels: 1, partner: [1, 0, 2], size: [32, 16, 32], settings: { rotationDegrees: 5 } },
+  {
+    samples: 3,
+    channels: 1,
+    partner: [1, 0, 2, 3, 4],
+    size: [16, 48, 32],
+    settings: { ...ANY_FLIP, rotationDegrees: 180 },
+  },
+  { samples: 3, channels: 3, partner: [1, 0, 3, 2, 4], size: [32, 16, 32], settings: DOCUMENTED },
+  {
+    samples: 3,
+    channels: 1,
+    partner: [1, 0, 2],
+    size: [32, 16, 32],
+    settings: { ...DOCUMENTED, flipProbability: 0.5, flipAxes: [1, 2] },
+  },
+  {
+    samples: 3,
+    channels: 3,
+    partner: THIRTEEN,
+    size: [32, 16, 32],
+    settings: { ...DOCUMENTED, ...ANY_FLIP },
+    limit: 65_536,
+  },
+]
+
+/**
+ * The rows compare image and presence; a word of masks is no number with an error, and a nearest voxel may lie on a tie, so
+ * kernels/augment.test.ts compares the masks, bit by bit.
+ */
+export default defineCase<AugmentRow>({
+  operation: 'augment',
+  rows,
+  inputs: augmentInputs,
+  build(tape, inputs, row) {
+    const { image, presence } = buildAugment(tape, inputs, row)
+    return { image, presence }
+  },
+  reference(inputs, row) {
+    const { image, presence } = augmentReference(inputs, row)
+    return { image, presence }
+  },
+  flops: () => 0,
+  bytes: ({ samples, channels, partner, size }) => 2 * samples * sizeOf(size) * (channels * 4 + partner.length / 8),
+  limit: row => row.limit,
+})
+
+export function augmentInputs(row: AugmentRow, random: Random) {
+  const { samples, channels, partner, size } = row
+  const image = [samples, channels, ...size]
+  const words = [samples, partner.length, sizeOf(size) / 32]
+  const presence = [samples, partner.length]
+  const indices = Array.from({ length: samples }, (_, n) => FIRST_SAMPLE + n)
+  return {
+    image: { shape: image, data: new Float32Array(sizeOf(image)).map(() => random.uniform(0, 255)) },
+    maskBits: { shape: words, data: new Uint32Array(sizeOf(words)).map(() => random.integer(2 ** 32)) },
+    presence: { shape: presence, data: new Float32Array(sizeOf(presence)).map(() => random.integer(3) - 1) },
+    keys: { shape: [samples, 4], data: Uint32Array.from(indices.flatMap(sample => [SEED, EPOCH, sample, 0])) },
+  } satisfies Record<string, CaseInput>
+}
+
+export function buildAugment(
+  tape: Tape,
+  inputs: Record<string, Tensor>,
+  { partner, settings }: AugmentRow,
+): LabelledImages {
+  const { image, maskBits, presence, keys } = inputs
+  const batch = { image: image!, maskBits: maskBits!, presence: presence!, keys: keys! }
+  return augment(tape, batch, { ...UNCHANGED, ...settings, partner })
+}
+
+type Vector = [number, number, number]
+
+/** Everything drawn for one sample, and where one of its augmented voxels looks. */
+interface Drawn {
+  flipped: boolean[]
+  scale: number
+  /** the place in the source volume that a voxel shows, in voxels */
+  source(voxel: Vector): Vector
+  noise(element: number): number
+}
+
+/** The augmentation by the obvious loops in float64: each output voxel asks what was there before each of the steps. */
+export function augmentReference(inputs: Record<string, Float64Array>, row: AugmentRow) {
+  const { samples, channels, partner, size } = row
+  const settings = { ...UNCHANGED, ...row.settings }
+  const voxels = sizeOf(size)
+  const image = new Float64Array(inputs.image!.length)
+  const maskBits = new Float64Array(inputs.maskBits!.length)
+  const presence = new Float64Array(inputs.presence!.length)
+  for (let n = 0; n < samples; n++) {
+    const [seed, epoch, sample] = inputs.keys!.subarray(n * 4)
+    const drawn = drawSample([seed!, epoch!, sample!], settings, size)
+    for (let c = 0; c < channels; c++) {
+      const source = inputs.image!.subarray((n * channels + c) * voxels)
+      eachVoxel(size, (axes, v) => {
+        const noisy = trilinear(source, drawn.source(axes), size) + settings.noiseStd * drawn.noise(c * voxels + v)
+        image[(n * channels + c) * voxels + v] = Math.min(255, Math.max(0, noisy * drawn.scale))
+      })
+    }
+    for (let s = 0; s < partner.length; s++) {
+      const from = n * partner.length + (drawn.flipped[0] ? partner[s]! : s)
+      presence[n * partner.length + s] = inputs.presence![from]!
+      const source = inputs.maskBits!.subarray((from * voxels) / 32)
+      const made = maskBits.subarray(((n * partner.length + s) * voxels) / 32)
+      eachVoxel(size, (axes, v) => {
+        made[Math.floor(v / 32)]! += nearestBit(source, drawn.source(axes), size) * 2 ** (v % 32)
+      })
+    }
+  }
+  return { image, maskBits, presence }
+}
+
+function nearestBit(source: Float64Array, place: Vector, size: readonly number[]): number {
+  const at = place.map(x => Math.floor(x + 0.5)) as Vector
+  if (!isInside(at, size)) return 0
+  const v = voxelIndex(at, size)
+  return Math.floor(source[Math.floor(v / 32)]! / 2 ** (v % 32)) % 2
+}
+
+function drawSample(key: Vector, settings: Omit<AugmentSettings, 'partner'>, size: readonly number[]): Drawn {
+  const [seed, epoch, sample] = key
+  const words = (operation: number, block: number): Words => philox([block, operation, sample, epoch], [seed, 0])
+  const flips = words(OP_FLIP, 0)
+  const flipped = [0, 1, 2].map(
+    axis => settings.flipAxes.includes(axis) && uniform01(flips[axis]!) < settings.flipProbability,
+  )
+  const angles = words(OP_ROTATION, 0).map(
+    word => ((2 * uniform01(word) - 1) * settings.rotationDegrees * Math.PI) / 180,
+  )
+  const [low, high] = settings.intensityScaleRange
+  const centre = size.map(length => (length - 1) / 2)
+  return {
+    flipped,
+    scale: low + (high - low) * uniform01(words(OP_SCALE, 0)[0]),
+    source(voxel) {
+      let place = voxel.map((x, axis) => x - centre[axis]!) as Vector
+      for (const axis of [2, 1, 0]) place = rotate(place, axis, -angles[axis]!)
+      return place.map((x, axis) => (flipped[axis] ? -x : x) + centre[axis]!) as Vector
+    },
+    noise(element) {
+      const word = element % 4
+      const block = words(OP_NOISE, Math.floor(element / 4))
+      const pair = word < 2 ? normal2(block[0], block[1]) : normal2(block[2], block[3])
+      return pair[word % 2]!
+    },
+  }
+}
+
+/** Rotates about `axis`: a positive angle takes the next axis towards the one after it. */
+function rotate(place: Vector, axis: number, angle: number): Vector {
+  const first = (axis + 1) % 3
+  const second = (axis + 2) % 3
+  const turned: Vector = [...place]
+  turned[first] = place[first]! * Math.cos(angle) - place[second]! * Math.sin(angle)
+  turned[second] = place[first]! * Math.sin(angle) + place[second]! * Math.cos(angle)
+  return turned
+}
+
+function trilinear(source: Float64Array, place: Vector, size: readonly number[]): number {
+  const low = place.map(Math.floor) as Vector
+  let sum = 0
+  eachVoxel([2, 2, 2], side => {
+    const at = low.map((x, axis) => x + side[axis]!) as Vector
+    if (!isInside(at, size)) return
+    const weights = at.map((x, axis) => 1 - Math.abs(place[axis]! - x))
+    sum += weights[0]! * weights[1]! * weights[2]! * source[voxelIndex(at, size)]!
+  })
+  return sum
+}
+
+function eachVoxel(size: readonly number[], visit: (axes: Vector, voxel: number) => void): void {
+  const [height, width, depth] = size as Vector
+  let voxel = 0
+  for (let h = 0; h < height; h++)
+    for (let w = 0; w < width; w++) for (let d = 0; d < depth; d++) visit([h, w, d], voxel++)
+}
+
+function isInside(axes: Vector, size: readonly number[]): boolean {
+  return axes.every((x, axis) => x >= 0 && x < size[axis]!)
+}
+
+function voxelIndex([h, w, d]: Vector, size: readonly number[]): number {
+  return (h * size[1]! + w) * size[2]! + d
+}

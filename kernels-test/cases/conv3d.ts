@@ -1,0 +1,102 @@
+import { conv3d } from '../../src/ops/conv3d.ts'
+import { type Shape, sizeOf } from '../../src/util/shape.ts'
+import { defineCase } from '../case.ts'
+import { normals } from '../numbers.ts'
+
+interface Row {
+  samples: number
+  /** channels of x and, where there are two, of the second input */
+  channels: readonly [number] | readonly [number, number]
+  outputs: number
+  size: 1 | 3
+  stride?: 2
+  volume: readonly [number, number, number]
+  /** bytes */
+  limit?: number
+}
+
+const inputsOf = ({ channels: [first, second] }: Row): number => first + (second ?? 0)
+const outputAxes = ({ volume, stride }: Row): number[] => volume.map(axis => Math.ceil(axis / (stride ?? 1)))
+
+/** Value of input channel `channel` of the concatenation at (n, h, w, d); zero outside the volume. */
+function at(row: Row, sources: readonly Float64Array[], place: readonly [number, number, number, number, number]) {
+  const [n, channel, h, w, d] = place
+  const [height, width, depth] = row.volume
+  if (h < 0 || h >= height || w < 0 || w >= width || d < 0 || d >= depth) return 0
+  const second = channel >= row.channels[0]
+  const channels = row.channels[second ? 1 : 0]!
+  const plane = n * channels + channel - (second ? row.channels[0] : 0)
+  return sources[second ? 1 : 0]![((plane * height + h) * width + w) * depth + d]!
+}
+
+function reference(sources: readonly Float64Array[], weight: Float64Array, bias: Float64Array, row: Row): Float64Array {
+  const { samples, outputs, size, stride = 1 } = row
+  const inputs = inputsOf(row)
+  const padding = (size - 1) / 2
+  const [height, width, depth] = outputAxes(row) as [number, number, number]
+  const y = new Float64Array(samples * outputs * height * width * depth)
+  let index = 0
+  for (let n = 0; n < samples; n++)
+    for (let o = 0; o < outputs; o++)
+      for (let h = 0; h < height; h++)
+        for (let w = 0; w < width; w++)
+          for (let d = 0; d < depth; d++) {
+            let sum = bias[o]!
+            let k = o * inputs * size ** 3
+            for (let i = 0; i < inputs; i++)
+              for (let kh = -padding; kh <= padding; kh++)
+                for (let kw = -padding; kw <= padding; kw++)
+                  for (let kd = -padding; kd <= padding; kd++)
+                    sum += weight[k++]! * at(row, sources, [n, i, h * stride + kh, w * stride + kw, d * stride + kd])
+            y[index++] = sum
+          }
+  return y
+}
+
+export default defineCase<Row>({
+  operation: 'conv3d',
+  rows: [
+    { samples: 1, channels: [1], outputs: 1, size: 3, volume: [1, 1, 1] },
+    { samples: 2, channels: [3], outputs: 5, size: 3, volume: [5, 6, 7] },
+    { samples: 1, channels: [1], outputs: 16, size: 3, volume: [8, 8, 8] },
+    { samples: 2, channels: [16, 1], outputs: 17, size: 3, volume: [3, 2, 5] },
+    { samples: 1, channels: [16, 1], outputs: 64, size: 3, volume: [2, 1, 5] },
+    { samples: 1, channels: [64], outputs: 64, size: 3, volume: [1, 2, 3] },
+    { samples: 1, channels: [2, 2], outputs: 4, size: 3, volume: [7, 3, 17] },
+    { samples: 2, channels: [32], outputs: 64, size: 3, volume: [2, 2, 1] },
+    { samples: 2, channels: [6], outputs: 10, size: 3, volume: [2, 2, 1] },
+    { samples: 2, channels: [5, 3], outputs: 6, size: 3, stride: 2, volume: [5, 6, 7] },
+    { samples: 1, channels: [4], outputs: 3, size: 3, stride: 2, volume: [4, 8, 2] },
+    { samples: 2, channels: [64], outputs: 13, size: 1, volume: [4, 3, 6] },
+    { samples: 1, channels: [2, 3], outputs: 7, size: 1, volume: [5, 3, 9] },
+    { samples: 2, channels: [3], outputs: 5, size: 1, stride: 2, volume: [4, 5, 6] },
+    // binding limits that cut by samples, by input and output channels, by rows of the weight
+    { samples: 3, channels: [9], outputs: 6, size: 3, volume: [4, 4, 8], limit: 2 ** 14 },
+    { samples: 1, channels: [10, 3], outputs: 9, size: 3, volume: [4, 5, 3], limit: 2 ** 13 },
+    { samples: 2, channels: [20, 3], outputs: 30, size: 1, volume: [4, 5, 3], limit: 2 ** 12 },
+    { samples: 1, channels: [13], outputs: 9, size: 3, stride: 2, volume: [5, 6, 7], limit: 2 ** 13 },
+  ],
+  inputs: (row, random) => {
+    const input = (...shape: Shape) => ({ shape, data: normals(random, sizeOf(shape)), gradient: true })
+    const { samples, outputs, size, volume } = row
+    const [first, second] = row.channels
+    return {
+      x: input(samples, first, ...volume),
+      ...(second ? { second: input(samples, second, ...volume) } : {}),
+      weight: input(outputs, inputsOf(row), size, size, size),
+      bias: input(outputs),
+    }
+  },
+  build: (tape, { x, second, weight, bias }, { stride }) => ({
+    y: conv3d(tape, x!, weight!, bias!, { ...(second ? { with: second } : {}), ...(stride ? { stride } : {}) }),
+  }),
+  reference: ({ x, second, weight, bias }, row) => ({
+    y: reference(second ? [x!, second] : [x!], weight!, bias!, row),
+  }),
+  flops: row => 2 * row.samples * inputsOf(row) * row.outputs * row.size ** 3 * sizeOf(outputAxes(row)),
+  bytes: row =>
+    4 *
+    (row.samples * (inputsOf(row) * sizeOf(row.volume) + row.outputs * sizeOf(outputAxes(row))) +
+      row.outputs * (inputsOf(row) * row.size ** 3 + 1)),
+  limit: ({ limit }) => limit,
+})

@@ -1,0 +1,69 @@
+// Flip and rotation (nearest, outside = 0) of masks, and the exchange of left and right in masks and presence, for up to four
+// structures at once: one invocation finds the sources of 32 voxels and makes the mask word of each structure.
+#import lib/grid
+#import lib/pose
+
+struct Params {
+  size: vec3u,            // (H, W, D) voxels
+  words: u32,             // of one mask: voxels / 32
+  partners: vec4u,        // the mirror partner of each structure of this dispatch; the last one repeated
+  first_structure: u32,
+  together: u32,          // structures of this dispatch, 1 to 4
+  structures: u32,        // S
+  samples: u32,           // of the slice
+  first_sample: u32,
+  flip_axes: u32,         // bit i: axis i may flip
+  flip_probability: f32,
+  rotation_turns: f32,
+}
+
+@group(0) @binding(0) var<storage, read> masks: array<u32>;                    // (n, S, V/32)
+@group(0) @binding(1) var<storage, read> presence: array<f32>;                 // (N, S)
+@group(0) @binding(2) var<storage, read> keys: array<u32>;                     // (N, 4)
+@group(0) @binding(3) var<storage, read_write> augmented_masks: array<u32>;    // (n, S, V/32)
+@group(0) @binding(4) var<storage, read_write> augmented_presence: array<f32>; // (N, S)
+@group(0) @binding(5) var<uniform> params: Params;
+
+const WORKGROUP: u32 = 64u;
+
+// Bit `voxel` of the masks of four structures.
+fn mask_bits(bases: vec4u, voxel: u32) -> vec4u {
+  let word = bases + vec4u(voxel / 32u);
+  let four = vec4u(masks[word.x], masks[word.y], masks[word.z], masks[word.w]);
+  return (four >> vec4u(voxel % 32u)) & vec4u(1u);
+}
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let index = linear_index(group, groups, local, WORKGROUP);
+  if (index >= params.samples * params.words) {
+    return;
+  }
+  let n = index / params.words;
+  let word = index % params.words;
+  let sample = params.first_sample + n;
+  let key = SampleKey(keys[sample * 4u], keys[sample * 4u + 1u], keys[sample * 4u + 2u]);
+  let pose = sample_pose(key, params.flip_axes, params.flip_probability, params.rotation_turns);
+  let own = min(vec4u(0u, 1u, 2u, 3u), vec4u(params.together - 1u)) + vec4u(params.first_structure);
+  let sources = select(own, params.partners, pose.swapped);
+  let bases = (vec4u(n * params.structures) + sources) * params.words;
+  var made = vec4u(0u);
+  for (var j = 0u; j < 32u; j++) {
+    let axes = voxel_axes(word * 32u + j, params.size);
+    let nearest = vec3i(floor(source_position(pose, axes, params.size) + 0.5));
+    if (inside(nearest, params.size)) {
+      made |= mask_bits(bases, voxel_index(nearest, params.size)) << vec4u(j);
+    }
+  }
+  for (var s = 0u; s < params.together; s++) {
+    let structure = params.first_structure + s;
+    augmented_masks[(n * params.structures + structure) * params.words + word] = made[s];
+    if (word == 0u) {
+      augmented_presence[sample * params.structures + structure] = presence[sample * params.structures + sources[s]];
+    }
+  }
+}

@@ -1,0 +1,32 @@
+// running = (1 - momentum) running + momentum batch, each element only where finite, all of it only after a finite loss.
+#import lib/grid
+#import lib/math
+
+struct Params {
+  elements: u32,
+  momentum: f32,
+}
+
+@group(0) @binding(0) var<storage, read> total: array<f32>; // (1) the step's loss
+@group(0) @binding(1) var<storage, read> batch: array<f32>; // (elements)
+@group(0) @binding(2) var<storage, read_write> running: array<f32>; // (elements)
+@group(0) @binding(3) var<storage, read_write> batches: array<u32>; // (1) batches seen
+@group(0) @binding(4) var<uniform> params: Params;
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let i = linear_index(group, groups, local, 64u);
+  if (!is_finite(total[0])) {
+    return;
+  }
+  if (i == 0u) {
+    batches[0] += 1u;
+  }
+  if (i < params.elements && is_finite(batch[i])) {
+    running[i] = fma(params.momentum, batch[i] - running[i], running[i]);
+  }
+}

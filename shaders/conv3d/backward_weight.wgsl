@@ -1,0 +1,151 @@
+// d(weight) of the 3x3x3 convolution, stride 1: first stage, one partial sum per chunk of voxels.
+// A workgroup computes the nine taps (kh, kw) of one kd, one input channel and four output channels, over the columns (n, h, d) of its
+// chunk. An invocation walks along W through its own columns, four voxels a step: 18 inputs and 16 gradients feed 144
+// multiply-adds into 9 vec4 of registers. At the end the workgroup adds its invocations in order.
+
+struct Params {
+  samples: u32,
+  inputs: u32, // channels of the brick
+  outputs: u32, // channels of dy that are read
+  height: u32,
+  width: u32,
+  depth: u32,
+  dy_base: u32, // elements of the bound window in front of the first channel read
+  dy_channels: u32, // per sample in dy
+  chunk_columns: u32,
+}
+
+@group(0) @binding(0) var<storage, read> brick: array<f32>; // (N, I, 2 * tiles + 2, 4 * tiles + 2, D + 2)
+@group(0) @binding(1) var<storage, read> dy: array<f32>; // (N, dy channels, H, W, D)
+@group(0) @binding(2) var<storage, read_write> partials: array<f32>; // (chunks, O, I, 27)
+@group(0) @binding(3) var<uniform> params: Params;
+
+const TAPS = 9u;
+var<workgroup> sums: array<vec4f, 576>; // (taps, invocations)
+
+// The inputs of four voxels along W and their neighbours.
+struct Row {
+  a: f32,
+  b: f32,
+  c: f32,
+  d: f32,
+  e: f32,
+  f: f32,
+}
+
+// The gradients of four voxels along W; each a vector over output channels.
+struct Gradients {
+  a: vec4f,
+  b: vec4f,
+  c: vec4f,
+  d: vec4f,
+}
+
+// Sums of the three taps along W.
+struct Taps {
+  left: vec4f,
+  centre: vec4f,
+  right: vec4f,
+}
+
+fn load_row(at: u32, step: u32) -> Row {
+  return Row(
+    brick[at],
+    brick[at + step],
+    brick[at + 2u * step],
+    brick[at + 3u * step],
+    brick[at + 4u * step],
+    brick[at + 5u * step],
+  );
+}
+
+// Output channels past the last read the last; their sums are not stored.
+fn load_gradient(at: u32, channels: vec4u) -> vec4f {
+  return vec4f(dy[at + channels.x], dy[at + channels.y], dy[at + channels.z], dy[at + channels.w]);
+}
+
+fn add_voxels(t: Taps, x: Row, g: Gradients) -> Taps {
+  return Taps(
+    fma(g.d, vec4f(x.d), fma(g.c, vec4f(x.c), fma(g.b, vec4f(x.b), fma(g.a, vec4f(x.a), t.left)))),
+    fma(g.d, vec4f(x.e), fma(g.c, vec4f(x.d), fma(g.b, vec4f(x.c), fma(g.a, vec4f(x.b), t.centre)))),
+    fma(g.d, vec4f(x.f), fma(g.c, vec4f(x.e), fma(g.b, vec4f(x.d), fma(g.a, vec4f(x.c), t.right)))),
+  );
+}
+
+fn put(taps: Taps, first: u32, local: u32, lanes: u32) {
+  sums[first * lanes + local] = taps.left;
+  sums[(first + 1u) * lanes + local] = taps.centre;
+  sums[(first + 2u) * lanes + local] = taps.right;
+}
+
+// Workgroups are ((input, kd), block of four outputs, chunk).
+fn correlate(id: vec3u, local: u32, lanes: u32) {
+  let input = id.x / 3u;
+  let kd = id.x % 3u;
+  let output = id.y * 4u;
+  let step = params.depth + 2u;
+  let row_step = ((params.width + 3u) / 4u * 4u + 2u) * step;
+  let channel_step = ((params.height + 1u) / 2u * 2u + 2u) * row_step;
+  let voxels = params.height * params.width * params.depth;
+  let channels = min(output + vec4u(0, 1, 2, 3), vec4u(params.outputs - 1u)) * voxels + params.dy_base;
+  let area = params.height * params.depth;
+  let columns = params.samples * area;
+  let first = id.z * params.chunk_columns;
+  let last = min(first + params.chunk_columns, columns);
+  var above = Taps();
+  var middle = Taps();
+  var below = Taps();
+  for (var column = first + local; column < last; column += lanes) {
+    let n = column / area;
+    let h = column % area / params.depth;
+    let d = column % params.depth;
+    var source_at = (n * params.inputs + input) * channel_step + h * row_step + d + kd;
+    var at = n * params.dy_channels * voxels + h * params.width * params.depth + d;
+    for (var w = 0u; w < params.width; w += 4u) {
+      let left = params.width - w;
+      let g = Gradients(
+        load_gradient(at, channels),
+        select(vec4f(), load_gradient(at + params.depth, channels), left > 1u),
+        select(vec4f(), load_gradient(at + 2u * params.depth, channels), left > 2u),
+        select(vec4f(), load_gradient(at + 3u * params.depth, channels), left > 3u),
+      );
+      above = add_voxels(above, load_row(source_at, step), g);
+      middle = add_voxels(middle, load_row(source_at + row_step, step), g);
+      below = add_voxels(below, load_row(source_at + 2u * row_step, step), g);
+      source_at += 4u * step;
+      at += 4u * params.depth;
+    }
+  }
+  put(above, 0u, local, lanes);
+  put(middle, 3u, local, lanes);
+  put(below, 6u, local, lanes);
+  workgroupBarrier();
+  if (local < TAPS) {
+    var total = vec4f();
+    for (var lane = 0u; lane < lanes; lane++) {
+      total += sums[local * lanes + lane];
+    }
+    let row = params.inputs * 27u;
+    let to = (id.z * params.outputs + output) * row + input * 27u + local * 3u + kd;
+    partials[to] = total.x;
+    if (output + 1u < params.outputs) {
+      partials[to + row] = total.y;
+    }
+    if (output + 2u < params.outputs) {
+      partials[to + 2u * row] = total.z;
+    }
+    if (output + 3u < params.outputs) {
+      partials[to + 3u * row] = total.w;
+    }
+  }
+}
+
+@compute @workgroup_size(16)
+fn main16(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) local: u32) {
+  correlate(id, local, 16u);
+}
+
+@compute @workgroup_size(64)
+fn main64(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) local: u32) {
+  correlate(id, local, 64u);
+}

@@ -1,0 +1,47 @@
+// Copies channels of x into a brick: the same channels with a border of zeros around each volume, so that the convolution that
+// reads it needs no bounds checks. Concatenation happens here too: every source is copied to its own channels of one brick.
+// An invocation writes one element of the brick.
+#import lib/grid
+
+struct Params {
+  samples: u32,
+  channels: u32, // copied
+  source_channels: u32, // per sample in the bound window of x
+  source_base: u32, // elements of the window in front of the first channel copied
+  brick_channels: u32,
+  brick_channel: u32, // the first one written
+  height: u32,
+  width: u32,
+  depth: u32,
+  brick_height: u32, // height + 2, rounded up so that whole tiles of outputs can be read
+  brick_width: u32,
+  brick_depth: u32,
+}
+
+@group(0) @binding(0) var<storage, read> x: array<f32>; // (N, C, H, W, D)
+@group(0) @binding(1) var<storage, read_write> brick: array<f32>; // (N, brick C, brick H, brick W, brick D)
+@group(0) @binding(2) var<uniform> params: Params;
+
+@compute @workgroup_size(64)
+fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) count: vec3u, @builtin(local_invocation_index) local: u32) {
+  let index = linear_index(id, count, local, 64u);
+  let area = params.brick_width * params.brick_depth;
+  let brick_voxels = params.brick_height * area;
+  let plane = index / brick_voxels;
+  if (plane >= params.samples * params.channels) {
+    return;
+  }
+  let voxel = index % brick_voxels;
+  // The border wraps round to values far above any axis length.
+  let h = voxel / area - 1u;
+  let w = voxel % area / params.brick_depth - 1u;
+  let d = voxel % params.brick_depth - 1u;
+  let n = plane / params.channels;
+  let c = plane % params.channels;
+  var value = 0.0;
+  if (h < params.height && w < params.width && d < params.depth) {
+    let row = ((n * params.source_channels + c) * params.height + h) * params.width + w;
+    value = x[params.source_base + row * params.depth + d];
+  }
+  brick[(n * params.brick_channels + params.brick_channel + c) * brick_voxels + voxel] = value;
+}

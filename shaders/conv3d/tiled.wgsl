@@ -1,0 +1,179 @@
+// 3x3x3 convolution, stride 1, on a zero-bordered brick (pad.wgsl) with packed weights (pack.wgsl). With flipped weights whose
+// channels are exchanged it is its own backward-data pass.
+// An invocation computes 2 x 4 voxels (H, W) of 4 output channels: 32 sums in registers. Neighbouring invocations hold neighbouring
+// voxels along D, so their loads are contiguous; a workgroup shares its output channels, so weights are uniform.
+// For each input channel and depth tap, 24 inputs and 9 vec4 of weights feed 288 multiply-adds.
+
+override ACCUMULATE: bool = false;
+
+struct Params {
+  samples: u32,
+  inputs: u32, // channels of the brick
+  outputs: u32, // channels computed
+  bias_base: u32, // output channel of the bias that is the first one computed
+  height: u32,
+  width: u32,
+  depth: u32,
+  y_base: u32, // elements of the bound window in front of the first one written
+  y_channels: u32, // per sample in y
+}
+
+@group(0) @binding(0) var<storage, read> brick: array<f32>; // (N, I, 2 * tiles + 2, 4 * tiles + 2, D + 2)
+@group(0) @binding(1) var<storage, read> packed: array<vec4f>; // (O / 4, I, 27)
+@group(0) @binding(2) var<storage, read> bias: array<f32>; // (O)
+@group(0) @binding(3) var<storage, read_write> y: array<f32>; // (N, y channels, H, W, D)
+@group(0) @binding(4) var<uniform> params: Params;
+
+// The inputs of four voxels along W, as the three taps along W see them.
+struct Row {
+  left: vec4f,
+  centre: vec4f,
+  right: vec4f,
+}
+
+// Sums of four voxels along W, one vector per output channel.
+struct Sums {
+  o0: vec4f,
+  o1: vec4f,
+  o2: vec4f,
+  o3: vec4f,
+}
+
+struct Tile {
+  top: Sums,
+  bottom: Sums,
+}
+
+fn load_row(at: u32, step: u32) -> Row {
+  let a = brick[at];
+  let b = brick[at + step];
+  let c = brick[at + 2u * step];
+  let d = brick[at + 3u * step];
+  let e = brick[at + 4u * step];
+  let f = brick[at + 5u * step];
+  return Row(vec4f(a, b, c, d), vec4f(b, c, d, e), vec4f(c, d, e, f));
+}
+
+fn add_tap(sums: Sums, x: vec4f, w: vec4f) -> Sums {
+  return Sums(
+    fma(x, vec4f(w.x), sums.o0),
+    fma(x, vec4f(w.y), sums.o1),
+    fma(x, vec4f(w.z), sums.o2),
+    fma(x, vec4f(w.w), sums.o3),
+  );
+}
+
+// The three taps along W of one (kh, kd), for both rows of the tile.
+fn add_taps(tile: Tile, top: Row, bottom: Row, at: u32) -> Tile {
+  let left = packed[at];
+  let centre = packed[at + 3u];
+  let right = packed[at + 6u];
+  return Tile(
+    add_tap(add_tap(add_tap(tile.top, top.left, left), top.centre, centre), top.right, right),
+    add_tap(add_tap(add_tap(tile.bottom, bottom.left, left), bottom.centre, centre), bottom.right, right),
+  );
+}
+
+// The nine taps of one kd.
+fn add_plane(tile: Tile, at: u32, row_step: u32, step: u32, weights: u32) -> Tile {
+  let r0 = load_row(at, step);
+  let r1 = load_row(at + row_step, step);
+  let r2 = load_row(at + 2u * row_step, step);
+  let r3 = load_row(at + 3u * row_step, step);
+  return add_taps(add_taps(add_taps(tile, r0, r1, weights), r1, r2, weights + 9u), r2, r3, weights + 18u);
+}
+
+fn store(at: u32, value: f32) {
+  if (ACCUMULATE) {
+    y[at] += value;
+  } else {
+    y[at] = value;
+  }
+}
+
+fn store_row(sums: vec4f, at: u32, voxels: u32, start: f32) {
+  let values = sums + start;
+  store(at, values.x);
+  if (voxels > 1u) {
+    store(at + params.depth, values.y);
+  }
+  if (voxels > 2u) {
+    store(at + 2u * params.depth, values.z);
+  }
+  if (voxels > 3u) {
+    store(at + 3u * params.depth, values.w);
+  }
+}
+
+fn store_sums(sums: Sums, at: u32, voxels: u32, output: u32, start: vec4f) {
+  let channel = params.height * params.width * params.depth;
+  store_row(sums.o0, at, voxels, start.x);
+  if (output + 1u < params.outputs) {
+    store_row(sums.o1, at + channel, voxels, start.y);
+  }
+  if (output + 2u < params.outputs) {
+    store_row(sums.o2, at + 2u * channel, voxels, start.z);
+  }
+  if (output + 3u < params.outputs) {
+    store_row(sums.o3, at + 3u * channel, voxels, start.w);
+  }
+}
+
+// `index` counts tiles of all samples, `start` is what the sums begin with.
+fn convolve(index: u32, output: u32, start: vec4f) {
+  let tiles_h = (params.height + 1u) / 2u;
+  let tiles_w = (params.width + 3u) / 4u;
+  let d = index % params.depth;
+  let w = index / params.depth % tiles_w * 4u;
+  let h = index / (params.depth * tiles_w) % tiles_h * 2u;
+  let n = index / (params.depth * tiles_w * tiles_h);
+  if (n >= params.samples) {
+    return;
+  }
+  let step = params.depth + 2u;
+  let row_step = (tiles_w * 4u + 2u) * step;
+  let channel_step = (tiles_h * 2u + 2u) * row_step;
+  var at = n * params.inputs * channel_step + h * row_step + w * step + d;
+  var weights = output / 4u * params.inputs * 27u;
+  var tile = Tile();
+  for (var i = 0u; i < params.inputs; i++) {
+    tile = add_plane(tile, at, row_step, step, weights);
+    tile = add_plane(tile, at + 1u, row_step, step, weights + 1u);
+    tile = add_plane(tile, at + 2u, row_step, step, weights + 2u);
+    at += channel_step;
+    weights += 27u;
+  }
+  let to = params.y_base + (((n * params.y_channels + output) * params.height + h) * params.width + w) * params.depth + d;
+  store_sums(tile.top, to, params.width - w, output, start);
+  if (h + 1u < params.height) {
+    store_sums(tile.bottom, to + params.width * params.depth, params.width - w, output, start);
+  }
+}
+
+fn bias_of(output: u32) -> vec4f {
+  let at = min(output + vec4u(0, 1, 2, 3), vec4u(params.outputs - 1u)) + params.bias_base;
+  return vec4f(bias[at.x], bias[at.y], bias[at.z], bias[at.w]);
+}
+
+// Workgroups are (tiles folded into x and z, blocks of four outputs in y). Sixteen invocations fill the vector registers of a CPU;
+// GPUs want a full subgroup.
+@compute @workgroup_size(16)
+fn forward16(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) count: vec3u, @builtin(local_invocation_index) local: u32) {
+  convolve((id.z * count.x + id.x) * 16u + local, id.y * 4u, bias_of(id.y * 4u));
+}
+
+@compute @workgroup_size(64)
+fn forward64(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) count: vec3u, @builtin(local_invocation_index) local: u32) {
+  convolve((id.z * count.x + id.x) * 64u + local, id.y * 4u, bias_of(id.y * 4u));
+}
+
+// Without a bias: sums over further input channels, and the backward-data pass.
+@compute @workgroup_size(16)
+fn add16(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) count: vec3u, @builtin(local_invocation_index) local: u32) {
+  convolve((id.z * count.x + id.x) * 16u + local, id.y * 4u, vec4f());
+}
+
+@compute @workgroup_size(64)
+fn add64(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) count: vec3u, @builtin(local_invocation_index) local: u32) {
+  convolve((id.z * count.x + id.x) * 64u + local, id.y * 4u, vec4f());
+}

@@ -1,0 +1,33 @@
+#import lib/grid
+#import lib/dropout
+
+// Forward and backward alike: both multiply by the same factors, which are a function of their address alone.
+override ACCUMULATE: bool = false;
+
+struct Params {
+  count: u32,
+  first: u32, // index of this run's first element in the whole tensor
+  elements: u32, // of a sample
+  element: u32, // what a sample's elements are counted from
+  probability: f32,
+}
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(2) var<storage, read> keys: array<vec4u>; // (N) (seed, epoch, sample index, 0)
+@group(0) @binding(3) var<storage, read_write> y: array<f32>;
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let i = linear_index(group, groups, local, 64u);
+  if (i >= params.count) {
+    return;
+  }
+  let sample = (params.first + i) / params.elements;
+  let element = params.element + params.first + i - sample * params.elements;
+  let factor = dropout_factor(keys[sample], element, params.probability);
+  y[i] = select(0.0, y[i], ACCUMULATE) + x[i] * factor;
+}

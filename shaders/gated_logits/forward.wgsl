@@ -1,0 +1,28 @@
+// z = A * u + b_s
+#import lib/grid
+
+struct Params {
+  elements: u32,
+  first_pair: u32,
+  voxels: u32,
+  structures: u32,
+}
+
+@group(0) @binding(0) var<storage, read> attention: array<f32>; // (pairs, V)
+@group(0) @binding(1) var<storage, read> response: array<f32>; // (pairs, V)
+@group(0) @binding(2) var<storage, read> bias: array<f32>; // (S)
+@group(0) @binding(3) var<storage, read_write> logits: array<f32>; // (pairs, V)
+@group(0) @binding(4) var<uniform> params: Params;
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let stride = groups.x * groups.y * 64u;
+  for (var i = linear_index(group, groups, local, 64u); i < params.elements; i += stride) {
+    let structure = (params.first_pair + i / params.voxels) % params.structures;
+    logits[i] = fma(attention[i], response[i], bias[structure]);
+  }
+}

@@ -1,0 +1,31 @@
+#import lib/grid
+#import lib/span
+
+// First stage of the mean over voxels: the sum of every span.
+struct Params {
+  cut: vec4u,
+  invocations: u32,
+  part: u32, // index of the first span of this slice
+}
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> x: array<f32>; // (planes, V)
+@group(0) @binding(2) var<storage, read_write> partials: array<f32>; // (N, C, parts)
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let index = linear_index(group, groups, local, 64u);
+  if (index >= params.invocations) {
+    return;
+  }
+  let span = span_of(index, params.cut);
+  let plane = span.plane * params.cut.x;
+  var sum = 0.0;
+  for (var v = span.first; v < span.end; v += params.cut.y) {
+    sum += x[plane + v];
+  }
+  partials[params.part + index] = sum;
+}

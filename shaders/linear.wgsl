@@ -1,0 +1,92 @@
+#import lib/grid
+
+// y = x · Wᵀ + b for small layers: an invocation computes one number.
+override ACCUMULATE: bool = false;
+
+struct Params {
+  samples: u32,
+  inputs: u32,
+  outputs: u32,
+}
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> x: array<f32>; // (N, I)
+@group(0) @binding(2) var<storage, read> weight: array<f32>; // (O, I)
+@group(0) @binding(3) var<storage, read> bias: array<f32>; // (O)
+@group(0) @binding(4) var<storage, read_write> y: array<f32>; // (N, O)
+
+@compute @workgroup_size(64)
+fn forward(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let index = linear_index(group, groups, local, 64u);
+  if (index >= params.samples * params.outputs) {
+    return;
+  }
+  let n = index / params.outputs;
+  let o = index - n * params.outputs;
+  var sum = bias[o];
+  for (var i = 0u; i < params.inputs; i++) {
+    sum = fma(x[n * params.inputs + i], weight[o * params.inputs + i], sum);
+  }
+  y[index] = sum;
+}
+
+@group(0) @binding(5) var<storage, read> d_output: array<f32>; // (N, O)
+@group(0) @binding(6) var<storage, read_write> gradient: array<f32>; // as what it is the gradient of
+
+@compute @workgroup_size(64)
+fn input_gradient(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let index = linear_index(group, groups, local, 64u);
+  if (index >= params.samples * params.inputs) {
+    return;
+  }
+  let n = index / params.inputs;
+  let i = index - n * params.inputs;
+  var sum = 0.0;
+  for (var o = 0u; o < params.outputs; o++) {
+    sum = fma(d_output[n * params.outputs + o], weight[o * params.inputs + i], sum);
+  }
+  gradient[index] = select(0.0, gradient[index], ACCUMULATE) + sum;
+}
+
+@compute @workgroup_size(64)
+fn weight_gradient(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let index = linear_index(group, groups, local, 64u);
+  if (index >= params.outputs * params.inputs) {
+    return;
+  }
+  let o = index / params.inputs;
+  let i = index - o * params.inputs;
+  var sum = 0.0;
+  for (var n = 0u; n < params.samples; n++) {
+    sum = fma(d_output[n * params.outputs + o], x[n * params.inputs + i], sum);
+  }
+  gradient[index] = select(0.0, gradient[index], ACCUMULATE) + sum;
+}
+
+@compute @workgroup_size(64)
+fn bias_gradient(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let o = linear_index(group, groups, local, 64u);
+  if (o >= params.outputs) {
+    return;
+  }
+  var sum = 0.0;
+  for (var n = 0u; n < params.samples; n++) {
+    sum += d_output[n * params.outputs + o];
+  }
+  gradient[o] = select(0.0, gradient[o], ACCUMULATE) + sum;
+}

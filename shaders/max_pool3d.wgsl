@@ -1,0 +1,93 @@
+#import lib/grid
+#import lib/span
+
+// Max pooling 2×2×2, stride 2: an output voxel belongs to one block of the input. Depth is even, so two neighbours along it are a vec2.
+override ACCUMULATE: bool = false;
+
+struct Params {
+  cut: vec4u, // the output voxels of all planes as one
+  invocations: u32,
+  width: u32, // of the output
+  depth: u32, // of the output
+}
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> x: array<vec2f>; // (planes, H, W, D/2)
+@group(0) @binding(2) var<storage, read_write> y: array<f32>; // (planes, H/2, W/2, D/2)
+@group(0) @binding(3) var<storage, read_write> taps: array<u32>; // as y: which of the 8 voxels, 4·h + 2·w + d
+
+// The pairs of a block at (0, 0), (0, 1), (1, 0), (1, 1) along (h, w). Rows of the input and of the output are `depth` pairs and
+// `depth` voxels long, and heights are even, so planes need no index of their own.
+fn pairs_of(i: u32) -> vec4u {
+  let row = i / params.depth;
+  let d = i - row * params.depth;
+  let plane_height = row / params.width;
+  let w = row - plane_height * params.width;
+  let first = (4u * plane_height * params.width + 2u * w) * params.depth + d;
+  let below = first + 2u * params.width * params.depth;
+  return vec4u(first, first + params.depth, below, below + params.depth);
+}
+
+fn pool(i: u32) {
+  let at = pairs_of(i);
+  var largest = x[at.x].x;
+  var tap = 0u;
+  for (var p = 0u; p < 4u; p++) {
+    let pair = x[at[p]];
+    if (pair.x > largest) {
+      largest = pair.x;
+      tap = 2u * p;
+    }
+    if (pair.y > largest) {
+      largest = pair.y;
+      tap = 2u * p + 1u;
+    }
+  }
+  y[i] = largest;
+  taps[i] = tap;
+}
+
+@compute @workgroup_size(64)
+fn forward(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let index = linear_index(group, groups, local, 64u);
+  if (index >= params.invocations) {
+    return;
+  }
+  let span = span_of(index, params.cut);
+  for (var i = span.first; i < span.end; i += params.cut.y) {
+    pool(i);
+  }
+}
+
+@group(0) @binding(4) var<storage, read> chosen: array<u32>; // taps, as forward left them
+@group(0) @binding(5) var<storage, read> d_output: array<f32>; // (planes, H/2, W/2, D/2)
+@group(0) @binding(6) var<storage, read_write> d_input: array<vec2f>; // (planes, H, W, D/2)
+
+fn spread(i: u32) {
+  let at = pairs_of(i);
+  let tap = chosen[i];
+  let dy = d_output[i];
+  for (var p = 0u; p < 4u; p++) {
+    let share = select(vec2f(0.0), vec2f(dy), vec2u(tap) == vec2u(2u * p, 2u * p + 1u));
+    d_input[at[p]] = select(vec2f(0.0), d_input[at[p]], ACCUMULATE) + share;
+  }
+}
+
+@compute @workgroup_size(64)
+fn backward(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let index = linear_index(group, groups, local, 64u);
+  if (index >= params.invocations) {
+    return;
+  }
+  let span = span_of(index, params.cut);
+  for (var i = span.first; i < span.end; i += params.cut.y) {
+    spread(i);
+  }
+}

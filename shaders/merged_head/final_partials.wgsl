@@ -1,0 +1,44 @@
+// dFw[c, i] = sum over o, k of W[o, c, k] dW'[o, i, k]; d(fb)[c] is the same sum for the ones channel. One invocation takes one
+// element and one part of outputs; the second stage sums the parts. `channels` are those wanted, from `first_channel` on.
+#import lib/grid
+
+struct Params {
+  outputs: u32,
+  features: u32,
+  merged_channels: u32,
+  first_channel: u32,
+  channels: u32,
+  parts: u32,
+}
+
+@group(0) @binding(0) var<storage, read> d_merged: array<f32>; // (O, merged_channels, 27)
+@group(0) @binding(1) var<storage, read> weight: array<f32>; // (O, F, 27)
+@group(0) @binding(2) var<storage, read_write> partials: array<f32>; // (F, channels, parts)
+@group(0) @binding(3) var<uniform> params: Params;
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let i = linear_index(group, groups, local, 64u);
+  // The part is the slowest index here, so that neighbours read the same weights.
+  let elements = params.features * params.channels;
+  let part = i / elements;
+  if (part >= params.parts) {
+    return;
+  }
+  let element = i % elements;
+  let feature = element / params.channels;
+  let channel = params.first_channel + element % params.channels;
+  var sum = 0.0;
+  for (var o = part; o < params.outputs; o += params.parts) {
+    let w = (o * params.features + feature) * 27u;
+    let d = (o * params.merged_channels + channel) * 27u;
+    for (var k = 0u; k < 27u; k++) {
+      sum = fma(weight[w + k], d_merged[d + k], sum);
+    }
+  }
+  partials[element * params.parts + part] = sum;
+}

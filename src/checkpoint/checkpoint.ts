@@ -1,0 +1,78 @@
+import { InputError } from '../util/error.ts'
+import { Fields, type Json, pyOf, recordOf } from './fields.ts'
+import { isTensor, PyFloat, type PyValue } from './pickle_value.ts'
+import { readPth, writePth } from './pth.ts'
+import { readStateDict, stateDict } from './state_dict.ts'
+import { type OptimizerState, optimizerDict, readOptimizer } from './torch_optimizer.ts'
+import type { TorchTensor } from './torch_tensor.ts'
+
+/** The training checkpoint of SADAAN. In the file, the keys are the original's; ours are under 'sadaan_gpu'. */
+export interface Checkpoint {
+  /** the epoch that was finished, from 0 */
+  epoch: number
+  /** parameters and buffers by their names in PyTorch, in the order of the file: model_state_dict */
+  model: Map<string, TorchTensor>
+  optimizer?: OptimizerState
+  /** state_dict() of torch's scheduler; null where the rate is constant */
+  scheduler?: Record<string, Json> | null
+  structureNames: string[]
+  isBest: boolean
+  /** total loss per epoch, the last ones */
+  trainLossHistory: number[]
+  valLossHistory: number[]
+  /** what the original does not have: the state to resume from, configuration, chosen kernels */
+  sadaan?: Record<string, Json | TorchTensor>
+}
+
+/**
+ * Reads a checkpoint written by torch.save or by writeCheckpoint. Keys that SADAAN does not have are read past.
+ * Throws InputError with the path, the entry and what was expected.
+ */
+export function readCheckpoint(path: string): Checkpoint {
+  const value = readPth(path)
+  if (!(value instanceof Map) || !value.has('model_state_dict')) {
+    throw new InputError(`${path}: no model_state_dict, expected a training checkpoint`)
+  }
+  const fields = new Fields(value, path)
+  const epoch = fields.number('epoch')
+  if (!Number.isSafeInteger(epoch) || epoch < 0) throw new InputError(`${path}: epoch is ${epoch}, expected 0, 1, …`)
+  const optimizer = fields.value('optimizer_state_dict') ?? null
+  const scheduler = fields.value('scheduler_state_dict') ?? null
+  return {
+    epoch,
+    model: readStateDict(fields.value('model_state_dict'), `${path}: model_state_dict`),
+    ...(optimizer === null ? {} : { optimizer: readOptimizer(optimizer, `${path}: optimizer_state_dict`) }),
+    scheduler: scheduler === null ? null : readScheduler(scheduler, `${path}: scheduler_state_dict`),
+    structureNames: fields.strings('structure_names'),
+    isBest: fields.boolean('is_best'),
+    trainLossHistory: fields.numbers('train_loss_history'),
+    valLossHistory: fields.numbers('val_loss_history'),
+    ...(fields.has('sadaan_gpu') ? { sadaan: recordOf(fields.value('sadaan_gpu'), `${path}: sadaan_gpu`) } : {}),
+  }
+}
+
+function readScheduler(value: PyValue, where: string): Record<string, Json> {
+  const record = recordOf(value, where)
+  for (const [key, item] of Object.entries(record)) {
+    if (isTensor(item)) throw new InputError(`${where}: ${key} is a tensor, expected numbers and texts`)
+  }
+  return record as Record<string, Json>
+}
+
+/** Writes it so that torch.load opens it; atomically: after an error the file is what it was. Throws WriteError. */
+export function writeCheckpoint(path: string, checkpoint: Checkpoint): void {
+  const floats = (values: number[]): PyValue => values.map(value => new PyFloat(value))
+  const dict = new Map<string, PyValue>([
+    ['epoch', checkpoint.epoch],
+    ['model_state_dict', stateDict(checkpoint.model)],
+    ['optimizer_state_dict', checkpoint.optimizer ? optimizerDict(checkpoint.optimizer) : null],
+    ['scheduler_state_dict', pyOf(checkpoint.scheduler ?? null)],
+    ['structure_names', checkpoint.structureNames],
+    ['is_best', checkpoint.isBest],
+    ['train_loss_history', floats(checkpoint.trainLossHistory)],
+    ['val_loss_history', floats(checkpoint.valLossHistory)],
+  ])
+  if (checkpoint.sadaan)
+    dict.set('sadaan_gpu', new Map(Object.entries(checkpoint.sadaan).map(([k, v]) => [k, pyOf(v)])))
+  writePth(path, dict)
+}

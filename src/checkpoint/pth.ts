@@ -1,0 +1,97 @@
+import { InputError } from '../util/error.ts'
+import { readBytes, writeAtomically } from './file.ts'
+import { storageTypes } from './pickle_globals.ts'
+import { readPickle } from './pickle_read.ts'
+import type { PyValue } from './pickle_value.ts'
+import { writePickle } from './pickle_write.ts'
+import { bytesOf, elementBytes, type Storage, storageOf } from './torch_tensor.ts'
+import { readZip, writeZip, type ZipEntry } from './zip.ts'
+
+/** The folder inside the archive. torch takes whatever is there; a fixed one makes the bytes depend on the content only. */
+const folder = 'archive'
+const mostPickleBytes = 32 * 2 ** 20
+/** Tensors may share a storage or repeat it (stride 0); together they may take this many times the file, and a little more. */
+const mostRepeats = 8
+const alwaysAllowed = 2 ** 20
+
+/**
+ * The object in a `.pth` file of torch.save (torch 1.6 or later), every entry's CRC verified, no code run.
+ * Throws InputError with the path: unreadable, damaged, in the format before 1.6, or holding what is not loaded here.
+ */
+export function readPth(path: string): PyValue {
+  return parsePth(readBytes(path), path)
+}
+
+/** As readPth, of bytes; `where` begins every message. */
+export function parsePth(bytes: Uint8Array, where: string): PyValue {
+  checkFormat(bytes, where)
+  const entries = readZip(bytes, where)
+  const pickleName = [...entries.keys()].find(name => /^[^/]*\/data\.pkl$/.test(name))
+  const pickle = pickleName === undefined ? undefined : entries.get(pickleName)
+  if (pickleName === undefined || !pickle)
+    throw new InputError(`${where}: a zip without data.pkl, no file of torch.save`)
+  if (pickle.length > mostPickleBytes) {
+    throw new InputError(`${where}: data.pkl has ${pickle.length} bytes, at most ${mostPickleBytes} are read`)
+  }
+  const prefix = pickleName.slice(0, -'data.pkl'.length)
+  checkByteOrder(entries.get(`${prefix}byteorder`), where)
+  return readPickle(pickle, {
+    where,
+    storage: storageReader(entries, prefix, where),
+    tensorBytes: bytes.length * mostRepeats + alwaysAllowed,
+  })
+}
+
+function checkFormat(bytes: Uint8Array, where: string): void {
+  if (bytes[0] === 0x50 && bytes[1] === 0x4b) return
+  const old = bytes[0] === 0x80 && bytes[1] === 2
+  throw new InputError(
+    old
+      ? `${where}: saved in the format of torch before 1.6; load it there and save it again with torch 1.6 or later`
+      : `${where}: no file of torch.save (it does not begin as a zip archive)`,
+  )
+}
+
+/** Written since torch 2.0; without it the file is little-endian. */
+function checkByteOrder(entry: Uint8Array | undefined, where: string): void {
+  const order = entry && new TextDecoder().decode(entry.subarray(0, 16))
+  if (order !== undefined && order !== 'little') {
+    throw new InputError(`${where}: byte order ${JSON.stringify(order)}, expected "little"`)
+  }
+}
+
+function storageReader(entries: Map<string, Uint8Array>, prefix: string, where: string) {
+  const opened = new Map<string, Storage>()
+  return (className: string, key: string, elements: number): Storage => {
+    const type = storageTypes[className]
+    const bytes = entries.get(`${prefix}data/${key}`)
+    const named = `storage ${JSON.stringify(key.slice(0, 80))}`
+    if (!type || !bytes) throw new InputError(`${where}: ${named} of ${className} is not in the archive`)
+    if (bytes.length !== elements * elementBytes[type]) {
+      throw new InputError(`${where}: ${named} has ${bytes.length} bytes, expected ${elements} elements of ${type}`)
+    }
+    const storage = opened.get(`${className} ${key}`) ?? storageOf(type, bytes)
+    opened.set(`${className} ${key}`, storage)
+    return storage
+  }
+}
+
+/** Writes what torch.load opens, in torch 1.6 and later, atomically. Throws WriteError with path and reason. */
+export function writePth(path: string, value: PyValue): void {
+  writeAtomically(path, encodePth(value))
+}
+
+/** The bytes of a `.pth` file in pieces: the same for the same value. */
+export function encodePth(value: PyValue): Uint8Array[] {
+  const { pickle, tensors } = writePickle(value)
+  const text = (name: string, content: string): ZipEntry => ({
+    name: `${folder}/${name}`,
+    data: new TextEncoder().encode(content),
+  })
+  return writeZip([
+    { name: `${folder}/data.pkl`, data: pickle },
+    text('byteorder', 'little'),
+    ...tensors.map((tensor, i) => ({ name: `${folder}/data/${i}`, data: bytesOf(tensor) })),
+    text('version', '3\n'),
+  ])
+}

@@ -1,0 +1,162 @@
+import { InputError } from '../util/error.ts'
+import { type Shape, sizeOf } from '../util/shape.ts'
+import { readBytes, writeAtomically } from './file.ts'
+import {
+  bytesOf,
+  checkTensor,
+  type Dtype,
+  type ElementType,
+  elementBytes,
+  gather,
+  storageOf,
+  type TorchTensor,
+} from './torch_tensor.ts'
+
+/** Layout: length of the header (u64), the header as JSON, the tensors' bytes without a gap; little-endian. */
+const lengthBytes = 8
+const mostHeaderBytes = 16 * 2 ** 20
+
+const elementTypes: Readonly<Record<string, ElementType>> = {
+  F64: 'f64',
+  I64: 'i64',
+  F32: 'f32',
+  I32: 'i32',
+  F16: 'f16',
+  BF16: 'bf16',
+  U8: 'u8',
+  BOOL: 'bool',
+}
+
+export interface Safetensors {
+  /** by name, in the order of the header */
+  tensors: Map<string, TorchTensor>
+  /** the header's __metadata__ */
+  metadata: Record<string, string>
+}
+
+interface Entry {
+  name: string
+  type: ElementType
+  shape: Shape
+  /** bytes, from the end of the header */
+  begin: number
+  end: number
+}
+
+/** Reads a safetensors file; F16 and BF16 come as f32. Throws InputError: unreadable, or a header that does not fit its file. */
+export function readSafetensors(path: string): Safetensors {
+  return parseSafetensors(readBytes(path), path)
+}
+
+/** As readSafetensors, of bytes; `where` begins every message. */
+export function parseSafetensors(bytes: Uint8Array, where: string): Safetensors {
+  const { header, start } = readHeader(bytes, where)
+  const { __metadata__: metadata, ...described } = header
+  const entries = Object.entries(described).map(([name, value]) => readEntry(name, value, where))
+  checkCovered(entries, bytes.length - start, where)
+  const tensors = entries.map(({ name, type, shape, begin, end }): [string, TorchTensor] => {
+    const storage = storageOf(type, bytes.subarray(start + begin, start + end))
+    return [name, gather(storage, 0, shape, contiguous(shape))]
+  })
+  return { tensors: new Map(tensors), metadata: readMetadata(metadata, where) }
+}
+
+function readHeader(bytes: Uint8Array, where: string): { header: Record<string, unknown>; start: number } {
+  if (bytes.length < lengthBytes)
+    throw new InputError(`${where}: ${bytes.length} bytes, too few for a safetensors file`)
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  const length = view.getBigUint64(0, true)
+  if (length > BigInt(Math.min(mostHeaderBytes, bytes.length - lengthBytes))) {
+    throw new InputError(
+      `${where}: a safetensors header of ${length} bytes, expected at most 16 MiB and within the file`,
+    )
+  }
+  const start = lengthBytes + Number(length)
+  const header = parseHeader(bytes.subarray(lengthBytes, start))
+  if (typeof header !== 'object' || header === null || Array.isArray(header)) {
+    throw new InputError(`${where}: the safetensors header is no JSON object`)
+  }
+  return { header: header as Record<string, unknown>, start }
+}
+
+function parseHeader(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
+  } catch {
+    return undefined
+  }
+}
+
+function readEntry(name: string, value: unknown, where: string): Entry {
+  const place = `${where}: ${JSON.stringify(name.slice(0, 80))}`
+  const { dtype, shape, data_offsets: offsets } = (value ?? {}) as Record<string, unknown>
+  const type = typeof dtype === 'string' && Object.hasOwn(elementTypes, dtype) ? elementTypes[dtype] : undefined
+  if (!type)
+    throw new InputError(`${place} has dtype ${JSON.stringify(dtype)}, expected one of ${Object.keys(elementTypes)}`)
+  if (!isIndexes(shape) || shape.length > 64) throw new InputError(`${place} has no shape of whole numbers`)
+  if (!isIndexes(offsets) || offsets.length !== 2) throw new InputError(`${place} has no two data_offsets`)
+  const [begin, end] = offsets as [number, number]
+  const expected = sizeOf(shape) * elementBytes[type]
+  if (end - begin !== expected) {
+    throw new InputError(`${place} has ${end - begin} bytes, expected ${expected} for ${dtype} of shape [${shape}]`)
+  }
+  return { name, type, shape, begin, end }
+}
+
+function isIndexes(value: unknown): value is number[] {
+  return Array.isArray(value) && value.every(item => Number.isSafeInteger(item) && item >= 0)
+}
+
+/** The format's own rule: every byte belongs to exactly one tensor. */
+function checkCovered(entries: readonly Entry[], bytes: number, where: string): void {
+  let position = 0
+  for (const { name, begin, end } of [...entries].sort((a, b) => a.begin - b.begin || a.end - b.end)) {
+    if (begin !== position) {
+      throw new InputError(
+        `${where}: ${JSON.stringify(name.slice(0, 80))} begins at byte ${begin}, expected ${position}`,
+      )
+    }
+    position = end
+  }
+  if (position !== bytes) throw new InputError(`${where}: the tensors have ${position} bytes, the file holds ${bytes}`)
+}
+
+function readMetadata(value: unknown, where: string): Record<string, string> {
+  if (value === undefined) return {}
+  const isRecord = typeof value === 'object' && value !== null && !Array.isArray(value)
+  if (!isRecord || !Object.values(value).every(item => typeof item === 'string')) {
+    throw new InputError(`${where}: __metadata__ holds something else than texts by name`)
+  }
+  return value as Record<string, string>
+}
+
+/** Writes the tensors in their types, atomically. Throws WriteError with path and reason. */
+export function writeSafetensors(path: string, { tensors, metadata }: Safetensors): void {
+  writeAtomically(path, encodeSafetensors({ tensors, metadata }))
+}
+
+/** The bytes of a safetensors file in pieces. Wider elements come first, so that each lies on a multiple of its size. */
+export function encodeSafetensors({ tensors, metadata }: Safetensors): Uint8Array[] {
+  const ordered = [...tensors].sort(([, a], [, b]) => elementBytes[b.dtype] - elementBytes[a.dtype])
+  const header: [string, unknown][] = Object.keys(metadata).length > 0 ? [['__metadata__', metadata]] : []
+  let position = 0
+  for (const [name, tensor] of ordered) {
+    checkTensor(tensor, 'encodeSafetensors')
+    const end = position + tensor.data.byteLength
+    header.push([name, { dtype: typeName(tensor.dtype), shape: tensor.shape, data_offsets: [position, end] }])
+    position = end
+  }
+  const text = new TextEncoder().encode(JSON.stringify(Object.fromEntries(header)))
+  const padded = new Uint8Array(Math.ceil(text.length / 8) * 8).fill(0x20)
+  padded.set(text)
+  const length = new Uint8Array(BigUint64Array.of(BigInt(padded.length)).buffer)
+  return [length, padded, ...ordered.map(([, tensor]) => bytesOf(tensor))]
+}
+
+function typeName(dtype: Dtype): string {
+  return Object.keys(elementTypes).find(key => elementTypes[key] === dtype)!
+}
+
+function contiguous(shape: Shape): number[] {
+  return shape.map((_, axis) => sizeOf(shape.slice(axis + 1)))
+}

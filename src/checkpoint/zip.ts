@@ -1,0 +1,202 @@
+import { crc32 } from 'node:zlib'
+import { InputError } from '../util/error.ts'
+
+/** PKWARE APPNOTE 6.3: the records of an archive whose entries are stored, not compressed; all numbers little-endian. */
+const localHeader = { signature: 0x04034b50, bytes: 30 }
+const centralHeader = { signature: 0x02014b50, bytes: 46 }
+const endRecord = { signature: 0x06054b50, bytes: 22 }
+const zip64Record = { signature: 0x06064b50, bytes: 56 }
+const zip64Locator = { signature: 0x07064b50, bytes: 20 }
+const utf8Names = 0x0800
+/** 1 January 1980: the bytes depend on the content only. */
+const earliestDate = 0x21
+/** torch maps storages from the file, so their bytes start at multiples of this. */
+const alignment = 64
+/** Zip64 marks a count or a size that lies elsewhere by all ones. */
+const mostEntries = 0xfffe
+const mostBytes = 0xfffffffe
+
+export interface ZipEntry {
+  name: string
+  data: Uint8Array
+}
+
+/**
+ * Entries of a stored zip by name, as views of `bytes`, each with its CRC verified.
+ * Throws InputError beginning with `where`: damaged, compressed, encrypted, Zip64, overlapping or doubled entries.
+ */
+export function readZip(bytes: Uint8Array, where: string): Map<string, Uint8Array> {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  const { count, start, end } = readEndRecord(view, where)
+  const entries = new Map<string, Uint8Array>()
+  let position = start
+  let total = 0
+  for (let i = 0; i < count; i++) {
+    const header = readCentralHeader(view, position, end, where)
+    position = header.next
+    total += header.size
+    // Entries that overlap could ask for far more checksums than the file has bytes.
+    if (total > bytes.length) throw new InputError(`${where}: zip entries are together larger than the file`)
+    if (entries.has(header.name)) throw new InputError(`${where}: zip entry ${quoted(header.name)} occurs twice`)
+    const data = entryData(view, header, start, where)
+    if (crc32(data) !== header.crc) {
+      throw new InputError(`${where}: ${quoted(header.name)} is damaged (its CRC-32 differs from the one recorded)`)
+    }
+    entries.set(header.name, data)
+  }
+  if (position !== end) throw new InputError(`${where}: zip directory ends at byte ${position}, expected ${end}`)
+  return entries
+}
+
+/** Where the directory lies and how many entries it has. The record is the last thing in the file: torch writes no comment. */
+function readEndRecord(view: DataView, where: string) {
+  const end = view.byteLength - endRecord.bytes
+  if (end < 0 || view.getUint32(end, true) !== endRecord.signature) {
+    throw new InputError(`${where}: no zip directory at the end, the file is truncated or no zip`)
+  }
+  const count = view.getUint16(end + 10, true)
+  const size = view.getUint32(end + 12, true)
+  const start = view.getUint32(end + 16, true)
+  if (count > mostEntries || size > mostBytes || start > mostBytes) {
+    throw new InputError(`${where}: a Zip64 archive, expected at most ${mostEntries} entries and 4 GiB`)
+  }
+  const gap = end - (start + size)
+  if (view.getUint16(end + 8, true) !== count || (gap !== 0 && !isZip64Trailer(view, start + size, gap, start))) {
+    throw new InputError(`${where}: zip directory of ${size} bytes at byte ${start}, expected it to end at byte ${end}`)
+  }
+  return { count, start, end: start + size }
+}
+
+/** torch writes the two records of Zip64 behind every directory, needed or not; then they say the same as the end record. */
+function isZip64Trailer(view: DataView, position: number, bytes: number, start: number): boolean {
+  if (bytes !== zip64Record.bytes + zip64Locator.bytes) return false
+  const locator = position + zip64Record.bytes
+  return (
+    view.getUint32(position, true) === zip64Record.signature &&
+    view.getBigUint64(position + 48, true) === BigInt(start) &&
+    view.getUint32(locator, true) === zip64Locator.signature &&
+    view.getBigUint64(locator + 8, true) === BigInt(position)
+  )
+}
+
+interface CentralHeader {
+  name: string
+  crc: number
+  size: number
+  offset: number
+  next: number
+}
+
+function readCentralHeader(view: DataView, position: number, end: number, where: string): CentralHeader {
+  if (position + centralHeader.bytes > end || view.getUint32(position, true) !== centralHeader.signature) {
+    throw new InputError(`${where}: no zip directory entry at byte ${position}`)
+  }
+  const nameBytes = view.getUint16(position + 28, true)
+  const nameStart = position + centralHeader.bytes
+  const next = nameStart + nameBytes + view.getUint16(position + 30, true) + view.getUint16(position + 32, true)
+  if (next > end) throw new InputError(`${where}: zip directory entry at byte ${position} reaches past the directory`)
+  const name = readName(view, nameStart, nameBytes)
+  const method = view.getUint16(position + 10, true)
+  const size = view.getUint32(position + 24, true)
+  if (method !== 0) throw new InputError(`${where}: ${quoted(name)} is compressed (method ${method}), expected stored`)
+  if (view.getUint16(position + 8, true) & 1) throw new InputError(`${where}: ${quoted(name)} is encrypted`)
+  if (view.getUint32(position + 20, true) !== size) {
+    throw new InputError(`${where}: ${quoted(name)} is stored but has two different sizes`)
+  }
+  return { name, crc: view.getUint32(position + 16, true), size, offset: view.getUint32(position + 42, true), next }
+}
+
+function readName(view: DataView, start: number, length: number): string {
+  return new TextDecoder().decode(new Uint8Array(view.buffer, view.byteOffset + start, length))
+}
+
+/** A name out of the file, for a message: short and without line ends. */
+function quoted(name: string): string {
+  return JSON.stringify(name.slice(0, 80))
+}
+
+function entryData(view: DataView, header: CentralHeader, limit: number, where: string): Uint8Array {
+  const { name, offset, size } = header
+  if (offset + localHeader.bytes > limit || view.getUint32(offset, true) !== localHeader.signature) {
+    throw new InputError(`${where}: ${quoted(name)} has no zip header at byte ${offset}`)
+  }
+  const nameBytes = view.getUint16(offset + 26, true)
+  const start = offset + localHeader.bytes + nameBytes + view.getUint16(offset + 28, true)
+  if (start + size > limit) {
+    throw new InputError(`${where}: ${quoted(name)} of ${size} bytes at byte ${start} reaches past byte ${limit}`)
+  }
+  if (readName(view, offset + localHeader.bytes, nameBytes) !== name || view.getUint16(offset + 8, true) !== 0) {
+    throw new InputError(`${where}: the zip header at byte ${offset} is not the one of ${quoted(name)}`)
+  }
+  return new Uint8Array(view.buffer, view.byteOffset + start, size)
+}
+
+/** The archive in pieces, to be written one after another. Throws InputError where only Zip64 could hold it. */
+export function writeZip(entries: readonly ZipEntry[]): Uint8Array[] {
+  const pieces: Uint8Array[] = []
+  const directory: Uint8Array[] = []
+  let offset = 0
+  for (const { name, data } of entries) {
+    const nameBytes = new TextEncoder().encode(name)
+    const shared = sharedFields(data)
+    const header = writeLocalHeader(nameBytes, shared, offset)
+    directory.push(writeCentralHeader(nameBytes, shared, offset))
+    pieces.push(header, data)
+    offset += header.length + data.length
+  }
+  const directoryBytes = directory.reduce((sum, piece) => sum + piece.length, 0)
+  if (entries.length > mostEntries || offset + directoryBytes > mostBytes) {
+    throw new InputError(`${entries.length} zip entries of ${offset} bytes: at most ${mostEntries} and 4 GiB fit`)
+  }
+  return [...pieces, ...directory, writeEndRecord(entries.length, offset, directoryBytes)]
+}
+
+/** The 22 bytes that both headers of an entry have: version needed, flags, method, time, date, CRC, size twice. */
+function sharedFields(data: Uint8Array): Uint8Array {
+  const fields = new DataView(new ArrayBuffer(22))
+  fields.setUint16(0, 10, true)
+  fields.setUint16(2, utf8Names, true)
+  fields.setUint16(8, earliestDate, true)
+  fields.setUint32(10, crc32(data), true)
+  fields.setUint32(14, data.length, true)
+  fields.setUint32(18, data.length, true)
+  return new Uint8Array(fields.buffer)
+}
+
+/** With an extra field 'FB' of as many bytes as bring the data to a multiple of 64, as torch has it. */
+function writeLocalHeader(name: Uint8Array, shared: Uint8Array, offset: number): Uint8Array {
+  const extraStart = localHeader.bytes + name.length
+  const dataStart = Math.ceil((offset + extraStart + 4) / alignment) * alignment
+  const header = new Uint8Array(dataStart - offset).fill(0x5a, extraStart)
+  const view = new DataView(header.buffer)
+  view.setUint32(0, localHeader.signature, true)
+  header.set(shared, 4)
+  view.setUint16(26, name.length, true)
+  view.setUint16(28, header.length - extraStart, true)
+  header.set(name, localHeader.bytes)
+  header.set([0x46, 0x42], extraStart)
+  view.setUint16(extraStart + 2, header.length - extraStart - 4, true)
+  return header
+}
+
+function writeCentralHeader(name: Uint8Array, shared: Uint8Array, offset: number): Uint8Array {
+  const header = new Uint8Array(centralHeader.bytes + name.length)
+  const view = new DataView(header.buffer)
+  view.setUint32(0, centralHeader.signature, true)
+  view.setUint16(4, 10, true)
+  header.set(shared, 6)
+  view.setUint16(28, name.length, true)
+  view.setUint32(42, offset, true)
+  header.set(name, centralHeader.bytes)
+  return header
+}
+
+function writeEndRecord(count: number, start: number, size: number): Uint8Array {
+  const view = new DataView(new ArrayBuffer(endRecord.bytes))
+  view.setUint32(0, endRecord.signature, true)
+  view.setUint16(8, count, true)
+  view.setUint16(10, count, true)
+  view.setUint32(12, size, true)
+  view.setUint32(16, start, true)
+  return new Uint8Array(view.buffer)
+}

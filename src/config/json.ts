@@ -1,0 +1,52 @@
+import { readFileSync } from 'node:fs'
+import { InputError } from '../util/error.ts'
+import { firstSyntaxError } from './json_syntax.ts'
+
+/** A value that JSON can hold. */
+export type Json = null | boolean | number | string | Json[] | { [key: string]: Json }
+export type JsonObject = { [key: string]: Json }
+
+export function isJsonObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+/** JSON with sorted keys and an indent of 2, as Sacred writes it. */
+export function sortedJson(value: unknown): string {
+  return JSON.stringify(
+    value,
+    (_, part: unknown) =>
+      isJsonObject(part)
+        ? Object.fromEntries(
+            Object.keys(part)
+              .sort()
+              .map(key => [key, part[key]]),
+          )
+        : part,
+    2,
+  )
+}
+
+/** Reads a JSON file. Throws InputError naming the file and what is wrong with it, with line and column for bad syntax. */
+export function readJsonFile(path: string): Json {
+  let text: string
+  try {
+    text = readFileSync(path, 'utf8').replace(/^\uFEFF/, '')
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException
+    const reason = code === 'ENOENT' ? 'no such file' : code === 'EISDIR' ? 'is a folder' : message
+    throw new InputError(`${path}: ${reason}, expected a JSON file`)
+  }
+  try {
+    return JSON.parse(text) as Json
+  } catch {
+    throw new InputError(`${path}${describeSyntaxError(text)}`)
+  }
+}
+
+/** `:LINE:COLUMN: found X, expected …` for the first place where `text` is not JSON. */
+function describeSyntaxError(text: string): string {
+  const { offset, expected } = firstSyntaxError(text)
+  const before = text.slice(0, offset).split('\n')
+  const found = /^"[^"\n]{0,20}"?|^[\w.+-]{1,20}|^./u.exec(text.slice(offset))?.[0]
+  return `:${before.length}:${before.at(-1)!.length + 1}: found ${found ?? 'the end'}, expected ${expected}`
+}

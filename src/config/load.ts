@@ -1,0 +1,127 @@
+import { InputError } from '../util/error.ts'
+import { nearest } from '../util/nearest.ts'
+import { isJsonObject, type Json, type JsonObject, readJsonFile, sortedJson } from './json.ts'
+import { merge, parseOverrides } from './overrides.ts'
+import { type Config, configSchema, defaultConfig } from './schema.ts'
+
+export interface LoadedConfig {
+  config: Config
+  /** Dotted keys whose value differs from the default, sorted. */
+  changed: string[]
+  /** What the files and words set, as a tree. */
+  updates: JsonObject
+}
+
+/** Some keys of the configuration and where they were given, e.g. `from the command line`. */
+interface Layer {
+  values: JsonObject
+  source: string
+}
+
+/**
+ * The configuration: defaults, under `file` (JSON, a part of the tree), under the files and then the `key=value` words of
+ * `overrides` (the words after `with`). Throws InputError with one line for an unreadable file, an unknown key (and the
+ * nearest known one) and a value that does not fit.
+ */
+export function loadConfig(request: { file?: string; overrides: readonly string[] }): LoadedConfig {
+  const { files, values } = parseOverrides(request.overrides)
+  const layers = (request.file === undefined ? files : [request.file, ...files]).map(readLayer)
+  layers.push({ values, source: 'from the command line' })
+
+  const defaults = defaultConfig()
+  for (const layer of layers) refuseUnknownKeys(layer, defaults)
+  const updates = layers.reduce((under, layer) => merge(under, layer.values), {} as JsonObject)
+  const parsed = configSchema.safeParse(updates)
+  if (!parsed.success) throw valueError(parsed.error.issues[0]!, layers, defaults)
+  return { config: parsed.data, changed: differingKeys(defaults, parsed.data), updates }
+}
+
+/** The configuration as config.json holds it: sorted keys, indent 2. */
+export function toJson(config: Config): string {
+  return sortedJson(config)
+}
+
+/** Dotted keys at which two configurations differ, sorted. */
+export function differingKeys(a: Config, b: Config): string[] {
+  const leaves = new Map(leavesOf(b))
+  return leavesOf(a)
+    .filter(([key, value]) => JSON.stringify(value) !== JSON.stringify(leaves.get(key)))
+    .map(([key]) => key)
+    .sort()
+}
+
+/** Every dotted key that holds a value, with the value. Lists are values. */
+export function leavesOf(tree: JsonObject, prefix = ''): [string, Json][] {
+  return Object.entries(tree).flatMap(([name, value]): [string, Json][] =>
+    isJsonObject(value) ? leavesOf(value, `${prefix}${name}.`) : [[prefix + name, value]],
+  )
+}
+
+function readLayer(path: string): Layer {
+  const values = readJsonFile(path)
+  if (!isJsonObject(values)) throw new InputError(`${path}: expected a JSON object of configuration keys`)
+  return { values, source: `from ${path}` }
+}
+
+/** The tree of defaults is the list of known keys: its dictionaries are the groups, all else are leaves. */
+function refuseUnknownKeys({ values, source }: Layer, defaults: JsonObject): void {
+  const walk = (given: JsonObject, known: JsonObject, prefix: string): void => {
+    for (const [name, value] of Object.entries(given)) {
+      const key = prefix + name
+      if (!Object.hasOwn(known, name)) {
+        const meant = nearestKey(name, known, prefix, defaults)
+        const question = meant === undefined ? '' : `, did you mean "${meant}"?`
+        throw new InputError(`configuration: unknown key ${JSON.stringify(key)} (${source})${question}`)
+      }
+      const below = known[name]!
+      if (!isJsonObject(below)) continue
+      if (!isJsonObject(value)) {
+        const keys = Object.keys(below).slice(0, 3).join(', ')
+        throw new InputError(
+          `configuration: ${key} is ${shown(value)} (${source}), expected a dictionary of ${keys}, …`,
+        )
+      }
+      walk(value, below, `${key}.`)
+    }
+  }
+  walk(values, defaults, '')
+}
+
+/** The known key that was likely meant: a neighbour, else one of that name elsewhere in the tree. */
+function nearestKey(name: string, neighbours: JsonObject, prefix: string, defaults: JsonObject): string | undefined {
+  const neighbour = nearest(name, Object.keys(neighbours))
+  if (neighbour !== undefined) return prefix + neighbour
+  const keys = leavesOf(defaults).map(([key]) => key)
+  const lastName = (key: string) => key.slice(key.lastIndexOf('.') + 1)
+  const elsewhere = nearest(name, keys.map(lastName))
+  return keys.find(key => lastName(key) === elsewhere)
+}
+
+/** One line for the first value that does not fit. Checks inside a list are reported for the whole list. */
+function valueError(
+  issue: { path: PropertyKey[]; message: string },
+  layers: readonly Layer[],
+  defaults: JsonObject,
+): InputError {
+  const path = issue.path.map(String)
+  const isGroup = (length: number) => isJsonObject(valueAt(defaults, path.slice(0, length)))
+  while (path.length > 1 && !isGroup(path.length - 1)) path.pop()
+  const layer = layers.findLast(({ values }) => valueAt(values, path) !== undefined)!
+  const value = valueAt(layer.values, path)!
+  return new InputError(
+    `configuration: ${path.join('.')} is ${shown(value)} (${layer.source}), expected ${issue.message}`,
+  )
+}
+
+function valueAt(tree: JsonObject, path: readonly string[]): Json | undefined {
+  let value: Json | undefined = tree
+  for (const key of path) value = isJsonObject(value) && Object.hasOwn(value, key) ? value[key] : undefined
+  return value
+}
+
+/** A value as an error line shows it: in Python's spelling, since that is how it is typed, and short. */
+function shown(value: Json): string {
+  const spelled = { true: 'True', false: 'False', null: 'None' }[String(value)]
+  const text = typeof value === 'string' ? JSON.stringify(value) : (spelled ?? JSON.stringify(value))
+  return text.length > 60 ? `${text.slice(0, 59)}…` : text
+}

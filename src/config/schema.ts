@@ -1,0 +1,176 @@
+import { z } from 'zod'
+
+// A leaf has one text that says what it expects. It is the message of every check on the leaf and on its elements, so that
+// an error is one line: key, value, expectation.
+const flag = () => z.boolean('True or False')
+const text = () => z.string('text in quotes').min(1, 'text that is not empty')
+const positiveInteger = () => z.int('a positive integer').positive('a positive integer')
+const count = () => z.int('an integer of at least 0').nonnegative('an integer of at least 0')
+const positive = () => z.number('a positive number').positive('a positive number')
+const notNegative = () => z.number('a number of at least 0').nonnegative('a number of at least 0')
+const oneOf = <const Names extends readonly string[]>(...names: Names) =>
+  z.enum(names, names.map(name => `'${name}'`).join(' or '))
+const between = (low: number, high: number) => {
+  const expected = `a number between ${low} and ${high}`
+  return z.number(expected).min(low, expected).max(high, expected)
+}
+/** At least 0 and below 1, as Adam's decay rates and torch's plateau factor must be. */
+const fraction = (expected = 'a number of at least 0 and below 1') =>
+  z.number(expected).min(0, expected).lt(1, expected)
+
+const widths = 'five positive integers, e.g. [16, 32, 64, 128, 256]'
+const width = z.int(widths).positive(widths)
+const size = 'three axes divisible by 16, e.g. [128, 128, 64], or None'
+const axis = z.int(size).positive(size).multipleOf(16, size)
+const range = 'two numbers of at least 0, the smaller first, e.g. [0.95, 1.05]'
+const bound = z.number(range).nonnegative(range)
+const axes = 'different array axes out of 0, 1 and 2, e.g. [0]'
+const betas = 'two numbers of at least 0 and below 1, e.g. [0.9, 0.999]'
+const adapter = 'part of an adapter name, an index, or None'
+const flipAxis = z.int(axes).min(0, axes).max(2, axes)
+
+const model = z.strictObject({
+  in_channels: positiveInteger().default(1).describe('Image channels the network reads'),
+  presence_threshold: between(0, 1)
+    .default(0.5)
+    .describe('At inference a structure whose presence probability is not above this gets an empty mask'),
+  channels: z
+    .tuple([width, width, width, width, width], widths)
+    .default([16, 32, 64, 128, 256])
+    .describe('Widths of the five encoder stages; the feature map has 8 times the first'),
+  dropout: fraction().default(0.2).describe('Probability that the presence head drops a hidden unit in training'),
+  pretrained: text().nullable().default(null).describe('Weights to start from: path of a .pth or safetensors file'),
+  num_structures: positiveInteger()
+    .nullable()
+    .default(null)
+    .describe('Number of structures where no dataset gives it (the benchmark)'),
+})
+
+const training = z.strictObject({
+  batch_size: positiveInteger().default(4).describe('Samples of one forward and backward pass'),
+  image_size: z
+    .tuple([axis, axis, axis], size)
+    .nullable()
+    .default(null)
+    .describe("Volume (H, W, D) the model takes, in voxels; None takes the dataset's own"),
+  learning_rate: positive().default(5e-4).describe('Learning rate after warm-up, where the schedule starts'),
+  num_epochs: positiveInteger().default(100).describe('Epochs to train'),
+  early_stopping_patience: positiveInteger()
+    .default(20)
+    .describe('Validations without a better one after which training stops'),
+  gradient_clip_norm: positive().default(0.5).describe('Largest global L2 norm of the gradient'),
+  num_workers: count().default(2).describe('Loader workers; 0 reads in the main thread'),
+  pin_memory: flag().default(true).describe('Keep staging buffers mapped between uploads'),
+  warmup_epochs: count().default(5).describe('Epochs over which the learning rate rises linearly'),
+  validate_every_n_epochs: positiveInteger().default(1).describe('Epochs between two validations'),
+  gradient_accumulation_steps: positiveInteger().default(2).describe('Batches whose gradients make one update'),
+  memory_cleanup_frequency: positiveInteger()
+    .default(5)
+    .describe('Batches between freeing unused staging and renewing loader workers whose heap has grown'),
+  max_history_length: positiveInteger().default(50).describe("Epochs kept in the checkpoint's loss histories"),
+  shuffle: flag().default(true).describe('Draw a new order of the training samples every epoch'),
+})
+
+const lossWeights = z.strictObject({
+  segmentation: notNegative().default(1).describe('Weight of the voxelwise cross-entropy of present structures'),
+  dice: notNegative().default(2).describe('Weight of the soft Dice loss of present structures'),
+  focal_seg: notNegative().default(1).describe('Weight of the focal loss of present structures'),
+  absence: notNegative().default(1).describe('Weight of the cross-entropy of the presence probabilities'),
+  attention_supervision: notNegative().default(0.5).describe('Weight of the cross-entropy of the attention maps'),
+  false_positive_suppression: notNegative()
+    .default(0.5)
+    .describe('Weight of the mean segmentation probability of absent structures'),
+  confidence: notNegative().default(0.1).describe('Weight of the penalty on presence probabilities on the wrong side'),
+})
+
+const augmentation = z.strictObject({
+  enabled: flag().default(true).describe('Augment the training samples'),
+  noise_std: notNegative().default(2).describe('Standard deviation of the added noise, in intensity units of 0..255'),
+  intensity_scale_range: z
+    .tuple([bound, bound], range)
+    .refine(([low, high]) => low <= high, range)
+    .default([0.95, 1.05])
+    .describe('Range of the factor on the intensities'),
+  rotation_degrees: between(0, 180).default(5).describe('Largest rotation about each axis, in degrees'),
+  flip_probability: between(0, 1).default(0.3).describe('Probability of a flip along each of flip_axes'),
+  flip_axes: z
+    .array(flipAxis, axes)
+    .refine(list => new Set(list).size === list.length, axes)
+    .default([0])
+    .describe('Array axes that may be flipped; 0 is left-right and swaps left_*/right_* structures'),
+})
+
+const optimizer = z.strictObject({
+  type: oneOf('adamw', 'adam')
+    .default('adamw')
+    .describe('adamw decouples the weight decay, adam adds it to the gradient'),
+  weight_decay: notNegative().default(1e-4).describe('Weight decay, on every parameter'),
+  lr_scheduler: oneOf('cosine_annealing', 'reduce_on_plateau', 'none')
+    .default('cosine_annealing')
+    .describe('How the learning rate goes on after warm-up'),
+  lr_min: notNegative().default(1e-6).describe('Lowest learning rate of the schedule'),
+  lr_restart_period: positiveInteger()
+    .default(20)
+    .describe('cosine_annealing: epochs from the highest rate to the lowest'),
+  lr_factor: fraction().default(0.5).describe('reduce_on_plateau: factor on the learning rate'),
+  lr_patience: count().default(10).describe('reduce_on_plateau: validations without improvement that are tolerated'),
+  betas: z
+    .tuple([fraction(betas), fraction(betas)], betas)
+    .default([0.9, 0.999])
+    .describe("Decay rates of Adam's two moments"),
+  eps: positive().default(1e-8).describe("Added to the root of Adam's second moment"),
+})
+
+const checkpoint = z.strictObject({
+  save_dir: text().default('./checkpoints').describe('Folder of the checkpoints'),
+  save_frequency: positiveInteger().default(10).describe('Epochs between two checkpoint_epoch_N.pth'),
+  keep_best_only: flag().default(false).describe('Keep best_model.pth and last.pth only'),
+  monitor: oneOf('total_loss', 'hard_dice')
+    .default('total_loss')
+    .describe('Validation figure that decides which model is best: lowest total_loss or highest hard_dice'),
+  save_minutes: positive().default(10).describe('Minutes between two writes of last.pth within an epoch'),
+})
+
+const logging = z.strictObject({
+  log_frequency: positiveInteger().default(1).describe('Batches between two logged points train.batch.*'),
+  visualize_predictions: flag().default(true).describe('Draw validation samples with their predictions'),
+  num_visualization_samples: count().default(3).describe('Validation samples drawn'),
+})
+
+const compute = z.strictObject({
+  adapter: z
+    .union([z.string(adapter).min(1, adapter), z.int(adapter).nonnegative(adapter)], adapter)
+    .nullable()
+    .default(null)
+    .describe('GPU to use: part of its name, or its index'),
+  precision: oneOf('f32').default('f32').describe('Number format of the arithmetic'),
+})
+
+/** The whole configuration. Parsing `{}` gives every default; a key that is not here is refused at any depth. */
+export const configSchema = z.strictObject({
+  dataset_path: text().default('./synthetic_medical_dataset_hdf5').describe('Folder of the HDF5 dataset'),
+  model: model.prefault({}),
+  training: training.prefault({}),
+  loss_weights: lossWeights.prefault({}),
+  augmentation: augmentation.prefault({}),
+  optimizer: optimizer.prefault({}),
+  checkpoint: checkpoint.prefault({}),
+  logging: logging.prefault({}),
+  compat: oneOf('documented', 'reference')
+    .default('documented')
+    .describe('documented does what the document says; reference repeats the original where it differs'),
+  compute: compute.prefault({}),
+  seed: z
+    .int('an integer between 0 and 4294967295')
+    .min(0, 'an integer between 0 and 4294967295')
+    .max(0xffffffff, 'an integer between 0 and 4294967295')
+    .default(42)
+    .describe('Every random number follows from it'),
+})
+
+export type Config = z.output<typeof configSchema>
+
+/** A new configuration with every key at its default. */
+export function defaultConfig(): Config {
+  return configSchema.parse({})
+}

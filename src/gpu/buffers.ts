@@ -1,0 +1,52 @@
+import type { Device } from './device.ts'
+import { OutOfMemoryError } from './device.ts'
+
+/** A multiple of every alignment that WebGPU asks of sizes and offsets. */
+export const BUFFER_ALIGNMENT = 256
+
+export function aligned(bytes: number): number {
+  return Math.ceil(bytes / BUFFER_ALIGNMENT) * BUFFER_ALIGNMENT
+}
+
+/** A storage buffer of at least `bytes`, readable and writable by copies. Throws OutOfMemoryError when it exceeds the adapter's limit. */
+export function storageBuffer(device: Device, label: string, bytes: number): GPUBuffer {
+  return makeBuffer(device, label, bytes, GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST)
+}
+
+export function uniformBuffer(device: Device, label: string, bytes: number): GPUBuffer {
+  return makeBuffer(device, label, bytes, GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST)
+}
+
+/** A buffer that the host maps to read what was copied into it. */
+export function readbackBuffer(device: Device, label: string, bytes: number): GPUBuffer {
+  return makeBuffer(device, label, bytes, GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST)
+}
+
+function makeBuffer(device: Device, label: string, bytes: number, usage: number): GPUBuffer {
+  const size = aligned(bytes)
+  if (size > device.gpu.limits.maxBufferSize)
+    throw new OutOfMemoryError(
+      `${label}: ${size} bytes, the adapter's largest buffer is ${device.gpu.limits.maxBufferSize}`,
+    )
+  device.allocated += size
+  return device.gpu.createBuffer({ label, size, usage })
+}
+
+export function destroyBuffer(device: Device, buffer: GPUBuffer): void {
+  device.allocated -= buffer.size
+  buffer.destroy()
+}
+
+/** Copies `bytes` of a buffer to the host and waits for them. */
+export async function readBuffer(device: Device, from: GPUBuffer, offset: number, bytes: number): Promise<ArrayBuffer> {
+  const staging = readbackBuffer(device, 'readback', bytes)
+  const encoder = device.gpu.createCommandEncoder()
+  encoder.copyBufferToBuffer(from, offset, staging, 0, Math.ceil(bytes / 4) * 4)
+  device.gpu.queue.submit([encoder.finish()])
+  await staging.mapAsync(GPUMapMode.READ)
+  const copy = staging.getMappedRange(0, Math.ceil(bytes / 8) * 8).slice(0, bytes)
+  staging.unmap()
+  destroyBuffer(device, staging)
+  device.check()
+  return copy
+}

@@ -1,0 +1,113 @@
+import type { AdapterFacts } from '../graph/kernel.ts'
+import { type OpenAdapter, openAdapter } from './adapter.ts'
+
+/** The adapter vanished or its driver gave up; nothing on it can be read any more. */
+export class DeviceLostError extends Error {
+  override name = 'DeviceLostError'
+}
+
+/** Dawn refused something this program asked for: a defect here, or a limit that was not respected. */
+export class GpuError extends Error {
+  override name = 'GpuError'
+}
+
+/** The adapter has no room for a buffer. */
+export class OutOfMemoryError extends Error {
+  override name = 'OutOfMemoryError'
+}
+
+/** Features worth having where they exist. Asking for one that the adapter lacks is an error, so only those it has are asked for. */
+const WELCOME_FEATURES = [
+  'timestamp-query',
+  'shader-f16',
+  'subgroups',
+  'chromium-experimental-subgroup-matrix',
+] as const
+
+/** Limits raised to what the adapter has; the others stay at WebGPU's guaranteed values. */
+const RAISED_LIMITS = [
+  'maxStorageBufferBindingSize',
+  'maxBufferSize',
+  'maxComputeWorkgroupStorageSize',
+  'maxComputeInvocationsPerWorkgroup',
+  'maxComputeWorkgroupSizeX',
+] as const
+
+/** An open device: the GPU object, its facts, and the errors it reported since the last look. */
+export class Device {
+  readonly gpu: GPUDevice
+  readonly facts: AdapterFacts
+  readonly name: string
+  readonly opened: OpenAdapter
+  private readonly errors: Error[] = []
+  /** bytes of all buffers alive */
+  allocated = 0
+
+  private constructor(gpu: GPUDevice, opened: OpenAdapter, facts: AdapterFacts) {
+    this.gpu = gpu
+    this.opened = opened
+    this.name = opened.name
+    this.facts = facts
+    gpu.addEventListener('uncapturederror', event => {
+      const { error } = event as GPUUncapturedErrorEvent
+      this.errors.push(new GpuError(error.message))
+    })
+    gpu.lost.then(({ reason, message }) => {
+      if (reason !== 'destroyed') this.errors.push(new DeviceLostError(`${this.name}: device lost: ${message}`))
+    })
+  }
+
+  /** Opens an adapter (a name part or index, the best one if not given); `limits` lowers limits, for tests. */
+  static async open(wanted?: string, limits: { maxBindingBytes?: number } = {}): Promise<Device> {
+    const opened = await openAdapter(wanted)
+    const { adapter } = opened
+    const gpu = await adapter.requestDevice({
+      requiredFeatures: WELCOME_FEATURES.filter(feature => adapter.features.has(feature)) as GPUFeatureName[],
+      requiredLimits: Object.fromEntries(RAISED_LIMITS.map(limit => [limit, adapter.limits[limit]])),
+    })
+    return new Device(gpu, opened, {
+      maxBindingBytes: Math.min(
+        gpu.limits.maxStorageBufferBindingSize,
+        limits.maxBindingBytes ?? Number.POSITIVE_INFINITY,
+      ),
+      maxWorkgroupInvocations: gpu.limits.maxComputeInvocationsPerWorkgroup,
+      maxWorkgroupMemory: gpu.limits.maxComputeWorkgroupStorageSize,
+      features: new Set(gpu.features),
+      software: opened.software,
+    })
+  }
+
+  /** Throws the first error that Dawn reported since the last call, if any. */
+  check(): void {
+    const error = this.errors.shift()
+    if (error) throw error
+  }
+
+  /** Resolves when all submitted work is done, and throws what went wrong in it. */
+  async idle(): Promise<void> {
+    await this.gpu.queue.onSubmittedWorkDone()
+    this.check()
+  }
+
+  /** Runs `body` and turns validation and memory errors in it into exceptions that name `what`. */
+  async guarded<T>(what: string, body: () => T | Promise<T>): Promise<T> {
+    this.gpu.pushErrorScope('out-of-memory')
+    this.gpu.pushErrorScope('validation')
+    let result: T
+    let invalid: GPUError | null = null
+    let memory: GPUError | null = null
+    try {
+      result = await body()
+    } finally {
+      invalid = await this.gpu.popErrorScope()
+      memory = await this.gpu.popErrorScope()
+    }
+    if (memory) throw new OutOfMemoryError(`${what}: ${memory.message}`)
+    if (invalid) throw new GpuError(`${what}: ${invalid.message}`)
+    return result
+  }
+
+  close(): void {
+    this.gpu.destroy()
+  }
+}

@@ -1,0 +1,58 @@
+import { ContractError } from '../util/error.ts'
+import { type Shape, sizeOf } from '../util/shape.ts'
+import { type DType, type Tensor, type TensorKind, tensor, WINDOW_ALIGNMENT } from './tensor.ts'
+
+/**
+ * Tensors that live in one buffer, one after the other, each at a multiple of 64 elements: all parameters, all gradients, the moments.
+ * One kernel can then run over the whole. Padding between tensors holds zeros and stays so.
+ */
+export class Arena {
+  readonly name: string
+  private readonly kind: TensorKind
+  private readonly dtype: DType
+  private readonly offsets = new Map<Tensor, number>()
+  /** elements, padding included */
+  length = 0
+
+  constructor(name: string, kind: TensorKind, dtype: DType = 'f32') {
+    this.name = name
+    this.kind = kind
+    this.dtype = dtype
+  }
+
+  /** Appends a tensor. */
+  add(name: string, shape: Shape): Tensor {
+    const added = tensor(name, shape, this.kind, this.dtype)
+    this.offsets.set(added, this.length)
+    this.length = Math.ceil((this.length + sizeOf(shape)) / WINDOW_ALIGNMENT) * WINDOW_ALIGNMENT
+    return added
+  }
+
+  /** Another tensor on memory that is here already, `offset` elements from the start of `of`. */
+  view(name: string, of: Tensor, shape: Shape, offset = 0): Tensor {
+    const start = this.offsetOf(of) + offset
+    if (start + sizeOf(shape) > this.length)
+      throw new ContractError(name, 'view', shape, `within ${this.length} elements`)
+    const viewed = tensor(name, shape, this.kind, this.dtype)
+    this.offsets.set(viewed, start)
+    return viewed
+  }
+
+  /** All of it, or elements [start, end), as one flat tensor. */
+  range(name: string, start = 0, end = this.length): Tensor {
+    const flat = tensor(name, [end - start], this.kind, this.dtype)
+    this.offsets.set(flat, start)
+    return flat
+  }
+
+  has(t: Tensor): boolean {
+    return this.offsets.has(t)
+  }
+
+  /** elements from the arena's start */
+  offsetOf(t: Tensor): number {
+    const offset = this.offsets.get(t)
+    if (offset === undefined) throw new ContractError(this.name, 'tensor', t.name, 'one that was added here')
+    return offset
+  }
+}

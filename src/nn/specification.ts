@@ -1,0 +1,158 @@
+import { ContractError } from '../util/error.ts'
+import { type Shape, sizeOf } from '../util/shape.ts'
+
+/** What decides the parameters of a SADAAN. */
+export interface SadaanShape {
+  structures: number
+  /** (H, W, D), voxels; every axis divides by 16 */
+  size: readonly [number, number, number]
+  inChannels: number
+  /** widths of the five levels; the features of the head are 8 · channels[0] */
+  channels: readonly [number, number, number, number, number]
+}
+
+/** Distribution of a parameter's initial values. */
+export type Initial = { uniform: number } | { normal: number } | { constant: number }
+
+/**
+ * One entry of the state dict. trained: a parameter with a gradient; frozen: a parameter that gets none (the confidence head);
+ * the rest are a batch norm's buffers.
+ */
+export interface Entry {
+  /** as in the original's state_dict */
+  name: string
+  shape: Shape
+  role: 'trained' | 'frozen' | 'running_mean' | 'running_var' | 'num_batches_tracked'
+  initial: Initial
+}
+
+/** Widths of the hidden layers of a presence MLP. */
+export const PRESENCE_HIDDEN = [64, 32] as const
+
+/** Features of the head: F in sadaan's terms. */
+export function featuresOf({ channels }: SadaanShape): number {
+  return 8 * channels[0]
+}
+
+/** PyTorch's default for a layer with `fanIn` inputs: weight and bias uniform in ±1/√fanIn. */
+function weightAndBias(
+  name: string,
+  weight: Shape,
+  outputs: number,
+  fanIn: number,
+  role: 'trained' | 'frozen' = 'trained',
+): Entry[] {
+  const initial = { uniform: 1 / Math.sqrt(fanIn) }
+  return [
+    { name: `${name}.weight`, shape: weight, role, initial },
+    { name: `${name}.bias`, shape: [outputs], role, initial },
+  ]
+}
+
+function conv(name: string, input: number, output: number, kernel: 1 | 3): Entry[] {
+  return weightAndBias(name, [output, input, kernel, kernel, kernel], output, input * kernel ** 3)
+}
+
+/** PyTorch counts the fan-in of a transposed convolution from its output channels. */
+function convTranspose(name: string, input: number, output: number): Entry[] {
+  return weightAndBias(name, [input, output, 2, 2, 2], output, output * 8)
+}
+
+function linear(name: string, input: number, output: number, role?: 'trained' | 'frozen'): Entry[] {
+  return weightAndBias(name, [output, input], output, input, role)
+}
+
+function batchNorm(name: string, channels: number): Entry[] {
+  const shape = [channels]
+  return [
+    { name: `${name}.weight`, shape, role: 'trained', initial: { constant: 1 } },
+    { name: `${name}.bias`, shape, role: 'trained', initial: { constant: 0 } },
+    { name: `${name}.running_mean`, shape, role: 'running_mean', initial: { constant: 0 } },
+    { name: `${name}.running_var`, shape, role: 'running_var', initial: { constant: 1 } },
+    { name: `${name}.num_batches_tracked`, shape: [], role: 'num_batches_tracked', initial: { constant: 0 } },
+  ]
+}
+
+/** Conv 3³ – BN – ReLU twice, as `<name>.{0,1,3,4}`. */
+function block(name: string, input: number, output: number): Entry[] {
+  return [
+    ...conv(`${name}.0`, input, output, 3),
+    ...batchNorm(`${name}.1`, output),
+    ...conv(`${name}.3`, output, output, 3),
+    ...batchNorm(`${name}.4`, output),
+  ]
+}
+
+function encoder({ inChannels, channels }: SadaanShape, features: number): Entry[] {
+  const down = channels.flatMap((width, i) => block(`encoder.enc${i + 1}`, channels[i - 1] ?? inChannels, width))
+  const up = [4, 3, 2, 1].flatMap(level => {
+    const [high, low] = [channels[level - 1]!, channels[level]!]
+    return [...convTranspose(`encoder.up${level}`, low, high), ...block(`encoder.dec${level}`, 2 * high, high)]
+  })
+  return [...down, ...up, ...conv('encoder.final_conv', channels[0], features, 1)]
+}
+
+function attention({ structures, size }: SadaanShape, features: number): Entry[] {
+  const branch = (name: string, width: number): Entry[] => [
+    ...conv(`${name}.0`, features, width, 3),
+    ...batchNorm(`${name}.1`, width),
+    ...conv(`${name}.3`, width, structures, 1),
+  ]
+  return [
+    {
+      name: 'attention_module.position_embeddings',
+      shape: [structures, ...size],
+      role: 'trained',
+      initial: { normal: 0.1 },
+    },
+    ...branch('attention_module.attention_conv', features / 2),
+    ...branch('attention_module.feature_matcher', features),
+  ]
+}
+
+function absence({ structures }: SadaanShape, features: number): Entry[] {
+  const [wide, narrow] = PRESENCE_HIDDEN
+  const classifiers = Array.from({ length: structures }, (_, s) => {
+    const name = `absence_detector.absence_classifiers.${s}`
+    return [
+      ...linear(`${name}.0`, features + 1, wide),
+      ...linear(`${name}.3`, wide, narrow),
+      ...linear(`${name}.5`, narrow, 2),
+    ]
+  })
+  const confidence = 'absence_detector.confidence_head'
+  return [
+    ...classifiers.flat(),
+    ...linear(`${confidence}.0`, features, 64, 'frozen'),
+    ...linear(`${confidence}.2`, 64, structures, 'frozen'),
+  ]
+}
+
+function segmentation({ structures }: SadaanShape, features: number): Entry[] {
+  return [
+    ...block('segmentation_head.feature_refine', features, features / 2),
+    ...conv('segmentation_head.segmentation_layer', features / 2, structures, 1),
+  ]
+}
+
+/** The state dict of a SADAAN, entry by entry in the original's order. Throws ContractError when an axis does not divide by 16. */
+export function specify(shape: SadaanShape): Entry[] {
+  if (shape.size.some(axis => axis < 16 || axis % 16 !== 0))
+    throw new ContractError('SADAAN', 'size', shape.size, 'axes divisible by 16')
+  const features = featuresOf(shape)
+  return [
+    ...encoder(shape, features),
+    ...attention(shape, features),
+    ...absence(shape, features),
+    ...segmentation(shape, features),
+  ]
+}
+
+export function isParameter({ role }: Entry): boolean {
+  return role === 'trained' || role === 'frozen'
+}
+
+/** Number of parameters, the frozen ones included. */
+export function countParameters(entries: readonly Entry[]): number {
+  return entries.filter(isParameter).reduce((sum, { shape }) => sum + sizeOf(shape), 0)
+}

@@ -1,0 +1,167 @@
+import { type AdapterFacts, type Dispatch, kernel, type Lowering } from '../graph/kernel.ts'
+import type { Tensor } from '../graph/tensor.ts'
+import { volumeOf } from '../util/shape.ts'
+import {
+  BLOCK,
+  bindingElements,
+  brickElements,
+  brickOf,
+  channelWindow,
+  fitting,
+  lanesOf,
+  type Range,
+  ranges,
+  rowOf,
+  type Slab,
+  slabs,
+  weightWindow,
+} from './conv3d_layout.ts'
+import { isTiled, padSlab } from './conv3d_pass.ts'
+import { chunking, sumPartials } from './conv3d_reduce.ts'
+
+export interface BackwardWeightArgs {
+  sources: readonly Tensor[] // concatenated along channels
+  dy: Tensor // (N, O, H', W', D')
+  gradient: Tensor // (O, I, k, k, k)
+  stride: number
+  accumulate: boolean
+}
+
+interface Plan {
+  samples: number
+  inputs: number
+  outputs: number
+  /** columns (tiled) or voxels of one chunk */
+  chunk: number
+  chunks: number
+}
+
+function planOf(args: BackwardWeightArgs, facts: AdapterFacts, tiled: boolean): Plan {
+  const operation = 'conv3d.backwardWeight'
+  const limit = bindingElements(facts)
+  const dy = volumeOf(args.dy.shape, operation)
+  const source = volumeOf((args.sources[0] as Tensor).shape, operation)
+  const taps = (args.gradient.shape[2] as number) ** 3
+  const perInput = tiled ? brickOf(source).elements : source.voxels
+  const capacity = tiled ? brickElements(facts) : limit
+  const all = args.gradient.shape[1] as number
+  const inputs = Math.min(all, fitting(operation, 'input channel', perInput, capacity))
+  const outputs = Math.min(
+    dy.channels,
+    fitting(operation, 'output channel', dy.voxels, limit),
+    fitting(operation, 'output channel of the weight', rowOf(args.gradient), limit),
+  )
+  const perSample = Math.max(all * perInput * (limit / capacity), dy.channels * dy.voxels)
+  const samples = Math.max(1, Math.min(dy.samples, Math.floor(limit / perSample)))
+  const positions = samples * (tiled ? dy.height * dy.depth : dy.voxels)
+  const groups = Math.ceil(outputs / BLOCK) * (tiled ? inputs * 3 : Math.ceil(inputs / BLOCK) * taps)
+  const most = Math.floor(limit / (outputs * inputs * taps))
+  return { samples, inputs, outputs, ...chunking(positions, lanesOf(facts), groups, most) }
+}
+
+/** The share of one dispatch: some samples, input and output channels. */
+interface Step {
+  args: BackwardWeightArgs
+  plan: Plan
+  slab: Slab
+  samples: Range
+  outputs: Range
+  partials: Tensor
+  lanes: number
+}
+
+/** What both shaders share. */
+function common({ args, slab, samples, outputs }: Step) {
+  const { window, base } = channelWindow(args.dy, samples, outputs)
+  const dy = volumeOf(args.dy.shape, args.dy.name)
+  return {
+    window,
+    params: {
+      samples: samples.count,
+      inputs: slab.count,
+      outputs: outputs.count,
+      dy_base: base,
+      dy_channels: dy.channels,
+    },
+    flops: 2 * samples.count * slab.count * outputs.count * (args.gradient.shape[2] as number) ** 3 * dy.voxels,
+    blocks: Math.ceil(outputs.count / BLOCK),
+  }
+}
+
+function tiledStep(step: Step, brick: Tensor): Dispatch {
+  const { args, plan, slab, partials, lanes } = step
+  const { window, params, flops, blocks } = common(step)
+  const { height, width, depth } = volumeOf(args.dy.shape, args.dy.name)
+  return {
+    shader: 'conv3d/backward_weight',
+    entry: `main${lanes}`,
+    bindings: { brick, dy: window, partials },
+    params: { ...params, height, width, depth, chunk_columns: plan.chunk },
+    workgroups: [slab.count * 3, blocks, plan.chunks],
+    flops,
+  }
+}
+
+function voxelStep(step: Step): Dispatch {
+  const { args, plan, slab, samples, partials, lanes } = step
+  const { window, params, flops, blocks } = common(step)
+  const part = slab.parts[0] as Slab['parts'][number]
+  const x = volumeOf(part.tensor.shape, part.tensor.name)
+  const dy = volumeOf(args.dy.shape, args.dy.name)
+  const source = channelWindow(part.tensor, samples, part.channels)
+  const size = args.gradient.shape[2] as number
+  return {
+    shader: 'conv3d/voxel_backward_weight',
+    entry: `main${lanes}`,
+    bindings: { x: source.window, dy: window, partials },
+    params: {
+      ...params,
+      size,
+      stride: args.stride,
+      x_base: source.base,
+      x_channels: x.channels,
+      x_height: x.height,
+      x_width: x.width,
+      x_depth: x.depth,
+      dy_height: dy.height,
+      dy_width: dy.width,
+      dy_depth: dy.depth,
+      chunk_voxels: plan.chunk,
+    },
+    workgroups: [Math.ceil(slab.count / BLOCK) * size ** 3, blocks, plan.chunks],
+    flops,
+  }
+}
+
+function lower(args: BackwardWeightArgs, at: Lowering): Dispatch[] {
+  const tiled = isTiled(args.gradient, args.stride)
+  const plan = planOf(args, at.facts, tiled)
+  const lanes = lanesOf(at.facts)
+  const dy = volumeOf(args.dy.shape, args.dy.name)
+  const taps = (args.gradient.shape[2] as number) ** 3
+  const partials = at.scratch('partials', [plan.chunks, plan.outputs, plan.inputs, taps])
+  const brick = tiled ? at.scratch('brick', [plan.samples, plan.inputs, ...brickOf(dy).shape]) : undefined
+  const dispatches: Dispatch[] = []
+  for (const samples of ranges(dy.samples, plan.samples))
+    for (const slab of slabs(args.sources, plan.inputs, !tiled)) {
+      if (brick) dispatches.push(...padSlab(slab, samples, brick))
+      for (const outputs of ranges(dy.channels, plan.outputs)) {
+        const step = { args, plan, slab, samples, outputs, partials, lanes }
+        dispatches.push(brick ? tiledStep(step, brick) : voxelStep(step))
+        const { window, base } = weightWindow(args.gradient, outputs)
+        dispatches.push(
+          sumPartials(partials, window, args.accumulate || samples.start > 0, {
+            chunks: plan.chunks,
+            rows: outputs.count,
+            columns: slab.count * taps,
+            base: base + slab.start * taps,
+            row_stride: rowOf(args.gradient),
+          }),
+        )
+      }
+    }
+  return dispatches
+}
+
+/** d(weight): fixed chunks of voxels → partial sums in scratch → a second stage that adds the chunks in order. */
+export const backwardWeight = kernel('conv3d.backwardWeight', lower)

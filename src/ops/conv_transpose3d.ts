@@ -1,0 +1,220 @@
+import { type AdapterFacts, type Dispatch, kernel, type Lowering } from '../graph/kernel.ts'
+import type { GradientTarget, Tape } from '../graph/tape.ts'
+import type { Tensor } from '../graph/tensor.ts'
+import { ContractError } from '../util/error.ts'
+import { sameShape, volumeOf } from '../util/shape.ts'
+import {
+  bindingElements,
+  channelWindow,
+  fitting,
+  lanesOf,
+  type Range,
+  ranges,
+  tiledWorkgroups,
+  windowAt,
+} from './conv3d_layout.ts'
+import { backwardBias, chunking, sumPartials } from './conv3d_reduce.ts'
+
+const TAPS = 8
+
+/** Output channels of an invocation of conv_transpose3d/forward, and input channels of one of the backward kernels. */
+const PAIR = 2
+const BLOCK = 4
+
+interface Plan {
+  samples: number
+  inputs: number
+  outputs: number
+}
+
+/** How many samples, input and output channels one dispatch takes so that no binding is too long. */
+function planOf(x: Tensor, weight: Tensor, facts: AdapterFacts): Plan {
+  const operation = 'convTranspose3d'
+  const limit = bindingElements(facts)
+  const volume = volumeOf(x.shape, operation)
+  const [inputs, outputs] = weight.shape as [number, number]
+  const perSample = Math.max(inputs, outputs * TAPS) * volume.voxels
+  return {
+    samples: Math.max(1, Math.min(volume.samples, Math.floor(limit / perSample))),
+    inputs: Math.min(
+      inputs,
+      fitting(operation, 'input channel', volume.voxels, limit),
+      fitting(operation, 'input channel of the weight', outputs * TAPS, limit),
+    ),
+    outputs: Math.min(outputs, fitting(operation, 'output channel', volume.voxels * TAPS, limit)),
+  }
+}
+
+/** Every combination of sample, input and output ranges, samples slowest. */
+function steps(x: Tensor, weight: Tensor, plan: Plan): { samples: Range; inputs: Range; outputs: Range }[] {
+  const [inputs, outputs] = weight.shape as [number, number]
+  return ranges(x.shape[0] as number, plan.samples).flatMap(s =>
+    ranges(inputs, plan.inputs).flatMap(i =>
+      ranges(outputs, plan.outputs).map(o => ({ samples: s, inputs: i, outputs: o })),
+    ),
+  )
+}
+
+/** Window of the weight's rows (input channels) and the fields of Params that say where in it to read. */
+function weightRows(weight: Tensor, inputs: Range, outputs: Range) {
+  const total = weight.shape[1] as number
+  const { window, base } = windowAt(weight, inputs.start * total * TAPS, inputs.count * total * TAPS)
+  return { window, params: { first_output: outputs.start, weight_base: base / 4, weight_outputs: total } }
+}
+
+function counts(x: Tensor, samples: Range, inputs: Range, outputs: Range) {
+  const { height, width, depth } = volumeOf(x.shape, x.name)
+  return { samples: samples.count, inputs: inputs.count, outputs: outputs.count, height, width, depth }
+}
+
+function flopsOf(x: Tensor, samples: Range, inputs: Range, outputs: Range): number {
+  return 2 * samples.count * inputs.count * outputs.count * TAPS * volumeOf(x.shape, x.name).voxels
+}
+
+interface ForwardArgs {
+  x: Tensor // (N, I, H, W, D)
+  weight: Tensor // (I, O, 2, 2, 2)
+  bias: Tensor // (O)
+  y: Tensor // (N, O, 2H, 2W, 2D)
+}
+
+function lowerForward({ x, weight, bias, y }: ForwardArgs, { facts }: Lowering): Dispatch[] {
+  const lanes = lanesOf(facts)
+  const { voxels, channels } = volumeOf(x.shape, x.name)
+  return steps(x, weight, planOf(x, weight, facts)).map(({ samples, inputs, outputs }) => {
+    const from = channelWindow(x, samples, inputs)
+    const to = channelWindow(y, samples, outputs)
+    const rows = weightRows(weight, inputs, outputs)
+    const first = inputs.start === 0
+    return {
+      shader: 'conv_transpose3d/forward',
+      entry: `${first ? 'forward' : 'add'}${lanes}`,
+      constants: { ACCUMULATE: first ? 0 : 1 },
+      bindings: { x: from.window, weight: rows.window, y: to.window, ...(first ? { bias } : {}) },
+      params: {
+        ...counts(x, samples, inputs, outputs),
+        ...rows.params,
+        x_base: from.base,
+        x_channels: channels,
+        y_base: to.base,
+        y_channels: y.shape[1] as number,
+      },
+      workgroups: tiledWorkgroups(samples.count * voxels, lanes, Math.ceil(outputs.count / PAIR)),
+      flops: flopsOf(x, samples, inputs, outputs),
+    }
+  })
+}
+
+const forward = kernel('convTranspose3d.forward', lowerForward)
+
+interface BackwardDataArgs {
+  dy: Tensor
+  weight: Tensor
+  dx: Tensor
+  accumulate: boolean
+}
+
+function lowerBackwardData({ dy, weight, dx, accumulate }: BackwardDataArgs, { facts }: Lowering): Dispatch[] {
+  const lanes = lanesOf(facts)
+  const { voxels, channels } = volumeOf(dx.shape, dx.name)
+  return steps(dx, weight, planOf(dx, weight, facts)).map(({ samples, inputs, outputs }) => {
+    const from = channelWindow(dy, samples, outputs)
+    const to = channelWindow(dx, samples, inputs)
+    const rows = weightRows(weight, inputs, outputs)
+    return {
+      shader: 'conv_transpose3d/backward_data',
+      entry: `main${lanes}`,
+      constants: { ACCUMULATE: accumulate || outputs.start > 0 ? 1 : 0 },
+      bindings: { dy: from.window, weight: rows.window, dx: to.window },
+      params: {
+        ...counts(dx, samples, inputs, outputs),
+        ...rows.params,
+        dy_base: from.base,
+        dy_channels: dy.shape[1] as number,
+        dx_base: to.base,
+        dx_channels: channels,
+      },
+      workgroups: tiledWorkgroups(samples.count * voxels, lanes, Math.ceil(inputs.count / BLOCK)),
+      flops: flopsOf(dx, samples, inputs, outputs),
+    }
+  })
+}
+
+const backwardData = kernel('convTranspose3d.backwardData', lowerBackwardData)
+
+interface BackwardWeightArgs {
+  x: Tensor
+  dy: Tensor
+  gradient: Tensor // (I, O, 2, 2, 2)
+  accumulate: boolean
+}
+
+function lowerBackwardWeight({ x, dy, gradient, accumulate }: BackwardWeightArgs, at: Lowering): Dispatch[] {
+  const lanes = lanesOf(at.facts)
+  const { voxels, channels } = volumeOf(x.shape, x.name)
+  const plan = planOf(x, gradient, at.facts)
+  const groups = Math.ceil(plan.inputs / BLOCK) * plan.outputs
+  const most = Math.floor(bindingElements(at.facts) / (plan.inputs * plan.outputs * TAPS))
+  const { chunk, chunks } = chunking(plan.samples * voxels, lanes, groups, most)
+  const partials = at.scratch('partials', [chunks, plan.inputs, plan.outputs, TAPS])
+  const row = (gradient.shape[1] as number) * TAPS
+  return steps(x, gradient, plan).flatMap(({ samples, inputs, outputs }): Dispatch[] => {
+    const from = channelWindow(x, samples, inputs)
+    const above = channelWindow(dy, samples, outputs)
+    const to = windowAt(gradient, inputs.start * row, inputs.count * row)
+    return [
+      {
+        shader: 'conv_transpose3d/backward_weight',
+        entry: `main${lanes}`,
+        bindings: { x: from.window, dy: above.window, partials },
+        params: {
+          ...counts(x, samples, inputs, outputs),
+          x_base: from.base,
+          x_channels: channels,
+          dy_base: above.base,
+          dy_channels: dy.shape[1] as number,
+          chunk_voxels: chunk,
+        },
+        workgroups: [Math.ceil(inputs.count / BLOCK), outputs.count, chunks],
+        flops: flopsOf(x, samples, inputs, outputs),
+      },
+      sumPartials(partials, to.window, accumulate || samples.start > 0, {
+        chunks,
+        rows: inputs.count,
+        columns: outputs.count * TAPS,
+        base: to.base + outputs.start * TAPS,
+        row_stride: row,
+      }),
+    ]
+  })
+}
+
+const backwardWeight = kernel('convTranspose3d.backwardWeight', lowerBackwardWeight)
+
+/**
+ * Transposed 3D convolution, kernel 2, stride 2, of x (N, I, H, W, D) with weight (I, O, 2, 2, 2) and bias (O).
+ * Returns (N, O, 2H, 2W, 2D). Throws ContractError when shapes disagree.
+ */
+export function convTranspose3d(tape: Tape, x: Tensor, weight: Tensor, bias: Tensor): Tensor {
+  const { samples, channels, height, width, depth } = volumeOf(x.shape, 'convTranspose3d')
+  const outputs = weight.shape[1] as number
+  if (!sameShape(weight.shape, [channels, outputs, 2, 2, 2]))
+    throw new ContractError('convTranspose3d', 'weight shape', weight.shape, `(${channels}, O, 2, 2, 2)`)
+  if (!sameShape(bias.shape, [outputs]))
+    throw new ContractError('convTranspose3d', 'bias shape', bias.shape, `(${outputs})`)
+  const y = tape.temporary('convTranspose3d', [samples, outputs, 2 * height, 2 * width, 2 * depth])
+  tape.run(forward, { x, weight, bias, y })
+  tape.backward(y, [
+    [x, (dy, { tensor: dx, accumulate }: GradientTarget) => tape.run(backwardData, { dy, weight, dx, accumulate })],
+    [
+      weight,
+      (dy, { tensor: gradient, accumulate }: GradientTarget) =>
+        tape.run(backwardWeight, { x, dy, gradient, accumulate }),
+    ],
+    [
+      bias,
+      (dy, { tensor: gradient, accumulate }: GradientTarget) => tape.run(backwardBias, { dy, gradient, accumulate }),
+    ],
+  ])
+  return y
+}

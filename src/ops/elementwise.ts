@@ -1,0 +1,56 @@
+import { type AdapterFacts, type Dispatch, type Kernel, kernel } from '../graph/kernel.ts'
+import type { GradientTarget, Tape } from '../graph/tape.ts'
+import type { Tensor } from '../graph/tensor.ts'
+import { sizeOf } from '../util/shape.ts'
+import { type Run, runsOf, runWindow } from './rows.ts'
+import { type Cut, elementwiseCut } from './span.ts'
+
+/** A function of single elements whose derivative follows from its output, so that the input need not be kept. */
+export interface Elementwise {
+  name: string
+  forward: Kernel<{ x: Tensor; y: Tensor }>
+  backward: Kernel<{ y: Tensor; dOutput: Tensor; into: GradientTarget }>
+}
+
+/** A run's elements as one plane. */
+function work(
+  { length }: Run,
+  facts: AdapterFacts,
+): { params: { cut: Cut; invocations: number }; invocations: number } {
+  const cut = elementwiseCut(length, facts)
+  return { params: { cut, invocations: cut[3] }, invocations: cut[3] }
+}
+
+/** The kernels of `shader`: entry `forward` on x and y; entry `backward` on output, d_output and d_input. */
+export function elementwise(name: string, shader: string): Elementwise {
+  const forward = kernel(`${name}.forward`, ({ x, y }: { x: Tensor; y: Tensor }, { facts }): Dispatch[] =>
+    runsOf(sizeOf(x.shape), 1, facts.maxBindingBytes).map(run => ({
+      shader,
+      entry: 'forward',
+      bindings: { x: runWindow(x, run), y: runWindow(y, run) },
+      ...work(run, facts),
+    })),
+  )
+  const backward: Elementwise['backward'] = kernel(`${name}.backward`, ({ y, dOutput, into }, { facts }): Dispatch[] =>
+    runsOf(sizeOf(y.shape), 1, facts.maxBindingBytes).map(run => ({
+      shader,
+      entry: 'backward',
+      bindings: {
+        output: runWindow(y, run),
+        d_output: runWindow(dOutput, run),
+        d_input: runWindow(into.tensor, run),
+      },
+      constants: { ACCUMULATE: Number(into.accumulate) },
+      ...work(run, facts),
+    })),
+  )
+  return { name, forward, backward }
+}
+
+/** Records an elementwise function of x (any shape). */
+export function applyElementwise(tape: Tape, f: Elementwise, x: Tensor): Tensor {
+  const y = tape.temporary(f.name, x.shape)
+  tape.run(f.forward, { x, y })
+  tape.backward(y, [[x, (dOutput, into) => tape.run(f.backward, { y, dOutput, into })]])
+  return y
+}

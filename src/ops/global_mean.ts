@@ -1,0 +1,66 @@
+import { type Dispatch, kernel } from '../graph/kernel.ts'
+import type { GradientTarget, Tape } from '../graph/tape.ts'
+import { slices, type Tensor, windowOf } from '../graph/tensor.ts'
+import { volumeOf } from '../util/shape.ts'
+import { elementwiseCut, reductionCut, workgroupEach } from './span.ts'
+
+/** The mean over voxels: x (N, C, H, W, D) to (N, C). */
+export function globalMean(tape: Tape, x: Tensor): Tensor {
+  const { samples, channels } = volumeOf(x.shape, 'globalMean')
+  const y = tape.temporary('globalMean', [samples, channels])
+  tape.run(forward, { x, y })
+  tape.backward(y, [[x, (dOutput, into) => tape.run(backward, { dOutput, into })]])
+  return y
+}
+
+/** Slices of a (N, C, H, W, D) tensor that fit a binding, each with its count of planes and its first. */
+function slicesOf(t: Tensor, maxBytes: number) {
+  const { samples, channels, voxels } = volumeOf(t.shape, 'globalMean')
+  return slices(samples, channels, voxels, maxBytes).map(slice => ({
+    window: windowOf(t, slice),
+    planes: slice.samples * slice.channels,
+    plane: slice.sample * channels + slice.channel,
+  }))
+}
+
+const forward = kernel('globalMean.forward', ({ x, y }: { x: Tensor; y: Tensor }, at): Dispatch[] => {
+  const { samples, channels, voxels } = volumeOf(x.shape, 'globalMean')
+  const cut = reductionCut(samples * channels, voxels, 4, at.facts)
+  const parts = cut[3]
+  const partials = at.scratch('partials', [samples, channels, parts])
+  const sums = slicesOf(x, at.facts.maxBindingBytes).map(({ window, planes, plane }): Dispatch => {
+    const invocations = planes * parts
+    return {
+      shader: 'global_mean/sums',
+      bindings: { x: window, partials },
+      params: { cut, invocations, part: plane * parts },
+      invocations,
+    }
+  })
+  const mean: Dispatch = {
+    shader: 'global_mean/mean',
+    bindings: { partials, y },
+    params: { planes: samples * channels, parts, voxels },
+    workgroups: workgroupEach(samples * channels),
+  }
+  return [...sums, mean]
+})
+
+interface Backward {
+  dOutput: Tensor // (N, C)
+  into: GradientTarget // (N, C, H, W, D)
+}
+
+const backward = kernel('globalMean.backward', ({ dOutput, into }: Backward, { facts }): Dispatch[] => {
+  const cut = elementwiseCut(volumeOf(into.tensor.shape, 'globalMean').voxels, facts)
+  return slicesOf(into.tensor, facts.maxBindingBytes).map(({ window, planes, plane }) => {
+    const invocations = planes * cut[3]
+    return {
+      shader: 'global_mean/backward',
+      bindings: { d_output: dOutput, d_input: window },
+      params: { cut, invocations, plane },
+      constants: { ACCUMULATE: Number(into.accumulate) },
+      invocations,
+    }
+  })
+})

@@ -1,0 +1,56 @@
+import { kernel } from '../graph/kernel.ts'
+import type { Tape } from '../graph/tape.ts'
+import type { Tensor } from '../graph/tensor.ts'
+import { runsOf, runWindow } from '../ops/rows.ts'
+import { expectElements } from './flat.ts'
+
+/** One invocation each: enough of them to fill a GPU. */
+const MAX_CHUNKS = 16384
+const CHUNK_ELEMENTS = 256
+
+/**
+ * The global L2 norm of the first `elements` of a flat gradient, for clipping as torch.nn.utils.clip_grad_norm_ does.
+ * @param limit largest norm left as it is; Infinity clips nothing
+ * @returns (3): norm, clip factor min(1, limit / (norm + 1e-6)), and 1 where every element and the norm are finite, else 0.
+ *   The norm leaves non-finite elements out.
+ */
+export function gradientNorm(
+  tape: Tape,
+  gradient: Tensor,
+  { elements, limit }: { elements: number; limit: number },
+): Tensor {
+  expectElements('gradientNorm', gradient, elements)
+  const clip = tape.temporary('clip', [3])
+  tape.run(norm, { gradient, elements, limit: Math.min(limit, LARGEST_LIMIT), clip })
+  return clip
+}
+
+/** Stands for no limit: a uniform cannot be infinite in WGSL. */
+const LARGEST_LIMIT = 3e38
+
+const norm = kernel<{ gradient: Tensor; elements: number; limit: number; clip: Tensor }>(
+  'gradient_norm',
+  ({ gradient, elements, limit, clip }, { facts, scratch }) => {
+    let chunks = 0
+    const cut = runsOf(elements, 1, facts.maxBindingBytes).map(run => {
+      const part = { run, firstChunk: chunks, chunks: Math.min(MAX_CHUNKS, Math.ceil(run.length / CHUNK_ELEMENTS)) }
+      chunks += part.chunks
+      return part
+    })
+    const squares = scratch('squares', [chunks])
+    const faults = scratch('faults', [chunks])
+    const stage = cut.map(part => ({
+      shader: 'optim/norm_partials',
+      bindings: { gradient: runWindow(gradient, part.run), squares, faults },
+      params: { elements: part.run.length, first_chunk: part.firstChunk, chunks: part.chunks },
+      invocations: part.chunks,
+    }))
+    const finish = {
+      shader: 'optim/norm',
+      bindings: { squares, faults, clip },
+      params: { chunks, limit },
+      workgroups: [1, 1, 1] as const,
+    }
+    return [...stage, finish]
+  },
+)

@@ -1,0 +1,155 @@
+/** What the learning rate depends on. Rates are per update, epochs count from 0. */
+export interface ScheduleSettings {
+  scheduler: 'cosine_annealing' | 'reduce_on_plateau' | 'none'
+  /** `reference` repeats the original, which puts the validation loss where the epoch belongs in the cosine. */
+  compat: 'documented' | 'reference'
+  /** Rate after warm-up. */
+  base: number
+  /** Epochs of linear warm-up. */
+  warmupEpochs: number
+  /** Lowest rate of either scheduler. */
+  min: number
+  /** cosine_annealing: epochs from the highest rate to the lowest. */
+  period: number
+  /** reduce_on_plateau: factor on the rate. */
+  factor: number
+  /** reduce_on_plateau: validations without improvement that are tolerated. */
+  patience: number
+}
+
+/** Where a schedule stands between two epochs. Plain data: it goes into checkpoints as it is. */
+export type ScheduleState =
+  | { scheduler: 'none' }
+  /** `position` is the next epoch (reference: the last validation loss), T_cur of the cosine. */
+  | { scheduler: 'cosine_annealing'; position: number }
+  /** `validations` counts those since the end of warm-up; `best` is the lowest loss among them. */
+  | { scheduler: 'reduce_on_plateau'; rate: number; best: number; badValidations: number; validations: number }
+
+// torch's ReduceLROnPlateau defaults, which the original keeps.
+const PLATEAU_THRESHOLD = 1e-4 // relative
+const PLATEAU_EPS = 1e-8 // a smaller change of the rate is not made
+
+export function initialSchedule(settings: ScheduleSettings): ScheduleState {
+  switch (settings.scheduler) {
+    case 'none':
+      return { scheduler: 'none' }
+    case 'cosine_annealing':
+      return { scheduler: 'cosine_annealing', position: 0 }
+    case 'reduce_on_plateau':
+      return {
+        scheduler: 'reduce_on_plateau',
+        rate: settings.base,
+        best: Number.POSITIVE_INFINITY,
+        badValidations: 0,
+        validations: 0,
+      }
+  }
+}
+
+/** Learning rate of every update in `epoch`: base·(e+1)/warmup in warm-up, then the scheduler's. */
+export function learningRate(settings: ScheduleSettings, state: ScheduleState, epoch: number): number {
+  if (epoch < settings.warmupEpochs) return (settings.base * (epoch + 1)) / settings.warmupEpochs
+  return schedulerRate(settings, state)
+}
+
+/** The scheduler's own rate, which warm-up overrides: what torch keeps in the optimizer's `lr` after `scheduler.step()`. */
+export function schedulerRate(settings: ScheduleSettings, state: ScheduleState): number {
+  if (state.scheduler === 'none') return settings.base
+  if (state.scheduler === 'reduce_on_plateau') return state.rate
+  return cosineRate(settings, state.position)
+}
+
+/** lr(t) = min + (base − min)·(1 + cos(π·t/T))/2 (torch's CosineAnnealingLR in closed form: beyond T it rises again). */
+export function cosineRate({ base, min, period }: ScheduleSettings, position: number): number {
+  return min + ((base - min) * (1 + Math.cos((Math.PI * position) / period))) / 2
+}
+
+/**
+ * The state after `epoch`, taken once an epoch. `validationLoss` is the epoch's total validation loss, or undefined if it
+ * was not validated.
+ */
+export function afterEpoch(
+  settings: ScheduleSettings,
+  state: ScheduleState,
+  epoch: number,
+  validationLoss: number | undefined,
+): ScheduleState {
+  if (state.scheduler === 'none') return state
+  if (state.scheduler === 'cosine_annealing') {
+    if (settings.compat === 'documented') return { ...state, position: epoch + 1 }
+    return validationLoss === undefined || Number.isNaN(validationLoss) ? state : { ...state, position: validationLoss }
+  }
+  const counts = validationLoss !== undefined && epoch >= settings.warmupEpochs
+  return counts ? afterPlateauValidation(settings, state, validationLoss) : state
+}
+
+type Plateau = Extract<ScheduleState, { scheduler: 'reduce_on_plateau' }>
+
+/** One step of torch's ReduceLROnPlateau in mode `min`, relative threshold, no cooldown. A NaN loss is no improvement. */
+function afterPlateauValidation(settings: ScheduleSettings, state: Plateau, loss: number): Plateau {
+  const validations = state.validations + 1
+  if (loss < state.best * (1 - PLATEAU_THRESHOLD)) return { ...state, best: loss, badValidations: 0, validations }
+  const badValidations = state.badValidations + 1
+  if (badValidations <= settings.patience) return { ...state, badValidations, validations }
+  const reduced = Math.max(state.rate * settings.factor, settings.min)
+  const rate = state.rate - reduced > PLATEAU_EPS ? reduced : state.rate
+  return { ...state, rate, badValidations: 0, validations }
+}
+
+/** A scheduler's state_dict: plain values and lists. */
+export type TorchSchedulerState = Record<string, number | boolean | string | number[]>
+
+/** The state as the state_dict of torch's CosineAnnealingLR or ReduceLROnPlateau (one parameter group); null for `none`. */
+export function toTorchScheduler(settings: ScheduleSettings, state: ScheduleState): TorchSchedulerState | null {
+  if (state.scheduler === 'none') return null
+  if (state.scheduler === 'cosine_annealing') {
+    return {
+      T_max: settings.period,
+      eta_min: settings.min,
+      base_lrs: [settings.base],
+      last_epoch: state.position,
+      verbose: false,
+      _step_count: Math.ceil(state.position) + 1,
+      _get_lr_called_within_step: false,
+      _last_lr: [cosineRate(settings, state.position)],
+    }
+  }
+  return {
+    factor: settings.factor,
+    min_lrs: [settings.min],
+    patience: settings.patience,
+    verbose: false,
+    cooldown: 0,
+    cooldown_counter: 0,
+    mode: 'min',
+    threshold: PLATEAU_THRESHOLD,
+    threshold_mode: 'rel',
+    best: state.best,
+    num_bad_epochs: state.badValidations,
+    mode_worse: Number.POSITIVE_INFINITY,
+    eps: PLATEAU_EPS,
+    last_epoch: state.validations,
+    _last_lr: [state.rate],
+  }
+}
+
+/**
+ * The state in a state_dict that torch (or toTorchScheduler) wrote. Settings win over what the dict repeats of them.
+ * Undefined if the dict is of another scheduler than the settings name, or lacks a value.
+ */
+export function fromTorchScheduler(
+  settings: ScheduleSettings,
+  dict: Readonly<Record<string, unknown>> | null,
+): ScheduleState | undefined {
+  if (settings.scheduler === 'none') return dict === null ? { scheduler: 'none' } : undefined
+  if (dict === null) return undefined
+  const { last_epoch: position, best, num_bad_epochs: badValidations, _last_lr: rates } = dict
+  if (typeof position !== 'number' || !Number.isFinite(position)) return undefined
+  if (settings.scheduler === 'cosine_annealing') {
+    return 'T_max' in dict ? { scheduler: 'cosine_annealing', position } : undefined
+  }
+  // Before its first step torch's ReduceLROnPlateau has no _last_lr.
+  const rate: unknown = Array.isArray(rates) ? rates[0] : settings.base
+  if (typeof best !== 'number' || typeof badValidations !== 'number' || typeof rate !== 'number') return undefined
+  return { scheduler: 'reduce_on_plateau', rate, best, badValidations, validations: position }
+}

@@ -1,0 +1,141 @@
+import { entryFacts, type PipelineKey } from '../gpu/pipelines.ts'
+import type { AdapterFacts, Call, Dispatch, Kernel, Variant } from '../graph/kernel.ts'
+import { type Tensor, tensor, type Window } from '../graph/tensor.ts'
+import { ContractError } from '../util/error.ts'
+import type { EntryFacts } from '../wgsl/reflect.ts'
+
+/** WebGPU's guaranteed maxComputeWorkgroupsPerDimension. */
+const MAX_WORKGROUPS = 65535
+
+export interface Bound {
+  binding: number
+  name: string
+  writes: boolean
+  tensor: Tensor
+  /** elements */
+  offset: number
+  /** elements */
+  length: number
+}
+
+/** A dispatch with everything resolved but the memory of its tensors. */
+export interface Lowered {
+  label: string
+  key: PipelineKey
+  facts: EntryFacts
+  bound: Bound[]
+  /** the bytes of the uniform `params`, and its binding; undefined when the entry point uses none */
+  params?: { binding: number; data: ArrayBuffer }
+  workgroups: [number, number, number]
+  flops: number
+}
+
+/** Chooses a variant for every call and lowers it to dispatches. `chosen` maps a kernel's name to a variant's name. */
+export function lower(
+  calls: readonly Call[],
+  facts: AdapterFacts,
+  chosen: ReadonlyMap<string, string> = new Map(),
+): Lowered[] {
+  return calls.flatMap(call => {
+    const variant = choose(call, facts, chosen.get(call.kernel.name))
+    const scratch = (name: string, shape: readonly number[]): Tensor =>
+      tensor(`${call.label} ${name}`, shape, 'temporary')
+    return variant.lower(call.args, { facts, scratch }).map(dispatch => resolve(call.label, dispatch, facts))
+  })
+}
+
+function choose({ kernel, args, label }: Call, facts: AdapterFacts, wanted?: string): Variant<unknown> {
+  const fitting = kernel.variants.filter(variant => variant.fits?.(args, facts) ?? true)
+  const variant = fitting.find(({ name }) => name === wanted) ?? fitting[0]
+  if (!variant) throw new ContractError(label, 'adapter', kernelNames(kernel), 'one that a variant of this kernel fits')
+  return variant
+}
+
+function kernelNames(kernel: Kernel<unknown>): string[] {
+  return kernel.variants.map(({ name }) => name)
+}
+
+function resolve(label: string, dispatch: Dispatch, adapter: AdapterFacts): Lowered {
+  const key = { shader: dispatch.shader, entry: dispatch.entry ?? 'main', constants: dispatch.constants ?? {} }
+  const facts = entryFacts(key)
+  const bound = resolveBindings(label, dispatch, facts, adapter)
+  const params = packParams(label, dispatch, facts)
+  const lowered = {
+    label,
+    key,
+    facts,
+    bound,
+    workgroups: workgroupsOf(label, dispatch, facts),
+    flops: dispatch.flops ?? 0,
+  }
+  return params ? { ...lowered, params } : lowered
+}
+
+function resolveBindings(label: string, dispatch: Dispatch, facts: EntryFacts, adapter: AdapterFacts): Bound[] {
+  const given = new Set(Object.keys(dispatch.bindings))
+  const bound = facts.bindings
+    .filter(({ access }) => access !== 'uniform')
+    .map(({ name, binding, access }) => {
+      const value = dispatch.bindings[name]
+      if (!value) throw new ContractError(label, `binding ${name} of ${dispatch.shader}`, undefined, 'a tensor')
+      given.delete(name)
+      const window = 'tensor' in value ? value : wholeOf(value)
+      if (window.length * 4 > adapter.maxBindingBytes)
+        throw new ContractError(
+          label,
+          `bytes of ${name}`,
+          window.length * 4,
+          `at most the binding limit ${adapter.maxBindingBytes}`,
+        )
+      return { binding, name, writes: access === 'read_write', ...window }
+    })
+  if (given.size)
+    throw new ContractError(label, `binding of ${dispatch.shader}`, [...given], 'names that the entry point uses')
+  return bound
+}
+
+function wholeOf(t: Tensor): Window {
+  return { tensor: t, offset: 0, length: t.shape.reduce((product, axis) => product * axis, 1) }
+}
+
+function packParams(label: string, dispatch: Dispatch, facts: EntryFacts): Lowered['params'] {
+  const given = new Set(Object.keys(dispatch.params ?? {}))
+  if (!facts.params) {
+    if (given.size)
+      throw new ContractError(label, `params of ${dispatch.shader}`, [...given], 'none: the entry point uses no params')
+    return undefined
+  }
+  const data = new ArrayBuffer(facts.params.bytes)
+  const view = new DataView(data)
+  for (const [name, field] of facts.params.fields) {
+    const value = dispatch.params?.[name]
+    if (value === undefined)
+      throw new ContractError(label, `params.${name} of ${dispatch.shader}`, undefined, 'a number')
+    given.delete(name)
+    const numbers = typeof value === 'number' ? [value] : value
+    numbers.forEach((number, i) => {
+      if (field.scalar === 'f32') view.setFloat32(field.offset + 4 * i, number, true)
+      else if (field.scalar === 'i32') view.setInt32(field.offset + 4 * i, number, true)
+      else view.setUint32(field.offset + 4 * i, number, true)
+    })
+  }
+  if (given.size) throw new ContractError(label, `params of ${dispatch.shader}`, [...given], 'names of its struct')
+  return { binding: facts.bindings.find(({ access }) => access === 'uniform')!.binding, data }
+}
+
+function workgroupsOf(label: string, dispatch: Dispatch, facts: EntryFacts): [number, number, number] {
+  if (dispatch.workgroups) {
+    if (dispatch.workgroups.some(axis => axis > MAX_WORKGROUPS || axis < 1))
+      throw new ContractError(label, 'workgroups', dispatch.workgroups, `1 to ${MAX_WORKGROUPS} an axis`)
+    return [...dispatch.workgroups]
+  }
+  if (dispatch.invocations === undefined) throw new ContractError(label, 'work', undefined, 'invocations or workgroups')
+  const [x, y, z] = facts.workgroupSize
+  return fold(Math.ceil(dispatch.invocations / (x * y * z)))
+}
+
+/** Folds a workgroup count into two dimensions, each within the limit. The last row may reach past the count. */
+export function fold(count: number): [number, number, number] {
+  const rows = Math.ceil(count / MAX_WORKGROUPS)
+  return [Math.ceil(count / rows), rows, 1]
+}

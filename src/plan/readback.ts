@@ -1,0 +1,55 @@
+import { readbackBuffer } from '../gpu/buffers.ts'
+import type { Device } from '../gpu/device.ts'
+import { bytesOf, type Tensor } from '../graph/tensor.ts'
+import type { Runner } from './runner.ts'
+
+/**
+ * Reads a plan's outputs in arrears: each submit copies them into the next of a few host-visible buffers, which are mapped later,
+ * so that the loop never waits for the step it has just submitted.
+ */
+export class Readback {
+  private readonly device: Device
+  private readonly runner: Runner
+  private readonly tensors: readonly Tensor[]
+  private readonly free: GPUBuffer[]
+
+  constructor(device: Device, runner: Runner, tensors: readonly Tensor[], depth: number) {
+    this.device = device
+    this.runner = runner
+    this.tensors = tensors
+    const bytes = tensors.reduce((sum, t) => sum + bytesOf(t), 0)
+    this.free = Array.from({ length: depth }, (_, i) =>
+      readbackBuffer(device, `${runner.plan.name} outputs ${i}`, bytes),
+    )
+  }
+
+  /** Submits the plan and promises the outputs, in the order of the tensors given. At most `depth` may be pending. */
+  submit(clear: readonly GPUBuffer[] = []): Promise<Float32Array[]> {
+    const staging = this.free.shift()
+    if (!staging) throw new Error(`${this.runner.plan.name}: more steps in flight than readback buffers`)
+    this.runner.submit(encoder => {
+      let at = 0
+      for (const t of this.tensors) {
+        const { buffer, offset } = this.runner.place(t)
+        encoder.copyBufferToBuffer(buffer, offset, staging, at, bytesOf(t))
+        at += bytesOf(t)
+      }
+    }, clear)
+    return this.collect(staging)
+  }
+
+  private async collect(staging: GPUBuffer): Promise<Float32Array[]> {
+    await staging.mapAsync(GPUMapMode.READ)
+    const mapped = staging.getMappedRange()
+    let at = 0
+    const values = this.tensors.map(t => {
+      const copy = new Float32Array(mapped.slice(at, at + bytesOf(t)))
+      at += bytesOf(t)
+      return copy
+    })
+    staging.unmap()
+    this.free.push(staging)
+    this.device.check()
+    return values
+  }
+}

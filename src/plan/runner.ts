@@ -1,0 +1,211 @@
+import { BUFFER_ALIGNMENT, destroyBuffer, readBuffer, storageBuffer, uniformBuffer } from '../gpu/buffers.ts'
+import type { Device } from '../gpu/device.ts'
+import type { Pipelines } from '../gpu/pipelines.ts'
+import { bytesOf, type Tensor } from '../graph/tensor.ts'
+import type { Lowered } from './lower.ts'
+import { type Plan, sharedSlotSizes } from './plan.ts'
+import type { Place, Storage } from './storage.ts'
+
+interface Command {
+  label: string
+  pipeline: GPUComputePipeline
+  group: GPUBindGroup
+  workgroups: [number, number, number]
+  flops: number
+}
+
+/** What one kernel took when it ran alone. */
+export interface KernelTime {
+  label: string
+  shader: string
+  /** seconds from submit to done, submission included */
+  seconds: number
+  flops: number
+}
+
+/** A quiet NaN: what untouched memory holds in tests, so that an element nobody wrote is noticed. */
+const POISON = 0x7fc00bad
+
+/** The buffers that the temporaries of several plans share, one tensor of the running plan at a time. */
+export class SlotPool {
+  readonly buffers: GPUBuffer[]
+  private readonly device: Device
+
+  private constructor(device: Device, buffers: GPUBuffer[]) {
+    this.device = device
+    this.buffers = buffers
+  }
+
+  /** Allocates slots for all of `plans`. Throws OutOfMemoryError when the adapter has no room. */
+  static allocate(device: Device, plans: readonly Plan[]): Promise<SlotPool> {
+    return device.guarded('working memory', () => {
+      const buffers = sharedSlotSizes(plans).map((bytes, i) => storageBuffer(device, `slot ${i}`, bytes))
+      return new SlotPool(device, buffers)
+    })
+  }
+
+  /** Fills every slot with NaN. */
+  poison(): void {
+    for (const buffer of this.buffers)
+      this.device.gpu.queue.writeBuffer(buffer, 0, new Uint32Array(buffer.size / 4).fill(POISON))
+  }
+
+  destroy(): void {
+    for (const buffer of this.buffers) destroyBuffer(this.device, buffer)
+  }
+}
+
+/**
+ * A plan made ready to run: pipelines, bind groups and uniforms exist, `encode` only replays them.
+ * Nothing is created per step but the command encoder.
+ */
+export class Runner {
+  readonly plan: Plan
+  private readonly device: Device
+  private readonly storage: Storage
+  private readonly pool: SlotPool
+  private readonly commands: Command[]
+  /** index of the command that starts each submit after the first */
+  private cuts: number[] = []
+
+  private constructor(device: Device, storage: Storage, pool: SlotPool, plan: Plan, commands: Command[]) {
+    this.device = device
+    this.storage = storage
+    this.pool = pool
+    this.plan = plan
+    this.commands = commands
+  }
+
+  static async prepare(
+    device: Device,
+    pipelines: Pipelines,
+    storage: Storage,
+    pool: SlotPool,
+    plan: Plan,
+  ): Promise<Runner> {
+    const made = await Promise.all(plan.dispatches.map(({ key }) => pipelines.get(key)))
+    const runner = new Runner(device, storage, pool, plan, [])
+    const uniforms = new UniformTable(device, plan)
+    await device.guarded(`plan ${plan.name}`, () => {
+      plan.dispatches.forEach((dispatch, i) => {
+        const { gpu: pipeline, layout } = made[i]!
+        const entries = runner.entries(dispatch, uniforms)
+        const group = device.gpu.createBindGroup({ label: dispatch.label, layout, entries })
+        const { label, workgroups, flops } = dispatch
+        runner.commands.push({ label, pipeline, group, workgroups, flops })
+      })
+    })
+    return runner
+  }
+
+  private entries(dispatch: Lowered, uniforms: UniformTable): GPUBindGroupEntry[] {
+    const entries: GPUBindGroupEntry[] = dispatch.bound.map(({ binding, tensor, offset, length }) => {
+      const place = this.place(tensor)
+      return { binding, resource: { buffer: place.buffer, offset: place.offset + offset * 4, size: length * 4 } }
+    })
+    if (dispatch.params)
+      entries.push({ binding: dispatch.params.binding, resource: uniforms.resource(dispatch.params.data) })
+    return entries
+  }
+
+  /** Where a tensor lies while this plan runs. */
+  place(t: Tensor): Place {
+    const slot = this.plan.slots.slotOf.get(t)
+    return slot === undefined ? this.storage.place(t) : { buffer: this.pool.buffers[slot]!, offset: 0 }
+  }
+
+  /** A tensor's values as this plan left them, once all submitted work is done (u32 as its bits). */
+  async read(t: Tensor): Promise<Float32Array<ArrayBuffer>> {
+    const { buffer, offset } = this.place(t)
+    return new Float32Array(await readBuffer(this.device, buffer, offset, bytesOf(t)))
+  }
+
+  /** Cuts the replay into `count` submits of about equal work, so that no submit trips a desktop's watchdog. */
+  slice(count: number): void {
+    this.cuts = []
+    const total = this.plan.flops
+    let done = 0
+    this.commands.forEach(({ flops }, i) => {
+      if (i > 0 && done >= ((this.cuts.length + 1) * total) / count) this.cuts.push(i)
+      done += flops
+    })
+  }
+
+  /**
+   * Submits the plan and does not wait. `clear` names buffers to be zeroed first; `after` may append copies of outputs to the
+   * last command buffer.
+   */
+  submit(after?: (encoder: GPUCommandEncoder) => void, clear: readonly GPUBuffer[] = []): void {
+    const ends = [...this.cuts, this.commands.length]
+    let at = 0
+    for (const end of ends) {
+      const encoder = this.device.gpu.createCommandEncoder()
+      if (at === 0) for (const buffer of clear) encoder.clearBuffer(buffer)
+      const pass = encoder.beginComputePass()
+      for (; at < end; at++) dispatch(pass, this.commands[at]!)
+      pass.end()
+      if (end === this.commands.length) after?.(encoder)
+      this.device.gpu.queue.submit([encoder.finish()])
+    }
+  }
+
+  /** Eager mode: runs one kernel at a time, waits for each, and names the one that fails. For debugging and profiles. */
+  async profile(): Promise<KernelTime[]> {
+    const times: KernelTime[] = []
+    for (const [i, command] of this.commands.entries()) {
+      const started = performance.now()
+      await this.device.guarded(command.label, async () => {
+        const encoder = this.device.gpu.createCommandEncoder()
+        const pass = encoder.beginComputePass()
+        dispatch(pass, command)
+        pass.end()
+        this.device.gpu.queue.submit([encoder.finish()])
+        await this.device.gpu.queue.onSubmittedWorkDone()
+      })
+      const { key } = this.plan.dispatches[i]!
+      times.push({
+        label: command.label,
+        shader: `${key.shader}:${key.entry}`,
+        seconds: (performance.now() - started) / 1000,
+        flops: command.flops,
+      })
+    }
+    return times
+  }
+}
+
+function dispatch(pass: GPUComputePassEncoder, { pipeline, group, workgroups }: Command): void {
+  pass.setPipeline(pipeline)
+  pass.setBindGroup(0, group)
+  pass.dispatchWorkgroups(...workgroups)
+}
+
+/** The constant parameters of all dispatches of a plan in one uniform buffer; equal blocks are stored once. */
+class UniformTable {
+  private readonly buffer: GPUBuffer | undefined
+  private readonly places = new Map<string, { offset: number; size: number }>()
+
+  constructor(device: Device, plan: Plan) {
+    let bytes = 0
+    const blocks: [number, ArrayBuffer][] = []
+    for (const { params } of plan.dispatches) {
+      if (!params || this.places.has(contentOf(params.data))) continue
+      this.places.set(contentOf(params.data), { offset: bytes, size: params.data.byteLength })
+      blocks.push([bytes, params.data])
+      bytes += Math.ceil(params.data.byteLength / BUFFER_ALIGNMENT) * BUFFER_ALIGNMENT
+    }
+    if (bytes === 0) return
+    this.buffer = uniformBuffer(device, `${plan.name} params`, bytes)
+    const image = new Uint8Array(bytes)
+    for (const [offset, data] of blocks) image.set(new Uint8Array(data), offset)
+    device.gpu.queue.writeBuffer(this.buffer, 0, image)
+  }
+
+  resource(data: ArrayBuffer): GPUBufferBinding {
+    return { buffer: this.buffer!, ...this.places.get(contentOf(data))! }
+  }
+}
+
+function contentOf(data: ArrayBuffer): string {
+  return Buffer.from(data).toString('latin1')
+}

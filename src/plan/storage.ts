@@ -1,0 +1,86 @@
+import { aligned, destroyBuffer, readBuffer, storageBuffer } from '../gpu/buffers.ts'
+import type { Device } from '../gpu/device.ts'
+import type { Arena } from '../graph/arena.ts'
+import { bytesOf, type Tensor } from '../graph/tensor.ts'
+import { ContractError } from '../util/error.ts'
+
+/** Where a tensor's elements lie. */
+export interface Place {
+  buffer: GPUBuffer
+  /** bytes */
+  offset: number
+}
+
+/** The memory that outlives a step: arenas (parameters, gradients, moments) in one buffer each, inputs and counters in their own. */
+export class Storage {
+  private readonly device: Device
+  private readonly arenas = new Map<Arena, GPUBuffer>()
+  private readonly singles = new Map<Tensor, GPUBuffer>()
+
+  constructor(device: Device) {
+    this.device = device
+  }
+
+  addArena(arena: Arena): void {
+    this.arenas.set(arena, storageBuffer(this.device, arena.name, arena.length * 4))
+  }
+
+  addTensor(t: Tensor): void {
+    this.singles.set(t, storageBuffer(this.device, t.name, bytesOf(t)))
+  }
+
+  place(t: Tensor): Place {
+    const single = this.singles.get(t)
+    if (single) return { buffer: single, offset: 0 }
+    for (const [arena, buffer] of this.arenas) if (arena.has(t)) return { buffer, offset: arena.offsetOf(t) * 4 }
+    throw new ContractError('storage', t.kind, t.name, 'a tensor that was given memory')
+  }
+
+  /** Queues a copy of `data` (as many elements as the tensor has, at most) to the GPU; what is submitted later sees it. */
+  write(t: Tensor, data: Float32Array | Uint32Array): void {
+    if (data.byteLength > bytesOf(t))
+      throw new ContractError('storage', `length of ${t.name}`, data.length, `at most ${bytesOf(t) / 4}`)
+    const { buffer, offset } = this.place(t)
+    this.device.gpu.queue.writeBuffer(buffer, offset, data as Float32Array<ArrayBuffer> | Uint32Array<ArrayBuffer>)
+  }
+
+  /** The tensor's values, once all submitted work is done. */
+  async read(t: Tensor): Promise<Float32Array<ArrayBuffer>> {
+    const { buffer, offset } = this.place(t)
+    return new Float32Array(await readBuffer(this.device, buffer, offset, bytesOf(t)))
+  }
+
+  /** As `read`, for u32 tensors. */
+  async readWords(t: Tensor): Promise<Uint32Array<ArrayBuffer>> {
+    return new Uint32Array((await this.read(t)).buffer)
+  }
+
+  /** The whole of an arena, padding included. */
+  async readArena(arena: Arena): Promise<Float32Array<ArrayBuffer>> {
+    return new Float32Array(await readBuffer(this.device, this.bufferOf(arena), 0, arena.length * 4))
+  }
+
+  writeArena(arena: Arena, data: Float32Array<ArrayBuffer>): void {
+    this.device.gpu.queue.writeBuffer(this.bufferOf(arena), 0, data)
+  }
+
+  bufferOf(arena: Arena): GPUBuffer {
+    const buffer = this.arenas.get(arena)
+    if (!buffer) throw new ContractError('storage', 'arena', arena.name, 'one that was given memory')
+    return buffer
+  }
+
+  destroy(): void {
+    for (const buffer of [...this.arenas.values(), ...this.singles.values()]) destroyBuffer(this.device, buffer)
+    this.arenas.clear()
+    this.singles.clear()
+  }
+}
+
+/** Bytes that a Storage of these arenas and tensors takes. */
+export function storageBytes(arenas: readonly Arena[], tensors: readonly Tensor[]): number {
+  return [...arenas.map(({ length }) => length * 4), ...tensors.map(bytesOf)].reduce(
+    (sum, bytes) => sum + aligned(bytes),
+    0,
+  )
+}

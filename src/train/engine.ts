@@ -1,0 +1,241 @@
+import type { Config } from '../config/schema.ts'
+import type { Device } from '../gpu/device.ts'
+import { Pipelines } from '../gpu/pipelines.ts'
+import type { Arena } from '../graph/arena.ts'
+import type { Tensor } from '../graph/tensor.ts'
+import { ModelState } from '../nn/model_state.ts'
+import type { SadaanShape } from '../nn/specification.ts'
+import { makePlan, type Plan, slotBytes } from '../plan/plan.ts'
+import { Readback } from '../plan/readback.ts'
+import { type KernelTime, Runner, SlotPool } from '../plan/runner.ts'
+import { Storage, storageBytes } from '../plan/storage.ts'
+import { sizeOf } from '../util/shape.ts'
+import { checkHostMemory, type MemoryNeed } from './memory.ts'
+import { OptimizerMemory } from './optimizer_memory.ts'
+import {
+  type BatchTensors,
+  batchTensors,
+  type LossOutputs,
+  recordEvaluation,
+  recordTraining,
+  recordUpdate,
+} from './recording.ts'
+import { type BatchResult, termsOf } from './tally.ts'
+
+/** Steps that may be on their way through the GPU at once; a further one waits for the oldest. */
+export const STEPS_IN_FLIGHT = 2
+
+/** Longest work of one submit: desktops reset a GPU that does not answer for a second or two. */
+const SECONDS_PER_SUBMIT = 0.5
+
+/** A batch as the loader gives it; arrays are copied when it is uploaded. */
+export interface HostBatch {
+  images: Float32Array // (N, C, H, W, D)
+  maskBits: Uint32Array // (N, S, V/32)
+  presence: Float32Array // (N, S)
+  samples: Uint32Array // (N)
+}
+
+/** What an update did. */
+export interface UpdateResult {
+  gradientNorm: number
+  /** false: the window's gradient was not finite, so nothing was changed */
+  applied: boolean
+}
+
+/** The plans of training and what they take: all that can be known without touching the GPU. */
+interface Blueprint {
+  state: ModelState
+  optimizer: OptimizerMemory
+  batch: BatchTensors
+  accumulate: Plan
+  accumulateOutputs: LossOutputs
+  update: Plan
+  evaluate: Plan
+  evaluateOutputs: LossOutputs
+  arenas: Arena[]
+  tensors: Tensor[]
+  need: MemoryNeed
+}
+
+function draw(
+  device: Device,
+  config: Config,
+  shape: SadaanShape,
+  structureNames: readonly string[],
+  batchSize: number,
+): Blueprint {
+  const state = new ModelState(shape)
+  const optimizer = new OptimizerMemory(state)
+  const batch = batchTensors(state, batchSize)
+  const training = recordTraining(state, batch, config, structureNames)
+  const evaluation = recordEvaluation(state, batch, config)
+  const update = recordUpdate(state, optimizer, config)
+  const read = ({ terms, pairs, presenceProbability, presence }: LossOutputs) => [
+    terms,
+    pairs,
+    presenceProbability,
+    presence,
+  ]
+  const accumulatePlan = makePlan('accumulate', training.calls, read(training.outputs), device.facts)
+  const evaluatePlan = makePlan('evaluate', evaluation.calls, read(evaluation.outputs), device.facts)
+  const updatePlan = makePlan('update', update.calls, [update.outputs.clip], device.facts)
+  const arenas = [state.parameters, state.gradients, state.running, state.batch, ...optimizer.arenas]
+  const tensors = [state.batchesTracked, ...optimizer.tensors, ...Object.values(batch)]
+  const need = {
+    lasting: storageBytes(arenas, tensors),
+    working: slotBytes([accumulatePlan, evaluatePlan, updatePlan]),
+  }
+  return {
+    state,
+    optimizer,
+    batch,
+    accumulate: accumulatePlan,
+    accumulateOutputs: training.outputs,
+    update: updatePlan,
+    evaluate: evaluatePlan,
+    evaluateOutputs: evaluation.outputs,
+    arenas,
+    tensors,
+    need,
+  }
+}
+
+/** SADAAN's training on a device: uploads batches, replays the plans, reads results in arrears. */
+export class TrainingEngine {
+  readonly device: Device
+  readonly state: ModelState
+  readonly optimizer: OptimizerMemory
+  readonly storage: Storage
+  /** bytes, known before the first step */
+  readonly need: MemoryNeed
+  /** kernels a training step dispatches, without the update */
+  readonly dispatches: number
+  private readonly blueprint: Blueprint
+  private readonly pool: SlotPool
+  private accumulating!: Readback
+  private evaluating!: Readback
+  private updating!: Readback
+  private accumulateRunner!: Runner
+  private evaluateRunner!: Runner
+
+  private constructor(device: Device, blueprint: Blueprint, storage: Storage, pool: SlotPool) {
+    this.device = device
+    this.blueprint = blueprint
+    this.state = blueprint.state
+    this.optimizer = blueprint.optimizer
+    this.need = blueprint.need
+    this.dispatches = blueprint.accumulate.dispatches.length
+    this.storage = storage
+    this.pool = pool
+  }
+
+  /** What training with this batch size takes, without allocating it. */
+  static need(
+    device: Device,
+    config: Config,
+    shape: SadaanShape,
+    structureNames: readonly string[],
+    batchSize: number,
+  ): MemoryNeed {
+    return draw(device, config, shape, structureNames, batchSize).need
+  }
+
+  /** Plans and allocates. Throws OutOfMemoryError or BindingLimitError when the adapter cannot hold it; `prepare` comes next. */
+  static async allocate(
+    device: Device,
+    config: Config,
+    shape: SadaanShape,
+    structureNames: readonly string[],
+    batchSize: number,
+  ): Promise<TrainingEngine> {
+    const blueprint = draw(device, config, shape, structureNames, batchSize)
+    checkHostMemory(device, blueprint.need)
+    const storage = new Storage(device)
+    try {
+      await device.guarded('lasting memory', () => {
+        for (const arena of blueprint.arenas) storage.addArena(arena)
+        for (const t of blueprint.tensors) storage.addTensor(t)
+      })
+      const pool = await SlotPool.allocate(device, [blueprint.accumulate, blueprint.evaluate, blueprint.update])
+      return new TrainingEngine(device, blueprint, storage, pool)
+    } catch (error) {
+      storage.destroy()
+      throw error
+    }
+  }
+
+  /** Makes the pipelines (all at once) and fills the constant inputs. */
+  async prepare(): Promise<void> {
+    const { accumulate, evaluate, update, batch, accumulateOutputs, evaluateOutputs } = this.blueprint
+    const pipelines = new Pipelines(this.device)
+    const make = (plan: Plan): Promise<Runner> => Runner.prepare(this.device, pipelines, this.storage, this.pool, plan)
+    const runners = await Promise.all([accumulate, evaluate, update].map(make))
+    const [accumulateRunner, evaluateRunner, updateRunner] = runners as [Runner, Runner, Runner]
+    this.accumulateRunner = accumulateRunner
+    this.evaluateRunner = evaluateRunner
+    const outputs = ({ terms, pairs, presenceProbability, presence }: LossOutputs) => [
+      terms,
+      pairs,
+      presenceProbability,
+      presence,
+    ]
+    const depth = STEPS_IN_FLIGHT + 1
+    this.accumulating = new Readback(this.device, accumulateRunner, outputs(accumulateOutputs), depth)
+    this.evaluating = new Readback(this.device, evaluateRunner, outputs(evaluateOutputs), depth)
+    this.updating = new Readback(this.device, updateRunner, update.outputs, depth)
+    this.storage.write(batch.ones, new Float32Array(sizeOf(batch.ones.shape)).fill(1))
+  }
+
+  /** Told how long a step takes, cuts it into submits short enough for a desktop. */
+  paced(secondsPerStep: number): void {
+    const count = this.device.facts.software ? 1 : Math.max(1, Math.ceil(secondsPerStep / SECONDS_PER_SUBMIT))
+    this.accumulateRunner.slice(count)
+    this.evaluateRunner.slice(count)
+  }
+
+  /** Forward, loss and backward of a batch; its gradient counts `share` (one over the window's batches). */
+  accumulate(
+    host: HostBatch,
+    at: { seed: number; epoch: number; share: number; first: boolean },
+  ): Promise<BatchResult> {
+    this.upload(host, at)
+    this.storage.write(this.blueprint.batch.seed, Float32Array.of(at.share))
+    return this.accumulating.submit(at.first ? [this.storage.bufferOf(this.state.gradients)] : []).then(toResult)
+  }
+
+  /** Clips the window's gradient and moves the parameters. */
+  async update(learningRate: number): Promise<UpdateResult> {
+    this.storage.write(this.optimizer.learningRate, Float32Array.of(learningRate))
+    const [clip] = await this.updating.submit()
+    return { gradientNorm: clip![0]!, applied: clip![2] === 1 }
+  }
+
+  /** Forward with running statistics, and the loss. */
+  evaluate(host: HostBatch): Promise<BatchResult> {
+    this.upload(host, { seed: 0, epoch: 0 })
+    return this.evaluating.submit().then(toResult)
+  }
+
+  /** Runs one accumulation kernel by kernel on the batch uploaded last. */
+  profile(): Promise<KernelTime[]> {
+    return this.accumulateRunner.profile()
+  }
+
+  private upload(host: HostBatch, { seed, epoch }: { seed: number; epoch: number }): void {
+    const { batch } = this.blueprint
+    this.storage.write(batch.image, host.images)
+    this.storage.write(batch.maskBits, host.maskBits)
+    this.storage.write(batch.presence, host.presence)
+    this.storage.write(batch.keys, Uint32Array.from([...host.samples].flatMap(sample => [seed, epoch, sample, 0])))
+  }
+
+  destroy(): void {
+    this.pool.destroy()
+    this.storage.destroy()
+  }
+}
+
+function toResult([terms, pairs, presenceProbability, presence]: Float32Array[]): BatchResult {
+  return { terms: termsOf(terms!), pairs: pairs!, presenceProbability: presenceProbability!, presence: presence! }
+}

@@ -1,0 +1,14 @@
+/** Work that was submitted and not yet waited for, oldest first. A failure is thrown when its turn comes, never earlier. */
+export class InFlight {
+  private readonly pending: Promise<void>[] = []
+
+  add(work: Promise<void>): void {
+    work.catch(() => undefined)
+    this.pending.push(work)
+  }
+
+  /** Waits until at most `left` are on their way. */
+  async settle(left = 0): Promise<void> {
+    while (this.pending.length > left) await this.pending.shift()
+  }
+}

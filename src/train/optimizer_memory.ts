@@ -1,0 +1,43 @@
+import { Arena } from '../graph/arena.ts'
+import { type Tensor, tensor } from '../graph/tensor.ts'
+import type { ModelState } from '../nn/model_state.ts'
+import { ContractError } from '../util/error.ts'
+import { sizeOf } from '../util/shape.ts'
+
+/** What Adam keeps between updates, laid out as the gradients are, and the rate it takes from the host. */
+export class OptimizerMemory {
+  readonly first = new Arena('first moments', 'state')
+  readonly second = new Arena('second moments', 'state')
+  /** updates made, updates skipped because the gradient was not finite */
+  readonly counts: Tensor = tensor('update counts', [2], 'state', 'u32')
+  readonly learningRate: Tensor = tensor('learning rate', [1], 'input')
+  private readonly moments = new Map<string, { first: Tensor; second: Tensor }>()
+
+  constructor(state: ModelState) {
+    for (const { name, shape } of state.entries.filter(({ role }) => role === 'trained')) {
+      this.moments.set(name, {
+        first: this.first.add(`m(${name})`, shape),
+        second: this.second.add(`v(${name})`, shape),
+      })
+    }
+  }
+
+  get arenas(): Arena[] {
+    return [this.first, this.second]
+  }
+
+  get tensors(): Tensor[] {
+    return [this.counts, this.learningRate]
+  }
+
+  /** The moments of a trained parameter, as views into copies of the two arenas. */
+  momentsOf(name: string, first: Float32Array, second: Float32Array): { first: Float32Array; second: Float32Array } {
+    const own = this.moments.get(name)
+    if (!own) throw new ContractError('optimizer', 'parameter', name, 'one that is trained')
+    return { first: cut(this.first, own.first, first), second: cut(this.second, own.second, second) }
+  }
+}
+
+function cut(arena: Arena, t: Tensor, data: Float32Array): Float32Array {
+  return data.subarray(arena.offsetOf(t), arena.offsetOf(t) + sizeOf(t.shape))
+}

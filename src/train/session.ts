@@ -1,0 +1,96 @@
+import { readWeights } from '../checkpoint/weights.ts'
+import type { Config } from '../config/schema.ts'
+import { type Dataset, openDataset, type Split } from '../data/dataset.ts'
+import { Loader } from '../data/loader.ts'
+import { Device } from '../gpu/device.ts'
+import type { SadaanShape } from '../nn/specification.ts'
+import { InputError } from '../util/error.ts'
+import { TrainingEngine } from './engine.ts'
+import { withBatchThatFits } from './memory.ts'
+import { writeInitial, writeModel } from './snapshot.ts'
+
+/** What training needs open: the data, the device with the model on it, the loaders. */
+export interface Session {
+  config: Config
+  dataset: Dataset
+  shape: SadaanShape
+  device: Device
+  engine: TrainingEngine
+  trainLoader: Loader
+  validationLoader: Loader
+}
+
+/** The model that a dataset and a configuration make. Throws InputError when they contradict each other. */
+export function shapeFor(config: Config, dataset: Dataset): SadaanShape {
+  const { in_channels, channels } = config.model
+  if (dataset.channels !== in_channels)
+    throw new InputError(
+      `${dataset.directory}: images have ${dataset.channels} channels, model.in_channels is ${in_channels}`,
+    )
+  const size = config.training.image_size ?? dataset.imageSize
+  if (size.some(axis => axis % 16 !== 0))
+    throw new InputError(
+      `${dataset.directory}: image_size is ${size.join('×')}, expected axes divisible by 16; set training.image_size to resample`,
+    )
+  return { structures: dataset.structureNames.length, size, inChannels: in_channels, channels }
+}
+
+/** `compute.adapter` as openDevice takes it. */
+export function wantedAdapter(config: Config): string | undefined {
+  return config.compute.adapter === null ? undefined : String(config.compute.adapter)
+}
+
+/**
+ * Opens everything; nothing is written. Throws InputError for data or a batch size that cannot work, with the largest batch that fits.
+ * `say` gets the lines a user wants to see before training starts.
+ */
+export async function openSession(config: Config, say: (line: string) => void): Promise<Session> {
+  const dataset = await openDataset(config.dataset_path)
+  const shape = shapeFor(config, dataset)
+  const { train, val } = dataset.splits as Record<'train' | 'val', Split>
+  const trainLoader = loaderFor(config, shape, train, {
+    order: config.training.shuffle ? 'shuffled' : 'sequential',
+    dropLast: true,
+  })
+  const validationLoader = loaderFor(config, shape, val, { order: 'sequential', dropLast: false })
+  if (dataset.imageSize.join() !== shape.size.join())
+    say(
+      `samples are resampled from ${dataset.imageSize.join('×')} to ${shape.size.join('×')} (trilinear images, nearest masks)`,
+    )
+  const device = await Device.open(wantedAdapter(config))
+  const engine = await withBatchThatFits(device, config.training.batch_size, batchSize =>
+    TrainingEngine.allocate(device, config, shape, dataset.structureNames, batchSize),
+  )
+  return { config, dataset, shape, device, engine, trainLoader, validationLoader }
+}
+
+function loaderFor(
+  config: Config,
+  shape: SadaanShape,
+  split: Split,
+  how: { order: 'shuffled' | 'sequential'; dropLast: boolean },
+): Loader {
+  const imageSize: [number, number, number] = [...shape.size]
+  return new Loader({
+    split,
+    structures: shape.structures,
+    batchSize: config.training.batch_size,
+    seed: config.seed,
+    imageSize,
+    ...how,
+  })
+}
+
+/** Gives the model its first values: those of `model.pretrained`, or PyTorch's distributions from the seed. */
+export function initialise({ config, engine }: Session): void {
+  const { pretrained } = config.model
+  if (pretrained === null) writeInitial(engine.storage, engine.state, config.seed)
+  else writeModel(engine.storage, engine.state, readWeights(pretrained), pretrained)
+}
+
+export function closeSession({ trainLoader, validationLoader, engine, device }: Session): void {
+  trainLoader.close()
+  validationLoader.close()
+  engine.destroy()
+  device.close()
+}

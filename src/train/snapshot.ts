@@ -1,0 +1,134 @@
+import type { AdamState, OptimizerState } from '../checkpoint/torch_optimizer.ts'
+import type { TorchTensor } from '../checkpoint/torch_tensor.ts'
+import type { Config } from '../config/schema.ts'
+import { initialValues } from '../nn/initialise.ts'
+import type { ModelState } from '../nn/model_state.ts'
+import { isParameter } from '../nn/specification.ts'
+import type { Storage } from '../plan/storage.ts'
+import { InputError } from '../util/error.ts'
+import { sizeOf } from '../util/shape.ts'
+import type { OptimizerMemory } from './optimizer_memory.ts'
+
+/** A host copy of a model: state dict entries by name, in the original's order. */
+export type Weights = ReadonlyMap<string, TorchTensor>
+
+/** Reads parameters and buffers back, once all submitted work is done. */
+export async function readModel(storage: Storage, state: ModelState): Promise<Map<string, TorchTensor>> {
+  const parameters = await storage.readArena(state.parameters)
+  const running = await storage.readArena(state.running)
+  const tracked = BigInt((await storage.readWords(state.batchesTracked))[0]!)
+  return new Map(
+    state.entries.map(({ name, shape, role }): [string, TorchTensor] => {
+      if (role === 'num_batches_tracked') return [name, { dtype: 'i64', shape: [], data: BigInt64Array.of(tracked) }]
+      const [arena, values] = role.startsWith('running') ? [state.running, running] : [state.parameters, parameters]
+      const start = arena.offsetOf(state.tensor(name))
+      return [name, { dtype: 'f32', shape, data: values.subarray(start, start + sizeOf(shape)) }]
+    }),
+  )
+}
+
+/** PyTorch's initial distributions, from `seed`. */
+export function writeInitial(storage: Storage, state: ModelState, seed: number): void {
+  state.entries.forEach((entry, index) => {
+    if (entry.role === 'num_batches_tracked') return
+    storage.write(state.tensor(entry.name), initialValues(entry, index, seed))
+  })
+}
+
+/**
+ * Loads a model. Every entry must be there in its shape; num_batches_tracked may be missing. Throws InputError naming `source`, the
+ * entry and what was expected, before anything is written.
+ */
+export function writeModel(storage: Storage, state: ModelState, weights: Weights, source: string): void {
+  const checked = state.entries
+    .filter(({ role }) => role !== 'num_batches_tracked')
+    .map(({ name, shape }) => {
+      const given = weights.get(name)
+      if (!given) throw new InputError(`${source}: no ${name}, expected a SADAAN of ${describe(state)}`)
+      if (given.shape.join() !== shape.join())
+        throw new InputError(
+          `${source}: ${name} is (${given.shape.join(', ')}), expected (${shape.join(', ')}) for ${describe(state)}`,
+        )
+      return [state.tensor(name), Float32Array.from(given.data as ArrayLike<number>)] as const
+    })
+  for (const [t, values] of checked) storage.write(t, values)
+  const tracked = state.entries.find(({ role }) => role === 'num_batches_tracked')!
+  const count = weights.get(tracked.name)?.data[0] ?? 0
+  storage.write(state.batchesTracked, Uint32Array.of(Number(count)))
+}
+
+function describe({ shape }: ModelState): string {
+  return `${shape.structures} structures, ${shape.size.join('×')} voxels, channels ${shape.channels.join(', ')}, ${shape.inChannels} input`
+}
+
+/** torch's index of each trained parameter: its place in model.parameters(), the frozen ones counted. */
+function torchIndices(state: ModelState): { name: string; index: number; trained: boolean }[] {
+  return state.entries
+    .filter(isParameter)
+    .map(({ name, role }, index) => ({ name, index, trained: role === 'trained' }))
+}
+
+/** Adam's state as torch's optimizer_state_dict holds it. Parameters without a gradient have none. */
+export async function readOptimizer(
+  storage: Storage,
+  state: ModelState,
+  memory: OptimizerMemory,
+  config: Config,
+  learningRate: number,
+): Promise<{ optimizer: OptimizerState; skipped: number }> {
+  const first = await storage.readArena(memory.first)
+  const second = await storage.readArena(memory.second)
+  const [step, skipped] = (await storage.readWords(memory.counts)) as unknown as [number, number]
+  const indices = torchIndices(state)
+  const states = new Map<number, AdamState>()
+  for (const { name, index, trained } of indices) {
+    if (!trained || step === 0) continue
+    const moments = memory.momentsOf(name, first, second)
+    const { shape } = state.tensor(name)
+    states.set(index, {
+      step,
+      exp_avg: { dtype: 'f32', shape, data: moments.first },
+      exp_avg_sq: { dtype: 'f32', shape, data: moments.second },
+    })
+  }
+  const { betas, eps, weight_decay, type } = config.optimizer
+  const group = {
+    lr: learningRate,
+    betas,
+    eps,
+    weight_decay,
+    decoupled_weight_decay: type === 'adamw',
+    initial_lr: config.training.learning_rate,
+    params: indices.map(({ index }) => index),
+  }
+  return { optimizer: { state: states, group }, skipped }
+}
+
+/** Loads Adam's state. Throws InputError when it is not of this model. */
+export function writeOptimizer(
+  storage: Storage,
+  state: ModelState,
+  memory: OptimizerMemory,
+  { state: states }: OptimizerState,
+  skipped: number,
+  source: string,
+): void {
+  const first = new Float32Array(memory.first.length)
+  const second = new Float32Array(memory.second.length)
+  let step = 0
+  for (const { name, index, trained } of torchIndices(state)) {
+    const own = states.get(index)
+    if (!trained || !own) continue
+    const moments = memory.momentsOf(name, first, second)
+    if (own.exp_avg.data.length !== moments.first.length)
+      throw new InputError(
+        `${source}: optimiser state ${index} has ${own.exp_avg.data.length} elements, expected ${moments.first.length} of ${name}`,
+      )
+    moments.first.set(own.exp_avg.data as ArrayLike<number> as Float32Array)
+    moments.second.set(own.exp_avg_sq.data as ArrayLike<number> as Float32Array)
+    step = Math.max(step, own.step)
+  }
+  storage.writeArena(memory.first, first)
+  storage.writeArena(memory.second, second)
+  storage.write(memory.counts, Uint32Array.of(step, skipped))
+}

@@ -1,0 +1,129 @@
+import { LOSS_TERMS } from '../loss/sadaan_loss.ts'
+
+/** The loss terms in the order the loss writes them, the total last. */
+export const TERMS = [...LOSS_TERMS, 'total'] as const
+
+export type TermName = (typeof TERMS)[number]
+export type Terms = Record<TermName, number>
+
+/** ε of both Dice and IoU. */
+const EPSILON = 1e-6
+
+/** What the host reads of a batch. Arrays are (N, S) or (N, S, 8). */
+export interface BatchResult {
+  terms: Terms
+  /** (N, S, 8), PAIR_SUMS of the loss */
+  pairs: Float32Array
+  /** (N, S) probability of presence */
+  presenceProbability: Float32Array
+  /** (N, S): 1 present, 0 absent, −1 unknown or padding */
+  presence: Float32Array
+}
+
+export function termsOf(values: ArrayLike<number>): Terms {
+  return Object.fromEntries(TERMS.map((name, i) => [name, values[i]!])) as Terms
+}
+
+/** One structure of one sample. */
+export interface Pair {
+  structure: number
+  present: boolean
+  probability: number
+  softDice: number
+  /** Dice and IoU of the mask at threshold 0.5, without the presence gate */
+  hardDice: number
+  iou: number
+}
+
+/** The known pairs of a batch, sample by sample. */
+export function* pairsOf({ pairs, presence, presenceProbability }: BatchResult, structures: number): Generator<Pair> {
+  for (let i = 0; i < presence.length; i++) {
+    if (presence[i]! < 0) continue
+    const [, pm, p, m, , , intersection, count] = pairs.subarray(8 * i, 8 * i + 8) as unknown as number[]
+    yield {
+      structure: i % structures,
+      present: presence[i]! > 0.5,
+      probability: presenceProbability[i]!,
+      softDice: (2 * pm! + EPSILON) / (p! + m! + EPSILON),
+      hardDice: (2 * intersection! + EPSILON) / (count! + m! + EPSILON),
+      iou: (intersection! + EPSILON) / (count! + m! - intersection! + EPSILON),
+    }
+  }
+}
+
+/** A running mean. */
+class Mean {
+  private sum = 0
+  private count = 0
+
+  add(value: number): void {
+    this.sum += value
+    this.count++
+  }
+
+  /** undefined where nothing was added */
+  get value(): number | undefined {
+    return this.count ? this.sum / this.count : undefined
+  }
+}
+
+/** An epoch's figures: means over batches for the loss, over known or present pairs for the rest. */
+export class Tally {
+  private readonly structures: number
+  private readonly threshold: number
+  private readonly terms = new Map<TermName, Mean>(TERMS.map(name => [name, new Mean()]))
+  private readonly accuracy = new Mean()
+  private readonly soft = new Mean()
+  private readonly accuracyOf: Mean[]
+  private readonly softOf: Mean[]
+  private readonly hardOf: Mean[]
+
+  /** `threshold`: presence_threshold */
+  constructor(structures: number, threshold: number) {
+    this.structures = structures
+    this.threshold = threshold
+    const means = (): Mean[] => Array.from({ length: structures }, () => new Mean())
+    this.accuracyOf = means()
+    this.softOf = means()
+    this.hardOf = means()
+  }
+
+  add(batch: BatchResult): void {
+    for (const name of TERMS) this.terms.get(name)!.add(batch.terms[name])
+    for (const { structure, present, probability, softDice, hardDice } of pairsOf(batch, this.structures)) {
+      const right = Number(probability > this.threshold === present)
+      this.accuracy.add(right)
+      this.accuracyOf[structure]!.add(right)
+      if (!present) continue
+      this.soft.add(softDice)
+      this.softOf[structure]!.add(softDice)
+      this.hardOf[structure]!.add(hardDice)
+    }
+  }
+
+  /** Means over the batches so far. NaN before the first. */
+  get loss(): Terms {
+    return Object.fromEntries(TERMS.map(name => [name, this.terms.get(name)!.value ?? Number.NaN])) as Terms
+  }
+
+  /** share of known pairs whose presence was told rightly; 0 without any */
+  get presenceAccuracy(): number {
+    return this.accuracy.value ?? 0
+  }
+
+  /** soft Dice, mean over present pairs; 0 without any */
+  get meanDice(): number {
+    return this.soft.value ?? 0
+  }
+
+  /** Dice at threshold 0.5: mean over present pairs of each structure, then over the structures that were present; 0 without any */
+  get hardDice(): number {
+    const known = this.hardOf.map(({ value }) => value).filter(value => value !== undefined)
+    return known.length ? known.reduce((sum, value) => sum + value, 0) / known.length : 0
+  }
+
+  /** Per structure: presence accuracy and soft Dice, undefined where there was no pair to count. */
+  ofStructure(structure: number): { presenceAccuracy: number | undefined; dice: number | undefined } {
+    return { presenceAccuracy: this.accuracyOf[structure]!.value, dice: this.softOf[structure]!.value }
+  }
+}

@@ -1,0 +1,16 @@
+const OTHER_SIDE: Readonly<Record<string, string>> = { left: 'right', right: 'left' }
+
+/**
+ * For each structure the index of the one that it becomes in a mirror: left_lung ↔ right_lung, likewise kidney_left ↔
+ * kidney_right. A structure without a side, or whose other side is not in the list, is its own partner.
+ */
+export function mirrorPartners(structureNames: readonly string[]): number[] {
+  return structureNames.map((name, own) => {
+    const mirrored = name
+      .split('_')
+      .map(part => OTHER_SIDE[part] ?? part)
+      .join('_')
+    const partner = structureNames.indexOf(mirrored)
+    return partner < 0 ? own : partner
+  })
+}
