@@ -5,6 +5,7 @@ import { expect, test } from 'vitest'
 import { type ImageSize, openDataset } from '../../src/data/dataset.ts'
 import { Hdf5File } from '../../src/data/hdf5_file.ts'
 import { IMPORT_DEFAULTS, type ImportOptions, importNifti } from '../../src/data/import.ts'
+import { parseStructures } from '../../src/data/import_names.ts'
 import { type NiftiFields, niftiBytes, RAS } from './nifti_bytes.ts'
 import { temporaryDirectory } from './small_dataset.ts'
 
@@ -126,6 +127,27 @@ test('numbered files of one name are channels, as many for every subject', async
   expect(existsSync(join(options.outputDir, 'metadata.json'))).toBe(false)
 })
 
+test('structures take their names from dataset.json, in either form, or from the command line', async () => {
+  const options = folders('names', 2)
+  const json = join(root, 'names', 'dataset.json')
+  for (const labels of [
+    { background: 0, liver: 2, spleen: 1 },
+    { '0': 'background', '1': 'spleen', '2': 'liver' },
+  ]) {
+    writeFileSync(json, JSON.stringify({ labels, file_ending: '.nii' }))
+    expect((await importNifti(options)).structureNames).toEqual(['spleen', 'liver'])
+  }
+  writeFileSync(json, JSON.stringify({ labels: { tumour: [1, 2] } }))
+  await expect(importNifti(options)).rejects.toThrow(/dataset\.json: labels: expected/)
+  writeFileSync(json, '[')
+  await expect(importNifti(options)).rejects.toThrow(/dataset\.json: is not JSON/)
+  expect(parseStructures('csf=4, grey matter=5')).toEqual([
+    { name: 'csf', value: 4 },
+    { name: 'grey matter', value: 5 },
+  ])
+  expect(() => parseStructures('csf=4,grey')).toThrow(/'grey', expected name=value/)
+})
+
 test('pairs that do not fit are refused with one line, and no dataset is left', async () => {
   const missing = folders('missing', 2)
   writeFileSync(join(missing.images, 'extra.nii'), niftiBytes({ dims: size, type: 16, values: [], sform: RAS }))
@@ -142,5 +164,6 @@ test('pairs that do not fit are refused with one line, and no dataset is left', 
     expect(existsSync(join(outputDir, 'metadata.json'))).toBe(false)
   await expect(importNifti({ ...missing, imageSize: [16, 24, 16] })).rejects.toThrow(/multiple of 16/)
   await expect(importNifti({ ...missing, labels: headLabels })).rejects.toThrow(/expected two files or two folders/)
-  await expect(importNifti({ ...missing, structures: [tissues[0]!, tissues[0]!] })).rejects.toThrow(/given twice/)
+  const twice = [tissues[0]!, tissues[0]!]
+  await expect(importNifti({ ...flat, structures: twice })).rejects.toThrow(/given twice/)
 })

@@ -1,8 +1,8 @@
 import { InputError } from '../util/error.ts'
 import { sizeOf } from '../util/shape.ts'
-import { type ImageSize, imagesOf, masksOf } from './dataset.ts'
 import { Hdf5File, type NumericArray } from './hdf5_file.ts'
 import { resampleImage, resampleLabels } from './resample.ts'
+import { type ImageSize, imagesOf, masksOf } from './volumes.ts'
 
 /** Reads samples of one split file as the GPU wants them: float32 images of `size`, masks packed to bits. */
 export class Decoder {

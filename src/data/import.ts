@@ -2,6 +2,7 @@ import { mkdirSync } from 'node:fs'
 import { InputError } from '../util/error.ts'
 import { Generator } from '../util/generator.ts'
 import { type ImageSize, SPLIT_NAMES, type SplitName } from './dataset.ts'
+import { namedStructures } from './import_names.ts'
 import { pairSubjects, type SubjectFiles } from './import_pairs.ts'
 import { importSubject, type LabelledStructure, labelValues, type SubjectRecord } from './import_subject.ts'
 import { readNifti } from './nifti.ts'
@@ -14,7 +15,7 @@ export interface ImportOptions {
   labels: string
   outputDir: string
   imageSize: ImageSize
-  /** Default: every value other than 0 that occurs, named label_<value>. */
+  /** Default: what a dataset.json beside the images says; without one every value that occurs, named label_<value>. */
   structures?: readonly LabelledStructure[]
   /** Share of the subjects. */
   validationSplit: number
@@ -50,7 +51,8 @@ export interface ImportReport {
 export async function importNifti(options: ImportOptions, onSubject?: (done: number) => void): Promise<ImportReport> {
   checkOptions(options)
   const subjects = pairSubjects(options.images, options.labels)
-  const structures = options.structures ?? findStructures(subjects)
+  const structures = options.structures ?? namedStructures(options.images) ?? findStructures(subjects)
+  checkStructures(structures)
   const plan = planSubjects(subjects, options)
   const channels = subjects[0]!.images.reduce((sum, path) => sum + readNifti(path).channels, 0)
   mkdirSync(options.outputDir, { recursive: true })
@@ -103,7 +105,7 @@ function findStructures(subjects: SubjectFiles[]): LabelledStructure[] {
   return [...values].sort((a, b) => a - b).map(value => ({ value, name: `label_${value}` }))
 }
 
-function checkOptions({ imageSize, validationSplit, testSplit, percentiles, structures }: ImportOptions): void {
+function checkOptions({ imageSize, validationSplit, testSplit, percentiles }: ImportOptions): void {
   if (imageSize.some(axis => !Number.isInteger(axis) || axis < 16 || axis % 16 !== 0))
     throw new InputError(`import: image size ${imageSize.join(',')}: every axis must be a multiple of 16`)
   if (!(validationSplit >= 0 && testSplit >= 0 && validationSplit + testSplit < 1))
@@ -113,9 +115,12 @@ function checkOptions({ imageSize, validationSplit, testSplit, percentiles, stru
   const [low, high] = percentiles
   if (!(low >= 0 && low < high && high <= 100))
     throw new InputError(`import: percentiles ${low} and ${high}, expected 0 ≤ low < high ≤ 100`)
-  if (structures?.length === 0) throw new InputError('import: no structures were named')
+}
+
+function checkStructures(structures: readonly LabelledStructure[]): void {
+  if (structures.length === 0) throw new InputError('import: no structures were named')
   for (const key of ['name', 'value'] as const) {
-    const all = structures?.map(structure => structure[key]) ?? []
+    const all = structures.map(structure => structure[key])
     const twice = all.find((item, i) => all.indexOf(item) !== i)
     if (twice !== undefined) throw new InputError(`import: structure ${key} ${twice} is given twice`)
   }
