@@ -22,6 +22,7 @@ struct Params {
   block_tiles: u32,
   v_channel: u32, // the first one written
   v_channels: u32,
+  frequency_stride: u32, // elements of V between two frequencies
 }
 
 @group(0) @binding(0) var<storage, read> x: array<f32>; // (N, x channels, H, W, D)
@@ -79,7 +80,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) count: vec3u,
   }
   let place = index % places;
   let block = place / params.block_tiles;
-  let step = params.blocks * params.v_channels * params.block_tiles; // of a frequency
+  let step = params.frequency_stride;
   let to = (block * params.v_channels + params.v_channel + channel) * params.block_tiles + place % params.block_tiles;
   let tile = params.first_tile + place;
   if (tile >= params.tiles) {

@@ -6,7 +6,8 @@
 struct Params {
   inputs: u32,
   output_blocks: u32, // of sixteen
-  blocks: u32, // of 64 tiles
+  v_stride: u32, // elements between two frequencies
+  m_stride: u32,
 }
 
 @group(0) @binding(0) var<storage, read> v: array<f32>; // (64, blocks, I, 64)
@@ -44,8 +45,7 @@ fn store(at: u32, sums: Sums) {
 @compute @workgroup_size(16)
 fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) local: u32) {
   let inputs = params.inputs;
-  let block = id.z * params.blocks + id.y;
-  var at = block * inputs * 64u + local;
+  var at = id.z * params.v_stride + id.y * inputs * 64u + local;
   var w = (id.z * params.output_blocks + id.x) * inputs * 4u;
   var s0 = Sums();
   var s1 = Sums();
@@ -60,7 +60,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) local
     at += 64u;
     w += 4u;
   }
-  let to = (block * params.output_blocks + id.x) * 1024u + local;
+  let to = id.z * params.m_stride + (id.y * params.output_blocks + id.x) * 1024u + local;
   store(to, s0);
   store(to + 256u, s1);
   store(to + 512u, s2);

@@ -20,6 +20,7 @@ struct Params {
   first_tile: u32, // of M
   blocks: u32,
   block_tiles: u32,
+  frequency_stride: u32, // elements of M between two frequencies
 }
 
 @group(0) @binding(0) var<storage, read> m: array<f32>; // (64, blocks, O, block tiles)
@@ -74,7 +75,7 @@ fn transform(index: u32, start: f32) {
   if (channel >= params.channels || tile >= params.tiles) {
     return;
   }
-  let step = params.blocks * params.m_channels * params.block_tiles; // of a frequency
+  let step = params.frequency_stride;
   let block = place / params.block_tiles;
   let at = (block * params.m_channels + params.m_channel + channel) * params.block_tiles + place % params.block_tiles;
   let b = load_plane(at + 16u * step, step);

@@ -8,10 +8,12 @@ import type { Pass } from './conv3d_pass.ts'
 export const FREQUENCIES = 64
 /** Tiles of 2×2×2 outputs that one workgroup of conv3d/winograd_multiply computes. */
 export const BLOCK_TILES = 64
+/** Elements of a cache line of 64 bytes. */
+const CACHE_LINE = 16
 /** Output channels of a block of transformed weights. */
 const BLOCK_OUTPUTS = 16
 /** Elements of V or M at a time: they stay in a CPU's cache between the stages, and memory stays small. */
-const SLAB_ELEMENTS = 2 ** 22
+const SLAB_ELEMENTS = 2 ** 20
 /** Fewer channels on either side, or fewer tiles than a block, leave too little to multiply for what the transforms cost. */
 const LEAST_CHANNELS = 8
 
@@ -23,7 +25,8 @@ export function tilesOf(t: Tensor): number {
 
 /** Blocks of tiles that V or M holds at a time when the wider of the two has `channels`. */
 export function slabBlocks(channels: number, tiles: number, facts: AdapterFacts): number {
-  const fit = Math.min(SLAB_ELEMENTS, bindingElements(facts)) / (FREQUENCIES * channels * BLOCK_TILES)
+  const limit = Math.min(SLAB_ELEMENTS, bindingElements(facts)) / FREQUENCIES - CACHE_LINE
+  const fit = limit / (channels * BLOCK_TILES)
   return Math.min(Math.ceil(tiles / BLOCK_TILES), Math.max(1, Math.floor(fit)))
 }
 
@@ -31,6 +34,14 @@ export function slabBlocks(channels: number, tiles: number, facts: AdapterFacts)
 export function samplesAtOnce(t: Tensor, channels: number, facts: AdapterFacts): number {
   const { samples, voxels } = volumeOf(t.shape, t.name)
   return Math.max(1, Math.min(samples, Math.floor(bindingElements(facts) / (channels * voxels))))
+}
+
+/**
+ * Elements between two frequencies of V or M: an odd number of a CPU's cache lines, since the transforms walk over frequencies and a
+ * stride that is a power of two would map all of them to one set of the cache.
+ */
+export function frequencyStride(blocks: number, channels: number): number {
+  return blocks * channels * BLOCK_TILES + CACHE_LINE
 }
 
 /** Some blocks of tiles of some samples. */
@@ -85,6 +96,7 @@ export function transformInput(sources: readonly Tensor[], slab: TileSlab, v: Te
           x_channels: source.shape[1] as number,
           v_channel: offset + channels.start,
           v_channels: total,
+          frequency_stride: frequencyStride(slab.blocks.count, total),
         },
         invocations: channels.count * slab.blocks.count * BLOCK_TILES,
       }
@@ -112,6 +124,7 @@ function transformWeight(pass: Pass, u: Tensor, rows: number, columns: number): 
 
 function transformOutput(pass: Pass, slab: TileSlab, m: Tensor, facts: AdapterFacts): Dispatch[] {
   const { channels: all } = volumeOf(pass.target.shape, pass.target.name)
+  const padded = Math.ceil(all / BLOCK_OUTPUTS) * BLOCK_OUTPUTS
   return channelRanges(pass.target, facts).map(channels => {
     const { window, base } = channelWindow(pass.target, slab.samples, channels)
     return {
@@ -123,7 +136,8 @@ function transformOutput(pass: Pass, slab: TileSlab, m: Tensor, facts: AdapterFa
         ...tileParams(pass.target, slab),
         channels: channels.count,
         m_channel: channels.start,
-        m_channels: Math.ceil(all / BLOCK_OUTPUTS) * BLOCK_OUTPUTS,
+        m_channels: padded,
+        frequency_stride: frequencyStride(slab.blocks.count, padded),
         y_base: base,
         y_channels: all,
       },
@@ -151,7 +165,7 @@ function fits(pass: Pass, facts: AdapterFacts): boolean {
     (pass.target.shape[0] as number) * tilesOf(pass.target) >= BLOCK_TILES &&
     rowOf(pass.weight) * (pass.weight.shape[0] as number) <= limit &&
     FREQUENCIES * padded * inputs <= limit &&
-    FREQUENCIES * BLOCK_TILES * Math.max(inputs, padded) <= limit
+    FREQUENCIES * frequencyStride(1, Math.max(inputs, padded)) <= limit
   )
 }
 
@@ -162,8 +176,8 @@ function lower(pass: Pass, { facts, scratch }: Lowering): Dispatch[] {
   const samples = samplesAtOnce(pass.target, Math.max(inputs, outputs), facts)
   const blocks = slabBlocks(wider, samples * tilesOf(pass.target), facts)
   const u = scratch('u', [FREQUENCIES, outputBlocks, inputs, BLOCK_OUTPUTS])
-  const v = scratch('v', [FREQUENCIES, blocks, inputs, BLOCK_TILES])
-  const m = scratch('m', [FREQUENCIES, blocks, outputBlocks * BLOCK_OUTPUTS, BLOCK_TILES])
+  const v = scratch('v', [FREQUENCIES, frequencyStride(blocks, inputs)])
+  const m = scratch('m', [FREQUENCIES, frequencyStride(blocks, outputBlocks * BLOCK_OUTPUTS)])
   return [
     transformWeight(pass, u, outputs, inputs),
     ...tileSlabs(pass.target, samples, blocks).flatMap(slab => [
@@ -171,7 +185,12 @@ function lower(pass: Pass, { facts, scratch }: Lowering): Dispatch[] {
       {
         shader: 'conv3d/winograd_multiply',
         bindings: { v, u, m },
-        params: { inputs, output_blocks: outputBlocks, blocks: slab.blocks.count },
+        params: {
+          inputs,
+          output_blocks: outputBlocks,
+          v_stride: frequencyStride(slab.blocks.count, inputs),
+          m_stride: frequencyStride(slab.blocks.count, outputBlocks * BLOCK_OUTPUTS),
+        },
         workgroups: [outputBlocks, slab.blocks.count, FREQUENCIES] as const,
         flops: 2 * FREQUENCIES * BLOCK_TILES * slab.blocks.count * outputs * inputs,
       },
