@@ -1,10 +1,11 @@
-// Winograd F(2x2x2, 3x3x3), first of three stages: x → V = Bᵀ x along each axis of every 4x4x4 patch. Patches overlap by two voxels;
-// each gives 64 numbers, one per frequency, and stands for a tile of 2x2x2 outputs.
-//   Bᵀ = 1  0 −1  0
-//        0  1  1  0
-//        0 −1  1  0
-//        0  1  0 −1
-// An invocation transforms one patch of one channel. Neighbouring invocations hold neighbouring tiles (D fastest). V lies in blocks
+// Winograd F(2x2x2, 3x3x3), first stage: an activation → 64 numbers, one per frequency, for every tile of 2x2x2 outputs.
+// `patches` takes the 4x4x4 voxels that a tile of outputs depends on, overlapping by two, x → V = Bᵀ x along each axis; `tiles` takes
+// the gradients of the tile itself, dy → dM = A dy.
+//   Bᵀ = 1  0 −1  0     A = 1  0
+//        0  1  1  0         1  1
+//        0 −1  1  0         1 −1
+//        0  1  0 −1         0 −1
+// An invocation transforms one tile of one channel. Neighbouring invocations hold neighbouring tiles (D fastest). V lies in blocks
 // of `block_tiles` tiles, (64 frequencies, blocks, I, block tiles), so that a block of one frequency is contiguous.
 // Tiles past the last are zeros.
 #import lib/grid
@@ -70,39 +71,84 @@ fn store_plane(at: u32, step: u32, plane: mat4x4f) {
   store_line(at + 12u * step, step, plane[3]);
 }
 
-@compute @workgroup_size(16)
-fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) count: vec3u, @builtin(local_invocation_index) local: u32) {
-  let index = linear_index(id, count, local, 16u);
+// Where an invocation reads and writes.
+struct Place {
+  valid: bool,
+  h: u32,
+  w: u32,
+  d: u32,
+  base: u32,
+  to: u32,
+}
+
+// Tiles past the last get their zeros here.
+fn place_of(index: u32) -> Place {
   let places = params.blocks * params.block_tiles;
   let channel = index / places;
-  if (channel >= params.channels) {
-    return;
-  }
   let place = index % places;
   let block = place / params.block_tiles;
-  let step = params.frequency_stride;
   let to = (block * params.v_channels + params.v_channel + channel) * params.block_tiles + place % params.block_tiles;
   let tile = params.first_tile + place;
-  if (tile >= params.tiles) {
+  let valid = channel < params.channels && tile < params.tiles;
+  if (channel < params.channels && !valid) {
     for (var frequency = 0u; frequency < 64u; frequency++) {
-      v[to + frequency * step] = 0.0;
+      v[to + frequency * params.frequency_stride] = 0.0;
     }
-    return;
   }
   let tiles_d = (params.depth + 1u) / 2u;
   let tiles_w = (params.width + 1u) / 2u;
   let tiles_h = (params.height + 1u) / 2u;
-  let d = tile % tiles_d * 2u;
-  let w = tile / tiles_d % tiles_w * 2u;
-  let h = tile / (tiles_d * tiles_w) % tiles_h * 2u;
   let n = tile / (tiles_d * tiles_w * tiles_h);
   let base = params.x_base + (n * params.x_channels + channel) * params.height * params.width * params.depth;
-  let a = load_plane(base, h, w, d);
-  let b = load_plane(base, h + 1u, w, d);
-  let c = load_plane(base, h + 2u, w, d);
-  let e = load_plane(base, h + 3u, w, d);
-  store_plane(to, step, a - c);
-  store_plane(to + 16u * step, step, b + c);
-  store_plane(to + 32u * step, step, c - b);
-  store_plane(to + 48u * step, step, b - e);
+  let h = tile / (tiles_d * tiles_w) % tiles_h * 2u;
+  return Place(valid, h, tile / tiles_d % tiles_w * 2u, tile % tiles_d * 2u, base, to);
+}
+
+@compute @workgroup_size(16)
+fn patches(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) count: vec3u, @builtin(local_invocation_index) local: u32) {
+  let p = place_of(linear_index(id, count, local, 16u));
+  if (!p.valid) {
+    return;
+  }
+  let a = load_plane(p.base, p.h, p.w, p.d);
+  let b = load_plane(p.base, p.h + 1u, p.w, p.d);
+  let c = load_plane(p.base, p.h + 2u, p.w, p.d);
+  let e = load_plane(p.base, p.h + 3u, p.w, p.d);
+  let step = params.frequency_stride;
+  store_plane(p.to, step, a - c);
+  store_plane(p.to + 16u * step, step, b + c);
+  store_plane(p.to + 32u * step, step, c - b);
+  store_plane(p.to + 48u * step, step, b - e);
+}
+
+// Two gradients along D, spread to four frequencies.
+fn spread_line(base: u32, h: u32, w: u32, d: u32) -> vec4f {
+  if (h >= params.height || w >= params.width) {
+    return vec4f();
+  }
+  let at = base + (h * params.width + w) * params.depth + d;
+  let a = x[at];
+  let b = select(0.0, x[at + 1u], d + 1u < params.depth);
+  return vec4f(a, a + b, a - b, -b);
+}
+
+fn spread_plane(base: u32, h: u32, w: u32, d: u32) -> mat4x4f {
+  let a = spread_line(base, h, w, d);
+  let b = spread_line(base, h, w + 1u, d);
+  return mat4x4f(a, a + b, a - b, -b);
+}
+
+@compute @workgroup_size(16)
+fn tiles(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) count: vec3u, @builtin(local_invocation_index) local: u32) {
+  let p = place_of(linear_index(id, count, local, 16u));
+  if (!p.valid) {
+    return;
+  }
+  let a = spread_plane(p.base, p.h, p.w, p.d);
+  let b = spread_plane(p.base, p.h + 1u, p.w, p.d);
+  let step = params.frequency_stride;
+  store_plane(p.to, step, a);
+  store_plane(p.to + 16u * step, step, a + b);
+  store_plane(p.to + 32u * step, step, a - b);
+  store_plane(p.to + 48u * step, step, -1.0 * b);
 }

@@ -77,8 +77,14 @@ export function channelRanges(t: Tensor, facts: AdapterFacts): Range[] {
   return ranges(channels, fitting(t.name, 'channel', voxels, bindingElements(facts)))
 }
 
-/** x → V for all channels of the concatenated sources. */
-export function transformInput(sources: readonly Tensor[], slab: TileSlab, v: Tensor, facts: AdapterFacts): Dispatch[] {
+/** x → V (`patches`), or dy → dM (`tiles`), for all channels of the concatenated sources. */
+export function transformInput(
+  entry: 'patches' | 'tiles',
+  sources: readonly Tensor[],
+  slab: TileSlab,
+  v: Tensor,
+  facts: AdapterFacts,
+): Dispatch[] {
   const total = sources.reduce((sum, { shape }) => sum + (shape[1] as number), 0)
   let first = 0
   return sources.flatMap(source => {
@@ -88,6 +94,7 @@ export function transformInput(sources: readonly Tensor[], slab: TileSlab, v: Te
       const { window, base } = channelWindow(source, slab.samples, channels)
       return {
         shader: 'conv3d/winograd_input',
+        entry,
         bindings: { x: window, v },
         params: {
           ...tileParams(source, slab),
@@ -153,16 +160,21 @@ function channelsOf(pass: Pass): { inputs: number; outputs: number } {
   }
 }
 
+/** Whether a convolution with this weight and output has work enough for two transforms to pay. */
+export function isWorthwhile(weight: Tensor, y: Tensor, stride: number, facts: AdapterFacts): boolean {
+  const [outputs, inputs, size] = weight.shape as [number, number, number]
+  const tiles = (y.shape[0] as number) * tilesOf(y)
+  return (
+    facts.software && size === 3 && stride === 1 && Math.min(inputs, outputs) >= LEAST_CHANNELS && tiles >= BLOCK_TILES
+  )
+}
+
 function fits(pass: Pass, facts: AdapterFacts): boolean {
   const { inputs, outputs } = channelsOf(pass)
   const limit = bindingElements(facts)
   const padded = Math.ceil(outputs / BLOCK_OUTPUTS) * BLOCK_OUTPUTS
   return (
-    facts.software &&
-    pass.weight.shape[2] === 3 &&
-    pass.stride === 1 &&
-    Math.min(inputs, outputs) >= LEAST_CHANNELS &&
-    (pass.target.shape[0] as number) * tilesOf(pass.target) >= BLOCK_TILES &&
+    isWorthwhile(pass.weight, pass.target, pass.stride, facts) &&
     rowOf(pass.weight) * (pass.weight.shape[0] as number) <= limit &&
     FREQUENCIES * padded * inputs <= limit &&
     FREQUENCIES * frequencyStride(1, Math.max(inputs, padded)) <= limit
@@ -181,7 +193,7 @@ function lower(pass: Pass, { facts, scratch }: Lowering): Dispatch[] {
   return [
     transformWeight(pass, u, outputs, inputs),
     ...tileSlabs(pass.target, samples, blocks).flatMap(slab => [
-      ...transformInput(pass.sources, slab, v, facts),
+      ...transformInput('patches', pass.sources, slab, v, facts),
       {
         shader: 'conv3d/winograd_multiply',
         bindings: { v, u, m },
