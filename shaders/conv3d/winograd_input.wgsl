@@ -89,8 +89,9 @@ fn place_of(index: u32) -> Place {
   let block = place / params.block_tiles;
   let to = (block * params.v_channels + params.v_channel + channel) * params.block_tiles + place % params.block_tiles;
   let tile = params.first_tile + place;
-  let valid = channel < params.channels && tile < params.tiles;
-  if (channel < params.channels && !valid) {
+  let exists = channel < params.channels;
+  let valid = exists && tile < params.tiles;
+  if (exists && !valid) {
     for (var frequency = 0u; frequency < 64u; frequency++) {
       v[to + frequency * params.frequency_stride] = 0.0;
     }
