@@ -86,8 +86,8 @@ fn place_of(index: u32) -> Place {
   let places = params.blocks * params.block_tiles;
   let channel = index / places;
   let place = index % places;
-  let block = place / params.block_tiles;
-  let to = (block * params.v_channels + params.v_channel + channel) * params.block_tiles + place % params.block_tiles;
+  let group = place / params.block_tiles;
+  let to = (group * params.v_channels + params.v_channel + channel) * params.block_tiles + place % params.block_tiles;
   let tile = params.first_tile + place;
   let exists = channel < params.channels;
   let valid = exists && tile < params.tiles;

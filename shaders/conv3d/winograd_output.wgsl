@@ -76,8 +76,8 @@ fn transform(index: u32, start: f32) {
     return;
   }
   let step = params.frequency_stride;
-  let block = place / params.block_tiles;
-  let at = (block * params.m_channels + params.m_channel + channel) * params.block_tiles + place % params.block_tiles;
+  let group = place / params.block_tiles;
+  let at = (group * params.m_channels + params.m_channel + channel) * params.block_tiles + place % params.block_tiles;
   let b = load_plane(at + 16u * step, step);
   let c = load_plane(at + 32u * step, step);
   let top = load_plane(at, step) + b + c + start;
