@@ -1,4 +1,4 @@
-import { type AdapterFacts, type Dispatch, kernel, type Lowering } from '../graph/kernel.ts'
+import type { AdapterFacts, Dispatch, Kernel, Lowering } from '../graph/kernel.ts'
 import type { Tensor } from '../graph/tensor.ts'
 import { volumeOf } from '../util/shape.ts'
 import {
@@ -18,6 +18,7 @@ import {
 } from './conv3d_layout.ts'
 import { isTiled, padSlab } from './conv3d_pass.ts'
 import { chunking, sumPartials } from './conv3d_reduce.ts'
+import { winogradWeight } from './conv3d_winograd_weight.ts'
 
 export interface BackwardWeightArgs {
   sources: readonly Tensor[] // concatenated along channels
@@ -164,4 +165,7 @@ function lower(args: BackwardWeightArgs, at: Lowering): Dispatch[] {
 }
 
 /** d(weight): fixed chunks of voxels → partial sums in scratch → a second stage that adds the chunks in order. */
-export const backwardWeight = kernel('conv3d.backwardWeight', lower)
+export const backwardWeight: Kernel<BackwardWeightArgs> = {
+  name: 'conv3d.backwardWeight',
+  variants: [winogradWeight, { name: 'direct', lower }],
+}
