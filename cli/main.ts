@@ -6,6 +6,7 @@ import { InputError } from '../src/util/error.ts'
 import { PACKAGE_ROOT } from '../src/util/package_root.ts'
 import { makeDoctorCommand } from './doctor.ts'
 import { makeGenerateCommand } from './generate.ts'
+import { makeImportCommand } from './import.ts'
 import { makeTrainCommand } from './train.ts'
 
 const { version } = JSON.parse(readFileSync(join(PACKAGE_ROOT, 'package.json'), 'utf8')) as { version: string }
@@ -22,6 +23,7 @@ function makeProgram(): Command {
     .configureHelp({ showGlobalOptions: true })
     .addCommand(makeTrainCommand())
     .addCommand(makeGenerateCommand())
+    .addCommand(makeImportCommand())
     .addCommand(makeDoctorCommand())
 }
 

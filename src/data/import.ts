@@ -1,6 +1,6 @@
 import { mkdirSync } from 'node:fs'
 import { InputError } from '../util/error.ts'
-import { Generator } from '../util/generator.ts'
+import { OP_SPLIT, RandomStream } from '../util/random.ts'
 import { type ImageSize, SPLIT_NAMES, type SplitName } from './dataset.ts'
 import { namedStructures } from './import_names.ts'
 import { pairSubjects, type SubjectFiles } from './import_pairs.ts'
@@ -83,7 +83,7 @@ interface Plan {
 }
 
 function planSubjects(subjects: SubjectFiles[], { validationSplit, testSplit, seed }: ImportOptions): Plan {
-  const order = new Generator(seed).shuffle([...subjects])
+  const order = new RandomStream({ seed, operation: OP_SPLIT }).shuffle([...subjects])
   const share = (part: number): number => (part > 0 ? Math.max(1, Math.round(part * order.length)) : 0)
   const warnings: string[] = []
   // Training comes first: with few subjects the other two get what it leaves.
