@@ -1,8 +1,9 @@
-// d(weight) of the 1x1x1 convolution, stride 1: first stage, one partial sum per sample and chunk of voxels.
+// d(weight) of the 1x1x1 convolution, stride 1: first stage, one partial sum per chunk of voxels.
 // A workgroup computes 8 output by 8 input channels over the voxels of its chunk; its invocations take the voxels in turn (16 loads
 // feed 64 multiply-adds) and are added in order at the end.
 
 struct Params {
+  samples: u32,
   inputs: u32, // channels of x that are read
   outputs: u32, // channels of dy that are read
   voxels: u32,
@@ -10,13 +11,12 @@ struct Params {
   x_channels: u32, // per sample in x
   dy_base: u32,
   dy_channels: u32,
-  chunks: u32, // of one sample
   chunk_voxels: u32,
 }
 
 @group(0) @binding(0) var<storage, read> x: array<f32>; // (N, x channels, V)
 @group(0) @binding(1) var<storage, read> dy: array<f32>; // (N, dy channels, V)
-@group(0) @binding(2) var<storage, read_write> partials: array<f32>; // (N, chunks, O, I)
+@group(0) @binding(2) var<storage, read_write> partials: array<f32>; // (chunks, O, I)
 @group(0) @binding(3) var<uniform> params: Params;
 
 var<workgroup> sums: array<vec4f, 1024>; // (16 vectors, invocations)
@@ -71,28 +71,28 @@ fn store(output: u32, input: u32, part: u32, value: f32) {
   }
 }
 
-// Workgroups are (block of eight inputs, block of eight outputs, sample and chunk).
+// Workgroups are (block of eight inputs, block of eight outputs, chunk).
 fn correlate(id: vec3u, local: u32, lanes: u32) {
   let count = vec4u(0, 1, 2, 3);
-  let n = id.z / params.chunks;
-  let first = id.z % params.chunks * params.chunk_voxels;
-  let last = min(first + params.chunk_voxels, params.voxels);
+  let first = id.z * params.chunk_voxels;
+  let last = min(first + params.chunk_voxels, params.samples * params.voxels);
   // Channels past the last read the last; their sums are not stored.
   let inputs = vec4u(params.inputs - 1u);
   let outputs = vec4u(params.outputs - 1u);
-  let x_base = params.x_base + n * params.x_channels * params.voxels;
-  let dy_base = params.dy_base + n * params.dy_channels * params.voxels;
-  let low_x = min(id.x * 8u + count, inputs) * params.voxels + x_base;
-  let high_x = min(id.x * 8u + 4u + count, inputs) * params.voxels + x_base;
-  let low_dy = min(id.y * 8u + count, outputs) * params.voxels + dy_base;
-  let high_dy = min(id.y * 8u + 4u + count, outputs) * params.voxels + dy_base;
+  let low_x = min(id.x * 8u + count, inputs) * params.voxels + params.x_base;
+  let high_x = min(id.x * 8u + 4u + count, inputs) * params.voxels + params.x_base;
+  let low_dy = min(id.y * 8u + count, outputs) * params.voxels + params.dy_base;
+  let high_dy = min(id.y * 8u + 4u + count, outputs) * params.voxels + params.dy_base;
   var low = Sums();
   var high = Sums();
-  for (var voxel = first + local; voxel < last; voxel += lanes) {
-    let a = load(low_x + voxel);
-    let b = load(high_x + voxel);
-    low = add(low, load_gradient(low_dy + voxel), a, b);
-    high = add(high, load_gradient(high_dy + voxel), a, b);
+  for (var index = first + local; index < last; index += lanes) {
+    let n = index / params.voxels;
+    let x_at = index + n * (params.x_channels - 1u) * params.voxels;
+    let dy_at = index + n * (params.dy_channels - 1u) * params.voxels;
+    let a = load(low_x + x_at);
+    let b = load(high_x + x_at);
+    low = add(low, load_gradient(low_dy + dy_at), a, b);
+    high = add(high, load_gradient(high_dy + dy_at), a, b);
   }
   put(local, lanes, low);
   put(8u * lanes + local, lanes, high);
