@@ -27,7 +27,10 @@ function makeProgram(): Command {
 
 async function main(): Promise<void> {
   try {
-    await makeProgram().parseAsync()
+    const program = makeProgram()
+    // added commands do not take over exitOverride by themselves, and would end the process with 1
+    for (const command of program.commands) command.copyInheritedSettings(program)
+    await program.parseAsync()
   } catch (error) {
     process.exitCode = report(error)
   }

@@ -19,8 +19,7 @@ import { InFlight } from './in_flight.ts'
 import type { TrainingLog } from './log.ts'
 import { type Progress, type ResumePoint, toRecord } from './resume.ts'
 import type { Session } from './session.ts'
-import { initialise } from './session.ts'
-import { readModel, readOptimizer, writeModel, writeOptimizer } from './snapshot.ts'
+import { readModel, readOptimizer } from './snapshot.ts'
 import { type BatchResult, Tally } from './tally.ts'
 
 /** Updates in a row that may be skipped because the gradient was not finite; one more ends the training. */
@@ -80,16 +79,8 @@ export class Fit {
     this.schedule = initialSchedule(this.settings)
   }
 
-  /** Gives model and optimiser their first values, or those of the point to resume from. */
-  start(resume?: ResumePoint): void {
-    if (!resume) {
-      initialise(this.session)
-      return
-    }
-    const { engine } = this.session
-    const { checkpoint, progress, path } = resume
-    writeModel(engine.storage, engine.state, checkpoint.model, path)
-    writeOptimizer(engine.storage, engine.state, engine.optimizer, checkpoint.optimizer!, progress.skipped, path)
+  /** Goes on behind the epoch of a checkpoint whose weights the session has loaded. */
+  continueFrom({ checkpoint, progress }: ResumePoint): void {
     this.schedule =
       progress.schedule ?? fromTorchScheduler(this.settings, checkpoint.scheduler ?? null) ?? this.schedule
     this.best = progress.best

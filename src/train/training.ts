@@ -10,7 +10,7 @@ import { Fit, type FitResult } from './fit.ts'
 import { TrainingLog } from './log.ts'
 import { formatBytes, totalOf } from './memory.ts'
 import { findResumePoint, type ResumePoint } from './resume.ts'
-import { closeSession, openSession, type Session } from './session.ts'
+import { closeSession, initialise, openSession, type Session } from './session.ts'
 
 export interface TrainingRequest {
   config: Config
@@ -42,6 +42,8 @@ export async function train(request: TrainingRequest): Promise<TrainingReport> {
   if (point && point.checkpoint.epoch + 1 >= config.training.num_epochs) return alreadyDone(request, point)
   const session = await openSession(config, say)
   try {
+    // weights that do not fit are found before anything is written
+    initialise(session, point)
     return await record(request, session, point, stop)
   } finally {
     closeSession(session)
@@ -76,7 +78,7 @@ async function record(
     introduce(session, run, console)
     const fit = new Fit(session, new TrainingLog(console, run, config, session.dataset.structureNames), stop)
     await session.engine.prepare()
-    fit.start(point)
+    if (point) fit.continueFrom(point)
     if (point) console.line(`resumed from ${point.path}, after epoch ${point.checkpoint.epoch + 1}`)
     const result = await fit.run()
     console.close()
