@@ -26,6 +26,8 @@ function makeProgram(): Command {
 }
 
 async function main(): Promise<void> {
+  // a reader that went away (EPIPE) must not end a training
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined)
   try {
     const program = makeProgram()
     // added commands do not take over exitOverride by themselves, and would end the process with 1

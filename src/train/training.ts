@@ -6,6 +6,7 @@ import { countParameters } from '../nn/specification.ts'
 import type { Console } from '../track/console.ts'
 import { readMetrics } from '../track/metrics.ts'
 import { RunDirectory } from '../track/run_directory.ts'
+import { shouldStop } from './early_stopping.ts'
 import { Fit, type FitResult } from './fit.ts'
 import { TrainingLog } from './log.ts'
 import { formatBytes, totalOf } from './memory.ts'
@@ -39,7 +40,7 @@ export async function train(request: TrainingRequest): Promise<TrainingReport> {
   const say = (line: string): void => console.line(line)
   const point = request.resume === false ? undefined : findResumePoint(config, resumePath(request.resume), say)
   if (request.resume !== false && !point) say(`nothing to resume in ${config.checkpoint.save_dir}: starting afresh`)
-  if (point && point.checkpoint.epoch + 1 >= config.training.num_epochs) return alreadyDone(request, point)
+  if (point && isFinished(config, point)) return alreadyDone(request, point)
   const session = await openSession(config, say)
   try {
     // weights that do not fit are found before anything is written
@@ -54,12 +55,17 @@ function resumePath(resume: boolean | string): string | undefined {
   return typeof resume === 'string' ? resume : undefined
 }
 
+function isFinished({ training }: Config, { checkpoint, progress }: ResumePoint): boolean {
+  return checkpoint.epoch + 1 >= training.num_epochs || shouldStop(progress.best, training.early_stopping_patience)
+}
+
 function alreadyDone(
   { config, console }: TrainingRequest,
   { checkpoint, progress, path }: ResumePoint,
 ): TrainingReport {
   const epochs = checkpoint.epoch + 1
-  console.line(`${path}: ${epochs} of ${config.training.num_epochs} epochs are done, nothing to do`)
+  const early = epochs < config.training.num_epochs ? ', stopped early' : ''
+  console.line(`${path}: ${epochs} of ${config.training.num_epochs} epochs are done${early}, nothing to do`)
   const bestPath = resolve(config.checkpoint.save_dir, 'best_model.pth')
   return { status: 'COMPLETED', epochs, best: progress.best, validation: undefined, bestPath, run: undefined }
 }
