@@ -28,8 +28,13 @@ function makeProgram(): Command {
 }
 
 async function main(): Promise<void> {
+  // a reader that went away (EPIPE) must not end a training
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined)
   try {
-    await makeProgram().parseAsync()
+    const program = makeProgram()
+    // added commands do not take over exitOverride by themselves, and would end the process with 1
+    for (const command of program.commands) command.copyInheritedSettings(program)
+    await program.parseAsync()
   } catch (error) {
     process.exitCode = report(error)
   }
