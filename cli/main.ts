@@ -4,6 +4,8 @@ import { join } from 'node:path'
 import { Command, CommanderError } from 'commander'
 import { InputError } from '../src/util/error.ts'
 import { PACKAGE_ROOT } from '../src/util/package_root.ts'
+import { makeDoctorCommand } from './doctor.ts'
+import { makeGenerateCommand } from './generate.ts'
 import { makeTrainCommand } from './train.ts'
 
 const { version } = JSON.parse(readFileSync(join(PACKAGE_ROOT, 'package.json'), 'utf8')) as { version: string }
@@ -19,6 +21,8 @@ function makeProgram(): Command {
     .exitOverride()
     .configureHelp({ showGlobalOptions: true })
     .addCommand(makeTrainCommand())
+    .addCommand(makeGenerateCommand())
+    .addCommand(makeDoctorCommand())
 }
 
 async function main(): Promise<void> {

@@ -1,4 +1,4 @@
-import { type Command, Option } from 'commander'
+import { type Command, InvalidArgumentError, Option } from 'commander'
 import { type LoadedConfig, loadConfig } from '../src/config/load.ts'
 
 /**
@@ -15,4 +15,18 @@ export function withConfiguration(command: Command): Command {
 export function configurationOf(words: readonly string[], options: { config?: string }): LoadedConfig {
   const overrides = words[0] === 'with' ? words.slice(1) : words
   return loadConfig({ ...(options.config === undefined ? {} : { file: options.config }), overrides })
+}
+
+/** An option's value as a number. */
+export function numberOption(text: string): number {
+  const value = Number(text)
+  if (text.trim() === '' || !Number.isFinite(value)) throw new InvalidArgumentError('expected a number')
+  return value
+}
+
+/** `128,128,64` as three axes. */
+export function sizeOption(text: string): [number, number, number] {
+  const axes = text.split(',').map(numberOption)
+  if (axes.length !== 3) throw new InvalidArgumentError('expected three numbers, e.g. 128,128,64')
+  return axes as [number, number, number]
 }
