@@ -77,7 +77,8 @@ export async function openSplit(name: SplitName, path: string): Promise<Split> {
   }
 }
 
-interface Images {
+/** The images of a file, as they are stored. */
+export interface Images {
   dataset: Hdf5Dataset
   samples: number
   channels: number
