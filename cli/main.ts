@@ -5,6 +5,8 @@ import { Command, CommanderError } from 'commander'
 import { InputError } from '../src/util/error.ts'
 import { PACKAGE_ROOT } from '../src/util/package_root.ts'
 import { makeEvaluateCommand } from './evaluate.ts'
+import { makePredictCommand } from './predict.ts'
+import { makeSummaryCommand } from './summary.ts'
 import { makeTrainCommand } from './train.ts'
 
 const { version } = JSON.parse(readFileSync(join(PACKAGE_ROOT, 'package.json'), 'utf8')) as { version: string }
@@ -21,6 +23,8 @@ function makeProgram(): Command {
     .configureHelp({ showGlobalOptions: true })
     .addCommand(makeTrainCommand())
     .addCommand(makeEvaluateCommand())
+    .addCommand(makePredictCommand())
+    .addCommand(makeSummaryCommand())
 }
 
 async function main(): Promise<void> {

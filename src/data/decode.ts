@@ -10,13 +10,11 @@ export class Decoder {
   readonly #file: Hdf5File
   readonly #images: ImageReader
   readonly #masks: ReturnType<typeof masksOf>
-  readonly #size: ImageSize
 
   private constructor(file: Hdf5File, size: ImageSize) {
     this.#file = file
     this.#images = new ImageReader(file, size)
     this.#masks = masksOf(file, this.#images.stored)
-    this.#size = size
   }
 
   /** `size` is that of the samples given out: stored samples of another size are resampled. */
@@ -39,14 +37,14 @@ export class Decoder {
 
   #decodeMasks(index: number, maskBits: Uint32Array): void {
     const stored = this.#file.read(this.#masks, index, 1)
-    const { imageSize } = this.#images.stored
-    const { isResampled } = this.#images
-    const [from, to] = [sizeOf(imageSize), sizeOf(this.#size)]
+    const { stored: images, size, isResampled } = this.#images
+    const { imageSize } = images
+    const [from, to] = [sizeOf(imageSize), sizeOf(size)]
     const words = to / 32
     const resampled = new Uint8Array(isResampled ? to : 0)
     for (let s = 0; s < this.#masks.shape[1]!; s++) {
       const source = stored.subarray(s * from, (s + 1) * from)
-      if (isResampled) resampleLabels(source, imageSize, this.#size, resampled)
+      if (isResampled) resampleLabels(source, imageSize, size, resampled)
       const mask = isResampled ? resampled : source
       const isBinary = packBits(mask, maskBits.subarray(s * words, (s + 1) * words))
       if (!isBinary)

@@ -7,18 +7,19 @@ import { resampleImage } from './resample.ts'
 /** Reads the dataset `images` of a file sample by sample, as float32 of the size that the network takes. */
 export class ImageReader {
   readonly stored: Images
+  /** of the images given out */
+  readonly size: ImageSize
   readonly #file: Hdf5File
-  readonly #size: ImageSize
 
-  /** `size` is that of the images given out: stored ones of another size are resampled. Throws InputError as `imagesOf` does. */
+  /** Stored images of another size than `size` are resampled. Throws InputError as `imagesOf` does. */
   constructor(file: Hdf5File, size: ImageSize) {
     this.stored = imagesOf(file)
     this.#file = file
-    this.#size = size
+    this.size = size
   }
 
   get isResampled(): boolean {
-    return this.#size.join() !== this.stored.imageSize.join()
+    return this.size.join() !== this.stored.imageSize.join()
   }
 
   /** Reads sample `index` into `image` (C, H, W, D). Throws InputError naming the sample: corrupt chunk, voxel not finite. */
@@ -26,10 +27,10 @@ export class ImageReader {
     const { dataset, channels, imageSize } = this.stored
     const stored = this.#file.read(dataset, index, 1)
     if (this.isResampled) {
-      const [from, to] = [sizeOf(imageSize), sizeOf(this.#size)]
+      const [from, to] = [sizeOf(imageSize), sizeOf(this.size)]
       for (let c = 0; c < channels; c++) {
         const source = stored.subarray(c * from, (c + 1) * from)
-        resampleImage(source, imageSize, this.#size, image.subarray(c * to, (c + 1) * to))
+        resampleImage(source, imageSize, this.size, image.subarray(c * to, (c + 1) * to))
       }
     } else image.set(stored)
     if (!areFinite(image))
