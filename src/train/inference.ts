@@ -141,18 +141,21 @@ export class InferenceEngine<Name extends string> {
   ): Promise<void> {
     const pending = new InFlight()
     let done = 0
-    for await (const batch of batches) {
-      const started = performance.now()
-      pending.add(
-        this.run(batch).then(outputs => {
+    try {
+      for await (const batch of batches) {
+        const started = performance.now()
+        const used = this.run(batch).then(outputs => {
           use(outputs, batch)
           // the first batch told the pace
           if (++done === 1) this.runner.slice(submitsFor(this.device.facts, (performance.now() - started) / 1000))
-        }),
-      )
-      await pending.settle(STEPS_IN_FLIGHT - 1)
+        })
+        pending.add(used)
+        await pending.settle(STEPS_IN_FLIGHT - 1)
+      }
+      await pending.settle()
+    } finally {
+      await pending.drain()
     }
-    await pending.settle()
   }
 
   destroy(): void {
