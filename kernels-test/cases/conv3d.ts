@@ -24,13 +24,18 @@ function addTap(x: Float64Array, y: Float64Array, weight: number, shift: readonl
   const [height, width, depth] = row.volume
   const [rows, columns, planes] = outputAxes(row) as [number, number, number]
   const [kh, kw, kd] = shift as [number, number, number]
-  for (let h = 0; h < rows; h++)
-    for (let w = 0; w < columns; w++)
-      for (let d = 0; d < planes; d++) {
-        const [a, b, c] = [h * stride + kh, w * stride + kw, d * stride + kd]
-        if (a < 0 || a >= height || b < 0 || b >= width || c < 0 || c >= depth) continue
-        y[(h * columns + w) * planes + d]! += weight * x[(a * width + b) * depth + c]!
-      }
+  for (let h = 0; h < rows; h++) {
+    const xh = h * stride + kh
+    if (xh < 0 || xh >= height) continue
+    for (let w = 0; w < columns; w++) {
+      const xw = w * stride + kw
+      if (xw < 0 || xw >= width) continue
+      const line = (xh * width + xw) * depth + kd
+      const to = (h * columns + w) * planes
+      for (let d = 0; d < planes; d++)
+        if (d * stride + kd >= 0 && d * stride + kd < depth) y[to + d]! += weight * x[line + d * stride]!
+    }
+  }
 }
 
 function reference(sources: readonly Float64Array[], weight: Float64Array, bias: Float64Array, row: Row): Float64Array {
@@ -75,8 +80,8 @@ export default defineCase<Row>({
     { samples: 2, channels: [3], outputs: 5, size: 1, stride: 2, volume: [4, 5, 6] },
     // enough tiles and channels for Winograd, the last in two slabs
     { samples: 2, channels: [8], outputs: 9, size: 3, volume: [7, 6, 8] },
-    { samples: 1, channels: [9, 8], outputs: 17, size: 3, volume: [7, 8, 7] },
-    { samples: 1, channels: [16, 2], outputs: 49, size: 3, volume: [7, 8, 7] },
+    { samples: 1, channels: [9, 8], outputs: 17, size: 3, volume: [3, 7, 16] },
+    { samples: 1, channels: [16, 2], outputs: 49, size: 3, volume: [1, 16, 16] },
     { samples: 1, channels: [8], outputs: 8, size: 3, volume: [8, 8, 9], limit: 2 ** 19 },
     // binding limits that cut by samples, by input and output channels, by rows of the weight
     { samples: 3, channels: [9], outputs: 6, size: 3, volume: [4, 4, 8], limit: 2 ** 14 },
