@@ -1,10 +1,12 @@
 #import lib/grid
+#import lib/span
 
-// Max pooling 2×2×2, stride 2: an invocation takes one block of the input. Depth is even, so two neighbours along it are a vec2.
+// Max pooling 2×2×2, stride 2: an output voxel belongs to one block of the input. Depth is even, so two neighbours along it are a vec2.
 override ACCUMULATE: bool = false;
 
 struct Params {
-  count: u32, // output voxels of all planes
+  cut: vec4u, // the output voxels of all planes as one
+  invocations: u32,
   width: u32, // of the output
   depth: u32, // of the output
 }
@@ -25,16 +27,7 @@ fn pairs_of(i: u32) -> vec4u {
   return vec4u(first, first + params.depth, below, below + params.depth);
 }
 
-@compute @workgroup_size(64)
-fn forward(
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) local: u32,
-) {
-  let i = linear_index(group, groups, local, 64u);
-  if (i >= params.count) {
-    return;
-  }
+fn pool(i: u32) {
   let at = pairs_of(i);
   var largest = x[at.x].x;
   var tap = 0u;
@@ -53,9 +46,35 @@ fn forward(
   taps[i] = tap;
 }
 
+@compute @workgroup_size(64)
+fn forward(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let index = linear_index(group, groups, local, 64u);
+  if (index >= params.invocations) {
+    return;
+  }
+  let span = span_of(index, params.cut);
+  for (var i = span.first; i < span.end; i += params.cut.y) {
+    pool(i);
+  }
+}
+
 @group(0) @binding(4) var<storage, read> chosen: array<u32>; // taps, as forward left them
 @group(0) @binding(5) var<storage, read> d_output: array<f32>; // (planes, H/2, W/2, D/2)
 @group(0) @binding(6) var<storage, read_write> d_input: array<vec2f>; // (planes, H, W, D/2)
+
+fn spread(i: u32) {
+  let at = pairs_of(i);
+  let tap = chosen[i];
+  let dy = d_output[i];
+  for (var p = 0u; p < 4u; p++) {
+    let share = select(vec2f(0.0), vec2f(dy), vec2u(tap) == vec2u(2u * p, 2u * p + 1u));
+    d_input[at[p]] = select(vec2f(0.0), d_input[at[p]], ACCUMULATE) + share;
+  }
+}
 
 @compute @workgroup_size(64)
 fn backward(
@@ -63,15 +82,12 @@ fn backward(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let i = linear_index(group, groups, local, 64u);
-  if (i >= params.count) {
+  let index = linear_index(group, groups, local, 64u);
+  if (index >= params.invocations) {
     return;
   }
-  let at = pairs_of(i);
-  let tap = chosen[i];
-  let dy = d_output[i];
-  for (var p = 0u; p < 4u; p++) {
-    let share = select(vec2f(0.0), vec2f(dy), vec2u(tap) == vec2u(2u * p, 2u * p + 1u));
-    d_input[at[p]] = select(vec2f(0.0), d_input[at[p]], ACCUMULATE) + share;
+  let span = span_of(index, params.cut);
+  for (var i = span.first; i < span.end; i += params.cut.y) {
+    spread(i);
   }
 }

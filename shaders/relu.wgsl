@@ -1,9 +1,11 @@
 #import lib/grid
+#import lib/span
 
 override ACCUMULATE: bool = false;
 
 struct Params {
-  count: u32,
+  cut: vec4u, // the elements as one plane
+  invocations: u32,
 }
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<f32>;
@@ -15,8 +17,12 @@ fn forward(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let i = linear_index(group, groups, local, 64u);
-  if (i < params.count) {
+  let index = linear_index(group, groups, local, 64u);
+  if (index >= params.invocations) {
+    return;
+  }
+  let span = span_of(index, params.cut);
+  for (var i = span.first; i < span.end; i += params.cut.y) {
     y[i] = max(x[i], 0.0);
   }
 }
@@ -31,8 +37,12 @@ fn backward(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let i = linear_index(group, groups, local, 64u);
-  if (i < params.count) {
+  let index = linear_index(group, groups, local, 64u);
+  if (index >= params.invocations) {
+    return;
+  }
+  let span = span_of(index, params.cut);
+  for (var i = span.first; i < span.end; i += params.cut.y) {
     d_input[i] = select(0.0, d_input[i], ACCUMULATE) + select(0.0, d_output[i], output[i] > 0.0);
   }
 }

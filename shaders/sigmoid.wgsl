@@ -1,10 +1,12 @@
 #import lib/grid
+#import lib/span
 #import lib/math
 
 override ACCUMULATE: bool = false;
 
 struct Params {
-  count: u32,
+  cut: vec4u, // the elements as one plane
+  invocations: u32,
 }
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<f32>;
@@ -16,8 +18,12 @@ fn forward(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let i = linear_index(group, groups, local, 64u);
-  if (i < params.count) {
+  let index = linear_index(group, groups, local, 64u);
+  if (index >= params.invocations) {
+    return;
+  }
+  let span = span_of(index, params.cut);
+  for (var i = span.first; i < span.end; i += params.cut.y) {
     y[i] = sigmoid(x[i]);
   }
 }
@@ -32,8 +38,12 @@ fn backward(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let i = linear_index(group, groups, local, 64u);
-  if (i < params.count) {
+  let index = linear_index(group, groups, local, 64u);
+  if (index >= params.invocations) {
+    return;
+  }
+  let span = span_of(index, params.cut);
+  for (var i = span.first; i < span.end; i += params.cut.y) {
     let p = output[i];
     d_input[i] = select(0.0, d_input[i], ACCUMULATE) + d_output[i] * p * (1.0 - p);
   }

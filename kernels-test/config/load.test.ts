@@ -128,11 +128,14 @@ describe('layers', () => {
   test('defaults, under --config, under files, under key=value, wherever the words stand', () => {
     const base = file('base.json', '{"seed": 1, "loss_weights": {"dice": 3.0, "absence": 4}, "compat": "reference"}')
     const other = file('other.json', '\uFEFF{"seed": 2, "loss_weights": {"absence": 5}}')
-    const { config, changed } = loadConfig({ file: base, overrides: ['loss_weights.confidence=0', other, 'seed=3'] })
+    const words = ['loss_weights.confidence=0', other, 'seed=3']
+    const { config, changed, updates } = loadConfig({ file: base, overrides: words })
     expect(config.seed).toBe(3)
     expect(config.loss_weights).toStrictEqual({ ...defaultConfig().loss_weights, dice: 3, absence: 5, confidence: 0 })
     const keys = ['compat', 'loss_weights.absence', 'loss_weights.confidence', 'loss_weights.dice', 'seed']
     expect(changed).toStrictEqual(keys)
+    const weights = { dice: 3, absence: 5, confidence: 0 }
+    expect(updates).toStrictEqual({ seed: 3, loss_weights: weights, compat: 'reference' })
   })
 
   test('a partial dictionary keeps the other defaults', () => {

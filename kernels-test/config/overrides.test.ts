@@ -30,6 +30,8 @@ describe('Python literals', () => {
     ['(1,)', [1]],
     ['(1)', 1],
     ['()', []],
+    ['64, 64,32', [64, 64, 32]],
+    ['1,', [1]],
     [
       '[[1, None], (True, "x")]',
       [
@@ -58,7 +60,21 @@ describe('Python literals', () => {
     '[1,2',
     '[1,,2]',
   ]
-  texts.push('[,]', '{1: 2}', '{"a": 1', '"a" "b"', "'open", 'None of it', '1e999', '3 4', '[True false]')
+  texts.push(
+    '[,]',
+    '{1: 2}',
+    '{"a": 1',
+    '"a" "b"',
+    "'open",
+    'None of it',
+    '1e999',
+    '3 4',
+    ',',
+    '1,,2',
+    "'\\x4'",
+    "'\\U00110000'",
+    '[True false]',
+  )
   test.each(texts)('plain text: %s', text => expect(parseLiteral(text)).toBe(text))
 
   test('nesting beyond any configuration is text, not a stack overflow', () => {

@@ -29,7 +29,10 @@ export const missingGoldens = beside.filter(path => !existsSync(path)).map(path 
 export async function openGolden(path: string): Promise<Golden> {
   await ready
   const file = new File(path, 'r')
-  const attribute = (name: string): number[] => [file.attrs[name]!.value].flat().map(Number)
+  const attribute = (name: string): number[] => {
+    const value = file.attrs[name]!.value as ArrayLike<bigint | number> | bigint | number
+    return Array.from(typeof value === 'object' ? value : [value], Number)
+  }
   const scalar = (name: string): number => attribute(name)[0]!
   const config = defaultConfig()
   config.model.dropout = 0

@@ -53,6 +53,7 @@ test.each([
   ['expm1', Math.expm1],
   ['softplus', softplus],
   ['sigmoid', sigmoid],
+  ['sigmoid_derivative', (x: number) => sigmoid(x) * sigmoid(-x)],
   ['exp_accurate', Math.exp],
   ['log_accurate', Math.log],
 ])('%s is accurate to 1e-6 and finite over all of f32', async (name, exact) => {
@@ -78,6 +79,9 @@ test('is_finite sees what WGSL may assume away', async () => {
   expect([...(await evaluate('is_finite', x))]).toEqual([1, 1, 1, 1, 1, 0, 0, 0])
 })
 
-test.each(['log1p', 'expm1', 'softplus', 'sigmoid', 'exp_accurate', 'log_accurate'])('%s lets NaN pass', async name => {
-  expect(await evaluate(name, Float32Array.of(Number.NaN))).toEqual(Float32Array.of(Number.NaN))
-})
+test.each(['log1p', 'expm1', 'softplus', 'sigmoid', 'sigmoid_derivative', 'exp_accurate', 'log_accurate'])(
+  '%s lets NaN pass',
+  async name => {
+    expect(await evaluate(name, Float32Array.of(Number.NaN))).toEqual(Float32Array.of(Number.NaN))
+  },
+)

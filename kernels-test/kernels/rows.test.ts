@@ -1,5 +1,4 @@
 import { afterAll, describe, expect, test } from 'vitest'
-import type { Case } from '../case.ts'
 import { cases } from '../cases/index.ts'
 import { forward, testDevice } from '../harness.ts'
 import { randomOf, relativeError } from '../numbers.ts'

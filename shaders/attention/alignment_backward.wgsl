@@ -34,8 +34,8 @@ fn to_attention(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let i = linear_index(group, groups, local, 64u);
-  if (i < params.elements) {
+  let stride = groups.x * groups.y * 64u;
+  for (var i = linear_index(group, groups, local, 64u); i < params.elements; i += stride) {
     add(i, mean_gradient(i) * sigmoid(response[i]));
   }
 }
@@ -46,8 +46,8 @@ fn to_response(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let i = linear_index(group, groups, local, 64u);
-  if (i < params.elements) {
-    add(i, mean_gradient(i) * attention[i] * sigmoid(response[i]) * sigmoid(-response[i]));
+  let stride = groups.x * groups.y * 64u;
+  for (var i = linear_index(group, groups, local, 64u); i < params.elements; i += stride) {
+    add(i, mean_gradient(i) * attention[i] * sigmoid_derivative(response[i]));
   }
 }

@@ -18,8 +18,8 @@ fn main(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let i = linear_index(group, groups, local, 64u);
-  if (i < params.elements) {
+  let stride = groups.x * groups.y * 64u;
+  for (var i = linear_index(group, groups, local, 64u); i < params.elements; i += stride) {
     attention[i] = sigmoid(logits[i]) * sigmoid(priors[i % params.prior_elements]);
   }
 }

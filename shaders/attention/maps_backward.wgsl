@@ -15,26 +15,32 @@ override ACCUMULATE: bool = false;
 @group(0) @binding(3) var<storage, read_write> gradient: array<f32>; // of the factor
 @group(0) @binding(4) var<uniform> params: Params;
 
-// One invocation an element of the factor; `samples` is 1 for a, whose samples are elements of their own.
+// `elements` are the factor's; `samples` is 1 for a, whose samples are elements of their own.
+fn summed(i: u32) -> f32 {
+  var sum = 0.0;
+  for (var n = 0u; n < params.samples; n++) {
+    let at = n * params.elements + i;
+    sum += d_attention[at] * attention[at];
+  }
+  return sum;
+}
+
+fn add(i: u32, value: f32) {
+  if (ACCUMULATE) {
+    gradient[i] += value;
+  } else {
+    gradient[i] = value;
+  }
+}
+
 @compute @workgroup_size(64)
 fn main(
   @builtin(workgroup_id) group: vec3u,
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let i = linear_index(group, groups, local, 64u);
-  if (i >= params.elements) {
-    return;
-  }
-  var sum = 0.0;
-  for (var n = 0u; n < params.samples; n++) {
-    let at = n * params.elements + i;
-    sum += d_attention[at] * attention[at];
-  }
-  sum *= sigmoid(-factor[i]);
-  if (ACCUMULATE) {
-    gradient[i] += sum;
-  } else {
-    gradient[i] = sum;
+  let stride = groups.x * groups.y * 64u;
+  for (var i = linear_index(group, groups, local, 64u); i < params.elements; i += stride) {
+    add(i, summed(i) * sigmoid(-factor[i]));
   }
 }

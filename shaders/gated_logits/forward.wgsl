@@ -20,8 +20,8 @@ fn main(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let i = linear_index(group, groups, local, 64u);
-  if (i < params.elements) {
+  let stride = groups.x * groups.y * 64u;
+  for (var i = linear_index(group, groups, local, 64u); i < params.elements; i += stride) {
     let structure = (params.first_pair + i / params.voxels) % params.structures;
     logits[i] = fma(attention[i], response[i], bias[structure]);
   }

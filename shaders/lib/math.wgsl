@@ -115,3 +115,9 @@ fn sigmoid(x: f32) -> f32 {
   let e = exp_accurate(-abs(x));
   return select(e, 1.0, x >= 0.0) / (1.0 + e);
 }
+
+// sigmoid(x) sigmoid(-x)
+fn sigmoid_derivative(x: f32) -> f32 {
+  let e = exp_accurate(-abs(x));
+  return e / ((1.0 + e) * (1.0 + e));
+}

@@ -29,25 +29,27 @@ fn is_inside(i: u32) -> bool {
   return ((mask[i >> 5u] >> (i & 31u)) & 1u) == 1u;
 }
 
+fn logit_derivative(i: u32) -> f32 {
+  let at = (params.first_pair + i / params.voxels) * 6u;
+  let inside = is_inside(i);
+  let voxel = voxel_of(input[i], inside);
+  // p - m without cancellation
+  let cross_entropy = select(voxel.wrong, -voxel.wrong, inside);
+  let dp = voxel.wrong * voxel.truth;
+  return coefficients[at] * cross_entropy + coefficients[at + 1u] * focal_derivative(voxel, inside) +
+    dp * (select(0.0, coefficients[at + 2u], inside) + coefficients[at + 3u]);
+}
+
 @compute @workgroup_size(64)
 fn to_logits(
   @builtin(workgroup_id) group: vec3u,
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let i = linear_index(group, groups, local, 64u);
-  if (i >= params.elements) {
-    return;
+  let stride = groups.x * groups.y * 64u;
+  for (var i = linear_index(group, groups, local, 64u); i < params.elements; i += stride) {
+    add(i, d_total[0] * logit_derivative(i));
   }
-  let at = (params.first_pair + i / params.voxels) * 6u;
-  let inside = is_inside(i);
-  let m = select(0.0, 1.0, inside);
-  let voxel = voxel_of(input[i], inside);
-  // p - m without cancellation
-  let cross_entropy = select(voxel.wrong, -voxel.wrong, inside);
-  let dp = voxel.wrong * voxel.truth;
-  add(i, d_total[0] * (coefficients[at] * cross_entropy + coefficients[at + 1u] * focal_derivative(voxel, inside) +
-    dp * (coefficients[at + 2u] * m + coefficients[at + 3u])));
 }
 
 @compute @workgroup_size(64)
@@ -56,8 +58,8 @@ fn to_attention(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let i = linear_index(group, groups, local, 64u);
-  if (i < params.elements) {
+  let stride = groups.x * groups.y * 64u;
+  for (var i = linear_index(group, groups, local, 64u); i < params.elements; i += stride) {
     let coefficient = coefficients[(params.first_pair + i / params.voxels) * 6u + 4u];
     add(i, d_total[0] * coefficient * probability_cross_entropy_derivative(input[i], is_inside(i)));
   }
@@ -70,8 +72,8 @@ fn to_presence_probability(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let i = linear_index(group, groups, local, 64u);
-  if (i < params.elements) {
+  let stride = groups.x * groups.y * 64u;
+  for (var i = linear_index(group, groups, local, 64u); i < params.elements; i += stride) {
     add(i, d_total[0] * coefficients[i * 6u + 5u]);
   }
 }

@@ -1,4 +1,4 @@
-// Adam (decay in the gradient) or AdamW (decoupled decay), one invocation an element, in the order of torch.optim.
+// Adam (decay in the gradient) or AdamW (decoupled decay), element by element, in the order of torch.optim.
 #import lib/grid
 
 struct Params {
@@ -17,16 +17,7 @@ struct Params {
 @group(0) @binding(4) var<storage, read_write> second_moment: array<f32>; // (elements)
 @group(0) @binding(5) var<uniform> params: Params;
 
-@compute @workgroup_size(64)
-fn main(
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) local: u32,
-) {
-  let i = linear_index(group, groups, local, 64u);
-  if (i >= params.elements || step[0] != 1.0) {
-    return;
-  }
+fn update(i: u32) {
   var p = parameter[i];
   let g = fma(params.gradient_decay, p, gradient[i] * step[1]);
   p = fma(-step[2], p, p);
@@ -35,4 +26,19 @@ fn main(
   first_moment[i] = m;
   second_moment[i] = v;
   parameter[i] = p - step[3] * (m / fma(sqrt(v), step[4], params.epsilon));
+}
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) local: u32,
+) {
+  if (step[0] != 1.0) {
+    return;
+  }
+  let stride = groups.x * groups.y * 64u;
+  for (var i = linear_index(group, groups, local, 64u); i < params.elements; i += stride) {
+    update(i);
+  }
 }

@@ -2,7 +2,7 @@ import fs from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
 import { InputError } from '../util/error.ts'
 
-/** A file could not be written: path and reason in one line. What was there before is still there, whole. */
+/** A file could not be written: path and reason in one line. At the path is the old file or the new one, whole. */
 export class WriteError extends Error {
   override name = 'WriteError'
 }
@@ -27,24 +27,28 @@ export function readBytes(path: string): Uint8Array {
 /**
  * Writes the pieces one after another so that a crash or a kill at any moment leaves the old file or the new one, whole:
  * into `.NAME.tmp` beside it, synced, renamed over it, the folder synced. A temporary file left by a kill is overwritten
- * by the next call. Throws WriteError; the temporary file is then gone.
+ * by the next call. Throws WriteError; no temporary file is left then, and the old file is still there unless only the
+ * folder could not be synced.
  */
 export function writeAtomically(path: string, pieces: readonly Uint8Array[]): void {
   const folder = dirname(resolve(path))
   const temporary = join(folder, `.${basename(path)}.tmp`)
   try {
-    writeSynced(temporary, pieces)
-    fs.renameSync(temporary, path)
+    const file = fs.openSync(temporary, 'w')
+    try {
+      writeSynced(file, pieces)
+      fs.renameSync(temporary, path)
+    } catch (error) {
+      fs.rmSync(temporary, { force: true })
+      throw error
+    }
     syncFolder(folder)
   } catch (error) {
-    // Not there if it was renamed, or never opened: then nothing is to be removed.
-    fs.rmSync(temporary, { force: true })
     throw new WriteError(`${path}: cannot be written (${reasonOf(error)})`, { cause: error })
   }
 }
 
-function writeSynced(path: string, pieces: readonly Uint8Array[]): void {
-  const file = fs.openSync(path, 'w')
+function writeSynced(file: number, pieces: readonly Uint8Array[]): void {
   try {
     for (const piece of pieces) {
       for (let done = 0; done < piece.length; ) done += fs.writeSync(file, piece, done)

@@ -1,4 +1,5 @@
 import { sizeOf } from '../util/shape.ts'
+import { checkTypeState, NumpyType, rebuildBytes, rebuildScalar, rebuildType } from './pickle_numpy.ts'
 import { isTensor, OrderedDict, tupleOf } from './pickle_value.ts'
 import { type ElementType, elementBytes, gather, type Storage } from './torch_tensor.ts'
 
@@ -37,6 +38,10 @@ const functions: ReadonlyMap<string, Rebuild> = new Map<string, Rebuild>([
   ['torch._utils._rebuild_tensor_v2', rebuildTensor],
   ['torch._utils._rebuild_parameter', rebuildParameter],
   ['torch.Size', rebuildSize],
+  ['numpy.core.multiarray.scalar', rebuildScalar],
+  ['numpy._core.multiarray.scalar', rebuildScalar],
+  ['numpy.dtype', rebuildType],
+  ['_codecs.encode', rebuildBytes],
 ])
 
 export function isAllowed(name: string): boolean {
@@ -45,9 +50,16 @@ export function isAllowed(name: string): boolean {
 
 export function callGlobal(callee: unknown, args: unknown, context: RebuildContext): unknown {
   const call = callee instanceof Global ? functions.get(callee.name) : undefined
-  if (!call || !Array.isArray(args))
-    return context.fail('the pickle calls something that is not a function with arguments')
+  if (!call || !Array.isArray(args)) return context.fail('the pickle calls something that cannot be called')
   return call(args, context)
+}
+
+/** What BUILD may do: an OrderedDict's attributes, e.g. the _metadata of a state_dict, are read past. */
+export function setAttributes(target: unknown, attributes: unknown, context: RebuildContext): void {
+  if (target instanceof NumpyType) checkTypeState(attributes, context)
+  else if (!(target instanceof OrderedDict) || !(attributes instanceof Map)) {
+    context.fail('the pickle sets attributes of something that has none')
+  }
 }
 
 function rebuildOrderedDict(args: readonly unknown[], context: RebuildContext): OrderedDict {

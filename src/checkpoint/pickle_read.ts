@@ -1,8 +1,15 @@
 import { InputError } from '../util/error.ts'
 import { PickleCursor } from './pickle_cursor.ts'
-import { callGlobal, Global, isAllowed, type RebuildContext, StorageReference } from './pickle_globals.ts'
+import {
+  callGlobal,
+  Global,
+  isAllowed,
+  type RebuildContext,
+  StorageReference,
+  setAttributes,
+} from './pickle_globals.ts'
 import { PickleStack } from './pickle_stack.ts'
-import { checkValue, OrderedDict, type PyValue } from './pickle_value.ts'
+import { checkValue, type PyValue } from './pickle_value.ts'
 import type { Storage } from './torch_tensor.ts'
 
 /** A SADAAN checkpoint has some 20 thousand operations; this ends a pickle made to exhaust memory or time. */
@@ -162,12 +169,9 @@ class Machine implements RebuildContext {
     return callGlobal(callee, args, this)
   }
 
-  /** Attributes of an object, e.g. the _metadata of a state_dict: read past. */
   #build(): undefined {
     const attributes = this.#values.pop()
-    if (!(this.#values.top() instanceof OrderedDict) || !(attributes instanceof Map)) {
-      this.fail('the pickle sets attributes of something that is no OrderedDict')
-    }
+    setAttributes(this.#values.top(), attributes, this)
   }
 
   #persistent(): StorageReference {

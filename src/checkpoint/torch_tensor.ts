@@ -44,7 +44,7 @@ export interface Storage {
 /** The bytes of a file (little-endian) as elements. Without a copy where they lie on a multiple of the element's size. */
 export function storageOf(type: ElementType, bytes: Uint8Array): Storage {
   const size = elementBytes[type]
-  const aligned = bytes.byteOffset % size === 0 ? bytes : bytes.slice()
+  const aligned = bytes.byteOffset % size === 0 ? bytes : new Uint8Array(bytes)
   return { type, elements: viewOf(type, aligned.buffer, aligned.byteOffset, aligned.byteLength / size) }
 }
 

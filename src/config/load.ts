@@ -8,6 +8,8 @@ export interface LoadedConfig {
   config: Config
   /** Dotted keys whose value differs from the default, sorted. */
   changed: string[]
+  /** What the files and words set, as a tree. */
+  updates: JsonObject
 }
 
 /** Some keys of the configuration and where they were given, e.g. `from the command line`. */
@@ -28,10 +30,10 @@ export function loadConfig(request: { file?: string; overrides: readonly string[
 
   const defaults = defaultConfig()
   for (const layer of layers) refuseUnknownKeys(layer, defaults)
-  const merged = layers.reduce((under, layer) => merge(under, layer.values), {} as JsonObject)
-  const parsed = configSchema.safeParse(merged)
+  const updates = layers.reduce((under, layer) => merge(under, layer.values), {} as JsonObject)
+  const parsed = configSchema.safeParse(updates)
   if (!parsed.success) throw valueError(parsed.error.issues[0]!, layers, defaults)
-  return { config: parsed.data, changed: differingKeys(defaults, parsed.data) }
+  return { config: parsed.data, changed: differingKeys(defaults, parsed.data), updates }
 }
 
 /** The configuration as config.json holds it: sorted keys, indent 2. */

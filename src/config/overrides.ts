@@ -46,9 +46,8 @@ export function merge(base: JsonObject, over: JsonObject): JsonObject {
 
 /** The value of a Python literal (None is null, tuples are lists, dictionary keys are text), else `text` itself. */
 export function parseLiteral(text: string): Json {
-  const reader = new LiteralReader(text)
-  const value = reader.value(0)
-  return value === undefined || !reader.atEnd() ? text : value
+  const value = new LiteralReader(text).whole()
+  return value === undefined ? text : value
 }
 
 const NUMBER =
@@ -72,12 +71,24 @@ class LiteralReader {
     this.text = text
   }
 
-  atEnd(): boolean {
-    this.match(/\s*/y)
-    return this.offset === this.text.length
+  /** The literal that is all of the text; `1, 2` is a tuple without brackets. */
+  whole(): Json | undefined {
+    const first = this.value(0)
+    if (first === undefined) return undefined
+    const items = [first]
+    let comma = this.sign(',')
+    const isTuple = comma
+    while (comma && !this.atEnd()) {
+      const item = this.value(0)
+      if (item === undefined) return undefined
+      items.push(item)
+      comma = this.sign(',')
+    }
+    if (!this.atEnd()) return undefined
+    return isTuple ? items : first
   }
 
-  value(depth: number): Json | undefined {
+  private value(depth: number): Json | undefined {
     if (depth > DEEPEST) return undefined
     this.match(/\s*/y)
     const next = this.text[this.offset]
@@ -86,6 +97,11 @@ class LiteralReader {
     if (next === '"' || next === "'") return this.quoted()
     const word = this.match(/[A-Za-z_]\w*/y)
     return word ? CONSTANTS.get(word[0]) : this.number()
+  }
+
+  private atEnd(): boolean {
+    this.match(/\s*/y)
+    return this.offset === this.text.length
   }
 
   private match(pattern: RegExp): RegExpExecArray | null {
@@ -135,12 +151,17 @@ class LiteralReader {
 
   private quoted(): string | undefined {
     const match = this.match(QUOTED)
-    return (match?.[1] ?? match?.[2])?.replace(ESCAPE, (whole, x, u, wide, octal, sign) => {
+    const raw = match?.[1] ?? match?.[2]
+    if (raw === undefined) return undefined
+    let isWhole = true // false at an incomplete escape, which Python refuses (its names of characters are not known here)
+    const text = raw.replace(ESCAPE, (escaped, x, u, wide, octal, sign) => {
       const hexadecimal = x ?? u ?? wide
-      if (hexadecimal !== undefined) return String.fromCodePoint(Math.min(Number.parseInt(hexadecimal, 16), 0x10ffff))
-      if (octal !== undefined) return String.fromCodePoint(Number.parseInt(octal, 8))
-      return ESCAPED[sign] ?? (`\\'"`.includes(sign) ? sign : whole)
+      const code = hexadecimal === undefined ? Number.parseInt(octal, 8) : Number.parseInt(hexadecimal, 16)
+      if (sign === undefined && code <= 0x10ffff) return String.fromCodePoint(code)
+      if (sign === undefined || 'xuUN'.includes(sign)) isWhole = false
+      return ESCAPED[sign] ?? (`\\'"`.includes(sign) ? sign : escaped)
     })
+    return isWhole ? text : undefined
   }
 
   private number(): number | undefined {

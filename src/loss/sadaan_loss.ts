@@ -1,6 +1,7 @@
 import { kernel } from '../graph/kernel.ts'
 import type { GradientTarget, Tape } from '../graph/tape.ts'
 import { type Tensor, windowOf } from '../graph/tensor.ts'
+import { gridInvocations } from '../ops/invocations.ts'
 import { chunksOf, pairSlices, pairsOf } from '../ops/pairs.ts'
 import { sumRows } from '../ops/sum_rows.ts'
 import { ContractError } from '../util/error.ts'
@@ -189,7 +190,7 @@ const voxelBackward = kernel<VoxelBackward>(
       },
       params: { elements: slice.elements, first_pair: slice.firstPair, voxels: all.voxels },
       constants: { ACCUMULATE: Number(into.accumulate) },
-      invocations: slice.elements,
+      invocations: gridInvocations(slice.elements),
     }))
   },
 )
@@ -206,7 +207,7 @@ const probabilityBackward = kernel<{ dTotal: Tensor; coefficients: Tensor; into:
         bindings: { d_total: dTotal, coefficients, gradient: into.tensor },
         params: { elements, first_pair: 0, voxels: 1 },
         constants: { ACCUMULATE: Number(into.accumulate) },
-        invocations: elements,
+        invocations: gridInvocations(elements),
       },
     ]
   },

@@ -3,6 +3,7 @@ import type { GradientTarget, Tape } from '../graph/tape.ts'
 import { type Tensor, type Window, windowOf } from '../graph/tensor.ts'
 import { ContractError } from '../util/error.ts'
 import { sameShape } from '../util/shape.ts'
+import { gridInvocations } from './invocations.ts'
 import { chunksOf, type PairSlice, pairSlices, pairsOf } from './pairs.ts'
 import { sumRows } from './sum_rows.ts'
 
@@ -42,7 +43,7 @@ const mapsForward = kernel<{ logits: Tensor; priors: Tensor; attention: Tensor }
         attention: windowOf(attention, slice),
       },
       params: { elements: slice.elements, prior_elements: slice.elements / slice.samples },
-      invocations: slice.elements,
+      invocations: gridInvocations(slice.elements),
     })),
 )
 
@@ -59,7 +60,7 @@ const mapsLogitsBackward = kernel<{ dAttention: Tensor; attention: Tensor; logit
       },
       params: { elements: slice.elements, samples: 1 },
       constants: { ACCUMULATE: Number(into.accumulate) },
-      invocations: slice.elements,
+      invocations: gridInvocations(slice.elements),
     })),
 )
 
@@ -77,7 +78,7 @@ const mapsPriorsBackward = kernel<{ dAttention: Tensor; attention: Tensor; prior
       params: { elements: slice.elements / slice.samples, samples: slice.samples },
       // Later samples add to what the earlier ones left.
       constants: { ACCUMULATE: Number(into.accumulate || slice.sample > 0) },
-      invocations: slice.elements / slice.samples,
+      invocations: gridInvocations(slice.elements / slice.samples),
     })),
 )
 
@@ -133,7 +134,7 @@ const alignmentBackward = kernel<{ dScore: Tensor; attention?: Tensor; response:
       },
       params: { elements: slice.elements, first_pair: slice.firstPair, voxels: all.voxels },
       constants: { ACCUMULATE: Number(into.accumulate) },
-      invocations: slice.elements,
+      invocations: gridInvocations(slice.elements),
     }))
   },
 )

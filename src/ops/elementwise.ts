@@ -1,14 +1,24 @@
-import { type Dispatch, type Kernel, kernel } from '../graph/kernel.ts'
+import { type AdapterFacts, type Dispatch, type Kernel, kernel } from '../graph/kernel.ts'
 import type { GradientTarget, Tape } from '../graph/tape.ts'
 import type { Tensor } from '../graph/tensor.ts'
 import { sizeOf } from '../util/shape.ts'
-import { runsOf, runWindow } from './rows.ts'
+import { type Run, runsOf, runWindow } from './rows.ts'
+import { type Cut, elementwiseCut } from './span.ts'
 
 /** A function of single elements whose derivative follows from its output, so that the input need not be kept. */
 export interface Elementwise {
   name: string
   forward: Kernel<{ x: Tensor; y: Tensor }>
   backward: Kernel<{ y: Tensor; dOutput: Tensor; into: GradientTarget }>
+}
+
+/** A run's elements as one plane. */
+function work(
+  { length }: Run,
+  facts: AdapterFacts,
+): { params: { cut: Cut; invocations: number }; invocations: number } {
+  const cut = elementwiseCut(length, facts)
+  return { params: { cut, invocations: cut[3] }, invocations: cut[3] }
 }
 
 /** The kernels of `shader`: entry `forward` on x and y; entry `backward` on output, d_output and d_input. */
@@ -18,8 +28,7 @@ export function elementwise(name: string, shader: string): Elementwise {
       shader,
       entry: 'forward',
       bindings: { x: runWindow(x, run), y: runWindow(y, run) },
-      params: { count: run.length },
-      invocations: run.length,
+      ...work(run, facts),
     })),
   )
   const backward: Elementwise['backward'] = kernel(`${name}.backward`, ({ y, dOutput, into }, { facts }): Dispatch[] =>
@@ -31,9 +40,8 @@ export function elementwise(name: string, shader: string): Elementwise {
         d_output: runWindow(dOutput, run),
         d_input: runWindow(into.tensor, run),
       },
-      params: { count: run.length },
       constants: { ACCUMULATE: Number(into.accumulate) },
-      invocations: run.length,
+      ...work(run, facts),
     })),
   )
   return { name, forward, backward }

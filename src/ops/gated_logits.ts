@@ -3,6 +3,7 @@ import type { GradientTarget, Tape } from '../graph/tape.ts'
 import { type Tensor, windowOf } from '../graph/tensor.ts'
 import { ContractError } from '../util/error.ts'
 import { sameShape } from '../util/shape.ts'
+import { gridInvocations } from './invocations.ts'
 import { chunksOf, pairSlices, pairsOf } from './pairs.ts'
 import { sumRows } from './sum_rows.ts'
 
@@ -47,7 +48,7 @@ const forward = kernel<{ attention: Tensor; response: Tensor; bias: Tensor; logi
         voxels: all.voxels,
         structures: all.structures,
       },
-      invocations: slice.elements,
+      invocations: gridInvocations(slice.elements),
     }))
   },
 )
@@ -64,7 +65,7 @@ const factorBackward = kernel<{ dLogits: Tensor; factor: Tensor; into: GradientT
       },
       params: { elements: slice.elements },
       constants: { ACCUMULATE: Number(into.accumulate) },
-      invocations: slice.elements,
+      invocations: gridInvocations(slice.elements),
     })),
 )
 

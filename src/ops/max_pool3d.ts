@@ -1,8 +1,9 @@
-import { type Dispatch, kernel } from '../graph/kernel.ts'
+import { type AdapterFacts, type Dispatch, kernel } from '../graph/kernel.ts'
 import type { GradientTarget, Tape } from '../graph/tape.ts'
 import { slices, type Tensor, windowOf } from '../graph/tensor.ts'
 import { ContractError } from '../util/error.ts'
 import { volumeOf } from '../util/shape.ts'
+import { elementwiseCut } from './span.ts'
 
 /**
  * Max pooling with kernel 2 and stride 2: (N, C, H, W, D) to (N, C, H/2, W/2, D/2). The first of equal values wins.
@@ -21,11 +22,11 @@ export function maxPool3d(tape: Tape, x: Tensor): Tensor {
 }
 
 /** The slices whose input fits a binding, with what the shader knows of each. `taps` has the output's shape. */
-function slicesOf(taps: Tensor, maxBytes: number) {
+function slicesOf(taps: Tensor, facts: AdapterFacts) {
   const { samples, channels, width, depth, voxels } = volumeOf(taps.shape, 'maxPool3d')
-  return slices(samples, channels, voxels * 8, maxBytes).map(slice => {
-    const count = slice.samples * slice.channels * voxels
-    return { slice, params: { count, width, depth }, invocations: count }
+  return slices(samples, channels, voxels * 8, facts.maxBindingBytes).map(slice => {
+    const cut = elementwiseCut(slice.samples * slice.channels * voxels, facts)
+    return { slice, params: { cut, invocations: cut[3], width, depth }, invocations: cut[3] }
   })
 }
 
@@ -37,7 +38,7 @@ interface Forward {
 }
 
 const forward = kernel('maxPool3d.forward', ({ x, y, taps }: Forward, { facts }): Dispatch[] =>
-  slicesOf(taps, facts.maxBindingBytes).map(({ slice, ...work }) => ({
+  slicesOf(taps, facts).map(({ slice, ...work }) => ({
     shader: 'max_pool3d',
     entry: 'forward',
     bindings: { x: windowOf(x, slice), y: windowOf(y, slice), taps: windowOf(taps, slice) },
@@ -52,7 +53,7 @@ interface Backward {
 }
 
 const backward = kernel('maxPool3d.backward', ({ taps, dOutput, into }: Backward, { facts }): Dispatch[] =>
-  slicesOf(taps, facts.maxBindingBytes).map(({ slice, ...work }) => ({
+  slicesOf(taps, facts).map(({ slice, ...work }) => ({
     shader: 'max_pool3d',
     entry: 'backward',
     bindings: {

@@ -3,11 +3,11 @@ import type { AdapterFacts } from '../graph/kernel.ts'
 /** The parameter `cut` of kernels that use lib/span: (voxels of a plane, lanes, run, parts). */
 export type Cut = readonly [voxels: number, lanes: number, run: number, parts: number]
 
-/** Voxels that one invocation takes: few on a GPU, which wants many invocations; many where each costs a CPU's time. */
-const REDUCTION_RUN = { gpu: 64, software: 512 }
-const ELEMENTWISE_RUN = { gpu: 4, software: 32 }
-/** Interleaved invocations: a GPU's cache line of f32, a CPU's vector. */
-const LANES = { gpu: 32, software: 8 }
+/** Voxels that one invocation takes: few on a GPU, which wants many invocations; many where starting one costs a CPU's time. */
+const REDUCTION_RUN = { gpu: 64, software: 256 }
+const ELEMENTWISE_RUN = { gpu: 4, software: 256 }
+/** Interleaved invocations: a GPU's cache line of f32, a CPU's widest vector. */
+const LANES = { gpu: 32, software: 16 }
 
 const MAX_WORKGROUPS = 65_535
 

@@ -1,5 +1,6 @@
 import type { Dispatch } from '../graph/kernel.ts'
 import type { Tensor } from '../graph/tensor.ts'
+import { workgroupEach } from './span.ts'
 
 /** Second stage of a sum: sums (rows) = or += scale · the sum of each row of values (rows, length), in fixed order. */
 export function sumRows(
@@ -17,6 +18,6 @@ export function sumRows(
     bindings: { values, sums },
     params: { rows, length, scale },
     constants: { ACCUMULATE: Number(accumulate) },
-    workgroups: [rows, 1, 1],
+    workgroups: workgroupEach(rows),
   }
 }

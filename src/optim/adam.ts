@@ -1,8 +1,10 @@
 import { type Dispatch, kernel } from '../graph/kernel.ts'
 import type { Tape } from '../graph/tape.ts'
 import type { Tensor } from '../graph/tensor.ts'
+import { gridInvocations } from '../ops/invocations.ts'
+import { type Run, runsOf, runWindow } from '../ops/rows.ts'
 import { ContractError } from '../util/error.ts'
-import { expectElements, flatRanges, rangeOf } from './windows.ts'
+import { expectElements } from './flat.ts'
 
 export interface AdamTensors {
   /** flat, of kind 'parameter' */
@@ -50,8 +52,8 @@ const update = kernel<{ tensors: AdamTensors; settings: AdamSettings }>(
   'adam',
   ({ tensors, settings }, { facts, scratch }) => {
     const step = scratch('step', [STEP_NUMBERS])
-    const ranges = flatRanges(settings.elements, facts.maxBindingBytes)
-    return [advance(tensors, settings, step), ...ranges.map(range => updateRange(tensors, settings, step, range))]
+    const runs = runsOf(settings.elements, 1, facts.maxBindingBytes)
+    return [advance(tensors, settings, step), ...runs.map(run => updateRun(tensors, settings, step, run))]
   },
 )
 
@@ -68,30 +70,25 @@ function advance({ clip, learningRate, counts }: AdamTensors, settings: AdamSett
   }
 }
 
-function updateRange(
-  tensors: AdamTensors,
-  settings: AdamSettings,
-  step: Tensor,
-  range: { offset: number; length: number },
-): Dispatch {
+function updateRun(tensors: AdamTensors, settings: AdamSettings, step: Tensor, run: Run): Dispatch {
   const [beta1, beta2] = settings.betas
   return {
     shader: 'optim/adam',
     bindings: {
       step,
-      gradient: rangeOf(tensors.gradient, range),
-      parameter: rangeOf(tensors.parameter, range),
-      first_moment: rangeOf(tensors.firstMoment, range),
-      second_moment: rangeOf(tensors.secondMoment, range),
+      gradient: runWindow(tensors.gradient, run),
+      parameter: runWindow(tensors.parameter, run),
+      first_moment: runWindow(tensors.firstMoment, run),
+      second_moment: runWindow(tensors.secondMoment, run),
     },
     params: {
-      elements: range.length,
+      elements: run.length,
       beta1_complement: 1 - beta1,
       beta2,
       beta2_complement: 1 - beta2,
       epsilon: settings.epsilon,
       gradient_decay: settings.type === 'adam' ? settings.weightDecay : 0,
     },
-    invocations: range.length,
+    invocations: gridInvocations(run.length),
   }
 }

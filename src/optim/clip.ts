@@ -1,7 +1,8 @@
 import { kernel } from '../graph/kernel.ts'
 import type { Tape } from '../graph/tape.ts'
 import type { Tensor } from '../graph/tensor.ts'
-import { expectElements, flatRanges, rangeOf } from './windows.ts'
+import { runsOf, runWindow } from '../ops/rows.ts'
+import { expectElements } from './flat.ts'
 
 /** One invocation each: enough of them to fill a GPU. */
 const MAX_CHUNKS = 16384
@@ -31,8 +32,8 @@ const norm = kernel<{ gradient: Tensor; elements: number; limit: number; clip: T
   'gradient_norm',
   ({ gradient, elements, limit, clip }, { facts, scratch }) => {
     let chunks = 0
-    const cut = flatRanges(elements, facts.maxBindingBytes).map(range => {
-      const part = { range, firstChunk: chunks, chunks: Math.min(MAX_CHUNKS, Math.ceil(range.length / CHUNK_ELEMENTS)) }
+    const cut = runsOf(elements, 1, facts.maxBindingBytes).map(run => {
+      const part = { run, firstChunk: chunks, chunks: Math.min(MAX_CHUNKS, Math.ceil(run.length / CHUNK_ELEMENTS)) }
       chunks += part.chunks
       return part
     })
@@ -40,8 +41,8 @@ const norm = kernel<{ gradient: Tensor; elements: number; limit: number; clip: T
     const faults = scratch('faults', [chunks])
     const stage = cut.map(part => ({
       shader: 'optim/norm_partials',
-      bindings: { gradient: rangeOf(gradient, part.range), squares, faults },
-      params: { elements: part.range.length, first_chunk: part.firstChunk, chunks: part.chunks },
+      bindings: { gradient: runWindow(gradient, part.run), squares, faults },
+      params: { elements: part.run.length, first_chunk: part.firstChunk, chunks: part.chunks },
       invocations: part.chunks,
     }))
     const finish = {

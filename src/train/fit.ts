@@ -14,13 +14,13 @@ import {
   toTorchScheduler,
 } from '../optim/schedule.ts'
 import { afterValidation, type BestModel, noBestModel, shouldStop } from './early_stopping.ts'
-import { STEPS_IN_FLIGHT, type UpdateResult } from './engine.ts'
+import type { UpdateResult } from './engine.ts'
 import { InFlight } from './in_flight.ts'
 import type { TrainingLog } from './log.ts'
+import { STEPS_IN_FLIGHT } from './pacing.ts'
 import { type Progress, type ResumePoint, toRecord } from './resume.ts'
 import type { Session } from './session.ts'
-import { initialise } from './session.ts'
-import { readModel, readOptimizer, writeModel, writeOptimizer } from './snapshot.ts'
+import { readModel, readOptimizer } from './snapshot.ts'
 import { type BatchResult, Tally } from './tally.ts'
 
 /** Updates in a row that may be skipped because the gradient was not finite; one more ends the training. */
@@ -80,13 +80,8 @@ export class Fit {
     this.schedule = initialSchedule(this.settings)
   }
 
-  /** Gives model and optimiser their first values, or those of the point to resume from. */
-  start(resume?: ResumePoint): void {
-    if (!resume) return initialise(this.session)
-    const { engine } = this.session
-    const { checkpoint, progress, path } = resume
-    writeModel(engine.storage, engine.state, checkpoint.model, path)
-    writeOptimizer(engine.storage, engine.state, engine.optimizer, checkpoint.optimizer!, progress.skipped, path)
+  /** Goes on behind the epoch of a checkpoint whose weights the session has loaded. */
+  continueFrom({ checkpoint, progress }: ResumePoint): void {
     this.schedule =
       progress.schedule ?? fromTorchScheduler(this.settings, checkpoint.scheduler ?? null) ?? this.schedule
     this.best = progress.best
@@ -153,23 +148,23 @@ export class Fit {
     const { gradient_accumulation_steps: window } = config.training
     const batches = trainLoader.batchesPerEpoch
     const tally = new Tally(shape.structures, config.model.presence_threshold)
-    const pending = new InFlight()
     const started = performance.now()
     let batch = 0
-    for await (const host of trainLoader.epoch(epoch)) {
-      if (this.stop.aborted) break
-      const first = batch % window === 0
-      const share = 1 / Math.min(window, batches - (batch - (batch % window)))
-      const samples = [...host.samples]
-      const at = { epoch, batch: ++batch, batches, step: this.batches++, learningRate: rate }
-      const result = engine.accumulate(host, { seed: config.seed, epoch, share, first })
-      pending.add(result.then(values => this.trained(values, tally, at)))
-      if (batch % window === 0 || batch === batches)
-        pending.add(engine.update(rate).then(update => this.updated(update, epoch, samples)))
-      await pending.settle(STEPS_IN_FLIGHT)
-      if (batch === PACING_BATCHES) engine.paced((performance.now() - started) / 1000 / PACING_BATCHES)
-    }
-    await pending.settle()
+    await InFlight.during(async pending => {
+      for await (const host of trainLoader.epoch(epoch)) {
+        if (this.stop.aborted) break
+        const first = batch % window === 0
+        const share = 1 / Math.min(window, batches - (batch - (batch % window)))
+        const samples = [...host.samples]
+        const at = { epoch, batch: ++batch, batches, step: this.batches++, learningRate: rate }
+        const result = engine.accumulate(host, { seed: config.seed, epoch, share, first })
+        pending.add(result.then(values => this.trained(values, tally, at)))
+        if (batch % window === 0 || batch === batches)
+          pending.add(engine.update(rate).then(update => this.updated(update, epoch, samples)))
+        await pending.settle(STEPS_IN_FLIGHT)
+        if (batch === PACING_BATCHES) engine.paced((performance.now() - started) / 1000 / PACING_BATCHES)
+      }
+    })
     return this.stop.aborted ? undefined : tally
   }
 
@@ -191,15 +186,15 @@ export class Fit {
   private async validate(epoch: number): Promise<Tally | undefined> {
     const { config, engine, validationLoader, shape } = this.session
     const tally = new Tally(shape.structures, config.model.presence_threshold)
-    const pending = new InFlight()
     let batch = 0
-    for await (const host of validationLoader.epoch(epoch)) {
-      if (this.stop.aborted) break
-      pending.add(engine.evaluate(host).then(result => tally.add(result)))
-      await pending.settle(STEPS_IN_FLIGHT)
-      this.log.validationBatch(epoch, ++batch, validationLoader.batchesPerEpoch)
-    }
-    await pending.settle()
+    await InFlight.during(async pending => {
+      for await (const host of validationLoader.epoch(epoch)) {
+        if (this.stop.aborted) break
+        pending.add(engine.evaluate(host).then(result => tally.add(result)))
+        await pending.settle(STEPS_IN_FLIGHT)
+        this.log.validationBatch(epoch, ++batch, validationLoader.batchesPerEpoch)
+      }
+    })
     return this.stop.aborted ? undefined : tally
   }
 
@@ -207,9 +202,9 @@ export class Fit {
   private async save(epoch: number, isBest: boolean): Promise<void> {
     const { save_dir, save_frequency, keep_best_only } = this.session.config.checkpoint
     const checkpoint = await this.checkpoint(epoch, isBest)
-    const names = ['last.pth']
-    if (isBest) names.push('best_model.pth')
+    const names = isBest ? ['best_model.pth'] : []
     if (!keep_best_only && (epoch + 1) % save_frequency === 0) names.push(`checkpoint_epoch_${epoch + 1}.pth`)
+    names.push('last.pth')
     for (const name of names) writeCheckpoint(join(save_dir, name), checkpoint)
   }
 

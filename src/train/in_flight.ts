@@ -2,6 +2,21 @@
 export class InFlight {
   private readonly pending: Promise<void>[] = []
 
+  /**
+   * Runs `body`, which adds work, and waits for all that is left at its end; also when it fails, whatever then comes of the work:
+   * nothing may arrive after the failure was handled.
+   */
+  static async during(body: (pending: InFlight) => Promise<void>): Promise<void> {
+    const inFlight = new InFlight()
+    try {
+      await body(inFlight)
+      await inFlight.settle()
+    } catch (error) {
+      await Promise.allSettled(inFlight.pending)
+      throw error
+    }
+  }
+
   add(work: Promise<void>): void {
     work.catch(() => undefined)
     this.pending.push(work)
@@ -10,5 +25,10 @@ export class InFlight {
   /** Waits until at most `left` are on their way. */
   async settle(left = 0): Promise<void> {
     while (this.pending.length > left) await this.pending.shift()
+  }
+
+  /** Waits for all of it, whatever becomes of it. */
+  async drain(): Promise<void> {
+    await Promise.allSettled(this.pending.splice(0))
   }
 }

@@ -37,8 +37,16 @@ export function reflectShader(
   text: string,
   constants: Record<string, number> = {},
 ): Map<string, EntryFacts> {
-  const module = new WgslReflect(bakeOverrides(name, text, constants))
+  const module = parse(name, bakeOverrides(name, text, constants))
   return new Map(module.entry.compute.map(entry => [entry.name, reflectEntry(name, text, entry, constants)]))
+}
+
+function parse(name: string, text: string): WgslReflect {
+  try {
+    return new WgslReflect(text)
+  } catch (error) {
+    throw new Error(`${name}.wgsl (linked): ${(error as Error).message}`)
+  }
 }
 
 /** wgsl_reflect does not know overrides: for reflection alone they become constants. */

@@ -1,0 +1,74 @@
+#!/usr/bin/env node
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { Command, CommanderError } from 'commander'
+import { InputError } from '../src/util/error.ts'
+import { PACKAGE_ROOT } from '../src/util/package_root.ts'
+import { makeDemoCommand } from './demo.ts'
+import { makeDoctorCommand } from './doctor.ts'
+import { makeEvaluateCommand } from './evaluate.ts'
+import { makeGenerateCommand } from './generate.ts'
+import { makeImportCommand } from './import.ts'
+import { makePredictCommand } from './predict.ts'
+import { makeSummaryCommand } from './summary.ts'
+import { makeTrainCommand } from './train.ts'
+
+const { version } = JSON.parse(readFileSync(join(PACKAGE_ROOT, 'package.json'), 'utf8')) as { version: string }
+
+/** Exit codes: 0 done, 1 failed, 2 wrong input; 130 and 143 are set by the commands that can be interrupted. */
+const FAILED = 1
+const WRONG_INPUT = 2
+
+function makeProgram(): Command {
+  return new Command('sadaan-gpu')
+    .description("Trains SADAAN, 3D medical segmentation that also says which organs are missing, on any vendor's GPU")
+    .version(version)
+    .exitOverride()
+    .configureHelp({ showGlobalOptions: true })
+    .addCommand(makeTrainCommand())
+    .addCommand(makeGenerateCommand())
+    .addCommand(makeImportCommand())
+    .addCommand(makeDoctorCommand())
+    .addCommand(makeDemoCommand())
+    .addCommand(makeEvaluateCommand())
+    .addCommand(makePredictCommand())
+    .addCommand(makeSummaryCommand())
+}
+
+async function main(): Promise<void> {
+  // a reader that went away (EPIPE) must not end a training
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined)
+  try {
+    const program = makeProgram()
+    // added commands do not take over exitOverride by themselves, and would end the process with 1
+    for (const command of program.commands) command.copyInheritedSettings(program)
+    await program.parseAsync()
+  } catch (error) {
+    process.exitCode = report(error)
+  }
+  // Dawn's threads would keep the process alive
+  await flushed(process.stdout)
+  await flushed(process.stderr)
+  process.exit()
+}
+
+function report(error: unknown): number {
+  // commander has printed its own line
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : WRONG_INPUT
+  const wrongInput = error instanceof InputError || isNoAdapter(error)
+  if (wrongInput) console.error(`sadaan-gpu: ${(error as Error).message}`)
+  else console.error(process.env.SADAAN_DEBUG ? error : `sadaan-gpu: ${(error as Error).message ?? error}`)
+  return wrongInput ? WRONG_INPUT : FAILED
+}
+
+function isNoAdapter(error: unknown): boolean {
+  return error instanceof Error && error.name === 'NoAdapterError'
+}
+
+function flushed(stream: NodeJS.WriteStream): Promise<void> {
+  return new Promise(resolve => {
+    stream.write('', () => resolve())
+  })
+}
+
+await main()

@@ -1,0 +1,32 @@
+import { type Command, InvalidArgumentError, Option } from 'commander'
+import { type LoadedConfig, loadConfig } from '../src/config/load.ts'
+
+/**
+ * Gives a command `--config FILE` and the words `[with key=value …]` behind its options.
+ * The word `with` itself is optional noise, as Sacred's users type it.
+ */
+export function withConfiguration(command: Command): Command {
+  return command
+    .addOption(new Option('--config <file>', 'JSON file, a part of the configuration; the rest keeps its defaults'))
+    .argument('[with...]', 'the word with, then key=value (Python literals) or .json files; they win over --config')
+}
+
+/** The configuration that `--config` and the words after `with` make. Throws InputError with one line. */
+export function configurationOf(words: readonly string[], options: { config?: string }): LoadedConfig {
+  const overrides = words[0] === 'with' ? words.slice(1) : words
+  return loadConfig({ ...(options.config === undefined ? {} : { file: options.config }), overrides })
+}
+
+/** An option's value as a number. */
+export function numberOption(text: string): number {
+  const value = Number(text)
+  if (text.trim() === '' || !Number.isFinite(value)) throw new InvalidArgumentError('expected a number')
+  return value
+}
+
+/** `128,128,64` as three axes. */
+export function sizeOption(text: string): [number, number, number] {
+  const axes = text.split(',').map(numberOption)
+  if (axes.length !== 3) throw new InvalidArgumentError('expected three numbers, e.g. 128,128,64')
+  return axes as [number, number, number]
+}

@@ -1,0 +1,20 @@
+import { defaultConfig } from '../../src/config/schema.ts'
+import type { RunRequest } from '../../src/track/run_directory.ts'
+
+/** A run of the default configuration; a warning is an error unless the test takes it. */
+export function request(base: string, warn?: (line: string) => void): RunRequest {
+  return {
+    base,
+    experiment: 'sadaan_hdf5',
+    command: 'train',
+    options: { '--config': null },
+    config: defaultConfig(),
+    configUpdates: { seed: 42 },
+    adapter: { model: 'llvmpipe', driver: 'Mesa 26' },
+    warn:
+      warn ??
+      (line => {
+        throw new Error(line)
+      }),
+  }
+}

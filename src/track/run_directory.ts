@@ -1,0 +1,154 @@
+import { mkdirSync, readdirSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { type Json, type JsonObject, sortedJson } from '../config/json.ts'
+import { InputError } from '../util/error.ts'
+import { RunFiles, reasonOf } from './files.ts'
+import { dependencies, describeHost, type RecordedAdapter } from './host.ts'
+import { Metrics } from './metrics.ts'
+import { sacredTime } from './time.ts'
+
+/** What is known of a run when it starts. */
+export interface RunRequest {
+  /** Folder of all runs, e.g. `sacred_runs`. */
+  base: string
+  /** Name of the experiment. */
+  experiment: string
+  /** The command, e.g. `train`. */
+  command: string
+  /** Options of the command line. */
+  options: JsonObject
+  /** The whole configuration. */
+  config: JsonObject
+  /** What the user set of it. */
+  configUpdates: JsonObject
+  adapter: RecordedAdapter
+  /** Gets the one line said when the record cannot be written. */
+  warn: (line: string) => void
+}
+
+export type FinalStatus = 'COMPLETED' | 'INTERRUPTED' | 'FAILED'
+
+const BETWEEN_HEARTBEATS = 10 // seconds, as Sacred; boards take a run for dead after 120
+
+/** The record of one run, in the files that Sacred's readers expect. */
+export class RunDirectory {
+  readonly id: number
+  readonly path: string
+  readonly metrics: Metrics
+  private readonly files: RunFiles
+  private readonly run: JsonObject
+  private readonly info: JsonObject = {}
+  private readonly timer: NodeJS.Timeout
+
+  /**
+   * Makes the next run directory and writes its first files. Undefined, after a warning, if the disk has no room for it.
+   * Throws InputError if `base` cannot be a folder of runs.
+   */
+  static create(request: RunRequest): RunDirectory | undefined {
+    let id: number
+    try {
+      id = allocateId(request.base)
+    } catch (error) {
+      const isDiskFull = ['ENOSPC', 'EDQUOT'].includes((error as NodeJS.ErrnoException).code ?? '')
+      if (!isDiskFull) throw new InputError(`${request.base}: ${reasonOf(error)}, expected a folder to record runs in`)
+      request.warn(`cannot write ${request.base}: ${reasonOf(error)}; the run is not recorded`)
+      return undefined
+    }
+    return new RunDirectory(request, id)
+  }
+
+  private constructor(request: RunRequest, id: number) {
+    this.id = id
+    this.path = join(resolve(request.base), String(id))
+    this.files = new RunFiles(this.path, request.warn)
+    this.run = firstRecord(request)
+    this.files.replace('config.json', sortedJson(request.config))
+    this.files.replace('info.json', '{}')
+    this.files.replace('cout.txt', '')
+    this.metrics = new Metrics(this.files)
+    this.writeRun()
+    this.timer = setInterval(() => this.heartbeat(), BETWEEN_HEARTBEATS * 1000).unref()
+  }
+
+  /** Sets an entry of info.json, e.g. resumed_from. */
+  setInfo(key: string, value: Json): void {
+    this.info[key] = value
+    this.files.replace('info.json', sortedJson(this.info))
+  }
+
+  /** Adds console output to cout.txt. */
+  capture(text: string): void {
+    this.files.append(join(this.path, 'cout.txt'), text)
+  }
+
+  /** Closes the record. `result` is the run's figure of merit; `error` is what made a FAILED run fail. */
+  finish(status: FinalStatus, end: { result?: Json; error?: unknown } = {}): void {
+    clearInterval(this.timer)
+    const now = sacredTime(Date.now())
+    Object.assign(this.run, { status, heartbeat: now, stop_time: now, result: end.result ?? null })
+    if (status === 'FAILED') this.run.fail_trace = traceOf(end.error)
+    const isWhole = this.metrics.close()
+    this.writeRun()
+    if (isWhole) this.files.clean()
+  }
+
+  private heartbeat(): void {
+    this.run.heartbeat = sacredTime(Date.now())
+    this.metrics.foldWhenDue()
+    this.writeRun()
+  }
+
+  private writeRun(): void {
+    this.files.replace('run.json', sortedJson(this.run))
+  }
+}
+
+/** Makes the directory of the next id: one above the highest. mkdir decides between runs that start at once. */
+function allocateId(base: string): number {
+  mkdirSync(base, { recursive: true })
+  for (;;) {
+    const ids = readdirSync(base).filter(name => /^\d{1,15}$/.test(name))
+    const id = Math.max(0, ...ids.map(Number)) + 1
+    try {
+      mkdirSync(join(base, String(id)))
+      return id
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+    }
+  }
+}
+
+/** run.json of a run that has just started. It has no stop_time yet: a time is never null. */
+function firstRecord(request: RunRequest): JsonObject {
+  const now = sacredTime(Date.now())
+  return {
+    experiment: {
+      name: request.experiment,
+      base_dir: process.cwd(),
+      mainfile: process.argv[1] ?? '',
+      sources: [],
+      dependencies: dependencies(),
+      repositories: [],
+    },
+    command: request.command,
+    host: describeHost(request.adapter),
+    start_time: now,
+    heartbeat: now,
+    status: 'RUNNING',
+    result: null,
+    meta: {
+      command: request.command,
+      options: request.options,
+      named_configs: [],
+      config_updates: request.configUpdates,
+    },
+    resources: [],
+    artifacts: [],
+  }
+}
+
+/** The lines of an error's stack, each with its end as Sacred has them. */
+function traceOf(error: unknown): string[] {
+  const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
+  return text.split('\n').map(line => `${line}\n`)
+}

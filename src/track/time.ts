@@ -1,0 +1,4 @@
+/** A moment as Sacred writes it: naive UTC with six digits of a second, no zone letter (its readers fail on others). */
+export function sacredTime(milliseconds: number): string {
+  return `${new Date(milliseconds).toISOString().slice(0, -1)}000`
+}

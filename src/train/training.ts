@@ -1,0 +1,163 @@
+import { resolve } from 'node:path'
+import type { JsonObject } from '../config/json.ts'
+import { toJson } from '../config/load.ts'
+import type { Config } from '../config/schema.ts'
+import { countParameters } from '../nn/specification.ts'
+import type { Console } from '../track/console.ts'
+import { readMetrics } from '../track/metrics.ts'
+import { RunDirectory } from '../track/run_directory.ts'
+import { shouldStop } from './early_stopping.ts'
+import { Fit, type FitResult } from './fit.ts'
+import { TrainingLog } from './log.ts'
+import { formatBytes, totalOf } from './memory.ts'
+import { findResumePoint, type ResumePoint } from './resume.ts'
+import { closeSession, initialise, openSession, type Session } from './session.ts'
+
+export interface TrainingRequest {
+  config: Config
+  /** dotted keys that differ from the defaults */
+  changed: readonly string[]
+  /** true: from the newest good checkpoint of save_dir; a path: from that one */
+  resume: boolean | string
+  /** folder of Sacred's run directories; undefined leaves the run unobserved */
+  runs: string | undefined
+  comment?: string
+  /** options of the command line, for the record */
+  options: JsonObject
+  console: Console
+  /** when aborted, training ends after the step at hand */
+  stop: AbortSignal
+}
+
+export interface TrainingReport extends FitResult {
+  /** the run's directory; undefined when unobserved */
+  run: string | undefined
+}
+
+/** The whole of `train`: opens, says what it found, trains, and closes the record whatever happens. */
+export async function train(request: TrainingRequest): Promise<TrainingReport> {
+  const { config, console, stop } = request
+  const say = (line: string): void => console.line(line)
+  const point = request.resume === false ? undefined : findResumePoint(config, resumePath(request.resume), say)
+  if (request.resume !== false && !point) say(`nothing to resume in ${config.checkpoint.save_dir}: starting afresh`)
+  if (point && isFinished(config, point)) return alreadyDone(request, point)
+  const session = await openSession(config, say)
+  try {
+    // weights that do not fit are found before anything is written
+    initialise(session, point)
+    return await record(request, session, point, stop)
+  } finally {
+    closeSession(session)
+  }
+}
+
+function resumePath(resume: boolean | string): string | undefined {
+  return typeof resume === 'string' ? resume : undefined
+}
+
+function isFinished({ training }: Config, { checkpoint, progress }: ResumePoint): boolean {
+  return checkpoint.epoch + 1 >= training.num_epochs || shouldStop(progress.best, training.early_stopping_patience)
+}
+
+function alreadyDone(
+  { config, console }: TrainingRequest,
+  { checkpoint, progress, path }: ResumePoint,
+): TrainingReport {
+  const epochs = checkpoint.epoch + 1
+  const early = epochs < config.training.num_epochs ? ', stopped early' : ''
+  console.line(`${path}: ${epochs} of ${config.training.num_epochs} epochs are done${early}, nothing to do`)
+  const bestPath = resolve(config.checkpoint.save_dir, 'best_model.pth')
+  return { status: 'COMPLETED', epochs, best: progress.best, validation: undefined, bestPath, run: undefined }
+}
+
+async function record(
+  request: TrainingRequest,
+  session: Session,
+  point: ResumePoint | undefined,
+  stop: AbortSignal,
+): Promise<TrainingReport> {
+  const { config, console } = request
+  const run = request.runs === undefined ? undefined : openRun(request, request.runs, session)
+  if (run) console.capture = text => run.capture(text)
+  if (run && point) continueRecord(run, request.runs!, point, console)
+  try {
+    introduce(session, run, console)
+    const fit = new Fit(session, new TrainingLog(console, run, config, session.dataset.structureNames), stop)
+    await session.engine.prepare()
+    if (point) fit.continueFrom(point)
+    if (point) console.line(`resumed from ${point.path}, after epoch ${point.checkpoint.epoch + 1}`)
+    const result = await fit.run()
+    console.close()
+    run?.finish(result.status, { result: result.best.value })
+    return { ...result, run: run?.path }
+  } catch (error) {
+    console.close()
+    run?.finish('FAILED', { error })
+    throw error
+  }
+}
+
+function openRun(
+  { config, changed, options, comment, console }: TrainingRequest,
+  base: string,
+  { device }: Session,
+): RunDirectory | undefined {
+  const tree = JSON.parse(toJson(config)) as JsonObject
+  return RunDirectory.create({
+    base,
+    experiment: 'sadaan_hdf5',
+    command: 'train',
+    options: comment === undefined ? options : { ...options, comment },
+    config: tree,
+    configUpdates: Object.fromEntries(changed.map(key => [key, valueAt(tree, key)])),
+    adapter: { model: device.name, driver: device.opened.info.description },
+    warn: line => console.warn(line),
+  })
+}
+
+function valueAt(tree: JsonObject, key: string) {
+  return key.split('.').reduce<JsonObject[string]>((value, name) => (value as JsonObject)[name]!, tree)
+}
+
+/** Tells the record where it goes on from, and copies what the earlier run had logged up to there. */
+function continueRecord(
+  run: RunDirectory,
+  base: string,
+  { path, checkpoint, progress }: ResumePoint,
+  console: Console,
+): void {
+  run.setInfo('resumed_from', {
+    run: progress.run,
+    checkpoint: resolve(path),
+    epoch: checkpoint.epoch,
+    step: progress.batches,
+  })
+  if (progress.run === null) return
+  const isKept = (name: string, step: number): boolean =>
+    name.startsWith('train.batch.') ? step < progress.batches : step <= checkpoint.epoch
+  try {
+    run.metrics.copy(readMetrics(resolve(base, String(progress.run))), isKept)
+  } catch (error) {
+    console.warn(`the metrics of run ${progress.run} could not be copied: ${(error as Error).message}`)
+  }
+}
+
+function introduce(
+  { config, dataset, shape, device, engine }: Session,
+  run: RunDirectory | undefined,
+  console: Console,
+): void {
+  const { train, val } = dataset.splits
+  const { lasting, working } = engine.need
+  console.line(`adapter   ${device.name}`)
+  console.line(
+    `data      ${dataset.directory}: ${train!.samples} to train, ${val!.samples} to validate, ${shape.structures} structures, ${shape.size.join('×')}`,
+  )
+  console.line(
+    `model     ${countParameters(engine.state.entries).toLocaleString('en')} parameters, channels ${shape.channels.join(', ')}`,
+  )
+  console.line(
+    `memory    ${formatBytes(totalOf(engine.need))} at batch size ${config.training.batch_size}: ${formatBytes(lasting)} lasting, ${formatBytes(working)} working`,
+  )
+  if (run) console.line(`record    ${run.path}`)
+}
