@@ -6,6 +6,7 @@ import { InputError } from '../src/util/error.ts'
 import { PACKAGE_ROOT } from '../src/util/package_root.ts'
 import { makeDoctorCommand } from './doctor.ts'
 import { makeGenerateCommand } from './generate.ts'
+import { makeImportCommand } from './import.ts'
 import { makeTrainCommand } from './train.ts'
 
 const { version } = JSON.parse(readFileSync(join(PACKAGE_ROOT, 'package.json'), 'utf8')) as { version: string }
@@ -22,12 +23,18 @@ function makeProgram(): Command {
     .configureHelp({ showGlobalOptions: true })
     .addCommand(makeTrainCommand())
     .addCommand(makeGenerateCommand())
+    .addCommand(makeImportCommand())
     .addCommand(makeDoctorCommand())
 }
 
 async function main(): Promise<void> {
+  // a reader that went away (EPIPE) must not end a training
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined)
   try {
-    await makeProgram().parseAsync()
+    const program = makeProgram()
+    // added commands do not take over exitOverride by themselves, and would end the process with 1
+    for (const command of program.commands) command.copyInheritedSettings(program)
+    await program.parseAsync()
   } catch (error) {
     process.exitCode = report(error)
   }

@@ -70,6 +70,10 @@ export default defineCase<Row>({
     { samples: 2, channels: [64], outputs: 13, size: 1, volume: [4, 3, 6] },
     { samples: 1, channels: [2, 3], outputs: 7, size: 1, volume: [5, 3, 9] },
     { samples: 2, channels: [3], outputs: 5, size: 1, stride: 2, volume: [4, 5, 6] },
+    // enough tiles and channels for Winograd, the last in two slabs
+    { samples: 2, channels: [8], outputs: 9, size: 3, volume: [7, 6, 8] },
+    { samples: 1, channels: [9, 8], outputs: 17, size: 3, volume: [7, 8, 7] },
+    { samples: 1, channels: [8], outputs: 8, size: 3, volume: [8, 8, 9], limit: 2 ** 19 },
     // binding limits that cut by samples, by input and output channels, by rows of the weight
     { samples: 3, channels: [9], outputs: 6, size: 3, volume: [4, 4, 8], limit: 2 ** 14 },
     { samples: 1, channels: [10, 3], outputs: 9, size: 3, volume: [4, 5, 3], limit: 2 ** 13 },

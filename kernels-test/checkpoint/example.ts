@@ -1,12 +1,28 @@
 import type { Checkpoint } from '../../src/checkpoint/checkpoint.ts'
-import { cosineAnnealingDict } from '../../src/checkpoint/torch_scheduler.ts'
+import type { Json } from '../../src/checkpoint/fields.ts'
 import type { TorchTensor } from '../../src/checkpoint/torch_tensor.ts'
+import { type ScheduleSettings, type ScheduleState, toTorchScheduler } from '../../src/optim/schedule.ts'
 
 export const f32 = (shape: number[], data: number[]): TorchTensor => ({
   dtype: 'f32',
   shape,
   data: Float32Array.from(data),
 })
+
+/** The state_dict of torch's scheduler where a schedule stands. */
+export function schedulerDict(state: ScheduleState, settings: Partial<ScheduleSettings> = {}): Record<string, Json> {
+  const { scheduler } = state
+  const base = {
+    compat: 'documented',
+    base: 5e-4,
+    warmupEpochs: 0,
+    min: 1e-6,
+    period: 20,
+    factor: 0.5,
+    patience: 2,
+  } as const
+  return toTorchScheduler({ ...base, scheduler, ...settings }, state) as Record<string, Json>
+}
 
 /** A checkpoint with everything in it; the last parameter never had a gradient. */
 export const exampleCheckpoint: Checkpoint = {
@@ -36,7 +52,7 @@ export const exampleCheckpoint: Checkpoint = {
       params: [0, 1, 2, 3],
     },
   },
-  scheduler: cosineAnnealingDict({ period: 20, minimum: 1e-6, base: 5e-4, epochs: 5, rate: 4e-4 }),
+  scheduler: schedulerDict({ scheduler: 'cosine_annealing', position: 5 }),
   structureNames: ['left_lung', 'Niere, größer'],
   isBest: false,
   trainLossHistory: [3, 2],

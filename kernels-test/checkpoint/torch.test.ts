@@ -6,9 +6,8 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeEach, describe, expect, it } from 'vitest'
 import { type Checkpoint, readCheckpoint, writeCheckpoint } from '../../src/checkpoint/checkpoint.ts'
-import { reduceOnPlateauDict } from '../../src/checkpoint/torch_scheduler.ts'
 import type { TorchTensor } from '../../src/checkpoint/torch_tensor.ts'
-import { exampleCheckpoint, f32 } from './example.ts'
+import { exampleCheckpoint, f32, schedulerDict } from './example.ts'
 
 const python = process.env.SADAAN_PYTHON
 const script = fileURLToPath(new URL('../oracle/torch_reads.py', import.meta.url))
@@ -77,16 +76,16 @@ describe('torch', () => {
   })
 
   it('takes up a plateau scheduler: the loss of 1 is the third that is no better, so the rate halves', () => {
-    const progress = { factor: 0.5, patience: 2, minimum: 1e-6, best: 0.5, badEpochs: 2, epochs: 9, rate: 4e-4 }
-    const report = torchReads({ ...exampleCheckpoint, scheduler: reduceOnPlateauDict(progress) })
+    const state = { scheduler: 'reduce_on_plateau', rate: 4e-4, best: 0.5, badValidations: 2, validations: 9 } as const
+    const report = torchReads({ ...exampleCheckpoint, scheduler: schedulerDict(state, { patience: 2 }) })
     expect(report.epochs_after_one_more).toBe(10)
     expect(report.rate_after_one_more).toBe(2e-4)
   })
 
   it('takes up a plateau scheduler before its first epoch', () => {
     const best = Number.POSITIVE_INFINITY
-    const progress = { factor: 0.5, patience: 0, minimum: 1e-6, best, badEpochs: 0, epochs: 0, rate: 4e-4 }
-    const report = torchReads({ ...exampleCheckpoint, scheduler: reduceOnPlateauDict(progress) })
+    const state = { scheduler: 'reduce_on_plateau', rate: 4e-4, best, badValidations: 0, validations: 0 } as const
+    const report = torchReads({ ...exampleCheckpoint, scheduler: schedulerDict(state, { patience: 0 }) })
     expect(report.rate_after_one_more).toBe(4e-4)
     expect(report.scheduler_state_dict).toMatchObject({ best: 'inf', mode_worse: 'inf' })
   })

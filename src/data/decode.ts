@@ -1,8 +1,8 @@
 import { InputError } from '../util/error.ts'
 import { sizeOf } from '../util/shape.ts'
-import { type ImageSize, imagesOf, masksOf } from './dataset.ts'
 import { Hdf5File, type NumericArray } from './hdf5_file.ts'
 import { resampleImage, resampleLabels } from './resample.ts'
+import { type ImageSize, imagesOf, masksOf } from './volumes.ts'
 
 /** Reads samples of one split file as the GPU wants them: float32 images of `size`, masks packed to bits. */
 export class Decoder {
@@ -27,7 +27,7 @@ export class Decoder {
 
   /**
    * Decodes sample `index` into `image` (C, H, W, D) and `maskBits` (S, H·W·D/32).
-   * Throws InputError naming file, dataset and sample: corrupt chunk, voxel not finite, mask value not 0 or 1.
+   * Throws InputError naming file, dataset and sample: corrupt chunk, empty image, voxel not finite, mask value not 0 or 1.
    */
   decode(index: number, image: Float32Array, maskBits: Uint32Array): void {
     this.#decodeImage(index, image)
@@ -49,6 +49,8 @@ export class Decoder {
       }
     } else image.set(stored)
     if (!areFinite(image)) this.#reject('images', index, 'has a voxel that is not a finite float32')
+    // What HDF5 gives out for a chunk that was never written, or that a damaged index no longer finds.
+    if (!image.some(voxel => voxel !== 0)) this.#reject('images', index, 'is empty: every voxel is 0')
   }
 
   #decodeMasks(index: number, maskBits: Uint32Array): void {

@@ -19,8 +19,7 @@ import { InFlight } from './in_flight.ts'
 import type { TrainingLog } from './log.ts'
 import { type Progress, type ResumePoint, toRecord } from './resume.ts'
 import type { Session } from './session.ts'
-import { initialise } from './session.ts'
-import { readModel, readOptimizer, writeModel, writeOptimizer } from './snapshot.ts'
+import { readModel, readOptimizer } from './snapshot.ts'
 import { type BatchResult, Tally } from './tally.ts'
 
 /** Updates in a row that may be skipped because the gradient was not finite; one more ends the training. */
@@ -80,16 +79,8 @@ export class Fit {
     this.schedule = initialSchedule(this.settings)
   }
 
-  /** Gives model and optimiser their first values, or those of the point to resume from. */
-  start(resume?: ResumePoint): void {
-    if (!resume) {
-      initialise(this.session)
-      return
-    }
-    const { engine } = this.session
-    const { checkpoint, progress, path } = resume
-    writeModel(engine.storage, engine.state, checkpoint.model, path)
-    writeOptimizer(engine.storage, engine.state, engine.optimizer, checkpoint.optimizer!, progress.skipped, path)
+  /** Goes on behind the epoch of a checkpoint whose weights the session has loaded. */
+  continueFrom({ checkpoint, progress }: ResumePoint): void {
     this.schedule =
       progress.schedule ?? fromTorchScheduler(this.settings, checkpoint.scheduler ?? null) ?? this.schedule
     this.best = progress.best
@@ -156,23 +147,23 @@ export class Fit {
     const { gradient_accumulation_steps: window } = config.training
     const batches = trainLoader.batchesPerEpoch
     const tally = new Tally(shape.structures, config.model.presence_threshold)
-    const pending = new InFlight()
     const started = performance.now()
     let batch = 0
-    for await (const host of trainLoader.epoch(epoch)) {
-      if (this.stop.aborted) break
-      const first = batch % window === 0
-      const share = 1 / Math.min(window, batches - (batch - (batch % window)))
-      const samples = [...host.samples]
-      const at = { epoch, batch: ++batch, batches, step: this.batches++, learningRate: rate }
-      const result = engine.accumulate(host, { seed: config.seed, epoch, share, first })
-      pending.add(result.then(values => this.trained(values, tally, at)))
-      if (batch % window === 0 || batch === batches)
-        pending.add(engine.update(rate).then(update => this.updated(update, epoch, samples)))
-      await pending.settle(STEPS_IN_FLIGHT)
-      if (batch === PACING_BATCHES) engine.paced((performance.now() - started) / 1000 / PACING_BATCHES)
-    }
-    await pending.settle()
+    await InFlight.during(async pending => {
+      for await (const host of trainLoader.epoch(epoch)) {
+        if (this.stop.aborted) break
+        const first = batch % window === 0
+        const share = 1 / Math.min(window, batches - (batch - (batch % window)))
+        const samples = [...host.samples]
+        const at = { epoch, batch: ++batch, batches, step: this.batches++, learningRate: rate }
+        const result = engine.accumulate(host, { seed: config.seed, epoch, share, first })
+        pending.add(result.then(values => this.trained(values, tally, at)))
+        if (batch % window === 0 || batch === batches)
+          pending.add(engine.update(rate).then(update => this.updated(update, epoch, samples)))
+        await pending.settle(STEPS_IN_FLIGHT)
+        if (batch === PACING_BATCHES) engine.paced((performance.now() - started) / 1000 / PACING_BATCHES)
+      }
+    })
     return this.stop.aborted ? undefined : tally
   }
 
@@ -194,15 +185,15 @@ export class Fit {
   private async validate(epoch: number): Promise<Tally | undefined> {
     const { config, engine, validationLoader, shape } = this.session
     const tally = new Tally(shape.structures, config.model.presence_threshold)
-    const pending = new InFlight()
     let batch = 0
-    for await (const host of validationLoader.epoch(epoch)) {
-      if (this.stop.aborted) break
-      pending.add(engine.evaluate(host).then(result => tally.add(result)))
-      await pending.settle(STEPS_IN_FLIGHT)
-      this.log.validationBatch(epoch, ++batch, validationLoader.batchesPerEpoch)
-    }
-    await pending.settle()
+    await InFlight.during(async pending => {
+      for await (const host of validationLoader.epoch(epoch)) {
+        if (this.stop.aborted) break
+        pending.add(engine.evaluate(host).then(result => tally.add(result)))
+        await pending.settle(STEPS_IN_FLIGHT)
+        this.log.validationBatch(epoch, ++batch, validationLoader.batchesPerEpoch)
+      }
+    })
     return this.stop.aborted ? undefined : tally
   }
 

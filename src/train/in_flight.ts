@@ -2,6 +2,21 @@
 export class InFlight {
   private readonly pending: Promise<void>[] = []
 
+  /**
+   * Runs `body`, which adds work, and waits for all that is left at its end; also when it fails, whatever then comes of the work:
+   * nothing may arrive after the failure was handled.
+   */
+  static async during(body: (pending: InFlight) => Promise<void>): Promise<void> {
+    const inFlight = new InFlight()
+    try {
+      await body(inFlight)
+      await inFlight.settle()
+    } catch (error) {
+      await Promise.allSettled(inFlight.pending)
+      throw error
+    }
+  }
+
   add(work: Promise<void>): void {
     work.catch(() => undefined)
     this.pending.push(work)

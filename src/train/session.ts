@@ -7,7 +7,8 @@ import type { SadaanShape } from '../nn/specification.ts'
 import { InputError } from '../util/error.ts'
 import { TrainingEngine } from './engine.ts'
 import { withBatchThatFits } from './memory.ts'
-import { writeInitial, writeModel } from './snapshot.ts'
+import type { ResumePoint } from './resume.ts'
+import { writeInitial, writeModel, writeOptimizer } from './snapshot.ts'
 
 /** What training needs open: the data, the device with the model on it, the loaders. */
 export interface Session {
@@ -81,11 +82,19 @@ function loaderFor(
   })
 }
 
-/** Gives the model its first values: those of `model.pretrained`, or PyTorch's distributions from the seed. */
-export function initialise({ config, engine }: Session): void {
+/**
+ * Gives model and optimiser their first values: those of the point to resume from, else those of `model.pretrained`, else PyTorch's
+ * distributions from the seed. Throws InputError when a file cannot be read or is of another model.
+ */
+export function initialise({ config, engine }: Session, resume?: ResumePoint): void {
+  const { storage, state, optimizer } = engine
   const { pretrained } = config.model
-  if (pretrained === null) writeInitial(engine.storage, engine.state, config.seed)
-  else writeModel(engine.storage, engine.state, readWeights(pretrained), pretrained)
+  if (resume) {
+    const { checkpoint, progress, path } = resume
+    writeModel(storage, state, checkpoint.model, path)
+    writeOptimizer(storage, state, optimizer, checkpoint.optimizer!, progress.skipped, path)
+  } else if (pretrained !== null) writeModel(storage, state, readWeights(pretrained), pretrained)
+  else writeInitial(storage, state, config.seed)
 }
 
 export function closeSession({ trainLoader, validationLoader, engine, device }: Session): void {

@@ -6,11 +6,12 @@ import { countParameters } from '../nn/specification.ts'
 import type { Console } from '../track/console.ts'
 import { readMetrics } from '../track/metrics.ts'
 import { RunDirectory } from '../track/run_directory.ts'
+import { shouldStop } from './early_stopping.ts'
 import { Fit, type FitResult } from './fit.ts'
 import { TrainingLog } from './log.ts'
 import { formatBytes, totalOf } from './memory.ts'
 import { findResumePoint, type ResumePoint } from './resume.ts'
-import { closeSession, openSession, type Session } from './session.ts'
+import { closeSession, initialise, openSession, type Session } from './session.ts'
 
 export interface TrainingRequest {
   config: Config
@@ -39,9 +40,11 @@ export async function train(request: TrainingRequest): Promise<TrainingReport> {
   const say = (line: string): void => console.line(line)
   const point = request.resume === false ? undefined : findResumePoint(config, resumePath(request.resume), say)
   if (request.resume !== false && !point) say(`nothing to resume in ${config.checkpoint.save_dir}: starting afresh`)
-  if (point && point.checkpoint.epoch + 1 >= config.training.num_epochs) return alreadyDone(request, point)
+  if (point && isFinished(config, point)) return alreadyDone(request, point)
   const session = await openSession(config, say)
   try {
+    // weights that do not fit are found before anything is written
+    initialise(session, point)
     return await record(request, session, point, stop)
   } finally {
     closeSession(session)
@@ -52,12 +55,17 @@ function resumePath(resume: boolean | string): string | undefined {
   return typeof resume === 'string' ? resume : undefined
 }
 
+function isFinished({ training }: Config, { checkpoint, progress }: ResumePoint): boolean {
+  return checkpoint.epoch + 1 >= training.num_epochs || shouldStop(progress.best, training.early_stopping_patience)
+}
+
 function alreadyDone(
   { config, console }: TrainingRequest,
   { checkpoint, progress, path }: ResumePoint,
 ): TrainingReport {
   const epochs = checkpoint.epoch + 1
-  console.line(`${path}: ${epochs} of ${config.training.num_epochs} epochs are done, nothing to do`)
+  const early = epochs < config.training.num_epochs ? ', stopped early' : ''
+  console.line(`${path}: ${epochs} of ${config.training.num_epochs} epochs are done${early}, nothing to do`)
   const bestPath = resolve(config.checkpoint.save_dir, 'best_model.pth')
   return { status: 'COMPLETED', epochs, best: progress.best, validation: undefined, bestPath, run: undefined }
 }
@@ -76,7 +84,7 @@ async function record(
     introduce(session, run, console)
     const fit = new Fit(session, new TrainingLog(console, run, config, session.dataset.structureNames), stop)
     await session.engine.prepare()
-    fit.start(point)
+    if (point) fit.continueFrom(point)
     if (point) console.line(`resumed from ${point.path}, after epoch ${point.checkpoint.epoch + 1}`)
     const result = await fit.run()
     console.close()

@@ -1,0 +1,116 @@
+import { mkdirSync, readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { readMetrics } from '../../src/track/metrics.ts'
+import { corruptChunk } from '../data/corrupt.ts'
+import { temporaryDirectory, writeDataset } from '../data/small_dataset.ts'
+import { Command, contentsOf, run } from './command.ts'
+
+const root = temporaryDirectory()
+const good = folder('good')
+await writeDataset(
+  good,
+  { samples: 4, structures: 2, imageSize: [32, 16, 16] },
+  { samples: 1, structures: 2, imageSize: [32, 16, 16] },
+)
+
+function folder(...names: string[]): string {
+  const path = join(root, ...names)
+  mkdirSync(path, { recursive: true })
+  return path
+}
+
+/** Words of a training that takes hardly any time but for its start. */
+function small(dataset: string, epochs: number): string[] {
+  const model = 'model.channels=[2,4,4,6,8]'
+  return ['with', `dataset_path=${dataset}`, model, `training.num_epochs=${epochs}`, 'training.batch_size=2']
+}
+
+interface RunRecord {
+  status: string
+  result: number | null
+  fail_trace?: string[]
+}
+
+function record(cwd: string, id: number): RunRecord {
+  return JSON.parse(readFileSync(join(cwd, 'sacred_runs', String(id), 'run.json'), 'utf8')) as RunRecord
+}
+
+test('--resume with nothing there starts afresh and says so; --json prints one object; on a finished run there is nothing to do', async () => {
+  const cwd = folder('fresh')
+  const first = await run(['train', '--resume', '--json', ...small(good, 1)], cwd)
+  expect(first.code, first.stderr).toBe(0)
+  expect(first.stderr).toMatch(/^nothing to resume in \.\/checkpoints: starting afresh$/m)
+  expect(first.stdout).toMatch(/^\{.*\}\n$/)
+  const result = JSON.parse(first.stdout)
+  expect(result).toMatchObject({ status: 'COMPLETED', epochs: 1, best: { epoch: 0 } })
+  expect(readdirSync(join(cwd, 'checkpoints')).sort()).toEqual(['best_model.pth', 'last.pth'])
+  expect(record(cwd, 1)).toMatchObject({ status: 'COMPLETED', result: result.best.value })
+
+  const before = contentsOf(cwd)
+  const again = await run(['train', '--resume', '--json', ...small(good, 1)], cwd)
+  expect(again.code, again.stderr).toBe(0)
+  expect(again.stderr).toMatch(/last\.pth: 1 of 1 epochs are done, nothing to do/)
+  expect(JSON.parse(again.stdout)).toMatchObject({ status: 'COMPLETED', epochs: 1, best: result.best })
+  expect(contentsOf(cwd)).toEqual(before)
+})
+
+test('SIGINT ends with 130 and a record that says so, --resume goes on, SIGTERM ends with 143', async () => {
+  const cwd = folder('signals')
+  const first = new Command(['train', '--json', ...small(good, 100_000)], cwd)
+  await first.says(/^epoch 2\/100000 {2}train loss/m)
+  first.child.kill('SIGINT')
+  const interrupted = await first.finished
+  expect(interrupted.code, interrupted.stderr).toBe(130)
+  expect(interrupted.stderr).toMatch(/^SIGINT: finishing the step; once more stops at once$/m)
+  const { status, epochs } = JSON.parse(interrupted.stdout)
+  expect(status).toBe('INTERRUPTED')
+  expect(epochs).toBeGreaterThanOrEqual(2)
+  expect(record(cwd, 1).status).toBe('INTERRUPTED')
+  const earlier = readMetrics(join(cwd, 'sacred_runs', '1')).get('train.epoch.total_loss')!
+  expect(earlier.steps).toHaveLength(epochs)
+
+  const second = new Command(['train', '--resume', ...small(good, 100_000)], cwd)
+  await second.says(new RegExp(`^epoch ${epochs + 2}/100000 {2}train loss`, 'm'))
+  second.child.kill('SIGTERM')
+  const terminated = await second.finished
+  expect(terminated.code, terminated.stderr).toBe(143)
+  expect(terminated.stderr).toMatch(new RegExp(`^resumed from .*last\\.pth, after epoch ${epochs}$`, 'm'))
+  expect(record(cwd, 2).status).toBe('INTERRUPTED')
+  const info = JSON.parse(readFileSync(join(cwd, 'sacred_runs', '2', 'info.json'), 'utf8'))
+  expect(info.resumed_from).toMatchObject({ run: 1, epoch: epochs - 1, step: epochs * 2 })
+  const whole = readMetrics(join(cwd, 'sacred_runs', '2')).get('train.epoch.total_loss')!
+  expect(whole.values.slice(0, epochs)).toEqual(earlier.values)
+  expect(whole.steps.slice(0, epochs + 2)).toEqual(Array.from({ length: epochs + 2 }, (_, i) => i))
+})
+
+test('a chunk that proves corrupt in the middle of training: exit 2, its file, dataset and sample, and a record that failed', async () => {
+  const dataset = folder('corrupt')
+  await writeDataset(dataset, { samples: 4, structures: 2, imageSize: [32, 16, 16] })
+  await corruptChunk(join(dataset, 'train.h5'), 'images', 3)
+  const cwd = folder('middle')
+  const { code, stdout, stderr } = await run(['train', '--json', ...small(dataset, 1), 'training.shuffle=False'], cwd)
+  expect(code, stderr).toBe(2)
+  expect(stderr.trimEnd().split('\n').at(-1)).toMatch(
+    /^sadaan-gpu: \S*corrupt\/train\.h5: dataset 'images' sample 3 cannot be read \(.*\)$/,
+  )
+  expect(stdout).toBe('')
+  const { status, fail_trace } = record(cwd, 1)
+  expect(status).toBe('FAILED')
+  expect(fail_trace!.join('')).toContain("dataset 'images' sample 3")
+  // the good batch in front of it was trained and logged
+  expect(readMetrics(join(cwd, 'sacred_runs', '1')).get('train.batch.total')!.steps).toEqual([0])
+  expect(readdirSync(join(cwd, 'checkpoints'))).toEqual([])
+})
+
+test('a reader of either stream that goes away changes nothing', async () => {
+  const cwd = folder('pipe')
+  const command = new Command(['train', '--json', ...small(good, 3)], cwd)
+  await command.says(/^model /m)
+  command.child.stdout!.destroy()
+  command.child.stderr!.destroy()
+  const { code } = await command.finished
+  expect(code).toBe(0)
+  expect(record(cwd, 1).status).toBe('COMPLETED')
+  expect(readMetrics(join(cwd, 'sacred_runs', '1')).get('val.epoch.total_loss')!.steps).toEqual([0, 1, 2])
+})

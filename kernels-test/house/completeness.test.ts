@@ -1,0 +1,157 @@
+import { describe, expect, test } from 'vitest'
+import { defaultConfig } from '../../src/config/schema.ts'
+import type { AdapterFacts, Call } from '../../src/graph/kernel.ts'
+import { Tape } from '../../src/graph/tape.ts'
+import { type Tensor, tensor } from '../../src/graph/tensor.ts'
+import { ModelState } from '../../src/nn/model_state.ts'
+import { type Lowered, lower } from '../../src/plan/lower.ts'
+import { OptimizerMemory } from '../../src/train/optimizer_memory.ts'
+import {
+  batchTensors,
+  recordEvaluation,
+  recordPrediction,
+  recordTraining,
+  recordUpdate,
+} from '../../src/train/recording.ts'
+import type { Case } from '../case.ts'
+import { cases } from '../cases/index.ts'
+import { randomOf } from '../numbers.ts'
+import { filesUnder, importsOf, textOf } from './sources.ts'
+
+/** What WebGPU guarantees on every adapter. */
+const GUARANTEED = { storageBuffers: 8, uniformBuffers: 12, invocations: 256, workgroupAxes: [256, 256, 64] }
+
+const plainFacts: AdapterFacts = {
+  maxBindingBytes: 128 * 2 ** 20,
+  maxWorkgroupInvocations: 256,
+  maxWorkgroupMemory: 16384,
+  features: new Set(),
+  software: false,
+}
+/** What relu and sigmoid have in common; their case file runs it. */
+const ELEMENTWISE = 'src/ops/elementwise.ts'
+
+/** Adapters for which kernels are laid out differently. */
+const adapters: readonly AdapterFacts[] = [plainFacts, { ...plainFacts, software: true }]
+
+const names = ['left_lung', 'right_lung', 'heart']
+const narrow = { structures: 3, size: [32, 16, 16], inChannels: 1, channels: [2, 4, 4, 6, 8] } as const
+const documented = { structures: 3, size: [32, 32, 32], inChannels: 1, channels: [16, 32, 64, 128, 256] } as const
+
+/** Everything the program ever records for a model: training, update, evaluation, prediction. */
+function modelCalls(shape: ConstructorParameters<typeof ModelState>[0]): Call[] {
+  const state = new ModelState(shape)
+  const batch = batchTensors(state, 2)
+  const config = defaultConfig()
+  const recordings = [
+    recordTraining(state, batch, config, names),
+    recordUpdate(state, new OptimizerMemory(state), config),
+    recordEvaluation(state, batch, config),
+    recordPrediction(state, batch),
+  ]
+  return recordings.flatMap(({ calls }) => calls)
+}
+
+/** A row, forward and backward. */
+function rowCalls(operation: Case, row: object): Call[] {
+  const tape = new Tape()
+  const inputs: Record<string, Tensor> = {}
+  for (const [name, input] of Object.entries(operation.inputs(row, randomOf(operation.operation)))) {
+    const t = tensor(name, input.shape, input.kind ?? 'input', input.data instanceof Uint32Array ? 'u32' : 'f32')
+    inputs[name] = t
+    if (input.gradient) tape.watch(t, tensor(`d(${name})`, input.shape, 'temporary'))
+  }
+  const outputs = operation.build(tape, inputs, row)
+  const output = outputs[operation.differentiates ?? Object.keys(outputs)[0]!]!
+  tape.differentiate(output, tensor('cotangent', output.shape, 'input'))
+  return tape.calls
+}
+
+/** Every variant of every call on every adapter that it fits, `limit` being the bytes a binding may have there. */
+function lowered(calls: readonly Call[], limit = plainFacts.maxBindingBytes): Lowered[] {
+  return adapters
+    .map(facts => ({ ...facts, maxBindingBytes: limit }))
+    .flatMap(facts =>
+      calls.flatMap(call =>
+        call.kernel.variants
+          .filter(variant => variant.fits?.(call.args, facts) ?? true)
+          .flatMap(variant => lower([call], facts, new Map([[call.kernel.name, variant.name]]))),
+      ),
+    )
+}
+
+const ofModels = lowered([...modelCalls(narrow), ...modelCalls(documented)])
+const ofRows = cases.flatMap(operation =>
+  operation.rows.flatMap(row => lowered(rowCalls(operation, row), operation.limit?.(row))),
+)
+const entryOf = ({ key }: Lowered): string => `${key.shader}:${key.entry}`
+
+describe('every operation', () => {
+  const operations = ['src/ops', 'src/loss', 'src/optim']
+    .flatMap(folder => filesUnder(folder, '.ts'))
+    .filter(path => path !== ELEMENTWISE && /^export function \w+\(\s*tape: Tape\b/m.test(textOf(path)))
+  const tested = new Set(filesUnder('kernels-test/cases', '.ts').flatMap(path => importsOf(path).files))
+
+  test.each(operations)('%s has a case file', path => {
+    expect([...tested], `kernels-test/cases imports ${path}`).toContain(path)
+  })
+
+  test('of the model is among those', () => {
+    expect(operations.length).toBeGreaterThan(15)
+  })
+
+  test.each(cases.map(operation => [operation.operation, operation] as const))('%s has rows', (_, operation) => {
+    expect(operation.rows.length).toBeGreaterThan(0)
+  })
+})
+
+describe('every shader', () => {
+  const shaders = filesUnder('shaders', '.wgsl').filter(path => !/^shaders\/(?:lib|bench)\//.test(path))
+  const entries = shaders.flatMap(path =>
+    [...textOf(path).matchAll(/@compute\b[^{]*?\bfn\s+(\w+)/g)].map(
+      ([, entry]) => `${path.slice('shaders/'.length, -'.wgsl'.length)}:${entry}`,
+    ),
+  )
+
+  test('has an entry point, a library has none', () => {
+    for (const path of shaders) expect(textOf(path), path).toContain('@compute')
+    for (const path of filesUnder('shaders/lib', '.wgsl')) expect(textOf(path), path).not.toContain('@compute')
+  })
+
+  test('has no entry point that nothing runs', () => {
+    const used = new Set([...ofModels, ...ofRows].map(entryOf))
+    expect(entries.filter(entry => !used.has(entry))).toEqual([])
+  })
+
+  test('that the model runs is run by a row', () => {
+    const rows = new Set(ofRows.map(entryOf))
+    expect([...new Set(ofModels.map(entryOf))].filter(entry => !rows.has(entry))).toEqual([])
+  })
+
+  test('library is imported somewhere', () => {
+    const texts = filesUnder('shaders', '.wgsl').map(textOf)
+    const unused = filesUnder('shaders/lib', '.wgsl').filter(path => {
+      const line = `#import ${path.slice('shaders/'.length, -'.wgsl'.length)}\n`
+      return !texts.some(text => text.includes(line))
+    })
+    expect(unused).toEqual([])
+  })
+})
+
+test.each([
+  ['the model', ofModels],
+  ['the rows', ofRows],
+])('every dispatch of %s fits what WebGPU guarantees', (_, dispatches) => {
+  expect(dispatches.length).toBeGreaterThan(100)
+  for (const dispatch of dispatches) {
+    const { bindings, workgroupSize } = dispatch.facts
+    const uniforms = bindings.filter(({ access }) => access === 'uniform').length
+    const where = `${dispatch.label} (${entryOf(dispatch)})`
+    expect(bindings.length - uniforms, `storage buffers of ${where}`).toBeLessThanOrEqual(GUARANTEED.storageBuffers)
+    expect(uniforms, `uniform buffers of ${where}`).toBeLessThanOrEqual(GUARANTEED.uniformBuffers)
+    const invocations = workgroupSize.reduce((product, axis) => product * axis, 1)
+    expect(invocations, `invocations of ${where}`).toBeLessThanOrEqual(GUARANTEED.invocations)
+    for (const [i, axis] of workgroupSize.entries())
+      expect(axis, where).toBeLessThanOrEqual(GUARANTEED.workgroupAxes[i]!)
+  }
+})

@@ -1,0 +1,51 @@
+import { expect, test } from 'vitest'
+import { filesUnder, textOf, trackedFiles } from './sources.ts'
+
+const MAX_LINES = 350
+
+test('no source file is longer than a reader can hold', () => {
+  const sources = ['src', 'cli'].flatMap(folder => filesUnder(folder, '.ts')).concat(filesUnder('shaders', '.wgsl'))
+  const lengths = sources.map(path => ({ path, lines: textOf(path).split('\n').length - 1 }))
+  expect(lengths.length).toBeGreaterThan(100)
+  expect(lengths.filter(({ lines }) => lines > MAX_LINES)).toEqual([])
+})
+
+test('src says nothing past its console: standard output belongs to the result', () => {
+  const talkers = filesUnder('src', '.ts').filter(path =>
+    /(?:globalThis\.)?\bconsole\.(?:log|info|error|debug)\(/.test(textOf(path)),
+  )
+  expect(talkers).toEqual([])
+})
+
+test('nothing is left to be done in a comment', () => {
+  const marks = new RegExp(`\\b(?:${['TO' + 'DO', 'FIX' + 'ME', 'X' + 'XX'].join('|')})\\b`)
+  const sources = ['src', 'cli', 'kernels-test', 'shaders'].flatMap(folder => [
+    ...filesUnder(folder, '.ts'),
+    ...filesUnder(folder, '.wgsl'),
+  ])
+  expect(sources.filter(path => marks.test(textOf(path)))).toEqual([])
+})
+
+/** Patterns as text that does not match itself. */
+const FOREIGN: Readonly<Record<string, RegExp>> = {
+  'a package registry':
+    /\bregistry\.[a-z0-9-]+\.[a-z]{2,}|\bnpmjs\.(?:com|org)|\bpypi\.org|pythonhosted\.org|\bunpkg\.com|\bjsdelivr\.net|\bdebian\.org\/debian/,
+  "a machine's path": /(?<![\w.$}~*-])\/(?:work|tmp\/setup|root|Users)\/|\/home\/(?!someone\b)\w/,
+}
+
+test('no tracked file names a package registry or a path of the machine it was made on', context => {
+  const tracked = trackedFiles()
+  if (!tracked) context.skip('not a git clone: which files belong to the repository is not known')
+  const found = tracked!
+    .filter(path => /\.(?:ts|mjs|js|json|md|sh|py|wgsl|yml|txt)$|^\.ci\/|^LICENSE$|^\.\w+$/.test(path))
+    .flatMap(path =>
+      textOf(path)
+        .split('\n')
+        .flatMap((line, i) =>
+          Object.entries(FOREIGN)
+            .filter(([, pattern]) => pattern.test(line))
+            .map(([what]) => `${path}:${i + 1} names ${what}`),
+        ),
+    )
+  expect(found).toEqual([])
+})
