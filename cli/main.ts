@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { Command, CommanderError } from 'commander'
 import { InputError } from '../src/util/error.ts'
 import { PACKAGE_ROOT } from '../src/util/package_root.ts'
+import { makeBenchCommand } from './bench.ts'
 import { makeTrainCommand } from './train.ts'
 
 const { version } = JSON.parse(readFileSync(join(PACKAGE_ROOT, 'package.json'), 'utf8')) as { version: string }
@@ -19,6 +20,7 @@ function makeProgram(): Command {
     .exitOverride()
     .configureHelp({ showGlobalOptions: true })
     .addCommand(makeTrainCommand())
+    .addCommand(makeBenchCommand())
 }
 
 async function main(): Promise<void> {
