@@ -11,6 +11,7 @@ import { batchTensors, recordTraining, recordUpdate } from '../src/train/recordi
 import { wantedAdapter } from '../src/train/session.ts'
 import { writeInitial } from '../src/train/snapshot.ts'
 import { summarise } from './clock.ts'
+import { highWater } from './high_water.ts'
 import { Instruments } from './instruments.ts'
 import { chosenVariants } from './variants.ts'
 import { randomBatch, type Workload, withTemporaryDataset, workloadOf } from './workload.ts'
@@ -201,7 +202,7 @@ export class StepRun {
     }
     await pending.settle()
     if (!Number.isFinite(loss)) throw new Error(`the loss of a measured step is ${loss}`)
-    this.processPeak = process.resourceUsage().maxRSS * 1024
+    this.processPeak = highWater()
     return {
       seconds: ends.slice(1).map((end, i) => (end - ends[i]!) / 1000),
       encodeSeconds: (encodeSeconds - instruments.uploadSeconds) / steps,

@@ -15,6 +15,14 @@ interface StepOptions {
   json?: boolean
 }
 
+interface LoaderOptions {
+  config?: string
+  stepSeconds?: number
+  samples: number
+  seconds: number
+  json?: boolean
+}
+
 function positive(text: string): number {
   const value = Number(text)
   if (!(value > 0)) throw new InvalidArgumentError('expected a positive number')
@@ -40,6 +48,7 @@ export function makeBenchCommand(): Command {
     .description('measure: kernels, the training step, the loader')
     .addCommand(makeOpsCommand())
     .addCommand(makeStepCommand())
+    .addCommand(makeLoaderCommand())
 }
 
 function makeOpsCommand(): Command {
@@ -81,4 +90,22 @@ async function runStep(words: string[], options: StepOptions): Promise<void> {
   const { steps, profile = false, json } = options
   const report = await benchStep({ loaded: configurationOf(words, options), steps, profile })
   print(json ? report : stepText(report))
+}
+
+function makeLoaderCommand(): Command {
+  return withConfiguration(new Command('loader'))
+    .description('time the loader on dataset_path, or on a made-up dataset where the words after with name none')
+    .option('--step-seconds <s>', 'what a training step takes; measured unless given', positive)
+    .option('--samples <n>', 'samples of a made-up dataset', positiveInteger, 16)
+    .option('--seconds <s>', 'repeat each measurement for so long', positive, 2)
+    .option('--json', 'print one JSON object on standard output')
+    .action(runLoader)
+}
+
+async function runLoader(words: string[], { stepSeconds, samples, seconds, json, ...options }: LoaderOptions) {
+  const { benchLoader } = await import('../bench/loader.ts')
+  const { loaderText } = await import('../bench/loader_text.ts')
+  const loaded = configurationOf(words, options)
+  const report = await benchLoader({ loaded, samples, seconds, ...(stepSeconds === undefined ? {} : { stepSeconds }) })
+  print(json ? report : loaderText(report))
 }
