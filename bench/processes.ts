@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { PACKAGE_ROOT } from '../src/util/package_root.ts'
 
@@ -20,11 +20,11 @@ export async function jsonOf<T>(program: string, parameters: readonly string[], 
     child.on('close', resolve)
   })
   const lastLine = (of: Buffer[]): string => Buffer.concat(of).toString().trim().split('\n').at(-1) ?? ''
-  if (code !== 0) throw new ChildError(`${program} ${parameters.join(' ')}: ${lastLine(complaints)}`)
+  if (code !== 0) throw new ChildError(`${basename(program)}: ${lastLine(complaints) || `ended with ${code}`}`)
   try {
     return JSON.parse(lastLine(output)) as T
   } catch {
-    throw new ChildError(`${program} ${parameters.join(' ')}: expected JSON, got ${JSON.stringify(lastLine(output))}`)
+    throw new ChildError(`${basename(program)}: expected JSON, got ${JSON.stringify(lastLine(output))}`)
   }
 }
 

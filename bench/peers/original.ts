@@ -16,6 +16,8 @@ export interface OriginalLine {
 
 export interface OriginalReport {
   ours: Pick<StepReport, 'adapter' | 'step_s' | 'peak_bytes' | 'process_peak_bytes'>
+  /** our last round, whole */
+  last: StepReport
   peers: OriginalLine[]
   /** pythons that could not run, and why */
   missing: { python: string; reason: string }[]
@@ -45,7 +47,7 @@ export async function benchOriginal(request: PeerRequest): Promise<OriginalRepor
       results.push(await runOracle(settings, request))
     }
   }
-  return { ours: summaryOf(ours), peers: pythons.map(peer => compare(peer, ours)), missing }
+  return { ours: summaryOf(ours), last: ours.at(-1)!, peers: pythons.map(peer => compare(peer, ours)), missing }
 }
 
 function summaryOf(reports: readonly StepReport[]): OriginalReport['ours'] {
