@@ -24,7 +24,7 @@ export async function jsonOf<T>(program: string, parameters: readonly string[], 
   try {
     return JSON.parse(lastLine(output)) as T
   } catch {
-    throw new ChildError(`${basename(program)}: expected JSON, got ${JSON.stringify(lastLine(output))}`)
+    throw new ChildError(`${basename(program)}: expected JSON, got ${JSON.stringify(lastLine(output).slice(0, 60))}`)
   }
 }
 

@@ -54,15 +54,20 @@ function print(value: object | string): void {
 export function makeBenchCommand(): Command {
   return new Command('bench')
     .description('measure what the targets of this project are stated in; alone it prints the table of them')
-    .enablePositionalOptions() // the subcommands have a --json of their own
-    .option('--quick', 'tiny sizes: shows that everything runs, not how fast')
-    .option('--json', 'print one JSON object on standard output')
-    .action(runTargets)
+    .addCommand(makeTargetsCommand(), { isDefault: true })
     .addCommand(makeOpsCommand())
     .addCommand(makeStepCommand())
     .addCommand(makeLoaderCommand())
     .addCommand(makeBitsCommand())
     .addCommand(makePeersCommand())
+}
+
+function makeTargetsCommand(): Command {
+  return new Command('targets')
+    .description('the target table, each line measured or with the reason why it cannot be')
+    .option('--quick', 'tiny sizes: shows that everything runs, not how fast')
+    .option('--json', 'print one JSON object on standard output')
+    .action(runTargets)
 }
 
 async function runTargets({ quick = false, json }: { quick?: boolean; json?: boolean }): Promise<void> {
