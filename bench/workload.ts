@@ -11,7 +11,7 @@ import { makeSample } from '../src/data/synthetic.ts'
 import type { SadaanShape } from '../src/nn/specification.ts'
 import type { HostBatch } from '../src/train/engine.ts'
 import { shapeFor } from '../src/train/session.ts'
-import { Generator } from '../src/util/generator.ts'
+import { OP_GENERATE, RandomStream } from '../src/util/random.ts'
 import { sizeOf } from '../src/util/shape.ts'
 
 /** What is trained where the words after `with` do not say: the step of the target table. */
@@ -49,7 +49,7 @@ function structureNames(count: number): string[] {
 /** A batch of random intensities, masks and presence labels. */
 export function randomBatch({ shape, batchSize, config }: Workload): HostBatch {
   const { structures, size, inChannels } = shape
-  const random = new Generator(config.seed, 0)
+  const random = new RandomStream({ seed: config.seed, operation: OP_GENERATE })
   return {
     images: Float32Array.from({ length: batchSize * inChannels * sizeOf(size) }, () => random.uniform() * 255),
     maskBits: Uint32Array.from({ length: (batchSize * structures * sizeOf(size)) / 32 }, () => random.bits()),
