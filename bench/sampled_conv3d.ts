@@ -123,14 +123,14 @@ class Conv3dElements {
   }
 }
 
-/** Holds `actual` to the definition at random elements, the first and the last. Returns the largest error as a share of the tolerance. */
+/** Holds `actual` to the definition at random elements, the first and the last. Errors are shares of the largest magnitude there. */
 export function checkConv3d(
   pass: Exclude<Pass, 'forward + backward'>,
   row: Conv3dRow,
   given: { inputs: Record<string, CaseInput>; cotangent?: Float32Array },
   actual: ArrayLike<number>,
   random: Random,
-): number {
+): { error: number; allowed: number } {
   const elements = new Conv3dElements(row, given.inputs, given.cotangent)
   const exact = (index: number): number => {
     if (pass === 'forward') return elements.output(index)
@@ -141,5 +141,5 @@ export function checkConv3d(
   const expected = places.map(exact)
   const largest = Math.max(...expected.map(Math.abs))
   const error = Math.max(...places.map((place, at) => Math.abs(actual[place]! - expected[at]!)))
-  return Number.isNaN(error) ? Number.POSITIVE_INFINITY : error / largest / TOLERANCE[pass]
+  return { error: Number.isNaN(error) ? Number.POSITIVE_INFINITY : error / largest, allowed: TOLERANCE[pass] }
 }
