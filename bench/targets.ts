@@ -7,7 +7,7 @@ import { benchTuned, type TunedReport } from './peers/tuned.ts'
 import { ourJson } from './processes.ts'
 import type { Reproducibility } from './reproducible.ts'
 import type { StepReport } from './step.ts'
-import { percent, short, textTable } from './table.ts'
+import { percent, short } from './table.ts'
 
 /** A line of the target table. */
 export interface TargetLine {
@@ -225,15 +225,4 @@ function bitsLine(outcome: Outcome<Reproducibility>): TargetLine {
     reached: `${identical ? 'identical' : 'different'} after ${steps} steps`,
     met: identical && steps >= 100,
   }))
-}
-
-export function targetText({ adapter, quick, lines }: TargetReport): string {
-  const table = textTable(lines, [
-    { title: 'line', value: ({ name }) => name },
-    { title: 'target', value: ({ target }) => target },
-    { title: 'reached', value: ({ reached, reason }) => reached ?? `not measurable here: ${reason}` },
-    { title: '', value: ({ met }) => (met === undefined ? undefined : met ? 'met' : 'missed') },
-  ])
-  const size = quick ? ['quick: tiny sizes, the figures mean nothing'] : []
-  return [...size, `adapter  ${adapter ?? 'none'}`, table].join('\n')
 }
