@@ -47,10 +47,16 @@ export interface OpsReport {
   adapter: string
   clock: string
   peak_gflops: number
+  /** of a kernel: what shares are taken of */
   copy_gbytes: number
+  /** of the adapter's own buffer copy */
+  buffer_copy_gbytes: number
   rows: OpsLine[]
   skipped: { label: string; reason: string }[]
 }
+
+/** Long enough to catch an adapter undisturbed. */
+const PEAK_SECONDS = 0.3
 
 /** Numbers for inputs too large to draw one by one: a table of normal numbers, over and over; its length is a prime. */
 function quickRandom(name: string): Random {
@@ -190,7 +196,7 @@ export async function benchOps(request: OpsRequest): Promise<OpsReport> {
   const device = await Device.open(request.adapter)
   try {
     const gpu = { device, pipelines: new Pipelines(device) }
-    const { clock, peaks } = await measurePeaks(gpu, Math.max(request.seconds, 0.05))
+    const { clock, peaks } = await measurePeaks(gpu, Math.max(request.seconds, PEAK_SECONDS))
     const lines: OpsLine[] = []
     const skipped: OpsReport['skipped'] = []
     for (const row of rows) {
@@ -208,6 +214,7 @@ export async function benchOps(request: OpsRequest): Promise<OpsReport> {
       clock: clock.source,
       peak_gflops: peaks.flops / 1e9,
       copy_gbytes: peaks.bytes / 1e9,
+      buffer_copy_gbytes: peaks.bufferCopy / 1e9,
       rows: lines,
       skipped,
     }

@@ -2,11 +2,11 @@ import type { OpsLine, OpsReport } from './ops.ts'
 import { type Column, percent, short, textTable } from './table.ts'
 
 /** What the numbers are taken on, and how. */
-export function opsHeader({ adapter, clock, peak_gflops, copy_gbytes, skipped }: OpsReport): string {
+export function opsHeader({ adapter, clock, skipped, ...peaks }: OpsReport): string {
   return [
     `adapter  ${adapter}`,
     `clock    ${clock}`,
-    `peaks    ${short(peak_gflops)} GFLOP/s multiply-adds, ${short(copy_gbytes)} GB/s copy`,
+    `peaks    ${short(peaks.peak_gflops)} GFLOP/s multiply-adds, ${short(peaks.copy_gbytes)} GB/s copy by a kernel, ${short(peaks.buffer_copy_gbytes)} GB/s by the adapter`,
     ...skipped.map(({ label, reason }) => `skipped  ${label}: ${reason}`),
   ].join('\n')
 }
