@@ -119,7 +119,8 @@ test('sampled elements of a convolution accept the reference and nothing else', 
   const row: Conv3dRow = { samples: 2, channels: [3, 2], outputs: 4, size: 3, volume: [4, 5, 6] }
   const inputs = conv3d.inputs(row, randomOf('sampled'))
   const { y } = conv3d.reference(doubles(inputs), row) as { y: Float64Array }
-  const errorOf = (actual: Float64Array) => checkConv3d('forward', row, { inputs }, actual, randomOf('a')).error
+  const errorOf = (actual: Float64Array) =>
+    checkConv3d({ pass: 'forward' }, row, { inputs }, actual, randomOf('a')).error
   expect(errorOf(y)).toBeLessThan(1e-12)
   expect(errorOf(y.map(value => value * 1.001))).toBeGreaterThan(1e-4)
   expect(errorOf(y.fill(Number.NaN))).toBe(Number.POSITIVE_INFINITY)
@@ -137,13 +138,14 @@ test('sampled elements of its gradients agree with differences of the reference'
   // linear in each input: the difference is exact but for rounding
   const gradient = (name: string): Float64Array =>
     Float64Array.from(inputs[name]!.data, (_, i) => (value(name, i, 0.5) - value(name, i, -0.5)) as number)
-  for (const [pass, name] of [
-    ['backward data', 'x'],
-    ['backward weight', 'weight'],
+  for (const [what, name] of [
+    [{ pass: 'backward data' }, 'x'],
+    [{ pass: 'backward data', source: 1 }, 'second'],
+    [{ pass: 'backward weight' }, 'weight'],
   ] as const) {
     const exact = gradient(name)
     const errorOf = (actual: Float64Array) =>
-      checkConv3d(pass, row, { inputs, cotangent }, actual, randomOf(pass)).error
+      checkConv3d(what, row, { inputs, cotangent }, actual, randomOf(name)).error
     expect(errorOf(exact)).toBeLessThan(1e-10)
     expect(errorOf(exact.toReversed())).toBeGreaterThan(1e-2)
   }
