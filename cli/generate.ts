@@ -1,7 +1,7 @@
 import { Command } from 'commander'
 import { GENERATE_DEFAULTS, type GenerateOptions, generateDataset } from '../src/data/generate.ts'
-import { counter } from './counter.ts'
 import { numberOption, sizeOption } from './options.ts'
+import { progressOf } from './progress.ts'
 
 /** `generate`: the synthetic dataset, with the original generator's options. */
 export function makeGenerateCommand(): Command {
@@ -28,8 +28,10 @@ export function makeGenerateCommand(): Command {
     .option('--intensity-noise <sd>', 'of a structure’s intensity, relative', numberOption, intensityNoise)
     .option('--seed <n>', 'every sample follows from it and its index', numberOption, seed)
     .action(async (options: GenerateOptions) => {
-      const progress = counter(options.totalSamples, 'samples')
-      await generateDataset(options, progress.at)
-      progress.done(`${options.totalSamples} samples in ${options.outputDir}`)
+      const progress = progressOf('generated')
+      const started = performance.now()
+      await generateDataset(options, done => progress.update(done, options.totalSamples)).finally(progress.end)
+      const seconds = (performance.now() - started) / 1000
+      console.error(`${options.totalSamples} samples in ${options.outputDir}, ${seconds.toFixed(1)} s`)
     })
 }

@@ -4,8 +4,14 @@ import { join } from 'node:path'
 import { Command, CommanderError } from 'commander'
 import { InputError } from '../src/util/error.ts'
 import { PACKAGE_ROOT } from '../src/util/package_root.ts'
+import { makeBenchCommand } from './bench.ts'
+import { makeDemoCommand } from './demo.ts'
 import { makeDoctorCommand } from './doctor.ts'
+import { makeEvaluateCommand } from './evaluate.ts'
 import { makeGenerateCommand } from './generate.ts'
+import { makeImportCommand } from './import.ts'
+import { makePredictCommand } from './predict.ts'
+import { makeSummaryCommand } from './summary.ts'
 import { makeTrainCommand } from './train.ts'
 
 const { version } = JSON.parse(readFileSync(join(PACKAGE_ROOT, 'package.json'), 'utf8')) as { version: string }
@@ -22,7 +28,13 @@ function makeProgram(): Command {
     .configureHelp({ showGlobalOptions: true })
     .addCommand(makeTrainCommand())
     .addCommand(makeGenerateCommand())
+    .addCommand(makeImportCommand())
     .addCommand(makeDoctorCommand())
+    .addCommand(makeDemoCommand())
+    .addCommand(makeEvaluateCommand())
+    .addCommand(makePredictCommand())
+    .addCommand(makeSummaryCommand())
+    .addCommand(makeBenchCommand())
 }
 
 async function main(): Promise<void> {

@@ -1,6 +1,7 @@
 import { mkdirSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { openSplit } from '../../src/data/dataset.ts'
 import { Hdf5File } from '../../src/data/hdf5_file.ts'
 import { Hdf5Writer } from '../../src/data/hdf5_writer.ts'
 import { InputError } from '../../src/util/error.ts'
@@ -50,6 +51,22 @@ test('a flipped byte in a compressed chunk is an error naming file, dataset and 
       }
   file.close()
   expect(failures).toEqual([expect.stringMatching(/corrupt\.h5: dataset 'images' sample 0 cannot be read \(.+\)$/)])
+})
+
+test('damage anywhere is an InputError of one line or does no harm to the calls', async () => {
+  const path = join(directory, 'damaged.h5')
+  await writeSplit(path, { ...split, samples: 1 })
+  const bytes = readFileSync(path)
+  const reasons: string[] = []
+  for (let at = 8; at < bytes.length; at += 29) {
+    const damaged = Buffer.from(bytes)
+    damaged[at]! ^= 0xff
+    writeFileSync(path, damaged)
+    const error = await openSplit('train', path).catch((thrown: unknown) => thrown)
+    if (error instanceof Error) reasons.push(error instanceof InputError ? error.message : `${at}: ${error.stack}`)
+  }
+  expect(reasons.length).toBeGreaterThan(10)
+  for (const reason of reasons) expect(reason).toMatch(/^[^\n]*damaged\.h5: [^\n]*$/)
 })
 
 test('a missing, text, directory or truncated file is one line naming path and reason', async () => {

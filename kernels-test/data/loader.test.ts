@@ -145,8 +145,8 @@ test('a bad sample reaches the consumer at its batch, named; earlier batches are
     { name: 'masks', kind: 'bool', rowShape: [structures, ...size] },
     { name: 'presence_labels', kind: 'int64', rowShape: [structures] },
   ])
-  for (let n = 0; n < 4; n++) {
-    writer.append('images', new Float32Array(voxels).fill(n === 2 ? Number.NaN : 1))
+  for (let n = 0; n < 5; n++) {
+    writer.append('images', new Float32Array(voxels).fill(n === 2 ? Number.NaN : n === 4 ? 0 : 1))
     writer.append('masks', new Uint8Array(structures * voxels).fill(n === 3 ? 2 : 1))
     writer.append('presence_labels', BigInt64Array.of(1n, 0n))
   }
@@ -162,6 +162,7 @@ test('a bad sample reaches the consumer at its batch, named; earlier batches are
   await expect(consume(3)).rejects.toThrow(
     /bad\.h5: dataset 'masks' sample 3 structure 0 has a value other than 0 and 1/,
   )
+  await expect(consume(4)).rejects.toThrow(/bad\.h5: dataset 'images' sample 4 is empty/)
 })
 
 test('a worker that dies is restarted at the same place; dying again is an error', async () => {

@@ -1,25 +1,46 @@
 import { InputError } from '../util/error.ts'
+import { Fields } from './fields.ts'
 import { readBytes } from './file.ts'
 import { parsePth } from './pth.ts'
 import { parseSafetensors } from './safetensors.ts'
 import { readStateDict } from './state_dict.ts'
 import type { TorchTensor } from './torch_tensor.ts'
 
+/** What a file says of a model, whatever else is in it. */
+export interface ModelFile {
+  /** parameters and buffers by name */
+  tensors: Map<string, TorchTensor>
+  /** those of a training checkpoint; undefined where the file has none */
+  structureNames: string[] | undefined
+}
+
 /**
- * The parameters and buffers in a file, by name: of a training checkpoint, a bare state_dict (.pth) or a safetensors file,
- * whichever it is by its content. Throws InputError with the path.
+ * The model in a training checkpoint, a bare state_dict (.pth) or a safetensors file, whichever it is by its content.
+ * Throws InputError with the path.
  */
-export function readWeights(path: string): Map<string, TorchTensor> {
+export function readModelFile(path: string): ModelFile {
   const bytes = readBytes(path)
   // Where the header of a safetensors file begins.
   const isSafetensors = bytes[8] === 0x7b && !(bytes[0] === 0x50 && bytes[1] === 0x4b)
-  const tensors = isSafetensors ? parseSafetensors(bytes, path).tensors : readTorch(bytes, path)
-  if (tensors.size === 0) throw new InputError(`${path}: no tensors in it`)
-  return tensors
+  const model = isSafetensors
+    ? { tensors: parseSafetensors(bytes, path).tensors, structureNames: undefined }
+    : readTorch(bytes, path)
+  if (model.tensors.size === 0) throw new InputError(`${path}: no tensors in it`)
+  return model
 }
 
-function readTorch(bytes: Uint8Array, path: string): Map<string, TorchTensor> {
+/** The parameters and buffers in a file, by name. Throws InputError as `readModelFile` does. */
+export function readWeights(path: string): Map<string, TorchTensor> {
+  return readModelFile(path).tensors
+}
+
+function readTorch(bytes: Uint8Array, path: string): ModelFile {
   const value = parsePth(bytes, path)
   const model = value instanceof Map ? value.get('model_state_dict') : undefined
-  return model === undefined ? readStateDict(value, path) : readStateDict(model, `${path}: model_state_dict`)
+  if (model === undefined) return { tensors: readStateDict(value, path), structureNames: undefined }
+  const fields = new Fields(value, path)
+  return {
+    tensors: readStateDict(model, `${path}: model_state_dict`),
+    structureNames: fields.has('structure_names') ? fields.strings('structure_names') : undefined,
+  }
 }

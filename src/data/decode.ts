@@ -1,23 +1,20 @@
 import { InputError } from '../util/error.ts'
 import { sizeOf } from '../util/shape.ts'
-import { type ImageSize, imagesOf, masksOf } from './dataset.ts'
 import { Hdf5File, type NumericArray } from './hdf5_file.ts'
-import { resampleImage, resampleLabels } from './resample.ts'
+import { ImageReader } from './image_reader.ts'
+import { resampleLabels } from './resample.ts'
+import { type ImageSize, masksOf } from './volumes.ts'
 
 /** Reads samples of one split file as the GPU wants them: float32 images of `size`, masks packed to bits. */
 export class Decoder {
   readonly #file: Hdf5File
-  readonly #images: ReturnType<typeof imagesOf>
+  readonly #images: ImageReader
   readonly #masks: ReturnType<typeof masksOf>
-  readonly #size: ImageSize
-  readonly #isResampled: boolean
 
   private constructor(file: Hdf5File, size: ImageSize) {
     this.#file = file
-    this.#images = imagesOf(file)
-    this.#masks = masksOf(file, this.#images)
-    this.#size = size
-    this.#isResampled = size.join() !== this.#images.imageSize.join()
+    this.#images = new ImageReader(file, size)
+    this.#masks = masksOf(file, this.#images.stored)
   }
 
   /** `size` is that of the samples given out: stored samples of another size are resampled. */
@@ -27,10 +24,10 @@ export class Decoder {
 
   /**
    * Decodes sample `index` into `image` (C, H, W, D) and `maskBits` (S, H·W·D/32).
-   * Throws InputError naming file, dataset and sample: corrupt chunk, voxel not finite, mask value not 0 or 1.
+   * Throws InputError naming file, dataset and sample: corrupt chunk, empty image, voxel not finite, mask value not 0 or 1.
    */
   decode(index: number, image: Float32Array, maskBits: Uint32Array): void {
-    this.#decodeImage(index, image)
+    this.#images.read(index, image)
     this.#decodeMasks(index, maskBits)
   }
 
@@ -38,43 +35,24 @@ export class Decoder {
     this.#file.close()
   }
 
-  #decodeImage(index: number, image: Float32Array): void {
-    const { dataset, channels, imageSize } = this.#images
-    const stored = this.#file.read(dataset, index, 1)
-    if (this.#isResampled) {
-      const [from, to] = [sizeOf(imageSize), sizeOf(this.#size)]
-      for (let c = 0; c < channels; c++) {
-        const source = stored.subarray(c * from, (c + 1) * from)
-        resampleImage(source, imageSize, this.#size, image.subarray(c * to, (c + 1) * to))
-      }
-    } else image.set(stored)
-    if (!areFinite(image)) this.#reject('images', index, 'has a voxel that is not a finite float32')
-  }
-
   #decodeMasks(index: number, maskBits: Uint32Array): void {
     const stored = this.#file.read(this.#masks, index, 1)
-    const { imageSize } = this.#images
-    const [from, to] = [sizeOf(imageSize), sizeOf(this.#size)]
+    const { stored: images, size, isResampled } = this.#images
+    const { imageSize } = images
+    const [from, to] = [sizeOf(imageSize), sizeOf(size)]
     const words = to / 32
-    const resampled = new Uint8Array(this.#isResampled ? to : 0)
+    const resampled = new Uint8Array(isResampled ? to : 0)
     for (let s = 0; s < this.#masks.shape[1]!; s++) {
       const source = stored.subarray(s * from, (s + 1) * from)
-      if (this.#isResampled) resampleLabels(source, imageSize, this.#size, resampled)
-      const mask = this.#isResampled ? resampled : source
+      if (isResampled) resampleLabels(source, imageSize, size, resampled)
+      const mask = isResampled ? resampled : source
       const isBinary = packBits(mask, maskBits.subarray(s * words, (s + 1) * words))
-      if (!isBinary) this.#reject('masks', index, `structure ${s} has a value other than 0 and 1`)
+      if (!isBinary)
+        throw new InputError(
+          `${this.#file.path}: dataset 'masks' sample ${index} structure ${s} has a value other than 0 and 1`,
+        )
     }
   }
-
-  #reject(dataset: string, index: number, reason: string): never {
-    throw new InputError(`${this.#file.path}: dataset '${dataset}' sample ${index} ${reason}`)
-  }
-}
-
-function areFinite(numbers: Float32Array): boolean {
-  let difference = 0
-  for (let i = 0; i < numbers.length; i++) difference += numbers[i]! - numbers[i]! // NaN for infinities too
-  return difference === 0
 }
 
 /**

@@ -1,6 +1,6 @@
 import { mkdirSync } from 'node:fs'
 import { InputError } from '../util/error.ts'
-import { Generator } from '../util/generator.ts'
+import { OP_SPLIT, RandomStream } from '../util/random.ts'
 import { SCENARIOS, type Scenario, STRUCTURES } from './anatomy.ts'
 import { SPLIT_NAMES, type SplitName } from './dataset.ts'
 import { type StoredSample, writeDatasetFiles } from './split_writer.ts'
@@ -34,8 +34,6 @@ export interface PlannedSample {
   scenario: Scenario
 }
 
-const SPLIT_STREAM = 0x5eed // keeps the draw of the splits apart from the samples' own numbers
-
 /**
  * Writes the synthetic dataset, one sample in memory at a time: {train,val,test}.h5 and metadata.json. Every sample is a
  * function of (options, seed, its index); the samples of a split stand in the random order in which they were drawn.
@@ -68,7 +66,7 @@ export function planSplits(
   options: Pick<GenerateOptions, 'totalSamples' | 'validationSplit' | 'testSplit' | 'seed'>,
 ): Record<SplitName, PlannedSample[]> {
   const { totalSamples, validationSplit, testSplit, seed } = options
-  const random = new Generator(seed, SPLIT_STREAM)
+  const random = new RandomStream({ seed, operation: OP_SPLIT })
   const held = validationSplit + testSplit
   const rest = Math.ceil(totalSamples * held)
   const { kept: train, drawn } = drawStratified(planScenarios(totalSamples), rest, random)
@@ -87,7 +85,7 @@ function planScenarios(totalSamples: number): PlannedSample[][] {
 }
 
 /** Draws `count` samples in the scenarios' proportions; scenarios of a single sample are drawn from together. */
-function drawStratified(scenarios: PlannedSample[][], count: number, random: Generator) {
+function drawStratified(scenarios: PlannedSample[][], count: number, random: RandomStream) {
   const large = scenarios.filter(samples => samples.length > 1)
   const single = scenarios.filter(samples => samples.length === 1).flat()
   const strata = single.length > 0 ? [...large, single] : large
@@ -107,7 +105,7 @@ function drawStratified(scenarios: PlannedSample[][], count: number, random: Gen
 }
 
 /** Shares `count` out in proportion to `sizes`: floors first, then one each by largest remainder, ties at random. */
-function shareOut(sizes: number[], count: number, random: Generator): number[] {
+function shareOut(sizes: number[], count: number, random: RandomStream): number[] {
   const total = sizes.reduce((sum, size) => sum + size, 0)
   const exact = sizes.map(size => (size * count) / total)
   const shares = exact.map(Math.floor)
@@ -127,7 +125,8 @@ function checkOptions(options: GenerateOptions): void {
       throw new InputError(`generate: ${name} is ${options[name]}, expected 0 or more`)
   if (!Number.isInteger(totalSamples) || totalSamples < 1)
     throw new InputError(`generate: ${totalSamples} samples, expected a positive number`)
-  if (!Number.isSafeInteger(options.seed)) throw new InputError(`generate: seed ${options.seed}, expected an integer`)
+  if (options.seed >>> 0 !== options.seed)
+    throw new InputError(`generate: seed ${options.seed}, expected an integer from 0 to 4294967295`)
   if (!(validationSplit > 0 && testSplit >= 0 && validationSplit + testSplit < 1))
     throw new InputError(
       `generate: validation ${validationSplit} and test ${testSplit}: expected a validation share above 0 and a sum below 1`,

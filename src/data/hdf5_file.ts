@@ -87,7 +87,7 @@ export class Hdf5File {
     const isSoftLink = type === SOFT_LINK || module.get_symbolic_link(this.#id, path) !== null
     if (type === EXTERNAL_LINK || isSoftLink) this.#fail(name, 'is a link; only data stored in the file itself is read')
     if (type !== DATASET) this.#fail(name, 'is not a dataset')
-    const metadata = module.get_dataset_metadata(this.#id, path)
+    const metadata = this.#guard(name, () => module.get_dataset_metadata(this.#id, path))
     if (metadata.virtual_sources) this.#fail(name, 'is a virtual dataset; only data stored in the file itself is read')
     const kind = this.#kindOf(name, metadata)
     this.#checkStorage(name, metadata)
@@ -113,7 +113,7 @@ export class Hdf5File {
     return this.#readBytes(dataset, 0, rows, (memory, pointer) => {
       if (!isVariable) return fixedStrings(memory, dataset.elementBytes)
       const addresses = new Uint32Array(memory.slice().buffer)
-      const strings = Array.from(addresses, address => module.UTF8ToString(address))
+      const strings = Array.from(addresses, address => stringAt(module.HEAPU8, address))
       module.reclaim_vlen_memory_count(this.#id, `/${dataset.name}`, '', BigInt(pointer), [BigInt(rows)])
       return strings
     })
@@ -138,7 +138,8 @@ export class Hdf5File {
       const offset = count.map((_, axis) => (axis === 0 ? BigInt(first) : 0n))
       const stride = count.map(() => 1n)
       const path = `/${name}`
-      const code = module.get_dataset_data(this.#id, path, count.map(BigInt), offset, stride, BigInt(pointer))
+      const read = () => module.get_dataset_data(this.#id, path, count.map(BigInt), offset, stride, BigInt(pointer))
+      const code = this.#guard(name, read)
       const complaint = this.#library.complaint()
       if (code < 0 || complaint) this.#fail(name, `sample ${first} cannot be read (${complaint ?? `code ${code}`})`)
       // The heap may have grown: its buffer must be taken after the call.
@@ -155,7 +156,7 @@ export class Hdf5File {
     const largest = Math.max(rowBytes, chunkBytes)
     if (largest > CHUNK_LIMIT)
       this.#fail(name, `has chunks or samples of ${largest} bytes, at most ${CHUNK_LIMIT} can be read`)
-    for (const filter of module.get_dataset_filters(this.#id, `/${name}`))
+    for (const filter of this.#guard(name, () => module.get_dataset_filters(this.#id, `/${name}`)))
       if (filter.id > GZIP_AND_BUILT_IN)
         this.#fail(name, `is compressed with ${filter.name || `filter ${filter.id}`}; gzip is supported`)
   }
@@ -172,6 +173,16 @@ export class Hdf5File {
     if (base === H5T_FLOAT.value && (bits === 32 || bits === 64)) return `float${bits}` as ElementKind
     if (base === H5T_FLOAT.value) this.#fail(name, `holds float${bits}, expected float32 or float64`)
     return this.#fail(name, `holds elements of HDF5 class ${metadata.type}, expected numbers or strings`)
+  }
+
+  /** Where a header is damaged the wrapper throws, unlike everywhere else. */
+  #guard<T>(name: string, call: () => T): T {
+    this.#library.complaint()
+    try {
+      return call()
+    } catch (error) {
+      return this.#fail(name, `is damaged (${this.#library.complaint() ?? (error as Error).message})`)
+    }
   }
 
   #fail(name: string, reason: string): never {
@@ -226,6 +237,11 @@ function numbersOf(kind: ElementKind, bytes: Uint8Array): NumericArray {
     case 'string':
       throw new InputError('strings are not numbers')
   }
+}
+
+/** A string of HDF5's heap; an empty one may have no address. */
+function stringAt(heap: Uint8Array, address: number): string {
+  return address === 0 ? '' : Buffer.from(heap.subarray(address, heap.indexOf(0, address))).toString('utf8')
 }
 
 function fixedStrings(memory: Uint8Array, length: number): string[] {

@@ -1,5 +1,5 @@
 import { ContractError, InputError } from '../util/error.ts'
-import { Generator } from '../util/generator.ts'
+import { OP_SHUFFLE, RandomStream } from '../util/random.ts'
 import { sizeOf } from '../util/shape.ts'
 import type { ImageSize, Split } from './dataset.ts'
 import { type DecodeReply, DecoderThread } from './decoder_thread.ts'
@@ -72,7 +72,7 @@ export class Loader {
   order(epoch: number): Uint32Array {
     const { split, order, seed } = this.#options
     const indices = Uint32Array.from({ length: split.samples }, (_, i) => i)
-    return order === 'shuffled' ? new Generator(seed, epoch).shuffle(indices) : indices
+    return order === 'shuffled' ? new RandomStream({ seed, operation: OP_SHUFFLE, epoch }).shuffle(indices) : indices
   }
 
   /**

@@ -84,6 +84,11 @@ export async function writeDatasetFiles(
     await writer.finish()
   }
   const temporary = `${metadataPath}.${process.pid}.tmp`
-  writeFileSync(temporary, `${JSON.stringify(metadata(), null, 2)}\n`)
-  renameSync(temporary, metadataPath)
+  try {
+    writeFileSync(temporary, `${JSON.stringify(metadata(), null, 2)}\n`, { flush: true })
+    renameSync(temporary, metadataPath)
+  } catch (error) {
+    rmSync(temporary, { force: true })
+    throw error
+  }
 }

@@ -1,4 +1,4 @@
-import { Generator } from '../util/generator.ts'
+import { OP_GENERATE, RandomStream } from '../util/random.ts'
 import { sizeOf } from '../util/shape.ts'
 import { type Scenario, STRUCTURES, type Structure } from './anatomy.ts'
 import type { ImageSize } from './dataset.ts'
@@ -37,14 +37,19 @@ export function makeSample(variation: Variation, index: number, scenario: Scenar
   const masks = new Uint8Array(STRUCTURES.length * voxels)
   for (const [s, structure] of STRUCTURES.entries())
     if (scenario.present.includes(structure.name)) {
-      const random = new Generator(variation.seed, index, s)
+      const random = partStream(variation.seed, index, s)
       addStructure(structure, variation, random, image, masks.subarray(s * voxels, (s + 1) * voxels))
     }
-  addBackground(image, new Generator(variation.seed, index, STRUCTURES.length))
+  addBackground(image, partStream(variation.seed, index, STRUCTURES.length))
   return { image, masks, presence: STRUCTURES.map(({ name }) => Number(scenario.present.includes(name))) }
 }
 
-function addBackground(image: Float32Array, random: Generator): void {
+/** The random numbers of one part of a sample: a structure, or the background. The part takes the epoch's place in the address. */
+function partStream(seed: number, index: number, part: number): RandomStream {
+  return new RandomStream({ seed, operation: OP_GENERATE, sample: index, epoch: part })
+}
+
+function addBackground(image: Float32Array, random: RandomStream): void {
   for (let v = 0; v < image.length; v++) {
     const tissue = clip(random.normal(40, 20), 0, 80)
     image[v] = clip(image[v]! + tissue + random.normal(0, 8), 0, 255)
@@ -58,7 +63,7 @@ interface Body {
   intensity: number
 }
 
-function vary(structure: Structure, variation: Variation, random: Generator): Body {
+function vary(structure: Structure, variation: Variation, random: RandomStream): Body {
   const { imageSize, positionNoise, sizeNoise, intensityNoise } = variation
   const centre = structure.centre.map(place => clip(place + random.normal(0, positionNoise), 0.1, 0.9))
   const size = structure.size.map(extent => clip(extent * (1 + random.normal(0, sizeNoise)), 0.02, 0.5))
@@ -74,7 +79,7 @@ function vary(structure: Structure, variation: Variation, random: Generator): Bo
 function addStructure(
   structure: Structure,
   variation: Variation,
-  random: Generator,
+  random: RandomStream,
   image: Float32Array,
   mask: Uint8Array,
 ): void {
@@ -99,7 +104,7 @@ function addStructure(
       }
 }
 
-function fill(shape: Structure['shape'], body: Body, low: ImageSize, box: ImageSize, random: Generator): Grid {
+function fill(shape: Structure['shape'], body: Body, low: ImageSize, box: ImageSize, random: RandomStream): Grid {
   const { intensity } = body
   const values = new Float64Array(sizeOf(box))
   const isInside = solidOf(shape, body)
@@ -137,7 +142,7 @@ function ellipsoid(centre: ImageSize, radius: ImageSize): Solid {
 }
 
 /** The slow change of intensity that scanners add; the part [low, high) of a field over the whole volume. */
-function biasField(imageSize: ImageSize, low: ImageSize, high: ImageSize, random: Generator): Grid {
+function biasField(imageSize: ImageSize, low: ImageSize, high: ImageSize, random: RandomStream): Grid {
   const cells = imageSize.map(axis => Math.floor(axis / BIAS_CELL)) as ImageSize
   const coarse = Float64Array.from({ length: sizeOf(cells) }, () => random.normal(1, BIAS_NOISE))
   return zoom(coarse, cells, imageSize, low, high)

@@ -1,4 +1,4 @@
-import { kernel } from '../graph/kernel.ts'
+import type { Kernel } from '../graph/kernel.ts'
 import type { GradientTarget, GradientThunk, Tape } from '../graph/tape.ts'
 import type { Tensor } from '../graph/tensor.ts'
 import { ContractError } from '../util/error.ts'
@@ -6,9 +6,11 @@ import { type Shape, sameShape, volumeOf } from '../util/shape.ts'
 import { backwardWeight } from './conv3d_backward_weight.ts'
 import { lowerPass, type Pass } from './conv3d_pass.ts'
 import { backwardBias } from './conv3d_reduce.ts'
+import { winograd } from './conv3d_winograd.ts'
 
-const forward = kernel<Pass>('conv3d.forward', lowerPass)
-const backwardData = kernel<Pass>('conv3d.backwardData', lowerPass)
+const variants = [winograd, { name: 'direct', lower: lowerPass }] as const
+const forward: Kernel<Pass> = { name: 'conv3d.forward', variants }
+const backwardData: Kernel<Pass> = { name: 'conv3d.backwardData', variants }
 
 export interface Conv3dOptions {
   /** (N, C2, H, W, D): the convolution runs over the channels of x, then over these, as over their concatenation */

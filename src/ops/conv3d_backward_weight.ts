@@ -1,4 +1,4 @@
-import { type AdapterFacts, type Dispatch, kernel, type Lowering } from '../graph/kernel.ts'
+import type { AdapterFacts, Dispatch, Kernel, Lowering } from '../graph/kernel.ts'
 import type { Tensor } from '../graph/tensor.ts'
 import { volumeOf } from '../util/shape.ts'
 import {
@@ -16,8 +16,9 @@ import {
   slabs,
   weightWindow,
 } from './conv3d_layout.ts'
-import { isTiled, padSlab } from './conv3d_pass.ts'
+import { isPointwise, isTiled, padSlab } from './conv3d_pass.ts'
 import { chunking, sumPartials } from './conv3d_reduce.ts'
+import { winogradWeight } from './conv3d_winograd_weight.ts'
 
 export interface BackwardWeightArgs {
   sources: readonly Tensor[] // concatenated along channels
@@ -26,6 +27,9 @@ export interface BackwardWeightArgs {
   stride: number
   accumulate: boolean
 }
+
+/** Input and output channels of one workgroup of conv3d/pointwise_backward_weight. */
+const POINTWISE_BLOCK = 8
 
 interface Plan {
   samples: number
@@ -133,6 +137,22 @@ function voxelStep(step: Step): Dispatch {
   }
 }
 
+function pointwiseStep(step: Step): Dispatch {
+  const { slab, outputs, samples, plan, lanes, partials } = step
+  const { window, params, flops } = common(step)
+  const part = slab.parts[0] as Slab['parts'][number]
+  const { channels, voxels } = volumeOf(part.tensor.shape, part.tensor.name)
+  const { window: x, base } = channelWindow(part.tensor, samples, part.channels)
+  return {
+    shader: 'conv3d/pointwise_backward_weight',
+    entry: `main${lanes}`,
+    bindings: { x, dy: window, partials },
+    params: { ...params, voxels, x_base: base, x_channels: channels, chunk_voxels: plan.chunk },
+    workgroups: [Math.ceil(slab.count / POINTWISE_BLOCK), Math.ceil(outputs.count / POINTWISE_BLOCK), plan.chunks],
+    flops,
+  }
+}
+
 function lower(args: BackwardWeightArgs, at: Lowering): Dispatch[] {
   const tiled = isTiled(args.gradient, args.stride)
   const plan = planOf(args, at.facts, tiled)
@@ -140,6 +160,7 @@ function lower(args: BackwardWeightArgs, at: Lowering): Dispatch[] {
   const dy = volumeOf(args.dy.shape, args.dy.name)
   const taps = (args.gradient.shape[2] as number) ** 3
   const partials = at.scratch('partials', [plan.chunks, plan.outputs, plan.inputs, taps])
+  const unpadded = isPointwise(args.gradient, args.stride) ? pointwiseStep : voxelStep
   const brick = tiled ? at.scratch('brick', [plan.samples, plan.inputs, ...brickOf(dy).shape]) : undefined
   const dispatches: Dispatch[] = []
   for (const samples of ranges(dy.samples, plan.samples))
@@ -147,7 +168,7 @@ function lower(args: BackwardWeightArgs, at: Lowering): Dispatch[] {
       if (brick) dispatches.push(...padSlab(slab, samples, brick))
       for (const outputs of ranges(dy.channels, plan.outputs)) {
         const step = { args, plan, slab, samples, outputs, partials, lanes }
-        dispatches.push(brick ? tiledStep(step, brick) : voxelStep(step))
+        dispatches.push(brick ? tiledStep(step, brick) : unpadded(step))
         const { window, base } = weightWindow(args.gradient, outputs)
         dispatches.push(
           sumPartials(partials, window, args.accumulate || samples.start > 0, {
@@ -164,4 +185,7 @@ function lower(args: BackwardWeightArgs, at: Lowering): Dispatch[] {
 }
 
 /** d(weight): fixed chunks of voxels → partial sums in scratch → a second stage that adds the chunks in order. */
-export const backwardWeight = kernel('conv3d.backwardWeight', lower)
+export const backwardWeight: Kernel<BackwardWeightArgs> = {
+  name: 'conv3d.backwardWeight',
+  variants: [winogradWeight, { name: 'direct', lower }],
+}

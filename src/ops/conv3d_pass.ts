@@ -36,6 +36,9 @@ export interface Pass {
   accumulate: boolean
 }
 
+/** The tile of one invocation of conv3d/pointwise. */
+const POINTWISE = { voxels: 4, outputs: 16 }
+
 interface Plan {
   samples: number
   inputs: number
@@ -199,6 +202,27 @@ function voxelStep(step: Step): Dispatch {
   }
 }
 
+function pointwiseStep(step: Step): Dispatch {
+  const { slab, samples, outputs, facts } = step
+  const part = slab.parts[0] as Slab['parts'][number]
+  const { channels, voxels } = volumeOf(part.tensor.shape, part.tensor.name)
+  const { window, base } = channelWindow(part.tensor, samples, part.channels)
+  const { bindings, params, ...rest } = convolution(step)
+  const groups = Math.ceil(voxels / (POINTWISE.voxels * lanesOf(facts)))
+  return {
+    shader: 'conv3d/pointwise',
+    ...rest,
+    bindings: { ...bindings, x: window },
+    params: { ...params, voxels, x_base: base, x_channels: channels },
+    workgroups: tiledWorkgroups(samples.count * groups, 1, Math.ceil(outputs.count / POINTWISE.outputs)),
+  }
+}
+
+/** Whether a convolution has the kernels that see voxels by themselves: 1x1x1, stride 1. */
+export function isPointwise(weight: Tensor, stride: number): boolean {
+  return weight.shape[2] === 1 && stride === 1
+}
+
 /** Whether a convolution has the kernels that read bricks. */
 export function isTiled(weight: Tensor, stride: number): boolean {
   return weight.shape[2] === 3 && stride === 1
@@ -210,6 +234,7 @@ export function lowerPass(pass: Pass, at: Lowering): Dispatch[] {
   const taps = (pass.weight.shape[2] as number) ** 3
   const volume = volumeOf(pass.target.shape, pass.target.name)
   const packed = at.scratch('packed', [Math.ceil(plan.outputs / BLOCK), plan.inputs, taps, BLOCK])
+  const unpadded = isPointwise(pass.weight, pass.stride) ? pointwiseStep : voxelStep
   const brick = tiled ? at.scratch('brick', [plan.samples, plan.inputs, ...brickOf(volume).shape]) : undefined
   const dispatches: Dispatch[] = []
   for (const samples of ranges(volume.samples, plan.samples))
@@ -217,7 +242,7 @@ export function lowerPass(pass: Pass, at: Lowering): Dispatch[] {
       if (brick) dispatches.push(...padSlab(slab, samples, brick))
       for (const outputs of ranges(volume.channels, plan.outputs)) {
         const step = { pass, slab, samples, outputs, packed, facts: at.facts }
-        dispatches.push(pack(pass, slab, outputs, packed), brick ? tiledStep(step, brick) : voxelStep(step))
+        dispatches.push(pack(pass, slab, outputs, packed), brick ? tiledStep(step, brick) : unpadded(step))
       }
     }
   return dispatches

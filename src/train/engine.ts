@@ -2,16 +2,19 @@ import type { Config } from '../config/schema.ts'
 import type { Device } from '../gpu/device.ts'
 import { Pipelines } from '../gpu/pipelines.ts'
 import type { Arena } from '../graph/arena.ts'
+import type { AdapterFacts } from '../graph/kernel.ts'
 import type { Tensor } from '../graph/tensor.ts'
 import { ModelState } from '../nn/model_state.ts'
 import type { SadaanShape } from '../nn/specification.ts'
 import { makePlan, type Plan, slotBytes } from '../plan/plan.ts'
 import { Readback } from '../plan/readback.ts'
-import { type KernelTime, Runner, SlotPool } from '../plan/runner.ts'
-import { Storage, storageBytes } from '../plan/storage.ts'
+import { type KernelTime, Runner, type SlotPool } from '../plan/runner.ts'
+import { type Storage, storageBytes } from '../plan/storage.ts'
 import { sizeOf } from '../util/shape.ts'
-import { checkHostMemory, type MemoryNeed } from './memory.ts'
+import { allocate } from './allocation.ts'
+import type { MemoryNeed } from './memory.ts'
 import { OptimizerMemory } from './optimizer_memory.ts'
+import { STEPS_IN_FLIGHT, submitsFor } from './pacing.ts'
 import {
   type BatchTensors,
   batchTensors,
@@ -21,12 +24,6 @@ import {
   recordUpdate,
 } from './recording.ts'
 import { type BatchResult, termsOf } from './tally.ts'
-
-/** Steps that may be on their way through the GPU at once; a further one waits for the oldest. */
-export const STEPS_IN_FLIGHT = 2
-
-/** Longest work of one submit: desktops reset a GPU that does not answer for a second or two. */
-const SECONDS_PER_SUBMIT = 0.5
 
 /** A batch as the loader gives it; arrays are copied when it is uploaded. */
 export interface HostBatch {
@@ -59,7 +56,7 @@ interface Blueprint {
 }
 
 function draw(
-  device: Device,
+  facts: AdapterFacts,
   config: Config,
   shape: SadaanShape,
   structureNames: readonly string[],
@@ -71,15 +68,9 @@ function draw(
   const training = recordTraining(state, batch, config, structureNames)
   const evaluation = recordEvaluation(state, batch, config)
   const update = recordUpdate(state, optimizer, config)
-  const read = ({ terms, pairs, presenceProbability, presence }: LossOutputs) => [
-    terms,
-    pairs,
-    presenceProbability,
-    presence,
-  ]
-  const accumulatePlan = makePlan('accumulate', training.calls, read(training.outputs), device.facts)
-  const evaluatePlan = makePlan('evaluate', evaluation.calls, read(evaluation.outputs), device.facts)
-  const updatePlan = makePlan('update', update.calls, [update.outputs.clip], device.facts)
+  const accumulatePlan = makePlan('accumulate', training.calls, resultsOf(training.outputs), facts)
+  const evaluatePlan = makePlan('evaluate', evaluation.calls, resultsOf(evaluation.outputs), facts)
+  const updatePlan = makePlan('update', update.calls, [update.outputs.clip], facts)
   const arenas = [state.parameters, state.gradients, state.running, state.batch, ...optimizer.arenas]
   const tensors = [state.batchesTracked, ...optimizer.tensors, ...Object.values(batch)]
   const need = {
@@ -99,6 +90,11 @@ function draw(
     tensors,
     need,
   }
+}
+
+/** What the host reads of a batch, in the order that `toResult` takes. */
+function resultsOf({ terms, pairs, presenceProbability, presence }: LossOutputs): Tensor[] {
+  return [terms, pairs, presenceProbability, presence]
 }
 
 /** SADAAN's training on a device: uploads batches, replays the plans, reads results in arrears. */
@@ -130,15 +126,15 @@ export class TrainingEngine {
     this.pool = pool
   }
 
-  /** What training with this batch size takes, without allocating it. */
+  /** What training with this batch size takes on an adapter of these facts, without allocating it. */
   static need(
-    device: Device,
+    facts: AdapterFacts,
     config: Config,
     shape: SadaanShape,
     structureNames: readonly string[],
     batchSize: number,
   ): MemoryNeed {
-    return draw(device, config, shape, structureNames, batchSize).need
+    return draw(facts, config, shape, structureNames, batchSize).need
   }
 
   /** Plans and allocates. Throws OutOfMemoryError or BindingLimitError when the adapter cannot hold it; `prepare` comes next. */
@@ -149,20 +145,10 @@ export class TrainingEngine {
     structureNames: readonly string[],
     batchSize: number,
   ): Promise<TrainingEngine> {
-    const blueprint = draw(device, config, shape, structureNames, batchSize)
-    checkHostMemory(device, blueprint.need)
-    const storage = new Storage(device)
-    try {
-      await device.guarded('lasting memory', () => {
-        for (const arena of blueprint.arenas) storage.addArena(arena)
-        for (const t of blueprint.tensors) storage.addTensor(t)
-      })
-      const pool = await SlotPool.allocate(device, [blueprint.accumulate, blueprint.evaluate, blueprint.update])
-      return new TrainingEngine(device, blueprint, storage, pool)
-    } catch (error) {
-      storage.destroy()
-      throw error
-    }
+    const blueprint = draw(device.facts, config, shape, structureNames, batchSize)
+    const { arenas, tensors, need, accumulate, evaluate, update } = blueprint
+    const { storage, pool } = await allocate(device, { arenas, tensors, plans: [accumulate, evaluate, update], need })
+    return new TrainingEngine(device, blueprint, storage, pool)
   }
 
   /** Makes the pipelines (all at once) and fills the constant inputs. */
@@ -174,22 +160,16 @@ export class TrainingEngine {
     const [accumulateRunner, evaluateRunner, updateRunner] = runners as [Runner, Runner, Runner]
     this.accumulateRunner = accumulateRunner
     this.evaluateRunner = evaluateRunner
-    const outputs = ({ terms, pairs, presenceProbability, presence }: LossOutputs) => [
-      terms,
-      pairs,
-      presenceProbability,
-      presence,
-    ]
     const depth = STEPS_IN_FLIGHT + 1
-    this.accumulating = new Readback(this.device, accumulateRunner, outputs(accumulateOutputs), depth)
-    this.evaluating = new Readback(this.device, evaluateRunner, outputs(evaluateOutputs), depth)
+    this.accumulating = new Readback(this.device, accumulateRunner, resultsOf(accumulateOutputs), depth)
+    this.evaluating = new Readback(this.device, evaluateRunner, resultsOf(evaluateOutputs), depth)
     this.updating = new Readback(this.device, updateRunner, update.outputs, depth)
     this.storage.write(batch.ones, new Float32Array(sizeOf(batch.ones.shape)).fill(1))
   }
 
   /** Told how long a step takes, cuts it into submits short enough for a desktop. */
   paced(secondsPerStep: number): void {
-    const count = this.device.facts.software ? 1 : Math.max(1, Math.ceil(secondsPerStep / SECONDS_PER_SUBMIT))
+    const count = submitsFor(this.device.facts, secondsPerStep)
     this.accumulateRunner.slice(count)
     this.evaluateRunner.slice(count)
   }

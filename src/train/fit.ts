@@ -14,9 +14,10 @@ import {
   toTorchScheduler,
 } from '../optim/schedule.ts'
 import { afterValidation, type BestModel, noBestModel, shouldStop } from './early_stopping.ts'
-import { STEPS_IN_FLIGHT, type UpdateResult } from './engine.ts'
+import type { UpdateResult } from './engine.ts'
 import { InFlight } from './in_flight.ts'
 import type { TrainingLog } from './log.ts'
+import { STEPS_IN_FLIGHT } from './pacing.ts'
 import { type Progress, type ResumePoint, toRecord } from './resume.ts'
 import type { Session } from './session.ts'
 import { readModel, readOptimizer } from './snapshot.ts'

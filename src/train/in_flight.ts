@@ -26,4 +26,9 @@ export class InFlight {
   async settle(left = 0): Promise<void> {
     while (this.pending.length > left) await this.pending.shift()
   }
+
+  /** Waits for all of it, whatever becomes of it. */
+  async drain(): Promise<void> {
+    await Promise.allSettled(this.pending.splice(0))
+  }
 }

@@ -33,26 +33,44 @@ export function checkHostMemory(device: Device, need: MemoryNeed): void {
     throw new OutOfMemoryError(`${formatBytes(totalOf(need))}, the machine has ${formatBytes(availableMemory())} free`)
 }
 
+/** What an attempt gave, with which batch size, and why not with a larger one. */
+export interface Fitting<T> {
+  result: T
+  batchSize: number
+  /** why the adapter cannot hold one sample more; undefined when the batch size asked for fits */
+  reason?: string
+}
+
 /**
- * Calls `attempt` with a batch size; when the adapter cannot hold it, finds the largest smaller one that it can, by trying, and
- * throws an InputError that names it.
+ * Calls `attempt` with a batch size and, as long as the adapter cannot hold it, with the next smaller one. Throws an InputError that
+ * begins with `where` when not even one sample fits.
  */
+export async function largestBatchThatFits<T>(
+  device: Device,
+  batchSize: number,
+  where: string,
+  attempt: (batchSize: number) => Promise<T>,
+): Promise<Fitting<T>> {
+  let reason: string | undefined
+  for (let size = batchSize; size >= 1; size--) {
+    const tried = await outcome(() => attempt(size))
+    if ('result' in tried) return { result: tried.result, batchSize: size, ...(reason === undefined ? {} : { reason }) }
+    reason ??= tried.reason
+  }
+  throw new InputError(`${where}: ${device.name} cannot hold even one sample (${reason})`)
+}
+
+/** As `largestBatchThatFits`, but a smaller batch than asked for is an InputError that names it. */
 export async function withBatchThatFits<T>(
   device: Device,
   batchSize: number,
   attempt: (batchSize: number) => Promise<T>,
 ): Promise<T> {
-  const failure = await outcome(() => attempt(batchSize))
-  if ('result' in failure) return failure.result
-  for (let smaller = batchSize - 1; smaller >= 1; smaller--) {
-    const tried = await outcome(() => attempt(smaller))
-    if ('result' in tried)
-      throw new InputError(
-        `training.batch_size is ${batchSize}: ${device.name} cannot hold it (${failure.reason}); the largest that fits is ${smaller}`,
-      )
-  }
+  const where = `training.batch_size is ${batchSize}`
+  const found = await largestBatchThatFits(device, batchSize, where, attempt)
+  if (found.batchSize === batchSize) return found.result
   throw new InputError(
-    `training.batch_size is ${batchSize}: ${device.name} cannot hold even one sample (${failure.reason})`,
+    `${where}: ${device.name} cannot hold it (${found.reason}); the largest that fits is ${found.batchSize}`,
   )
 }
 

@@ -26,6 +26,7 @@ export function termsOf(values: ArrayLike<number>): Terms {
 
 /** One structure of one sample. */
 export interface Pair {
+  sample: number
   structure: number
   present: boolean
   probability: number
@@ -33,20 +34,27 @@ export interface Pair {
   /** Dice and IoU of the mask at threshold 0.5, without the presence gate */
   hardDice: number
   iou: number
+  /** Dice, and IoU as well, of an empty prediction: what the presence gate leaves of a structure held to be absent */
+  emptyOverlap: number
 }
 
 /** The known pairs of a batch, sample by sample. */
-export function* pairsOf({ pairs, presence, presenceProbability }: BatchResult, structures: number): Generator<Pair> {
+export function* pairsOf(
+  { pairs, presence, presenceProbability }: Pick<BatchResult, 'pairs' | 'presence' | 'presenceProbability'>,
+  structures: number,
+): Generator<Pair> {
   for (let i = 0; i < presence.length; i++) {
     if (presence[i]! < 0) continue
     const [, pm, p, m, , , intersection, count] = pairs.subarray(8 * i, 8 * i + 8) as unknown as number[]
     yield {
+      sample: Math.floor(i / structures),
       structure: i % structures,
       present: presence[i]! > 0.5,
       probability: presenceProbability[i]!,
       softDice: (2 * pm! + EPSILON) / (p! + m! + EPSILON),
       hardDice: (2 * intersection! + EPSILON) / (count! + m! + EPSILON),
       iou: (intersection! + EPSILON) / (count! + m! - intersection! + EPSILON),
+      emptyOverlap: EPSILON / (m! + EPSILON),
     }
   }
 }

@@ -16,6 +16,7 @@ export const OP_DROPOUT = 5
 export const OP_SHUFFLE = 6
 export const OP_INITIALISE = 7
 export const OP_GENERATE = 8
+export const OP_SPLIT = 9
 
 /** Four words of 32 bits, unsigned. */
 export type Words = readonly [number, number, number, number]
@@ -86,6 +87,7 @@ export class RandomStream {
   private readonly at: Required<Address>
   private words: Words = [0, 0, 0, 0]
   private drawn = 0
+  private spare: number | undefined
 
   constructor(at: Address) {
     this.at = { sample: 0, epoch: 0, ...at }
@@ -105,10 +107,28 @@ export class RandomStream {
     return low + (high - low) * uniform01(this.bits())
   }
 
-  /** N(mean, deviation²); takes two words */
+  /** N(mean, deviation²); every second call takes two words, which give two */
   normal(mean = 0, deviation = 1): number {
+    const spare = this.spare
+    if (spare !== undefined) {
+      this.spare = undefined
+      return mean + deviation * spare
+    }
     const first = this.bits()
-    return mean + deviation * normal2(first, this.bits())[0]
+    const [now, later] = normal2(first, this.bits())
+    this.spare = later
+    return mean + deviation * now
+  }
+
+  /** Puts `items` in a random order, in place, and returns them (Fisher and Yates). */
+  shuffle<T extends { length: number; [index: number]: unknown }>(items: T): T {
+    for (let last = items.length - 1; last > 0; last--) {
+      const other = this.integer(last + 1)
+      const item = items[last]
+      items[last] = items[other]
+      items[other] = item
+    }
+    return items
   }
 
   /** whole, in [0, below), below ≤ 2^32; the bias is at most below / 2^53, which is none where below is a power of two */

@@ -1,0 +1,71 @@
+import { Command, Option } from 'commander'
+import { SPLIT_NAMES, type SplitName } from '../src/data/dataset.ts'
+import type { OverallSegmentation } from '../src/report/detailed_metrics.ts'
+import { type Evaluation, evaluate } from '../src/train/evaluate.ts'
+import { configurationOf, withConfiguration } from './options.ts'
+import { progressOf } from './progress.ts'
+
+interface EvaluateOptions {
+  config?: string
+  weights: string
+  dataset?: string
+  split: SplitName
+  output: string
+  batchSize?: string
+  json?: boolean
+}
+
+/** `evaluate`: writes detailed_metrics.json and evaluation_report.txt. */
+export function makeEvaluateCommand(): Command {
+  return withConfiguration(new Command('evaluate'))
+    .description(
+      'measure a trained model on a split of a dataset; writes detailed_metrics.json and evaluation_report.txt',
+    )
+    .requiredOption('--weights <file>', 'the model: .pth (a checkpoint or a state_dict) or safetensors')
+    .option('--dataset <dir>', 'the dataset; dataset_path of the configuration if not given')
+    .addOption(new Option('--split <name>', 'which part of it').choices(SPLIT_NAMES).default('test'))
+    .requiredOption('-o, --output <dir>', 'folder for the results')
+    .option('--batch-size <n>', 'samples at once; training.batch_size of the configuration if not given')
+    .option('--json', 'print the main figures as one JSON object on standard output')
+    .action(runEvaluate)
+}
+
+async function runEvaluate(words: string[], options: EvaluateOptions): Promise<void> {
+  const { config } = configurationOf(withBatchSize(words, options), options)
+  const say = (line: string): void => console.error(line)
+  const progress = progressOf('evaluated')
+  const { weights, split, output, dataset = config.dataset_path } = options
+  const evaluation = await evaluate({
+    config,
+    weights,
+    dataset,
+    split,
+    output,
+    say,
+    progress: progress.update,
+  }).finally(progress.end)
+  if (options.json) process.stdout.write(`${JSON.stringify(figuresOf(evaluation))}\n`)
+  else report(evaluation, say)
+}
+
+/** `--batch-size N` is the word training.batch_size=N, and checked as such. */
+export function withBatchSize(words: readonly string[], { batchSize }: { batchSize?: string }): string[] {
+  return batchSize === undefined ? [...words] : [...words, `training.batch_size=${batchSize}`]
+}
+
+function figuresOf({ samples, metrics, files }: Evaluation) {
+  const { presence_overall_accuracy, segmentation_overall, segmentation_overall_gated } = metrics
+  return { samples, presence_overall_accuracy, segmentation_overall, segmentation_overall_gated, files }
+}
+
+function report({ samples, metrics, files }: Evaluation, say: (line: string) => void): void {
+  const figure = (value: number | null): string => (value === null ? 'undefined' : value.toFixed(4))
+  const overlaps = ({ mean_dice, mean_iou }: OverallSegmentation): string =>
+    `Dice ${figure(mean_dice)}, IoU ${figure(mean_iou)}`
+  say(`samples   ${samples}`)
+  say(`presence  accuracy ${figure(metrics.presence_overall_accuracy)}`)
+  say(
+    `masks     ${overlaps(metrics.segmentation_overall)}; gated by presence: ${overlaps(metrics.segmentation_overall_gated)}`,
+  )
+  say(`written   ${files.metrics}, ${files.report}`)
+}

@@ -1,0 +1,23 @@
+const BETWEEN_REFRESHES = 100 // milliseconds, on a terminal
+const BETWEEN_LINES = 10_000 // milliseconds, elsewhere
+
+/** Tells on standard error how many of a known number are done: in place on a terminal, elsewhere a line every ten seconds. */
+export function progressOf(what: string): { update(done: number, all: number): void; end(): void } {
+  const { stderr } = process
+  let last = performance.now()
+  let isShown = false
+  return {
+    update(done, all) {
+      const now = performance.now()
+      const isDue = now - last >= (stderr.isTTY ? BETWEEN_REFRESHES : BETWEEN_LINES)
+      if (!isDue) return
+      last = now
+      stderr.write(stderr.isTTY ? `\r\x1b[K${what} ${done}/${all}` : `${what} ${done}/${all}\n`)
+      isShown = stderr.isTTY
+    },
+    end() {
+      if (isShown) stderr.write('\r\x1b[K')
+      isShown = false
+    },
+  }
+}

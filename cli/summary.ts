@@ -1,0 +1,33 @@
+import { Command } from 'commander'
+import { totalOf } from '../src/train/memory.ts'
+import { modelText, reportModel } from '../src/train/model_report.ts'
+import { configurationOf, withConfiguration } from './options.ts'
+
+interface SummaryOptions {
+  config?: string
+  dataset?: string
+  json?: boolean
+}
+
+/** `summary`: the model's layers, shapes, parameters, multiply-adds, and the memory of a training step. */
+export function makeSummaryCommand(): Command {
+  return withConfiguration(new Command('summary'))
+    .description("the model's layers, output shapes, parameters, multiply-adds, and the memory of training it")
+    .option(
+      '--dataset <dir>',
+      'the dataset the model is for; if not given: model.num_structures and training.image_size, or dataset_path',
+    )
+    .option('--json', 'print one JSON object on standard output')
+    .action(runSummary)
+}
+
+async function runSummary(words: string[], options: SummaryOptions): Promise<void> {
+  const { config } = configurationOf(words, options)
+  const report = await reportModel(config, options.dataset)
+  if (!options.json) {
+    process.stdout.write(modelText(report))
+    return
+  }
+  const { memory, ...rest } = report
+  process.stdout.write(`${JSON.stringify({ ...rest, memory: { ...memory, total: totalOf(memory) } })}\n`)
+}

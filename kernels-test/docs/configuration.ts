@@ -1,0 +1,117 @@
+import { z } from 'zod'
+import { isJsonObject, type Json, type JsonObject } from '../../src/config/json.ts'
+import { leavesOf } from '../../src/config/load.ts'
+import { configSchema, defaultConfig } from '../../src/config/schema.ts'
+
+/** Keys that are accepted and that nothing reads. */
+export const WITHOUT_EFFECT: readonly string[] = [
+  'training.num_workers',
+  'training.pin_memory',
+  'training.memory_cleanup_frequency',
+  'checkpoint.save_minutes',
+  'logging.visualize_predictions',
+  'logging.num_visualization_samples',
+  'compute.precision',
+]
+
+const INTRODUCTION = `# Configuration
+
+Every key, what it takes and what it means. This page and [config.schema.json](config.schema.json) are made from the schema in
+\`src/config/schema.ts\`, and a test holds them equal to it.
+
+A configuration is a JSON file with the keys that differ from the defaults, given by \`--config FILE\`. Words after \`with\` win over it:
+\`key=value\` with Python literals (\`True\`, \`None\`, \`5e-4\`, \`[32, 32, 32]\`; quote what the shell would take apart), or further JSON files.
+In JSON write \`true\`, \`null\`. An unknown key, a mistyped one, or a value that does not fit ends with exit code 2 and one line that says
+what was expected and which key was probably meant.
+
+\`\`\`json
+{
+  "dataset_path": "data/heads",
+  "model": { "channels": [8, 16, 32, 64, 128] },
+  "training": { "batch_size": 2, "num_epochs": 200 },
+  "checkpoint": { "save_dir": "checkpoints/heads" }
+}
+\`\`\`
+
+The same in words: \`with dataset_path=data/heads model.channels='[8, 16, 32, 64, 128]' training.batch_size=2 …\`
+
+Editors complete and check such a file against \`config.schema.json\`; in VS Code: \`"json.schemas": [{ "fileMatch": ["cfg*.json"], "url":
+"./docs/config.schema.json" }]\`. (\`"$schema"\` inside the file is not a key of the configuration, so it is refused.)
+`
+
+const FOOTNOTE = '¹ Accepted, so that configuration files of the original work; nothing reads it in this version.\n'
+
+/** The JSON Schema of a configuration file. */
+export function configurationSchema(): JsonObject {
+  const schema = z.toJSONSchema(configSchema, {
+    io: 'input',
+    override: ({ jsonSchema }) => {
+      // zod's bound of every integer; says nothing to a reader
+      if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum
+    },
+  })
+  return JSON.parse(JSON.stringify({ ...schema, title: 'sadaan-gpu configuration' })) as JsonObject
+}
+
+/** JSON as the formatter of this repository leaves it: indent 2, lists of plain values on one line. */
+export function formatted(value: Json, indent = ''): string {
+  const inner = `${indent}  `
+  if (Array.isArray(value) && value.some(isJsonObject))
+    return `[\n${value.map(item => inner + formatted(item, inner)).join(',\n')}\n${indent}]`
+  if (Array.isArray(value)) return `[${value.map(item => JSON.stringify(item)).join(', ')}]`
+  if (!isJsonObject(value)) return JSON.stringify(value)
+  const entries = Object.entries(value).map(
+    ([key, item]) => `${inner}${JSON.stringify(key)}: ${formatted(item, inner)}`,
+  )
+  return entries.length === 0 ? '{}' : `{\n${entries.join(',\n')}\n${indent}}`
+}
+
+/** docs/configuration.md: one table for the keys outside groups, and one a group. */
+export function configurationPage(): string {
+  const leaves = leavesOf(defaultConfig())
+  const groups = ['', ...new Set(leaves.map(([key]) => groupOf(key)).filter(group => group !== ''))]
+  const tables = groups.map(group => {
+    const rows = leaves.filter(([key]) => groupOf(key) === group).map(([key, value]) => rowOf(key, value))
+    const title = group === '' ? 'At the top' : `\`${group}\``
+    return `## ${title}\n\n| key | default | takes | meaning |\n|---|---|---|---|\n${rows.join('\n')}\n`
+  })
+  return [INTRODUCTION, ...tables, FOOTNOTE].join('\n')
+}
+
+function groupOf(key: string): string {
+  return key.includes('.') ? key.slice(0, key.lastIndexOf('.')) : ''
+}
+
+function rowOf(key: string, value: Json): string {
+  const mark = WITHOUT_EFFECT.includes(key) ? ' ¹' : ''
+  const name = key.slice(key.lastIndexOf('.') + 1)
+  return `| \`${name}\`${mark} | ${shown(value)} | ${expectationOf(key, value === null)} | ${descriptionOf(key)} |`
+}
+
+/** As one would write it after `with`. */
+function shown(value: Json): string {
+  const words = new Map<Json, string>([
+    [null, 'None'],
+    [true, 'True'],
+    [false, 'False'],
+  ])
+  const isSmall = typeof value === 'number' && value !== 0 && Math.abs(value) < 1e-3
+  const text = words.get(value) ?? (isSmall ? value.toExponential() : formatted(value))
+  return `\`${text.replaceAll('"', "'")}\``
+}
+
+/** What the schema says it expected when the key holds a dictionary, which no key takes. */
+function expectationOf(key: string, isNullable: boolean): string {
+  const parsed = configSchema.safeParse(treeOf(key.split('.'), {}))
+  const expected = parsed.error!.issues[0]!.message
+  return isNullable && !expected.includes('None') ? `${expected}, or None` : expected
+}
+
+function treeOf([name, ...rest]: string[], value: Json): Json {
+  return name === undefined ? value : { [name]: treeOf(rest, value) }
+}
+
+function descriptionOf(key: string): string {
+  const walk = (schema: JsonObject, name: string) => (schema.properties as JsonObject)[name] as JsonObject
+  return key.split('.').reduce(walk, configurationSchema()).description as string
+}

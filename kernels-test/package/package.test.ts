@@ -1,0 +1,148 @@
+import { execFile } from 'node:child_process'
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { tmpdir } from 'node:os'
+import { basename, delimiter, dirname, join } from 'node:path'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, expect, type TestContext, test } from 'vitest'
+import { PACKAGE_ROOT } from '../../src/util/package_root.ts'
+
+/* What a user gets: the packed tarball, installed in an empty folder with its dependencies from the registry. */
+
+const LARGEST_TARBALL = 500_000 // bytes
+const NOT_CONNECTED = /ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH|ENOTCACHED/
+
+interface Packed {
+  filename: string
+  version: string
+  size: number
+  files: { path: string }[]
+}
+
+const run = promisify(execFile)
+const folder = mkdtempSync(join(tmpdir(), 'sadaan-package-'))
+const user = join(folder, 'user')
+const bin = join(user, 'node_modules', '.bin', 'sadaan-gpu')
+let packed: Packed
+let offline: string | undefined
+
+beforeAll(async () => {
+  packed = await pack()
+  mkdirSync(user)
+  writeFileSync(join(user, 'package.json'), '{ "private": true, "type": "module" }\n')
+  try {
+    await npm(user, 'install', '--ignore-scripts', '--no-audit', '--no-fund', join(folder, packed.filename))
+  } catch (error) {
+    const said = String((error as { stderr?: string }).stderr ?? error)
+    offline = NOT_CONNECTED.exec(said)?.[0]
+    if (offline === undefined) throw error
+  }
+}, 300_000)
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+test('the tarball holds what runs and what is read, and nothing else', () => {
+  const paths = packed.files.map(({ path }) => path)
+  const foreign = paths.filter(
+    path => !/^(dist\/(src|cli|bench)|shaders|docs)\/|^[A-Z]+(\.md)?$|^package\.json$/.test(path),
+  )
+  expect(foreign).toEqual([])
+  expect(paths.filter(path => /\.test\.|(?<!\.d)\.ts$|\.map$/.test(path))).toEqual([])
+  expect(paths).toEqual(expect.arrayContaining(['LICENSE', 'README.md', 'dist/cli/main.js', 'dist/src/index.d.ts']))
+  expect(paths).toEqual(expect.arrayContaining(['shaders/lib/math.wgsl', 'dist/src/data/decode.worker.js']))
+  expect(packed.size).toBeLessThan(LARGEST_TARBALL)
+})
+
+test('the command says its version and its commands', async context => {
+  skipOffline(context)
+  expect((await sadaan('--version')).stdout.trim()).toBe(packed.version)
+  expect((await sadaan('--help')).stdout).toContain('train')
+})
+
+test('doctor finds an adapter whose kernels compute', async context => {
+  skipOffline(context)
+  const { adapters } = JSON.parse((await sadaan('doctor', '--json')).stdout)
+  expect(adapters[0]).toMatchObject({ index: 0, passed: true })
+})
+
+test('it trains two steps on a dataset that it made', async context => {
+  skipOffline(context)
+  await sadaan('generate', '--output-dir', 'data', '--image-size', '16,16,16', '--total-samples', '12')
+  const words = ['dataset_path=data', 'model.channels=[4, 8, 16, 32, 64]', 'training.num_epochs=1']
+  const { stdout } = await sadaan('train', '--json', 'with', ...words)
+  expect(JSON.parse(stdout)).toMatchObject({ status: 'COMPLETED', epochs: 1 })
+  const metrics = JSON.parse(readFileSync(join(user, 'sacred_runs/1/metrics.json'), 'utf8'))
+  expect(metrics['train.batch.total'].steps).toEqual([0, 1])
+})
+
+test('a program can import it', async context => {
+  skipOffline(context)
+  writeFileSync(
+    join(user, 'program.mjs'),
+    `import { loadConfig, openDataset, readCheckpoint, writeCheckpoint } from 'sadaan-gpu'
+     import schema from 'sadaan-gpu/config.schema.json' with { type: 'json' }
+     const { config } = loadConfig({ overrides: ['dataset_path=data'] })
+     const { structureNames } = await openDataset(config.dataset_path)
+     const checkpoint = readCheckpoint('checkpoints/best_model.pth')
+     writeCheckpoint('copy.pth', checkpoint)
+     const same = readCheckpoint('copy.pth').structureNames.join() === structureNames.join()
+     console.log(JSON.stringify({ same, epoch: checkpoint.epoch, title: schema.title }))`,
+  )
+  const { stdout } = await run(process.execPath, ['program.mjs'], { cwd: user })
+  expect(JSON.parse(stdout)).toEqual({ same: true, epoch: 0, title: 'sadaan-gpu configuration' })
+})
+
+test('its types say so', async context => {
+  skipOffline(context)
+  const names = 'Console, loadConfig, openDataset, readCheckpoint, train, writeCheckpoint'
+  writeFileSync(
+    join(user, 'program.ts'),
+    `import { ${names}, type TrainingReport } from 'sadaan-gpu'
+     const { config, changed } = loadConfig({ overrides: [] })
+     const console = new Console({ stream: process.stderr, environment: process.env })
+     const { signal: stop } = new AbortController()
+     const report: TrainingReport = await train({ config, changed, resume: false, runs: undefined, options: {}, console, stop })
+     const names: string[] = (await openDataset(config.dataset_path)).structureNames
+     writeCheckpoint('copy.pth', readCheckpoint(report.bestPath))
+     // @ts-expect-error: there is no such split
+     export const split = (await openDataset(names[0]!)).splits.verify`,
+  )
+  const tsc = join(
+    dirname(createRequire(join(PACKAGE_ROOT, 'package.json')).resolve('typescript/package.json')),
+    'bin/tsc',
+  )
+  const options = '--noEmit --strict --module nodenext --target es2023 --skipLibCheck --types node --typeRoots'.split(
+    ' ',
+  )
+  const typeRoots = join(PACKAGE_ROOT, 'node_modules/@types')
+  const { stdout } = await run(process.execPath, [tsc, ...options, typeRoots, 'program.ts'], { cwd: user })
+  expect(stdout).toBe('')
+})
+
+function skipOffline(context: TestContext): void {
+  if (offline !== undefined) context.skip(`the registry cannot be reached (${offline}), so nothing could be installed`)
+}
+
+/** Packs a copy of the checkout, freshly built: what an earlier build left in dist must not get in. */
+async function pack(): Promise<Packed> {
+  const copy = join(folder, 'checkout')
+  const leftOut = new Set(['node_modules', 'dist', '.git'])
+  cpSync(PACKAGE_ROOT, copy, { recursive: true, filter: path => !leftOut.has(basename(path)) })
+  const tsc = createRequire(join(PACKAGE_ROOT, 'package.json')).resolve('typescript/package.json')
+  const project = join(PACKAGE_ROOT, 'tsconfig.build.json')
+  await run(process.execPath, [join(dirname(tsc), 'bin/tsc'), '-p', project, '--outDir', join(copy, 'dist')])
+  const { stdout } = await npm(copy, 'pack', '--ignore-scripts', '--json', '--pack-destination', folder)
+  return (JSON.parse(stdout) as Packed[])[0]!
+}
+
+/** The npm that runs the tests, if one does. */
+function npm(cwd: string, ...options: string[]): Promise<{ stdout: string; stderr: string }> {
+  const own = process.env.npm_execpath
+  const [file, first] = own?.endsWith('npm-cli.js') ? [process.execPath, [own]] : ['npm', []]
+  return run(file, [...first, ...options], { cwd })
+}
+
+/** The installed command, on this node. */
+function sadaan(...options: string[]): Promise<{ stdout: string; stderr: string }> {
+  const PATH = [dirname(process.execPath), process.env.PATH].join(delimiter)
+  return run(bin, options, { cwd: user, env: { ...process.env, PATH } })
+}

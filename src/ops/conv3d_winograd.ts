@@ -1,0 +1,215 @@
+import type { AdapterFacts, Dispatch, Lowering, Variant } from '../graph/kernel.ts'
+import type { Tensor } from '../graph/tensor.ts'
+import { volumeOf } from '../util/shape.ts'
+import { bindingElements, channelWindow, fitting, type Range, ranges, rowOf, weightWindow } from './conv3d_layout.ts'
+import type { Pass } from './conv3d_pass.ts'
+
+/** Frequencies of a 4×4×4 patch. */
+export const FREQUENCIES = 64
+/** Tiles of 2×2×2 outputs that one workgroup of conv3d/winograd_multiply computes. */
+export const BLOCK_TILES = 64
+/** Elements of a cache line of 64 bytes. */
+const CACHE_LINE = 16
+/** Output channels of a block of transformed weights. */
+const BLOCK_OUTPUTS = 16
+/** Elements of V or M at a time: they stay in a CPU's cache between the stages, and memory stays small. */
+const SLAB_ELEMENTS = 2 ** 20
+/** Fewer channels on either side, or fewer tiles than a block, leave too little to multiply for what the transforms cost. */
+const LEAST_CHANNELS = 8
+
+/** Tiles of one sample. */
+export function tilesOf(t: Tensor): number {
+  const { height, width, depth } = volumeOf(t.shape, t.name)
+  return Math.ceil(height / 2) * Math.ceil(width / 2) * Math.ceil(depth / 2)
+}
+
+/** Blocks of tiles that V or M holds at a time when the wider of the two has `channels`. */
+export function slabBlocks(channels: number, tiles: number, facts: AdapterFacts): number {
+  const limit = Math.min(SLAB_ELEMENTS, bindingElements(facts)) / FREQUENCIES - CACHE_LINE
+  const fit = limit / (channels * BLOCK_TILES)
+  return Math.min(Math.ceil(tiles / BLOCK_TILES), Math.max(1, Math.floor(fit)))
+}
+
+/** Samples whose activations, `channels` at most, fit one binding together; one where not even one does. */
+export function samplesAtOnce(t: Tensor, channels: number, facts: AdapterFacts): number {
+  const { samples, voxels } = volumeOf(t.shape, t.name)
+  return Math.max(1, Math.min(samples, Math.floor(bindingElements(facts) / (channels * voxels))))
+}
+
+/**
+ * Elements between two frequencies of V or M: an odd number of a CPU's cache lines, since the transforms walk over frequencies and a
+ * stride that is a power of two would map all of them to one set of the cache.
+ */
+export function frequencyStride(blocks: number, channels: number): number {
+  return blocks * channels * BLOCK_TILES + CACHE_LINE
+}
+
+/** Some blocks of tiles of some samples. */
+export interface TileSlab {
+  samples: Range
+  blocks: Range
+}
+
+/** Cuts all tiles of `t` into slabs of at most `blocks` blocks, within `samples` samples. */
+export function tileSlabs(t: Tensor, samples: number, blocks: number): TileSlab[] {
+  return ranges(t.shape[0] as number, samples).flatMap(range =>
+    ranges(Math.ceil((range.count * tilesOf(t)) / BLOCK_TILES), blocks).map(slab => ({ samples: range, blocks: slab })),
+  )
+}
+
+/** What the shaders that read or write an activation by tiles must know. */
+export function tileParams(t: Tensor, { samples, blocks }: TileSlab) {
+  const { height, width, depth } = volumeOf(t.shape, t.name)
+  return {
+    height,
+    width,
+    depth,
+    tiles: samples.count * tilesOf(t),
+    first_tile: blocks.start * BLOCK_TILES,
+    blocks: blocks.count,
+    block_tiles: BLOCK_TILES,
+  }
+}
+
+/** Ranges of channels of one sample or more that fit a binding. */
+export function channelRanges(t: Tensor, facts: AdapterFacts): Range[] {
+  const { channels, voxels } = volumeOf(t.shape, t.name)
+  return ranges(channels, fitting(t.name, 'channel', voxels, bindingElements(facts)))
+}
+
+/** x → V (`patches`), or dy → dM (`tiles…`), for all channels of the concatenated sources. */
+export function transformInput(
+  entry: 'patches' | 'tiles' | 'tiles_by_channel',
+  sources: readonly Tensor[],
+  slab: TileSlab,
+  v: Tensor,
+  facts: AdapterFacts,
+): Dispatch[] {
+  const total = sources.reduce((sum, { shape }) => sum + (shape[1] as number), 0)
+  let first = 0
+  return sources.flatMap(source => {
+    const offset = first
+    first += source.shape[1] as number
+    return channelRanges(source, facts).map(channels => {
+      const { window, base } = channelWindow(source, slab.samples, channels)
+      return {
+        shader: 'conv3d/winograd_input',
+        entry,
+        bindings: { x: window, v },
+        params: {
+          ...tileParams(source, slab),
+          channels: channels.count,
+          x_base: base,
+          x_channels: source.shape[1] as number,
+          v_channel: offset + channels.start,
+          v_channels: total,
+          frequency_stride: frequencyStride(slab.blocks.count, total),
+        },
+        invocations: channels.count * slab.blocks.count * BLOCK_TILES,
+      }
+    })
+  })
+}
+
+function transformWeight(pass: Pass, u: Tensor, rows: number, columns: number): Dispatch {
+  const forward = pass.direction === 'forward'
+  const { window, base } = weightWindow(pass.weight, { start: 0, count: pass.weight.shape[0] as number })
+  return {
+    shader: 'conv3d/winograd_weight',
+    constants: { FLIP: forward ? 0 : 1 },
+    bindings: { weight: window, u },
+    params: {
+      rows,
+      columns,
+      base: base + (pass.first ?? 0) * 27,
+      row_stride: forward ? rowOf(pass.weight) : 27,
+      column_stride: forward ? 27 : rowOf(pass.weight),
+    },
+    invocations: Math.ceil(rows / BLOCK_OUTPUTS) * BLOCK_OUTPUTS * columns,
+  }
+}
+
+function transformOutput(pass: Pass, slab: TileSlab, m: Tensor, facts: AdapterFacts): Dispatch[] {
+  const { channels: all } = volumeOf(pass.target.shape, pass.target.name)
+  const padded = Math.ceil(all / BLOCK_OUTPUTS) * BLOCK_OUTPUTS
+  return channelRanges(pass.target, facts).map(channels => {
+    const { window, base } = channelWindow(pass.target, slab.samples, channels)
+    return {
+      shader: 'conv3d/winograd_output',
+      entry: pass.bias ? 'forward' : 'backward',
+      constants: { ACCUMULATE: pass.accumulate ? 1 : 0 },
+      bindings: { m, y: window, ...(pass.bias ? { bias: pass.bias } : {}) },
+      params: {
+        ...tileParams(pass.target, slab),
+        channels: channels.count,
+        m_channel: channels.start,
+        m_channels: padded,
+        frequency_stride: frequencyStride(slab.blocks.count, padded),
+        y_base: base,
+        y_channels: all,
+      },
+      invocations: channels.count * slab.blocks.count * BLOCK_TILES,
+    }
+  })
+}
+
+function channelsOf(pass: Pass): { inputs: number; outputs: number } {
+  return {
+    inputs: pass.sources.reduce((sum, { shape }) => sum + (shape[1] as number), 0),
+    outputs: pass.target.shape[1] as number,
+  }
+}
+
+/** Whether a convolution with this weight and output has work enough for two transforms to pay. */
+export function isWorthwhile(weight: Tensor, y: Tensor, stride: number, facts: AdapterFacts): boolean {
+  const [outputs, inputs, size] = weight.shape as [number, number, number]
+  const tiles = (y.shape[0] as number) * tilesOf(y)
+  return (
+    facts.software && size === 3 && stride === 1 && Math.min(inputs, outputs) >= LEAST_CHANNELS && tiles >= BLOCK_TILES
+  )
+}
+
+function fits(pass: Pass, facts: AdapterFacts): boolean {
+  const { inputs, outputs } = channelsOf(pass)
+  const limit = bindingElements(facts)
+  const padded = Math.ceil(outputs / BLOCK_OUTPUTS) * BLOCK_OUTPUTS
+  return (
+    isWorthwhile(pass.weight, pass.target, pass.stride, facts) &&
+    rowOf(pass.weight) * (pass.weight.shape[0] as number) <= limit &&
+    FREQUENCIES * padded * inputs <= limit &&
+    FREQUENCIES * frequencyStride(1, Math.max(inputs, padded)) <= limit
+  )
+}
+
+function lower(pass: Pass, { facts, scratch }: Lowering): Dispatch[] {
+  const { inputs, outputs } = channelsOf(pass)
+  const outputBlocks = Math.ceil(outputs / BLOCK_OUTPUTS)
+  const wider = Math.max(inputs, outputBlocks * BLOCK_OUTPUTS)
+  const samples = samplesAtOnce(pass.target, Math.max(inputs, outputs), facts)
+  const blocks = slabBlocks(wider, samples * tilesOf(pass.target), facts)
+  const u = scratch('u', [FREQUENCIES, outputBlocks, inputs, BLOCK_OUTPUTS])
+  const v = scratch('v', [FREQUENCIES, frequencyStride(blocks, inputs)])
+  const m = scratch('m', [FREQUENCIES, frequencyStride(blocks, outputBlocks * BLOCK_OUTPUTS)])
+  return [
+    transformWeight(pass, u, outputs, inputs),
+    ...tileSlabs(pass.target, samples, blocks).flatMap(slab => [
+      ...transformInput('patches', pass.sources, slab, v, facts),
+      {
+        shader: 'conv3d/winograd_multiply',
+        bindings: { v, u, m },
+        params: {
+          inputs,
+          output_blocks: outputBlocks,
+          v_stride: frequencyStride(slab.blocks.count, inputs),
+          m_stride: frequencyStride(slab.blocks.count, outputBlocks * BLOCK_OUTPUTS),
+        },
+        workgroups: [outputBlocks, slab.blocks.count, FREQUENCIES] as const,
+        flops: 2 * FREQUENCIES * BLOCK_TILES * slab.blocks.count * outputs * inputs,
+      },
+      ...transformOutput(pass, slab, m, facts),
+    ]),
+  ]
+}
+
+/** Winograd F(2×2×2, 3×3×3): 3.4 times fewer multiply-adds between two transforms. */
+export const winograd: Variant<Pass> = { name: 'winograd', fits, lower }

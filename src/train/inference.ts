@@ -1,0 +1,165 @@
+import type { Device } from '../gpu/device.ts'
+import { Pipelines } from '../gpu/pipelines.ts'
+import type { AdapterFacts } from '../graph/kernel.ts'
+import { bytesOf, type Tensor } from '../graph/tensor.ts'
+import { ModelState } from '../nn/model_state.ts'
+import type { SadaanShape } from '../nn/specification.ts'
+import { makePlan, type Plan, slotBytes } from '../plan/plan.ts'
+import { Readback } from '../plan/readback.ts'
+import { Runner, type SlotPool } from '../plan/runner.ts'
+import { type Storage, storageBytes } from '../plan/storage.ts'
+import { sizeOf } from '../util/shape.ts'
+import { allocate, type Layout } from './allocation.ts'
+import { InFlight } from './in_flight.ts'
+import { largestBatchThatFits, type MemoryNeed } from './memory.ts'
+import { STEPS_IN_FLIGHT, submitsFor } from './pacing.ts'
+import { type BatchTensors, batchTensors, type Recording } from './recording.ts'
+import { writeModel } from './snapshot.ts'
+import type { TrainedModel } from './trained_model.ts'
+
+/** What is recorded, and which tensors the host reads, by name. */
+export type Recorder<Name extends string> = (
+  state: ModelState,
+  batch: BatchTensors,
+) => Recording<Readonly<Record<Name, Tensor>>>
+
+/** A batch of the engine's size; arrays are copied when it is uploaded. Masks and presence are for recordings with a loss. */
+export interface InferenceBatch {
+  images: Float32Array // (N, C, H, W, D)
+  maskBits?: Uint32Array // (N, S, V/32)
+  presence?: Float32Array // (N, S)
+}
+
+interface Blueprint<Name extends string> extends Layout {
+  state: ModelState
+  batch: BatchTensors
+  inputs: ReadonlySet<Tensor>
+  plan: Plan
+  outputs: Readonly<Record<Name, Tensor>>
+}
+
+const READBACKS = STEPS_IN_FLIGHT + 1
+
+/** Only what the plan touches gets memory: a prediction has no masks, an evaluation no gradients. */
+function draw<Name extends string>(
+  facts: AdapterFacts,
+  shape: SadaanShape,
+  batchSize: number,
+  record: Recorder<Name>,
+): Blueprint<Name> {
+  const state = new ModelState(shape)
+  const batch = batchTensors(state, batchSize)
+  const { calls, outputs } = record(state, batch)
+  const wanted = Object.values<Tensor>(outputs)
+  const plan = makePlan('inference', calls, wanted, facts)
+  const bound = plan.dispatches.flatMap(dispatch => dispatch.bound.map(({ tensor }) => tensor))
+  const inputs = new Set(bound.filter(({ kind }) => kind === 'input'))
+  const arenas = [state.parameters, state.running]
+  const tensors = [state.batchesTracked, ...inputs]
+  const readbacks = READBACKS * wanted.reduce((sum, t) => sum + bytesOf(t), 0)
+  const need = { lasting: storageBytes(arenas, tensors) + readbacks, working: slotBytes([plan]) }
+  return { state, batch, inputs, plan, outputs, arenas, tensors, plans: [plan], need }
+}
+
+/** A trained model on a device: uploads batches, replays one plan, reads its outputs in arrears. */
+export class InferenceEngine<Name extends string> {
+  readonly batchSize: number
+  /** bytes, known before the first batch */
+  readonly need: MemoryNeed
+  private readonly device: Device
+  private readonly blueprint: Blueprint<Name>
+  private readonly storage: Storage
+  private readonly pool: SlotPool
+  private readonly runner: Runner
+  private readonly readback: Readback
+
+  private constructor(device: Device, blueprint: Blueprint<Name>, storage: Storage, pool: SlotPool, runner: Runner) {
+    this.batchSize = blueprint.batch.image.shape[0]!
+    this.need = blueprint.need
+    this.device = device
+    this.blueprint = blueprint
+    this.storage = storage
+    this.pool = pool
+    this.runner = runner
+    this.readback = new Readback(device, runner, Object.values<Tensor>(blueprint.outputs), READBACKS)
+  }
+
+  /**
+   * Plans, allocates and loads the weights. Throws OutOfMemoryError or BindingLimitError when the adapter cannot hold this batch size,
+   * InputError when the weights are not those of a SADAAN.
+   */
+  static async open<Name extends string>(
+    device: Device,
+    model: TrainedModel,
+    batchSize: number,
+    record: Recorder<Name>,
+  ): Promise<InferenceEngine<Name>> {
+    const blueprint = draw(device.facts, model.shape, batchSize, record)
+    const { storage, pool } = await allocate(device, blueprint)
+    try {
+      writeModel(storage, blueprint.state, model.weights, model.path)
+      const { ones } = blueprint.batch
+      storage.write(ones, new Float32Array(sizeOf(ones.shape)).fill(1))
+      const runner = await Runner.prepare(device, new Pipelines(device), storage, pool, blueprint.plan)
+      return new InferenceEngine(device, blueprint, storage, pool, runner)
+    } catch (error) {
+      pool.destroy()
+      storage.destroy()
+      throw error
+    }
+  }
+
+  /** As `open`, with the largest batch up to `batchSize` that the adapter holds; what is smaller than asked for goes to `say`. */
+  static async openFitting<Name extends string>(
+    device: Device,
+    model: TrainedModel,
+    batchSize: number,
+    record: Recorder<Name>,
+    say: (line: string) => void,
+  ): Promise<InferenceEngine<Name>> {
+    const attempt = (size: number) => InferenceEngine.open(device, model, size, record)
+    const found = await largestBatchThatFits(device, batchSize, model.path, attempt)
+    if (found.reason !== undefined)
+      say(`batch size ${found.batchSize}, not ${batchSize}: ${device.name} cannot hold more (${found.reason})`)
+    return found.result
+  }
+
+  /** Uploads a batch and submits it. At most three may be pending. */
+  async run({ images, maskBits, presence }: InferenceBatch): Promise<Record<Name, Float32Array>> {
+    const { batch, inputs, outputs } = this.blueprint
+    this.storage.write(batch.image, images)
+    if (inputs.has(batch.maskBits)) this.storage.write(batch.maskBits, maskBits!)
+    if (inputs.has(batch.presence)) this.storage.write(batch.presence, presence!)
+    const values = await this.readback.submit()
+    return Object.fromEntries(Object.keys(outputs).map((name, i) => [name, values[i]!])) as Record<Name, Float32Array>
+  }
+
+  /** Runs all batches, two on their way at once, and hands the outputs to `use` in order. */
+  async runAll<Batch extends InferenceBatch>(
+    batches: AsyncIterable<Batch>,
+    use: (outputs: Record<Name, Float32Array>, batch: Batch) => void,
+  ): Promise<void> {
+    const pending = new InFlight()
+    let done = 0
+    try {
+      for await (const batch of batches) {
+        const started = performance.now()
+        const used = this.run(batch).then(outputs => {
+          use(outputs, batch)
+          // the first batch told the pace
+          if (++done === 1) this.runner.slice(submitsFor(this.device.facts, (performance.now() - started) / 1000))
+        })
+        pending.add(used)
+        await pending.settle(STEPS_IN_FLIGHT - 1)
+      }
+      await pending.settle()
+    } finally {
+      await pending.drain()
+    }
+  }
+
+  destroy(): void {
+    this.pool.destroy()
+    this.storage.destroy()
+  }
+}
