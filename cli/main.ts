@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { Command, CommanderError } from 'commander'
 import { InputError } from '../src/util/error.ts'
 import { PACKAGE_ROOT } from '../src/util/package_root.ts'
+import { makeBenchCommand } from './bench.ts'
 import { makeDemoCommand } from './demo.ts'
 import { makeDoctorCommand } from './doctor.ts'
 import { makeEvaluateCommand } from './evaluate.ts'
@@ -33,6 +34,7 @@ function makeProgram(): Command {
     .addCommand(makeEvaluateCommand())
     .addCommand(makePredictCommand())
     .addCommand(makeSummaryCommand())
+    .addCommand(makeBenchCommand())
 }
 
 async function main(): Promise<void> {

@@ -16,18 +16,23 @@ interface PredictOptions {
   json?: boolean
 }
 
-/** `predict`: writes masks.h5, presence.csv, presence.json, and raw.h5 if asked for. */
+/** `predict`: writes masks.h5 or masks/STRUCTURE.nii.gz, presence.csv, presence.json, and raw.h5 if asked for. */
 export function makePredictCommand(): Command {
   return withConfiguration(new Command('predict'))
-    .description('segment images and tell which structures are absent; writes masks.h5, presence.csv and presence.json')
+    .description(
+      'segment images and tell which structures are absent; writes masks (HDF5, or NIfTI for a NIfTI scan), presence.csv and presence.json',
+    )
     .requiredOption('--weights <file>', 'the model: .pth (a checkpoint or a state_dict) or safetensors')
     .requiredOption(
       '--input <path>',
-      'an HDF5 file with the dataset images, (N, H, W, D) or (N, C, H, W, D), or a dataset directory',
+      'a NIfTI scan, an HDF5 file with the dataset images, (N, H, W, D) or (N, C, H, W, D), or a dataset directory',
     )
     .addOption(new Option('--split <name>', 'which part of a dataset directory').choices(SPLIT_NAMES).default('test'))
     .requiredOption('-o, --output <dir>', 'folder for the results')
-    .option('--raw', 'also write raw.h5: every output of the model, float32, without the presence gate')
+    .option(
+      '--raw',
+      'also write raw.h5: every output of the model, float32, without the presence gate (position_priors has no axis of samples)',
+    )
     .option('--batch-size <n>', 'samples at once; training.batch_size of the configuration if not given')
     .option('--json', 'print what was found and written as one JSON object on standard output')
     .action(runPredict)

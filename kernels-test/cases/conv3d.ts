@@ -18,38 +18,46 @@ interface Row {
 const inputsOf = ({ channels: [first, second] }: Row): number => first + (second ?? 0)
 const outputAxes = ({ volume, stride }: Row): number[] => volume.map(axis => Math.ceil(axis / (stride ?? 1)))
 
-/** Value of input channel `channel` of the concatenation at (n, h, w, d); zero outside the volume. */
-function at(row: Row, sources: readonly Float64Array[], place: readonly [number, number, number, number, number]) {
-  const [n, channel, h, w, d] = place
+/** One tap of one pair of channels: y += weight · x, shifted; what lies outside x is zero. */
+function addTap(x: Float64Array, y: Float64Array, weight: number, shift: readonly number[], row: Row): void {
+  const { stride = 1 } = row
   const [height, width, depth] = row.volume
-  if (h < 0 || h >= height || w < 0 || w >= width || d < 0 || d >= depth) return 0
-  const second = channel >= row.channels[0]
-  const channels = row.channels[second ? 1 : 0]!
-  const plane = n * channels + channel - (second ? row.channels[0] : 0)
-  return sources[second ? 1 : 0]![((plane * height + h) * width + w) * depth + d]!
+  const [rows, columns, planes] = outputAxes(row) as [number, number, number]
+  const [kh, kw, kd] = shift as [number, number, number]
+  for (let h = 0; h < rows; h++) {
+    const xh = h * stride + kh
+    if (xh < 0 || xh >= height) continue
+    for (let w = 0; w < columns; w++) {
+      const xw = w * stride + kw
+      if (xw < 0 || xw >= width) continue
+      const line = (xh * width + xw) * depth + kd
+      const to = (h * columns + w) * planes
+      for (let d = 0; d < planes; d++)
+        if (d * stride + kd >= 0 && d * stride + kd < depth) y[to + d]! += weight * x[line + d * stride]!
+    }
+  }
 }
 
 function reference(sources: readonly Float64Array[], weight: Float64Array, bias: Float64Array, row: Row): Float64Array {
-  const { samples, outputs, size, stride = 1 } = row
+  const { samples, channels, outputs, size } = row
   const inputs = inputsOf(row)
   const padding = (size - 1) / 2
-  const [height, width, depth] = outputAxes(row) as [number, number, number]
-  const y = new Float64Array(samples * outputs * height * width * depth)
-  let index = 0
+  const [voxels, positions] = [sizeOf(row.volume), sizeOf(outputAxes(row))]
+  const y = new Float64Array(samples * outputs * positions)
+  const plane = (n: number, i: number): Float64Array => {
+    const second = i >= channels[0]
+    const first = (second ? n * channels[1]! + i - channels[0] : n * channels[0] + i) * voxels
+    return sources[second ? 1 : 0]!.subarray(first, first + voxels)
+  }
   for (let n = 0; n < samples; n++)
-    for (let o = 0; o < outputs; o++)
-      for (let h = 0; h < height; h++)
-        for (let w = 0; w < width; w++)
-          for (let d = 0; d < depth; d++) {
-            let sum = bias[o]!
-            let k = o * inputs * size ** 3
-            for (let i = 0; i < inputs; i++)
-              for (let kh = -padding; kh <= padding; kh++)
-                for (let kw = -padding; kw <= padding; kw++)
-                  for (let kd = -padding; kd <= padding; kd++)
-                    sum += weight[k++]! * at(row, sources, [n, i, h * stride + kh, w * stride + kw, d * stride + kd])
-            y[index++] = sum
-          }
+    for (let o = 0; o < outputs; o++) {
+      const out = y.subarray((n * outputs + o) * positions, (n * outputs + o + 1) * positions).fill(bias[o]!)
+      let k = o * inputs * size ** 3
+      for (let i = 0; i < inputs; i++)
+        for (let kh = -padding; kh <= padding; kh++)
+          for (let kw = -padding; kw <= padding; kw++)
+            for (let kd = -padding; kd <= padding; kd++) addTap(plane(n, i), out, weight[k++]!, [kh, kw, kd], row)
+    }
   return y
 }
 
@@ -72,7 +80,8 @@ export default defineCase<Row>({
     { samples: 2, channels: [3], outputs: 5, size: 1, stride: 2, volume: [4, 5, 6] },
     // enough tiles and channels for Winograd, the last in two slabs
     { samples: 2, channels: [8], outputs: 9, size: 3, volume: [7, 6, 8] },
-    { samples: 1, channels: [9, 8], outputs: 17, size: 3, volume: [7, 8, 7] },
+    { samples: 1, channels: [9, 8], outputs: 17, size: 3, volume: [3, 7, 16] },
+    { samples: 1, channels: [16, 2], outputs: 49, size: 3, volume: [1, 16, 16] },
     { samples: 1, channels: [8], outputs: 8, size: 3, volume: [8, 8, 9], limit: 2 ** 19 },
     // binding limits that cut by samples, by input and output channels, by rows of the weight
     { samples: 3, channels: [9], outputs: 6, size: 3, volume: [4, 4, 8], limit: 2 ** 14 },

@@ -6,6 +6,7 @@ import { writeSafetensors } from '../../src/checkpoint/safetensors.ts'
 import { defaultConfig } from '../../src/config/schema.ts'
 import { Hdf5File, type NumericArray } from '../../src/data/hdf5_file.ts'
 import { Hdf5Writer } from '../../src/data/hdf5_writer.ts'
+import { readNifti } from '../../src/data/nifti.ts'
 import { resampleImage } from '../../src/data/resample.ts'
 import { type Prediction, predict } from '../../src/train/predict.ts'
 import { RAW_NAMES } from '../../src/train/prediction_files.ts'
@@ -13,6 +14,7 @@ import { openTrainedModel } from '../../src/train/trained_model.ts'
 import { InputError } from '../../src/util/error.ts'
 import { PACKAGE_ROOT } from '../../src/util/package_root.ts'
 import { sizeOf } from '../../src/util/shape.ts'
+import { niftiBytes, RAS } from '../data/nifti_bytes.ts'
 import { temporaryDirectory, writeDataset, writeSplit } from '../data/small_dataset.ts'
 import { type Golden, goldenPaths, openGolden } from '../golden/golden_file.ts'
 import { relativeError } from '../numbers.ts'
@@ -204,6 +206,60 @@ describe('masks and presence', () => {
   }
 })
 
+describe('a NIfTI scan', () => {
+  const [width, height, depth] = [16, 48, 32] // right, front, up
+  const value = (x: number, y: number, z: number): number => (x * 11 + y * 5 + z * 7 + ((x * y + z * z) % 13) * 9) % 256
+
+  /** Masks of structure s, read at world position (x, y, z). */
+  async function masksOf(path: string, at: (x: number, y: number, z: number) => [number, number, number]) {
+    const { output, prediction } = await run({ weights: weightsOf('small'), input: path, threshold: 0, raw: true })
+    expect(readdirSync(join(output, 'masks')).sort()).toStrictEqual(['organ_0.nii.gz', 'organ_1.nii.gz'])
+    expect(prediction.samples).toBe(1)
+    const scan = readNifti(path)
+    const volumes = ['organ_0', 'organ_1'].map(name => readNifti(join(output, 'masks', `${name}.nii.gz`)))
+    for (const { size, affine } of volumes)
+      expect({ size, affine }).toStrictEqual({ size: scan.size, affine: scan.affine })
+    const found: number[] = []
+    for (const { values, size } of volumes)
+      for (let x = 0; x < width; x++)
+        for (let y = 0; y < height; y++)
+          for (let z = 0; z < depth; z++) {
+            const [i, j, k] = at(x, y, z)
+            found.push(values[(i * size[1] + j) * size[2] + k]!)
+          }
+    return { found, probabilities: (await read(join(output, 'raw.h5'), 'segmentation_probs')).values }
+  }
+
+  test('gets masks on its own grid, however its axes are stored', async () => {
+    const plain = join(folder, 'plain.nii')
+    const values = (of: (i: number, j: number, k: number) => number, [w, h, d]: [number, number, number]): Uint8Array =>
+      Uint8Array.from({ length: w * h * d }, (_, v) => of(v % w, Math.floor(v / w) % h, Math.floor(v / (w * h))))
+    writeFileSync(
+      plain,
+      niftiBytes({ dims: [width, height, depth], type: 2, values: values(value, [width, height, depth]), sform: RAS }),
+    )
+    // stored axes run down, to the left, to the front
+    const turned = join(folder, 'turned.nii')
+    const sform = [
+      [0, -1, 0, width - 1],
+      [0, 0, 1, 0],
+      [-1, 0, 0, depth - 1],
+    ]
+    const turnedValues = values((i, j, k) => value(width - 1 - j, k, depth - 1 - i), [depth, width, height])
+    writeFileSync(turned, niftiBytes({ dims: [depth, width, height], type: 2, values: turnedValues, sform }))
+    const a = await masksOf(plain, (x, y, z) => [x, y, z])
+    const b = await masksOf(turned, (x, y, z) => [depth - 1 - z, width - 1 - x, y])
+    expect(b.found).toStrictEqual(a.found)
+    const expected = [0, 1].flatMap(s => {
+      const resampled = new Float32Array(width * height * depth)
+      resampleImage(a.probabilities.subarray(s * 8192, (s + 1) * 8192), [16, 16, 32], [width, height, depth], resampled)
+      return Array.from(resampled, p => Number(p > 0.5))
+    })
+    expect(a.found).toStrictEqual(expected)
+    expect(new Set(a.found)).toStrictEqual(new Set([0, 1]))
+  })
+})
+
 describe('wrong input is one line and leaves nothing', () => {
   const refused = async (weights: string, input: string, message: RegExp): Promise<void> => {
     const output = join(folder, `out${runs}`)
@@ -249,7 +305,13 @@ describe('wrong input is one line and leaves nothing', () => {
   test('images', async () => {
     const weights = weightsOf('small')
     await refused(weights, join(folder, 'none.h5'), /none\.h5: no such file/)
-    await refused(weights, join(folder, 'scan.nii.gz'), /scan\.nii\.gz: .*import/)
+    await refused(weights, join(folder, 'scan.nii.gz'), /scan\.nii\.gz: no such file, expected a NIfTI file/)
+    const constant = join(folder, 'constant.nii')
+    writeFileSync(
+      constant,
+      niftiBytes({ dims: [16, 16, 16], type: 2, values: new Uint8Array(4096).fill(9), sform: RAS }),
+    )
+    await refused(weights, constant, /constant\.nii: every voxel is 9/)
     const wide = join(folder, 'wide.h5')
     await writeSplit(wide, { samples: 1, structures: 2, imageSize: [16, 16, 16], channels: 3 })
     await refused(weights, wide, /wide\.h5: images have 3 channels, .*small\.pth reads 1/)
@@ -261,7 +323,7 @@ describe('wrong input is one line and leaves nothing', () => {
     const endless = join(folder, 'endless.h5')
     const writer = await Hdf5Writer.create(endless, [{ name: 'images', kind: 'float32', rowShape: [16, 16, 32] }])
     for (let n = 0; n < 5; n++)
-      writer.append('images', new Float32Array(8192).fill(n < 4 ? n : Number.POSITIVE_INFINITY))
+      writer.append('images', new Float32Array(8192).fill(n < 4 ? n + 1 : Number.POSITIVE_INFINITY))
     await writer.finish()
     await refused(weights, endless, /endless\.h5: dataset 'images' sample 4 has a voxel that is not a finite float32/)
     const split = { samples: 1, structures: 2, imageSize: [16, 16, 16] as [number, number, number] }

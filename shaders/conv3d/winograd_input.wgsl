@@ -5,9 +5,8 @@
 //        0  1  1  0         1  1
 //        0 −1  1  0         1 −1
 //        0  1  0 −1         0 −1
-// An invocation transforms one tile of one channel. Neighbouring invocations hold neighbouring tiles (D fastest). V lies in blocks
-// of `block_tiles` tiles, (64 frequencies, blocks, I, block tiles), so that a block of one frequency is contiguous.
-// Tiles past the last are zeros.
+// An invocation transforms one tile of one channel. Results lie in blocks of `block_tiles` tiles (D fastest), so that a block of one
+// frequency is contiguous; tiles past the last are zeros. `tiles_by_channel` is `tiles` with the channels innermost.
 #import lib/grid
 
 struct Params {
@@ -82,14 +81,9 @@ struct Place {
 }
 
 // Tiles past the last get their zeros here.
-fn place_of(index: u32) -> Place {
-  let places = params.blocks * params.block_tiles;
-  let channel = index / places;
-  let place = index % places;
-  let group = place / params.block_tiles;
-  let to = (group * params.v_channels + params.v_channel + channel) * params.block_tiles + place % params.block_tiles;
+fn place_of(channel: u32, place: u32, to: u32) -> Place {
   let tile = params.first_tile + place;
-  let exists = channel < params.channels;
+  let exists = channel < params.channels && place < params.blocks * params.block_tiles;
   let valid = exists && tile < params.tiles;
   if (exists && !valid) {
     for (var frequency = 0u; frequency < 64u; frequency++) {
@@ -105,9 +99,25 @@ fn place_of(index: u32) -> Place {
   return Place(valid, h, tile / tiles_d % tiles_w * 2u, tile % tiles_d * 2u, base, to);
 }
 
+// Neighbouring invocations hold neighbouring tiles; V is (64, blocks, I, block tiles).
+fn tile_innermost(index: u32) -> Place {
+  let places = params.blocks * params.block_tiles;
+  let channel = index / places;
+  let place = index % places;
+  let row = place / params.block_tiles * params.v_channels + params.v_channel + channel;
+  return place_of(channel, place, row * params.block_tiles + place % params.block_tiles);
+}
+
+// Neighbouring invocations hold neighbouring channels; dM is (64, blocks, block tiles, O).
+fn channel_innermost(index: u32) -> Place {
+  let channel = index % params.channels;
+  let place = index / params.channels;
+  return place_of(channel, place, place * params.v_channels + params.v_channel + channel);
+}
+
 @compute @workgroup_size(16)
 fn patches(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) count: vec3u, @builtin(local_invocation_index) local: u32) {
-  let p = place_of(linear_index(id, count, local, 16u));
+  let p = tile_innermost(linear_index(id, count, local, 16u));
   if (!p.valid) {
     return;
   }
@@ -139,9 +149,7 @@ fn spread_plane(base: u32, h: u32, w: u32, d: u32) -> mat4x4f {
   return mat4x4f(a, a + b, a - b, -b);
 }
 
-@compute @workgroup_size(16)
-fn tiles(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) count: vec3u, @builtin(local_invocation_index) local: u32) {
-  let p = place_of(linear_index(id, count, local, 16u));
+fn spread(p: Place) {
   if (!p.valid) {
     return;
   }
@@ -152,4 +160,14 @@ fn tiles(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) count: vec3u
   store_plane(p.to + 16u * step, step, a + b);
   store_plane(p.to + 32u * step, step, a - b);
   store_plane(p.to + 48u * step, step, -1.0 * b);
+}
+
+@compute @workgroup_size(16)
+fn tiles(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) count: vec3u, @builtin(local_invocation_index) local: u32) {
+  spread(tile_innermost(linear_index(id, count, local, 16u)));
+}
+
+@compute @workgroup_size(16)
+fn tiles_by_channel(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) count: vec3u, @builtin(local_invocation_index) local: u32) {
+  spread(channel_innermost(linear_index(id, count, local, 16u)));
 }

@@ -53,19 +53,32 @@ export function importSubject(
   const label = readNifti(files.label)
   const images = files.images.map(path => readNifti(path))
   for (const image of images) checkSameGrid(image, label)
-  const first = images[0]!
-  const channels = images.flatMap(image => channelsOf(image))
+  const { image, intensity } = standardImage(images, imageSize, percentiles)
+  const { masks, presence } = masksOf(label, imageSize, structures)
+  return { image, masks, presence, record: { ...recordOf(files, images[0]!), intensity } }
+}
+
+/**
+ * Volumes on one grid, each a channel or several, as the network takes them: (C, H, W, D) of `imageSize`, axes to right, anterior,
+ * superior, intensities scaled to 0..255 between the percentiles. Throws InputError naming file and reason.
+ */
+export function standardImage(
+  images: readonly NiftiImage[],
+  imageSize: ImageSize,
+  percentiles: readonly [number, number],
+): { image: Float32Array; intensity: IntensityScale[] } {
+  const { size, affine } = images[0]!
+  const channels = images.flatMap(image => channelsOf(image).map(values => ({ values, path: image.path })))
   const voxels = sizeOf(imageSize)
   const image = new Float32Array(channels.length * voxels)
-  const intensity = channels.map((values, c) => {
-    const scale = scaleOf(values, percentiles, files.images[Math.min(c, files.images.length - 1)]!)
-    const oriented = reorient(values, first.size, orientationOf(first.affine))
+  const intensity = channels.map(({ values, path }, c) => {
+    const scale = scaleOf(values, percentiles, path)
+    const oriented = reorient(values, size, orientationOf(affine))
     const target = image.subarray(c * voxels, (c + 1) * voxels)
     resampleImage(rescale(oriented.values, scale), oriented.size, imageSize, target)
     return scale
   })
-  const { masks, presence } = masksOf(label, imageSize, structures)
-  return { image, masks, presence, record: { ...recordOf(files, first), intensity } }
+  return { image, intensity }
 }
 
 /** The label values other than 0 in a volume, ascending. Throws InputError when one is not an integer. */

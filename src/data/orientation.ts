@@ -35,20 +35,38 @@ export function orientationOf(affine: Affine): Orientation {
   return { axes: [...axes], flipped, code: letters.join('') }
 }
 
+/** Where the voxels of a reoriented volume lie in the stored one: index = start + h·steps[0] + w·steps[1] + d·steps[2]. */
+function strideOver(size: ImageSize, { axes, flipped }: Orientation) {
+  const strides = [size[1] * size[2], size[2], 1]
+  return {
+    target: axes.map(axis => size[axis]!) as ImageSize,
+    steps: axes.map((axis, world) => (flipped[world] ? -1 : 1) * strides[axis]!) as ImageSize,
+    start: axes.reduce((sum, axis, world) => sum + (flipped[world] ? (size[axis]! - 1) * strides[axis]! : 0), 0),
+  }
+}
+
 /** A volume of the stored grid `size` brought to (right, anterior, superior), with its new size. */
 export function reorient<T extends NumericArray>(
   values: T,
   size: ImageSize,
-  { axes, flipped }: Orientation,
+  orientation: Orientation,
 ): { values: T; size: ImageSize } {
-  const strides = [size[1] * size[2], size[2], 1]
-  const target = axes.map(axis => size[axis]!) as ImageSize
-  const steps = axes.map((axis, world) => (flipped[world] ? -1 : 1) * strides[axis]!) as ImageSize
-  const start = axes.reduce((sum, axis, world) => sum + (flipped[world] ? (size[axis]! - 1) * strides[axis]! : 0), 0)
+  const { target, steps, start } = strideOver(size, orientation)
   const result = values.slice(0, sizeOf(size)) as T
   let at = 0
   for (let h = 0; h < target[0]; h++)
     for (let w = 0; w < target[1]; w++)
       for (let d = 0; d < target[2]; d++) result[at++] = values[start + h * steps[0] + w * steps[1] + d * steps[2]]!
   return { values: result, size: target }
+}
+
+/** The other way: a volume in (right, anterior, superior) brought back to the stored grid `size`. */
+export function restore<T extends NumericArray>(values: T, size: ImageSize, orientation: Orientation): T {
+  const { target, steps, start } = strideOver(size, orientation)
+  const result = values.slice(0, sizeOf(size)) as T
+  let at = 0
+  for (let h = 0; h < target[0]; h++)
+    for (let w = 0; w < target[1]; w++)
+      for (let d = 0; d < target[2]; d++) result[start + h * steps[0] + w * steps[1] + d * steps[2]] = values[at++]!
+  return result
 }

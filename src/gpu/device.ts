@@ -58,7 +58,10 @@ export class Device {
   }
 
   /** Opens an adapter (a name part or index, the best one if not given); `limits` lowers limits, for tests. */
-  static async open(wanted?: string, limits: { maxBindingBytes?: number } = {}): Promise<Device> {
+  static async open(
+    wanted?: string,
+    limits: { maxBindingBytes?: number; maxBufferBytes?: number } = {},
+  ): Promise<Device> {
     const opened = await openAdapter(wanted)
     const { adapter } = opened
     const gpu = await adapter.requestDevice({

@@ -77,9 +77,9 @@ export function channelRanges(t: Tensor, facts: AdapterFacts): Range[] {
   return ranges(channels, fitting(t.name, 'channel', voxels, bindingElements(facts)))
 }
 
-/** x → V (`patches`), or dy → dM (`tiles`), for all channels of the concatenated sources. */
+/** x → V (`patches`), or dy → dM (`tiles…`), for all channels of the concatenated sources. */
 export function transformInput(
-  entry: 'patches' | 'tiles',
+  entry: 'patches' | 'tiles' | 'tiles_by_channel',
   sources: readonly Tensor[],
   slab: TileSlab,
   v: Tensor,

@@ -13,8 +13,11 @@ import {
   transformInput,
 } from './conv3d_winograd.ts'
 
-/** Input and output channels of one workgroup of conv3d/winograd_correlate. */
-const BLOCK = 8
+/** Input and output channels of one workgroup of conv3d/winograd_correlate, and of winograd_correlate_wide. */
+const SQUARE = { shader: 'conv3d/winograd_correlate', entry: 'tiles', inputs: 8, outputs: 8 } as const
+const WIDE = { shader: 'conv3d/winograd_correlate_wide', entry: 'tiles_by_channel', inputs: 17, outputs: 64 } as const
+/** With fewer output channels most of a wide workgroup would compute nothing. */
+const LEAST_WIDE = 48
 
 function fits(args: BackwardWeightArgs, facts: AdapterFacts): boolean {
   const [outputs, inputs] = args.gradient.shape as [number, number]
@@ -29,6 +32,7 @@ function fits(args: BackwardWeightArgs, facts: AdapterFacts): boolean {
 
 function lower({ sources, dy, gradient, accumulate }: BackwardWeightArgs, { facts, scratch }: Lowering): Dispatch[] {
   const [outputs, inputs] = gradient.shape as [number, number]
+  const block = outputs < LEAST_WIDE ? SQUARE : WIDE
   const wider = Math.max(inputs, outputs)
   const samples = samplesAtOnce(dy, wider, facts)
   const blocks = slabBlocks(wider, samples * tilesOf(dy), facts)
@@ -39,9 +43,9 @@ function lower({ sources, dy, gradient, accumulate }: BackwardWeightArgs, { fact
   return [
     ...tileSlabs(dy, samples, blocks).flatMap((slab, i) => [
       ...transformInput('patches', sources, slab, v, facts),
-      ...transformInput('tiles', [dy], slab, dm, facts),
+      ...transformInput(block.entry, [dy], slab, dm, facts),
       {
-        shader: 'conv3d/winograd_correlate',
+        shader: block.shader,
         constants: { ACCUMULATE: i > 0 ? 1 : 0 },
         bindings: { v, dm, du },
         params: {
@@ -51,7 +55,7 @@ function lower({ sources, dy, gradient, accumulate }: BackwardWeightArgs, { fact
           v_stride: frequencyStride(slab.blocks.count, inputs),
           dm_stride: frequencyStride(slab.blocks.count, outputs),
         },
-        workgroups: [Math.ceil(inputs / BLOCK), Math.ceil(outputs / BLOCK), FREQUENCIES] as const,
+        workgroups: [Math.ceil(inputs / block.inputs), Math.ceil(outputs / block.outputs), FREQUENCIES] as const,
         flops: 2 * FREQUENCIES * BLOCK_TILES * slab.blocks.count * outputs * inputs,
       },
     ]),

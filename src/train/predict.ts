@@ -2,18 +2,18 @@ import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Config } from '../config/schema.ts'
 import { openDataset, type SplitName } from '../data/dataset.ts'
-import { Hdf5File } from '../data/hdf5_file.ts'
-import { ImageReader } from '../data/image_reader.ts'
 import { Device } from '../gpu/device.ts'
 import type { Tensor } from '../graph/tensor.ts'
 import { InputError } from '../util/error.ts'
 import { sizeOf } from '../util/shape.ts'
 import { InferenceEngine, type Recorder } from './inference.ts'
-import { type MaskOutputs, SampleMasks } from './masks.ts'
+import { hdf5Masks, type MaskFiles, niftiMasks } from './mask_files.ts'
+import { MaskMaker } from './masks.ts'
 import { formatBytes, totalOf } from './memory.ts'
 import { withOutputFolder } from './output_folder.ts'
 import { PredictionFiles, type PredictionHead, RAW_NAMES, type RawName, type RawOutputs } from './prediction_files.ts'
 import { recordPrediction } from './recording.ts'
+import { openScans, type Scans } from './scans.ts'
 import { wantedAdapter } from './session.ts'
 import { openTrainedModel, structureNamesOf, type TrainedModel } from './trained_model.ts'
 
@@ -21,7 +21,7 @@ export interface PredictionRequest {
   config: Config
   /** path of .pth or safetensors */
   weights: string
-  /** an HDF5 file with images, or a dataset's directory */
+  /** an HDF5 file with images, a NIfTI scan, or a dataset's directory */
   input: string
   /** of a dataset's directory */
   split: SplitName
@@ -42,19 +42,18 @@ export interface Prediction {
 }
 
 /**
- * The whole of `predict`: masks_s = [p_s > 0.5]·[q_s > presence_threshold] on the input's grid, a presence table, and with `raw` every
- * output. Throws InputError when the input cannot be read or does not fit the model; nothing is left written then.
+ * The whole of `predict`: masks_s = [p_s > 0.5]·[q_s > presence_threshold] on the input's grid (NIfTI in, NIfTI out), a presence table,
+ * and with `raw` every output. Throws InputError when the input cannot be read or does not fit the model; nothing is left written then.
  */
 export async function predict(request: PredictionRequest): Promise<Prediction> {
   const model = openTrainedModel(request.weights)
   const { path, structureNames } = await locate(request)
-  const file = await Hdf5File.open(path)
+  const scans = await openScans(path, [...model.shape.size])
   try {
-    const reader = new ImageReader(file, [...model.shape.size])
-    checkFit(reader, model, path)
-    if (reader.isResampled)
+    checkFit(scans, model)
+    if (scans.imageSize.join() !== model.shape.size.join())
       request.say(
-        `images are resampled from ${reader.stored.imageSize.join('×')} to the model's ${model.shape.size.join('×')}, masks back again`,
+        `images are resampled from ${scans.imageSize.join('×')} to the model's ${model.shape.size.join('×')}, masks back again`,
       )
     const head = {
       weights: model.path,
@@ -64,21 +63,17 @@ export async function predict(request: PredictionRequest): Promise<Prediction> {
     }
     const device = await Device.open(wantedAdapter(request.config))
     try {
-      return await withOutputFolder(request.output, () => run(request, model, reader, head, device))
+      return await withOutputFolder(request.output, () => run(request, model, scans, head, device))
     } finally {
       device.close()
     }
   } finally {
-    file.close()
+    scans.close()
   }
 }
 
 /** The file to read images from; a dataset also names its structures. */
 async function locate({ input, split: name }: PredictionRequest): Promise<{ path: string; structureNames?: string[] }> {
-  if (/\.nii(\.gz)?$/i.test(input))
-    throw new InputError(
-      `${input}: NIfTI is not read here, expected HDF5; sadaan-gpu import makes a dataset of NIfTI scans`,
-    )
   if (!statSync(input, { throwIfNoEntry: false })?.isDirectory()) return { path: input }
   const { splits, structureNames } = await openDataset(input)
   const split = splits[name]
@@ -86,29 +81,34 @@ async function locate({ input, split: name }: PredictionRequest): Promise<{ path
   return { path: split.path, structureNames }
 }
 
-function checkFit({ stored }: ImageReader, { shape, path }: TrainedModel, input: string): void {
-  if (stored.channels !== shape.inChannels)
-    throw new InputError(`${input}: images have ${stored.channels} channels, ${path} reads ${shape.inChannels}`)
+function checkFit({ channels, path: input }: Scans, { shape, path }: TrainedModel): void {
+  if (channels !== shape.inChannels)
+    throw new InputError(`${input}: images have ${channels} channels, ${path} reads ${shape.inChannels}`)
 }
 
 async function run(
   request: PredictionRequest,
   model: TrainedModel,
-  reader: ImageReader,
+  scans: Scans,
   head: PredictionHead,
   device: Device,
 ): Promise<Prediction> {
   const { config, output, raw, say } = request
-  const { samples, imageSize } = reader.stored
+  const { samples } = scans
   const wanted = Math.min(config.training.batch_size, samples)
   const names: readonly RawName[] = raw ? RAW_NAMES : ['presence_probs', 'segmentation_probs']
   const engine = await InferenceEngine.openFitting(device, model, wanted, recorderFor(names), say)
   try {
     say(`adapter   ${device.name}`)
     say(`memory    ${formatBytes(totalOf(engine.need))} at batch size ${engine.batchSize}`)
-    const files = await PredictionFiles.create(output, head, imageSize, raw ? model.shape : undefined)
+    const files = await PredictionFiles.create(
+      output,
+      head,
+      await masksFor(scans, output, head),
+      raw ? model.shape : undefined,
+    )
     try {
-      const present = await predictAll(request, model, reader, head, engine, files)
+      const present = await predictAll(request, model, scans, head, engine, files)
       return { samples, files: await files.finish(), present }
     } catch (error) {
       files.abandon()
@@ -117,6 +117,14 @@ async function run(
   } finally {
     engine.destroy()
   }
+}
+
+async function masksFor(
+  { nifti, imageSize }: Scans,
+  folder: string,
+  { structureNames }: PredictionHead,
+): Promise<MaskFiles> {
+  return nifti ? niftiMasks(folder, structureNames, nifti) : hdf5Masks(folder, structureNames.length, imageSize)
 }
 
 function recorderFor(names: readonly RawName[]): Recorder<RawName> {
@@ -129,27 +137,28 @@ function recorderFor(names: readonly RawName[]): Recorder<RawName> {
 async function predictAll(
   { raw, progress }: PredictionRequest,
   model: TrainedModel,
-  reader: ImageReader,
+  scans: Scans,
   { structureNames, presenceThreshold }: PredictionHead,
   engine: InferenceEngine<RawName>,
   files: PredictionFiles,
 ): Promise<Record<string, number>> {
-  const { imageSize, samples } = reader.stored
-  const toMasks = new SampleMasks([...model.shape.size], imageSize, presenceThreshold)
+  const maker = new MaskMaker([...model.shape.size], scans.imageSize)
+  const voxels = sizeOf(model.shape.size)
   const counts = structureNames.map(() => 0)
   let done = 0
-  await engine.runAll(batchesOf(reader, engine.batchSize), (outputs, { count }) => {
+  await engine.runAll(batchesOf(scans, model, engine.batchSize), (outputs, { count }) => {
     for (let i = 0; i < count; i++) {
       const sample = sampleOf(outputs, i, engine.batchSize)
-      const { masks, rows } = toMasks.of(sample)
-      files.append(masks, rows)
-      if (raw) files.appendRaw(sample as RawOutputs)
-      rows.forEach(({ present }, s) => {
+      files.append(s => {
+        const probability = sample.presence_probs[s]!
+        const present = probability > presenceThreshold
         counts[s]! += Number(present)
+        const made = maker.make(sample.segmentation_probs.subarray(s * voxels, (s + 1) * voxels), present)
+        return { mask: made.mask, row: { probability, present, voxels: made.voxels } }
       })
+      if (raw) files.appendRaw(sample)
+      progress(++done, scans.samples)
     }
-    done += count
-    progress(done, samples)
   })
   const priors = model.weights.get('attention_module.position_embeddings')!
   if (raw) files.writePriors(Float32Array.from(priors.data as ArrayLike<number>))
@@ -157,25 +166,25 @@ async function predictAll(
 }
 
 /** Sample `i` of the outputs of a batch. */
-function sampleOf(outputs: Partial<RawOutputs>, i: number, batchSize: number): MaskOutputs & Partial<RawOutputs> {
+function sampleOf(outputs: RawOutputs, i: number, batchSize: number): RawOutputs {
   const entries = Object.entries(outputs).map(([name, values]) => {
     const length = values.length / batchSize
     return [name, values.subarray(i * length, (i + 1) * length)]
   })
-  return Object.fromEntries(entries) as MaskOutputs
+  return Object.fromEntries(entries) as RawOutputs
 }
 
 /** All images in order; the last batch is padded with zeros. The array is used again for the next batch. */
 async function* batchesOf(
-  reader: ImageReader,
+  scans: Scans,
+  { shape }: TrainedModel,
   batchSize: number,
 ): AsyncGenerator<{ images: Float32Array; count: number }> {
-  const { samples, channels } = reader.stored
-  const length = channels * sizeOf(reader.size)
+  const length = shape.inChannels * sizeOf(shape.size)
   const images = new Float32Array(batchSize * length)
-  for (let first = 0; first < samples; first += batchSize) {
-    const count = Math.min(batchSize, samples - first)
-    for (let i = 0; i < count; i++) reader.read(first + i, images.subarray(i * length, (i + 1) * length))
+  for (let first = 0; first < scans.samples; first += batchSize) {
+    const count = Math.min(batchSize, scans.samples - first)
+    for (let i = 0; i < count; i++) scans.read(first + i, images.subarray(i * length, (i + 1) * length))
     images.fill(0, count * length)
     yield { images, count }
   }

@@ -1,10 +1,10 @@
 import { join } from 'node:path'
 import { writeAtomically } from '../checkpoint/file.ts'
-import type { ImageSize } from '../data/dataset.ts'
 import { type Hdf5Column, Hdf5Writer } from '../data/hdf5_writer.ts'
 import type { SadaanOutputs } from '../nn/sadaan.ts'
 import type { SadaanShape } from '../nn/specification.ts'
 import { csvLine } from '../report/csv.ts'
+import type { MaskFiles } from './mask_files.ts'
 
 /** What every presence table says first. */
 export interface PredictionHead {
@@ -19,7 +19,7 @@ export interface PresenceRow {
   probability: number
   /** probability > presence_threshold */
   present: boolean
-  /** voxels of the mask, on the grid of the input */
+  /** of the mask, on the grid of the input */
   voxels: number
 }
 
@@ -46,32 +46,30 @@ const RAW_AXES: Record<RawName, Axes> = {
 export const RAW_NAMES = Object.keys(RAW_AXES) as RawName[]
 
 /**
- * The results of a prediction, written sample by sample: masks.h5, presence.csv and presence.json, and raw.h5 if asked for. None of
- * them stands in the folder before `finish`.
+ * The results of a prediction, written sample by sample: masks, presence.csv and presence.json, and raw.h5 if asked for. What is
+ * half-written stands under no final name.
  */
 export class PredictionFiles {
   private readonly folder: string
   private readonly head: PredictionHead
-  private readonly masks: Hdf5Writer
+  private readonly masks: MaskFiles
   private readonly raw: Hdf5Writer | undefined
   private readonly samples: PresenceRow[][] = []
 
-  private constructor(folder: string, head: PredictionHead, masks: Hdf5Writer, raw: Hdf5Writer | undefined) {
+  private constructor(folder: string, head: PredictionHead, masks: MaskFiles, raw: Hdf5Writer | undefined) {
     this.folder = folder
     this.head = head
     this.masks = masks
     this.raw = raw
   }
 
-  /** `imageSize`: of the masks; `raw`: the shape of the model whose outputs are wanted. */
+  /** `raw`: the shape of the model whose outputs are wanted. */
   static async create(
     folder: string,
     head: PredictionHead,
-    imageSize: ImageSize,
+    masks: MaskFiles,
     raw?: SadaanShape,
   ): Promise<PredictionFiles> {
-    const rowShape = [head.structureNames.length, ...imageSize]
-    const masks = await Hdf5Writer.create(join(folder, 'masks.h5'), [{ name: 'masks', kind: 'bool', rowShape }])
     try {
       const writer = raw && (await Hdf5Writer.create(join(folder, 'raw.h5'), rawColumns(raw)))
       return new PredictionFiles(folder, head, masks, writer)
@@ -81,10 +79,16 @@ export class PredictionFiles {
     }
   }
 
-  /** One sample: `masks` (S, H, W, D) of 0 and 1, and a row for each structure. */
-  append(masks: Uint8Array, rows: PresenceRow[]): void {
-    this.masks.append('masks', masks)
+  /** One sample: a mask (H, W, D) and a row for each structure. */
+  append(of: (structure: number) => { mask: Uint8Array; row: PresenceRow }): PresenceRow[] {
+    const rows: PresenceRow[] = []
+    this.masks.append(s => {
+      const { mask, row } = of(s)
+      rows.push(row)
+      return mask
+    })
     this.samples.push(rows)
+    return rows
   }
 
   /** The sample's outputs, where raw.h5 is written. */
@@ -103,11 +107,11 @@ export class PredictionFiles {
   /** Verifies and renames what was written. Returns the paths. */
   async finish(): Promise<string[]> {
     await this.raw?.finish()
-    await this.masks.finish()
+    const masks = await this.masks.finish()
     const [csv, json] = ['presence.csv', 'presence.json'].map(name => join(this.folder, name)) as [string, string]
     writeAtomically(csv, [Buffer.from(this.table())])
     writeAtomically(json, [Buffer.from(`${JSON.stringify(this.record(), null, 2)}\n`)])
-    return [...(this.raw ? [this.raw.path] : []), this.masks.path, csv, json]
+    return [...(this.raw ? [this.raw.path] : []), ...masks, csv, json]
   }
 
   /** Removes what is half-written. */

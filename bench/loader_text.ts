@@ -1,0 +1,22 @@
+import { formatBytes } from '../src/train/memory.ts'
+import type { LoaderReport } from './loader.ts'
+import { percent, short } from './table.ts'
+
+export function loaderText(report: LoaderReport): string {
+  const { samples, size, structures, batch_size, file_bytes } = report
+  const lines = [
+    [
+      'data',
+      `${report.dataset}: ${samples} samples of ${size.join('×')}, ${structures} structures, ${formatBytes(file_bytes)}`,
+    ],
+    ['loader', `${short(report.samples_per_s)} samples/s at batch ${batch_size}`],
+    ['decode', `${short(report.decode_floor_samples_per_s)} samples/s, one thread, nothing else`],
+    [
+      'disk',
+      `${short(report.disk_floor_samples_per_s)} samples/s, ${formatBytes(report.disk_bytes_per_s)}/s from the file cache`,
+    ],
+    ['of floor', percent(report.share_of_floor)],
+    ['step', `${short(report.step_s)} s; would wait for ${percent(report.loader_wait_share)} of it`],
+  ]
+  return lines.map(([name, value]) => `${name!.padEnd(11)}${value}`).join('\n')
+}

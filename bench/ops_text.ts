@@ -1,0 +1,37 @@
+import type { OpsLine, OpsReport } from './ops.ts'
+import { percent, short, textTable } from './table.ts'
+
+/** What the numbers are taken on, and how. */
+export function opsHeader({ adapter, clock, peak_gflops, copy_gbytes, skipped }: OpsReport): string {
+  return [
+    `adapter  ${adapter}`,
+    `clock    ${clock}`,
+    `peaks    ${short(peak_gflops)} GFLOP/s multiply-adds, ${short(copy_gbytes)} GB/s copy`,
+    ...skipped.map(({ label, reason }) => `skipped  ${label}: ${reason}`),
+  ].join('\n')
+}
+
+/** One row as it is done. */
+export function opsLine({ label, seconds, gflops, gbytes, flops, share }: OpsLine): string {
+  const rate = flops > 0 ? `${short(gflops)} GFLOP/s` : `${short(gbytes)} GB/s`
+  return `${label}: ${short(seconds * 1000)} ms, ${rate}, ${percent(share)}`
+}
+
+export function opsTable({ rows }: OpsReport): string {
+  return textTable(rows, [
+    { title: 'row', value: ({ label }) => label },
+    { title: 'ms', value: ({ seconds }) => short(seconds * 1000) },
+    { title: '±', value: ({ spread }) => percent(spread) },
+    { title: 'GFLOP/s', value: ({ flops, gflops }) => (flops > 0 ? short(gflops) : undefined) },
+    { title: 'GB/s', value: ({ gbytes }) => short(gbytes) },
+    { title: 'of peak', value: ({ share, flops }) => `${percent(share)} ${flops > 0 ? 'fma' : 'copy'}` },
+    { title: 'variants', value: ({ variants }) => variantsText(variants) },
+  ])
+}
+
+/** Kernels with a single way to run are called by their own name. */
+export function variantsText(variants: Record<string, string>): string {
+  return Object.entries(variants)
+    .map(([kernel, variant]) => (variant === kernel ? kernel : `${kernel}=${variant}`))
+    .join(' ')
+}

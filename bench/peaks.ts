@@ -1,0 +1,107 @@
+import { type Dispatch, kernel } from '../src/graph/kernel.ts'
+import { Tape } from '../src/graph/tape.ts'
+import { type Tensor, tensor } from '../src/graph/tensor.ts'
+import { elementwiseCut } from '../src/ops/span.ts'
+import { Clock } from './clock.ts'
+import { type Gpu, Prepared } from './prepared.ts'
+
+/** What the adapter can do at most: the best of several runs of kernels that do nothing else. */
+export interface Peaks {
+  /** multiply-adds · 2 a second */
+  flops: number
+  /** bytes read and written a second by a copy */
+  bytes: number
+}
+
+/** Invocations of the multiply-add kernel: enough to fill any GPU; few on a CPU, which has few lanes to fill. */
+const FMA_INVOCATIONS = { gpu: 2 ** 20, software: 2 ** 12 }
+const FMA_PER_ROUND = 16 * 12
+/** x → x/2 + 1/2 goes to 1 whatever it starts from. */
+const HALF = 0.5
+/** long enough that starting it does not count */
+const FMA_SECONDS = 0.02
+
+/** Beyond any cache, and within what a binding may have: bytes */
+const COPY_BYTES = { gpu: 2 ** 28, software: 2 ** 26 }
+
+const fmaKernel = kernel('bench.fma', ({ sums, rounds }: { sums: Tensor; rounds: number }): Dispatch[] => {
+  const invocations = sums.shape[0]!
+  return [
+    {
+      shader: 'bench/fma_peak',
+      bindings: { sums },
+      params: { factor: HALF, addend: HALF, rounds, invocations },
+      invocations,
+      flops: 2 * FMA_PER_ROUND * rounds * invocations,
+    },
+  ]
+})
+
+function fma(gpu: Gpu, rounds: number): Promise<Prepared> {
+  const tape = new Tape()
+  const sums = tape.temporary('sums', [FMA_INVOCATIONS[gpu.device.facts.software ? 'software' : 'gpu']])
+  tape.run(fmaKernel, { sums, rounds })
+  return Prepared.make(gpu, { name: 'fma peak', calls: tape.calls, outputs: [sums], values: new Map() })
+}
+
+/** The multiply-add kernel with as many rounds as take FMA_SECONDS. */
+async function longFma(gpu: Gpu): Promise<Prepared> {
+  let rounds = 64
+  for (;;) {
+    const prepared = await fma(gpu, rounds)
+    prepared.runner.submit()
+    await gpu.device.idle()
+    const started = performance.now()
+    prepared.runner.submit()
+    await gpu.device.idle()
+    const seconds = (performance.now() - started) / 1000
+    if (seconds >= FMA_SECONDS) return prepared
+    prepared.destroy()
+    rounds *= Math.min(16, Math.ceil((1.5 * FMA_SECONDS) / seconds))
+  }
+}
+
+type CopyEntry = 'single' | 'fours'
+
+const copyKernel = kernel('bench.copy', ({ x, y, entry }: { x: Tensor; y: Tensor; entry: CopyEntry }, { facts }) => {
+  const elements = x.shape[0]!
+  const cut = entry === 'single' ? elementwiseCut(elements, facts) : [elements, 1, 4, elements / 4]
+  const bindings: Dispatch['bindings'] = entry === 'single' ? { x, y } : { x4: x, y4: y }
+  const params = { cut, invocations: cut[3]! }
+  return [{ shader: 'bench/copy', entry, bindings, params, invocations: cut[3]! }]
+})
+
+async function copyBandwidth(gpu: Gpu, clock: Clock, entry: CopyEntry, least: number): Promise<number> {
+  const { facts } = gpu.device
+  const elements = Math.min(COPY_BYTES[facts.software ? 'software' : 'gpu'], facts.maxBindingBytes) / 4
+  const tape = new Tape()
+  const x = tensor('x', [elements], 'input')
+  const y = tape.temporary('y', [elements])
+  tape.run(copyKernel, { x, y, entry })
+  const values = new Map([[x, Float32Array.from({ length: elements }, (_, i) => i % 1021)]])
+  const prepared = await Prepared.make(gpu, { name: 'copy', calls: tape.calls, outputs: [y], values })
+  try {
+    const { best } = await clock.time(prepared.runner, least)
+    const copied = await prepared.read(y)
+    if (copied.some((value, i) => value !== i % 1021)) throw new Error(`bench/copy:${entry} copies wrongly`)
+    return (8 * elements) / best
+  } finally {
+    prepared.destroy()
+  }
+}
+
+/** Opens the clock on the multiply-add kernel and measures both peaks, each for `least` seconds. */
+export async function measurePeaks(gpu: Gpu, least: number): Promise<{ clock: Clock; peaks: Peaks }> {
+  const prepared = await longFma(gpu)
+  try {
+    const clock = await Clock.open(gpu.device, prepared.runner)
+    const { best } = await clock.time(prepared.runner, least)
+    const sums = await prepared.read(prepared.plan.outputs[0]!)
+    if (sums.some(sum => Math.abs(sum - 12) > 1e-4)) throw new Error('bench/fma_peak computes wrongly')
+    const single = await copyBandwidth(gpu, clock, 'single', least)
+    const fours = await copyBandwidth(gpu, clock, 'fours', least)
+    return { clock, peaks: { flops: prepared.plan.flops / best, bytes: Math.max(single, fours) } }
+  } finally {
+    prepared.destroy()
+  }
+}

@@ -1,0 +1,84 @@
+import { existsSync } from 'node:fs'
+import type { LoadedConfig } from '../../src/config/load.ts'
+import { InputError } from '../../src/util/error.ts'
+import { ChildError, oraclePath, ourJson, pythonJson } from '../processes.ts'
+import type { StepReport } from '../step.ts'
+import { workloadOf } from '../workload.ts'
+
+/** What both sides train. */
+export interface PeerRequest {
+  loaded: LoadedConfig
+  /** the words of the command line that `loaded` was made from, for our own process */
+  words: readonly string[]
+  /** pythons with torch, by path */
+  pythons: readonly string[]
+  /** steps of each measurement that count */
+  steps: number
+  /** times that all sides are measured in turn */
+  rounds: number
+}
+
+/** A way of running PyTorch. */
+export interface OracleSettings {
+  python: string
+  device: 'cpu' | 'cuda'
+  mode: string
+  layout: string
+  compiled: boolean
+  /** with the original's copy of the features for every structure */
+  original: boolean
+}
+
+/** What `sadaan_oracle.py bench` prints. */
+export interface OracleResult {
+  torch: string
+  median_s: number
+  samples_per_s: number
+  peak_bytes: number
+}
+
+/** Threads of PyTorch: as many as the machine that the targets are stated for has cores. */
+const THREADS = 2
+
+export async function runOracle(settings: OracleSettings, { loaded, steps }: PeerRequest): Promise<OracleResult> {
+  const oracle = oraclePath()
+  if (!existsSync(oracle)) throw new InputError(`${oracle}: no such file, expected the oracle (SADAAN_ORACLE names it)`)
+  const { shape, batchSize, dataset } = await workloadOf(loaded)
+  if (dataset || shape.inChannels !== 1)
+    throw new InputError(
+      'bench peers: the oracle makes up its data, with one channel: leave dataset_path and in_channels alone',
+    )
+  const parameters = ['bench', '--channels', shape.channels.join(','), '--structures', `${shape.structures}`]
+  parameters.push('--size', shape.size.join(','), '--batch', `${batchSize}`, '--steps', `${steps}`)
+  parameters.push('--device', settings.device, '--mode', settings.mode, '--layout', settings.layout)
+  if (settings.device === 'cpu') parameters.push('--threads', `${THREADS}`)
+  if (settings.compiled) parameters.push('--compile')
+  if (settings.original) parameters.push('--original')
+  return pythonJson<OracleResult>(settings.python, [oracle, ...parameters])
+}
+
+/** Our step in a process of its own. */
+export function runOurs({ words, steps }: PeerRequest): Promise<StepReport> {
+  return ourJson<StepReport>('cli/main.ts', ['bench', 'step', '--json', '--steps', `${steps}`, ...words])
+}
+
+/** torch of a python and whether it sees a CUDA GPU; the reason when there is no torch. */
+export async function torchOf(python: string): Promise<{ torch: string; cuda: boolean } | { reason: string }> {
+  const script = 'import json, torch; print(json.dumps(dict(torch=torch.__version__, cuda=torch.cuda.is_available())))'
+  try {
+    return await pythonJson<{ torch: string; cuda: boolean }>(python, ['-c', script])
+  } catch (error) {
+    if (error instanceof ChildError) return { reason: error.message }
+    throw error
+  }
+}
+
+/** The pythons that the environment names: SADAAN_PYTHON (torch 1.13 in the target table) and SADAAN_PYTHON_2 (torch 2.13). */
+export function pythonsOfEnvironment(): string[] {
+  const { SADAAN_PYTHON, SADAAN_PYTHON_2 } = process.env
+  return [SADAAN_PYTHON, SADAAN_PYTHON_2].filter(python => python !== undefined)
+}
+
+export function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!
+}

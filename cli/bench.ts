@@ -1,0 +1,206 @@
+import { Command, InvalidArgumentError } from 'commander'
+import { configurationOf, withConfiguration } from './options.ts'
+
+interface OpsOptions {
+  filter?: string
+  adapter?: string
+  seconds: number
+  json?: boolean
+}
+
+interface StepOptions {
+  config?: string
+  steps: number
+  profile?: boolean
+  json?: boolean
+}
+
+interface PeerOptions {
+  config?: string
+  python: string[]
+  steps: number
+  rounds: number
+  json?: boolean
+}
+
+interface LoaderOptions {
+  config?: string
+  stepSeconds?: number
+  samples: number
+  seconds: number
+  json?: boolean
+}
+
+function positive(text: string): number {
+  const value = Number(text)
+  if (!(value > 0)) throw new InvalidArgumentError('expected a positive number')
+  return value
+}
+
+function positiveInteger(text: string): number {
+  if (!Number.isInteger(positive(text))) throw new InvalidArgumentError('expected a positive integer')
+  return Number(text)
+}
+
+function say(line: string): void {
+  process.stderr.write(`${line}\n`)
+}
+
+function print(value: object | string): void {
+  process.stdout.write(`${typeof value === 'string' ? value : JSON.stringify(value)}\n`)
+}
+
+/** `bench`: without a subcommand the target table; each subcommand is one of its measurements. */
+export function makeBenchCommand(): Command {
+  return new Command('bench')
+    .description('measure what the targets of this project are stated in; alone it prints the table of them')
+    .addCommand(makeTargetsCommand(), { isDefault: true })
+    .addCommand(makeOpsCommand())
+    .addCommand(makeStepCommand())
+    .addCommand(makeLoaderCommand())
+    .addCommand(makeBitsCommand())
+    .addCommand(makePeersCommand())
+}
+
+function makeTargetsCommand(): Command {
+  return new Command('targets')
+    .description('the target table, each line measured or with the reason why it cannot be')
+    .option('--quick', 'tiny sizes: shows that everything runs, not how fast')
+    .option('--json', 'print one JSON object on standard output')
+    .action(runTargets)
+}
+
+async function runTargets({ quick = false, json }: { quick?: boolean; json?: boolean }): Promise<void> {
+  const { benchTargets, targetText } = await import('../bench/targets.ts')
+  const report = await benchTargets(quick, say)
+  print(json ? report : targetText(report))
+}
+
+function makeOpsCommand(): Command {
+  return new Command('ops')
+    .description('time every kernel, against what the adapter can do at most')
+    .option('--filter <text>', 'only rows whose name has all of these words')
+    .option('--adapter <name>', 'part of an adapter name, or its index')
+    .option('--seconds <s>', 'repeat each row for so long', positive, 0.3)
+    .option('--json', 'print one JSON object on standard output')
+    .action(runOps)
+}
+
+async function runOps({ filter, adapter, seconds, json }: OpsOptions): Promise<void> {
+  const { benchOps } = await import('../bench/ops.ts')
+  const { opsHeader, opsLine, opsTable } = await import('../bench/ops_text.ts')
+  const report = await benchOps({
+    ...(filter === undefined ? {} : { filter }),
+    ...(adapter === undefined ? {} : { adapter }),
+    seconds,
+    onRow: line => say(opsLine(line)),
+  })
+  print(json ? report : `${opsHeader(report)}\n${opsTable(report)}`)
+}
+
+function makeStepCommand(): Command {
+  return withConfiguration(new Command('step'))
+    .description(
+      'time the whole training step; 13 structures, 64×64×32, batch 2 unless the words after with say otherwise',
+    )
+    .option('--steps <n>', 'steps that count', positiveInteger, 5)
+    .option('--profile', 'also run a step kernel by kernel and show what each takes')
+    .option('--json', 'print one JSON object on standard output')
+    .action(runStep)
+}
+
+async function runStep(words: string[], options: StepOptions): Promise<void> {
+  const { benchStep } = await import('../bench/step.ts')
+  const { stepText } = await import('../bench/step_text.ts')
+  const { steps, profile = false, json } = options
+  const report = await benchStep({ loaded: configurationOf(words, options), steps, profile })
+  print(json ? report : stepText(report))
+}
+
+function makeLoaderCommand(): Command {
+  return withConfiguration(new Command('loader'))
+    .description('time the loader on dataset_path, or on a made-up dataset where the words after with name none')
+    .option('--step-seconds <s>', 'what a training step takes; measured unless given', positive)
+    .option('--samples <n>', 'samples of a made-up dataset', positiveInteger, 16)
+    .option('--seconds <s>', 'repeat each measurement for so long', positive, 2)
+    .option('--json', 'print one JSON object on standard output')
+    .action(runLoader)
+}
+
+async function runLoader(words: string[], { stepSeconds, samples, seconds, json, ...options }: LoaderOptions) {
+  const { benchLoader } = await import('../bench/loader.ts')
+  const { loaderText } = await import('../bench/loader_text.ts')
+  const loaded = configurationOf(words, options)
+  const report = await benchLoader({ loaded, samples, seconds, ...(stepSeconds === undefined ? {} : { stepSeconds }) })
+  print(json ? report : loaderText(report))
+}
+
+function makeBitsCommand(): Command {
+  return withConfiguration(new Command('bits'))
+    .description('train twice from one seed and compare every bit of the result')
+    .option('--steps <n>', 'training steps of each run', positiveInteger, 100)
+    .option('--json', 'print one JSON object on standard output')
+    .action(runBits)
+}
+
+async function runBits(words: string[], options: { config?: string; steps: number; json?: boolean }): Promise<void> {
+  const { benchReproducible } = await import('../bench/reproducible.ts')
+  const { workloadOf } = await import('../bench/workload.ts')
+  const report = await benchReproducible(await workloadOf(configurationOf(words, options)), options.steps)
+  print(options.json ? report : `${report.steps} steps, twice: ${report.identical ? 'identical bits' : 'DIFFERENT'}`)
+}
+
+/** What is compared with is installed apart: torch in pythons of the user's, tfjs in bench/peers. */
+function makePeersCommand(): Command {
+  return new Command('peers')
+    .description('the same work by others, in turn with ours')
+    .addCommand(peerCommand('original', 'the original implementation in PyTorch, on the processor').action(runOriginal))
+    .addCommand(
+      peerCommand('tuned', 'PyTorch in every precision and layout, on its GPU if it has one').action(runTuned),
+    )
+    .addCommand(
+      new Command('tfjs')
+        .description('convolutions of tfjs-backend-webgpu on the same adapter')
+        .option('--size <n>', 'axis of the cubic volume', positiveInteger, 32)
+        .option('--channels <n>', 'input and output channels', positiveInteger, 16)
+        .option('--adapter <name>', 'part of an adapter name, or its index')
+        .option('--json', 'print one JSON object on standard output')
+        .action(runTfjs),
+    )
+}
+
+function peerCommand(name: string, description: string): Command {
+  return withConfiguration(new Command(name))
+    .description(description)
+    .option('--python <path...>', 'pythons with torch; SADAAN_PYTHON and SADAAN_PYTHON_2 unless given', [])
+    .option('--steps <n>', 'steps that count, of each measurement', positiveInteger, 3)
+    .option('--rounds <n>', 'times that all are measured in turn', positiveInteger, 1)
+    .option('--json', 'print one JSON object on standard output')
+}
+
+async function peerRequest(words: string[], { python, steps, rounds, ...options }: PeerOptions) {
+  const { pythonsOfEnvironment } = await import('../bench/peers/oracle.ts')
+  const pythons = python.length > 0 ? python : pythonsOfEnvironment()
+  const file = options.config === undefined ? [] : ['--config', options.config]
+  return { loaded: configurationOf(words, options), words: [...file, ...words], pythons, steps, rounds }
+}
+
+async function runOriginal(words: string[], options: PeerOptions): Promise<void> {
+  const { benchOriginal, originalText } = await import('../bench/peers/original.ts')
+  const report = await benchOriginal(await peerRequest(words, options))
+  print(options.json ? report : originalText(report))
+}
+
+async function runTuned(words: string[], options: PeerOptions): Promise<void> {
+  const { benchTuned, tunedText } = await import('../bench/peers/tuned.ts')
+  const report = await benchTuned(await peerRequest(words, options))
+  print(options.json ? report : tunedText(report))
+}
+
+async function runTfjs(options: { size: number; channels: number; adapter?: string; json?: boolean }): Promise<void> {
+  const { benchTfjs, tfjsText } = await import('../bench/peers/tfjs.ts')
+  const { size, channels, adapter } = options
+  const shape = { samples: 1, inputs: channels, outputs: channels, volume: [size, size, size] as const }
+  const report = await benchTfjs(shape, adapter)
+  print(options.json ? report : tfjsText(report))
+}
