@@ -79,10 +79,10 @@ export default defineCase<Row>({
     { samples: 1, channels: [2, 3], outputs: 7, size: 1, volume: [5, 3, 9] },
     { samples: 2, channels: [3], outputs: 5, size: 1, stride: 2, volume: [4, 5, 6] },
     // enough tiles and channels for Winograd, the last in two slabs
-    { samples: 2, channels: [8], outputs: 9, size: 3, volume: [7, 6, 8] },
-    { samples: 1, channels: [9, 8], outputs: 17, size: 3, volume: [3, 7, 16] },
+    { samples: 2, channels: [16], outputs: 16, size: 3, volume: [3, 7, 8] },
+    { samples: 1, channels: [12, 5], outputs: 17, size: 3, volume: [3, 7, 16] },
     { samples: 1, channels: [16, 2], outputs: 49, size: 3, volume: [1, 16, 16] },
-    { samples: 1, channels: [8], outputs: 8, size: 3, volume: [8, 8, 9], limit: 2 ** 19 },
+    { samples: 1, channels: [16], outputs: 16, size: 3, volume: [1, 16, 18], limit: 2 ** 19 },
     // binding limits that cut by samples, by input and output channels, by rows of the weight
     { samples: 3, channels: [9], outputs: 6, size: 3, volume: [4, 4, 8], limit: 2 ** 14 },
     { samples: 1, channels: [10, 3], outputs: 9, size: 3, volume: [4, 5, 3], limit: 2 ** 13 },

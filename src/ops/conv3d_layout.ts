@@ -7,7 +7,7 @@ import { type Shape, type Volume, volumeOf } from '../util/shape.ts'
 export const BLOCK = 4
 
 /** The tile of one invocation of conv3d/tiled, in voxels along H and W. */
-export const TILE = { height: 2, width: 4 }
+const TILE = { height: 2, width: 4 }
 
 /** Bytes of one zero-bordered brick on a software adapter, whose memory is the user's. Elsewhere a binding is the limit. */
 const SOFTWARE_BRICK_BYTES = 64 * 2 ** 20

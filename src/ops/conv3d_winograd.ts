@@ -14,8 +14,8 @@ const CACHE_LINE = 16
 const BLOCK_OUTPUTS = 16
 /** Elements of V or M at a time: they stay in a CPU's cache between the stages, and memory stays small. */
 const SLAB_ELEMENTS = 2 ** 20
-/** Fewer channels on either side, or fewer tiles than a block, leave too little to multiply for what the transforms cost. */
-const LEAST_CHANNELS = 8
+/** The least I · O / (I + O) at which the products saved, as I · O, pay for the transforms, as I + O (docs/performance.md). */
+const LEAST_RATIO = 8
 
 /** Tiles of one sample. */
 export function tilesOf(t: Tensor): number {
@@ -164,9 +164,8 @@ function channelsOf(pass: Pass): { inputs: number; outputs: number } {
 export function isWorthwhile(weight: Tensor, y: Tensor, stride: number, facts: AdapterFacts): boolean {
   const [outputs, inputs, size] = weight.shape as [number, number, number]
   const tiles = (y.shape[0] as number) * tilesOf(y)
-  return (
-    facts.software && size === 3 && stride === 1 && Math.min(inputs, outputs) >= LEAST_CHANNELS && tiles >= BLOCK_TILES
-  )
+  const pays = inputs * outputs >= LEAST_RATIO * (inputs + outputs) && tiles >= BLOCK_TILES
+  return facts.software && size === 3 && stride === 1 && pays
 }
 
 function fits(pass: Pass, facts: AdapterFacts): boolean {

@@ -101,7 +101,10 @@ export class InferenceEngine<Name extends string> {
       const { ones } = blueprint.batch
       storage.write(ones, new Float32Array(sizeOf(ones.shape)).fill(1))
       const runner = await Runner.prepare(device, new Pipelines(device), storage, pool, blueprint.plan)
-      return new InferenceEngine(device, blueprint, storage, pool, runner)
+      return await device.guarded(
+        'readback memory',
+        () => new InferenceEngine(device, blueprint, storage, pool, runner),
+      )
     } catch (error) {
       pool.destroy()
       storage.destroy()
