@@ -16,6 +16,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { PACKAGE_ROOT } from '../../src/util/package_root.ts'
 import { fencedBlocks } from './blocks.ts'
 import { preambleOf } from './preambles.ts'
+import { writeUntrainedModel } from './untrained_model.ts'
 
 /*
  * Every command that a page tells the reader to type: the blocks of a page one after another, in one folder that is empty
@@ -61,6 +62,7 @@ for (const page of pages) {
     beforeAll(async () => {
       const { code, output } = await bash(preambleOf(page), at)
       expect(code, output).toBe(0)
+      if (page === 'docs/inference.md') writeUntrainedModel(join(at, 'best_model.pth'), join(at, 'data/synthetic'))
     }, SECONDS_PER_BLOCK * 1000)
     let isBroken = false // what follows a failed block lacks what that should have made
     for (const { line, script, notRun } of blocks) {

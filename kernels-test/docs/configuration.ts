@@ -11,7 +11,6 @@ export const WITHOUT_EFFECT: readonly string[] = [
   'checkpoint.save_minutes',
   'logging.visualize_predictions',
   'logging.num_visualization_samples',
-  'compute.precision',
 ]
 
 const INTRODUCTION = `# Configuration

@@ -4,9 +4,7 @@ const PREAMBLES: Readonly<Record<string, string>> = {
   'docs/datasets.md': twoHeads(),
   'docs/training.md': tinyDataset(),
   'docs/determinism.md': tinyDataset(),
-  'docs/inference.md': `${tinyDataset()}
-    sadaan-gpu train --config cfg.json with training.num_epochs=1
-    cp checkpoints/first/best_model.pth .`,
+  'docs/inference.md': tinyDataset(),
 }
 
 function twoHeads(): string {

@@ -12,6 +12,13 @@ import { PACKAGE_ROOT } from '../../src/util/package_root.ts'
 const LARGEST_TARBALL = 500_000 // bytes
 const NOT_CONNECTED = /ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH|ENOTCACHED/
 
+const BELONGS = [
+  /^package\.json$/,
+  /^[A-Z]+(\.md)?$/,
+  /^(shaders|docs|dist\/src|dist\/cli|dist\/bench)\//,
+  /^dist\/kernels-test\/(case|numbers)\./, // what bench shares with the tests
+]
+
 interface Packed {
   filename: string
   version: string
@@ -42,9 +49,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 test('the tarball holds what runs and what is read, and nothing else', () => {
   const paths = packed.files.map(({ path }) => path)
-  const foreign = paths.filter(
-    path => !/^(dist\/(src|cli|bench)|shaders|docs)\/|^[A-Z]+(\.md)?$|^package\.json$/.test(path),
-  )
+  const foreign = paths.filter(path => !BELONGS.some(pattern => pattern.test(path)))
   expect(foreign).toEqual([])
   expect(paths.filter(path => /\.test\.|(?<!\.d)\.ts$|\.map$/.test(path))).toEqual([])
   expect(paths).toEqual(expect.arrayContaining(['LICENSE', 'README.md', 'dist/cli/main.js', 'dist/src/index.d.ts']))
