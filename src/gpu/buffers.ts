@@ -17,6 +17,11 @@ export function uniformBuffer(device: Device, label: string, bytes: number): GPU
   return makeBuffer(device, label, bytes, GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST)
 }
 
+/** A buffer that queries are resolved into. */
+export function queryBuffer(device: Device, label: string, bytes: number): GPUBuffer {
+  return makeBuffer(device, label, bytes, GPUBufferUsage.QUERY_RESOLVE | GPUBufferUsage.COPY_SRC)
+}
+
 /** A buffer that the host maps to read what was copied into it. */
 export function readbackBuffer(device: Device, label: string, bytes: number): GPUBuffer {
   return makeBuffer(device, label, bytes, GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST)

@@ -1,4 +1,11 @@
-import { BUFFER_ALIGNMENT, destroyBuffer, readBuffer, storageBuffer, uniformBuffer } from '../gpu/buffers.ts'
+import {
+  BUFFER_ALIGNMENT,
+  destroyBuffer,
+  queryBuffer,
+  readBuffer,
+  storageBuffer,
+  uniformBuffer,
+} from '../gpu/buffers.ts'
 import type { Device } from '../gpu/device.ts'
 import type { Pipelines } from '../gpu/pipelines.ts'
 import { bytesOf, type Tensor } from '../graph/tensor.ts'
@@ -18,7 +25,7 @@ interface Command {
 export interface KernelTime {
   label: string
   shader: string
-  /** seconds from submit to done, submission included */
+  /** on the adapter; with submission where it has no timestamps */
   seconds: number
   flops: number
 }
@@ -150,30 +157,65 @@ export class Runner {
     }
   }
 
-  /** Eager mode: runs one kernel at a time, waits for each, and names the one that fails. For debugging and profiles. */
+  /**
+   * Eager mode: every kernel in a pass of its own, and, where one fails, named. Timed by the adapter's timestamps; without those each
+   * kernel is waited for and the wall clock counts, submission included. For debugging and profiles.
+   */
   async profile(): Promise<KernelTime[]> {
-    const times: KernelTime[] = []
-    for (const [i, command] of this.commands.entries()) {
-      const started = performance.now()
-      await this.device.guarded(command.label, async () => {
-        const encoder = this.device.gpu.createCommandEncoder()
-        const pass = encoder.beginComputePass()
-        dispatch(pass, command)
-        pass.end()
-        this.device.gpu.queue.submit([encoder.finish()])
-        await this.device.gpu.queue.onSubmittedWorkDone()
-      })
+    const seconds = this.device.facts.features.has('timestamp-query')
+      ? await this.timestamped()
+      : await this.waitedFor()
+    return this.commands.map(({ label, flops }, i) => {
       const { key } = this.plan.dispatches[i]!
-      times.push({
-        label: command.label,
-        shader: `${key.shader}:${key.entry}`,
-        seconds: (performance.now() - started) / 1000,
-        flops: command.flops,
-      })
+      return { label, shader: `${key.shader}:${key.entry}`, seconds: seconds[i]!, flops }
+    })
+  }
+
+  private async waitedFor(): Promise<number[]> {
+    const seconds: number[] = []
+    for (const command of this.commands) {
+      const started = performance.now()
+      await this.alone(command)
+      await this.device.gpu.queue.onSubmittedWorkDone()
+      seconds.push((performance.now() - started) / 1000)
     }
-    return times
+    return seconds
+  }
+
+  /** Submits one kernel; an error in it names it. */
+  private alone(command: Command, timestampWrites?: GPUComputePassTimestampWrites): Promise<void> {
+    return this.device.guarded(command.label, () => {
+      const encoder = this.device.gpu.createCommandEncoder()
+      const pass = encoder.beginComputePass(timestampWrites ? { timestampWrites } : {})
+      dispatch(pass, command)
+      pass.end()
+      this.device.gpu.queue.submit([encoder.finish()])
+    })
+  }
+
+  private async timestamped(): Promise<number[]> {
+    const { gpu } = this.device
+    const seconds: number[] = []
+    const querySet = gpu.createQuerySet({ type: 'timestamp', count: MAX_QUERIES })
+    const resolved = queryBuffer(this.device, 'timestamps', MAX_QUERIES * 8)
+    for (let from = 0; from < this.commands.length; from += MAX_QUERIES / 2) {
+      const part = this.commands.slice(from, from + MAX_QUERIES / 2)
+      for (const [i, command] of part.entries())
+        await this.alone(command, { querySet, beginningOfPassWriteIndex: 2 * i, endOfPassWriteIndex: 2 * i + 1 })
+      const encoder = gpu.createCommandEncoder()
+      encoder.resolveQuerySet(querySet, 0, 2 * part.length, resolved, 0)
+      gpu.queue.submit([encoder.finish()])
+      const stamps = new BigUint64Array(await readBuffer(this.device, resolved, 0, 16 * part.length))
+      seconds.push(...part.map((_, i) => Number(stamps[2 * i + 1]! - stamps[2 * i]!) / 1e9))
+    }
+    querySet.destroy()
+    destroyBuffer(this.device, resolved)
+    return seconds
   }
 }
+
+/** WebGPU's limit on the queries of a set. */
+const MAX_QUERIES = 4096
 
 function dispatch(pass: GPUComputePassEncoder, { pipeline, group, workgroups }: Command): void {
   pass.setPipeline(pipeline)
