@@ -1,12 +1,12 @@
 import type { OpsLine, OpsReport } from './ops.ts'
-import { percent, short, textTable } from './table.ts'
+import { type Column, percent, short, textTable } from './table.ts'
 
 /** What the numbers are taken on, and how. */
-export function opsHeader({ adapter, clock, peak_gflops, copy_gbytes, skipped }: OpsReport): string {
+export function opsHeader({ adapter, clock, skipped, ...peaks }: OpsReport): string {
   return [
     `adapter  ${adapter}`,
     `clock    ${clock}`,
-    `peaks    ${short(peak_gflops)} GFLOP/s multiply-adds, ${short(copy_gbytes)} GB/s copy`,
+    `peaks    ${short(peaks.peak_gflops)} GFLOP/s multiply-adds, ${short(peaks.copy_gbytes)} GB/s copy by a kernel, ${short(peaks.buffer_copy_gbytes)} GB/s by the adapter`,
     ...skipped.map(({ label, reason }) => `skipped  ${label}: ${reason}`),
   ].join('\n')
 }
@@ -17,16 +17,18 @@ export function opsLine({ label, seconds, gflops, gbytes, flops, share }: OpsLin
   return `${label}: ${short(seconds * 1000)} ms, ${rate}, ${percent(share)}`
 }
 
+export const OPS_COLUMNS: readonly Column<OpsLine>[] = [
+  { title: 'row', value: ({ label }) => label },
+  { title: 'ms', value: ({ seconds }) => short(seconds * 1000) },
+  { title: '±', value: ({ spread }) => percent(spread) },
+  { title: 'GFLOP/s', value: ({ flops, gflops }) => (flops > 0 ? short(gflops) : undefined) },
+  { title: 'GB/s', value: ({ gbytes }) => short(gbytes) },
+  { title: 'of peak', value: ({ share, flops }) => `${percent(share)} ${flops > 0 ? 'fma' : 'copy'}` },
+  { title: 'variants', value: ({ variants }) => variantsText(variants) },
+]
+
 export function opsTable({ rows }: OpsReport): string {
-  return textTable(rows, [
-    { title: 'row', value: ({ label }) => label },
-    { title: 'ms', value: ({ seconds }) => short(seconds * 1000) },
-    { title: '±', value: ({ spread }) => percent(spread) },
-    { title: 'GFLOP/s', value: ({ flops, gflops }) => (flops > 0 ? short(gflops) : undefined) },
-    { title: 'GB/s', value: ({ gbytes }) => short(gbytes) },
-    { title: 'of peak', value: ({ share, flops }) => `${percent(share)} ${flops > 0 ? 'fma' : 'copy'}` },
-    { title: 'variants', value: ({ variants }) => variantsText(variants) },
-  ])
+  return textTable(rows, OPS_COLUMNS)
 }
 
 /** Kernels with a single way to run are called by their own name. */

@@ -1,3 +1,5 @@
+import { destroyBuffer, storageBuffer } from '../src/gpu/buffers.ts'
+import type { Device } from '../src/gpu/device.ts'
 import { type Dispatch, kernel } from '../src/graph/kernel.ts'
 import { Tape } from '../src/graph/tape.ts'
 import { type Tensor, tensor } from '../src/graph/tensor.ts'
@@ -9,8 +11,10 @@ import { type Gpu, Prepared } from './prepared.ts'
 export interface Peaks {
   /** multiply-adds · 2 a second */
   flops: number
-  /** bytes read and written a second by a copy */
+  /** bytes read and written a second by a kernel that copies */
   bytes: number
+  /** the same by the adapter's own buffer copy, which on a processor no kernel comes near */
+  bufferCopy: number
 }
 
 /** Invocations of the multiply-add kernel: enough to fill any GPU; few on a CPU, which has few lanes to fill. */
@@ -23,6 +27,8 @@ const FMA_SECONDS = 0.02
 
 /** Beyond any cache, and within what a binding may have: bytes */
 const COPY_BYTES = { gpu: 2 ** 28, software: 2 ** 26 }
+/** of one submit, and submits */
+const BUFFER_COPIES = 4
 
 const fmaKernel = kernel('bench.fma', ({ sums, rounds }: { sums: Tensor; rounds: number }): Dispatch[] => {
   const invocations = sums.shape[0]!
@@ -71,9 +77,12 @@ const copyKernel = kernel('bench.copy', ({ x, y, entry }: { x: Tensor; y: Tensor
   return [{ shader: 'bench/copy', entry, bindings, params, invocations: cut[3]! }]
 })
 
+function copyElements({ facts }: Device): number {
+  return Math.min(COPY_BYTES[facts.software ? 'software' : 'gpu'], facts.maxBindingBytes) / 4
+}
+
 async function copyBandwidth(gpu: Gpu, clock: Clock, entry: CopyEntry, least: number): Promise<number> {
-  const { facts } = gpu.device
-  const elements = Math.min(COPY_BYTES[facts.software ? 'software' : 'gpu'], facts.maxBindingBytes) / 4
+  const elements = copyElements(gpu.device)
   const tape = new Tape()
   const x = tensor('x', [elements], 'input')
   const y = tape.temporary('y', [elements])
@@ -90,6 +99,24 @@ async function copyBandwidth(gpu: Gpu, clock: Clock, entry: CopyEntry, least: nu
   }
 }
 
+/** By the wall clock, a few copies to a submit. */
+async function bufferCopyBandwidth(device: Device): Promise<number> {
+  const bytes = 4 * copyElements(device)
+  const [from, to] = [storageBuffer(device, 'from', bytes), storageBuffer(device, 'to', bytes)]
+  let best = Number.POSITIVE_INFINITY
+  for (let repetition = 0; repetition <= BUFFER_COPIES; repetition++) {
+    const encoder = device.gpu.createCommandEncoder()
+    for (let i = 0; i < BUFFER_COPIES; i++) encoder.copyBufferToBuffer(from, 0, to, 0, bytes)
+    const commands = encoder.finish()
+    const started = performance.now()
+    device.gpu.queue.submit([commands])
+    await device.idle()
+    best = Math.min(best, (performance.now() - started) / 1000 / BUFFER_COPIES)
+  }
+  for (const buffer of [from, to]) destroyBuffer(device, buffer)
+  return (2 * bytes) / best
+}
+
 /** Opens the clock on the multiply-add kernel and measures both peaks, each for `least` seconds. */
 export async function measurePeaks(gpu: Gpu, least: number): Promise<{ clock: Clock; peaks: Peaks }> {
   const prepared = await longFma(gpu)
@@ -100,7 +127,8 @@ export async function measurePeaks(gpu: Gpu, least: number): Promise<{ clock: Cl
     if (sums.some(sum => Math.abs(sum - 12) > 1e-4)) throw new Error('bench/fma_peak computes wrongly')
     const single = await copyBandwidth(gpu, clock, 'single', least)
     const fours = await copyBandwidth(gpu, clock, 'fours', least)
-    return { clock, peaks: { flops: prepared.plan.flops / best, bytes: Math.max(single, fours) } }
+    const bufferCopy = await bufferCopyBandwidth(gpu.device)
+    return { clock, peaks: { flops: prepared.plan.flops / best, bytes: Math.max(single, fours), bufferCopy } }
   } finally {
     prepared.destroy()
   }

@@ -46,9 +46,10 @@ class Conv3dElements {
     return sum
   }
 
-  /** d(x)(n, i, h, w, d) of the first input by its index: y(p) reads x(p + t) with weight t, so x(q) adds to y(q − t) */
-  inputGradient(index: number): number {
-    const [n, i, place] = this.unfold(index, this.row.channels[0]!)
+  /** d(input)(n, i, h, w, d) of the input `source` by its index: y(p) reads x(p + t) with weight t, so x(q) adds to y(q − t) */
+  inputGradient(index: number, source: number): number {
+    const [n, channel, place] = this.unfold(index, this.row.channels[source]!)
+    const i = source === 0 ? channel : this.row.channels[0]! + channel
     let sum = 0
     for (let o = 0; o < this.row.outputs; o++)
       this.eachTap((tap, h, w, d) => {
@@ -123,23 +124,26 @@ class Conv3dElements {
   }
 }
 
-/** Holds `actual` to the definition at random elements, the first and the last. Returns the largest error as a share of the tolerance. */
+/**
+ * Holds `actual` to the definition at random elements, the first and the last. Errors are shares of the largest magnitude there.
+ * `source`: of the inputs that are concatenated, the one whose gradient it is.
+ */
 export function checkConv3d(
-  pass: Exclude<Pass, 'forward + backward'>,
+  { pass, source = 0 }: { pass: Exclude<Pass, 'forward + backward'>; source?: number },
   row: Conv3dRow,
   given: { inputs: Record<string, CaseInput>; cotangent?: Float32Array },
   actual: ArrayLike<number>,
   random: Random,
-): number {
+): { error: number; allowed: number } {
   const elements = new Conv3dElements(row, given.inputs, given.cotangent)
   const exact = (index: number): number => {
     if (pass === 'forward') return elements.output(index)
-    return pass === 'backward data' ? elements.inputGradient(index) : elements.weightGradient(index)
+    return pass === 'backward data' ? elements.inputGradient(index, source) : elements.weightGradient(index)
   }
   const count = pass === 'backward weight' ? WEIGHT_ELEMENTS : ELEMENTS
   const places = [0, actual.length - 1, ...Array.from({ length: count }, () => random.integer(actual.length))]
   const expected = places.map(exact)
   const largest = Math.max(...expected.map(Math.abs))
   const error = Math.max(...places.map((place, at) => Math.abs(actual[place]! - expected[at]!)))
-  return Number.isNaN(error) ? Number.POSITIVE_INFINITY : error / largest / TOLERANCE[pass]
+  return { error: Number.isNaN(error) ? Number.POSITIVE_INFINITY : error / largest, allowed: TOLERANCE[pass] }
 }

@@ -19,6 +19,15 @@ export function textTable<Row>(rows: readonly Row[], columns: readonly Column<Ro
   return [lineOf(columns.map(({ title }) => title)), ...cells.map(lineOf)].join('\n')
 }
 
+/** The same as a table in Markdown. */
+export function markdownTable<Row>(rows: readonly Row[], columns: readonly Column<Row>[]): string {
+  const lineOf = (cells: readonly (string | number)[]): string =>
+    `| ${cells.map(cell => String(cell).replaceAll('|', '\\|')).join(' | ')} |`
+  const cellsOf = (row: Row): (string | number)[] => columns.map(({ value }) => value(row) ?? '')
+  const titles = lineOf(columns.map(({ title }) => title))
+  return [titles, lineOf(columns.map(() => '---')), ...rows.map(row => lineOf(cellsOf(row)))].join('\n')
+}
+
 /** Three significant digits, as a number. */
 export function short(value: number): number {
   return Number(value.toPrecision(3))

@@ -7,7 +7,7 @@ import { benchTuned, type TunedReport } from './peers/tuned.ts'
 import { ourJson } from './processes.ts'
 import type { Reproducibility } from './reproducible.ts'
 import type { StepReport } from './step.ts'
-import { percent, short, textTable } from './table.ts'
+import { percent, short } from './table.ts'
 
 /** A line of the target table. */
 export interface TargetLine {
@@ -103,18 +103,21 @@ export async function benchTargets(quick: boolean, say: (line: string) => void):
       ...BITS_WORDS,
     ]),
   )
-  return {
-    adapter: 'value' in step ? step.value.adapter : undefined,
-    quick,
-    lines: [
-      ...originalLines(original),
-      ...convLines(ops),
-      ...tfjsLines(tfjs),
-      ...gpuLines(tuned, ops),
-      ...stepLines(step),
-      bitsLine(bits),
-    ],
-  }
+  const lines = [
+    ...originalLines(original),
+    ...convLines(ops),
+    ...tfjsLines(tfjs),
+    ...gpuLines(tuned, ops),
+    ...stepLines(step),
+    bitsLine(bits),
+  ]
+  const adapter = 'value' in step ? step.value.adapter : undefined
+  return { adapter, quick, lines: quick ? lines.map(unjudged) : lines }
+}
+
+/** Tiny sizes neither meet nor miss a target. */
+function unjudged({ met: _, ...line }: TargetLine): TargetLine {
+  return line
 }
 
 function lineOf<T>(
@@ -222,15 +225,4 @@ function bitsLine(outcome: Outcome<Reproducibility>): TargetLine {
     reached: `${identical ? 'identical' : 'different'} after ${steps} steps`,
     met: identical && steps >= 100,
   }))
-}
-
-export function targetText({ adapter, quick, lines }: TargetReport): string {
-  const table = textTable(lines, [
-    { title: 'line', value: ({ name }) => name },
-    { title: 'target', value: ({ target }) => target },
-    { title: 'reached', value: ({ reached, reason }) => reached ?? `not measurable here: ${reason}` },
-    { title: '', value: ({ met }) => (met === undefined ? undefined : met ? 'met' : 'missed') },
-  ])
-  const size = quick ? ['quick: tiny sizes, the figures mean nothing'] : []
-  return [...size, `adapter  ${adapter ?? 'none'}`, table].join('\n')
 }

@@ -71,7 +71,8 @@ function makeTargetsCommand(): Command {
 }
 
 async function runTargets({ quick = false, json }: { quick?: boolean; json?: boolean }): Promise<void> {
-  const { benchTargets, targetText } = await import('../bench/targets.ts')
+  const { benchTargets } = await import('../bench/targets.ts')
+  const { targetText } = await import('../bench/targets_text.ts')
   const report = await benchTargets(quick, say)
   print(json ? report : targetText(report))
 }

@@ -1,6 +1,6 @@
 import { ChildError } from '../processes.ts'
 import type { StepReport } from '../step.ts'
-import { short, textTable } from '../table.ts'
+import { type Column, short, textTable } from '../table.ts'
 import { type OracleSettings, type PeerRequest, runOracle, runOurs, torchOf } from './oracle.ts'
 
 /** One way of running PyTorch without the original's copies. */
@@ -59,21 +59,22 @@ async function timed(settings: OracleSettings, request: PeerRequest, ours: numbe
   }
 }
 
+export const TUNED_COLUMNS: readonly Column<TunedLine>[] = [
+  { title: 'torch', value: ({ torch }) => torch },
+  { title: 'device', value: ({ device }) => device },
+  { title: 'mode', value: ({ mode }) => mode },
+  { title: 'layout', value: ({ layout }) => layout },
+  { title: 'compile', value: ({ compiled }) => (compiled ? 'yes' : 'no') },
+  { title: 's a step', value: ({ median_s }) => median_s && short(median_s) },
+  { title: 'peak GB', value: ({ peak_bytes }) => peak_bytes && short(peak_bytes / 1e9) },
+  { title: 'ours is faster ×', value: ({ time_ratio }) => time_ratio && short(time_ratio) },
+  { title: '', value: ({ failed }) => failed },
+]
+
 export function tunedText({ ours, peers, missing }: TunedReport): string {
-  const table = textTable(peers, [
-    { title: 'torch', value: ({ torch }) => torch },
-    { title: 'device', value: ({ device }) => device },
-    { title: 'mode', value: ({ mode }) => mode },
-    { title: 'layout', value: ({ layout }) => layout },
-    { title: 'compile', value: ({ compiled }) => (compiled ? 'yes' : 'no') },
-    { title: 's a step', value: ({ median_s }) => median_s && short(median_s) },
-    { title: 'peak GB', value: ({ peak_bytes }) => peak_bytes && short(peak_bytes / 1e9) },
-    { title: 'ours is faster ×', value: ({ time_ratio }) => time_ratio && short(time_ratio) },
-    { title: '', value: ({ failed }) => failed },
-  ])
   return [
     `ours on ${ours.adapter}, ${ours.precision}: ${short(ours.step_s)} s a step`,
-    table,
+    textTable(peers, TUNED_COLUMNS),
     ...missing.map(({ python, reason }) => `not measured: ${python}: ${reason}`),
   ].join('\n')
 }

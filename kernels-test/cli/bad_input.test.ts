@@ -79,6 +79,10 @@ const cases: Record<string, [string[], RegExp]> = {
     [`dataset_path=${good}`, 'training.batch_size=5'],
     /train\.h5: has 4 samples, fewer than one batch of 5/,
   ],
+  'a batch of one voxel at the lowest level': [
+    [`dataset_path=${good}`, 'training.image_size=[16,16,16]', 'training.batch_size=1'],
+    /training\.batch_size is 1: one sample of 16×16×16 .*expected 2 samples or a larger volume/,
+  ],
   'an unknown key': [
     ['training.batchsize=2'],
     /unknown key "training\.batchsize".*did you mean "training\.batch_size"\?/,

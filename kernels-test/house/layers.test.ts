@@ -4,25 +4,33 @@ import { filesUnder, importsOf, textOf } from './sources.ts'
 /** Layers that only this layer may import a package of. */
 const ONLY_USER: Readonly<Record<string, string>> = { webgpu: 'src/gpu', wgsl_reflect: 'src/wgsl' }
 
+/** What is no layer and may all the same be imported by one that says so. */
+const TESTS = 'kernels-test'
+
 /** Layer → layers it may import, as the table of ARCHITECTURE.md says; `all` is every layer in a row above. */
 function layerTable(): Map<string, Set<string>> {
   const table = new Map<string, Set<string>>()
   for (const line of textOf('ARCHITECTURE.md').split('\n')) {
     const [, layer, , allowed] = line.split('|').map(cell => cell.trim().replaceAll('`', ''))
-    if (!layer || !/^(src\/\S+|cli)$/.test(layer)) continue
+    if (!layer || !/^(src\/\S+|bench|cli)$/.test(layer)) continue
     const above = [...table.keys()]
-    const names =
-      allowed === '–' ? [] : /^all\b/.test(allowed!) ? above : allowed!.split(',').map(n => `src/${n.trim()}`)
+    const names = allowed!.split(',').flatMap(word => {
+      const name = word.trim()
+      if (name === '–') return []
+      if (/^all\b/.test(name)) return above
+      return name === TESTS ? [name] : [`src/${name}`]
+    })
     table.set(layer, new Set([layer, ...names]))
   }
   return table
 }
 
 const table = layerTable()
-const sources = [...filesUnder('src', '.ts'), ...filesUnder('cli', '.ts')]
+const sources = ['src', 'cli'].flatMap(folder => filesUnder(folder, '.ts'))
+const benchmarks = filesUnder('bench', '.ts')
 
 function layerOf(path: string): string | undefined {
-  return [...table.keys()].find(layer => path === layer || path.startsWith(`${layer}/`))
+  return [...table.keys(), TESTS].find(layer => path === layer || path.startsWith(`${layer}/`))
 }
 
 describe('the table of layers', () => {
@@ -30,7 +38,9 @@ describe('the table of layers', () => {
     expect(table.size).toBeGreaterThan(10)
     expect(sources.filter(path => layerOf(path) === undefined)).toEqual([])
     const unknown = [...table].flatMap(([layer, allowed]) =>
-      [...allowed].filter(name => !table.has(name)).map(name => `${layer} may import ${name}, which is no layer`),
+      [...allowed]
+        .filter(name => name !== TESTS && !table.has(name))
+        .map(name => `${layer} may import ${name}, which is no layer`),
     )
     expect(unknown).toEqual([])
   })
@@ -44,8 +54,8 @@ describe('the table of layers', () => {
   })
 })
 
-test('every import of src and cli is one that the table allows', () => {
-  const broken = sources.flatMap(path => {
+test('every import of src, bench and cli is one that the table allows', () => {
+  const broken = [...sources, ...benchmarks].flatMap(path => {
     const layer = layerOf(path)!
     return importsOf(path)
       .files.filter(file => !table.get(layer)!.has(layerOf(file) ?? file))

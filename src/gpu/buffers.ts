@@ -24,10 +24,8 @@ export function readbackBuffer(device: Device, label: string, bytes: number): GP
 
 function makeBuffer(device: Device, label: string, bytes: number, usage: number): GPUBuffer {
   const size = aligned(bytes)
-  if (size > device.gpu.limits.maxBufferSize)
-    throw new OutOfMemoryError(
-      `${label}: ${size} bytes, the adapter's largest buffer is ${device.gpu.limits.maxBufferSize}`,
-    )
+  if (size > device.maxBufferBytes)
+    throw new OutOfMemoryError(`${label}: ${size} bytes, the adapter's largest buffer is ${device.maxBufferBytes}`)
   device.allocated += size
   return device.gpu.createBuffer({ label, size, usage })
 }

@@ -39,15 +39,18 @@ export class Device {
   readonly facts: AdapterFacts
   readonly name: string
   readonly opened: OpenAdapter
+  /** bytes; no buffer may be larger */
+  readonly maxBufferBytes: number
   private readonly errors: Error[] = []
   /** bytes of all buffers alive */
   allocated = 0
 
-  private constructor(gpu: GPUDevice, opened: OpenAdapter, facts: AdapterFacts) {
+  private constructor(gpu: GPUDevice, opened: OpenAdapter, facts: AdapterFacts, maxBufferBytes: number) {
     this.gpu = gpu
     this.opened = opened
     this.name = opened.name
     this.facts = facts
+    this.maxBufferBytes = maxBufferBytes
     gpu.addEventListener('uncapturederror', event => {
       const { error } = event as GPUUncapturedErrorEvent
       this.errors.push(new GpuError(error.message))
@@ -68,16 +71,15 @@ export class Device {
       requiredFeatures: WELCOME_FEATURES.filter(feature => adapter.features.has(feature)) as GPUFeatureName[],
       requiredLimits: Object.fromEntries(RAISED_LIMITS.map(limit => [limit, adapter.limits[limit]])),
     })
-    return new Device(gpu, opened, {
-      maxBindingBytes: Math.min(
-        gpu.limits.maxStorageBufferBindingSize,
-        limits.maxBindingBytes ?? Number.POSITIVE_INFINITY,
-      ),
+    const { maxBindingBytes = Number.POSITIVE_INFINITY, maxBufferBytes = Number.POSITIVE_INFINITY } = limits
+    const facts = {
+      maxBindingBytes: Math.min(gpu.limits.maxStorageBufferBindingSize, maxBindingBytes),
       maxWorkgroupInvocations: gpu.limits.maxComputeInvocationsPerWorkgroup,
       maxWorkgroupMemory: gpu.limits.maxComputeWorkgroupStorageSize,
       features: new Set(gpu.features),
       software: opened.software,
-    })
+    }
+    return new Device(gpu, opened, facts, Math.min(gpu.limits.maxBufferSize, maxBufferBytes))
   }
 
   /** Throws the first error that Dawn reported since the last call, if any. */

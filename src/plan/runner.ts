@@ -126,7 +126,8 @@ export class Runner {
     const total = this.plan.flops
     let done = 0
     this.commands.forEach(({ flops }, i) => {
-      if (i > 0 && done >= ((this.cuts.length + 1) * total) / count) this.cuts.push(i)
+      const next = this.cuts.length + 1
+      if (i > 0 && next < count && done >= (next * total) / count) this.cuts.push(i)
       done += flops
     })
   }

@@ -48,6 +48,7 @@ export function wantedAdapter(config: Config): string | undefined {
 export async function openSession(config: Config, say: (line: string) => void): Promise<Session> {
   const dataset = await openDataset(config.dataset_path)
   const shape = shapeFor(config, dataset)
+  checkNormalisable(config, shape)
   const { train, val } = dataset.splits as Record<'train' | 'val', Split>
   const trainLoader = loaderFor(config, shape, train, {
     order: config.training.shuffle ? 'shuffled' : 'sequential',
@@ -63,6 +64,14 @@ export async function openSession(config: Config, say: (line: string) => void): 
     TrainingEngine.allocate(device, config, shape, dataset.structureNames, batchSize),
   )
   return { config, dataset, shape, device, engine, trainLoader, validationLoader }
+}
+
+/** Batch statistics need two values a channel, and the lowest level has a voxel for every 16³. */
+function checkNormalisable({ training }: Config, { size }: SadaanShape): void {
+  if (training.batch_size === 1 && size.every(axis => axis === 16))
+    throw new InputError(
+      `training.batch_size is 1: one sample of ${size.join('×')} leaves a single voxel to normalise by, expected 2 samples or a larger volume`,
+    )
 }
 
 function loaderFor(

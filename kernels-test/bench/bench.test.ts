@@ -1,0 +1,152 @@
+import { expect, test } from 'vitest'
+import { Instruments } from '../../bench/instruments.ts'
+import type { LoaderReport } from '../../bench/loader.ts'
+import type { OpsReport } from '../../bench/ops.ts'
+import { ChildError, ourJson } from '../../bench/processes.ts'
+import type { Reproducibility } from '../../bench/reproducible.ts'
+import { type Conv3dRow, checkConv3d } from '../../bench/sampled_conv3d.ts'
+import type { StepReport } from '../../bench/step.ts'
+import { destroyBuffer, storageBuffer } from '../../src/gpu/buffers.ts'
+import { Device } from '../../src/gpu/device.ts'
+import conv3d from '../cases/conv3d.ts'
+import { doubles } from '../harness.ts'
+import { normals, randomOf } from '../numbers.ts'
+
+const adapter = process.env.SADAAN_ADAPTER
+const TINY = [
+  'with',
+  'training.image_size=[32,32,16]',
+  'training.batch_size=1',
+  'model.num_structures=2',
+  'model.channels=[2,4,4,8,8]',
+  ...(adapter === undefined ? [] : [`compute.adapter='${adapter}'`]),
+]
+
+function bench<Report>(...words: string[]): Promise<Report> {
+  return ourJson<Report>('cli/main.ts', ['bench', ...words])
+}
+
+test('bench ops times the rows of the tests and of the step, and says what they were held to', async () => {
+  const words = ['ops', '--json', '--seconds', '0.001', ...(adapter === undefined ? [] : ['--adapter', adapter])]
+  const report = await bench<OpsReport>(...words, '--filter', 'max_pool3d forward shape')
+  expect(report.adapter).toEqual(expect.any(String))
+  expect(report.clock).toMatch(/^(timestamps|wall clock)/)
+  expect(report.peak_gflops).toBeGreaterThan(0)
+  expect(report.copy_gbytes).toBeGreaterThan(0)
+  expect(new Set(report.rows.map(({ from }) => from))).toEqual(new Set(['test', 'pool1']))
+  for (const row of report.rows) {
+    expect(row).toMatchObject({ operation: 'max_pool3d', dispatches: expect.any(Number) })
+    expect(row.seconds).toBeGreaterThan(0)
+    expect(row.gbytes).toBeGreaterThan(0)
+    expect(row.share).toBeGreaterThan(0)
+    expect(row.measurements).toBeGreaterThanOrEqual(3)
+    expect(row.verified.error).toBeLessThanOrEqual(row.verified.allowed)
+    expect(Object.keys(row.variants)).toContain('maxPool3d.forward')
+  }
+})
+
+test('bench ops with a filter that leaves no row is refused in one line', async () => {
+  const refused = bench('ops', '--filter', 'no-such-operation')
+  await expect(refused).rejects.toThrow(ChildError)
+  await expect(refused).rejects.toThrow(/--filter "no-such-operation" leaves no row$/)
+})
+
+test('bench step measures a whole step', async () => {
+  const report = await bench<StepReport>('step', '--json', '--profile', '--steps', '2', ...TINY)
+  expect(report).toMatchObject({
+    structures: 2,
+    size: [32, 32, 16],
+    batch_size: 1,
+    channels: [2, 4, 4, 8, 8],
+    steps: 2,
+  })
+  expect(report.samples_per_s).toBeCloseTo(1 / report.step_s, 6)
+  expect(report.objects_per_step).toBe(0)
+  expect(report.command_encoders_per_step).toBe(2)
+  expect(report.peak_bytes).toBeGreaterThan(1e6)
+  expect(report.upload_bytes).toBeGreaterThan(32 * 32 * 16 * 4)
+  expect(report.encode_share).toBeGreaterThan(0)
+  expect(report.loader_wait_share).toBeGreaterThanOrEqual(0)
+  expect(report.flops).toBeGreaterThan(1e6)
+  expect(Number.isFinite(report.loss)).toBe(true)
+  expect(Object.keys(report.variants)).toEqual(expect.arrayContaining(['conv3d.forward', 'adam']))
+  expect(report.first_step_s.total).toBeGreaterThan(report.first_step_s.step)
+  if (report.software) expect(report.process_peak_bytes).toBeGreaterThan(report.peak_bytes)
+  expect(report.profile!.length).toBeLessThan(report.dispatches) // the update is not in it
+  expect(report.profile![0]).toMatchObject({ label: expect.any(String), shader: expect.any(String) })
+})
+
+test('bench loader measures itself against decoding and the disk', async () => {
+  const report = await bench<LoaderReport>(
+    'loader',
+    '--json',
+    '--seconds',
+    '0.01',
+    '--samples',
+    '3',
+    '--step-seconds',
+    '1000',
+    ...TINY,
+  )
+  expect(report).toMatchObject({ samples: 3, structures: 2, step_s: 1000, loader_wait_share: 0 })
+  expect(report.samples_per_s).toBeGreaterThan(0)
+  expect(report.decode_floor_samples_per_s).toBeGreaterThan(0)
+  expect(report.disk_floor_samples_per_s).toBeGreaterThan(0)
+})
+
+test('bench bits finds two runs equal', async () => {
+  const report = await bench<Reproducibility>('bits', '--json', '--steps', '2', ...TINY)
+  expect(report).toMatchObject({ steps: 2, identical: true })
+})
+
+test('instruments count objects, encoders and the peak of memory', async () => {
+  const device = await Device.open(adapter)
+  const instruments = new Instruments(device)
+  const buffers = [1, 2].map(i => storageBuffer(device, `${i}`, 1024))
+  device.gpu.createCommandEncoder()
+  device.gpu.queue.writeBuffer(buffers[0]!, 0, new Uint32Array(4))
+  for (const buffer of buffers) destroyBuffer(device, buffer)
+  storageBuffer(device, '3', 256)
+  expect(instruments.created).toEqual({ createBuffer: 3 })
+  expect(instruments.objects).toBe(3)
+  expect(instruments.encoders).toBe(1)
+  expect(instruments.peakBytes).toBe(2048)
+  expect(instruments.uploadBytes).toBe(16)
+  device.close()
+})
+
+test('sampled elements of a convolution accept the reference and nothing else', () => {
+  const row: Conv3dRow = { samples: 2, channels: [3, 2], outputs: 4, size: 3, volume: [4, 5, 6] }
+  const inputs = conv3d.inputs(row, randomOf('sampled'))
+  const { y } = conv3d.reference(doubles(inputs), row) as { y: Float64Array }
+  const errorOf = (actual: Float64Array) =>
+    checkConv3d({ pass: 'forward' }, row, { inputs }, actual, randomOf('a')).error
+  expect(errorOf(y)).toBeLessThan(1e-12)
+  expect(errorOf(y.map(value => value * 1.001))).toBeGreaterThan(1e-4)
+  expect(errorOf(y.fill(Number.NaN))).toBe(Number.POSITIVE_INFINITY)
+})
+
+test('sampled elements of its gradients agree with differences of the reference', () => {
+  const row: Conv3dRow = { samples: 1, channels: [2, 1], outputs: 3, size: 3, volume: [3, 4, 2] }
+  const inputs = conv3d.inputs(row, randomOf('sampled gradients'))
+  const cotangent = normals(randomOf('cotangent'), 3 * 24)
+  const value = (name: string, index: number, step: number): number => {
+    const moved = doubles(inputs)
+    moved[name]![index]! += step
+    return conv3d.reference(moved, row).y!.reduce((sum, y, i) => sum + y * cotangent[i]!, 0)
+  }
+  // linear in each input: the difference is exact but for rounding
+  const gradient = (name: string): Float64Array =>
+    Float64Array.from(inputs[name]!.data, (_, i) => (value(name, i, 0.5) - value(name, i, -0.5)) as number)
+  for (const [what, name] of [
+    [{ pass: 'backward data' }, 'x'],
+    [{ pass: 'backward data', source: 1 }, 'second'],
+    [{ pass: 'backward weight' }, 'weight'],
+  ] as const) {
+    const exact = gradient(name)
+    const errorOf = (actual: Float64Array) =>
+      checkConv3d(what, row, { inputs, cotangent }, actual, randomOf(name)).error
+    expect(errorOf(exact)).toBeLessThan(1e-10)
+    expect(errorOf(exact.toReversed())).toBeGreaterThan(1e-2)
+  }
+})

@@ -1,0 +1,126 @@
+import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { readCheckpoint } from '../../src/checkpoint/checkpoint.ts'
+import { writeSafetensors } from '../../src/checkpoint/safetensors.ts'
+import { Hdf5Writer } from '../../src/data/hdf5_writer.ts'
+import { initialValues } from '../../src/nn/initialise.ts'
+import { isParameter, specify } from '../../src/nn/specification.ts'
+import { readMetrics, type Series } from '../../src/track/metrics.ts'
+import { DivergedError } from '../../src/train/fit.ts'
+import { temporaryDirectory, writeMetadata } from '../data/small_dataset.ts'
+import { SMALL, smallDataset, type Trained, trainHere } from './training_here.ts'
+
+const root = temporaryDirectory()
+const dataset = await smallDataset(join(root, 'dataset'), 3, 3)
+const words = [...SMALL, `dataset_path=${dataset}`, 'training.warmup_epochs=0', 'augmentation.enabled=False']
+
+function metricsOf({ run }: Trained): Map<string, Series> {
+  return readMetrics(run!)
+}
+
+const files = (name: string): string[] => readdirSync(join(root, name, 'checkpoints')).sort()
+const checkpoint = (name: string, file: string) => readCheckpoint(join(root, name, 'checkpoints', file))
+
+test('best, periodic and last checkpoints; keep_best_only leaves the periodic ones out', async () => {
+  const many = [...words, 'training.num_epochs=5', 'checkpoint.save_frequency=2', 'training.learning_rate=0.005']
+  const trained = await trainHere(join(root, 'kept'), many)
+  expect(files('kept')).toEqual(['best_model.pth', 'checkpoint_epoch_2.pth', 'checkpoint_epoch_4.pth', 'last.pth'])
+  expect(checkpoint('kept', 'checkpoint_epoch_4.pth').epoch).toBe(3)
+  expect(checkpoint('kept', 'last.pth').epoch).toBe(4)
+  const losses = metricsOf(trained).get('val.epoch.total_loss')!.values as number[]
+  const best = losses.indexOf(Math.min(...losses))
+  expect(trained.best).toMatchObject({ epoch: best, value: losses[best] })
+  expect(checkpoint('kept', 'best_model.pth')).toMatchObject({ epoch: best, isBest: true })
+  expect(checkpoint('kept', 'last.pth').valLossHistory).toEqual(losses)
+
+  await trainHere(join(root, 'few'), [...many, 'checkpoint.keep_best_only=True'])
+  expect(files('few')).toEqual(['best_model.pth', 'last.pth'])
+})
+
+test('training ends where patience is over, and such a run is finished', async () => {
+  // hardly any rate: only the running statistics still move, and soon they do not
+  const still = [
+    ...words,
+    'training.num_epochs=50',
+    'training.early_stopping_patience=2',
+    'training.learning_rate=1e-30',
+  ]
+  const trained = await trainHere(join(root, 'early'), [...still, 'optimizer.lr_min=0'])
+  const losses = metricsOf(trained).get('val.epoch.total_loss')!.values as number[]
+  expect(trained).toMatchObject({
+    status: 'COMPLETED',
+    epochs: losses.length,
+    reason: expect.stringContaining('early'),
+  })
+  expect(losses.length).toBeLessThan(50)
+  expect(trained.best.epoch).toBe(losses.length - 3)
+  expect(Math.min(...losses)).toBe(trained.best.value)
+  const again = await trainHere(join(root, 'early'), [...still, 'optimizer.lr_min=0'], true)
+  expect(again).toMatchObject({ status: 'COMPLETED', epochs: losses.length, run: undefined })
+})
+
+test('a window that the epoch ends counts its batches as a full window of so many', async () => {
+  // without a clip that would hide a factor on the gradient
+  const still = [...words, 'training.num_epochs=1', 'training.gradient_clip_norm=1e9']
+  for (const window of [3, 4])
+    await trainHere(join(root, `window${window}`), [...still, `training.gradient_accumulation_steps=${window}`])
+  const [full, short] = [3, 4].map(window => checkpoint(`window${window}`, 'last.pth'))
+  expect(short!.optimizer!.state.get(0)!.step).toBe(1)
+  expect(short!.optimizer).toEqual(full!.optimizer)
+  expect(short!.model).toEqual(full!.model)
+})
+
+test('model.pretrained takes safetensors: what is trained goes on from there', async () => {
+  const { model } = checkpoint('kept', 'last.pth')
+  const path = join(root, 'model.safetensors')
+  writeSafetensors(path, { tensors: model, metadata: {} })
+  const frozen = ['training.num_epochs=1', 'training.learning_rate=1e-30', 'optimizer.lr_min=0']
+  await trainHere(join(root, 'pretrained'), [...words, ...frozen, 'model.dropout=0', `model.pretrained=${path}`])
+  const { model: after } = checkpoint('pretrained', 'last.pth')
+  const parameters = [...model].filter(([name]) => !/running_|num_batches_tracked/.test(name))
+  for (const [name, { data }] of parameters) expect([...after.get(name)!.data], name).toEqual([...data])
+})
+
+test('gradients that stay non-finite change nothing, are counted, and end the run with the samples named', async () => {
+  const folder = join(root, 'overflow')
+  mkdirSync(folder)
+  for (const split of ['train', 'val']) await writeOverflow(join(folder, `${split}.h5`))
+  writeMetadata(folder, { structure_names: ['one'], image_size: [32, 16, 16] })
+  const still = [
+    ...words,
+    `dataset_path=${folder}`,
+    'training.num_epochs=100',
+    'training.gradient_accumulation_steps=1',
+  ]
+  const failure = await trainHere(join(root, 'diverged'), still).catch((error: unknown) => error)
+  expect(failure).toBeInstanceOf(DivergedError)
+  expect((failure as Error).message).toMatch(
+    /^11 updates in a row had a non-finite gradient, the last with samples 0: /,
+  )
+  const run = JSON.parse(readFileSync(join(root, 'diverged/runs/1/run.json'), 'utf8'))
+  expect(run.status).toBe('FAILED')
+  expect(existsSync(join(root, 'diverged/checkpoints/best_model.pth'))).toBe(false)
+  const last = checkpoint('diverged', 'last.pth')
+  expect(last.epoch).toBe(9)
+  expect(last.sadaan!.skipped).toBe(10)
+  expect(last.optimizer!.state.size).toBe(0)
+  const shape = { structures: 1, size: [32, 16, 16], inChannels: 1, channels: [2, 4, 4, 6, 8] } as const
+  for (const [index, entry] of specify(shape).entries())
+    if (isParameter(entry))
+      expect([...last.model.get(entry.name)!.data], entry.name).toEqual([...initialValues(entry, index, 42)])
+})
+
+/** A sample whose intensities are numbers, but too large for any sum. */
+async function writeOverflow(path: string): Promise<void> {
+  const size = [32, 16, 16]
+  const writer = await Hdf5Writer.create(path, [
+    { name: 'images', kind: 'float32', rowShape: size },
+    { name: 'masks', kind: 'bool', rowShape: [1, ...size] },
+    { name: 'presence_labels', kind: 'int64', rowShape: [1] },
+  ])
+  writer.append('images', new Float32Array(8192).fill(3e38))
+  writer.append('masks', new Uint8Array(8192).fill(1))
+  writer.append('presence_labels', BigInt64Array.of(1n))
+  await writer.finish()
+}
