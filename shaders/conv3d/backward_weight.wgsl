@@ -1,7 +1,9 @@
 // d(weight) of the 3x3x3 convolution, stride 1: first stage, one partial sum per chunk of voxels.
-// A workgroup computes the nine taps (kh, kw) of one kd, one input channel and four output channels, over the columns (n, h, d) of its
-// chunk. An invocation walks along W through its own columns, four voxels a step: 18 inputs and 16 gradients feed 144
-// multiply-adds into 9 vec4 of registers. At the end the workgroup adds its invocations in order.
+// A task is the nine taps (kh, kw) of one kd, one input channel and four output channels, over the columns (n, h, d) of its
+// chunk. An invocation walks along W through its columns, four voxels a step: 18 inputs and 16 gradients feed 144
+// multiply-adds into 9 vec4 of registers. On a GPU (`shared64`) a workgroup takes a task and adds its invocations in order at the
+// end; on a processor (`alone16`), where a barrier costs more than a small volume, every invocation has a task of its own.
+#import lib/grid
 
 struct Params {
   samples: u32,
@@ -13,6 +15,7 @@ struct Params {
   dy_base: u32, // elements of the bound window in front of the first channel read
   dy_channels: u32, // per sample in dy
   chunk_columns: u32,
+  chunks: u32,
 }
 
 @group(0) @binding(0) var<storage, read> brick: array<f32>; // (N, I, 2 * tiles + 2, 4 * tiles + 2, D + 2)
@@ -21,7 +24,7 @@ struct Params {
 @group(0) @binding(3) var<uniform> params: Params;
 
 const TAPS = 9u;
-var<workgroup> sums: array<vec4f, 576>; // (taps, invocations)
+var<workgroup> sums: array<vec4f, 576>; // (taps, 64 invocations)
 
 // The inputs of four voxels along W and their neighbours.
 struct Row {
@@ -72,14 +75,15 @@ fn add_voxels(t: Taps, x: Row, g: Gradients) -> Taps {
   );
 }
 
-fn put(taps: Taps, first: u32, local: u32, lanes: u32) {
-  sums[first * lanes + local] = taps.left;
-  sums[(first + 1u) * lanes + local] = taps.centre;
-  sums[(first + 2u) * lanes + local] = taps.right;
+// Sums of the nine taps of one kd.
+struct Plane {
+  above: Taps,
+  middle: Taps,
+  below: Taps,
 }
 
-// Workgroups are ((input, kd), block of four outputs, chunk).
-fn correlate(id: vec3u, local: u32, lanes: u32) {
+// A task is ((input, kd), block of four outputs, chunk). Takes every `lanes`-th column of its chunk from `local` on.
+fn correlate(id: vec3u, local: u32, lanes: u32) -> Plane {
   let input = id.x / 3u;
   let kd = id.x % 3u;
   let output = id.y * 4u;
@@ -116,36 +120,68 @@ fn correlate(id: vec3u, local: u32, lanes: u32) {
       at += 4u * params.depth;
     }
   }
-  put(above, 0u, local, lanes);
-  put(middle, 3u, local, lanes);
-  put(below, 6u, local, lanes);
+  return Plane(above, middle, below);
+}
+
+fn put(taps: Taps, first: u32, local: u32) {
+  sums[first * 64u + local] = taps.left;
+  sums[(first + 1u) * 64u + local] = taps.centre;
+  sums[(first + 2u) * 64u + local] = taps.right;
+}
+
+fn store(id: vec3u, tap: u32, total: vec4f) {
+  let output = id.y * 4u;
+  let row = params.inputs * 27u;
+  let to = (id.z * params.outputs + output) * row + id.x / 3u * 27u + tap * 3u + id.x % 3u;
+  partials[to] = total.x;
+  if (output + 1u < params.outputs) {
+    partials[to + row] = total.y;
+  }
+  if (output + 2u < params.outputs) {
+    partials[to + 2u * row] = total.z;
+  }
+  if (output + 3u < params.outputs) {
+    partials[to + 3u * row] = total.w;
+  }
+}
+
+fn store_taps(id: vec3u, first: u32, taps: Taps) {
+  store(id, first, taps.left);
+  store(id, first + 1u, taps.centre);
+  store(id, first + 2u, taps.right);
+}
+
+@compute @workgroup_size(64)
+fn shared64(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) local: u32) {
+  let plane = correlate(id, local, 64u);
+  put(plane.above, 0u, local);
+  put(plane.middle, 3u, local);
+  put(plane.below, 6u, local);
   workgroupBarrier();
   if (local < TAPS) {
     var total = vec4f();
-    for (var lane = 0u; lane < lanes; lane++) {
-      total += sums[local * lanes + lane];
+    for (var lane = 0u; lane < 64u; lane++) {
+      total += sums[local * 64u + lane];
     }
-    let row = params.inputs * 27u;
-    let to = (id.z * params.outputs + output) * row + input * 27u + local * 3u + kd;
-    partials[to] = total.x;
-    if (output + 1u < params.outputs) {
-      partials[to + row] = total.y;
-    }
-    if (output + 2u < params.outputs) {
-      partials[to + 2u * row] = total.z;
-    }
-    if (output + 3u < params.outputs) {
-      partials[to + 3u * row] = total.w;
-    }
+    store(id, local, total);
   }
 }
 
 @compute @workgroup_size(16)
-fn main16(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) local: u32) {
-  correlate(id, local, 16u);
-}
-
-@compute @workgroup_size(64)
-fn main64(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) local: u32) {
-  correlate(id, local, 64u);
+fn alone16(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let task = linear_index(group, groups, local, 16u);
+  let planes = params.inputs * 3u;
+  let blocks = (params.outputs + 3u) / 4u;
+  let id = vec3u(task % planes, task / planes % blocks, task / (planes * blocks));
+  if (id.z >= params.chunks) {
+    return;
+  }
+  let plane = correlate(id, 0u, 1u);
+  store_taps(id, 0u, plane.above);
+  store_taps(id, 3u, plane.middle);
+  store_taps(id, 6u, plane.below);
 }

@@ -1,7 +1,7 @@
 // Winograd F(2x2x2, 3x3x3), backward-weight, second of three stages: for each of the 64 frequencies dU = Σ over tiles of dM V, added
 // to what earlier tiles gave.
-// A workgroup computes 8 output by 8 input channels of one frequency; its invocations take the tiles in turn (16 loads feed
-// 64 multiply-adds) and are added in order at the end.
+// An invocation computes 8 output by 8 input channels of one frequency over all tiles: 16 loads feed 64 multiply-adds.
+#import lib/grid
 
 override ACCUMULATE: bool = false;
 
@@ -17,8 +17,6 @@ struct Params {
 @group(0) @binding(1) var<storage, read> dm: array<f32>; // (64, blocks, O, 64)
 @group(0) @binding(2) var<storage, read_write> du: array<f32>; // (64, O, I)
 @group(0) @binding(3) var<uniform> params: Params;
-
-var<workgroup> sums: array<vec4f, 256>; // (16 vectors, 16 invocations)
 
 // Sums of eight input channels, each a vector over four output channels.
 struct Sums {
@@ -53,17 +51,6 @@ fn add(s: Sums, g: vec4f, low: vec4f, high: vec4f) -> Sums {
   );
 }
 
-fn put(at: u32, s: Sums) {
-  sums[at] = s.a;
-  sums[at + 16u] = s.b;
-  sums[at + 32u] = s.c;
-  sums[at + 48u] = s.d;
-  sums[at + 64u] = s.e;
-  sums[at + 80u] = s.f;
-  sums[at + 96u] = s.g;
-  sums[at + 112u] = s.h;
-}
-
 fn store(output: u32, input: u32, frequency: u32, value: f32) {
   if (output >= params.outputs || input >= params.inputs) {
     return;
@@ -76,38 +63,56 @@ fn store(output: u32, input: u32, frequency: u32, value: f32) {
   }
 }
 
-// Workgroups are (block of eight inputs, block of eight outputs, frequency).
+fn store_four(output: u32, input: u32, frequency: u32, value: vec4f) {
+  store(output, input, frequency, value.x);
+  store(output + 1u, input, frequency, value.y);
+  store(output + 2u, input, frequency, value.z);
+  store(output + 3u, input, frequency, value.w);
+}
+
+fn store_sums(output: u32, input: u32, frequency: u32, s: Sums) {
+  store_four(output, input, frequency, s.a);
+  store_four(output, input + 1u, frequency, s.b);
+  store_four(output, input + 2u, frequency, s.c);
+  store_four(output, input + 3u, frequency, s.d);
+  store_four(output, input + 4u, frequency, s.e);
+  store_four(output, input + 5u, frequency, s.f);
+  store_four(output, input + 6u, frequency, s.g);
+  store_four(output, input + 7u, frequency, s.h);
+}
+
+// Invocations are (frequency, block of eight outputs, block of eight inputs).
 @compute @workgroup_size(16)
-fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) local: u32) {
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let index = linear_index(group, groups, local, 16u);
+  let input_blocks = (params.inputs + 7u) / 8u;
+  let output_blocks = (params.outputs + 7u) / 8u;
+  let input = index % input_blocks * 8u;
+  let output = index / input_blocks % output_blocks * 8u;
+  let frequency = index / (input_blocks * output_blocks);
+  if (frequency >= 64u) {
+    return;
+  }
   let count = vec4u(0, 1, 2, 3);
   // Channels past the last read the last; their sums are not stored.
-  let low_inputs = min(id.x * 8u + count, vec4u(params.inputs - 1u)) * 64u;
-  let high_inputs = min(id.x * 8u + 4u + count, vec4u(params.inputs - 1u)) * 64u;
-  let low_outputs = min(id.y * 8u + count, vec4u(params.outputs - 1u)) * 64u;
-  let high_outputs = min(id.y * 8u + 4u + count, vec4u(params.outputs - 1u)) * 64u;
+  let low_inputs = min(input + count, vec4u(params.inputs - 1u)) * 64u;
+  let high_inputs = min(input + 4u + count, vec4u(params.inputs - 1u)) * 64u;
+  let low_outputs = min(output + count, vec4u(params.outputs - 1u)) * 64u;
+  let high_outputs = min(output + 4u + count, vec4u(params.outputs - 1u)) * 64u;
   var low = Sums();
   var high = Sums();
-  let steps = params.blocks * 4u;
-  for (var step = 0u; step < steps; step++) {
-    let tile = step % 4u * 16u + local;
-    let at = id.z * params.v_stride + step / 4u * params.inputs * 64u + tile;
-    let gradient_at = id.z * params.dm_stride + step / 4u * params.outputs * 64u + tile;
+  for (var tile = 0u; tile < params.blocks * 64u; tile++) {
+    let at = frequency * params.v_stride + tile / 64u * params.inputs * 64u + tile % 64u;
+    let gradient_at = frequency * params.dm_stride + tile / 64u * params.outputs * 64u + tile % 64u;
     let a = load(at, low_inputs);
     let b = load(at, high_inputs);
     low = add(low, load_gradient(gradient_at, low_outputs), a, b);
     high = add(high, load_gradient(gradient_at, high_outputs), a, b);
   }
-  put(local, low);
-  put(128u + local, high);
-  workgroupBarrier();
-  var total = vec4f();
-  for (var lane = 0u; lane < 16u; lane++) {
-    total += sums[local * 16u + lane];
-  }
-  let output = id.y * 8u + local / 8u * 4u;
-  let input = id.x * 8u + local % 8u;
-  store(output, input, id.z, total.x);
-  store(output + 1u, input, id.z, total.y);
-  store(output + 2u, input, id.z, total.z);
-  store(output + 3u, input, id.z, total.w);
+  store_sums(output, input, frequency, low);
+  store_sums(output + 4u, input, frequency, high);
 }

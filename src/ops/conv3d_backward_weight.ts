@@ -60,7 +60,12 @@ function planOf(args: BackwardWeightArgs, facts: AdapterFacts, tiled: boolean): 
   const positions = samples * (tiled ? dy.height * dy.depth : dy.voxels)
   const groups = Math.ceil(outputs / BLOCK) * (tiled ? inputs * 3 : Math.ceil(inputs / BLOCK) * taps)
   const most = Math.floor(limit / (outputs * inputs * taps))
-  return { samples, inputs, outputs, ...chunking(positions, lanesOf(facts), groups, most) }
+  // an invocation that works alone is a lane of its own, and as many of them fill a workgroup
+  const alone = tiled && facts.software
+  const cut = alone
+    ? chunking(positions, 1, groups / lanesOf(facts), most)
+    : chunking(positions, lanesOf(facts), groups, most)
+  return { samples, inputs, outputs, ...cut }
 }
 
 /** The share of one dispatch: some samples, input and output channels. */
@@ -72,6 +77,8 @@ interface Step {
   outputs: Range
   partials: Tensor
   lanes: number
+  /** every invocation has a task of its own, instead of every workgroup */
+  alone: boolean
 }
 
 /** What both shaders share. */
@@ -93,15 +100,17 @@ function common({ args, slab, samples, outputs }: Step) {
 }
 
 function tiledStep(step: Step, brick: Tensor): Dispatch {
-  const { args, plan, slab, partials, lanes } = step
+  const { args, plan, slab, partials, alone } = step
   const { window, params, flops, blocks } = common(step)
   const { height, width, depth } = volumeOf(args.dy.shape, args.dy.name)
+  const grid = [slab.count * 3, blocks, plan.chunks] as const
   return {
     shader: 'conv3d/backward_weight',
-    entry: `main${lanes}`,
+    ...(alone
+      ? { entry: 'alone16', invocations: grid[0] * grid[1] * grid[2] }
+      : { entry: 'shared64', workgroups: grid }),
     bindings: { brick, dy: window, partials },
-    params: { ...params, height, width, depth, chunk_columns: plan.chunk },
-    workgroups: [slab.count * 3, blocks, plan.chunks],
+    params: { ...params, height, width, depth, chunk_columns: plan.chunk, chunks: plan.chunks },
     flops,
   }
 }
@@ -167,7 +176,7 @@ function lower(args: BackwardWeightArgs, at: Lowering): Dispatch[] {
     for (const slab of slabs(args.sources, plan.inputs, !tiled)) {
       if (brick) dispatches.push(...padSlab(slab, samples, brick))
       for (const outputs of ranges(dy.channels, plan.outputs)) {
-        const step = { args, plan, slab, samples, outputs, partials, lanes }
+        const step = { args, plan, slab, samples, outputs, partials, lanes, alone: at.facts.software }
         dispatches.push(brick ? tiledStep(step, brick) : unpadded(step))
         const { window, base } = weightWindow(args.gradient, outputs)
         dispatches.push(

@@ -13,9 +13,15 @@ import {
   transformInput,
 } from './conv3d_winograd.ts'
 
-/** Input and output channels of one workgroup of conv3d/winograd_correlate, and of winograd_correlate_wide. */
+/** Input and output channels of one invocation of conv3d/winograd_correlate, and of one workgroup of winograd_correlate_wide. */
 const SQUARE = { shader: 'conv3d/winograd_correlate', entry: 'tiles', inputs: 8, outputs: 8 } as const
 const WIDE = { shader: 'conv3d/winograd_correlate_wide', entry: 'tiles_by_channel', inputs: 17, outputs: 64 } as const
+
+function workOf(block: typeof SQUARE | typeof WIDE, inputs: number, outputs: number) {
+  const grid = [Math.ceil(inputs / block.inputs), Math.ceil(outputs / block.outputs), FREQUENCIES] as const
+  return block === WIDE ? { workgroups: grid } : { invocations: grid[0] * grid[1] * grid[2] }
+}
+
 /** With fewer output channels most of a wide workgroup would compute nothing. */
 const LEAST_WIDE = 48
 
@@ -55,7 +61,7 @@ function lower({ sources, dy, gradient, accumulate }: BackwardWeightArgs, { fact
           v_stride: frequencyStride(slab.blocks.count, inputs),
           dm_stride: frequencyStride(slab.blocks.count, outputs),
         },
-        workgroups: [Math.ceil(inputs / block.inputs), Math.ceil(outputs / block.outputs), FREQUENCIES] as const,
+        ...workOf(block, inputs, outputs),
         flops: 2 * FREQUENCIES * BLOCK_TILES * slab.blocks.count * outputs * inputs,
       },
     ]),
