@@ -146,6 +146,8 @@ export function recordUpdate(
     clip,
   }
   const { type, betas, eps, weight_decay } = config.optimizer
-  adam(tape, tensors, { type, betas, epsilon: eps, weightDecay: weight_decay, elements })
+  // the original gives its Adam no decay
+  const weightDecay = config.compat === 'reference' && type === 'adam' ? 0 : weight_decay
+  adam(tape, tensors, { type, betas, epsilon: eps, weightDecay, elements })
   return { calls: tape.calls, outputs: { clip } }
 }
