@@ -21,12 +21,15 @@ function work(
   return { params: { cut, invocations: cut[3] }, invocations: cut[3] }
 }
 
-/** The kernels of `shader`: entry `forward` on x and y; entry `backward` on output, d_output and d_input. */
-export function elementwise(name: string, shader: string): Elementwise {
+/** The kernels of one of the functions in shaders/elementwise. */
+export function elementwise(name: 'relu' | 'sigmoid'): Elementwise {
+  const shader = 'elementwise'
+  const constants = { SIGMOID: Number(name === 'sigmoid') }
   const forward = kernel(`${name}.forward`, ({ x, y }: { x: Tensor; y: Tensor }, { facts }): Dispatch[] =>
     runsOf(sizeOf(x.shape), 1, facts.maxBindingBytes).map(run => ({
       shader,
       entry: 'forward',
+      constants,
       bindings: { x: runWindow(x, run), y: runWindow(y, run) },
       ...work(run, facts),
     })),
@@ -40,7 +43,7 @@ export function elementwise(name: string, shader: string): Elementwise {
         d_output: runWindow(dOutput, run),
         d_input: runWindow(into.tensor, run),
       },
-      constants: { ACCUMULATE: Number(into.accumulate) },
+      constants: { ...constants, ACCUMULATE: Number(into.accumulate) },
       ...work(run, facts),
     })),
   )

@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { cpus, hostname, release, type as systemName, version } from 'node:os'
+import { join } from 'node:path'
 import type { JsonObject } from '../config/json.ts'
+import { PACKAGE_ROOT } from '../util/package_root.ts'
 
 /** The GPU that computes, as the record names it. */
 export interface RecordedAdapter {
@@ -23,19 +25,10 @@ export function describeHost(adapter: RecordedAdapter): JsonObject {
 
 /** This package's dependencies as `name==version`, sorted. They are pinned to exact versions. */
 export function dependencies(): string[] {
-  const { dependencies } = packageJson() as { dependencies: Record<string, string> }
+  const { dependencies } = JSON.parse(readFileSync(join(PACKAGE_ROOT, 'package.json'), 'utf8')) as {
+    dependencies: Record<string, string>
+  }
   return Object.entries({ ...dependencies, node: process.versions.node })
     .map(([name, version]) => `${name}==${version}`)
     .sort()
-}
-
-/** The nearest package.json above this file: the sources and the built files lie at different depths. */
-function packageJson(): unknown {
-  for (let folder = new URL('..', import.meta.url); ; folder = new URL('..', folder)) {
-    try {
-      return JSON.parse(readFileSync(new URL('package.json', folder), 'utf8'))
-    } catch (error) {
-      if (folder.pathname === '/' || (error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
-    }
-  }
 }

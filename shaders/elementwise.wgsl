@@ -1,7 +1,10 @@
+// A function of single elements and its gradient, which follows from the output alone: ReLU, or the sigmoid.
 #import lib/grid
 #import lib/span
+#import lib/math
 
 override ACCUMULATE: bool = false;
+override SIGMOID: bool = false; // ReLU otherwise
 
 struct Params {
   cut: vec4u, // the elements as one plane
@@ -10,6 +13,20 @@ struct Params {
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<f32>;
 @group(0) @binding(2) var<storage, read_write> y: array<f32>;
+
+fn value(element: f32) -> f32 {
+  if (SIGMOID) {
+    return sigmoid(element);
+  }
+  return max(element, 0.0);
+}
+
+fn gradient(p: f32, d: f32) -> f32 {
+  if (SIGMOID) {
+    return d * p * (1.0 - p);
+  }
+  return select(0.0, d, p > 0.0);
+}
 
 @compute @workgroup_size(64)
 fn forward(
@@ -23,7 +40,7 @@ fn forward(
   }
   let span = span_of(index, params.cut);
   for (var i = span.first; i < span.end; i += params.cut.y) {
-    y[i] = max(x[i], 0.0);
+    y[i] = value(x[i]);
   }
 }
 
@@ -43,6 +60,6 @@ fn backward(
   }
   let span = span_of(index, params.cut);
   for (var i = span.first; i < span.end; i += params.cut.y) {
-    d_input[i] = select(0.0, d_input[i], ACCUMULATE) + select(0.0, d_output[i], output[i] > 0.0);
+    d_input[i] = select(0.0, d_input[i], ACCUMULATE) + gradient(output[i], d_output[i]);
   }
 }
