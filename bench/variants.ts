@@ -1,4 +1,5 @@
 import type { AdapterFacts, Call } from '../src/graph/kernel.ts'
+import { chooseVariant } from '../src/plan/lower.ts'
 import type { Plan } from '../src/plan/plan.ts'
 
 /** The calls that a plan kept: those without a dispatch left computed what nobody reads. */
@@ -10,10 +11,9 @@ export function callsOf({ dispatches }: Plan, calls: readonly Call[]): Call[] {
 /** The variant that each kernel of `calls` runs as, by the kernel's name; several where its shapes choose differently. */
 export function chosenVariants(calls: readonly Call[], facts: AdapterFacts): Record<string, string> {
   const chosen = new Map<string, Set<string>>()
-  for (const { kernel, args } of calls) {
-    const variant = kernel.variants.find(({ fits }) => fits?.(args, facts) ?? true)
-    const names = chosen.get(kernel.name) ?? new Set()
-    chosen.set(kernel.name, names.add(variant?.name ?? 'none'))
+  for (const call of calls) {
+    const names = chosen.get(call.kernel.name) ?? new Set()
+    chosen.set(call.kernel.name, names.add(chooseVariant(call, facts).name))
   }
   return Object.fromEntries([...chosen].map(([name, variants]) => [name, [...variants].join(', ')]))
 }

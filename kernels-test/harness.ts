@@ -1,12 +1,13 @@
 import { Device } from '../src/gpu/device.ts'
 import { Pipelines } from '../src/gpu/pipelines.ts'
-import type { AdapterFacts } from '../src/graph/kernel.ts'
+import type { AdapterFacts, Call } from '../src/graph/kernel.ts'
 import { Tape } from '../src/graph/tape.ts'
 import { type Tensor, tensor } from '../src/graph/tensor.ts'
+import { fittingVariants } from '../src/plan/lower.ts'
 import { makePlan, type Plan } from '../src/plan/plan.ts'
 import { Runner, SlotPool } from '../src/plan/runner.ts'
 import { Storage } from '../src/plan/storage.ts'
-import type { Case, CaseInput } from './case.ts'
+import type { Case, CaseInput, Random } from './case.ts'
 
 export interface TestDevice {
   device: Device
@@ -28,13 +29,14 @@ export async function runOnce(
   values: ReadonlyMap<Tensor, Float32Array | Uint32Array>,
   wanted: Record<string, Tensor>,
   facts: AdapterFacts = device.facts,
+  variant?: string,
 ): Promise<Record<string, Float32Array | Uint32Array>> {
   const storage = new Storage(device)
   for (const [t, data] of values) {
     storage.addTensor(t)
     storage.write(t, data)
   }
-  const plan: Plan = makePlan('test', tape.calls, Object.values(wanted), facts)
+  const plan: Plan = makePlan('test', tape.calls, Object.values(wanted), facts, { choice: () => variant })
   const pool = await SlotPool.allocate(device, [plan])
   pool.poison()
   const runner = await Runner.prepare(device, pipelines, storage, pool, plan)
@@ -62,17 +64,35 @@ function record(inputs: Record<string, CaseInput>) {
   return { tape, values, tensors }
 }
 
-/** The forward pass of a row: what the GPU gives, and what the reference gives. */
-export async function forward<Row extends object>(
+/** A row, forward and backward, recorded as a model would. */
+export function callsOf(test: Case, row: object, random: Random): Call[] {
+  const inputs = test.inputs(row, random)
+  const { tape, tensors } = record(inputs)
+  for (const [name, { gradient, shape }] of Object.entries(inputs))
+    if (gradient) tape.watch(tensors[name]!, tensor(`d(${name})`, shape, 'temporary'))
+  const outputs = test.build(tape, tensors, row)
+  const output = outputs[test.differentiates ?? Object.keys(outputs)[0]!]!
+  tape.differentiate(output, tensor('cotangent', output.shape, 'input'))
+  return tape.calls
+}
+
+/** The variants that a row can be told to run as on this adapter, where its kernels have several. */
+export function variantsOf(at: TestDevice, test: Case, row: object, random: Random): string[] {
+  const facts = factsOf(at, test, row)
+  const several = callsOf(test, row, random).filter(({ kernel }) => kernel.variants.length > 1)
+  return [...new Set(several.flatMap(call => fittingVariants(call, facts).map(({ name }) => name)))]
+}
+
+/** The forward pass of a row on the GPU, its kernels run as `variant` where they have it. */
+export function forward<Row extends object>(
   at: TestDevice,
   test: Case<Row>,
   row: Row,
   inputs: Record<string, CaseInput>,
-) {
+  variant?: string,
+): Promise<Record<string, Float32Array | Uint32Array>> {
   const { tape, values, tensors } = record(inputs)
-  const outputs = test.build(tape, tensors, row)
-  const actual = await runOnce(at, tape, values, outputs, factsOf(at, test, row))
-  return { actual, expected: test.reference(doubles(inputs), row) }
+  return runOnce(at, tape, values, test.build(tape, tensors, row), factsOf(at, test, row), variant)
 }
 
 function factsOf<Row extends object>({ device }: TestDevice, test: Case<Row>, row: Row): AdapterFacts {
@@ -93,7 +113,7 @@ export async function gradients<Row extends object>(
   row: Row,
   inputs: Record<string, CaseInput>,
   cotangent: Float32Array,
-  onto?: Record<string, Float32Array>,
+  { onto, variant }: { onto?: Record<string, Float32Array>; variant?: string } = {},
 ): Promise<Record<string, Float32Array>> {
   const { tape, values, tensors } = record(inputs)
   const targets: Record<string, Tensor> = {}
@@ -109,5 +129,5 @@ export async function gradients<Row extends object>(
   const seed = tensor('cotangent', output.shape, 'input')
   values.set(seed, cotangent)
   tape.differentiate(output, seed)
-  return (await runOnce(at, tape, values, targets, factsOf(at, test, row))) as Record<string, Float32Array>
+  return (await runOnce(at, tape, values, targets, factsOf(at, test, row), variant)) as Record<string, Float32Array>
 }

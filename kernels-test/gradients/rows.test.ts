@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { Case, CaseInput, Random } from '../case.ts'
 import { cases } from '../cases/index.ts'
-import { doubles, gradients, testDevice } from '../harness.ts'
+import { doubles, gradients, testDevice, variantsOf } from '../harness.ts'
 import { normals, randomOf, relativeError } from '../numbers.ts'
 
 const at = await testDevice()
@@ -43,10 +43,15 @@ async function checkRow(operation: Case<object>, row: object, random: Random): P
   const before = Object.fromEntries(
     Object.entries(found).map(([name, d]) => [name, normals(random, d.length, 0, largestOf(d))]),
   )
-  const added = await gradients(at, operation, row, inputs, cotangent, before)
+  const added = await gradients(at, operation, row, inputs, cotangent, { onto: before })
   for (const [name, gradient] of Object.entries(added)) {
     const sum = gradient.map((_, i) => found[name]![i]! + before[name]![i]!)
     expect(relativeError(gradient, sum), `d(${name}) added to what was there`).toBeLessThanOrEqual(1e-6)
+  }
+  for (const variant of variantsOf(at, operation, row, random)) {
+    const other = await gradients(at, operation, row, inputs, cotangent, { onto: before, variant })
+    for (const [name, gradient] of Object.entries(other))
+      expect(relativeError(gradient, added[name]!), `d(${name}) as ${variant}`).toBeLessThanOrEqual(tolerance)
   }
 }
 

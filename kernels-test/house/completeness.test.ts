@@ -1,10 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { defaultConfig } from '../../src/config/schema.ts'
 import type { AdapterFacts, Call } from '../../src/graph/kernel.ts'
-import { Tape } from '../../src/graph/tape.ts'
-import { type Tensor, tensor } from '../../src/graph/tensor.ts'
 import { ModelState } from '../../src/nn/model_state.ts'
-import { type Lowered, lower } from '../../src/plan/lower.ts'
+import { fittingVariants, type Lowered, lower } from '../../src/plan/lower.ts'
 import { OptimizerMemory } from '../../src/train/optimizer_memory.ts'
 import {
   batchTensors,
@@ -13,8 +11,8 @@ import {
   recordTraining,
   recordUpdate,
 } from '../../src/train/recording.ts'
-import type { Case } from '../case.ts'
 import { cases } from '../cases/index.ts'
+import { callsOf } from '../harness.ts'
 import { randomOf } from '../numbers.ts'
 import { filesUnder, importsOf, textOf } from './sources.ts'
 
@@ -52,37 +50,20 @@ function modelCalls(shape: ConstructorParameters<typeof ModelState>[0]): Call[] 
   return recordings.flatMap(({ calls }) => calls)
 }
 
-/** A row, forward and backward. */
-function rowCalls(operation: Case, row: object): Call[] {
-  const tape = new Tape()
-  const inputs: Record<string, Tensor> = {}
-  for (const [name, input] of Object.entries(operation.inputs(row, randomOf(operation.operation)))) {
-    const t = tensor(name, input.shape, input.kind ?? 'input', input.data instanceof Uint32Array ? 'u32' : 'f32')
-    inputs[name] = t
-    if (input.gradient) tape.watch(t, tensor(`d(${name})`, input.shape, 'temporary'))
-  }
-  const outputs = operation.build(tape, inputs, row)
-  const output = outputs[operation.differentiates ?? Object.keys(outputs)[0]!]!
-  tape.differentiate(output, tensor('cotangent', output.shape, 'input'))
-  return tape.calls
-}
-
 /** Every variant of every call on every adapter that it fits, `limit` being the bytes a binding may have there. */
 function lowered(calls: readonly Call[], limit = plainFacts.maxBindingBytes): Lowered[] {
   return adapters
     .map(facts => ({ ...facts, maxBindingBytes: limit }))
     .flatMap(facts =>
-      calls.flatMap(call =>
-        call.kernel.variants
-          .filter(variant => variant.fits?.(call.args, facts) ?? true)
-          .flatMap(variant => lower([call], facts, new Map([[call.kernel.name, variant.name]]))),
-      ),
+      calls.flatMap(call => fittingVariants(call, facts).flatMap(({ name }) => lower([call], facts, () => name))),
     )
 }
 
 const ofModels = lowered([...modelCalls(narrow), ...modelCalls(documented)])
 const ofRows = cases.flatMap(operation =>
-  operation.rows.flatMap(row => lowered(rowCalls(operation, row), operation.limit?.(row))),
+  operation.rows.flatMap(row =>
+    lowered(callsOf(operation, row, randomOf(operation.operation)), operation.limit?.(row)),
+  ),
 )
 const entryOf = ({ key }: Lowered): string => `${key.shader}:${key.entry}`
 

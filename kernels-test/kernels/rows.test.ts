@@ -1,6 +1,6 @@
 import { afterAll, describe, expect, test } from 'vitest'
 import { cases } from '../cases/index.ts'
-import { forward, testDevice } from '../harness.ts'
+import { doubles, forward, testDevice, variantsOf } from '../harness.ts'
 import { randomOf, relativeError } from '../numbers.ts'
 
 const at = await testDevice()
@@ -18,9 +18,15 @@ for (const operation of cases) {
           context.skip(reason)
         }
         rows++
-        const { actual, expected } = await forward(at, operation, row, operation.inputs(row, randomOf(name)))
-        for (const [output, values] of Object.entries(expected))
-          expect(relativeError(actual[output]!, values), output).toBeLessThanOrEqual(operation.tolerance ?? 1e-5)
+        const inputs = operation.inputs(row, randomOf(name))
+        const expected = operation.reference(doubles(inputs), row)
+        for (const variant of [undefined, ...variantsOf(at, operation, row, randomOf(name))]) {
+          const actual = await forward(at, operation, row, inputs, variant)
+          for (const [output, values] of Object.entries(expected))
+            expect(relativeError(actual[output]!, values), `${output} ${variant ?? ''}`).toBeLessThanOrEqual(
+              operation.tolerance ?? 1e-5,
+            )
+        }
       })
     }
   })

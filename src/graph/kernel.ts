@@ -42,10 +42,13 @@ export interface Lowering {
   scratch(name: string, shape: readonly number[]): Tensor
 }
 
-/** One way to run a kernel. The first variant that fits is taken unless a tuned table says otherwise. */
+/** One way to run a kernel. The first variant that fits and suits is taken unless a tuned table says otherwise. */
 export interface Variant<Args> {
   name: string
+  /** Whether it can run: always unless given. */
   fits?(args: Args, facts: AdapterFacts): boolean
+  /** Whether it is worth taking where nothing was measured: always unless given. */
+  suits?(args: Args, facts: AdapterFacts): boolean
   /** Dispatches in order. Every binding must respect facts.maxBindingBytes: cut with `slices` where it may not. */
   lower(args: Args, at: Lowering): Dispatch[]
 }

@@ -2,7 +2,7 @@ import type { AdapterFacts, Dispatch, Lowering, Variant } from '../graph/kernel.
 import type { Tensor } from '../graph/tensor.ts'
 import { volumeOf } from '../util/shape.ts'
 import { bindingElements, channelWindow, fitting, type Range, ranges, rowOf, weightWindow } from './conv3d_layout.ts'
-import type { Pass } from './conv3d_pass.ts'
+import { isTiled, type Pass } from './conv3d_pass.ts'
 
 /** Frequencies of a 4×4×4 patch. */
 export const FREQUENCIES = 64
@@ -161,11 +161,10 @@ function channelsOf(pass: Pass): { inputs: number; outputs: number } {
 }
 
 /** Whether a convolution with this weight and output has work enough for two transforms to pay. */
-export function isWorthwhile(weight: Tensor, y: Tensor, stride: number, facts: AdapterFacts): boolean {
-  const [outputs, inputs, size] = weight.shape as [number, number, number]
+export function isWorthwhile(weight: Tensor, y: Tensor, facts: AdapterFacts): boolean {
+  const [outputs, inputs] = weight.shape as [number, number]
   const tiles = (y.shape[0] as number) * tilesOf(y)
-  const pays = inputs * outputs >= LEAST_RATIO * (inputs + outputs) && tiles >= BLOCK_TILES
-  return facts.software && size === 3 && stride === 1 && pays
+  return facts.software && inputs * outputs >= LEAST_RATIO * (inputs + outputs) && tiles >= BLOCK_TILES
 }
 
 function fits(pass: Pass, facts: AdapterFacts): boolean {
@@ -173,7 +172,7 @@ function fits(pass: Pass, facts: AdapterFacts): boolean {
   const limit = bindingElements(facts)
   const padded = Math.ceil(outputs / BLOCK_OUTPUTS) * BLOCK_OUTPUTS
   return (
-    isWorthwhile(pass.weight, pass.target, pass.stride, facts) &&
+    isTiled(pass.weight, pass.stride) &&
     rowOf(pass.weight) * (pass.weight.shape[0] as number) <= limit &&
     FREQUENCIES * padded * inputs <= limit &&
     FREQUENCIES * frequencyStride(1, Math.max(inputs, padded)) <= limit
@@ -211,4 +210,9 @@ function lower(pass: Pass, { facts, scratch }: Lowering): Dispatch[] {
 }
 
 /** Winograd F(2×2×2, 3×3×3): 3.4 times fewer multiply-adds between two transforms. */
-export const winograd: Variant<Pass> = { name: 'winograd', fits, lower }
+export const winograd: Variant<Pass> = {
+  name: 'winograd',
+  fits,
+  suits: (pass, facts) => isWorthwhile(pass.weight, pass.target, facts),
+  lower,
+}

@@ -1,6 +1,7 @@
 import type { AdapterFacts, Dispatch, Lowering, Variant } from '../graph/kernel.ts'
 import type { BackwardWeightArgs } from './conv3d_backward_weight.ts'
 import { bindingElements, rowOf, weightWindow } from './conv3d_layout.ts'
+import { isTiled } from './conv3d_pass.ts'
 import {
   BLOCK_TILES,
   FREQUENCIES,
@@ -29,7 +30,7 @@ function fits(args: BackwardWeightArgs, facts: AdapterFacts): boolean {
   const [outputs, inputs] = args.gradient.shape as [number, number]
   const limit = bindingElements(facts)
   return (
-    isWorthwhile(args.gradient, args.dy, args.stride, facts) &&
+    isTiled(args.gradient, args.stride) &&
     FREQUENCIES * inputs * outputs <= limit &&
     rowOf(args.gradient) * outputs <= limit &&
     FREQUENCIES * frequencyStride(1, Math.max(inputs, outputs)) <= limit
@@ -76,4 +77,9 @@ function lower({ sources, dy, gradient, accumulate }: BackwardWeightArgs, { fact
 }
 
 /** As the forward pass's: dU = Σ dM V over tiles in order, then dw = Gᵀ dU. */
-export const winogradWeight: Variant<BackwardWeightArgs> = { name: 'winograd', fits, lower }
+export const winogradWeight: Variant<BackwardWeightArgs> = {
+  name: 'winograd',
+  fits,
+  suits: ({ gradient, dy }, facts) => isWorthwhile(gradient, dy, facts),
+  lower,
+}

@@ -30,23 +30,33 @@ export interface Lowered {
   flops: number
 }
 
-/** Chooses a variant for every call and lowers it to dispatches. `chosen` maps a kernel's name to a variant's name. */
-export function lower(
-  calls: readonly Call[],
-  facts: AdapterFacts,
-  chosen: ReadonlyMap<string, string> = new Map(),
-): Lowered[] {
+/** Names the variant that a call shall run as; undefined leaves it to the variants' own rules. */
+export type Choice = (call: Call) => string | undefined
+
+/** Chooses a variant for every call and lowers it to dispatches. */
+export function lower(calls: readonly Call[], facts: AdapterFacts, choice: Choice = () => undefined): Lowered[] {
   return calls.flatMap(call => {
-    const variant = choose(call, facts, chosen.get(call.kernel.name))
+    const variant = chooseVariant(call, facts, choice(call))
     const scratch = (name: string, shape: readonly number[]): Tensor =>
       tensor(`${call.label} ${name}`, shape, 'temporary')
     return variant.lower(call.args, { facts, scratch }).map(dispatch => resolve(call.label, dispatch, facts))
   })
 }
 
-function choose({ kernel, args, label }: Call, facts: AdapterFacts, wanted?: string): Variant<unknown> {
-  const fitting = kernel.variants.filter(variant => variant.fits?.(args, facts) ?? true)
-  const variant = fitting.find(({ name }) => name === wanted) ?? fitting[0]
+/** The variants that can run a call on an adapter. */
+export function fittingVariants({ kernel, args }: Call, facts: AdapterFacts): Variant<unknown>[] {
+  return kernel.variants.filter(variant => variant.fits?.(args, facts) ?? true)
+}
+
+/**
+ * The wanted variant of a call where it fits, otherwise the first that fits and suits.
+ * Throws ContractError when none does.
+ */
+export function chooseVariant(call: Call, facts: AdapterFacts, wanted?: string): Variant<unknown> {
+  const { kernel, args, label } = call
+  const fitting = fittingVariants(call, facts)
+  const variant =
+    fitting.find(({ name }) => name === wanted) ?? fitting.find(({ suits }) => suits?.(args, facts) ?? true)
   if (!variant) throw new ContractError(label, 'adapter', kernelNames(kernel), 'one that a variant of this kernel fits')
   return variant
 }

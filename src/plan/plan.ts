@@ -1,7 +1,7 @@
 import { aligned } from '../gpu/buffers.ts'
 import type { AdapterFacts, Call } from '../graph/kernel.ts'
 import type { Tensor } from '../graph/tensor.ts'
-import { type Lowered, lower } from './lower.ts'
+import { type Choice, type Lowered, lower } from './lower.ts'
 import { assignSlots, lifetimes, type SlotTable } from './slots.ts'
 
 /** A recorded step with a place for every temporary: what it costs is known before anything is allocated. */
@@ -16,8 +16,8 @@ export interface Plan {
 }
 
 export interface PlanOptions {
-  /** variant by kernel name, from a tuned table */
-  variants?: ReadonlyMap<string, string>
+  /** from a tuned table */
+  choice?: Choice
 }
 
 /** Drops dispatches whose results nobody reads: they write temporaries only, none of them an output or read later. */
@@ -39,7 +39,7 @@ export function makePlan(
   facts: AdapterFacts,
   options: PlanOptions = {},
 ): Plan {
-  const dispatches = prune(lower(calls, facts, options.variants), outputs)
+  const dispatches = prune(lower(calls, facts, options.choice), outputs)
   const slots = assignSlots(lifetimes(dispatches, outputs))
   return { name, dispatches, slots, outputs, flops: dispatches.reduce((sum, { flops }) => sum + flops, 0) }
 }
