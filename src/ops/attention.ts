@@ -52,11 +52,12 @@ const mapsLogitsBackward = kernel<{ dAttention: Tensor; attention: Tensor; logit
   ({ dAttention, attention, logits, into }, { facts }) =>
     pairSlices(pairsOf(logits.shape, 'attentionMaps'), facts).map(slice => ({
       shader: 'attention/maps_backward',
+      entry: 'to_logits',
       bindings: {
         d_attention: windowOf(dAttention, slice),
         attention: windowOf(attention, slice),
-        factor: windowOf(logits, slice),
-        gradient: windowOf(into.tensor, slice),
+        logits: windowOf(logits, slice),
+        d_logits: windowOf(into.tensor, slice),
       },
       params: { elements: slice.elements, samples: 1 },
       constants: { ACCUMULATE: Number(into.accumulate) },
@@ -69,11 +70,12 @@ const mapsPriorsBackward = kernel<{ dAttention: Tensor; attention: Tensor; prior
   ({ dAttention, attention, priors, into }, { facts }) =>
     pairSlices(pairsOf(attention.shape, 'attentionMaps'), facts).map(slice => ({
       shader: 'attention/maps_backward',
+      entry: 'to_priors',
       bindings: {
         d_attention: windowOf(dAttention, slice),
         attention: windowOf(attention, slice),
-        factor: priorsOf(priors, slice),
-        gradient: priorsOf(into.tensor, slice),
+        priors: priorsOf(priors, slice),
+        d_priors: priorsOf(into.tensor, slice),
       },
       params: { elements: slice.elements / slice.samples, samples: slice.samples },
       // Later samples add to what the earlier ones left.
@@ -130,7 +132,7 @@ const alignmentBackward = kernel<{ dScore: Tensor; attention?: Tensor; response:
         d_alignment: dScore,
         ...(attention && { attention: windowOf(attention, slice) }),
         response: windowOf(response, slice),
-        gradient: windowOf(into.tensor, slice),
+        [attention ? 'd_response' : 'd_attention']: windowOf(into.tensor, slice),
       },
       params: { elements: slice.elements, first_pair: slice.firstPair, voxels: all.voxels },
       constants: { ACCUMULATE: Number(into.accumulate) },
