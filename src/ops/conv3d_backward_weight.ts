@@ -199,5 +199,5 @@ function lower(args: BackwardWeightArgs, at: Lowering): Dispatch[] {
 /** d(weight): fixed chunks of voxels → partial sums in scratch → a second stage that adds the chunks in order. */
 export const backwardWeight: Kernel<BackwardWeightArgs> = {
   name: 'conv3d.backwardWeight',
-  variants: [...winogradWeight.map(f32Only), { name: 'direct', lower }],
+  variants: [...f32Only(winogradWeight), { name: 'direct', lower }],
 }

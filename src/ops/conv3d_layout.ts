@@ -14,12 +14,18 @@ const SOFTWARE_BRICK_BYTES = 64 * 2 ** 20
 
 const WORKGROUPS_PER_DIMENSION = 65_535
 
-/** A variant as it is, but for activations stored as f16, which its shaders do not read. */
-export function f32Only<Args extends { sources: readonly Tensor[] }>(variant: Variant<Args>): Variant<Args> {
-  return {
+type Variants<Args> = readonly [Variant<Args>, ...Variant<Args>[]]
+
+/** Variants as they are, but for activations stored as f16, which their shaders do not read. */
+export function f32Only<Args extends { sources: readonly Tensor[] }>([
+  first,
+  ...others
+]: Variants<Args>): Variants<Args> {
+  const restricted = (variant: Variant<Args>): Variant<Args> => ({
     ...variant,
     fits: (args, facts) => args.sources[0]?.dtype === 'f32' && (variant.fits?.(args, facts) ?? true),
-  }
+  })
+  return [restricted(first), ...others.map(restricted)]
 }
 
 /** Consecutive whole numbers: channels, samples or rows. */
