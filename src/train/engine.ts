@@ -6,10 +6,12 @@ import type { AdapterFacts } from '../graph/kernel.ts'
 import type { Tensor } from '../graph/tensor.ts'
 import { ModelState } from '../nn/model_state.ts'
 import type { SadaanShape } from '../nn/specification.ts'
+import { INITIAL_LOSS_SCALE } from '../optim/loss_scale.ts'
 import { makePlan, type Plan, slotBytes } from '../plan/plan.ts'
 import { Readback } from '../plan/readback.ts'
 import { type KernelTime, Runner, type SlotPool } from '../plan/runner.ts'
 import { type Storage, storageBytes } from '../plan/storage.ts'
+import { InputError } from '../util/error.ts'
 import { sizeOf } from '../util/shape.ts'
 import { allocate } from './allocation.ts'
 import type { MemoryNeed } from './memory.ts'
@@ -23,6 +25,7 @@ import {
   recordTraining,
   recordUpdate,
 } from './recording.ts'
+import { writeLossScale } from './snapshot.ts'
 import { type BatchResult, termsOf } from './tally.ts'
 
 /** A batch as the loader gives it; arrays are copied when it is uploaded. */
@@ -37,6 +40,8 @@ export interface HostBatch {
 export interface UpdateResult {
   /** false: the window's gradient was not finite, so nothing was changed */
   applied: boolean
+  /** what the gradient had been multiplied by; halved behind a gradient that was not finite, 1 at least */
+  lossScale: number
 }
 
 /** The plans of training and what they take: all that can be known without touching the GPU. */
@@ -55,12 +60,13 @@ interface Blueprint {
 }
 
 function draw(
-  facts: AdapterFacts,
+  adapter: AdapterFacts,
   config: Config,
   shape: SadaanShape,
   structureNames: readonly string[],
   batchSize: number,
 ): Blueprint {
+  const facts = { ...adapter, precision: config.compute.precision }
   const state = new ModelState(shape)
   const optimizer = new OptimizerMemory(state)
   const batch = batchTensors(state, batchSize)
@@ -69,9 +75,10 @@ function draw(
   const update = recordUpdate(state, optimizer, config)
   const accumulatePlan = makePlan('accumulate', training.calls, resultsOf(training.outputs), facts)
   const evaluatePlan = makePlan('evaluate', evaluation.calls, resultsOf(evaluation.outputs), facts)
-  const updatePlan = makePlan('update', update.calls, [update.outputs.clip], facts)
+  const updatePlan = makePlan('update', update.calls, Object.values(update.outputs), facts)
   const arenas = [state.parameters, state.gradients, state.running, state.batch, ...optimizer.arenas]
-  const tensors = [state.batchesTracked, ...optimizer.tensors, ...Object.values(batch)]
+  const scale = facts.precision === 'f16' ? [state.lossScale] : []
+  const tensors = [state.batchesTracked, ...scale, ...optimizer.tensors, ...Object.values(batch)]
   const need = {
     lasting: storageBytes(arenas, tensors),
     working: slotBytes([accumulatePlan, evaluatePlan, updatePlan]),
@@ -89,6 +96,11 @@ function draw(
     tensors,
     need,
   }
+}
+
+function checkPrecision({ name, facts }: Device, { compute }: Config): void {
+  if (compute.precision === 'f16' && !facts.features.has('shader-f16'))
+    throw new InputError(`compute.precision is 'f16': ${name} has no shader-f16, expected 'f32'`)
 }
 
 /** What the host reads of a batch, in the order that `toResult` takes. */
@@ -136,7 +148,10 @@ export class TrainingEngine {
     return draw(facts, config, shape, structureNames, batchSize).need
   }
 
-  /** Plans and allocates. Throws OutOfMemoryError or BindingLimitError when the adapter cannot hold it; `prepare` comes next. */
+  /**
+   * Plans and allocates; `prepare` comes next. Throws OutOfMemoryError or BindingLimitError when the adapter cannot hold it, InputError
+   * when it lacks the precision.
+   */
   static async allocate(
     device: Device,
     config: Config,
@@ -144,9 +159,11 @@ export class TrainingEngine {
     structureNames: readonly string[],
     batchSize: number,
   ): Promise<TrainingEngine> {
+    checkPrecision(device, config)
     const blueprint = draw(device.facts, config, shape, structureNames, batchSize)
     const { arenas, tensors, need, accumulate, evaluate, update } = blueprint
     const { storage, pool } = await allocate(device, { arenas, tensors, plans: [accumulate, evaluate, update], need })
+    writeLossScale(storage, blueprint.state, config, INITIAL_LOSS_SCALE)
     return new TrainingEngine(device, blueprint, storage, pool)
   }
 
@@ -186,8 +203,8 @@ export class TrainingEngine {
   /** Clips the window's gradient and moves the parameters. */
   async update(learningRate: number): Promise<UpdateResult> {
     this.storage.write(this.optimizer.learningRate, Float32Array.of(learningRate))
-    const [clip] = await this.updating.submit()
-    return { applied: clip![2] === 1 } // norm, factor, finite
+    const [clip, lossScale] = await this.updating.submit()
+    return { applied: clip![2] === 1, lossScale: lossScale?.[0] ?? 1 } // norm, factor, finite
   }
 
   /** Forward with running statistics, and the loss. */
