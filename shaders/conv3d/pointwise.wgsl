@@ -4,6 +4,7 @@
 // contiguous; a workgroup shares its output channels, so weights are uniform: per input channel 4 inputs and 4 vec4 of weights feed
 // 64 multiply-adds.
 #import lib/activation
+#import lib/source
 
 override ACCUMULATE: bool = false;
 
@@ -14,6 +15,7 @@ struct Params {
   bias_base: u32, // output channel of the bias that is the first one computed
   voxels: u32,
   x_base: u32, // elements of the bound window in front of the first channel read
+  x_channel: u32, // the first one read
   x_channels: u32, // per sample in x
   y_base: u32,
   y_channels: u32,
@@ -33,8 +35,9 @@ struct Sums {
   d: vec4f,
 }
 
-fn load(at: vec4u) -> vec4f {
-  return vec4f(vec4(x[at.x], x[at.y], x[at.z], x[at.w]));
+fn load(at: vec4u, channel: vec4f) -> vec4f {
+  let v = vec4f(vec4(x[at.x], x[at.y], x[at.z], x[at.w]));
+  return vec4f(from_source(v.x, channel), from_source(v.y, channel), from_source(v.z, channel), from_source(v.w, channel));
 }
 
 fn add(sums: Sums, values: vec4f, w: vec4f) -> Sums {
@@ -108,7 +111,7 @@ fn multiply(group: u32, local: u32, lanes: u32, output: u32, start: mat4x4f) {
   let inputs = params.inputs;
   let step = params.voxels;
   for (var i = 0u; i < inputs; i++) {
-    let values = load(at);
+    let values = load(at, source_channel(params.x_channel + i));
     s0 = add(s0, values, packed[w.x]);
     s1 = add(s1, values, packed[w.y]);
     s2 = add(s2, values, packed[w.z]);

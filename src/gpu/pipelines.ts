@@ -9,6 +9,8 @@ export interface PipelineKey {
   shader: string
   entry: string
   constants: Record<string, number>
+  /** libraries that take the place of those the shader imports */
+  libraries: Readonly<Record<string, string>>
 }
 
 export interface Pipeline {
@@ -22,21 +24,27 @@ const ACCESS = { read: 'read-only-storage', read_write: 'storage', uniform: 'uni
 const texts = new Map<string, string>()
 const facts = new Map<string, Map<string, EntryFacts>>()
 
-function textOf(shader: string): string {
-  const known = texts.get(shader) ?? linkShader(shader)
-  texts.set(shader, known)
+/** Names the linked text of a key. */
+function moduleOf({ shader, libraries }: PipelineKey): string {
+  return [shader, ...Object.values(libraries)].join(' + ')
+}
+
+function textOf(key: PipelineKey): string {
+  const name = moduleOf(key)
+  const known = texts.get(name) ?? linkShader(key.shader, key.libraries)
+  texts.set(name, known)
   return known
 }
 
 function nameOf(key: PipelineKey): string {
   const constants = Object.entries(key.constants).sort(([a], [b]) => (a < b ? -1 : 1))
-  return `${key.shader}:${key.entry} ${JSON.stringify(constants)}`
+  return `${moduleOf(key)}:${key.entry} ${JSON.stringify(constants)}`
 }
 
 /** The reflected facts of an entry point; needs no device. */
 export function entryFacts(key: PipelineKey): EntryFacts {
-  const id = `${key.shader} ${JSON.stringify(key.constants)}`
-  const entries = facts.get(id) ?? reflectShader(key.shader, textOf(key.shader), key.constants)
+  const id = `${moduleOf(key)} ${JSON.stringify(key.constants)}`
+  const entries = facts.get(id) ?? reflectShader(key.shader, textOf(key), key.constants)
   facts.set(id, entries)
   const entry = entries.get(key.entry)
   if (!entry) throw new ContractError(key.shader, 'entry point', key.entry, `one of ${[...entries.keys()]}`)
@@ -70,7 +78,7 @@ export class Pipelines {
         buffer: { type: ACCESS[access] },
       })),
     })
-    const module = this.module(key.shader)
+    const module = this.module(key)
     try {
       const gpu = await this.device.gpu.createComputePipelineAsync({
         label,
@@ -85,10 +93,10 @@ export class Pipelines {
     }
   }
 
-  private module(shader: string): GPUShaderModule {
-    const known =
-      this.modules.get(shader) ?? this.device.gpu.createShaderModule({ label: shader, code: textOf(shader) })
-    this.modules.set(shader, known)
+  private module(key: PipelineKey): GPUShaderModule {
+    const label = moduleOf(key)
+    const known = this.modules.get(label) ?? this.device.gpu.createShaderModule({ label, code: textOf(key) })
+    this.modules.set(label, known)
     return known
   }
 }
