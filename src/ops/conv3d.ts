@@ -8,7 +8,7 @@ import { lowerPass, type Pass } from './conv3d_pass.ts'
 import { backwardBias } from './conv3d_reduce.ts'
 import { winograd } from './conv3d_winograd.ts'
 
-const variants = [winograd, { name: 'direct', lower: lowerPass }] as const
+const variants = [...winograd, { name: 'direct', lower: lowerPass }] as const
 const forward: Kernel<Pass> = { name: 'conv3d.forward', variants }
 const backwardData: Kernel<Pass> = { name: 'conv3d.backwardData', variants }
 

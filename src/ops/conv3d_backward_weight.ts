@@ -199,5 +199,5 @@ function lower(args: BackwardWeightArgs, at: Lowering): Dispatch[] {
 /** d(weight): fixed chunks of voxels → partial sums in scratch → a second stage that adds the chunks in order. */
 export const backwardWeight: Kernel<BackwardWeightArgs> = {
   name: 'conv3d.backwardWeight',
-  variants: [winogradWeight, { name: 'direct', lower }],
+  variants: [...winogradWeight, { name: 'direct', lower }],
 }
