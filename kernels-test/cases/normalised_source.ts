@@ -113,7 +113,7 @@ export default defineCase<Row>({
     { reader: 'global_mean', shape: [2, 5, 3, 5, 7] },
     // binding limits under which a dispatch starts at a later channel
     { reader: 'conv3d', shape: [1, 10, 4, 4, 4], outputs: 9, after: 3, limit: 2 ** 12 },
-    { reader: 'conv3d', shape: [1, 20, 4, 4, 4], outputs: 30, size: 1, before: 3, limit: 2 ** 12 },
+    { reader: 'conv3d', shape: [1, 20, 4, 4, 16], outputs: 30, size: 1, before: 3, limit: 2 ** 14 },
     { reader: 'conv3d', shape: [1, 13, 4, 4, 8], outputs: 9, stride: 2, limit: 2 ** 13 },
     { reader: 'conv_transpose3d', shape: [2, 9, 4, 4, 4], outputs: 7, limit: 2 ** 13 },
     { reader: 'max_pool3d', shape: [1, 5, 16, 16, 16], limit: 2 ** 15 },
