@@ -11,6 +11,34 @@ export interface AdapterFacts {
   features: ReadonlySet<string>
   /** A software adapter: lanes of a CPU, where barriers and workgroup memory cost more than they save. */
   software: boolean
+  /** invocations of a subgroup, at least and at most */
+  subgroupSizes: { min: number; max: number }
+  /** shapes of subgroup matrices that the adapter multiplies; empty without the feature */
+  subgroupMatrices: readonly SubgroupMatrix[]
+  /** what activations are stored as and convolutions may round their inputs to */
+  precision: 'f32' | 'f16'
+}
+
+/** What every WebGPU adapter has. */
+export const GUARANTEED_FACTS: AdapterFacts = {
+  maxBindingBytes: 128 * 2 ** 20,
+  maxWorkgroupInvocations: 256,
+  maxWorkgroupMemory: 16384,
+  features: new Set(),
+  software: false,
+  subgroupSizes: { min: 4, max: 128 },
+  subgroupMatrices: [],
+  precision: 'f32',
+}
+
+/** left (M, K) × right (K, N) → result (M, N) */
+export interface SubgroupMatrix {
+  /** of left and right, e.g. 'f16' */
+  componentType: string
+  resultComponentType: string
+  M: number
+  N: number
+  K: number
 }
 
 /** One GPU dispatch as data: which shader, what is bound to each of its names, how much work. */
