@@ -120,6 +120,7 @@ export default defineCase<Row>({
     { reader: 'global_mean', shape: [2, 5, 8, 8, 8], limit: 2 ** 12 },
   ],
   inputs,
+  activations: ['x', 'plain'],
   build: (tape, t, row) => ({ y: record(tape, t, row).y }),
   reference,
   flops: row => (convolves(row) ? 2 * sizeOf(weightShape(row)) * row.shape[0] * sizeOf(row.shape.slice(2)) : 0),

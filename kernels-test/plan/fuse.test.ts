@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { defaultConfig } from '../../src/config/schema.ts'
-import type { AdapterFacts, Call } from '../../src/graph/kernel.ts'
+import { type Call, GUARANTEED_FACTS } from '../../src/graph/kernel.ts'
 import { Tape } from '../../src/graph/tape.ts'
 import { bytesOf, type Tensor, tensor } from '../../src/graph/tensor.ts'
 import { ModelState } from '../../src/nn/model_state.ts'
@@ -72,14 +72,6 @@ test('a reader that cannot normalise gets the tensor made for itself alone, befo
   expect(made.first).toEqual(made.norm!.map(value => Math.max(value, 0)))
 })
 
-const facts: AdapterFacts = {
-  maxBindingBytes: 128 * 2 ** 20,
-  maxWorkgroupInvocations: 256,
-  maxWorkgroupMemory: 16384,
-  features: new Set(),
-  software: true,
-}
-
 /** The training step of the documented model as the targets have it: 13 structures, 64×64×32, two samples. */
 function trainingStep(): { calls: readonly Call[]; outputs: Tensor[] } {
   const shape = { structures: 13, size: [64, 64, 32], inChannels: 1, channels: [16, 32, 64, 128, 256] } as const
@@ -97,9 +89,9 @@ describe('the training step', () => {
   }))
 
   test.each([true, false])('keeps no normalised activation and makes none again (software: %s)', software => {
-    const plan = makePlan('fused', calls, outputs, { ...facts, software })
+    const plan = makePlan('fused', calls, outputs, { ...GUARANTEED_FACTS, software })
     expect(normalisePasses(plan)).toBe(0)
-    const unfused = makePlan('unfused', undeferrable, outputs, { ...facts, software })
+    const unfused = makePlan('unfused', undeferrable, outputs, { ...GUARANTEED_FACTS, software })
     expect(normalisePasses(unfused)).toBe(calls.filter(({ kernel }) => kernel.defers).length)
     const saved = slotBytes([unfused]) - slotBytes([plan])
     expect(saved).toBeGreaterThan(290e6)

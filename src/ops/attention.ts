@@ -9,9 +9,9 @@ import { sumRows } from './sum_rows.ts'
 
 /**
  * Attention maps A = sigmoid(logits) · sigmoid(priors).
- * @param logits (N, S, H, W, D)
+ * @param logits (N, S, H, W, D), f32 or f16
  * @param priors (S, H, W, D), one map of position embeddings a structure, shared by the samples
- * @returns (N, S, H, W, D)
+ * @returns (N, S, H, W, D), f32: a cross-entropy reads it, for which f16 has too few numbers below 1
  */
 export function attentionMaps(tape: Tape, logits: Tensor, priors: Tensor): Tensor {
   if (!sameShape(logits.shape.slice(1), priors.shape))
@@ -87,7 +87,7 @@ const mapsPriorsBackward = kernel<{ dAttention: Tensor; attention: Tensor; prior
 /**
  * Alignment of attention and feature response: the mean over voxels of A · sigmoid(R).
  * @param attention A (N, S, H, W, D)
- * @param response R (N, S, H, W, D), logits
+ * @param response R (N, S, H, W, D), logits, f32 or f16
  * @returns (N, S)
  */
 export function alignment(tape: Tape, attention: Tensor, response: Tensor): Tensor {

@@ -59,7 +59,7 @@ export function batchNorm(
   else tape.run(runningCoefficients, { weight, bias, mean: p.runningMean, variance: p.runningVar, coefficients })
 
   const of = { x, coefficients, training, relu: options.relu ?? false }
-  const y = tape.temporary('batchNorm', x.shape)
+  const y = tape.temporary('batchNorm', x.shape, x.dtype)
   tape.run(normalise, { ...of, y })
   const sums = sharedReduction(tape, of)
   tape.backward(y, [
@@ -107,7 +107,7 @@ function sharedReduction(tape: Tape, of: Normalised): (dOutput: Tensor) => Gradi
 /** Slices of x that fit a binding, each with the parameters that tell a kernel which channels it sees. */
 function slicesOf(x: Tensor, facts: AdapterFacts): { slice: Slice; planes: number; plane: number }[] {
   const { samples, channels, voxels } = volumeOf(x.shape, 'batchNorm')
-  return slices(samples, channels, voxels, facts.maxBindingBytes).map(slice => ({
+  return slices(samples, channels, voxels, facts.maxBindingBytes, x.dtype).map(slice => ({
     slice,
     planes: slice.samples * slice.channels,
     plane: slice.sample * channels + slice.channel,

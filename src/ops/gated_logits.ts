@@ -11,9 +11,9 @@ import { sumRows } from './sum_rows.ts'
  * Segmentation logits z = A · u + b. Since A multiplies each structure's map as a whole, w · (r ⊙ A) + b = A · (w · r) + b, and the
  * refined features r need no copy a structure.
  * @param attention A (N, S, H, W, D)
- * @param response u = w · r without bias (N, S, H, W, D)
+ * @param response u = w · r without bias (N, S, H, W, D), f32 or f16
  * @param bias (S)
- * @returns (N, S, H, W, D)
+ * @returns (N, S, H, W, D), f32 for the losses
  */
 export function gatedLogits(tape: Tape, attention: Tensor, response: Tensor, bias: Tensor): Tensor {
   if (!sameShape(attention.shape, response.shape))
