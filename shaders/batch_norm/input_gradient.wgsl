@@ -25,8 +25,19 @@ fn load(at: u32) -> f32 {
   return f32(x[at]);
 }
 
+// The share of one value in d(x); dy is what comes from above.
+fn gradient(value: f32, above: f32, channel: vec4f, means: vec2f) -> f32 {
+  let dead = RELU && affine(value, channel) <= 0.0;
+  let dy = select(above, 0.0, dead);
+  return channel.z * (dy - means.x - standardised(value, channel) * means.y);
+}
+
+fn channel_of(span: Span) -> u32 {
+  return params.channel + span.plane % params.channels;
+}
+
 @compute @workgroup_size(64)
-fn main(
+fn apart(
   @builtin(workgroup_id) group: vec3u,
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
@@ -37,14 +48,30 @@ fn main(
   }
   let span = span_of(index, params.cut);
   let plane = span.plane * params.cut.x;
-  let c = params.channel + span.plane % params.channels;
-  let channel = coefficients[c];
-  let means = sums[c] * params.share;
-  for (var v = span.first; v < span.end; v += params.cut.y) {
-    let value = load(plane + v);
-    let dead = RELU && affine(value, channel) <= 0.0;
-    let dy = select(f32(d_output[plane + v]), 0.0, dead);
-    let before = select(0.0, f32(d_input[plane + v]), ACCUMULATE);
-    d_input[plane + v] = Activation(before + channel.z * (dy - means.x - standardised(value, channel) * means.y));
+  let channel = coefficients[channel_of(span)];
+  let means = sums[channel_of(span)] * params.share;
+  for (var v = plane + span.first; v < plane + span.end; v += params.cut.y) {
+    let before = select(0.0, f32(d_input[v]), ACCUMULATE);
+    d_input[v] = Activation(before + gradient(load(v), f32(d_output[v]), channel, means));
+  }
+}
+
+// d(x) in the memory of dy, which nobody reads any more.
+@compute @workgroup_size(64)
+fn in_place(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let index = linear_index(group, groups, local, 64u);
+  if (index >= params.invocations) {
+    return;
+  }
+  let span = span_of(index, params.cut);
+  let plane = span.plane * params.cut.x;
+  let channel = coefficients[channel_of(span)];
+  let means = sums[channel_of(span)] * params.share;
+  for (var v = plane + span.first; v < plane + span.end; v += params.cut.y) {
+    d_input[v] = Activation(gradient(load(v), f32(d_input[v]), channel, means));
   }
 }

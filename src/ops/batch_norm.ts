@@ -6,7 +6,7 @@ import {
   type Lowering,
   type Normalisation,
 } from '../graph/kernel.ts'
-import type { GradientTarget, Tape } from '../graph/tape.ts'
+import type { GradientTarget, GradientThunk, Tape } from '../graph/tape.ts'
 import { type Slice, slices, type Tensor, windowOf } from '../graph/tensor.ts'
 import { ContractError } from '../util/error.ts'
 import { volumeOf } from '../util/shape.ts'
@@ -62,21 +62,23 @@ export function batchNorm(
   const y = tape.temporary('batchNorm', x.shape, x.dtype)
   tape.run(normalise, { ...of, y })
   const sums = sharedReduction(tape, of)
-  tape.backward(y, [
+  const dWeight: GradientThunk = (dOutput, into) => {
+    sums(dOutput).dWeight = into
+  }
+  const dBias: GradientThunk = (dOutput, into) => {
+    sums(dOutput).dBias = into
+  }
+  const dInput: GradientThunk = (dOutput, into) =>
+    tape.run(inputGradient, { ...of, dOutput, sums: sums(dOutput).sums, into })
+  tape.backward(
+    y,
     [
-      p.weight,
-      (dOutput, into) => {
-        sums(dOutput).dWeight = into
-      },
+      [weight, dWeight],
+      [bias, dBias],
+      [x, dInput],
     ],
-    [
-      p.bias,
-      (dOutput, into) => {
-        sums(dOutput).dBias = into
-      },
-    ],
-    [x, (dOutput, into) => tape.run(inputGradient, { ...of, dOutput, sums: sums(dOutput).sums, into })],
-  ])
+    x,
+  )
   return y
 }
 
@@ -216,10 +218,12 @@ const inputGradient = kernel('batchNorm.inputGradient', (of: InputGradient, { fa
   const share = of.training ? 1 / (samples * voxels) : 0
   return slicesOf(of.x, facts).map(({ slice, planes }) => {
     const invocations = planes * cut[3]
-    const large = { x: windowOf(of.x, slice), d_output: windowOf(of.dOutput, slice) }
+    const bindings = { x: windowOf(of.x, slice), coefficients, sums, d_input: windowOf(of.into.tensor, slice) }
     return {
       shader: 'batch_norm/input_gradient',
-      bindings: { ...large, coefficients, sums, d_input: windowOf(of.into.tensor, slice) },
+      ...(of.into.tensor === of.dOutput
+        ? { entry: 'in_place', bindings }
+        : { entry: 'apart', bindings: { ...bindings, d_output: windowOf(of.dOutput, slice) } }),
       params: { cut, invocations, share, channel: slice.channel, channels: slice.channels },
       constants: { RELU: Number(of.relu), ACCUMULATE: Number(of.into.accumulate) },
       invocations,

@@ -2,15 +2,8 @@ import type { AdapterFacts, Dispatch, Lowering, Variant } from '../graph/kernel.
 import type { BackwardWeightArgs } from './conv3d_backward_weight.ts'
 import { bindingElements, rowOf, weightWindow } from './conv3d_layout.ts'
 import { isTiled } from './conv3d_pass.ts'
-import {
-  BLOCK_TILES,
-  frequencyStride,
-  isWorthwhile,
-  samplesAtOnce,
-  slabBlocks,
-  tileSlabs,
-  transformInput,
-} from './conv3d_winograd.ts'
+import { isWorthwhile, samplesAtOnce, slabBlocks, tileSlabs, transformInput } from './conv3d_winograd.ts'
+import { BLOCK_TILES, frequencyStride } from './winograd_multiply.ts'
 import { shaderOf, TILE_2, TILE_4, tilesOf, type WinogradTile } from './winograd_tile.ts'
 
 /** Input and output channels of one invocation of conv3d/winograd_correlate, and of one workgroup of winograd_correlate_wide. */
