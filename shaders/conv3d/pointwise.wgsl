@@ -59,7 +59,7 @@ fn store(at: u32, value: f32) {
 
 // Voxels are `lanes` apart; `left` counts those from the first to the end of the channel.
 fn store_voxels(output: u32, at: u32, left: u32, lanes: u32, values: vec4f) {
-  if (output >= params.outputs) {
+  if (output >= params.outputs || left == 0u) {
     return;
   }
   let to = at + output * params.voxels;
@@ -95,11 +95,8 @@ fn bias_of(output: u32) -> vec4f {
 // A workgroup takes 4 voxels per lane of one sample; `start` is what the sums of the sixteen outputs begin with.
 fn multiply(group: u32, local: u32, lanes: u32, output: u32, start: mat4x4f) {
   let groups = (params.voxels + 4u * lanes - 1u) / (4u * lanes);
-  let n = group / groups;
+  let n = min(group / groups, params.samples - 1u);
   let voxel = group % groups * 4u * lanes + local;
-  if (n >= params.samples || voxel >= params.voxels) {
-    return;
-  }
   let last = params.voxels - 1u;
   let places = min(voxel + lanes * vec4u(0, 1, 2, 3), vec4u(last));
   var at = places + params.x_base + n * params.x_channels * params.voxels;
@@ -120,7 +117,7 @@ fn multiply(group: u32, local: u32, lanes: u32, output: u32, start: mat4x4f) {
     w += 1u;
   }
   let to = params.y_base + n * params.y_channels * params.voxels + voxel;
-  let left = params.voxels - voxel;
+  let left = select(0u, params.voxels - voxel, group / groups < params.samples && voxel < params.voxels);
   store_sums(output, to, left, lanes, s0, start[0]);
   store_sums(output + 4u, to, left, lanes, s1, start[1]);
   store_sums(output + 8u, to, left, lanes, s2, start[2]);

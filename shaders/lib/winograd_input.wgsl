@@ -68,10 +68,14 @@ fn tile_innermost(index: u32) -> Place {
   return place_of(channel, place, row * params.block_tiles + place % params.block_tiles);
 }
 
-// Neighbouring invocations hold neighbouring channels; dM is (FREQUENCIES, blocks, block tiles, O).
+// Neighbouring invocations hold neighbouring tiles, sixteen neighbouring workgroups neighbouring channels; dM is (FREQUENCIES, blocks,
+// block tiles, O). So a CPU's cache collects the lines of sixteen channels; sixteen channels in one workgroup would read planes that
+// are often a power of two of bytes apart, all of which fall into one set of the cache.
 fn channel_innermost(index: u32) -> Place {
-  let channel = index % params.channels;
-  let place = index / params.channels;
+  let strips = params.blocks * params.block_tiles / 16u; // of sixteen tiles
+  let strip = index / 256u % strips;
+  let channel = index / (256u * strips) * 16u + index / 16u % 16u;
+  let place = strip * 16u + index % 16u;
   return place_of(channel, place, place * params.v_channels + params.v_channel + channel);
 }
 

@@ -105,10 +105,15 @@ export function transformInput(
           v_channels: total,
           frequency_stride: frequencyStride(slab.blocks.count, total),
         },
-        invocations: channels.count * slab.blocks.count * BLOCK_TILES,
+        invocations: channelsDone(entry, channels.count) * slab.blocks.count * BLOCK_TILES,
       }
     })
   })
+}
+
+/** Channels that a transform's invocations count: `tiles_by_channel` takes sixteen together. */
+function channelsDone(entry: string, channels: number): number {
+  return entry === 'tiles_by_channel' ? Math.ceil(channels / 16) * 16 : channels
 }
 
 function transformWeight(pass: Pass, tile: WinogradTile, u: Tensor, rows: number, columns: number): Dispatch {
