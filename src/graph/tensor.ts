@@ -41,6 +41,11 @@ export function tensor(name: string, shape: Shape, kind: TensorKind, dtype: DTyp
   return { name, shape, dtype, kind }
 }
 
+/** Whether a kernel's argument is a tensor. */
+export function isTensor(value: unknown): value is Tensor {
+  return typeof value === 'object' && value !== null && 'shape' in value && 'dtype' in value && 'kind' in value
+}
+
 export function bytesOf(t: Tensor): number {
   return sizeOf(t.shape) * 4
 }
