@@ -94,6 +94,10 @@ function draw(
   }
 }
 
+function memoryFor(device: Device, { arenas, tensors, need, accumulate, evaluate, update }: Blueprint) {
+  return allocate(device, { arenas, tensors, plans: [accumulate, evaluate, update], need })
+}
+
 /** What the host reads of a batch, in the order that `toResult` takes. */
 function resultsOf({ terms, pairs, presenceProbability, presence }: LossOutputs): Tensor[] {
   return [terms, pairs, presenceProbability, presence]
@@ -161,9 +165,21 @@ export class TrainingEngine {
     choice?: Choice,
   ): Promise<TrainingEngine> {
     const blueprint = draw(device.facts, config, shape, structureNames, batchSize, choice)
-    const { arenas, tensors, need, accumulate, evaluate, update } = blueprint
-    const { storage, pool } = await allocate(device, { arenas, tensors, plans: [accumulate, evaluate, update], need })
+    const { storage, pool } = await memoryFor(device, blueprint)
     return new TrainingEngine(device, blueprint, storage, pool)
+  }
+
+  /** Throws what `allocate` would throw for the rules' variants; nothing stays allocated. */
+  static async rehearse(
+    device: Device,
+    config: Config,
+    shape: SadaanShape,
+    structureNames: readonly string[],
+    batchSize: number,
+  ): Promise<void> {
+    const { storage, pool } = await memoryFor(device, draw(device.facts, config, shape, structureNames, batchSize))
+    pool.destroy()
+    storage.destroy()
   }
 
   /** Makes the pipelines (all at once) and fills the constant inputs. */

@@ -4,7 +4,6 @@ import { type Dataset, openDataset, type Split } from '../data/dataset.ts'
 import { Loader } from '../data/loader.ts'
 import { Device } from '../gpu/device.ts'
 import type { SadaanShape } from '../nn/specification.ts'
-import type { Choice } from '../plan/lower.ts'
 import { FixedChoice } from '../tune/choice.ts'
 import { InputError } from '../util/error.ts'
 import { TrainingEngine } from './engine.ts'
@@ -88,11 +87,10 @@ async function openEngine(
   { say, resume, stop }: Opening,
 ): Promise<{ engine: TrainingEngine; variants: RunVariants }> {
   const { batch_size } = config.training
-  const attempt =
-    (choice?: Choice) =>
-    (batchSize: number): Promise<TrainingEngine> =>
-      TrainingEngine.allocate(device, config, shape, structureNames, batchSize, choice)
-  if (config.compute.autotune === 'full') (await withBatchThatFits(device, batch_size, attempt())).destroy()
+  if (config.compute.autotune === 'full')
+    await withBatchThatFits(device, batch_size, batchSize =>
+      TrainingEngine.rehearse(device, config, shape, structureNames, batchSize),
+    )
   const variants = await fixVariants({
     device,
     config,
@@ -101,7 +99,10 @@ async function openEngine(
     say,
     ...(stop ? { stop } : {}),
   })
-  return { engine: await withBatchThatFits(device, batch_size, attempt(variants.fixed.choice)), variants }
+  const engine = await withBatchThatFits(device, batch_size, batchSize =>
+    TrainingEngine.allocate(device, config, shape, structureNames, batchSize, variants.fixed.choice),
+  )
+  return { engine, variants }
 }
 
 /** Batch statistics need two values a channel, and the lowest level has a voxel for every 16³. */

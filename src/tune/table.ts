@@ -45,7 +45,13 @@ export class TunedTable {
     this.entries.set(signature, versions.set(digest, measurement))
   }
 
-  /** Takes over what `other` holds and this does not. */
+  /** Takes over the calls of `other` that this does not know at all. */
+  extend(other: TunedTable): void {
+    for (const [signature, versions] of other.entries)
+      if (!this.entries.has(signature)) this.entries.set(signature, new Map(versions))
+  }
+
+  /** Takes over what `other` holds and this does not, measurements of other kernel texts too. */
   complete(other: TunedTable): void {
     for (const [signature, versions] of other.entries)
       for (const [digest, measurement] of versions)
