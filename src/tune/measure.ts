@@ -13,11 +13,12 @@ const HALF_TOLERANCE = 1e-2
 
 /** Another variant than the rules' must be faster by this share, so that noise does not change tables. */
 const MARGIN = 0.05
-const ROUNDS = 5
-/** A call is timed for so long at most, but twice at least. */
-const LONG_ENOUGH = 1 // s
-/** Slower than the best by this factor in the first round: not timed again. */
+const MOST_ROUNDS = 20
+/** Seconds for which every candidate takes part; then those that are slower than the best by the factor are out. */
+const WARM = 0.1
 const HOPELESS = 1.5
+/** Seconds after which there is no further round; there are two at least. */
+const LONG_ENOUGH = 1
 
 /** A variant that is never chosen, and why. */
 export interface Refusal {
@@ -142,16 +143,16 @@ function bitError(found: Float32Array, expected: Float32Array): number {
 async function time({ stopwatch, goesOn }: Tuner, candidates: readonly Candidate[]) {
   const best = new Map<string, number>()
   const started = performance.now()
-  for (let round = 0; round < ROUNDS; round++) {
-    const least = Math.min(...best.values())
+  const elapsed = (): number => (performance.now() - started) / 1000
+  for (let round = 0; round < MOST_ROUNDS && (round < 2 || elapsed() < LONG_ENOUGH); round++) {
+    const limit = elapsed() < WARM ? Number.POSITIVE_INFINITY : HOPELESS * Math.min(...best.values())
     for (const { variant, runner } of candidates) {
       const before = best.get(variant) ?? Number.POSITIVE_INFINITY
-      if (round > 0 && before > HOPELESS * least) continue
+      if (round > 0 && before > limit) continue
       if (!goesOn()) return undefined
       best.set(variant, Math.min(before, await stopwatch.seconds(runner)))
     }
-    const isLong = round > 0 && performance.now() - started > LONG_ENOUGH * 1000
-    if (isLong || candidates.length === 1) break
+    if (candidates.length === 1) break
   }
   return best
 }
