@@ -1,14 +1,16 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
-import { type Checkpoint, readCheckpoint, writeCheckpoint } from '../../src/checkpoint/checkpoint.ts'
+import { type Checkpoint, readCheckpoint } from '../../src/checkpoint/checkpoint.ts'
 import { loadConfig } from '../../src/config/load.ts'
 import { chooseVariant, fittingVariants } from '../../src/plan/lower.ts'
 import { TrainingEngine } from '../../src/train/engine.ts'
 import type { Progress } from '../../src/train/resume.ts'
+import { fixVariants } from '../../src/train/variants.ts'
 import { identityOf } from '../../src/tune/adapter_identity.ts'
 import { openCalls } from '../../src/tune/autotune.ts'
 import { TuningCache } from '../../src/tune/cache.ts'
+import { FixedChoice } from '../../src/tune/choice.ts'
 import { temporaryDirectory } from '../data/small_dataset.ts'
 import { testDevice } from '../harness.ts'
 import { SMALL, STRUCTURES, smallDataset, trainHere } from '../train/training_here.ts'
@@ -20,7 +22,7 @@ const dataset = await smallDataset(join(root, 'dataset'), 2, 1)
 const words = [...SMALL, `dataset_path=${dataset}`]
 const epochs = (count: number): string[] => [...words, `training.num_epochs=${count}`]
 const read = (run: string): Checkpoint => readCheckpoint(join(root, run, 'checkpoints/last.pth'))
-const progressOf = ({ sadaan }: Checkpoint) => sadaan as unknown as Progress
+const variantsOf = ({ sadaan }: Checkpoint) => (sadaan as unknown as Progress).variants!
 const bits = ({ model, optimizer }: Checkpoint) => ({ model, optimizer })
 
 beforeAll(() => {
@@ -54,15 +56,15 @@ function forceOthers(): void {
 test('a resumed run keeps its variants, bit for bit, though the cache says others by now', async () => {
   await trainHere(join(root, 'straight'), epochs(2))
   await trainHere(join(root, 'halves'), epochs(1))
+  const [straight, half] = [read('straight'), read('halves')]
   forceOthers()
-  await trainHere(join(root, 'others'), epochs(2))
   await trainHere(join(root, 'halves'), epochs(2), true)
-  const straight = read('straight')
   expect(bits(read('halves'))).toEqual(bits(straight))
-  expect(progressOf(read('halves')).variants).toEqual(progressOf(straight).variants)
-  // the cache would have made a difference
-  expect(bits(read('others'))).not.toEqual(bits(straight))
-  expect(progressOf(read('others')).variants).not.toEqual(progressOf(straight).variants)
+  expect(variantsOf(read('halves'))).toEqual(variantsOf(straight))
+  // the cache makes a difference to a run that starts with it
+  await trainHere(join(root, 'others'), epochs(1))
+  expect(bits(read('others'))).not.toEqual(bits(half))
+  expect(variantsOf(read('others'))).not.toEqual(variantsOf(half))
 })
 
 test('the record of a run names its variants', () => {
@@ -73,16 +75,19 @@ test('the record of a run names its variants', () => {
   expect(others.digest).not.toBe(straight.digest)
 })
 
-test('variants of another adapter are chosen anew, and what is no table of variants is refused', async () => {
-  const checkpoint = read('straight')
-  const with_ = (variants: unknown): string => {
-    const path = join(root, 'changed.pth')
-    writeCheckpoint(path, { ...checkpoint, sadaan: { ...checkpoint.sadaan, variants: variants as never } })
-    return path
-  }
-  const elsewhere = with_({ ...progressOf(checkpoint).variants, adapter: 'a card' })
-  const { lines } = await trainHere(join(root, 'elsewhere'), epochs(3), elsewhere)
-  expect(lines).toContain('kernels are chosen anew: the checkpoint was written on a card')
-  const nonsense = trainHere(join(root, 'nonsense'), epochs(3), with_({ adapter: 'a card', variants: { conv: 7 } }))
-  await expect(nonsense).rejects.toThrow(/^\S+changed\.pth: sadaan_gpu\.variants cannot be read, expected [^\n]+$/)
+test('on another adapter they are chosen anew; what is no table of variants is refused', async () => {
+  const { config } = loadConfig({ overrides: [...words, 'compute.autotune=off'] })
+  const recorded = (value: unknown) => FixedChoice.fromRecord(value, 'last.pth')
+  const lines: string[] = []
+  const fix = (value: unknown) =>
+    fixVariants({ device, config, calls: [], recorded: recorded(value), say: line => lines.push(line) })
+  const here = variantsOf(read('straight'))
+  expect(await fix(here)).toMatchObject({ origin: 'checkpoint' })
+  expect((await fix(here)).fixed.toRecord()).toEqual(here)
+  expect(await fix(undefined)).toMatchObject({ origin: 'rules' })
+  expect(lines).toEqual([])
+  expect(await fix({ ...here, adapter: 'a card' })).toMatchObject({ origin: 'rules' })
+  expect(lines).toEqual(['kernels are chosen anew: the checkpoint was written on a card'])
+  for (const nonsense of ['direct', { adapter: 'a card' }, { adapter: 'a card', variants: { conv: 7 } }])
+    expect(() => recorded(nonsense)).toThrow(/^last\.pth: sadaan_gpu\.variants cannot be read, expected [^\n]+$/)
 })

@@ -5,6 +5,8 @@ import { PACKAGE_ROOT } from '../util/package_root.ts'
 import { type AdapterIdentity, fileNameOf } from './adapter_identity.ts'
 import { type Measurement, TunedTable } from './table.ts'
 
+const NOT_THERE = ['ENOENT', 'ENOTDIR']
+
 /** The table that the package brings for adapters of a family: beside the shaders, whose text it holds for. */
 export function shippedPath({ family }: AdapterIdentity): string {
   return join(PACKAGE_ROOT, 'shaders', 'tuned', `${family}.json`)
@@ -15,7 +17,7 @@ export function readTable(path: string, warn: (line: string) => void): TunedTabl
   try {
     return TunedTable.parse(readFileSync(path, 'utf8'))
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT')
+    if (!NOT_THERE.includes((error as NodeJS.ErrnoException).code ?? ''))
       warn(`${path}: cannot be read (${(error as Error).message}): kernels are chosen without it`)
     return undefined
   }
@@ -24,8 +26,8 @@ export function readTable(path: string, warn: (line: string) => void): TunedTabl
 /** Replaces a file by a whole new one. The name of the partial file is this process's own. */
 export function writeTable(path: string, table: TunedTable): void {
   const partial = `${path}.${process.pid}.partial`
+  mkdirSync(dirname(path), { recursive: true })
   try {
-    mkdirSync(dirname(path), { recursive: true })
     writeFileSync(partial, table.toText())
     renameSync(partial, path)
   } catch (error) {
