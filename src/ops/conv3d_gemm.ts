@@ -26,10 +26,12 @@ type TileShape = (typeof SHAPES)[number]
 const WORKGROUP_BYTES = 10 * 1024
 const MOST_LANES = 256
 
-/** Invocations that fill a large GPU (an H100: 132 multiprocessors, 512 each); fewer are multiplied by splitting the channels. */
-const INVOCATIONS = 2 ** 16
+/** Invocations that keep a large GPU busy (an H100: 132 multiprocessors, 256 each); fewer are multiplied by splitting the channels. */
+const INVOCATIONS = 2 ** 15
+/** The fewest splits that gain more than their second stage costs. */
+const LEAST_SPLITS = 4
 /** The fewest channels of a split: less work would not pay for the second stage. */
-const LEAST_SPLIT = 4
+const SPLIT_CHANNELS = 4
 /** Elements of partial sums at most. */
 export const MOST_PARTIALS = 2 ** 23
 
@@ -92,7 +94,7 @@ function stepsOf(pass: Pass, facts: AdapterFacts): Step[] {
 }
 
 /** Both sources of a slab as bindings and params; the first one twice where there is no second. */
-function sourcesOf({ slab, samples }: { slab: Slab; samples: Range }) {
+export function sourcesOf({ slab, samples }: { slab: Slab; samples: Range }) {
   const [first, second = first] = slab.parts as [Slab['parts'][number], Slab['parts'][number]?]
   const x = channelWindow(first.tensor, samples, first.channels)
   const other = channelWindow(second.tensor, samples, second.channels)
@@ -128,8 +130,8 @@ function weightsOf({ pass, slab, outputs }: Step) {
 function splitting({ slab, samples, outputs }: Step, target: Volume, shape: TileShape, facts: AdapterFacts) {
   const groups = samples.count * tilesOf(target, shape) * Math.ceil(outputs.count / shape.OUTPUTS)
   const room = Math.min(MOST_PARTIALS, bindingElements(facts)) / (samples.count * outputs.count * target.voxels)
-  const wanted = Math.min(INVOCATIONS / (groups * shape.LANES), slab.count / LEAST_SPLIT, room)
-  const channels = Math.ceil(slab.count / Math.max(1, Math.floor(wanted)))
+  const wanted = Math.min(INVOCATIONS / (groups * shape.LANES), slab.count / SPLIT_CHANNELS, room)
+  const channels = Math.ceil(slab.count / (wanted < LEAST_SPLITS ? 1 : Math.floor(wanted)))
   const splits = Math.ceil(slab.count / channels)
   return { channels, splits, groups: groups * splits }
 }
