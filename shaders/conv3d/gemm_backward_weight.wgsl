@@ -331,15 +331,17 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) local
   let first = id.z * params.chunk_tiles;
   let last = min(first + params.chunk_tiles, all);
   var sums: Sums;
-  var staged = fetch(place_of(first, id), local);
-  for (var tile = first; tile < last; tile++) {
+  var staged: Staged;
+  for (var tile = first; tile <= last; tile++) {
+    if (tile < last) {
+      staged = fetch(place_of(tile, id), local);
+    }
+    if (tile > first) {
+      sums = add_tile(sums, local); // the tile before
+    }
     workgroupBarrier();
     put(staged, local);
     workgroupBarrier();
-    if (tile + 1u < last) {
-      staged = fetch(place_of(tile + 1u, id), local);
-    }
-    sums = add_tile(sums, local);
   }
   store_plane(id, local, 0u, sums.low);
   store_plane(id, local, 4u, sums.high);

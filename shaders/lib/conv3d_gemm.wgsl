@@ -7,8 +7,6 @@
 // The shader that imports this says where a sum goes: fn store(at: u32, value: f32).
 #import lib/activation
 
-override FLIP: bool = false;
-
 // The tile of a workgroup: outputs, and voxels along each axis. LANES = OUTPUTS / 8 * TILE_H / 2 * TILE_W / 4 * TILE_D.
 override OUTPUTS: u32 = 64;
 override TILE_H: u32 = 4;
@@ -40,6 +38,7 @@ struct Params {
   weight_base: u32, // element of the first output, first channel, tap 0
   output_stride: u32, // elements between weights of two outputs
   input_stride: u32,
+  flip: u32, // 1: the taps run backward
   y_base: u32,
   y_channels: u32,
 }
@@ -160,7 +159,7 @@ fn load_four(place: Place, channel: u32, at: vec4u) -> vec4f {
 
 // One tap of four outputs. Outputs past the last read the last; their sums are not stored.
 fn load_weights(place: Place, channel: u32, index: u32) -> vec4f {
-  let tap = select(index % 27u, 26u - index % 27u, FLIP);
+  let tap = select(index % 27u, 26u - index % 27u, params.flip == 1u);
   let outputs = min(place.output + index / 27u * 4u + vec4u(0, 1, 2, 3), vec4u(params.outputs - 1u));
   let at = params.weight_base + channel * params.input_stride + tap + outputs * params.output_stride;
   return vec4f(weight[at.x], weight[at.y], weight[at.z], weight[at.w]);
@@ -280,15 +279,17 @@ fn convolve(place: Place, local: u32) -> Sums {
   let first = place.split * params.split_inputs;
   let last = min(first + params.split_inputs, params.inputs);
   var sums: Sums;
-  var staged = fetch(place, first, sources, local);
-  for (var channel = first; channel < last; channel++) {
+  var staged: Staged;
+  for (var channel = first; channel <= last; channel++) {
+    if (channel < last) {
+      staged = fetch(place, channel, sources, local);
+    }
+    if (channel > first) {
+      sums = add_channel(sums, at, weights_at); // the channel before
+    }
     workgroupBarrier();
     put(staged, local);
     workgroupBarrier();
-    if (channel + 1u < last) {
-      staged = fetch(place, channel + 1u, sources, local);
-    }
-    sums = add_channel(sums, at, weights_at);
   }
   return sums;
 }

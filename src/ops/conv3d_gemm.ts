@@ -122,6 +122,7 @@ function weightsOf({ pass, slab, outputs }: Step) {
       weight_base: base + input * 27,
       output_stride: forward ? row : 27,
       input_stride: forward ? 27 : row,
+      flip: forward ? 0 : 1,
     },
   }
 }
@@ -146,7 +147,7 @@ function product(step: Step, facts: AdapterFacts) {
   const { height, width, depth } = target
   return {
     splits,
-    constants: { ...shape, FLIP: pass.direction === 'forward' ? 0 : 1 },
+    constants: shape,
     bindings: { ...sources.bindings, weight: weights.window },
     params: {
       ...{ ...sources.params, ...weights.params },
