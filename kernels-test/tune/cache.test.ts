@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { afterAll, beforeEach, describe, expect, test, vi } from 'vitest'
-import type { AdapterFacts, Call } from '../../src/graph/kernel.ts'
+import { type AdapterFacts, type Call, GUARANTEED_FACTS } from '../../src/graph/kernel.ts'
 import { signatureOf } from '../../src/graph/signature.ts'
 import { Tape } from '../../src/graph/tape.ts'
 import { tensor } from '../../src/graph/tensor.ts'
@@ -15,13 +15,7 @@ import { PACKAGE_ROOT } from '../../src/util/package_root.ts'
 import { linkShader } from '../../src/wgsl/link.ts'
 import { temporaryDirectory } from '../data/small_dataset.ts'
 
-const facts: AdapterFacts = {
-  maxBindingBytes: 128 * 2 ** 20,
-  maxWorkgroupInvocations: 256,
-  maxWorkgroupMemory: 16384,
-  features: new Set(),
-  software: true,
-}
+const facts: AdapterFacts = { ...GUARANTEED_FACTS, software: true }
 const identity = { name: 'a card (driver 1.2)', family: 'a-card' }
 const measured = (variant: string) => ({ variant, milliseconds: { [variant]: 1.5, other: 2 } })
 const root = temporaryDirectory()

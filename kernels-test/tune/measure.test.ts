@@ -31,7 +31,7 @@ interface Args {
 const relu = elementwise('relu').forward.variants[0]
 const sigmoid = elementwise('sigmoid').forward.variants[0]
 const dispatched = (variant: Variant<Args>, args: Args, facts: AdapterFacts): Dispatch =>
-  variant.lower(args, { facts, scratch: () => args.y })[0]!
+  variant.lower(args, { facts, scratch: () => args.y, source: t => ({ tensor: t }) })[0]!
 
 /** ReLU in ways that are right, wrong, and broken; the rules take the first. */
 const trial: Kernel<Args> = {

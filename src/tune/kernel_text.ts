@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { AdapterFacts, Call, Dispatch, Variant } from '../graph/kernel.ts'
-import { tensor } from '../graph/tensor.ts'
+import { type DType, type Tensor, tensor } from '../graph/tensor.ts'
 import { fittingVariants } from '../plan/lower.ts'
 import { linkShader } from '../wgsl/link.ts'
 
@@ -39,7 +39,9 @@ export function dispatchesOf(
   facts: AdapterFacts,
 ): readonly Dispatch[] {
   try {
-    return variant.lower(args, { facts, scratch: (name, shape) => tensor(`${label} ${name}`, shape, 'temporary') })
+    const scratch = (name: string, shape: readonly number[], dtype?: DType): Tensor =>
+      tensor(`${label} ${name}`, shape, 'temporary', dtype)
+    return variant.lower(args, { facts, scratch, source: activation => ({ tensor: activation }) })
   } catch {
     return []
   }
