@@ -216,7 +216,7 @@ export class Fit {
   }
 
   private async checkpoint(epoch: number, isBest: boolean): Promise<Checkpoint> {
-    const { config, engine, dataset } = this.session
+    const { config, engine, dataset, variants } = this.session
     const { storage, state, optimizer } = engine
     const rate = schedulerRate(this.settings, this.schedule)
     const adam = await readOptimizer(storage, state, optimizer, config, rate)
@@ -231,6 +231,7 @@ export class Fit {
       skipped: adam.skipped,
       ...(lossScale && { lossScale }),
       run: this.log.run?.id ?? null,
+      variants: variants.fixed.toRecord(),
     }
     return {
       epoch,
