@@ -99,7 +99,7 @@ test.each(precisions)(
       'training.num_epochs=100',
       'training.gradient_accumulation_steps=1',
       'training.early_stopping_patience=1000',
-    `compute.precision='${precision}'`,
+      `compute.precision='${precision}'`,
     ]
     // a loss scale is first halved down to 1, and those updates do not count
     const halvings = precision === 'f16' ? INITIAL_LOSS_SCALE.exponent : 0
