@@ -24,8 +24,9 @@ type TileShape = ReturnType<typeof shapeFor>
 const WORKGROUP_BYTES = 14 * 1024
 const MOST_THREADS = 216
 
-/** The fewest tiles of a chunk: less work would not pay for the second stage. */
-const LEAST_TILES = 4
+/** The fewest tiles of a chunk, and the fewest chunks: less would not pay for the second stage. */
+const LEAST_TILES = 8
+const LEAST_CHUNKS = 4
 
 /** Of the sizes, the one whose multiples cover `count` with the least to spare; the first of several. */
 function closest<Size extends number>(count: number, sizes: readonly Size[]): Size {
@@ -76,7 +77,8 @@ function chunksOf({ args, slab, samples, outputs }: Step, shape: TileShape, fact
   const tiles = samples.count * tilesOf(volumeOf(args.dy.shape, args.dy.name))
   const blocks = [Math.ceil(slab.count / shape.INPUTS), Math.ceil(outputs.count / shape.OUTPUTS)] as const
   const most = Math.min(MOST_PARTIALS, bindingElements(facts)) / (outputs.count * slab.count * 27)
-  const { chunk, chunks } = chunking(tiles, LEAST_TILES, blocks[0] * blocks[1], Math.floor(most))
+  const cut = chunking(tiles, LEAST_TILES, blocks[0] * blocks[1], Math.floor(most))
+  const { chunk, chunks } = cut.chunks < LEAST_CHUNKS ? { chunk: tiles, chunks: 1 } : cut
   return { chunk, chunks, workgroups: [...blocks, chunks] as const }
 }
 
