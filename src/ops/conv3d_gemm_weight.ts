@@ -17,11 +17,11 @@ import { chunking, sumPartials } from './conv3d_reduce.ts'
 /** Channels that a workgroup of conv3d/gemm_backward_weight may take, and what it stages at a time. Overrides of the shader. */
 const OUTPUTS = [64, 16] as const
 const INPUTS = { 64: [8, 9], 16: [16, 8, 9] } as const
-const TILE = { TILE_H: 2, TILE_W: 4, TILE_D: 4, CHANNEL: 148 }
+const TILE = { TILE_H: 2, TILE_W: 4, TILE_D: 4, CHANNEL: 51 }
 type TileShape = ReturnType<typeof shapeFor>
 
 /** Bytes of workgroup memory and invocations of the largest workgroup. */
-const WORKGROUP_BYTES = 14 * 1024
+const WORKGROUP_BYTES = 16 * 1024
 const MOST_THREADS = 216
 
 /** The fewest tiles of a chunk, and the fewest chunks: less would not pay for the second stage. */
