@@ -1,18 +1,22 @@
 #import lib/grid
 #import lib/span
+#import lib/activation
+#import lib/source
 
 // Max pooling 2×2×2, stride 2: an output voxel belongs to one block of the input. Depth is even, so two neighbours along it are a vec2.
 override ACCUMULATE: bool = false;
 
 struct Params {
-  cut: vec4u, // the output voxels of all planes as one
+  cut: vec4u, // of the output
   invocations: u32,
+  channel: u32, // first channel of this slice
+  channels: u32, // of this slice
   width: u32, // of the output
   depth: u32, // of the output
 }
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> x: array<vec2f>; // (planes, H, W, D/2)
-@group(0) @binding(2) var<storage, read_write> y: array<f32>; // (planes, H/2, W/2, D/2)
+@group(0) @binding(1) var<storage, read> x: array<vec2<Activation>>; // (planes, H, W, D/2)
+@group(0) @binding(2) var<storage, read_write> y: array<Activation>; // (planes, H/2, W/2, D/2)
 @group(0) @binding(3) var<storage, read_write> taps: array<u32>; // as y: which of the 8 voxels, 4·h + 2·w + d
 
 // The pairs of a block at (0, 0), (0, 1), (1, 0), (1, 1) along (h, w). Rows of the input and of the output are `depth` pairs and
@@ -27,12 +31,17 @@ fn pairs_of(i: u32) -> vec4u {
   return vec4u(first, first + params.depth, below, below + params.depth);
 }
 
-fn pool(i: u32) {
+fn load(at: u32, channel: vec4f) -> vec2f {
+  let pair = vec2f(x[at]);
+  return vec2f(from_source(pair.x, channel), from_source(pair.y, channel));
+}
+
+fn pool(i: u32, channel: vec4f) {
   let at = pairs_of(i);
-  var largest = x[at.x].x;
+  var largest = load(at.x, channel).x;
   var tap = 0u;
   for (var p = 0u; p < 4u; p++) {
-    let pair = x[at[p]];
+    let pair = load(at[p], channel);
     if (pair.x > largest) {
       largest = pair.x;
       tap = 2u * p;
@@ -42,7 +51,7 @@ fn pool(i: u32) {
       tap = 2u * p + 1u;
     }
   }
-  y[i] = largest;
+  y[i] = Activation(largest);
   taps[i] = tap;
 }
 
@@ -57,22 +66,24 @@ fn forward(
     return;
   }
   let span = span_of(index, params.cut);
-  for (var i = span.first; i < span.end; i += params.cut.y) {
-    pool(i);
+  let channel = source_channel(params.channel + span.plane % params.channels);
+  for (var v = span.first; v < span.end; v += params.cut.y) {
+    pool(span.plane * params.cut.x + v, channel);
   }
 }
 
 @group(0) @binding(4) var<storage, read> chosen: array<u32>; // taps, as forward left them
-@group(0) @binding(5) var<storage, read> d_output: array<f32>; // (planes, H/2, W/2, D/2)
-@group(0) @binding(6) var<storage, read_write> d_input: array<vec2f>; // (planes, H, W, D/2)
+@group(0) @binding(5) var<storage, read> d_output: array<Activation>; // (planes, H/2, W/2, D/2)
+@group(0) @binding(6) var<storage, read_write> d_input: array<vec2<Activation>>; // (planes, H, W, D/2)
 
 fn spread(i: u32) {
   let at = pairs_of(i);
   let tap = chosen[i];
-  let dy = d_output[i];
+  let dy = f32(d_output[i]);
   for (var p = 0u; p < 4u; p++) {
     let share = select(vec2f(0.0), vec2f(dy), vec2u(tap) == vec2u(2u * p, 2u * p + 1u));
-    d_input[at[p]] = select(vec2f(0.0), d_input[at[p]], ACCUMULATE) + share;
+    let before = select(vec2f(0.0), vec2f(d_input[at[p]]), ACCUMULATE);
+    d_input[at[p]] = vec2<Activation>(before + share);
   }
 }
 
@@ -87,7 +98,7 @@ fn backward(
     return;
   }
   let span = span_of(index, params.cut);
-  for (var i = span.first; i < span.end; i += params.cut.y) {
-    spread(i);
+  for (var v = span.first; v < span.end; v += params.cut.y) {
+    spread(span.plane * params.cut.x + v);
   }
 }

@@ -1,13 +1,16 @@
 // Copies channels of x into a brick: the same channels with a border of zeros around each volume, so that the convolution that
-// reads it needs no bounds checks. Concatenation happens here too: every source is copied to its own channels of one brick.
+// reads it needs no bounds checks. A batch norm left to its readers happens on the way, so that the border is zero after it. Concatenation happens here too: every source is copied to its own channels of one brick.
 // An invocation writes one element of the brick.
 #import lib/grid
+#import lib/source
+#import lib/activation
 
 struct Params {
   samples: u32,
   channels: u32, // copied
-  source_channels: u32, // per sample in the bound window of x
-  source_base: u32, // elements of the window in front of the first channel copied
+  x_channel: u32, // the first one copied
+  x_channels: u32, // per sample in x
+  x_base: u32, // elements of the bound window in front of the first channel copied
   brick_channels: u32,
   brick_channel: u32, // the first one written
   height: u32,
@@ -18,8 +21,8 @@ struct Params {
   brick_depth: u32,
 }
 
-@group(0) @binding(0) var<storage, read> x: array<f32>; // (N, C, H, W, D)
-@group(0) @binding(1) var<storage, read_write> brick: array<f32>; // (N, brick C, brick H, brick W, brick D)
+@group(0) @binding(0) var<storage, read> x: array<Activation>; // (N, C, H, W, D)
+@group(0) @binding(1) var<storage, read_write> brick: array<Activation>; // (N, brick C, brick H, brick W, brick D)
 @group(0) @binding(2) var<uniform> params: Params;
 
 @compute @workgroup_size(64)
@@ -40,8 +43,8 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) count: vec3u,
   let c = plane % params.channels;
   var value = 0.0;
   if (h < params.height && w < params.width && d < params.depth) {
-    let row = ((n * params.source_channels + c) * params.height + h) * params.width + w;
-    value = x[params.source_base + row * params.depth + d];
+    let row = ((n * params.x_channels + c) * params.height + h) * params.width + w;
+    value = from_source(f32(x[params.x_base + row * params.depth + d]), source_channel(params.x_channel + c));
   }
-  brick[(n * params.brick_channels + params.brick_channel + c) * brick_voxels + voxel] = value;
+  brick[(n * params.brick_channels + params.brick_channel + c) * brick_voxels + voxel] = Activation(value);
 }

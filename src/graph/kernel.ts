@@ -1,4 +1,4 @@
-import type { Tensor, Window } from './tensor.ts'
+import type { DType, Tensor, Window } from './tensor.ts'
 
 /** What an operation may know of the adapter when it lays out its dispatches. Plain facts, no GPU objects. */
 export interface AdapterFacts {
@@ -11,6 +11,40 @@ export interface AdapterFacts {
   features: ReadonlySet<string>
   /** A software adapter: lanes of a CPU, where barriers and workgroup memory cost more than they save. */
   software: boolean
+  /** invocations of a subgroup, at least and at most */
+  subgroupSizes: { min: number; max: number }
+  /** shapes of subgroup matrices that the adapter multiplies; empty without the feature */
+  subgroupMatrices: readonly SubgroupMatrix[]
+  /** what activations are stored as and convolutions may round their inputs to */
+  precision: 'f32' | 'f16'
+}
+
+/** What every WebGPU adapter has. */
+export const GUARANTEED_FACTS: AdapterFacts = {
+  maxBindingBytes: 128 * 2 ** 20,
+  maxWorkgroupInvocations: 256,
+  maxWorkgroupMemory: 16384,
+  features: new Set(),
+  software: false,
+  subgroupSizes: { min: 4, max: 128 },
+  subgroupMatrices: [],
+  precision: 'f32',
+}
+
+/** left (M, K) × right (K, N) → result (M, N) */
+export interface SubgroupMatrix {
+  /** of left and right, e.g. 'f16' */
+  componentType: string
+  resultComponentType: string
+  M: number
+  N: number
+  K: number
+}
+
+/** What a batch norm does to a stored value: (value − mean) · slope + bias of its channel, then a ReLU where asked for. */
+export interface Normalisation {
+  coefficients: Tensor // (C, 4) mean, 1 / deviation, weight / deviation, bias
+  relu: boolean
 }
 
 /** One GPU dispatch as data: which shader, what is bound to each of its names, how much work. */
@@ -25,6 +59,8 @@ export interface Dispatch {
   params?: Record<string, number | readonly number[]>
   /** override constants by name */
   constants?: Record<string, number>
+  /** What the shader does to its source as it loads (lib/source); the source as it lies where undefined. */
+  normalisation?: Normalisation | undefined
   /**
    * Work: a count of invocations of a one-dimensional kernel (folded into the dispatch limits; the shader finds its index with
    * `linear_index` of lib/grid), or explicit workgroup counts.
@@ -35,11 +71,22 @@ export interface Dispatch {
   flops?: number
 }
 
+/** Where a kernel reads an activation: in memory as it is meant, or in front of the batch norm that the reader then applies. */
+export interface Source {
+  tensor: Tensor
+  normalisation?: Normalisation
+}
+
 /** What a variant may ask for while it lowers itself. */
 export interface Lowering {
   facts: AdapterFacts
   /** Names a scratch tensor that lives only inside this call. */
-  scratch(name: string, shape: readonly number[]): Tensor
+  scratch(name: string, shape: readonly number[], dtype?: DType): Tensor
+  /**
+   * Where to read an activation. A variant that normalises as it loads asks here and gives the answer's normalisation to the dispatch;
+   * one that binds an activation without asking gets it made for itself in front of its dispatches.
+   */
+  source(activation: Tensor): Source
 }
 
 /** One way to run a kernel. The first variant that fits and suits is taken unless a tuned table says otherwise. */
@@ -57,6 +104,8 @@ export interface Variant<Args> {
 export interface Kernel<Args> {
   name: string
   variants: readonly [Variant<Args>, ...Variant<Args>[]]
+  /** Of a kernel whose readers can do its work as they load: its one result, and what they read instead. */
+  defers?(args: Args): { result: Tensor; source: Source }
 }
 
 /** A kernel with a single way to run. */

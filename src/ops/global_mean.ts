@@ -4,7 +4,7 @@ import { slices, type Tensor, windowOf } from '../graph/tensor.ts'
 import { volumeOf } from '../util/shape.ts'
 import { elementwiseCut, reductionCut, workgroupEach } from './span.ts'
 
-/** The mean over voxels: x (N, C, H, W, D) to (N, C). */
+/** The mean over voxels: x (N, C, H, W, D), f32 or f16, to (N, C), f32. */
 export function globalMean(tape: Tape, x: Tensor): Tensor {
   const { samples, channels } = volumeOf(x.shape, 'globalMean')
   const y = tape.temporary('globalMean', [samples, channels])
@@ -16,8 +16,8 @@ export function globalMean(tape: Tape, x: Tensor): Tensor {
 /** Slices of a (N, C, H, W, D) tensor that fit a binding, each with its count of planes and its first. */
 function slicesOf(t: Tensor, maxBytes: number) {
   const { samples, channels, voxels } = volumeOf(t.shape, 'globalMean')
-  return slices(samples, channels, voxels, maxBytes).map(slice => ({
-    window: windowOf(t, slice),
+  return slices(samples, channels, voxels, maxBytes, t.dtype).map(slice => ({
+    slice,
     planes: slice.samples * slice.channels,
     plane: slice.sample * channels + slice.channel,
   }))
@@ -28,12 +28,14 @@ const forward = kernel('globalMean.forward', ({ x, y }: { x: Tensor; y: Tensor }
   const cut = reductionCut(samples * channels, voxels, 4, at.facts)
   const parts = cut[3]
   const partials = at.scratch('partials', [samples, channels, parts])
-  const sums = slicesOf(x, at.facts.maxBindingBytes).map(({ window, planes, plane }): Dispatch => {
+  const { tensor, normalisation } = at.source(x)
+  const sums = slicesOf(x, at.facts.maxBindingBytes).map(({ slice, planes, plane }): Dispatch => {
     const invocations = planes * parts
     return {
       shader: 'global_mean/sums',
-      bindings: { x: window, partials },
-      params: { cut, invocations, part: plane * parts },
+      normalisation,
+      bindings: { x: windowOf(tensor, slice), partials },
+      params: { cut, invocations, part: plane * parts, channel: slice.channel, channels: slice.channels },
       invocations,
     }
   })
@@ -53,11 +55,11 @@ interface Backward {
 
 const backward = kernel('globalMean.backward', ({ dOutput, into }: Backward, { facts }): Dispatch[] => {
   const cut = elementwiseCut(volumeOf(into.tensor.shape, 'globalMean').voxels, facts)
-  return slicesOf(into.tensor, facts.maxBindingBytes).map(({ window, planes, plane }) => {
+  return slicesOf(into.tensor, facts.maxBindingBytes).map(({ slice, planes, plane }) => {
     const invocations = planes * cut[3]
     return {
       shader: 'global_mean/backward',
-      bindings: { d_output: dOutput, d_input: window },
+      bindings: { d_output: dOutput, d_input: windowOf(into.tensor, slice) },
       params: { cut, invocations, plane },
       constants: { ACCUMULATE: Number(into.accumulate) },
       invocations,

@@ -1,8 +1,9 @@
 import { entryFacts, type PipelineKey } from '../gpu/pipelines.ts'
 import type { AdapterFacts, Call, Dispatch, Kernel, Variant } from '../graph/kernel.ts'
-import { type Tensor, tensor, type Window } from '../graph/tensor.ts'
+import { bytesFor, type DType, type Precision, type Tensor, tensor, type Window } from '../graph/tensor.ts'
 import { ContractError } from '../util/error.ts'
 import type { EntryFacts } from '../wgsl/reflect.ts'
+import { Deferrals } from './fuse.ts'
 
 /** WebGPU's guaranteed maxComputeWorkgroupsPerDimension. */
 const MAX_WORKGROUPS = 65535
@@ -33,14 +34,42 @@ export interface Lowered {
 /** Names the variant that a call shall run as; undefined leaves it to the variants' own rules. */
 export type Choice = (call: Call) => string | undefined
 
-/** Chooses a variant for every call and lowers it to dispatches. */
-export function lower(calls: readonly Call[], facts: AdapterFacts, choice: Choice = () => undefined): Lowered[] {
-  return calls.flatMap(call => {
-    const variant = chooseVariant(call, facts, choice(call))
-    const scratch = (name: string, shape: readonly number[]): Tensor =>
-      tensor(`${call.label} ${name}`, shape, 'temporary')
-    return variant.lower(call.args, { facts, scratch }).map(dispatch => resolve(call.label, dispatch, facts))
-  })
+/** Chooses a variant for every call and lowers it to dispatches; what `deferrals` holds is left to its readers. */
+export function lower(
+  calls: readonly Call[],
+  facts: AdapterFacts,
+  choice: Choice = () => undefined,
+  deferrals = new Deferrals([], []),
+): Lowered[] {
+  const at = { facts, choice, deferrals }
+  return calls.filter(call => !deferrals.has(call)).flatMap(call => lowerCall(call, at))
+}
+
+function lowerCall(call: Call, at: { facts: AdapterFacts; choice: Choice; deferrals: Deferrals }): Lowered[] {
+  const { facts, choice, deferrals } = at
+  const variant = chooseVariant(call, facts, choice(call))
+  const scratch = (name: string, shape: readonly number[], dtype?: DType): Tensor =>
+    tensor(`${call.label} ${name}`, shape, 'temporary', dtype)
+  const dispatches = variant
+    .lower(call.args, { facts, scratch, source: t => deferrals.source(t) })
+    .map(dispatch => resolve(call.label, dispatch, facts))
+  // What the variant binds without being able to read it deferred is made for this call alone.
+  const copies = new Map<Tensor, Tensor>()
+  const makers = new Set<Call>()
+  for (const { tensor: t } of dispatches.flatMap(({ bound }) => bound)) {
+    const maker = deferrals.makerOf(t)
+    if (!maker || maker === call) continue
+    makers.add(maker)
+    copies.set(t, scratch(t.name, t.shape, t.dtype))
+  }
+  return [...[...makers].flatMap(maker => lowerCall(maker, at)), ...dispatches].map(each => rebind(each, copies))
+}
+
+function rebind(dispatch: Lowered, copies: ReadonlyMap<Tensor, Tensor>): Lowered {
+  return {
+    ...dispatch,
+    bound: dispatch.bound.map(bound => ({ ...bound, tensor: copies.get(bound.tensor) ?? bound.tensor })),
+  }
 }
 
 /** The variants that can run a call on an adapter. */
@@ -65,20 +94,34 @@ function kernelNames(kernel: Kernel<unknown>): string[] {
   return kernel.variants.map(({ name }) => name)
 }
 
-function resolve(label: string, dispatch: Dispatch, adapter: AdapterFacts): Lowered {
-  const key = { shader: dispatch.shader, entry: dispatch.entry ?? 'main', constants: dispatch.constants ?? {} }
+function resolve(label: string, asked: Dispatch, adapter: AdapterFacts): Lowered {
+  const dispatch = normalising(asked)
+  const { shader, entry = 'main', constants = {}, normalisation } = dispatch
+  const key = { shader, entry, constants, normalised: normalisation !== undefined }
   const facts = entryFacts(key)
   const bound = resolveBindings(label, dispatch, facts, adapter)
+  const activation = activationOf(label, dispatch.shader, facts, bound)
   const params = packParams(label, dispatch, facts)
   const lowered = {
     label,
-    key,
+    key: { ...key, activation },
     facts,
     bound,
     workgroups: workgroupsOf(label, dispatch, facts),
     flops: dispatch.flops ?? 0,
   }
   return params ? { ...lowered, params } : lowered
+}
+
+/** Binds what lib/source_normalised asks for. */
+function normalising(dispatch: Dispatch): Dispatch {
+  const { normalisation, bindings, constants } = dispatch
+  if (!normalisation) return dispatch
+  return {
+    ...dispatch,
+    bindings: { ...bindings, source_coefficients: normalisation.coefficients },
+    constants: { ...constants, SOURCE_RELU: Number(normalisation.relu) },
+  }
 }
 
 function resolveBindings(label: string, dispatch: Dispatch, facts: EntryFacts, adapter: AdapterFacts): Bound[] {
@@ -90,11 +133,12 @@ function resolveBindings(label: string, dispatch: Dispatch, facts: EntryFacts, a
       if (!value) throw new ContractError(label, `binding ${name} of ${dispatch.shader}`, undefined, 'a tensor')
       given.delete(name)
       const window = 'tensor' in value ? value : wholeOf(value)
-      if (window.length * 4 > adapter.maxBindingBytes)
+      const bytes = bytesFor(window.length, window.tensor.dtype)
+      if (bytes > adapter.maxBindingBytes)
         throw new ContractError(
           label,
           `bytes of ${name}`,
-          window.length * 4,
+          bytes,
           `at most the binding limit ${adapter.maxBindingBytes}`,
         )
       return { binding, name, writes: access === 'read_write', ...window }
@@ -102,6 +146,21 @@ function resolveBindings(label: string, dispatch: Dispatch, facts: EntryFacts, a
   if (given.size)
     throw new ContractError(label, `binding of ${dispatch.shader}`, [...given], 'names that the entry point uses')
   return bound
+}
+
+/** How the bound tensors say that the shader's activations are stored: all alike, and nothing else as f16. */
+function activationOf(label: string, shader: string, facts: EntryFacts, bound: readonly Bound[]): Precision {
+  const elementOf = new Map(facts.bindings.map(({ name, element }) => [name, element]))
+  const found = new Map<DType, string>()
+  for (const { name, tensor } of bound) {
+    const element = elementOf.get(name)
+    if (element === 'activation') found.set(tensor.dtype, name)
+    else if (tensor.dtype === 'f16' && element !== 'f16')
+      throw new ContractError(label, `binding ${name} of ${shader}`, 'f16', 'a tensor of 4-byte elements')
+  }
+  if (found.has('u32') || found.size > 1)
+    throw new ContractError(label, `activations of ${shader}`, [...found], 'tensors of one floating-point type')
+  return found.has('f16') ? 'f16' : 'f32'
 }
 
 function wholeOf(t: Tensor): Window {

@@ -2,14 +2,16 @@ import type { Config } from '../config/schema.ts'
 import { openDataset } from '../data/dataset.ts'
 import { NoAdapterError } from '../gpu/adapter.ts'
 import { Device } from '../gpu/device.ts'
-import type { AdapterFacts } from '../graph/kernel.ts'
+import { type AdapterFacts, GUARANTEED_FACTS } from '../graph/kernel.ts'
 import type { SadaanShape } from '../nn/specification.ts'
 import { type LayerSummary, type ModelSummary, summarise } from '../nn/summary.ts'
+import type { Choice } from '../plan/lower.ts'
 import { table } from '../report/table.ts'
 import { InputError } from '../util/error.ts'
 import { TrainingEngine } from './engine.ts'
 import { formatBytes, type MemoryNeed, totalOf } from './memory.ts'
 import { shapeFor, wantedAdapter } from './session.ts'
+import { knownChoice } from './variants.ts'
 
 /** What `summary` says of the model that a configuration makes. */
 export interface ModelReport extends ModelSummary {
@@ -21,24 +23,15 @@ export interface ModelReport extends ModelSummary {
   adapter: string | null
 }
 
-/** What every WebGPU adapter has. */
-const GUARANTEED_FACTS: AdapterFacts = {
-  maxBindingBytes: 128 * 2 ** 20,
-  maxWorkgroupInvocations: 256,
-  maxWorkgroupMemory: 16384,
-  features: new Set(),
-  software: false,
-}
-
 /**
  * The model of a dataset, or where model.num_structures and training.image_size are set and no dataset is given, of these. Needs no
  * adapter. Throws InputError when neither tells the model's shape.
  */
 export async function reportModel(config: Config, dataset?: string): Promise<ModelReport> {
   const { shape, structureNames } = await shapeOf(config, dataset)
-  const { facts, adapter } = await factsHere(config)
+  const { facts, adapter, choice } = await adapterHere(config)
   const batchSize = config.training.batch_size
-  const memory = TrainingEngine.need(facts, config, shape, structureNames, batchSize)
+  const memory = TrainingEngine.need(facts, config, shape, structureNames, batchSize, choice)
   return { ...summarise(shape), shape, batchSize, memory, adapter }
 }
 
@@ -56,11 +49,12 @@ async function shapeOf(config: Config, given?: string): Promise<{ shape: SadaanS
   return { shape: shapeFor(config, dataset), structureNames: dataset.structureNames }
 }
 
-async function factsHere(config: Config): Promise<{ facts: AdapterFacts; adapter: string | null }> {
+async function adapterHere(config: Config): Promise<{ facts: AdapterFacts; adapter: string | null; choice?: Choice }> {
   try {
     const device = await Device.open(wantedAdapter(config))
     device.close()
-    return { facts: device.facts, adapter: device.name }
+    // a table that cannot be read is for training to complain of
+    return { facts: device.facts, adapter: device.name, choice: knownChoice(device, config, () => undefined) }
   } catch (error) {
     if (!(error instanceof NoAdapterError)) throw error
     return { facts: GUARANTEED_FACTS, adapter: null }
