@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { summarise } from './clock.ts'
-import { StepRun } from './step.ts'
+import { StepRun } from './step_run.ts'
 import type { Workload } from './workload.ts'
 
 export interface Reproducibility {

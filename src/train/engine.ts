@@ -173,8 +173,8 @@ export class TrainingEngine {
     return new Readback(this.device, runner, outputs, STEPS_IN_FLIGHT + 1)
   }
 
-  /** A failure is thrown by the evaluation that needs it. */
-  private evaluation(): Promise<Readback> {
+  /** Begun by the first update, at the latest by the first evaluation; a failure is thrown by the evaluation that needs it. */
+  prepareEvaluation(): Promise<Readback> {
     const { evaluate, evaluateOutputs } = this.blueprint
     this.evaluating ??= this.readbackOf(evaluate, resultsOf(evaluateOutputs))
     this.evaluating.catch(() => undefined)
@@ -201,14 +201,14 @@ export class TrainingEngine {
   async update(learningRate: number): Promise<UpdateResult> {
     this.storage.write(this.optimizer.learningRate, Float32Array.of(learningRate))
     const updated = this.updating.submit()
-    this.evaluation()
+    this.prepareEvaluation()
     const [clip] = await updated
     return { applied: clip![2] === 1 } // norm, factor, finite
   }
 
   /** Forward with running statistics, and the loss. */
   async evaluate(host: HostBatch): Promise<BatchResult> {
-    const evaluating = await this.evaluation()
+    const evaluating = await this.prepareEvaluation()
     evaluating.runner.slice(this.submits)
     this.upload(host, { seed: 0, epoch: 0 })
     return toResult(await evaluating.submit())
