@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { listAdapters, matchAdapterName, openAdapter, parseAdapterNames } from '../../src/gpu/adapter.ts'
+import { Device } from '../../src/gpu/device.ts'
 import { InputError } from '../../src/util/error.ts'
 
 const names = ['NVIDIA GeForce RTX 4090', 'Intel(R) UHD Graphics 770', 'llvmpipe (LLVM 19.1.7, 512 bits)']
@@ -51,4 +52,14 @@ test('a name that no adapter has gives one line with those there are', async () 
   )
   expect(refusal).toBeInstanceOf(InputError)
   expect(refusal!.message).toMatch(/^adapter "no such adapter": expected an index or a part of a name of 0: \S.*$/)
+})
+
+test('an adapter without subgroup matrices opens as it is, one with them says their shapes', async () => {
+  const { facts, opened } = await Device.open()
+  const matrices = opened.adapter.features.has('chromium-experimental-subgroup-matrix' as GPUFeatureName)
+  expect(facts.features.has('chromium-experimental-subgroup-matrix')).toBe(matrices)
+  const wideLavapipe = opened.info.vendor === 'mesa' && opened.software && facts.subgroupSizes.max !== 8
+  expect(facts.subgroupMatrices.length > 0).toBe(matrices && !wideLavapipe)
+  expect(facts.subgroupSizes.min).toBeLessThanOrEqual(facts.subgroupSizes.max)
+  expect(facts.precision).toBe('f32')
 })

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { defaultConfig } from '../../src/config/schema.ts'
+import { GUARANTEED_FACTS } from '../../src/graph/kernel.ts'
 import { ModelState } from '../../src/nn/model_state.ts'
 import type { SadaanShape } from '../../src/nn/specification.ts'
 import { summarise } from '../../src/nn/summary.ts'
@@ -48,8 +49,7 @@ test('multiply-adds of the head: 117,504 a voxel merged, 884,736 as the original
 test('shapes are those that the recording has', () => {
   const state = new ModelState(narrow)
   const { calls, outputs } = recordPrediction(state, batchTensors(state, 1))
-  const facts = { maxBindingBytes: 2 ** 27, maxWorkgroupInvocations: 256, maxWorkgroupMemory: 16384 }
-  const plan = makePlan('shapes', calls, Object.values(outputs), { ...facts, features: new Set(), software: false })
+  const plan = makePlan('shapes', calls, Object.values(outputs), GUARANTEED_FACTS)
   const made = new Set(
     plan.dispatches.flatMap(({ bound }) =>
       bound.filter(({ writes }) => writes).map(({ tensor }) => tensor.shape.slice(1).join()),

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { defaultConfig } from '../../src/config/schema.ts'
-import type { AdapterFacts, Call } from '../../src/graph/kernel.ts'
+import { type AdapterFacts, type Call, GUARANTEED_FACTS } from '../../src/graph/kernel.ts'
 import { ModelState } from '../../src/nn/model_state.ts'
 import { fittingVariants, type Lowered, lower } from '../../src/plan/lower.ts'
 import { OptimizerMemory } from '../../src/train/optimizer_memory.ts'
@@ -19,18 +19,11 @@ import { filesUnder, importsOf, textOf } from './sources.ts'
 /** What WebGPU guarantees on every adapter. */
 const GUARANTEED = { storageBuffers: 8, uniformBuffers: 12, invocations: 256, workgroupAxes: [256, 256, 64] }
 
-const plainFacts: AdapterFacts = {
-  maxBindingBytes: 128 * 2 ** 20,
-  maxWorkgroupInvocations: 256,
-  maxWorkgroupMemory: 16384,
-  features: new Set(),
-  software: false,
-}
 /** What relu and sigmoid have in common; their case file runs it. */
 const ELEMENTWISE = 'src/ops/elementwise.ts'
 
 /** Adapters for which kernels are laid out differently. */
-const adapters: readonly AdapterFacts[] = [plainFacts, { ...plainFacts, software: true }]
+const adapters: readonly AdapterFacts[] = [GUARANTEED_FACTS, { ...GUARANTEED_FACTS, software: true }]
 
 const names = ['left_lung', 'right_lung', 'heart']
 const narrow = { structures: 3, size: [32, 16, 16], inChannels: 1, channels: [2, 4, 4, 6, 8] } as const
@@ -51,7 +44,7 @@ function modelCalls(shape: ConstructorParameters<typeof ModelState>[0]): Call[] 
 }
 
 /** Every variant of every call on every adapter that it fits, `limit` being the bytes a binding may have there. */
-function lowered(calls: readonly Call[], limit = plainFacts.maxBindingBytes): Lowered[] {
+function lowered(calls: readonly Call[], limit = GUARANTEED_FACTS.maxBindingBytes): Lowered[] {
   return adapters
     .map(facts => ({ ...facts, maxBindingBytes: limit }))
     .flatMap(facts =>

@@ -3,6 +3,7 @@
 // An invocation computes 4 voxels of 16 output channels, 64 sums. Neighbouring invocations hold neighbouring voxels, so loads are
 // contiguous; a workgroup shares its output channels, so weights are uniform: per input channel 4 inputs and 4 vec4 of weights feed
 // 64 multiply-adds.
+#import lib/activation
 
 override ACCUMULATE: bool = false;
 
@@ -18,10 +19,10 @@ struct Params {
   y_channels: u32,
 }
 
-@group(0) @binding(0) var<storage, read> x: array<f32>; // (N, x channels, V)
+@group(0) @binding(0) var<storage, read> x: array<Activation>; // (N, x channels, V)
 @group(0) @binding(1) var<storage, read> packed: array<vec4f>; // (O / 4, I)
 @group(0) @binding(2) var<storage, read> bias: array<f32>; // (O)
-@group(0) @binding(3) var<storage, read_write> y: array<f32>; // (N, y channels, V)
+@group(0) @binding(3) var<storage, read_write> y: array<Activation>; // (N, y channels, V)
 @group(0) @binding(4) var<uniform> params: Params;
 
 // Sums of four voxels, one vector per output channel.
@@ -30,6 +31,10 @@ struct Sums {
   b: vec4f,
   c: vec4f,
   d: vec4f,
+}
+
+fn load(at: vec4u) -> vec4f {
+  return vec4f(vec4(x[at.x], x[at.y], x[at.z], x[at.w]));
 }
 
 fn add(sums: Sums, values: vec4f, w: vec4f) -> Sums {
@@ -43,9 +48,9 @@ fn add(sums: Sums, values: vec4f, w: vec4f) -> Sums {
 
 fn store(at: u32, value: f32) {
   if (ACCUMULATE) {
-    y[at] += value;
+    y[at] = Activation(f32(y[at]) + value);
   } else {
-    y[at] = value;
+    y[at] = Activation(value);
   }
 }
 
@@ -103,7 +108,7 @@ fn multiply(group: u32, local: u32, lanes: u32, output: u32, start: mat4x4f) {
   let inputs = params.inputs;
   let step = params.voxels;
   for (var i = 0u; i < inputs; i++) {
-    let values = vec4f(x[at.x], x[at.y], x[at.z], x[at.w]);
+    let values = load(at);
     s0 = add(s0, values, packed[w.x]);
     s1 = add(s1, values, packed[w.y]);
     s2 = add(s2, values, packed[w.z]);

@@ -1,4 +1,5 @@
 import { create, globals } from 'webgpu'
+import type { SubgroupMatrix } from '../graph/kernel.ts'
 import { InputError } from '../util/error.ts'
 import {
   chosenDrivers,
@@ -25,17 +26,8 @@ export interface AdapterInfo {
   description: string
   subgroupMinSize: number
   subgroupMaxSize: number
-  /** shapes of subgroup matrices the adapter multiplies; empty without the feature */
+  /** shapes of subgroup matrices the adapter multiplies; empty without the feature or where the driver cannot */
   subgroupMatrices: readonly SubgroupMatrix[]
-}
-
-/** left (M, K) × right (K, N) → result (M, N) */
-export interface SubgroupMatrix {
-  componentType: string
-  resultComponentType: string
-  M: number
-  N: number
-  K: number
 }
 
 export interface OpenAdapter {
@@ -94,8 +86,14 @@ export function matchAdapterName(names: readonly string[], wanted: string): stri
   return names.find(name => part !== '' && name.toLowerCase().includes(part))
 }
 
+/** Mesa's lavapipe (26.1) lists subgroup matrices at any width, and dies compiling them where a subgroup is not their 8 rows. */
+function multipliesMatrices({ vendor, architecture, subgroupMaxSize = 128 }: GPUAdapterInfo): boolean {
+  return !(vendor === 'mesa' && architecture === 'software') || subgroupMaxSize === 8
+}
+
 function plainInfo(info: GPUAdapterInfo): AdapterInfo {
   const { subgroupMatrixConfigs = [] } = info as GPUAdapterInfo & { subgroupMatrixConfigs?: SubgroupMatrix[] }
+  const matrices = multipliesMatrices(info) ? subgroupMatrixConfigs : []
   return {
     vendor: info.vendor,
     architecture: info.architecture,
@@ -103,7 +101,7 @@ function plainInfo(info: GPUAdapterInfo): AdapterInfo {
     description: info.description,
     subgroupMinSize: info.subgroupMinSize ?? 4, // the bounds WebGPU names for "unknown"
     subgroupMaxSize: info.subgroupMaxSize ?? 128,
-    subgroupMatrices: subgroupMatrixConfigs.map(({ componentType, resultComponentType, M, N, K }) => {
+    subgroupMatrices: matrices.map(({ componentType, resultComponentType, M, N, K }) => {
       return { componentType, resultComponentType, M, N, K }
     }),
   }

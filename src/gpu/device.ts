@@ -72,12 +72,16 @@ export class Device {
       requiredLimits: Object.fromEntries(RAISED_LIMITS.map(limit => [limit, adapter.limits[limit]])),
     })
     const { maxBindingBytes = Number.POSITIVE_INFINITY, maxBufferBytes = Number.POSITIVE_INFINITY } = limits
-    const facts = {
+    const { subgroupMinSize: min, subgroupMaxSize: max, subgroupMatrices } = opened.info
+    const facts: AdapterFacts = {
       maxBindingBytes: Math.min(gpu.limits.maxStorageBufferBindingSize, maxBindingBytes),
       maxWorkgroupInvocations: gpu.limits.maxComputeInvocationsPerWorkgroup,
       maxWorkgroupMemory: gpu.limits.maxComputeWorkgroupStorageSize,
       features: new Set(gpu.features),
       software: opened.software,
+      subgroupSizes: { min, max },
+      subgroupMatrices,
+      precision: 'f32',
     }
     return new Device(gpu, opened, facts, Math.min(gpu.limits.maxBufferSize, maxBufferBytes))
   }

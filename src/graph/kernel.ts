@@ -1,4 +1,4 @@
-import type { Tensor, Window } from './tensor.ts'
+import type { DType, Tensor, Window } from './tensor.ts'
 
 /** What an operation may know of the adapter when it lays out its dispatches. Plain facts, no GPU objects. */
 export interface AdapterFacts {
@@ -11,6 +11,34 @@ export interface AdapterFacts {
   features: ReadonlySet<string>
   /** A software adapter: lanes of a CPU, where barriers and workgroup memory cost more than they save. */
   software: boolean
+  /** invocations of a subgroup, at least and at most */
+  subgroupSizes: { min: number; max: number }
+  /** shapes of subgroup matrices that the adapter multiplies; empty without the feature */
+  subgroupMatrices: readonly SubgroupMatrix[]
+  /** what activations are stored as and convolutions may round their inputs to */
+  precision: 'f32' | 'f16'
+}
+
+/** What every WebGPU adapter has. */
+export const GUARANTEED_FACTS: AdapterFacts = {
+  maxBindingBytes: 128 * 2 ** 20,
+  maxWorkgroupInvocations: 256,
+  maxWorkgroupMemory: 16384,
+  features: new Set(),
+  software: false,
+  subgroupSizes: { min: 4, max: 128 },
+  subgroupMatrices: [],
+  precision: 'f32',
+}
+
+/** left (M, K) × right (K, N) → result (M, N) */
+export interface SubgroupMatrix {
+  /** of left and right, e.g. 'f16' */
+  componentType: string
+  resultComponentType: string
+  M: number
+  N: number
+  K: number
 }
 
 /** One GPU dispatch as data: which shader, what is bound to each of its names, how much work. */
@@ -39,7 +67,7 @@ export interface Dispatch {
 export interface Lowering {
   facts: AdapterFacts
   /** Names a scratch tensor that lives only inside this call. */
-  scratch(name: string, shape: readonly number[]): Tensor
+  scratch(name: string, shape: readonly number[], dtype?: DType): Tensor
 }
 
 /** One way to run a kernel. The first variant that fits and suits is taken unless a tuned table says otherwise. */

@@ -2,7 +2,7 @@ import type { Config } from '../config/schema.ts'
 import { openDataset } from '../data/dataset.ts'
 import { NoAdapterError } from '../gpu/adapter.ts'
 import { Device } from '../gpu/device.ts'
-import type { AdapterFacts } from '../graph/kernel.ts'
+import { type AdapterFacts, GUARANTEED_FACTS } from '../graph/kernel.ts'
 import type { SadaanShape } from '../nn/specification.ts'
 import { type LayerSummary, type ModelSummary, summarise } from '../nn/summary.ts'
 import { table } from '../report/table.ts'
@@ -19,15 +19,6 @@ export interface ModelReport extends ModelSummary {
   memory: MemoryNeed
   /** whose limits the memory was planned for; null: no adapter here, WebGPU's guaranteed limits */
   adapter: string | null
-}
-
-/** What every WebGPU adapter has. */
-const GUARANTEED_FACTS: AdapterFacts = {
-  maxBindingBytes: 128 * 2 ** 20,
-  maxWorkgroupInvocations: 256,
-  maxWorkgroupMemory: 16384,
-  features: new Set(),
-  software: false,
 }
 
 /**
