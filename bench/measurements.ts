@@ -1,4 +1,5 @@
 import { loadConfig } from '../src/config/load.ts'
+import type { Precision } from '../src/graph/tensor.ts'
 import type { OpsReport } from './ops.ts'
 import type { PeerRequest } from './peers/oracle.ts'
 import { benchOriginal, type OriginalReport } from './peers/original.ts'
@@ -17,7 +18,7 @@ export interface Measured {
   tfjs: TfjsReport
   bits: Reproducibility
   tuned: TunedReport
-  rates: OpsReport
+  rates: Record<Precision, OpsReport>
 }
 
 export type MeasurementName = keyof Measured
@@ -111,8 +112,13 @@ export const MEASUREMENTS: { readonly [Name in MeasurementName]: Measurement<Nam
     title: 'the convolutions of the step in every variant',
     minutes: 3,
     adapter: 'gpu',
-    run: ({ effort, once }) =>
-      once('rates', () => ops(effort.opsSeconds, 'conv3d forward (step', '--every-variant')),
+    run: async ({ effort, once }) => {
+      const of = (precision: Precision): Promise<OpsReport> =>
+        once(`rates ${precision}`, () =>
+          ops(effort.opsSeconds, 'conv3d forward (step', '--every-variant', '--precision', precision),
+        )
+      return { f32: await of('f32'), f16: await of('f16') }
+    },
   },
   conv3d: {
     title: 'conv3d 32→32 against the multiply-add peak',
@@ -132,9 +138,7 @@ export const MEASUREMENTS: { readonly [Name in MeasurementName]: Measurement<Nam
     minutes: 2,
     adapter: 'any',
     run: ({ effort, once }) =>
-      once('bits', () =>
-        ours<Reproducibility>('bits', '--steps', `${effort.bitsSteps}`, 'with', ...effort.bitsWords),
-      ),
+      once('bits', () => ours<Reproducibility>('bits', '--steps', `${effort.bitsSteps}`, 'with', ...effort.bitsWords)),
   },
 }
 

@@ -104,6 +104,6 @@ function plansOf(
   return {
     flops: plans.reduce((sum, plan) => sum + plan.flops, 0),
     dispatches: plans.reduce((sum, plan) => sum + plan.dispatches.length, 0),
-    variants: chosenVariants([...training.calls, ...update.calls], facts),
+    variants: chosenVariants([...training.calls, ...update.calls], facts, () => undefined),
   }
 }

@@ -1,6 +1,8 @@
+import type { Precision } from '../src/graph/tensor.ts'
 import type { Measured, MeasurementName, Outcome, Outcomes } from './measurements.ts'
 import type { OpsLine } from './ops.ts'
 import { percent, short } from './table.ts'
+import { HALF_VARIANTS } from './variants.ts'
 
 /** What a row reached; `met` undefined where the target is not stated for what was measured. */
 export type Reading = { reached: string; value: number; met?: boolean } | { reason: string }
@@ -72,8 +74,9 @@ const SHARES = { forward: 0.45, 'backward data': 0.45, 'backward weight': 0.4 }
 function convRow([pass, least]: [string, number]): TargetRow {
   const name = `conv3d-${pass.replace(' ', '-')}`
   const title = `conv3d 32→32 ${pass}, share of the multiply-add peak`
-  return row('conv3d', name, title, `≥ ${100 * least} %, fewer multiplies counted`, ({ rows }) => {
-    const line = rows.find(each => each.pass === pass)!
+  return row('conv3d', name, title, `≥ ${100 * least} %, fewer multiplies counted`, ({ rows, wrong }) => {
+    const line = rows.find(each => each.pass === pass)
+    if (!line) return { reason: wrong.map(({ label, reason }) => `${label} ${reason}`).join('; ') }
     return { value: line.share, reached: `${percent(line.share)}${savingOf(line)}`, met: line.share >= least }
   })
 }
@@ -108,13 +111,14 @@ function tunedRow(precision: string, modes: readonly string[], least: number): T
   })
 }
 
-/** The best rate of a 3³ convolution of the step among the variants that take f16 in, or among the others. */
-function rateRow(kind: 'f32' | 'f16', least: number): TargetRow {
+/** The best rate of a convolution of the step, over its layers and the variants that take f16 in, or the others. */
+function rateRow(kind: Precision, least: number): TargetRow {
   const title = `H100: conv3d, ${kind === 'f32' ? 'fp32' : 'f16 in, f32 accumulate'}`
-  return row('rates', `h100-conv3d-${kind}`, title, `≥ ${least} TFLOP/s`, ({ adapter, rows }) => {
-    const isHalf = ({ variants }: OpsLine): boolean => Object.values(variants).some(name => name === 'matrix')
-    const rates = rows.filter(line => isHalf(line) === (kind === 'f16')).map(({ gflops }) => gflops / 1000)
-    if (rates.length === 0) return { reason: 'no such variant runs on this adapter' }
+  return row('rates', `h100-conv3d-${kind}`, title, `≥ ${least} TFLOP/s`, reports => {
+    const { adapter, rows } = reports[kind]
+    const isHalf = ({ variants }: OpsLine): boolean =>
+      Object.values(variants).some(name => HALF_VARIANTS.includes(name))
+    const rates = rows.filter(line => kind === 'f16' || !isHalf(line)).map(({ gflops }) => gflops / 1000)
     const value = Math.max(...rates)
     return { value, reached: `${short(value)} TFLOP/s`, ...judged(adapter, value >= least) }
   })

@@ -69,8 +69,7 @@ export async function benchTargets(request: TargetRequest): Promise<TargetReport
   for (const [at, name] of wanted.entries()) {
     const { title, minutes } = MEASUREMENTS[name]
     const reason = unmeasurable(name, software)
-    if (reason === undefined)
-      say(`[${at + 1}/${wanted.length}] ${title}${quick ? '' : `: about ${minutes} min`}`)
+    if (reason === undefined) say(`[${at + 1}/${wanted.length}] ${title}${quick ? '' : `: about ${minutes} min`}`)
     const started = performance.now()
     Object.assign(measured, { [name]: reason === undefined ? await attempt(name, bench) : { reason } })
     for (const row of rows.filter(({ needs }) => needs === name)) say(`  ${lineText(lineOf(row, measured, quick))}`)
