@@ -30,9 +30,10 @@ export class Journal {
     const [first, ...lines] = resume && existsSync(path) ? readFileSync(path, 'utf8').split('\n') : []
     if (first !== undefined && first !== head)
       throw new InputError(`${path}: is of ${first}, expected ${head}; leave --resume out to begin anew`)
+    const entries = lines.flatMap(parsed)
     mkdirSync(dirname(path), { recursive: true })
-    if (first === undefined) writeFileSync(path, `${head}\n`)
-    return new Journal(path, lines.flatMap(parsed), say)
+    writeFileSync(path, [head, ...entries.map(entry => JSON.stringify(entry)), ''].join('\n'))
+    return new Journal(path, entries, say)
   }
 
   /** The value of this name in the file; else measures it and writes it there. A failure is not written: it is tried again. */

@@ -45,6 +45,26 @@ test('bench ops times the rows of the tests and of the step, and says what they 
   }
 })
 
+test('bench ops --every-variant times what else a row could run as, and f16 activations', async () => {
+  const words = ['ops', '--json', '--seconds', '0.001', ...(adapter === undefined ? [] : ['--adapter', adapter])]
+  const filter = ['--filter', 'conv3d forward (test) samples 2, channels 16, outputs 16']
+  const every = await bench<OpsReport>(...words, '--every-variant', ...filter)
+  expect(every).toMatchObject({ precision: 'f32', wrong: [] })
+  expect(every.rows.map(({ chosen }) => chosen)).toEqual([true, ...every.rows.slice(1).map(() => false)])
+  const variants = every.rows.map(line => line.variants['conv3d.forward'])
+  expect(new Set(variants).size).toBe(variants.length)
+  expect(variants.length).toBeGreaterThan(1)
+  for (const { performed_flops } of every.rows) expect(performed_flops).toBeGreaterThan(0)
+
+  const halves = bench<OpsReport>(...words, '--precision', 'f16', ...filter)
+  const device = await Device.open(adapter)
+  const hasHalves = device.facts.features.has('shader-f16')
+  device.close()
+  if (!hasHalves) return expect(halves).rejects.toThrow(/has no shader-f16, expected --precision f32$/)
+  expect((await halves).rows).toMatchObject([{ chosen: true, verified: { against: 'the reference' } }])
+  expect((await halves).rows[0]!.verified.error).toBeGreaterThan(1e-5) // what f16 rounds
+})
+
 test('bench ops with a filter that leaves no row is refused in one line', async () => {
   const refused = bench('ops', '--filter', 'no-such-operation')
   await expect(refused).rejects.toThrow(ChildError)
