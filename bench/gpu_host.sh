@@ -3,10 +3,12 @@
 #   bench/gpu_host.sh [DIR] [with key=value ...]
 # The words change the step that is timed (ours and PyTorch's alike). DIR, .gpu-host/results unless given, gets what each
 # part printed, and of all of it DIR/report.json and DIR/report.md, whose sections can be pasted into docs/performance.md.
+# tune and tune-f16 also write shaders/tuned/ADAPTER.json, the table to be shipped for such adapters.
 # A part that fails or takes too long is reported as such; run again, the target table goes on where it was stopped.
 #   SADAAN_PYTHON   a python with a CUDA torch; python3 unless given
 #   SADAAN_ORACLE   sadaan_oracle.py; ../shared/oracle beside the checkout unless given
-#   PARTS           the parts to run, all unless given: adapter tests ops-f32 ops-f16 step-f32 step-f16 training targets
+#   PARTS           the parts to run, all unless given:
+#                   adapter tests tune tune-f16 ops-f32 ops-f16 step-f32 step-f16 training targets
 #   QUICK=1         tiny sizes: that the script works, on any adapter, not how fast anything is
 set -uo pipefail
 cd "$(dirname "$0")/.."
@@ -14,13 +16,15 @@ cd "$(dirname "$0")/.."
 export OUT=${1:-.gpu-host/results}
 [ $# -gt 0 ] && shift
 export SADAAN_PYTHON=${SADAAN_PYTHON:-$(command -v python3 || true)}
-parts=${PARTS:-adapter tests ops-f32 ops-f16 step-f32 step-f16 training targets}
+parts=${PARTS:-adapter tests tune tune-f16 ops-f32 ops-f16 step-f32 step-f16 training targets}
 mkdir -p "$OUT"
 
 words=("$@")
 [ "${words[0]:-}" = with ] && words=("${words[@]:1}")
 suites=(kernels-test/kernels kernels-test/gradients kernels-test/golden)
 ops=(--every-variant --seconds 0.2)
+tuning=600
+ship=(--ship)
 steps=20
 epochs=4
 targets=(--resume --journal "$OUT/targets.jsonl")
@@ -28,6 +32,8 @@ if [ "${QUICK:-0}" = 1 ]; then
   words=(training.image_size=[32,32,16] training.batch_size=1 model.num_structures=2 'model.channels=[2,4,4,8,8]' "${words[@]}")
   suites=(kernels-test/kernels/random.test.ts)
   ops=(--every-variant --seconds 0.001 --filter 'conv3d forward (test')
+  tuning=5
+  ship=()
   steps=2
   epochs=2
   targets+=(--quick)
@@ -55,6 +61,8 @@ tests='
 
 part adapter 120 "${program[@]}" doctor --json
 part tests 1200 bash -c "$tests" tests "${suites[@]}"
+part tune 900 "${program[@]}" bench tune --json --seconds "$tuning" "${ship[@]}" with "${words[@]}"
+part tune-f16 900 "${program[@]}" bench tune --json --seconds "$tuning" "${ship[@]}" with "${words[@]}" compute.precision=f16
 part ops-f32 900 "${program[@]}" bench ops --json "${ops[@]}"
 part ops-f16 900 "${program[@]}" bench ops --json --precision f16 "${ops[@]}"
 part step-f32 600 "${program[@]}" bench step --json --profile --steps "$steps" with "${words[@]}"

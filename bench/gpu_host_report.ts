@@ -9,6 +9,8 @@ import { markdownTable } from './table.ts'
 import type { TargetReport } from './targets.ts'
 import { TARGET_COLUMNS } from './targets_text.ts'
 import { type TrainingComparison, trainingText } from './training.ts'
+import type { TuneReport } from './tune.ts'
+import { TUNE_COLUMNS, tuneHeader } from './tune_text.ts'
 
 /** What a part of gpu_host.sh left: its exit code, and its result if it had one. */
 interface Part {
@@ -32,6 +34,11 @@ function opsSection(result: object): string {
   return `${fenced(opsHeader(report))}\n\n${markdownTable(report.rows, OPS_COLUMNS)}`
 }
 
+function tuneSection(result: object): string {
+  const report = result as TuneReport
+  return `${fenced(tuneHeader(report))}\n\n${markdownTable(report.calls, TUNE_COLUMNS)}`
+}
+
 function targetsSection(result: object): string {
   const { lines, measured } = result as TargetReport
   const tables = [markdownTable(lines, TARGET_COLUMNS)]
@@ -48,6 +55,8 @@ const stepSection = (result: object): string => fenced(stepText(result as StepRe
 const WRITERS: Readonly<Record<string, (result: object) => string>> = {
   adapter: result => fenced(JSON.stringify((result as Doctor).adapters, null, 1)),
   tests: result => fenced(JSON.stringify(result)),
+  tune: tuneSection,
+  'tune-f16': tuneSection,
   'ops-f32': opsSection,
   'ops-f16': opsSection,
   'step-f32': stepSection,

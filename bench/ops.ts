@@ -1,7 +1,9 @@
+import { defaultConfig } from '../src/config/schema.ts'
 import { Device } from '../src/gpu/device.ts'
 import { Pipelines } from '../src/gpu/pipelines.ts'
 import type { Precision } from '../src/graph/tensor.ts'
 import type { Choice } from '../src/plan/lower.ts'
+import { knownChoice } from '../src/train/variants.ts'
 import { InputError } from '../src/util/error.ts'
 import type { Clock, Timing } from './clock.ts'
 import { measurePeaks, type Peaks } from './peaks.ts'
@@ -22,6 +24,7 @@ export interface OpsRequest {
   everyVariant: boolean
   /** told of every row that is done */
   onRow?: (line: OpsLine) => void
+  warn(line: string): void
 }
 
 /** One measured row. */
@@ -78,14 +81,16 @@ interface Bench extends Gpu {
   clock: Clock
   peaks: Peaks
   precision: Precision
+  /** of rows whose variant is not asked for */
+  known: Choice
   /** each row is repeated for so long */
   seconds: number
 }
 
-/** `wanted`: the variant to run as where a kernel has it; the rules choose without. `others` could have run as well. */
+/** `wanted`: the variant to run as where a kernel has it; what is known of the adapter, or the rules, choose without. `others` could have run as well. */
 async function measureRow(bench: Bench, row: Row, wanted?: string): Promise<{ line: OpsLine; others: string[] }> {
   const { clock, peaks, precision, seconds } = bench
-  const choice: Choice = () => wanted
+  const choice = wanted === undefined ? bench.known : () => wanted
   const recording = record(row, precision)
   const limit = row.test.limit?.(row.row) ?? bench.device.facts.maxBindingBytes
   const facts = { ...bench.device.facts, maxBindingBytes: limit, precision }
@@ -155,7 +160,8 @@ export async function benchOps(request: OpsRequest): Promise<OpsReport> {
       throw new InputError(`bench ops: ${device.name} has no shader-f16, expected --precision f32`)
     const gpu = { device, pipelines: new Pipelines(device) }
     const { clock, peaks } = await measurePeaks(gpu, Math.max(request.seconds, PEAK_SECONDS))
-    const bench: Bench = { ...gpu, clock, peaks, precision, seconds: request.seconds }
+    const known = knownChoice(device, defaultConfig(), request.warn)
+    const bench: Bench = { ...gpu, clock, peaks, precision, known, seconds: request.seconds }
     const report = { rows: [] as OpsLine[], skipped: [] as Unmeasured[], wrong: [] as Unmeasured[] }
     for (const row of rows) {
       const reason = row.test.skip?.(row.row, device.facts)

@@ -1,6 +1,7 @@
 import type { LoadedConfig } from '../src/config/load.ts'
 import type { AdapterFacts } from '../src/graph/kernel.ts'
 import { ModelState } from '../src/nn/model_state.ts'
+import type { Choice } from '../src/plan/lower.ts'
 import { makePlan } from '../src/plan/plan.ts'
 import type { KernelTime } from '../src/plan/runner.ts'
 import { OptimizerMemory } from '../src/train/optimizer_memory.ts'
@@ -60,7 +61,7 @@ export async function benchStep({ loaded, steps, profile }: StepRequest): Promis
     const { batchSize, shape, config } = workload
     const { instruments, device } = run
     const { software } = device.facts
-    const planned = plansOf(workload, device.facts)
+    const planned = plansOf(workload, device.facts, run.choice)
     return {
       adapter: device.name,
       software,
@@ -92,18 +93,19 @@ export async function benchStep({ loaded, steps, profile }: StepRequest): Promis
 function plansOf(
   { config, shape, structureNames, batchSize }: Workload,
   facts: AdapterFacts,
+  choice: Choice,
 ): Pick<StepReport, 'flops' | 'dispatches' | 'variants'> {
   const state = new ModelState(shape)
   const training = recordTraining(state, batchTensors(state, batchSize), config, structureNames)
   const update = recordUpdate(state, new OptimizerMemory(state), config)
   const { terms, pairs, presenceProbability, presence } = training.outputs
   const plans = [
-    makePlan('accumulate', training.calls, [terms, pairs, presenceProbability, presence], facts),
-    makePlan('update', update.calls, [update.outputs.clip], facts),
+    makePlan('accumulate', training.calls, [terms, pairs, presenceProbability, presence], facts, { choice }),
+    makePlan('update', update.calls, [update.outputs.clip], facts, { choice }),
   ]
   return {
     flops: plans.reduce((sum, plan) => sum + plan.flops, 0),
     dispatches: plans.reduce((sum, plan) => sum + plan.dispatches.length, 0),
-    variants: chosenVariants([...training.calls, ...update.calls], facts, () => undefined),
+    variants: chosenVariants([...training.calls, ...update.calls], facts, choice),
   }
 }

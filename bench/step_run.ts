@@ -1,6 +1,7 @@
 import type { Dataset } from '../src/data/dataset.ts'
 import { Loader } from '../src/data/loader.ts'
 import { Device } from '../src/gpu/device.ts'
+import type { Choice } from '../src/plan/lower.ts'
 import { type HostBatch, TrainingEngine } from '../src/train/engine.ts'
 import { InFlight } from '../src/train/in_flight.ts'
 import { STEPS_IN_FLIGHT } from '../src/train/pacing.ts'
@@ -8,6 +9,7 @@ import { wantedAdapter } from '../src/train/session.ts'
 import { writeInitial } from '../src/train/snapshot.ts'
 import { highWater } from './high_water.ts'
 import { Instruments } from './instruments.ts'
+import { variantsFor } from './variants.ts'
 import { randomBatch, type Workload, withTemporaryDataset } from './workload.ts'
 
 /** Steps fed by the loader, for its share of waiting. */
@@ -18,7 +20,7 @@ const LEARNING_RATE = 1e-4
 export interface FirstStep {
   /** adapter and device */
   open: number
-  /** recording, lowering, placing, allocating; at its end the adapter begins with the pipelines */
+  /** choosing variants, recording, lowering, placing, allocating; at its end the adapter begins with the pipelines */
   plan: number
   /** drawing the weights, beside the pipelines */
   values: number
@@ -53,6 +55,7 @@ export class StepRun {
   readonly engine: TrainingEngine
   readonly instruments: Instruments
   readonly firstStep: FirstStep
+  readonly choice: Choice
   /** bytes, when the measured steps were done */
   processPeak = 0
   private readonly workload: Workload
@@ -61,7 +64,7 @@ export class StepRun {
   private constructor(
     workload: Workload,
     batch: HostBatch,
-    opened: Pick<StepRun, 'device' | 'engine' | 'instruments' | 'firstStep'>,
+    opened: Pick<StepRun, 'device' | 'engine' | 'instruments' | 'firstStep' | 'choice'>,
   ) {
     this.workload = workload
     this.batch = batch
@@ -69,6 +72,7 @@ export class StepRun {
     this.engine = opened.engine
     this.instruments = opened.instruments
     this.firstStep = opened.firstStep
+    this.choice = opened.choice
   }
 
   /** Opens the device, plans, makes the pipelines, and runs a first step, each timed. */
@@ -79,14 +83,15 @@ export class StepRun {
     const device = await Device.open(wantedAdapter(config))
     const instruments = new Instruments(device)
     const open = lap()
-    const engine = await TrainingEngine.allocate(device, config, shape, structureNames, batchSize)
+    const choice = await variantsFor(device, workload)
+    const engine = await TrainingEngine.allocate(device, config, shape, structureNames, batchSize, choice)
     const plan = lap()
     writeInitial(engine.storage, engine.state, config.seed)
     const values = lap()
     await engine.prepare()
     const pipelines = lap()
     const firstStep = { open, plan, values, pipelines, step: 0, total: 0 }
-    const run = new StepRun(workload, batch, { device, engine, instruments, firstStep })
+    const run = new StepRun(workload, batch, { device, engine, instruments, firstStep, choice })
     await Promise.all(run.step(batch).results)
     firstStep.step = lap()
     firstStep.total = open + plan + values + pipelines + firstStep.step

@@ -1,6 +1,7 @@
 import { Command, InvalidArgumentError, Option } from 'commander'
 import type { Precision } from '../src/graph/tensor.ts'
 import { configurationOf, withConfiguration } from './options.ts'
+import { stopOnSignals } from './signals.ts'
 
 interface OpsOptions {
   filter?: string
@@ -41,6 +42,13 @@ interface LoaderOptions {
   json?: boolean
 }
 
+interface TuneOptions {
+  config?: string
+  seconds: number
+  ship?: boolean
+  json?: boolean
+}
+
 function positive(text: string): number {
   const value = Number(text)
   if (!(value > 0)) throw new InvalidArgumentError('expected a positive number')
@@ -70,6 +78,7 @@ export function makeBenchCommand(): Command {
     .addCommand(makeLoaderCommand())
     .addCommand(makeBitsCommand())
     .addCommand(makeTrainingCommand())
+    .addCommand(makeTuneCommand())
     .addCommand(makePeersCommand())
 }
 
@@ -121,6 +130,7 @@ async function runOps({ filter, adapter, everyVariant = false, json, ...options 
     ...options,
     everyVariant,
     onRow: line => say(opsLine(line)),
+    warn: say,
   })
   print(json ? report : `${opsHeader(report)}\n${opsTable(report)}`)
   if (report.wrong.length > 0) process.exitCode = 1
@@ -199,6 +209,32 @@ async function runTraining(words: string[], { epochs, samples, json, ...options 
   const report = await benchTraining({ loaded: configurationOf(words, options), words, epochs, samples })
   print(json ? report : trainingText(report))
   if (!report.identical) process.exitCode = 1
+}
+
+function makeTuneCommand(): Command {
+  return withConfiguration(new Command('tune'))
+    .description('measure every variant of every kernel call of a training step and keep which is fastest here')
+    .option('--seconds <s>', 'end after so long', positive, 3600)
+    .option('--ship', 'also write the table that the package brings for such adapters')
+    .option('--json', 'print one JSON object on standard output')
+    .action(runTune)
+}
+
+async function runTune(words: string[], { seconds, ship = false, json, ...options }: TuneOptions): Promise<void> {
+  const { benchTune } = await import('../bench/tune.ts')
+  const { tuneLine, tuneText } = await import('../bench/tune_text.ts')
+  const { workloadOf } = await import('../bench/workload.ts')
+  const signals = stopOnSignals(say)
+  const report = await benchTune({
+    workload: await workloadOf(configurationOf(words, options)),
+    budget: seconds,
+    ship,
+    stop: signals.stop,
+    onCall: line => say(tuneLine(line)),
+    warn: line => say(`warning: ${line}`),
+  })
+  print(json ? report : tuneText(report))
+  if (signals.stop.aborted) process.exitCode = signals.exitCode()
 }
 
 /** What is compared with is installed apart: torch in pythons of the user's, tfjs in bench/peers. */

@@ -94,10 +94,8 @@ fn main(
   let output_blocks = (params.outputs + 7u) / 8u;
   let input = index % input_blocks * 8u;
   let output = index / input_blocks % output_blocks * 8u;
-  let frequency = index / (input_blocks * output_blocks);
-  if (frequency >= params.frequencies) {
-    return;
-  }
+  let task = index / (input_blocks * output_blocks);
+  let frequency = min(task, params.frequencies - 1u);
   let count = vec4u(0, 1, 2, 3);
   // Channels past the last read the last; their sums are not stored.
   let low_inputs = min(input + count, vec4u(params.inputs - 1u)) * 64u;
@@ -114,6 +112,8 @@ fn main(
     low = add(low, load_gradient(gradient_at, low_outputs), a, b);
     high = add(high, load_gradient(gradient_at, high_outputs), a, b);
   }
-  store_sums(output, input, frequency, low);
-  store_sums(output + 4u, input, frequency, high);
+  if (task < params.frequencies) {
+    store_sums(output, input, frequency, low);
+    store_sums(output + 4u, input, frequency, high);
+  }
 }

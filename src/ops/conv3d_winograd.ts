@@ -1,16 +1,20 @@
 import type { AdapterFacts, Dispatch, Lowering, Variant } from '../graph/kernel.ts'
 import type { Tensor } from '../graph/tensor.ts'
 import { volumeOf } from '../util/shape.ts'
-import { bindingElements, channelWindow, fitting, type Range, ranges, rowOf, weightWindow } from './conv3d_layout.ts'
+import {
+  bindingElements,
+  channelWindow,
+  fitting,
+  type Range,
+  ranges,
+  rowOf,
+  sourceWindow,
+  weightWindow,
+} from './conv3d_layout.ts'
 import { isTiled, type Pass } from './conv3d_pass.ts'
+import { BLOCK_OUTPUTS, BLOCK_TILES, frequencyStride, multiply } from './winograd_multiply.ts'
 import { occupancyOf, shaderOf, TILE_2, TILE_4, tilesOf, type WinogradTile } from './winograd_tile.ts'
 
-/** Tiles that one workgroup of conv3d/winograd_multiply computes. */
-export const BLOCK_TILES = 64
-/** Elements of a cache line of 64 bytes. */
-const CACHE_LINE = 16
-/** Output channels of a block of transformed weights. */
-const BLOCK_OUTPUTS = 16
 /** Elements of V or M at a time: they stay in a CPU's cache between the stages, and memory stays small. */
 const SLAB_ELEMENTS = 2 ** 20
 /** The least I · O / (I + O) at which the products saved, as I · O, pay for the transforms, as I + O (docs/performance.md). */
@@ -25,7 +29,7 @@ export function slabBlocks(
   { frequencies }: WinogradTile,
   facts: AdapterFacts,
 ): number {
-  const limit = Math.min(SLAB_ELEMENTS, bindingElements(facts)) / frequencies - CACHE_LINE
+  const limit = Math.min(SLAB_ELEMENTS, bindingElements(facts)) / frequencies - frequencyStride(0, 0)
   const fit = limit / (channels * BLOCK_TILES)
   return Math.min(Math.ceil(tiles / BLOCK_TILES), Math.max(1, Math.floor(fit)))
 }
@@ -34,14 +38,6 @@ export function slabBlocks(
 export function samplesAtOnce(t: Tensor, channels: number, facts: AdapterFacts): number {
   const { samples, voxels } = volumeOf(t.shape, t.name)
   return Math.max(1, Math.min(samples, Math.floor(bindingElements(facts) / (channels * voxels))))
-}
-
-/**
- * Elements between two frequencies of V or M: an odd number of a CPU's cache lines, since the transforms walk over frequencies and a
- * stride that is a power of two would map all of them to one set of the cache.
- */
-export function frequencyStride(blocks: number, channels: number): number {
-  return blocks * channels * BLOCK_TILES + CACHE_LINE
 }
 
 /** Some blocks of tiles of some samples. */
@@ -87,32 +83,37 @@ export function transformInput(
   slab: TileSlab,
   tile: WinogradTile,
   v: Tensor,
-  facts: AdapterFacts,
+  at: Lowering,
 ): Dispatch[] {
   const total = sources.reduce((sum, { shape }) => sum + (shape[1] as number), 0)
   let first = 0
   return sources.flatMap(source => {
     const offset = first
     first += source.shape[1] as number
-    return channelRanges(source, facts).map(channels => {
-      const { window, base } = channelWindow(source, slab.samples, channels)
+    return channelRanges(source, at.facts).map(channels => {
+      const { window, params, normalisation } = sourceWindow(source, slab.samples, channels, at)
       return {
         shader: shaderOf(tile, 'input'),
         entry,
+        normalisation,
         bindings: { x: window, v },
         params: {
           ...tileParams(source, slab, tile),
+          ...params,
           channels: channels.count,
-          x_base: base,
-          x_channels: source.shape[1] as number,
           v_channel: offset + channels.start,
           v_channels: total,
           frequency_stride: frequencyStride(slab.blocks.count, total),
         },
-        invocations: channels.count * slab.blocks.count * BLOCK_TILES,
+        invocations: channelsDone(entry, channels.count) * slab.blocks.count * BLOCK_TILES,
       }
     })
   })
+}
+
+/** Channels that a transform's invocations count: `tiles_by_channel` takes sixteen together. */
+function channelsDone(entry: string, channels: number): number {
+  return entry === 'tiles_by_channel' ? Math.ceil(channels / 16) * 16 : channels
 }
 
 function transformWeight(pass: Pass, tile: WinogradTile, u: Tensor, rows: number, columns: number): Dispatch {
@@ -184,7 +185,8 @@ function fits(pass: Pass, { frequencies }: WinogradTile, facts: AdapterFacts): b
   )
 }
 
-function lower(pass: Pass, tile: WinogradTile, { facts, scratch }: Lowering): Dispatch[] {
+function lower(pass: Pass, tile: WinogradTile, at: Lowering): Dispatch[] {
+  const { facts, scratch } = at
   const { frequencies } = tile
   const { inputs, outputs } = channelsOf(pass)
   const outputBlocks = Math.ceil(outputs / BLOCK_OUTPUTS)
@@ -197,19 +199,8 @@ function lower(pass: Pass, tile: WinogradTile, { facts, scratch }: Lowering): Di
   return [
     transformWeight(pass, tile, u, outputs, inputs),
     ...tileSlabs(pass.target, samples, blocks, tile).flatMap(slab => [
-      ...transformInput('patches', pass.sources, slab, tile, v, facts),
-      {
-        shader: 'conv3d/winograd_multiply',
-        bindings: { v, u, m },
-        params: {
-          inputs,
-          output_blocks: outputBlocks,
-          v_stride: frequencyStride(slab.blocks.count, inputs),
-          m_stride: frequencyStride(slab.blocks.count, outputBlocks * BLOCK_OUTPUTS),
-        },
-        workgroups: [outputBlocks, slab.blocks.count, frequencies] as const,
-        flops: 2 * frequencies * BLOCK_TILES * slab.blocks.count * outputs * inputs,
-      },
+      ...transformInput('patches', pass.sources, slab, tile, v, at),
+      multiply({ v, u, m, frequencies, blocks: slab.blocks.count, inputs, outputs }, facts),
       ...transformOutput(pass, slab, tile, m, facts),
     ]),
   ]

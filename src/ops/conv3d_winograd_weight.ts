@@ -2,15 +2,8 @@ import type { AdapterFacts, Dispatch, Lowering, Variant } from '../graph/kernel.
 import type { BackwardWeightArgs } from './conv3d_backward_weight.ts'
 import { bindingElements, rowOf, weightWindow } from './conv3d_layout.ts'
 import { isTiled } from './conv3d_pass.ts'
-import {
-  BLOCK_TILES,
-  frequencyStride,
-  isWorthwhile,
-  samplesAtOnce,
-  slabBlocks,
-  tileSlabs,
-  transformInput,
-} from './conv3d_winograd.ts'
+import { isWorthwhile, samplesAtOnce, slabBlocks, tileSlabs, transformInput } from './conv3d_winograd.ts'
+import { BLOCK_TILES, frequencyStride } from './winograd_multiply.ts'
 import { shaderOf, TILE_2, TILE_4, tilesOf, type WinogradTile } from './winograd_tile.ts'
 
 /** Input and output channels of one invocation of conv3d/winograd_correlate, and of one workgroup of winograd_correlate_wide. */
@@ -36,7 +29,8 @@ function fits(args: BackwardWeightArgs, { frequencies }: WinogradTile, facts: Ad
   )
 }
 
-function lower(args: BackwardWeightArgs, tile: WinogradTile, { facts, scratch }: Lowering): Dispatch[] {
+function lower(args: BackwardWeightArgs, tile: WinogradTile, at: Lowering): Dispatch[] {
+  const { facts, scratch } = at
   const { sources, dy, gradient, accumulate } = args
   const { frequencies } = tile
   const [outputs, inputs] = gradient.shape as [number, number]
@@ -50,8 +44,8 @@ function lower(args: BackwardWeightArgs, tile: WinogradTile, { facts, scratch }:
   const { window, base } = weightWindow(gradient, { start: 0, count: outputs })
   return [
     ...tileSlabs(dy, samples, blocks, tile).flatMap((slab, i) => [
-      ...transformInput('patches', sources, slab, tile, v, facts),
-      ...transformInput(block.entry, [dy], slab, tile, dm, facts),
+      ...transformInput('patches', sources, slab, tile, v, at),
+      ...transformInput(block.entry, [dy], slab, tile, dm, at),
       {
         shader: block.shader,
         constants: { ACCUMULATE: i > 0 ? 1 : 0 },
