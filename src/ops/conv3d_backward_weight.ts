@@ -16,6 +16,7 @@ import {
   slabs,
   weightWindow,
 } from './conv3d_layout.ts'
+import { matrixWeight } from './conv3d_matrix_weight.ts'
 import { isPointwise, isTiled, padSlab } from './conv3d_pass.ts'
 import { chunking, sumPartials } from './conv3d_reduce.ts'
 import { winogradWeight } from './conv3d_winograd_weight.ts'
@@ -196,5 +197,5 @@ function lower(args: BackwardWeightArgs, at: Lowering): Dispatch[] {
 /** d(weight): fixed chunks of voxels → partial sums in scratch → a second stage that adds the chunks in order. */
 export const backwardWeight: Kernel<BackwardWeightArgs> = {
   name: 'conv3d.backwardWeight',
-  variants: [winogradWeight, { name: 'direct', lower }],
+  variants: [matrixWeight, winogradWeight, { name: 'direct', lower }],
 }

@@ -15,6 +15,7 @@ import {
   bindSources,
   brickLayout,
   familyOf,
+  isWorthRounding,
   layoutParams,
   SUBGROUPS,
   samplesTogether,
@@ -136,13 +137,10 @@ function lower(pass: Pass, { facts, scratch }: Lowering): Dispatch[] {
   return [pack(pass, plan, packed), ...ranges(all, plan.samples).map(samples => convolve(pass, plan, samples, packed))]
 }
 
-/**
- * Subgroup matrices, f16 in and f32 sums: a GPU's tensor cores. Only where f16 was asked for: it rounds activations and weights to
- * 11 bits. With few input channels most of a matrix would be zeros.
- */
+/** Subgroup matrices, f16 in and f32 sums: a GPU's tensor cores. Activations and weights are rounded to 11 bits. */
 export const matrix: Variant<Pass> = {
   name: 'matrix',
   fits,
-  suits: (pass, facts) => facts.precision === 'f16' && 2 * (planOf(pass, facts)?.inputs ?? 0) >= 16,
+  suits: ({ weight }, facts) => isWorthRounding(weight, facts),
   lower,
 }

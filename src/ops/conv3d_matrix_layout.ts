@@ -28,13 +28,13 @@ const FAMILIES: readonly Family[] = [
     size: 16,
     subgroup: 32,
     convolve: { positions: 672, memory: 41_216 },
-    correlate: { positions: 224, memory: 44_544 },
+    correlate: { positions: 224, memory: 43_520 },
   },
   {
     size: 8,
     subgroup: 8,
     convolve: { positions: 512, memory: 10_496 },
-    correlate: { positions: 224, memory: 14_848 },
+    correlate: { positions: 160, memory: 14_336 },
   },
 ]
 
@@ -54,6 +54,18 @@ export function familyOf(facts: AdapterFacts): Family | undefined {
           componentType === 'f16' && resultComponentType === 'f32' && M === size && N === size && K === size,
       ),
   )
+}
+
+/** The least input channels at which the zeros that fill up a matrix do not eat its advantage. */
+const LEAST_INPUTS = 8
+
+/**
+ * Whether a convolution shall round its inputs to f16 where nothing was measured: only where f16 was asked for, and on a GPU. A
+ * software adapter computes matrices element by element.
+ */
+export function isWorthRounding(weight: Tensor, facts: AdapterFacts): boolean {
+  const summed = Math.min(...weight.shape.slice(0, 2))
+  return facts.precision === 'f16' && !facts.software && summed >= LEAST_INPUTS
 }
 
 /** How a volume is cut into tiles, and how a tile lies in workgroup memory (lib/matrix_brick). */
