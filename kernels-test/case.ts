@@ -27,6 +27,8 @@ export interface Case<Row extends object = object> {
   operation: string
   rows: readonly Row[]
   inputs(row: Row, random: Random): Record<string, CaseInput>
+  /** the inputs that may be stored as f16: its activations */
+  activations?: readonly string[]
   /** Records the operation on `tape`; returns the tensors to compare, by name. */
   build(tape: Tape, inputs: Record<string, Tensor>, row: Row): Record<string, Tensor>
   /** The obvious loops in float64. Same keys as `build`. */

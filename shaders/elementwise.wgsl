@@ -2,6 +2,7 @@
 #import lib/grid
 #import lib/span
 #import lib/math
+#import lib/activation
 
 override ACCUMULATE: bool = false;
 override SIGMOID: bool = false; // ReLU otherwise
@@ -11,8 +12,8 @@ struct Params {
   invocations: u32,
 }
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> x: array<f32>;
-@group(0) @binding(2) var<storage, read_write> y: array<f32>;
+@group(0) @binding(1) var<storage, read> x: array<Activation>;
+@group(0) @binding(2) var<storage, read_write> y: array<Activation>;
 
 fn value(element: f32) -> f32 {
   if (SIGMOID) {
@@ -40,13 +41,13 @@ fn forward(
   }
   let span = span_of(index, params.cut);
   for (var i = span.first; i < span.end; i += params.cut.y) {
-    y[i] = value(x[i]);
+    y[i] = Activation(value(f32(x[i])));
   }
 }
 
-@group(0) @binding(3) var<storage, read> output: array<f32>;
-@group(0) @binding(4) var<storage, read> d_output: array<f32>;
-@group(0) @binding(5) var<storage, read_write> d_input: array<f32>;
+@group(0) @binding(3) var<storage, read> output: array<Activation>;
+@group(0) @binding(4) var<storage, read> d_output: array<Activation>;
+@group(0) @binding(5) var<storage, read_write> d_input: array<Activation>;
 
 @compute @workgroup_size(64)
 fn backward(
@@ -60,6 +61,7 @@ fn backward(
   }
   let span = span_of(index, params.cut);
   for (var i = span.first; i < span.end; i += params.cut.y) {
-    d_input[i] = select(0.0, d_input[i], ACCUMULATE) + gradient(output[i], d_output[i]);
+    let before = select(0.0, f32(d_input[i]), ACCUMULATE);
+    d_input[i] = Activation(before + gradient(f32(output[i]), f32(d_output[i])));
   }
 }

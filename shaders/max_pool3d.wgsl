@@ -1,5 +1,6 @@
 #import lib/grid
 #import lib/span
+#import lib/activation
 
 // Max pooling 2×2×2, stride 2: an output voxel belongs to one block of the input. Depth is even, so two neighbours along it are a vec2.
 override ACCUMULATE: bool = false;
@@ -11,8 +12,8 @@ struct Params {
   depth: u32, // of the output
 }
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> x: array<vec2f>; // (planes, H, W, D/2)
-@group(0) @binding(2) var<storage, read_write> y: array<f32>; // (planes, H/2, W/2, D/2)
+@group(0) @binding(1) var<storage, read> x: array<vec2<Activation>>; // (planes, H, W, D/2)
+@group(0) @binding(2) var<storage, read_write> y: array<Activation>; // (planes, H/2, W/2, D/2)
 @group(0) @binding(3) var<storage, read_write> taps: array<u32>; // as y: which of the 8 voxels, 4·h + 2·w + d
 
 // The pairs of a block at (0, 0), (0, 1), (1, 0), (1, 1) along (h, w). Rows of the input and of the output are `depth` pairs and
@@ -27,12 +28,16 @@ fn pairs_of(i: u32) -> vec4u {
   return vec4u(first, first + params.depth, below, below + params.depth);
 }
 
+fn load(at: u32) -> vec2f {
+  return vec2f(x[at]);
+}
+
 fn pool(i: u32) {
   let at = pairs_of(i);
-  var largest = x[at.x].x;
+  var largest = load(at.x).x;
   var tap = 0u;
   for (var p = 0u; p < 4u; p++) {
-    let pair = x[at[p]];
+    let pair = load(at[p]);
     if (pair.x > largest) {
       largest = pair.x;
       tap = 2u * p;
@@ -42,7 +47,7 @@ fn pool(i: u32) {
       tap = 2u * p + 1u;
     }
   }
-  y[i] = largest;
+  y[i] = Activation(largest);
   taps[i] = tap;
 }
 
@@ -63,16 +68,17 @@ fn forward(
 }
 
 @group(0) @binding(4) var<storage, read> chosen: array<u32>; // taps, as forward left them
-@group(0) @binding(5) var<storage, read> d_output: array<f32>; // (planes, H/2, W/2, D/2)
-@group(0) @binding(6) var<storage, read_write> d_input: array<vec2f>; // (planes, H, W, D/2)
+@group(0) @binding(5) var<storage, read> d_output: array<Activation>; // (planes, H/2, W/2, D/2)
+@group(0) @binding(6) var<storage, read_write> d_input: array<vec2<Activation>>; // (planes, H, W, D/2)
 
 fn spread(i: u32) {
   let at = pairs_of(i);
   let tap = chosen[i];
-  let dy = d_output[i];
+  let dy = f32(d_output[i]);
   for (var p = 0u; p < 4u; p++) {
     let share = select(vec2f(0.0), vec2f(dy), vec2u(tap) == vec2u(2u * p, 2u * p + 1u));
-    d_input[at[p]] = select(vec2f(0.0), d_input[at[p]], ACCUMULATE) + share;
+    let before = select(vec2f(0.0), vec2f(d_input[at[p]]), ACCUMULATE);
+    d_input[at[p]] = vec2<Activation>(before + share);
   }
 }
 

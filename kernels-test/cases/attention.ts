@@ -36,6 +36,7 @@ const maps = defineCase<Row>({
       gradient: true,
     },
   }),
+  activations: ['logits'],
   build: (tape, { logits, priors }) => ({ attention: attentionMaps(tape, logits!, priors!) }),
   reference: ({ logits, priors }) => ({
     attention: logits!.map((a, i) => sigmoid(a) * sigmoid(priors![i % priors!.length]!)),
@@ -56,6 +57,7 @@ const score = defineCase<Row>({
     },
     response: { shape: shapeOf(row), data: normals(random, sizeOf(shapeOf(row)), 0, row.spread), gradient: true },
   }),
+  activations: ['response'],
   build: (tape, { attention, response }) => ({ alignment: alignment(tape, attention!, response!) }),
   reference: ({ attention, response }, { samples, structures, size }) => {
     const mean = new Float64Array(samples * structures)

@@ -68,6 +68,7 @@ function batchNormCase(operation: string, tolerance: number, gradient: boolean, 
         variance: { shape: channels, data: perChannel(0, 1), kind: 'state' },
       }
     },
+    activations: ['x'],
     build: (tape, t, { training, relu }) => {
       const parameters = { weight: t.weight!, bias: t.bias!, runningMean: t.runningMean!, runningVar: t.runningVar! }
       const statistics = { mean: t.mean!, variance: t.variance! }

@@ -100,6 +100,7 @@ export default defineCase<Row>({
       bias: input(outputs),
     }
   },
+  activations: ['x', 'second'],
   build: (tape, { x, second, weight, bias }, { stride }) => ({
     y: conv3d(tape, x!, weight!, bias!, { ...(second ? { with: second } : {}), ...(stride ? { stride } : {}) }),
   }),

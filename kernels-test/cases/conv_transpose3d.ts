@@ -49,6 +49,7 @@ export default defineCase<Row>({
     const input = (...shape: Shape) => ({ shape, data: normals(random, sizeOf(shape)), gradient: true })
     return { x: input(samples, inputs, ...volume), weight: input(inputs, outputs, 2, 2, 2), bias: input(outputs) }
   },
+  activations: ['x'],
   build: (tape, { x, weight, bias }) => ({ y: convTranspose3d(tape, x!, weight!, bias!) }),
   reference: ({ x, weight, bias }, row) => ({ y: reference(x!, weight!, bias!, row) }),
   flops: ({ samples, inputs, outputs, volume }) => 16 * samples * inputs * outputs * sizeOf(volume),

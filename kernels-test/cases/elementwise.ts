@@ -33,6 +33,7 @@ function elementwiseCase(
     inputs: ({ shape, deviation }, random) => ({
       x: { shape, data: normals(random, sizeOf(shape), 0, deviation).map(offKink), gradient: true },
     }),
+    activations: ['x'],
     build: (tape, { x }) => ({ y: record(tape, x!) }),
     reference: ({ x }) => ({ y: x!.map(of) }),
     flops: () => 0,

@@ -31,6 +31,7 @@ export default defineCase<Row>({
       bias: { shape: [row.structures], data: normals(random, row.structures), kind: 'parameter', gradient: true },
     }
   },
+  activations: ['response'],
   build: (tape, { attention, response, bias }) => ({ logits: gatedLogits(tape, attention!, response!, bias!) }),
   reference: ({ attention, response, bias }, { structures, size }) => ({
     logits: attention!.map((a, i) => a * response![i]! + bias![Math.floor(i / sizeOf(size)) % structures]!),

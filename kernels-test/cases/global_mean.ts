@@ -27,6 +27,7 @@ export default defineCase<Row>({
   inputs: ({ shape, mean = 1 }, random) => ({
     x: { shape, data: normals(random, sizeOf(shape), mean), gradient: true },
   }),
+  activations: ['x'],
   build: (tape, { x }) => ({ y: globalMean(tape, x!) }),
   reference: ({ x }, { shape }) => {
     const { samples, channels, voxels } = volumeOf(shape, 'reference')

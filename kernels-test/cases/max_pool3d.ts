@@ -37,6 +37,7 @@ export default defineCase<Row>({
     { shape: [1, 5, 32, 32, 64], limit: MIB },
   ],
   inputs: ({ shape }, random) => ({ x: { shape, data: normals(random, sizeOf(shape)), gradient: true } }),
+  activations: ['x'],
   build: (tape, { x }) => ({ y: maxPool3d(tape, x!) }),
   reference: ({ x }, { shape }) => ({ y: reference(x!, shape) }),
   tolerance: 0,

@@ -1,6 +1,7 @@
 // First stage of alignment = mean over voxels of A * sigmoid(R): one invocation sums one chunk of one pair's voxels.
 #import lib/grid
 #import lib/math
+#import lib/activation
 
 struct Params {
   pairs: u32,
@@ -10,7 +11,7 @@ struct Params {
 }
 
 @group(0) @binding(0) var<storage, read> attention: array<f32>; // (pairs, V)
-@group(0) @binding(1) var<storage, read> response: array<f32>; // (pairs, V)
+@group(0) @binding(1) var<storage, read> response: array<Activation>; // (pairs, V)
 @group(0) @binding(2) var<storage, read_write> partials: array<f32>; // (N * S, chunks)
 @group(0) @binding(3) var<uniform> params: Params;
 
@@ -28,7 +29,7 @@ fn main(
   let start = pair * params.voxels;
   var sum = 0.0;
   for (var v = i % params.chunks; v < params.voxels; v += params.chunks) {
-    sum += attention[start + v] * sigmoid(response[start + v]);
+    sum += attention[start + v] * sigmoid(f32(response[start + v]));
   }
   partials[params.first_pair * params.chunks + i] = sum;
 }

@@ -1,6 +1,7 @@
 // Gradients of alignment = mean over voxels of A * sigmoid(R).
 #import lib/grid
 #import lib/math
+#import lib/activation
 
 struct Params {
   elements: u32,
@@ -12,16 +13,13 @@ override ACCUMULATE: bool = false;
 
 @group(0) @binding(0) var<storage, read> d_alignment: array<f32>; // (N, S)
 @group(0) @binding(1) var<storage, read> attention: array<f32>; // (pairs, V)
-@group(0) @binding(2) var<storage, read> response: array<f32>; // (pairs, V)
-@group(0) @binding(3) var<storage, read_write> gradient: array<f32>; // (pairs, V)
-@group(0) @binding(4) var<uniform> params: Params;
+@group(0) @binding(2) var<storage, read> response: array<Activation>; // (pairs, V)
+@group(0) @binding(3) var<storage, read_write> d_attention: array<f32>; // (pairs, V)
+@group(0) @binding(4) var<storage, read_write> d_response: array<Activation>; // (pairs, V)
+@group(0) @binding(5) var<uniform> params: Params;
 
-fn add(i: u32, value: f32) {
-  if (ACCUMULATE) {
-    gradient[i] += value;
-  } else {
-    gradient[i] = value;
-  }
+fn load(i: u32) -> f32 {
+  return f32(response[i]);
 }
 
 fn mean_gradient(i: u32) -> f32 {
@@ -36,7 +34,7 @@ fn to_attention(
 ) {
   let stride = groups.x * groups.y * 64u;
   for (var i = linear_index(group, groups, local, 64u); i < params.elements; i += stride) {
-    add(i, mean_gradient(i) * sigmoid(response[i]));
+    d_attention[i] = select(0.0, d_attention[i], ACCUMULATE) + mean_gradient(i) * sigmoid(load(i));
   }
 }
 
@@ -48,6 +46,7 @@ fn to_response(
 ) {
   let stride = groups.x * groups.y * 64u;
   for (var i = linear_index(group, groups, local, 64u); i < params.elements; i += stride) {
-    add(i, mean_gradient(i) * attention[i] * sigmoid_derivative(response[i]));
+    let before = select(0.0, f32(d_response[i]), ACCUMULATE);
+    d_response[i] = Activation(before + mean_gradient(i) * attention[i] * sigmoid_derivative(load(i)));
   }
 }

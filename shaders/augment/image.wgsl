@@ -3,6 +3,7 @@
 #import lib/grid
 #import lib/random
 #import lib/pose
+#import lib/activation
 
 struct Params {
   size: vec3u,          // (H, W, D) voxels, D a multiple of 4
@@ -20,7 +21,7 @@ struct Params {
 
 @group(0) @binding(0) var<storage, read> image: array<f32>;          // (n, c, H, W, D)
 @group(0) @binding(1) var<storage, read> keys: array<u32>;           // (N, 4)
-@group(0) @binding(2) var<storage, read_write> augmented: array<f32>; // (n, c, H, W, D)
+@group(0) @binding(2) var<storage, read_write> augmented: array<Activation>; // (n, c, H, W, D)
 @group(0) @binding(3) var<uniform> params: Params;
 
 const WORKGROUP: u32 = 256u;
@@ -71,6 +72,6 @@ fn main(
   for (var i = 0u; i < 4u; i++) {
     let position = source_position(pose, axes + vec3u(0u, 0u, i), params.size);
     let moved = trilinear(volume * voxels, position);
-    augmented[index * 4u + i] = clamp((moved + noise[i]) * scale, 0.0, MAX_INTENSITY);
+    augmented[index * 4u + i] = Activation(clamp((moved + noise[i]) * scale, 0.0, MAX_INTENSITY));
   }
 }

@@ -1,6 +1,7 @@
 #import lib/grid
 #import lib/span
 #import lib/batch_norm
+#import lib/activation
 
 // First stage of the backward reduction: (Σ dy, Σ dy · x̂) of every span, dy taken behind the ReLU when RELU is set.
 override RELU: bool = false;
@@ -15,13 +16,17 @@ struct Params {
   epsilon: f32,
 }
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> x: array<f32>; // (planes, V)
-@group(0) @binding(2) var<storage, read> d_output: array<f32>; // (planes, V)
+@group(0) @binding(1) var<storage, read> x: array<Activation>; // (planes, V)
+@group(0) @binding(2) var<storage, read> d_output: array<Activation>; // (planes, V)
 @group(0) @binding(3) var<storage, read> weight: array<f32>; // (C)
 @group(0) @binding(4) var<storage, read> bias: array<f32>; // (C)
 @group(0) @binding(5) var<storage, read> mean: array<f32>; // (C)
 @group(0) @binding(6) var<storage, read> variance: array<f32>; // (C)
 @group(0) @binding(7) var<storage, read_write> partials: array<vec2f>; // (N, C, parts)
+
+fn load(at: u32) -> f32 {
+  return f32(x[at]);
+}
 
 @compute @workgroup_size(64)
 fn main(
@@ -42,9 +47,9 @@ fn main(
   let b = bias[c];
   var sums = vec2f(0.0);
   for (var v = span.first; v < span.end; v += params.cut.y) {
-    let standardised = (x[plane + v] - centre) * scale;
+    let standardised = (load(plane + v) - centre) * scale;
     let dead = RELU && affine(standardised, w, b) <= 0.0;
-    let dy = select(d_output[plane + v], 0.0, dead);
+    let dy = select(f32(d_output[plane + v]), 0.0, dead);
     sums += vec2f(dy, dy * standardised);
   }
   partials[params.part + index] = sums;

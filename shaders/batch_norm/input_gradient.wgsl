@@ -1,6 +1,7 @@
 #import lib/grid
 #import lib/span
 #import lib/batch_norm
+#import lib/activation
 
 // d(x) under the batch's own statistics: weight / deviation · (dy − mean(dy) − x̂ · mean(dy · x̂)); x̂ is recomputed from x.
 override RELU: bool = false;
@@ -16,14 +17,18 @@ struct Params {
   share: f32, // 1 / (values of a channel); 0 under running statistics, which do not depend on x
 }
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> x: array<f32>; // (planes, V)
-@group(0) @binding(2) var<storage, read> d_output: array<f32>; // (planes, V)
+@group(0) @binding(1) var<storage, read> x: array<Activation>; // (planes, V)
+@group(0) @binding(2) var<storage, read> d_output: array<Activation>; // (planes, V)
 @group(0) @binding(3) var<storage, read> weight: array<f32>; // (C)
 @group(0) @binding(4) var<storage, read> bias: array<f32>; // (C)
 @group(0) @binding(5) var<storage, read> mean: array<f32>; // (C)
 @group(0) @binding(6) var<storage, read> variance: array<f32>; // (C)
 @group(0) @binding(7) var<storage, read> sums: array<vec2f>; // (C) (Σ dy, Σ dy · x̂)
-@group(0) @binding(8) var<storage, read_write> d_input: array<f32>; // (planes, V)
+@group(0) @binding(8) var<storage, read_write> d_input: array<Activation>; // (planes, V)
+
+fn load(at: u32) -> f32 {
+  return f32(x[at]);
+}
 
 @compute @workgroup_size(64)
 fn main(
@@ -44,10 +49,10 @@ fn main(
   let b = bias[c];
   let means = sums[c] * params.share;
   for (var v = span.first; v < span.end; v += params.cut.y) {
-    let standardised = (x[plane + v] - centre) * scale;
+    let standardised = (load(plane + v) - centre) * scale;
     let dead = RELU && affine(standardised, w, b) <= 0.0;
-    let dy = select(d_output[plane + v], 0.0, dead);
-    let before = select(0.0, d_input[plane + v], ACCUMULATE);
-    d_input[plane + v] = before + w * scale * (dy - means.x - standardised * means.y);
+    let dy = select(f32(d_output[plane + v]), 0.0, dead);
+    let before = select(0.0, f32(d_input[plane + v]), ACCUMULATE);
+    d_input[plane + v] = Activation(before + w * scale * (dy - means.x - standardised * means.y));
   }
 }

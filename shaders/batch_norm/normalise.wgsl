@@ -1,6 +1,7 @@
 #import lib/grid
 #import lib/span
 #import lib/batch_norm
+#import lib/activation
 
 // y = (x − mean) / deviation · weight + bias, with a ReLU after it when RELU is set.
 override RELU: bool = false;
@@ -14,12 +15,16 @@ struct Params {
   epsilon: f32,
 }
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> x: array<f32>; // (planes, V)
+@group(0) @binding(1) var<storage, read> x: array<Activation>; // (planes, V)
 @group(0) @binding(2) var<storage, read> weight: array<f32>; // (C)
 @group(0) @binding(3) var<storage, read> bias: array<f32>; // (C)
 @group(0) @binding(4) var<storage, read> mean: array<f32>; // (C)
 @group(0) @binding(5) var<storage, read> variance: array<f32>; // (C)
-@group(0) @binding(6) var<storage, read_write> y: array<f32>; // (planes, V)
+@group(0) @binding(6) var<storage, read_write> y: array<Activation>; // (planes, V)
+
+fn load(at: u32) -> f32 {
+  return f32(x[at]);
+}
 
 @compute @workgroup_size(64)
 fn main(
@@ -39,7 +44,7 @@ fn main(
   let w = weight[c];
   let b = bias[c];
   for (var v = span.first; v < span.end; v += params.cut.y) {
-    let value = affine((x[plane + v] - centre) * scale, w, b);
-    y[plane + v] = select(value, max(value, 0.0), RELU);
+    let value = affine((load(plane + v) - centre) * scale, w, b);
+    y[plane + v] = Activation(select(value, max(value, 0.0), RELU));
   }
 }

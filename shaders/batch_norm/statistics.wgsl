@@ -1,5 +1,6 @@
 #import lib/grid
 #import lib/span
+#import lib/activation
 
 // First stage of the batch statistics: (mean, M2) of every span, by Welford's recurrence. Counts follow from the cut.
 struct Params {
@@ -8,8 +9,12 @@ struct Params {
   part: u32, // index of the first span of this slice
 }
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> x: array<f32>; // (planes, V)
+@group(0) @binding(1) var<storage, read> x: array<Activation>; // (planes, V)
 @group(0) @binding(2) var<storage, read_write> partials: array<vec2f>; // (N, C, parts) (mean, M2)
+
+fn load(at: u32) -> f32 {
+  return f32(x[at]);
+}
 
 @compute @workgroup_size(64)
 fn main(
@@ -27,7 +32,7 @@ fn main(
   var m2 = 0.0;
   var count = 0.0;
   for (var v = span.first; v < span.end; v += params.cut.y) {
-    let value = x[plane + v];
+    let value = load(plane + v);
     let delta = value - mean;
     count += 1.0;
     mean += delta / count;

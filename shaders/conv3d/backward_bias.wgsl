@@ -1,6 +1,7 @@
 // d(bias) of a convolution: first stage, one partial sum per chunk of voxels and output channel.
 // An invocation sums one channel over one chunk in order; neighbouring invocations hold neighbouring chunks.
 #import lib/grid
+#import lib/activation
 
 struct Params {
   samples: u32,
@@ -12,7 +13,7 @@ struct Params {
   chunk_voxels: u32,
 }
 
-@group(0) @binding(0) var<storage, read> dy: array<f32>; // (N, dy channels, V)
+@group(0) @binding(0) var<storage, read> dy: array<Activation>; // (N, dy channels, V)
 @group(0) @binding(1) var<storage, read_write> partials: array<f32>; // (chunks, channels)
 @group(0) @binding(2) var<uniform> params: Params;
 
@@ -30,7 +31,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) count: vec3u,
   for (var n = 0u; n < params.samples; n++) {
     let source_at = params.dy_base + (n * params.dy_channels + channel) * params.voxels;
     for (var voxel = first; voxel < last; voxel++) {
-      sum += dy[source_at + voxel];
+      sum += f32(dy[source_at + voxel]);
     }
   }
   partials[chunk * params.channels + channel] = sum;

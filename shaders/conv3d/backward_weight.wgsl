@@ -4,6 +4,7 @@
 // multiply-adds into 9 vec4 of registers. On a GPU (`shared64`) a workgroup takes a task and adds its invocations in order at the
 // end; on a processor (`alone16`), where a barrier costs more than a small volume, every invocation has a task of its own.
 #import lib/grid
+#import lib/activation
 
 struct Params {
   samples: u32,
@@ -18,8 +19,8 @@ struct Params {
   chunks: u32,
 }
 
-@group(0) @binding(0) var<storage, read> brick: array<f32>; // (N, I, 2 * tiles + 2, 4 * tiles + 2, D + 2)
-@group(0) @binding(1) var<storage, read> dy: array<f32>; // (N, dy channels, H, W, D)
+@group(0) @binding(0) var<storage, read> brick: array<Activation>; // (N, I, 2 * tiles + 2, 4 * tiles + 2, D + 2)
+@group(0) @binding(1) var<storage, read> dy: array<Activation>; // (N, dy channels, H, W, D)
 @group(0) @binding(2) var<storage, read_write> partials: array<f32>; // (chunks, O, I, 27)
 @group(0) @binding(3) var<uniform> params: Params;
 
@@ -51,20 +52,24 @@ struct Taps {
   right: vec4f,
 }
 
+fn load(at: u32) -> f32 {
+  return f32(brick[at]);
+}
+
 fn load_row(at: u32, step: u32) -> Row {
   return Row(
-    brick[at],
-    brick[at + step],
-    brick[at + 2u * step],
-    brick[at + 3u * step],
-    brick[at + 4u * step],
-    brick[at + 5u * step],
+    load(at),
+    load(at + step),
+    load(at + 2u * step),
+    load(at + 3u * step),
+    load(at + 4u * step),
+    load(at + 5u * step),
   );
 }
 
 // Output channels past the last read the last; their sums are not stored.
 fn load_gradient(at: u32, channels: vec4u) -> vec4f {
-  return vec4f(dy[at + channels.x], dy[at + channels.y], dy[at + channels.z], dy[at + channels.w]);
+  return vec4f(vec4(dy[at + channels.x], dy[at + channels.y], dy[at + channels.z], dy[at + channels.w]));
 }
 
 fn add_voxels(t: Taps, x: Row, g: Gradients) -> Taps {

@@ -2,6 +2,7 @@
 // reads it needs no bounds checks. Concatenation happens here too: every source is copied to its own channels of one brick.
 // An invocation writes one element of the brick.
 #import lib/grid
+#import lib/activation
 
 struct Params {
   samples: u32,
@@ -18,8 +19,8 @@ struct Params {
   brick_depth: u32,
 }
 
-@group(0) @binding(0) var<storage, read> x: array<f32>; // (N, C, H, W, D)
-@group(0) @binding(1) var<storage, read_write> brick: array<f32>; // (N, brick C, brick H, brick W, brick D)
+@group(0) @binding(0) var<storage, read> x: array<Activation>; // (N, C, H, W, D)
+@group(0) @binding(1) var<storage, read_write> brick: array<Activation>; // (N, brick C, brick H, brick W, brick D)
 @group(0) @binding(2) var<uniform> params: Params;
 
 @compute @workgroup_size(64)
@@ -38,7 +39,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) count: vec3u,
   let d = voxel % params.brick_depth - 1u;
   let n = plane / params.channels;
   let c = plane % params.channels;
-  var value = 0.0;
+  var value = Activation(0.0);
   if (h < params.height && w < params.width && d < params.depth) {
     let row = ((n * params.source_channels + c) * params.height + h) * params.width + w;
     value = x[params.source_base + row * params.depth + d];

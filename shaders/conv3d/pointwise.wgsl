@@ -3,6 +3,7 @@
 // An invocation computes 4 voxels of 16 output channels, 64 sums. Neighbouring invocations hold neighbouring voxels, so loads are
 // contiguous; a workgroup shares its output channels, so weights are uniform: per input channel 4 inputs and 4 vec4 of weights feed
 // 64 multiply-adds.
+#import lib/activation
 
 override ACCUMULATE: bool = false;
 
@@ -18,10 +19,10 @@ struct Params {
   y_channels: u32,
 }
 
-@group(0) @binding(0) var<storage, read> x: array<f32>; // (N, x channels, V)
+@group(0) @binding(0) var<storage, read> x: array<Activation>; // (N, x channels, V)
 @group(0) @binding(1) var<storage, read> packed: array<vec4f>; // (O / 4, I)
 @group(0) @binding(2) var<storage, read> bias: array<f32>; // (O)
-@group(0) @binding(3) var<storage, read_write> y: array<f32>; // (N, y channels, V)
+@group(0) @binding(3) var<storage, read_write> y: array<Activation>; // (N, y channels, V)
 @group(0) @binding(4) var<uniform> params: Params;
 
 // Sums of four voxels, one vector per output channel.
@@ -30,6 +31,10 @@ struct Sums {
   b: vec4f,
   c: vec4f,
   d: vec4f,
+}
+
+fn load(at: vec4u) -> vec4f {
+  return vec4f(vec4(x[at.x], x[at.y], x[at.z], x[at.w]));
 }
 
 fn add(sums: Sums, values: vec4f, w: vec4f) -> Sums {
@@ -43,15 +48,15 @@ fn add(sums: Sums, values: vec4f, w: vec4f) -> Sums {
 
 fn store(at: u32, value: f32) {
   if (ACCUMULATE) {
-    y[at] += value;
+    y[at] = Activation(f32(y[at]) + value);
   } else {
-    y[at] = value;
+    y[at] = Activation(value);
   }
 }
 
 // Voxels are `lanes` apart; `left` counts those from the first to the end of the channel.
 fn store_voxels(output: u32, at: u32, left: u32, lanes: u32, values: vec4f) {
-  if (output >= params.outputs) {
+  if (output >= params.outputs || left == 0u) {
     return;
   }
   let to = at + output * params.voxels;
@@ -87,11 +92,8 @@ fn bias_of(output: u32) -> vec4f {
 // A workgroup takes 4 voxels per lane of one sample; `start` is what the sums of the sixteen outputs begin with.
 fn multiply(group: u32, local: u32, lanes: u32, output: u32, start: mat4x4f) {
   let groups = (params.voxels + 4u * lanes - 1u) / (4u * lanes);
-  let n = group / groups;
+  let n = min(group / groups, params.samples - 1u);
   let voxel = group % groups * 4u * lanes + local;
-  if (n >= params.samples || voxel >= params.voxels) {
-    return;
-  }
   let last = params.voxels - 1u;
   let places = min(voxel + lanes * vec4u(0, 1, 2, 3), vec4u(last));
   var at = places + params.x_base + n * params.x_channels * params.voxels;
@@ -103,7 +105,7 @@ fn multiply(group: u32, local: u32, lanes: u32, output: u32, start: mat4x4f) {
   let inputs = params.inputs;
   let step = params.voxels;
   for (var i = 0u; i < inputs; i++) {
-    let values = vec4f(x[at.x], x[at.y], x[at.z], x[at.w]);
+    let values = load(at);
     s0 = add(s0, values, packed[w.x]);
     s1 = add(s1, values, packed[w.y]);
     s2 = add(s2, values, packed[w.z]);
@@ -112,7 +114,7 @@ fn multiply(group: u32, local: u32, lanes: u32, output: u32, start: mat4x4f) {
     w += 1u;
   }
   let to = params.y_base + n * params.y_channels * params.voxels + voxel;
-  let left = params.voxels - voxel;
+  let left = select(0u, params.voxels - voxel, group / groups < params.samples && voxel < params.voxels);
   store_sums(output, to, left, lanes, s0, start[0]);
   store_sums(output + 4u, to, left, lanes, s1, start[1]);
   store_sums(output + 8u, to, left, lanes, s2, start[2]);

@@ -1,6 +1,7 @@
 // d(weight) of the 1x1x1 convolution, stride 1: first stage, one partial sum per chunk of voxels.
 // A workgroup computes 8 output by 8 input channels over the voxels of its chunk; its invocations take the voxels in turn (16 loads
 // feed 64 multiply-adds) and are added in order at the end.
+#import lib/activation
 
 struct Params {
   samples: u32,
@@ -14,8 +15,8 @@ struct Params {
   chunk_voxels: u32,
 }
 
-@group(0) @binding(0) var<storage, read> x: array<f32>; // (N, x channels, V)
-@group(0) @binding(1) var<storage, read> dy: array<f32>; // (N, dy channels, V)
+@group(0) @binding(0) var<storage, read> x: array<Activation>; // (N, x channels, V)
+@group(0) @binding(1) var<storage, read> dy: array<Activation>; // (N, dy channels, V)
 @group(0) @binding(2) var<storage, read_write> partials: array<f32>; // (chunks, O, I)
 @group(0) @binding(3) var<uniform> params: Params;
 
@@ -34,11 +35,11 @@ struct Sums {
 }
 
 fn load(at: vec4u) -> vec4f {
-  return vec4f(x[at.x], x[at.y], x[at.z], x[at.w]);
+  return vec4f(vec4(x[at.x], x[at.y], x[at.z], x[at.w]));
 }
 
 fn load_gradient(at: vec4u) -> vec4f {
-  return vec4f(dy[at.x], dy[at.y], dy[at.z], dy[at.w]);
+  return vec4f(vec4(dy[at.x], dy[at.y], dy[at.z], dy[at.w]));
 }
 
 fn add(s: Sums, g: vec4f, low: vec4f, high: vec4f) -> Sums {

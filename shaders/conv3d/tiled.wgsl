@@ -3,6 +3,7 @@
 // An invocation computes 2 x 4 voxels (H, W) of 4 output channels: 32 sums in registers. Neighbouring invocations hold neighbouring
 // voxels along D, so their loads are contiguous; a workgroup shares its output channels, so weights are uniform.
 // For each input channel and depth tap, 24 inputs and 9 vec4 of weights feed 288 multiply-adds.
+#import lib/activation
 
 override ACCUMULATE: bool = false;
 
@@ -18,10 +19,10 @@ struct Params {
   y_channels: u32, // per sample in y
 }
 
-@group(0) @binding(0) var<storage, read> brick: array<f32>; // (N, I, 2 * tiles + 2, 4 * tiles + 2, D + 2)
+@group(0) @binding(0) var<storage, read> brick: array<Activation>; // (N, I, 2 * tiles + 2, 4 * tiles + 2, D + 2)
 @group(0) @binding(1) var<storage, read> packed: array<vec4f>; // (O / 4, I, 27)
 @group(0) @binding(2) var<storage, read> bias: array<f32>; // (O)
-@group(0) @binding(3) var<storage, read_write> y: array<f32>; // (N, y channels, H, W, D)
+@group(0) @binding(3) var<storage, read_write> y: array<Activation>; // (N, y channels, H, W, D)
 @group(0) @binding(4) var<uniform> params: Params;
 
 // The inputs of four voxels along W, as the three taps along W see them.
@@ -44,13 +45,17 @@ struct Tile {
   bottom: Sums,
 }
 
+fn load(at: u32) -> f32 {
+  return f32(brick[at]);
+}
+
 fn load_row(at: u32, step: u32) -> Row {
-  let a = brick[at];
-  let b = brick[at + step];
-  let c = brick[at + 2u * step];
-  let d = brick[at + 3u * step];
-  let e = brick[at + 4u * step];
-  let f = brick[at + 5u * step];
+  let a = load(at);
+  let b = load(at + step);
+  let c = load(at + 2u * step);
+  let d = load(at + 3u * step);
+  let e = load(at + 4u * step);
+  let f = load(at + 5u * step);
   return Row(vec4f(a, b, c, d), vec4f(b, c, d, e), vec4f(c, d, e, f));
 }
 
@@ -85,9 +90,9 @@ fn add_plane(tile: Tile, at: u32, row_step: u32, step: u32, weights: u32) -> Til
 
 fn store(at: u32, value: f32) {
   if (ACCUMULATE) {
-    y[at] += value;
+    y[at] = Activation(f32(y[at]) + value);
   } else {
-    y[at] = value;
+    y[at] = Activation(value);
   }
 }
 

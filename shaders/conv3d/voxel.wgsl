@@ -1,6 +1,7 @@
 // Convolution of any cubic size and stride, with bounds checks: what tiled.wgsl does not do (1x1x1, stride 2). With ADJOINT it runs
 // from the output's grid back to the input's: the backward-data pass.
 // An invocation computes one voxel of 4 output channels. Weights are packed (pack.wgsl) and uniform in a workgroup.
+#import lib/activation
 
 override ACCUMULATE: bool = false;
 override ADJOINT: bool = false;
@@ -24,10 +25,10 @@ struct Params {
   y_depth: u32,
 }
 
-@group(0) @binding(0) var<storage, read> x: array<f32>; // (N, x channels, H, W, D)
+@group(0) @binding(0) var<storage, read> x: array<Activation>; // (N, x channels, H, W, D)
 @group(0) @binding(1) var<storage, read> packed: array<vec4f>; // (O / 4, I, k³)
 @group(0) @binding(2) var<storage, read> bias: array<f32>; // (O)
-@group(0) @binding(3) var<storage, read_write> y: array<f32>; // (N, y channels, H', W', D')
+@group(0) @binding(3) var<storage, read_write> y: array<Activation>; // (N, y channels, H', W', D')
 @group(0) @binding(4) var<uniform> params: Params;
 
 // The place on x's grid that tap `k` reads for place `at` on y's grid; 0xffffffff where there is none.
@@ -40,11 +41,15 @@ fn source(at: u32, k: u32) -> u32 {
   return at * params.stride + k - padding;
 }
 
+fn load(at: u32) -> f32 {
+  return f32(x[at]);
+}
+
 fn store(at: u32, value: f32) {
   if (ACCUMULATE) {
-    y[at] += value;
+    y[at] = Activation(f32(y[at]) + value);
   } else {
-    y[at] = value;
+    y[at] = Activation(value);
   }
 }
 
@@ -69,7 +74,7 @@ fn convolve(index: u32, output: u32, start: vec4f) {
     if (xh < params.x_height && xw < params.x_width && xd < params.x_depth) {
       var at = source_at + (xh * params.x_width + xw) * params.x_depth + xd;
       for (var i = 0u; i < params.inputs; i++) {
-        sums = fma(vec4f(x[at]), packed[weights + i * taps + tap], sums);
+        sums = fma(vec4f(load(at)), packed[weights + i * taps + tap], sums);
         at += channel;
       }
     }

@@ -2,6 +2,7 @@
 // one partial sum per chunk of voxels.
 // A workgroup computes one tap of four input and four output channels over the voxels of its chunk; its invocations take
 // the voxels in turn (8 loads feed 16 multiply-adds) and are added in order at the end.
+#import lib/activation
 
 struct Params {
   samples: u32,
@@ -22,12 +23,16 @@ struct Params {
   chunk_voxels: u32,
 }
 
-@group(0) @binding(0) var<storage, read> x: array<f32>; // (N, x channels, H, W, D)
-@group(0) @binding(1) var<storage, read> dy: array<f32>; // (N, dy channels, H', W', D')
+@group(0) @binding(0) var<storage, read> x: array<Activation>; // (N, x channels, H, W, D)
+@group(0) @binding(1) var<storage, read> dy: array<Activation>; // (N, dy channels, H', W', D')
 @group(0) @binding(2) var<storage, read_write> partials: array<f32>; // (chunks, O, I, k³)
 @group(0) @binding(3) var<uniform> params: Params;
 
 var<workgroup> sums: array<vec4f, 256>; // (4 inputs, invocations), each a vector over outputs
+
+fn load(at: u32) -> f32 {
+  return f32(x[at]);
+}
 
 fn put(output: u32, to: u32, value: f32) {
   if (output < params.outputs) {
@@ -63,11 +68,11 @@ fn correlate(id: vec3u, local: u32, lanes: u32) {
     if (place.x < params.x_height && place.y < params.x_width && place.z < params.x_depth) {
       let p = n * params.x_channels * x_voxels + (place.x * params.x_width + place.y) * params.x_depth + place.z;
       let q = n * params.dy_channels * voxels + voxel;
-      let g = vec4f(dy[q + at.x], dy[q + at.y], dy[q + at.z], dy[q + at.w]);
-      s0 = fma(g, vec4f(x[p + source_at.x]), s0);
-      s1 = fma(g, vec4f(x[p + source_at.y]), s1);
-      s2 = fma(g, vec4f(x[p + source_at.z]), s2);
-      s3 = fma(g, vec4f(x[p + source_at.w]), s3);
+      let g = vec4f(vec4(dy[q + at.x], dy[q + at.y], dy[q + at.z], dy[q + at.w]));
+      s0 = fma(g, vec4f(load(p + source_at.x)), s0);
+      s1 = fma(g, vec4f(load(p + source_at.y)), s1);
+      s2 = fma(g, vec4f(load(p + source_at.z)), s2);
+      s3 = fma(g, vec4f(load(p + source_at.w)), s3);
     }
   }
   sums[local] = s0;

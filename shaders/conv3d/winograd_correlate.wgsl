@@ -1,4 +1,4 @@
-// Winograd F(2x2x2, 3x3x3), backward-weight, second of three stages: for each of the 64 frequencies dU = Σ over tiles of dM V, added
+// Winograd, backward-weight, second of three stages: for each frequency dU = Σ over tiles of dM V, added
 // to what earlier tiles gave.
 // An invocation computes 8 output by 8 input channels of one frequency over all tiles: 16 loads feed 64 multiply-adds.
 #import lib/grid
@@ -8,14 +8,15 @@ override ACCUMULATE: bool = false;
 struct Params {
   inputs: u32,
   outputs: u32,
+  frequencies: u32,
   blocks: u32, // of 64 tiles
   v_stride: u32, // elements between two frequencies
   dm_stride: u32,
 }
 
-@group(0) @binding(0) var<storage, read> v: array<f32>; // (64, blocks, I, 64)
-@group(0) @binding(1) var<storage, read> dm: array<f32>; // (64, blocks, O, 64)
-@group(0) @binding(2) var<storage, read_write> du: array<f32>; // (64, O, I)
+@group(0) @binding(0) var<storage, read> v: array<f32>; // (frequencies, blocks, I, 64)
+@group(0) @binding(1) var<storage, read> dm: array<f32>; // (frequencies, blocks, O, 64)
+@group(0) @binding(2) var<storage, read_write> du: array<f32>; // (frequencies, O, I)
 @group(0) @binding(3) var<uniform> params: Params;
 
 // Sums of eight input channels, each a vector over four output channels.
@@ -93,10 +94,8 @@ fn main(
   let output_blocks = (params.outputs + 7u) / 8u;
   let input = index % input_blocks * 8u;
   let output = index / input_blocks % output_blocks * 8u;
-  let frequency = index / (input_blocks * output_blocks);
-  if (frequency >= 64u) {
-    return;
-  }
+  let task = index / (input_blocks * output_blocks);
+  let frequency = min(task, params.frequencies - 1u);
   let count = vec4u(0, 1, 2, 3);
   // Channels past the last read the last; their sums are not stored.
   let low_inputs = min(input + count, vec4u(params.inputs - 1u)) * 64u;
@@ -113,6 +112,8 @@ fn main(
     low = add(low, load_gradient(gradient_at, low_outputs), a, b);
     high = add(high, load_gradient(gradient_at, high_outputs), a, b);
   }
-  store_sums(output, input, frequency, low);
-  store_sums(output + 4u, input, frequency, high);
+  if (task < params.frequencies) {
+    store_sums(output, input, frequency, low);
+    store_sums(output + 4u, input, frequency, high);
+  }
 }

@@ -1,4 +1,4 @@
-// Winograd F(2x2x2, 3x3x3), backward-weight, second of three stages, for many output channels: as winograd_correlate.wgsl, but an
+// Winograd, backward-weight, second of three stages, for many output channels: as winograd_correlate.wgsl, but an
 // invocation has output channels of its own, so that nothing is added across invocations.
 // An invocation computes 4 output channels, sixteen apart, by 17 input channels of one frequency: 68 sums. Neighbouring invocations
 // hold neighbouring output channels (dM has them innermost), V is uniform: per four tiles 16 gradients and 17 vec4 of V feed
@@ -14,9 +14,9 @@ struct Params {
   dm_stride: u32,
 }
 
-@group(0) @binding(0) var<storage, read> v: array<vec4f>; // (64, blocks, I, 64)
-@group(0) @binding(1) var<storage, read> dm: array<f32>; // (64, blocks, 64, O)
-@group(0) @binding(2) var<storage, read_write> du: array<f32>; // (64, O, I)
+@group(0) @binding(0) var<storage, read> v: array<vec4f>; // (frequencies, blocks, I, 64)
+@group(0) @binding(1) var<storage, read> dm: array<f32>; // (frequencies, blocks, 64, O)
+@group(0) @binding(2) var<storage, read_write> du: array<f32>; // (frequencies, O, I)
 @group(0) @binding(3) var<uniform> params: Params;
 
 // The gradients of one tile.

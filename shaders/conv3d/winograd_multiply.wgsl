@@ -1,5 +1,4 @@
-// Winograd F(2x2x2, 3x3x3), second of three stages: for each of the 64 frequencies a matrix product over input channels, M = U V.
-// Each does the work of eight outputs' 27 taps in 64 multiply-adds: 3.4 times fewer.
+// Winograd, second of three stages: for each frequency a matrix product over input channels, M = U V.
 // An invocation computes 4 tiles of 16 output channels, 64 sums; a workgroup one block of 64 tiles. Neighbouring invocations hold
 // neighbouring tiles, weights are uniform: per input channel 4 inputs and 4 vec4 of weights feed 64 multiply-adds.
 
@@ -10,9 +9,9 @@ struct Params {
   m_stride: u32,
 }
 
-@group(0) @binding(0) var<storage, read> v: array<f32>; // (64, blocks, I, 64)
-@group(0) @binding(1) var<storage, read> u: array<vec4f>; // (64, O / 16, I, 16)
-@group(0) @binding(2) var<storage, read_write> m: array<f32>; // (64, blocks, O, 64)
+@group(0) @binding(0) var<storage, read> v: array<f32>; // (frequencies, blocks, I, 64)
+@group(0) @binding(1) var<storage, read> u: array<vec4f>; // (frequencies, O / 16, I, 16)
+@group(0) @binding(2) var<storage, read_write> m: array<f32>; // (frequencies, blocks, O, 64)
 @group(0) @binding(3) var<uniform> params: Params;
 
 // Sums of four tiles, one vector per output channel.

@@ -1,6 +1,7 @@
 // d(x) of the transposed convolution, kernel 2, stride 2: each voxel of x gathers its own cube of dy.
 // An invocation computes one voxel of 4 input channels. A workgroup shares its channels, so weights are uniform; for each output
 // channel 8 gradients and 8 vec4 of weights feed 32 multiply-adds.
+#import lib/activation
 
 override ACCUMULATE: bool = false;
 
@@ -20,10 +21,16 @@ struct Params {
   depth: u32,
 }
 
-@group(0) @binding(0) var<storage, read> dy: array<f32>; // (N, dy channels, 2H, 2W, 2D)
+@group(0) @binding(0) var<storage, read> dy: array<Activation>; // (N, dy channels, 2H, 2W, 2D)
 @group(0) @binding(1) var<storage, read> weight: array<vec4f>; // (I, O, 2, 2, 2)
-@group(0) @binding(2) var<storage, read_write> dx: array<f32>; // (N, dx channels, H, W, D)
+@group(0) @binding(2) var<storage, read_write> dx: array<Activation>; // (N, dx channels, H, W, D)
 @group(0) @binding(3) var<uniform> params: Params;
+
+// Four gradients: two neighbours along D in two rows.
+fn load_square(at: u32) -> vec4f {
+  let below = at + 2u * params.depth;
+  return vec4f(vec4(dy[at], dy[at + 1u], dy[below], dy[below + 1u]));
+}
 
 fn product(sum: f32, w: u32, top: vec4f, bottom: vec4f) -> f32 {
   let a = weight[w];
@@ -34,9 +41,9 @@ fn product(sum: f32, w: u32, top: vec4f, bottom: vec4f) -> f32 {
 
 fn store(at: u32, value: f32) {
   if (ACCUMULATE) {
-    dx[at] += value;
+    dx[at] = Activation(f32(dx[at]) + value);
   } else {
-    dx[at] = value;
+    dx[at] = Activation(value);
   }
 }
 
@@ -57,8 +64,8 @@ fn gather(index: u32, input: u32) {
   var w = (min(input + vec4u(0, 1, 2, 3), vec4u(params.inputs - 1u)) * params.weight_outputs + params.first_output) * 2u + params.weight_base;
   var sums = vec4f();
   for (var o = 0u; o < params.outputs; o++) {
-    let top = vec4f(dy[at], dy[at + 1u], dy[at + row], dy[at + row + 1u]);
-    let bottom = vec4f(dy[at + plane], dy[at + plane + 1u], dy[at + plane + row], dy[at + plane + row + 1u]);
+    let top = load_square(at);
+    let bottom = load_square(at + plane);
     sums = vec4f(
       product(sums.x, w.x, top, bottom),
       product(sums.y, w.y, top, bottom),

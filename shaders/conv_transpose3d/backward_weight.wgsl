@@ -1,6 +1,7 @@
 // d(weight) of the transposed convolution, kernel 2, stride 2: first stage, one partial sum per chunk of voxels.
 // A workgroup computes the 8 taps of four input channels and one output channel over the voxels of its chunk; its invocations
 // take the voxels in turn (12 loads feed 32 multiply-adds) and are added in order at the end.
+#import lib/activation
 
 struct Params {
   samples: u32,
@@ -16,12 +17,22 @@ struct Params {
   chunk_voxels: u32,
 }
 
-@group(0) @binding(0) var<storage, read> x: array<f32>; // (N, x channels, H, W, D)
-@group(0) @binding(1) var<storage, read> dy: array<f32>; // (N, dy channels, 2H, 2W, 2D)
+@group(0) @binding(0) var<storage, read> x: array<Activation>; // (N, x channels, H, W, D)
+@group(0) @binding(1) var<storage, read> dy: array<Activation>; // (N, dy channels, 2H, 2W, 2D)
 @group(0) @binding(2) var<storage, read_write> partials: array<vec4f>; // (chunks, I, O, 2, 2, 2)
 @group(0) @binding(3) var<uniform> params: Params;
 
 var<workgroup> sums: array<vec4f, 512>; // (4 inputs, 2 halves of the taps, invocations)
+
+fn load(at: u32) -> f32 {
+  return f32(x[at]);
+}
+
+// Four gradients: two neighbours along D in two rows.
+fn load_square(at: u32) -> vec4f {
+  let below = at + 2u * params.depth;
+  return vec4f(vec4(dy[at], dy[at + 1u], dy[below], dy[below + 1u]));
+}
 
 // Workgroups are (block of four inputs, output, chunk).
 fn correlate(id: vec3u, local: u32, lanes: u32) {
@@ -44,13 +55,13 @@ fn correlate(id: vec3u, local: u32, lanes: u32) {
     let w = voxel / params.depth % params.width;
     let h = voxel / (params.depth * params.width);
     let at = params.dy_base + (n * params.dy_channels + id.y) * 8u * voxels + 2u * (h * plane + w * row + d);
-    let top = vec4f(dy[at], dy[at + 1u], dy[at + row], dy[at + row + 1u]);
-    let bottom = vec4f(dy[at + plane], dy[at + plane + 1u], dy[at + plane + row], dy[at + plane + row + 1u]);
+    let top = load_square(at);
+    let bottom = load_square(at + plane);
     let p = channels + n * params.x_channels * voxels + voxel;
-    a = array(fma(top, vec4f(x[p.x]), a[0]), fma(bottom, vec4f(x[p.x]), a[1]));
-    b = array(fma(top, vec4f(x[p.y]), b[0]), fma(bottom, vec4f(x[p.y]), b[1]));
-    c = array(fma(top, vec4f(x[p.z]), c[0]), fma(bottom, vec4f(x[p.z]), c[1]));
-    e = array(fma(top, vec4f(x[p.w]), e[0]), fma(bottom, vec4f(x[p.w]), e[1]));
+    a = array(fma(top, vec4f(load(p.x)), a[0]), fma(bottom, vec4f(load(p.x)), a[1]));
+    b = array(fma(top, vec4f(load(p.y)), b[0]), fma(bottom, vec4f(load(p.y)), b[1]));
+    c = array(fma(top, vec4f(load(p.z)), c[0]), fma(bottom, vec4f(load(p.z)), c[1]));
+    e = array(fma(top, vec4f(load(p.w)), e[0]), fma(bottom, vec4f(load(p.w)), e[1]));
   }
   sums[local] = a[0];
   sums[lanes + local] = a[1];

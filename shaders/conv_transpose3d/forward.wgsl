@@ -1,6 +1,7 @@
 // Transposed convolution, kernel 2, stride 2: every input voxel makes a 2x2x2 cube of output voxels, and cubes do not overlap.
 // An invocation computes the cubes of one input voxel in two output channels: 16 sums in registers. A workgroup shares its output
 // channels, so weights are uniform; for each input channel one input and 4 vec4 of weights feed 16 multiply-adds.
+#import lib/activation
 
 override ACCUMULATE: bool = false;
 
@@ -20,10 +21,10 @@ struct Params {
   depth: u32,
 }
 
-@group(0) @binding(0) var<storage, read> x: array<f32>; // (N, x channels, H, W, D)
+@group(0) @binding(0) var<storage, read> x: array<Activation>; // (N, x channels, H, W, D)
 @group(0) @binding(1) var<storage, read> weight: array<vec4f>; // (I, O, 2, 2, 2)
 @group(0) @binding(2) var<storage, read> bias: array<f32>; // (O)
-@group(0) @binding(3) var<storage, read_write> y: array<f32>; // (N, y channels, 2H, 2W, 2D)
+@group(0) @binding(3) var<storage, read_write> y: array<Activation>; // (N, y channels, 2H, 2W, 2D)
 @group(0) @binding(4) var<uniform> params: Params;
 
 // The sums of a cube: four taps (kw, kd) of each kh.
@@ -32,11 +33,15 @@ struct Cube {
   bottom: vec4f,
 }
 
+fn load(at: u32) -> f32 {
+  return f32(x[at]);
+}
+
 fn store(at: u32, value: f32) {
   if (ACCUMULATE) {
-    y[at] += value;
+    y[at] = Activation(f32(y[at]) + value);
   } else {
-    y[at] = value;
+    y[at] = Activation(value);
   }
 }
 
@@ -68,7 +73,7 @@ fn convolve(index: u32, output: u32, first: f32, second: f32) {
   var a = Cube(vec4f(first), vec4f(first));
   var b = Cube(vec4f(second), vec4f(second));
   for (var i = 0u; i < params.inputs; i++) {
-    let value = vec4f(x[at]);
+    let value = vec4f(load(at));
     a = Cube(fma(value, weight[w], a.top), fma(value, weight[w + 1u], a.bottom));
     b = Cube(fma(value, weight[w + other], b.top), fma(value, weight[w + other + 1u], b.bottom));
     at += voxels;

@@ -1,5 +1,6 @@
 // z = A * u + b_s
 #import lib/grid
+#import lib/activation
 
 struct Params {
   elements: u32,
@@ -9,7 +10,7 @@ struct Params {
 }
 
 @group(0) @binding(0) var<storage, read> attention: array<f32>; // (pairs, V)
-@group(0) @binding(1) var<storage, read> response: array<f32>; // (pairs, V)
+@group(0) @binding(1) var<storage, read> response: array<Activation>; // (pairs, V)
 @group(0) @binding(2) var<storage, read> bias: array<f32>; // (S)
 @group(0) @binding(3) var<storage, read_write> logits: array<f32>; // (pairs, V)
 @group(0) @binding(4) var<uniform> params: Params;
@@ -23,6 +24,6 @@ fn main(
   let stride = groups.x * groups.y * 64u;
   for (var i = linear_index(group, groups, local, 64u); i < params.elements; i += stride) {
     let structure = (params.first_pair + i / params.voxels) % params.structures;
-    logits[i] = fma(attention[i], response[i], bias[structure]);
+    logits[i] = fma(attention[i], f32(response[i]), bias[structure]);
   }
 }

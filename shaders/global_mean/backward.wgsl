@@ -1,5 +1,6 @@
 #import lib/grid
 #import lib/span
+#import lib/activation
 
 // Each voxel of a plane gets the same share of the gradient of the plane's mean.
 override ACCUMULATE: bool = false;
@@ -11,7 +12,7 @@ struct Params {
 }
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> d_output: array<f32>; // (N, C)
-@group(0) @binding(2) var<storage, read_write> d_input: array<f32>; // (planes, V)
+@group(0) @binding(2) var<storage, read_write> d_input: array<Activation>; // (planes, V)
 
 @compute @workgroup_size(64)
 fn main(
@@ -27,6 +28,6 @@ fn main(
   let plane = span.plane * params.cut.x;
   let share = d_output[params.plane + span.plane] / f32(params.cut.x);
   for (var v = span.first; v < span.end; v += params.cut.y) {
-    d_input[plane + v] = select(0.0, d_input[plane + v], ACCUMULATE) + share;
+    d_input[plane + v] = Activation(select(0.0, f32(d_input[plane + v]), ACCUMULATE) + share);
   }
 }

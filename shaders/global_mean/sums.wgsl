@@ -1,5 +1,6 @@
 #import lib/grid
 #import lib/span
+#import lib/activation
 
 // First stage of the mean over voxels: the sum of every span.
 struct Params {
@@ -8,8 +9,12 @@ struct Params {
   part: u32, // index of the first span of this slice
 }
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> x: array<f32>; // (planes, V)
+@group(0) @binding(1) var<storage, read> x: array<Activation>; // (planes, V)
 @group(0) @binding(2) var<storage, read_write> partials: array<f32>; // (N, C, parts)
+
+fn load(at: u32) -> f32 {
+  return f32(x[at]);
+}
 
 @compute @workgroup_size(64)
 fn main(
@@ -25,7 +30,7 @@ fn main(
   let plane = span.plane * params.cut.x;
   var sum = 0.0;
   for (var v = span.first; v < span.end; v += params.cut.y) {
-    sum += x[plane + v];
+    sum += load(plane + v);
   }
   partials[params.part + index] = sum;
 }

@@ -1,3 +1,4 @@
+import type { Precision } from '../graph/tensor.ts'
 import { ContractError } from '../util/error.ts'
 import { linkShader } from '../wgsl/link.ts'
 import { type EntryFacts, reflectShader } from '../wgsl/reflect.ts'
@@ -9,6 +10,8 @@ export interface PipelineKey {
   shader: string
   entry: string
   constants: Record<string, number>
+  /** what its activations are stored as; f32 unless given */
+  activation?: Precision
 }
 
 export interface Pipeline {
@@ -22,21 +25,27 @@ const ACCESS = { read: 'read-only-storage', read_write: 'storage', uniform: 'uni
 const texts = new Map<string, string>()
 const facts = new Map<string, Map<string, EntryFacts>>()
 
-function textOf(shader: string): string {
-  const known = texts.get(shader) ?? linkShader(shader)
-  texts.set(shader, known)
+/** One name for one text: a shader as its activations are stored. */
+function moduleName({ shader, activation = 'f32' }: PipelineKey): string {
+  return activation === 'f32' ? shader : `${shader} ${activation}`
+}
+
+function textOf(key: PipelineKey): string {
+  const name = moduleName(key)
+  const known = texts.get(name) ?? linkShader(key.shader, key.activation)
+  texts.set(name, known)
   return known
 }
 
 function nameOf(key: PipelineKey): string {
   const constants = Object.entries(key.constants).sort(([a], [b]) => (a < b ? -1 : 1))
-  return `${key.shader}:${key.entry} ${JSON.stringify(constants)}`
+  return `${moduleName(key)}:${key.entry} ${JSON.stringify(constants)}`
 }
 
-/** The reflected facts of an entry point; needs no device. */
+/** The reflected facts of an entry point, the same however activations are stored; needs no device. */
 export function entryFacts(key: PipelineKey): EntryFacts {
   const id = `${key.shader} ${JSON.stringify(key.constants)}`
-  const entries = facts.get(id) ?? reflectShader(key.shader, textOf(key.shader), key.constants)
+  const entries = facts.get(id) ?? reflectShader(key.shader, textOf({ ...key, activation: 'f32' }), key.constants)
   facts.set(id, entries)
   const entry = entries.get(key.entry)
   if (!entry) throw new ContractError(key.shader, 'entry point', key.entry, `one of ${[...entries.keys()]}`)
@@ -70,7 +79,7 @@ export class Pipelines {
         buffer: { type: ACCESS[access] },
       })),
     })
-    const module = this.module(key.shader)
+    const module = this.module(key)
     try {
       const gpu = await this.device.gpu.createComputePipelineAsync({
         label,
@@ -85,10 +94,10 @@ export class Pipelines {
     }
   }
 
-  private module(shader: string): GPUShaderModule {
-    const known =
-      this.modules.get(shader) ?? this.device.gpu.createShaderModule({ label: shader, code: textOf(shader) })
-    this.modules.set(shader, known)
+  private module(key: PipelineKey): GPUShaderModule {
+    const label = moduleName(key)
+    const known = this.modules.get(label) ?? this.device.gpu.createShaderModule({ label, code: textOf(key) })
+    this.modules.set(label, known)
     return known
   }
 }

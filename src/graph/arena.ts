@@ -9,12 +9,12 @@ import { type DType, type Tensor, type TensorKind, tensor, WINDOW_ALIGNMENT } fr
 export class Arena {
   readonly name: string
   private readonly kind: TensorKind
-  private readonly dtype: DType
+  private readonly dtype: Exclude<DType, 'f16'>
   private readonly offsets = new Map<Tensor, number>()
   /** elements, padding included */
   length = 0
 
-  constructor(name: string, kind: TensorKind, dtype: DType = 'f32') {
+  constructor(name: string, kind: TensorKind, dtype: Exclude<DType, 'f16'> = 'f32') {
     this.name = name
     this.kind = kind
     this.dtype = dtype

@@ -1,4 +1,4 @@
-import type { Tensor, Window } from './tensor.ts'
+import type { DType, Tensor, Window } from './tensor.ts'
 
 /** What an operation may know of the adapter when it lays out its dispatches. Plain facts, no GPU objects. */
 export interface AdapterFacts {
@@ -67,7 +67,7 @@ export interface Dispatch {
 export interface Lowering {
   facts: AdapterFacts
   /** Names a scratch tensor that lives only inside this call. */
-  scratch(name: string, shape: readonly number[]): Tensor
+  scratch(name: string, shape: readonly number[], dtype?: DType): Tensor
 }
 
 /** One way to run a kernel. The first variant that fits and suits is taken unless a tuned table says otherwise. */

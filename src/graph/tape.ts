@@ -78,7 +78,7 @@ export class Tape {
       for (const [input, thunk] of node.inputs) {
         if (!this.wanted.has(input)) continue
         const known = this.gradients.get(input)
-        const target = known ?? tensor(`d(${input.name})`, input.shape, 'temporary')
+        const target = known ?? tensor(`d(${input.name})`, input.shape, 'temporary', input.dtype)
         if (!known) this.gradients.set(input, target)
         this.scope(node.scope, () =>
           thunk(dOutput, { tensor: target, accumulate: started.has(input) || target.kind === 'gradient' }),

@@ -1,7 +1,10 @@
 import { ContractError } from '../util/error.ts'
 import { type Shape, sizeOf } from '../util/shape.ts'
 
-export type DType = 'f32' | 'u32'
+export type DType = 'f32' | 'f16' | 'u32'
+
+/** The number types that activations and their gradients may be stored in. */
+export type Precision = 'f32' | 'f16'
 
 /**
  * Who owns a tensor's memory and how long it lives.
@@ -28,8 +31,11 @@ export interface Window {
   readonly length: number
 }
 
-/** WebGPU's minStorageBufferOffsetAlignment at its guaranteed value, in elements of 4 bytes. */
-export const WINDOW_ALIGNMENT = 64
+/** WebGPU's minStorageBufferOffsetAlignment at its guaranteed value. */
+const WINDOW_ALIGNMENT_BYTES = 256
+
+/** The same in elements of 4 bytes. */
+export const WINDOW_ALIGNMENT = WINDOW_ALIGNMENT_BYTES / 4
 
 /** The largest element index a kernel may form in u32 arithmetic that is also used as i32. */
 const MAX_ELEMENTS = 2 ** 31
@@ -41,8 +47,22 @@ export function tensor(name: string, shape: Shape, kind: TensorKind, dtype: DTyp
   return { name, shape, dtype, kind }
 }
 
+export function elementBytes(dtype: DType): 2 | 4 {
+  return dtype === 'f16' ? 2 : 4
+}
+
+/** Elements that a window's offset is a multiple of. */
+export function windowAlignment(dtype: DType): number {
+  return WINDOW_ALIGNMENT_BYTES / elementBytes(dtype)
+}
+
+/** Bytes that `elements` take in a buffer or a copy, which count in fours. */
+export function bytesFor(elements: number, dtype: DType): number {
+  return Math.ceil((elements * elementBytes(dtype)) / 4) * 4
+}
+
 export function bytesOf(t: Tensor): number {
-  return sizeOf(t.shape) * 4
+  return bytesFor(sizeOf(t.shape), t.dtype)
 }
 
 /** A batch range and channel range of (N, C, ...) tensors: either whole samples, or some channels of one sample. */
@@ -61,9 +81,16 @@ export class BindingLimitError extends Error {
 /**
  * Cuts (samples, channels) into the fewest slices such that a tensor of `voxels` per channel fits `maxBytes` per slice:
  * first by samples, then by channels of one sample. The order is fixed, so sums over slices are deterministic.
+ * `dtype` is that of the widest tensor that is cut so.
  */
-export function slices(samples: number, channels: number, voxels: number, maxBytes: number): Slice[] {
-  const channelBytes = voxels * 4
+export function slices(
+  samples: number,
+  channels: number,
+  voxels: number,
+  maxBytes: number,
+  dtype: DType = 'f32',
+): Slice[] {
+  const channelBytes = voxels * elementBytes(dtype)
   if (channelBytes > maxBytes)
     throw new BindingLimitError(
       `a channel of ${voxels} voxels takes ${channelBytes} bytes, the adapter binds ${maxBytes} at most`,
@@ -88,7 +115,8 @@ export function windowOf(t: Tensor, slice: Slice): Tensor | Window {
   if (slice.samples === samples && slice.channels === channels) return t
   const perChannel = sizeOf(t.shape) / (samples * channels)
   const offset = (slice.sample * channels + slice.channel) * perChannel
-  if (offset % WINDOW_ALIGNMENT !== 0)
-    throw new ContractError(t.name, 'window offset', offset, `a multiple of ${WINDOW_ALIGNMENT} elements`)
+  const alignment = windowAlignment(t.dtype)
+  if (offset % alignment !== 0)
+    throw new ContractError(t.name, 'window offset', offset, `a multiple of ${alignment} elements`)
   return { tensor: t, offset, length: slice.samples * slice.channels * perChannel }
 }

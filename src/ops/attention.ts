@@ -9,9 +9,9 @@ import { sumRows } from './sum_rows.ts'
 
 /**
  * Attention maps A = sigmoid(logits) · sigmoid(priors).
- * @param logits (N, S, H, W, D)
+ * @param logits (N, S, H, W, D), f32 or f16
  * @param priors (S, H, W, D), one map of position embeddings a structure, shared by the samples
- * @returns (N, S, H, W, D)
+ * @returns (N, S, H, W, D), f32: a cross-entropy reads it, for which f16 has too few numbers below 1
  */
 export function attentionMaps(tape: Tape, logits: Tensor, priors: Tensor): Tensor {
   if (!sameShape(logits.shape.slice(1), priors.shape))
@@ -52,11 +52,12 @@ const mapsLogitsBackward = kernel<{ dAttention: Tensor; attention: Tensor; logit
   ({ dAttention, attention, logits, into }, { facts }) =>
     pairSlices(pairsOf(logits.shape, 'attentionMaps'), facts).map(slice => ({
       shader: 'attention/maps_backward',
+      entry: 'to_logits',
       bindings: {
         d_attention: windowOf(dAttention, slice),
         attention: windowOf(attention, slice),
-        factor: windowOf(logits, slice),
-        gradient: windowOf(into.tensor, slice),
+        logits: windowOf(logits, slice),
+        d_logits: windowOf(into.tensor, slice),
       },
       params: { elements: slice.elements, samples: 1 },
       constants: { ACCUMULATE: Number(into.accumulate) },
@@ -69,11 +70,12 @@ const mapsPriorsBackward = kernel<{ dAttention: Tensor; attention: Tensor; prior
   ({ dAttention, attention, priors, into }, { facts }) =>
     pairSlices(pairsOf(attention.shape, 'attentionMaps'), facts).map(slice => ({
       shader: 'attention/maps_backward',
+      entry: 'to_priors',
       bindings: {
         d_attention: windowOf(dAttention, slice),
         attention: windowOf(attention, slice),
-        factor: priorsOf(priors, slice),
-        gradient: priorsOf(into.tensor, slice),
+        priors: priorsOf(priors, slice),
+        d_priors: priorsOf(into.tensor, slice),
       },
       params: { elements: slice.elements / slice.samples, samples: slice.samples },
       // Later samples add to what the earlier ones left.
@@ -85,7 +87,7 @@ const mapsPriorsBackward = kernel<{ dAttention: Tensor; attention: Tensor; prior
 /**
  * Alignment of attention and feature response: the mean over voxels of A · sigmoid(R).
  * @param attention A (N, S, H, W, D)
- * @param response R (N, S, H, W, D), logits
+ * @param response R (N, S, H, W, D), logits, f32 or f16
  * @returns (N, S)
  */
 export function alignment(tape: Tape, attention: Tensor, response: Tensor): Tensor {
@@ -130,7 +132,7 @@ const alignmentBackward = kernel<{ dScore: Tensor; attention?: Tensor; response:
         d_alignment: dScore,
         ...(attention && { attention: windowOf(attention, slice) }),
         response: windowOf(response, slice),
-        gradient: windowOf(into.tensor, slice),
+        [attention ? 'd_response' : 'd_attention']: windowOf(into.tensor, slice),
       },
       params: { elements: slice.elements, first_pair: slice.firstPair, voxels: all.voxels },
       constants: { ACCUMULATE: Number(into.accumulate) },

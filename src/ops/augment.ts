@@ -1,6 +1,6 @@
 import { type Dispatch, kernel, type Lowering } from '../graph/kernel.ts'
 import type { Tape } from '../graph/tape.ts'
-import { slices, type Tensor, windowOf } from '../graph/tensor.ts'
+import { type Precision, slices, type Tensor, windowOf } from '../graph/tensor.ts'
 import { ContractError } from '../util/error.ts'
 import { sameShape, type Volume, volumeOf } from '../util/shape.ts'
 
@@ -18,6 +18,8 @@ export interface AugmentSettings {
   flipAxes: readonly number[]
   /** for each structure the index of its mirror partner, itself if it has none */
   partner: readonly number[]
+  /** of the augmented image; f32 unless given */
+  precision?: Precision
 }
 
 /** What a training step reads of a batch. */
@@ -52,7 +54,7 @@ export function augment(
   checkShapes(from, settings)
   checkSettings(settings)
   const to = {
-    image: tape.temporary('augmented.image', image.shape),
+    image: tape.temporary('augmented.image', image.shape, settings.precision),
     maskBits: tape.temporary('augmented.masks', maskBits.shape, 'u32'),
     presence: tape.temporary('augmented.presence', presence.shape),
   }

@@ -54,7 +54,7 @@ export function batchNorm(
   const { training } = mode
   const of = { x, weight: p.weight, bias: p.bias, ...statistics, training, relu: options.relu ?? false }
 
-  const y = tape.temporary('batchNorm', x.shape)
+  const y = tape.temporary('batchNorm', x.shape, x.dtype)
   if (training) tape.run(batchStatistics, of)
   tape.run(normalise, { ...of, y })
   const sums = sharedReduction(tape, of)
@@ -103,7 +103,7 @@ function sharedReduction(tape: Tape, of: Normalisation): (dOutput: Tensor) => Gr
 /** Slices of x that fit a binding, each with the parameters that tell a kernel which channels it sees. */
 function slicesOf(of: Normalisation, facts: AdapterFacts): { slice: Slice; planes: number; plane: number }[] {
   const { samples, channels, voxels } = volumeOf(of.x.shape, 'batchNorm')
-  return slices(samples, channels, voxels, facts.maxBindingBytes).map(slice => ({
+  return slices(samples, channels, voxels, facts.maxBindingBytes, of.x.dtype).map(slice => ({
     slice,
     planes: slice.samples * slice.channels,
     plane: slice.sample * channels + slice.channel,

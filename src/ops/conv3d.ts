@@ -4,12 +4,13 @@ import type { Tensor } from '../graph/tensor.ts'
 import { ContractError } from '../util/error.ts'
 import { type Shape, sameShape, volumeOf } from '../util/shape.ts'
 import { backwardWeight } from './conv3d_backward_weight.ts'
+import { f32Only } from './conv3d_layout.ts'
 import { matrix } from './conv3d_matrix.ts'
 import { lowerPass, type Pass } from './conv3d_pass.ts'
 import { backwardBias } from './conv3d_reduce.ts'
 import { winograd } from './conv3d_winograd.ts'
 
-const variants = [matrix, winograd, { name: 'direct', lower: lowerPass }] as const
+const variants = [matrix, ...f32Only(winograd), { name: 'direct', lower: lowerPass }] as const
 const forward: Kernel<Pass> = { name: 'conv3d.forward', variants }
 const backwardData: Kernel<Pass> = { name: 'conv3d.backwardData', variants }
 
@@ -35,12 +36,12 @@ function outputShape(sources: readonly Tensor[], weight: Tensor, bias: Tensor, s
 
 /**
  * 3D convolution of x (N, I, H, W, D) with weight (O, I, k, k, k) and bias (O): k = 3 with padding 1, or k = 1 without.
- * Returns (N, O, H', W', D'), H' = ceil(H / stride). Throws ContractError when shapes disagree.
+ * Returns (N, O, H', W', D'), H' = ceil(H / stride), stored as x is; the second input must be stored so too. Throws ContractError when shapes disagree.
  */
 export function conv3d(tape: Tape, x: Tensor, weight: Tensor, bias: Tensor, options: Conv3dOptions = {}): Tensor {
   const stride = options.stride ?? 1
   const sources = options.with ? [x, options.with] : [x]
-  const y = tape.temporary('conv3d', outputShape(sources, weight, bias, stride))
+  const y = tape.temporary('conv3d', outputShape(sources, weight, bias, stride), x.dtype)
   tape.run(forward, { direction: 'forward', sources, weight, bias, target: y, stride, accumulate: false })
 
   const dataGradient =

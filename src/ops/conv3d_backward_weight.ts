@@ -7,6 +7,7 @@ import {
   brickElements,
   brickOf,
   channelWindow,
+  f32Only,
   fitting,
   lanesOf,
   type Range,
@@ -171,7 +172,9 @@ function lower(args: BackwardWeightArgs, at: Lowering): Dispatch[] {
   const taps = (args.gradient.shape[2] as number) ** 3
   const partials = at.scratch('partials', [plan.chunks, plan.outputs, plan.inputs, taps])
   const unpadded = isPointwise(args.gradient, args.stride) ? pointwiseStep : voxelStep
-  const brick = tiled ? at.scratch('brick', [plan.samples, plan.inputs, ...brickOf(dy).shape]) : undefined
+  const brick = tiled
+    ? at.scratch('brick', [plan.samples, plan.inputs, ...brickOf(dy).shape], args.dy.dtype)
+    : undefined
   const dispatches: Dispatch[] = []
   for (const samples of ranges(dy.samples, plan.samples))
     for (const slab of slabs(args.sources, plan.inputs, !tiled)) {
@@ -197,5 +200,5 @@ function lower(args: BackwardWeightArgs, at: Lowering): Dispatch[] {
 /** d(weight): fixed chunks of voxels → partial sums in scratch → a second stage that adds the chunks in order. */
 export const backwardWeight: Kernel<BackwardWeightArgs> = {
   name: 'conv3d.backwardWeight',
-  variants: [matrixWeight, winogradWeight, { name: 'direct', lower }],
+  variants: [matrixWeight, ...f32Only(winogradWeight), { name: 'direct', lower }],
 }

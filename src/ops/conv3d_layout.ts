@@ -1,5 +1,5 @@
-import type { AdapterFacts } from '../graph/kernel.ts'
-import { type Tensor, WINDOW_ALIGNMENT, type Window } from '../graph/tensor.ts'
+import type { AdapterFacts, Variant } from '../graph/kernel.ts'
+import { type Tensor, WINDOW_ALIGNMENT, type Window, windowAlignment } from '../graph/tensor.ts'
 import { ContractError } from '../util/error.ts'
 import { type Shape, type Volume, volumeOf } from '../util/shape.ts'
 
@@ -13,6 +13,20 @@ const TILE = { height: 2, width: 4 }
 const SOFTWARE_BRICK_BYTES = 64 * 2 ** 20
 
 const WORKGROUPS_PER_DIMENSION = 65_535
+
+type Variants<Args> = readonly [Variant<Args>, ...Variant<Args>[]]
+
+/** Variants as they are, but for activations stored as f16, which their shaders do not read. */
+export function f32Only<Args extends { sources: readonly Tensor[] }>([
+  first,
+  ...others
+]: Variants<Args>): Variants<Args> {
+  const restricted = (variant: Variant<Args>): Variant<Args> => ({
+    ...variant,
+    fits: (args, facts) => args.sources[0]?.dtype === 'f32' && (variant.fits?.(args, facts) ?? true),
+  })
+  return [restricted(first), ...others.map(restricted)]
+}
 
 /** Consecutive whole numbers: channels, samples or rows. */
 export interface Range {
@@ -28,7 +42,7 @@ export function ranges(total: number, size: number): Range[] {
   }))
 }
 
-/** Elements a binding may hold beside those that alignment of its offset may add. */
+/** Elements of 4 bytes that a binding may hold beside those that alignment of its offset may add. */
 export function bindingElements(facts: AdapterFacts): number {
   return facts.maxBindingBytes / 4 - WINDOW_ALIGNMENT
 }
@@ -43,7 +57,7 @@ export function fitting(operation: string, item: string, elements: number, capac
 
 /** A run of elements bound from an aligned offset at or below its start; `base` is where it starts in the binding. */
 export function windowAt(t: Tensor, start: number, length: number): { window: Window; base: number } {
-  const base = start % WINDOW_ALIGNMENT
+  const base = start % windowAlignment(t.dtype)
   return { window: { tensor: t, offset: start - base, length: length + base }, base }
 }
 

@@ -132,7 +132,7 @@ function convolve(pass: Pass, plan: Plan, samples: Range, packed: Tensor): Dispa
 
 function lower(pass: Pass, { facts, scratch }: Lowering): Dispatch[] {
   const plan = planOf(pass, facts) as Plan
-  const packed = scratch('packed', [packedElements(plan) / 2]) // f16
+  const packed = scratch('packed', [packedElements(plan)], 'f16')
   const all = pass.target.shape[0] as number
   return [pack(pass, plan, packed), ...ranges(all, plan.samples).map(samples => convolve(pass, plan, samples, packed))]
 }

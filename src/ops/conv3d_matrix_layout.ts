@@ -1,5 +1,5 @@
 import type { AdapterFacts } from '../graph/kernel.ts'
-import type { Tensor } from '../graph/tensor.ts'
+import { elementBytes, type Tensor } from '../graph/tensor.ts'
 import { type Volume, volumeOf } from '../util/shape.ts'
 import { bindingElements, channelWindow, type Range } from './conv3d_layout.ts'
 
@@ -126,7 +126,7 @@ export function brickLayout(volume: Volume, need: BrickNeed): BrickLayout | unde
 export function samplesTogether(tensors: readonly Tensor[], facts: AdapterFacts): number {
   const limits = tensors.map(t => {
     const { samples, channels, voxels } = volumeOf(t.shape, t.name)
-    return Math.min(samples, Math.floor(bindingElements(facts) / (channels * voxels)))
+    return Math.min(samples, Math.floor((bindingElements(facts) * 4) / (channels * voxels * elementBytes(t.dtype))))
   })
   return Math.min(...limits)
 }

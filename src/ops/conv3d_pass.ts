@@ -235,7 +235,9 @@ export function lowerPass(pass: Pass, at: Lowering): Dispatch[] {
   const volume = volumeOf(pass.target.shape, pass.target.name)
   const packed = at.scratch('packed', [Math.ceil(plan.outputs / BLOCK), plan.inputs, taps, BLOCK])
   const unpadded = isPointwise(pass.weight, pass.stride) ? pointwiseStep : voxelStep
-  const brick = tiled ? at.scratch('brick', [plan.samples, plan.inputs, ...brickOf(volume).shape]) : undefined
+  const brick = tiled
+    ? at.scratch('brick', [plan.samples, plan.inputs, ...brickOf(volume).shape], pass.target.dtype)
+    : undefined
   const dispatches: Dispatch[] = []
   for (const samples of ranges(volume.samples, plan.samples))
     for (const slab of slabs(pass.sources, plan.inputs, !tiled)) {

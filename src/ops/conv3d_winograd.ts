@@ -3,29 +3,24 @@ import type { Tensor } from '../graph/tensor.ts'
 import { volumeOf } from '../util/shape.ts'
 import { bindingElements, channelWindow, fitting, type Range, ranges, rowOf, weightWindow } from './conv3d_layout.ts'
 import { isTiled, type Pass } from './conv3d_pass.ts'
+import { BLOCK_OUTPUTS, BLOCK_TILES, frequencyStride, multiply } from './winograd_multiply.ts'
+import { occupancyOf, shaderOf, TILE_2, TILE_4, tilesOf, type WinogradTile } from './winograd_tile.ts'
 
-/** Frequencies of a 4×4×4 patch. */
-export const FREQUENCIES = 64
-/** Tiles of 2×2×2 outputs that one workgroup of conv3d/winograd_multiply computes. */
-export const BLOCK_TILES = 64
-/** Elements of a cache line of 64 bytes. */
-const CACHE_LINE = 16
-/** Output channels of a block of transformed weights. */
-const BLOCK_OUTPUTS = 16
 /** Elements of V or M at a time: they stay in a CPU's cache between the stages, and memory stays small. */
 const SLAB_ELEMENTS = 2 ** 20
 /** The least I · O / (I + O) at which the products saved, as I · O, pay for the transforms, as I + O (docs/performance.md). */
 const LEAST_RATIO = 8
-
-/** Tiles of one sample. */
-export function tilesOf(t: Tensor): number {
-  const { height, width, depth } = volumeOf(t.shape, t.name)
-  return Math.ceil(height / 2) * Math.ceil(width / 2) * Math.ceil(depth / 2)
-}
+/** The least share of a tile's voxels inside the volume, by the tile's edge. */
+const LEAST_OCCUPANCY = { 2: 0, 4: 0.6 }
 
 /** Blocks of tiles that V or M holds at a time when the wider of the two has `channels`. */
-export function slabBlocks(channels: number, tiles: number, facts: AdapterFacts): number {
-  const limit = Math.min(SLAB_ELEMENTS, bindingElements(facts)) / FREQUENCIES - CACHE_LINE
+export function slabBlocks(
+  channels: number,
+  tiles: number,
+  { frequencies }: WinogradTile,
+  facts: AdapterFacts,
+): number {
+  const limit = Math.min(SLAB_ELEMENTS, bindingElements(facts)) / frequencies - frequencyStride(0, 0)
   const fit = limit / (channels * BLOCK_TILES)
   return Math.min(Math.ceil(tiles / BLOCK_TILES), Math.max(1, Math.floor(fit)))
 }
@@ -36,14 +31,6 @@ export function samplesAtOnce(t: Tensor, channels: number, facts: AdapterFacts):
   return Math.max(1, Math.min(samples, Math.floor(bindingElements(facts) / (channels * voxels))))
 }
 
-/**
- * Elements between two frequencies of V or M: an odd number of a CPU's cache lines, since the transforms walk over frequencies and a
- * stride that is a power of two would map all of them to one set of the cache.
- */
-export function frequencyStride(blocks: number, channels: number): number {
-  return blocks * channels * BLOCK_TILES + CACHE_LINE
-}
-
 /** Some blocks of tiles of some samples. */
 export interface TileSlab {
   samples: Range
@@ -51,20 +38,23 @@ export interface TileSlab {
 }
 
 /** Cuts all tiles of `t` into slabs of at most `blocks` blocks, within `samples` samples. */
-export function tileSlabs(t: Tensor, samples: number, blocks: number): TileSlab[] {
+export function tileSlabs(t: Tensor, samples: number, blocks: number, tile: WinogradTile): TileSlab[] {
   return ranges(t.shape[0] as number, samples).flatMap(range =>
-    ranges(Math.ceil((range.count * tilesOf(t)) / BLOCK_TILES), blocks).map(slab => ({ samples: range, blocks: slab })),
+    ranges(Math.ceil((range.count * tilesOf(t, tile)) / BLOCK_TILES), blocks).map(slab => ({
+      samples: range,
+      blocks: slab,
+    })),
   )
 }
 
 /** What the shaders that read or write an activation by tiles must know. */
-export function tileParams(t: Tensor, { samples, blocks }: TileSlab) {
+function tileParams(t: Tensor, { samples, blocks }: TileSlab, tile: WinogradTile) {
   const { height, width, depth } = volumeOf(t.shape, t.name)
   return {
     height,
     width,
     depth,
-    tiles: samples.count * tilesOf(t),
+    tiles: samples.count * tilesOf(t, tile),
     first_tile: blocks.start * BLOCK_TILES,
     blocks: blocks.count,
     block_tiles: BLOCK_TILES,
@@ -72,7 +62,7 @@ export function tileParams(t: Tensor, { samples, blocks }: TileSlab) {
 }
 
 /** Ranges of channels of one sample or more that fit a binding. */
-export function channelRanges(t: Tensor, facts: AdapterFacts): Range[] {
+function channelRanges(t: Tensor, facts: AdapterFacts): Range[] {
   const { channels, voxels } = volumeOf(t.shape, t.name)
   return ranges(channels, fitting(t.name, 'channel', voxels, bindingElements(facts)))
 }
@@ -82,6 +72,7 @@ export function transformInput(
   entry: 'patches' | 'tiles' | 'tiles_by_channel',
   sources: readonly Tensor[],
   slab: TileSlab,
+  tile: WinogradTile,
   v: Tensor,
   facts: AdapterFacts,
 ): Dispatch[] {
@@ -93,11 +84,11 @@ export function transformInput(
     return channelRanges(source, facts).map(channels => {
       const { window, base } = channelWindow(source, slab.samples, channels)
       return {
-        shader: 'conv3d/winograd_input',
+        shader: shaderOf(tile, 'input'),
         entry,
         bindings: { x: window, v },
         params: {
-          ...tileParams(source, slab),
+          ...tileParams(source, slab, tile),
           channels: channels.count,
           x_base: base,
           x_channels: source.shape[1] as number,
@@ -105,17 +96,22 @@ export function transformInput(
           v_channels: total,
           frequency_stride: frequencyStride(slab.blocks.count, total),
         },
-        invocations: channels.count * slab.blocks.count * BLOCK_TILES,
+        invocations: channelsDone(entry, channels.count) * slab.blocks.count * BLOCK_TILES,
       }
     })
   })
 }
 
-function transformWeight(pass: Pass, u: Tensor, rows: number, columns: number): Dispatch {
+/** Channels that a transform's invocations count: `tiles_by_channel` takes sixteen together. */
+function channelsDone(entry: string, channels: number): number {
+  return entry === 'tiles_by_channel' ? Math.ceil(channels / 16) * 16 : channels
+}
+
+function transformWeight(pass: Pass, tile: WinogradTile, u: Tensor, rows: number, columns: number): Dispatch {
   const forward = pass.direction === 'forward'
   const { window, base } = weightWindow(pass.weight, { start: 0, count: pass.weight.shape[0] as number })
   return {
-    shader: 'conv3d/winograd_weight',
+    shader: shaderOf(tile, 'weight'),
     constants: { FLIP: forward ? 0 : 1 },
     bindings: { weight: window, u },
     params: {
@@ -129,18 +125,18 @@ function transformWeight(pass: Pass, u: Tensor, rows: number, columns: number): 
   }
 }
 
-function transformOutput(pass: Pass, slab: TileSlab, m: Tensor, facts: AdapterFacts): Dispatch[] {
+function transformOutput(pass: Pass, slab: TileSlab, tile: WinogradTile, m: Tensor, facts: AdapterFacts): Dispatch[] {
   const { channels: all } = volumeOf(pass.target.shape, pass.target.name)
   const padded = Math.ceil(all / BLOCK_OUTPUTS) * BLOCK_OUTPUTS
   return channelRanges(pass.target, facts).map(channels => {
     const { window, base } = channelWindow(pass.target, slab.samples, channels)
     return {
-      shader: 'conv3d/winograd_output',
+      shader: shaderOf(tile, 'output'),
       entry: pass.bias ? 'forward' : 'backward',
       constants: { ACCUMULATE: pass.accumulate ? 1 : 0 },
       bindings: { m, y: window, ...(pass.bias ? { bias: pass.bias } : {}) },
       params: {
-        ...tileParams(pass.target, slab),
+        ...tileParams(pass.target, slab, tile),
         channels: channels.count,
         m_channel: channels.start,
         m_channels: padded,
@@ -161,58 +157,53 @@ function channelsOf(pass: Pass): { inputs: number; outputs: number } {
 }
 
 /** Whether a convolution with this weight and output has work enough for two transforms to pay. */
-export function isWorthwhile(weight: Tensor, y: Tensor, facts: AdapterFacts): boolean {
+export function isWorthwhile(weight: Tensor, y: Tensor, tile: WinogradTile, facts: AdapterFacts): boolean {
   const [outputs, inputs] = weight.shape as [number, number]
-  const tiles = (y.shape[0] as number) * tilesOf(y)
-  return facts.software && inputs * outputs >= LEAST_RATIO * (inputs + outputs) && tiles >= BLOCK_TILES
+  const tiles = (y.shape[0] as number) * tilesOf(y, tile)
+  const pays = inputs * outputs >= LEAST_RATIO * (inputs + outputs)
+  return facts.software && pays && tiles >= BLOCK_TILES && occupancyOf(y, tile) >= LEAST_OCCUPANCY[tile.edge]
 }
 
-function fits(pass: Pass, facts: AdapterFacts): boolean {
+function fits(pass: Pass, { frequencies }: WinogradTile, facts: AdapterFacts): boolean {
   const { inputs, outputs } = channelsOf(pass)
   const limit = bindingElements(facts)
   const padded = Math.ceil(outputs / BLOCK_OUTPUTS) * BLOCK_OUTPUTS
   return (
     isTiled(pass.weight, pass.stride) &&
     rowOf(pass.weight) * (pass.weight.shape[0] as number) <= limit &&
-    FREQUENCIES * padded * inputs <= limit &&
-    FREQUENCIES * frequencyStride(1, Math.max(inputs, padded)) <= limit
+    frequencies * padded * inputs <= limit &&
+    frequencies * frequencyStride(1, Math.max(inputs, padded)) <= limit
   )
 }
 
-function lower(pass: Pass, { facts, scratch }: Lowering): Dispatch[] {
+function lower(pass: Pass, tile: WinogradTile, { facts, scratch }: Lowering): Dispatch[] {
+  const { frequencies } = tile
   const { inputs, outputs } = channelsOf(pass)
   const outputBlocks = Math.ceil(outputs / BLOCK_OUTPUTS)
   const wider = Math.max(inputs, outputBlocks * BLOCK_OUTPUTS)
   const samples = samplesAtOnce(pass.target, Math.max(inputs, outputs), facts)
-  const blocks = slabBlocks(wider, samples * tilesOf(pass.target), facts)
-  const u = scratch('u', [FREQUENCIES, outputBlocks, inputs, BLOCK_OUTPUTS])
-  const v = scratch('v', [FREQUENCIES, frequencyStride(blocks, inputs)])
-  const m = scratch('m', [FREQUENCIES, frequencyStride(blocks, outputBlocks * BLOCK_OUTPUTS)])
+  const blocks = slabBlocks(wider, samples * tilesOf(pass.target, tile), tile, facts)
+  const u = scratch('u', [frequencies, outputBlocks, inputs, BLOCK_OUTPUTS])
+  const v = scratch('v', [frequencies, frequencyStride(blocks, inputs)])
+  const m = scratch('m', [frequencies, frequencyStride(blocks, outputBlocks * BLOCK_OUTPUTS)])
   return [
-    transformWeight(pass, u, outputs, inputs),
-    ...tileSlabs(pass.target, samples, blocks).flatMap(slab => [
-      ...transformInput('patches', pass.sources, slab, v, facts),
-      {
-        shader: 'conv3d/winograd_multiply',
-        bindings: { v, u, m },
-        params: {
-          inputs,
-          output_blocks: outputBlocks,
-          v_stride: frequencyStride(slab.blocks.count, inputs),
-          m_stride: frequencyStride(slab.blocks.count, outputBlocks * BLOCK_OUTPUTS),
-        },
-        workgroups: [outputBlocks, slab.blocks.count, FREQUENCIES] as const,
-        flops: 2 * FREQUENCIES * BLOCK_TILES * slab.blocks.count * outputs * inputs,
-      },
-      ...transformOutput(pass, slab, m, facts),
+    transformWeight(pass, tile, u, outputs, inputs),
+    ...tileSlabs(pass.target, samples, blocks, tile).flatMap(slab => [
+      ...transformInput('patches', pass.sources, slab, tile, v, facts),
+      multiply({ v, u, m, frequencies, blocks: slab.blocks.count, inputs, outputs }, facts),
+      ...transformOutput(pass, slab, tile, m, facts),
     ]),
   ]
 }
 
-/** Winograd F(2×2×2, 3×3×3): 3.4 times fewer multiply-adds between two transforms. */
-export const winograd: Variant<Pass> = {
-  name: 'winograd',
-  fits,
-  suits: (pass, facts) => isWorthwhile(pass.weight, pass.target, facts),
-  lower,
+function variant(tile: WinogradTile): Variant<Pass> {
+  return {
+    name: `winograd${tile.edge}`,
+    fits: (pass, facts) => fits(pass, tile, facts),
+    suits: (pass, facts) => isWorthwhile(pass.weight, pass.target, tile, facts),
+    lower: (pass, at) => lower(pass, tile, at),
+  }
 }
+
+/** Products between two transforms, tiles of 4×4×4 outputs before tiles of 2×2×2. */
+export const winograd = [variant(TILE_4), variant(TILE_2)] as const

@@ -202,7 +202,7 @@ export function convTranspose3d(tape: Tape, x: Tensor, weight: Tensor, bias: Ten
     throw new ContractError('convTranspose3d', 'weight shape', weight.shape, `(${channels}, O, 2, 2, 2)`)
   if (!sameShape(bias.shape, [outputs]))
     throw new ContractError('convTranspose3d', 'bias shape', bias.shape, `(${outputs})`)
-  const y = tape.temporary('convTranspose3d', [samples, outputs, 2 * height, 2 * width, 2 * depth])
+  const y = tape.temporary('convTranspose3d', [samples, outputs, 2 * height, 2 * width, 2 * depth], x.dtype)
   tape.run(forward, { x, weight, bias, y })
   tape.backward(y, [
     [x, (dy, { tensor: dx, accumulate }: GradientTarget) => tape.run(backwardData, { dy, weight, dx, accumulate })],

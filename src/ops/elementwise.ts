@@ -26,7 +26,7 @@ export function elementwise(name: 'relu' | 'sigmoid'): Elementwise {
   const shader = 'elementwise'
   const constants = { SIGMOID: Number(name === 'sigmoid') }
   const forward = kernel(`${name}.forward`, ({ x, y }: { x: Tensor; y: Tensor }, { facts }): Dispatch[] =>
-    runsOf(sizeOf(x.shape), 1, facts.maxBindingBytes).map(run => ({
+    runsOf(sizeOf(x.shape), 1, facts.maxBindingBytes, x.dtype).map(run => ({
       shader,
       entry: 'forward',
       constants,
@@ -35,7 +35,7 @@ export function elementwise(name: 'relu' | 'sigmoid'): Elementwise {
     })),
   )
   const backward: Elementwise['backward'] = kernel(`${name}.backward`, ({ y, dOutput, into }, { facts }): Dispatch[] =>
-    runsOf(sizeOf(y.shape), 1, facts.maxBindingBytes).map(run => ({
+    runsOf(sizeOf(y.shape), 1, facts.maxBindingBytes, y.dtype).map(run => ({
       shader,
       entry: 'backward',
       bindings: {
@@ -52,7 +52,7 @@ export function elementwise(name: 'relu' | 'sigmoid'): Elementwise {
 
 /** Records an elementwise function of x (any shape). */
 export function applyElementwise(tape: Tape, f: Elementwise, x: Tensor): Tensor {
-  const y = tape.temporary(f.name, x.shape)
+  const y = tape.temporary(f.name, x.shape, x.dtype)
   tape.run(f.forward, { x, y })
   tape.backward(y, [[x, (dOutput, into) => tape.run(f.backward, { y, dOutput, into })]])
   return y

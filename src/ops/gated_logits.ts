@@ -11,9 +11,9 @@ import { sumRows } from './sum_rows.ts'
  * Segmentation logits z = A · u + b. Since A multiplies each structure's map as a whole, w · (r ⊙ A) + b = A · (w · r) + b, and the
  * refined features r need no copy a structure.
  * @param attention A (N, S, H, W, D)
- * @param response u = w · r without bias (N, S, H, W, D)
+ * @param response u = w · r without bias (N, S, H, W, D), f32 or f16
  * @param bias (S)
- * @returns (N, S, H, W, D)
+ * @returns (N, S, H, W, D), f32 for the losses
  */
 export function gatedLogits(tape: Tape, attention: Tensor, response: Tensor, bias: Tensor): Tensor {
   if (!sameShape(attention.shape, response.shape))
@@ -23,8 +23,8 @@ export function gatedLogits(tape: Tape, attention: Tensor, response: Tensor, bia
   const logits = tape.temporary('logits', attention.shape)
   tape.run(forward, { attention, response, bias, logits })
   tape.backward(logits, [
-    [attention, (dLogits, into) => tape.run(factorBackward, { dLogits, factor: response, into })],
-    [response, (dLogits, into) => tape.run(factorBackward, { dLogits, factor: attention, into })],
+    [attention, (dLogits, into) => tape.run(factorBackward, { dLogits, factor: { response }, into })],
+    [response, (dLogits, into) => tape.run(factorBackward, { dLogits, factor: { attention }, into })],
     [bias, (dLogits, into) => tape.run(biasBackward, { dLogits, into })],
   ])
   return logits
@@ -53,20 +53,35 @@ const forward = kernel<{ attention: Tensor; response: Tensor; bias: Tensor; logi
   },
 )
 
-const factorBackward = kernel<{ dLogits: Tensor; factor: Tensor; into: GradientTarget }>(
-  'gated_logits.backward_factor',
-  ({ dLogits, factor, into }, { facts }) =>
-    pairSlices(pairsOf(dLogits.shape, 'gatedLogits'), facts).map(slice => ({
-      shader: 'gated_logits/factor_backward',
-      bindings: {
-        d_logits: windowOf(dLogits, slice),
-        factor: windowOf(factor, slice),
-        gradient: windowOf(into.tensor, slice),
-      },
-      params: { elements: slice.elements },
-      constants: { ACCUMULATE: Number(into.accumulate) },
-      invocations: gridInvocations(slice.elements),
-    })),
+/** The gradient by one factor of A · u, given the other. */
+const factorBackward = kernel<{
+  dLogits: Tensor
+  factor: { attention: Tensor } | { response: Tensor }
+  into: GradientTarget
+}>('gated_logits.backward_factor', ({ dLogits, factor, into }, { facts }) =>
+  pairSlices(pairsOf(dLogits.shape, 'gatedLogits'), facts).map(slice => ({
+    shader: 'gated_logits/factor_backward',
+    ...('response' in factor
+      ? {
+          entry: 'to_attention',
+          bindings: {
+            d_logits: windowOf(dLogits, slice),
+            response: windowOf(factor.response, slice),
+            d_attention: windowOf(into.tensor, slice),
+          },
+        }
+      : {
+          entry: 'to_response',
+          bindings: {
+            d_logits: windowOf(dLogits, slice),
+            attention: windowOf(factor.attention, slice),
+            d_response: windowOf(into.tensor, slice),
+          },
+        }),
+    params: { elements: slice.elements },
+    constants: { ACCUMULATE: Number(into.accumulate) },
+    invocations: gridInvocations(slice.elements),
+  })),
 )
 
 const biasBackward = kernel<{ dLogits: Tensor; into: GradientTarget }>(

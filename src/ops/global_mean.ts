@@ -4,7 +4,7 @@ import { slices, type Tensor, windowOf } from '../graph/tensor.ts'
 import { volumeOf } from '../util/shape.ts'
 import { elementwiseCut, reductionCut, workgroupEach } from './span.ts'
 
-/** The mean over voxels: x (N, C, H, W, D) to (N, C). */
+/** The mean over voxels: x (N, C, H, W, D), f32 or f16, to (N, C), f32. */
 export function globalMean(tape: Tape, x: Tensor): Tensor {
   const { samples, channels } = volumeOf(x.shape, 'globalMean')
   const y = tape.temporary('globalMean', [samples, channels])
@@ -16,7 +16,7 @@ export function globalMean(tape: Tape, x: Tensor): Tensor {
 /** Slices of a (N, C, H, W, D) tensor that fit a binding, each with its count of planes and its first. */
 function slicesOf(t: Tensor, maxBytes: number) {
   const { samples, channels, voxels } = volumeOf(t.shape, 'globalMean')
-  return slices(samples, channels, voxels, maxBytes).map(slice => ({
+  return slices(samples, channels, voxels, maxBytes, t.dtype).map(slice => ({
     window: windowOf(t, slice),
     planes: slice.samples * slice.channels,
     plane: slice.sample * channels + slice.channel,

@@ -14,17 +14,17 @@ export function maxPool3d(tape: Tape, x: Tensor): Tensor {
   if ([height, width, depth].some(axis => axis % 2 !== 0))
     throw new ContractError('maxPool3d', 'shape', x.shape, 'even H, W and D')
   const shape = [samples, channels, height / 2, width / 2, depth / 2]
-  const y = tape.temporary('maxPool3d', shape)
+  const y = tape.temporary('maxPool3d', shape, x.dtype)
   const taps = tape.temporary('maxPool3d.taps', shape, 'u32')
   tape.run(forward, { x, y, taps })
   tape.backward(y, [[x, (dOutput, into) => tape.run(backward, { taps, dOutput, into })]])
   return y
 }
 
-/** The slices whose input fits a binding, with what the shader knows of each. `taps` has the output's shape. */
-function slicesOf(taps: Tensor, facts: AdapterFacts) {
+/** The slices whose input (or its gradient) fits a binding, with what the shader knows of each. `taps` has the output's shape. */
+function slicesOf(taps: Tensor, { dtype }: Tensor, facts: AdapterFacts) {
   const { samples, channels, width, depth, voxels } = volumeOf(taps.shape, 'maxPool3d')
-  return slices(samples, channels, voxels * 8, facts.maxBindingBytes).map(slice => {
+  return slices(samples, channels, voxels * 8, facts.maxBindingBytes, dtype).map(slice => {
     const cut = elementwiseCut(slice.samples * slice.channels * voxels, facts)
     return { slice, params: { cut, invocations: cut[3], width, depth }, invocations: cut[3] }
   })
@@ -38,7 +38,7 @@ interface Forward {
 }
 
 const forward = kernel('maxPool3d.forward', ({ x, y, taps }: Forward, { facts }): Dispatch[] =>
-  slicesOf(taps, facts).map(({ slice, ...work }) => ({
+  slicesOf(taps, x, facts).map(({ slice, ...work }) => ({
     shader: 'max_pool3d',
     entry: 'forward',
     bindings: { x: windowOf(x, slice), y: windowOf(y, slice), taps: windowOf(taps, slice) },
@@ -53,7 +53,7 @@ interface Backward {
 }
 
 const backward = kernel('maxPool3d.backward', ({ taps, dOutput, into }: Backward, { facts }): Dispatch[] =>
-  slicesOf(taps, facts).map(({ slice, ...work }) => ({
+  slicesOf(taps, into.tensor, facts).map(({ slice, ...work }) => ({
     shader: 'max_pool3d',
     entry: 'backward',
     bindings: {

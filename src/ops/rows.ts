@@ -1,4 +1,4 @@
-import { type Tensor, WINDOW_ALIGNMENT, type Window } from '../graph/tensor.ts'
+import { type DType, elementBytes, type Tensor, type Window, windowAlignment } from '../graph/tensor.ts'
 import { sizeOf } from '../util/shape.ts'
 
 /** A contiguous run of a tensor's elements that fits one binding. */
@@ -10,10 +10,10 @@ export interface Run {
 }
 
 /** Cuts `elements` into the fewest runs of whole `unit`s that fit a binding of `maxBytes` and begin where a window may. */
-export function runsOf(elements: number, unit: number, maxBytes: number): Run[] {
+export function runsOf(elements: number, unit: number, maxBytes: number, dtype: DType = 'f32'): Run[] {
   let step = unit
-  while (step % WINDOW_ALIGNMENT !== 0) step *= 2
-  const length = Math.max(step, Math.floor(maxBytes / 4 / step) * step)
+  while (step % windowAlignment(dtype) !== 0) step *= 2
+  const length = Math.max(step, Math.floor(maxBytes / elementBytes(dtype) / step) * step)
   const runs: Run[] = []
   for (let offset = 0; offset < elements; offset += length)
     runs.push({ offset, length: Math.min(length, elements - offset) })

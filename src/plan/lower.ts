@@ -1,6 +1,6 @@
 import { entryFacts, type PipelineKey } from '../gpu/pipelines.ts'
 import type { AdapterFacts, Call, Dispatch, Kernel, Variant } from '../graph/kernel.ts'
-import { type Tensor, tensor, type Window } from '../graph/tensor.ts'
+import { bytesFor, type DType, type Precision, type Tensor, tensor, type Window } from '../graph/tensor.ts'
 import { ContractError } from '../util/error.ts'
 import type { EntryFacts } from '../wgsl/reflect.ts'
 
@@ -37,8 +37,8 @@ export type Choice = (call: Call) => string | undefined
 export function lower(calls: readonly Call[], facts: AdapterFacts, choice: Choice = () => undefined): Lowered[] {
   return calls.flatMap(call => {
     const variant = chooseVariant(call, facts, choice(call))
-    const scratch = (name: string, shape: readonly number[]): Tensor =>
-      tensor(`${call.label} ${name}`, shape, 'temporary')
+    const scratch = (name: string, shape: readonly number[], dtype?: DType): Tensor =>
+      tensor(`${call.label} ${name}`, shape, 'temporary', dtype)
     return variant.lower(call.args, { facts, scratch }).map(dispatch => resolve(call.label, dispatch, facts))
   })
 }
@@ -69,10 +69,11 @@ function resolve(label: string, dispatch: Dispatch, adapter: AdapterFacts): Lowe
   const key = { shader: dispatch.shader, entry: dispatch.entry ?? 'main', constants: dispatch.constants ?? {} }
   const facts = entryFacts(key)
   const bound = resolveBindings(label, dispatch, facts, adapter)
+  const activation = activationOf(label, dispatch.shader, facts, bound)
   const params = packParams(label, dispatch, facts)
   const lowered = {
     label,
-    key,
+    key: { ...key, activation },
     facts,
     bound,
     workgroups: workgroupsOf(label, dispatch, facts),
@@ -90,11 +91,12 @@ function resolveBindings(label: string, dispatch: Dispatch, facts: EntryFacts, a
       if (!value) throw new ContractError(label, `binding ${name} of ${dispatch.shader}`, undefined, 'a tensor')
       given.delete(name)
       const window = 'tensor' in value ? value : wholeOf(value)
-      if (window.length * 4 > adapter.maxBindingBytes)
+      const bytes = bytesFor(window.length, window.tensor.dtype)
+      if (bytes > adapter.maxBindingBytes)
         throw new ContractError(
           label,
           `bytes of ${name}`,
-          window.length * 4,
+          bytes,
           `at most the binding limit ${adapter.maxBindingBytes}`,
         )
       return { binding, name, writes: access === 'read_write', ...window }
@@ -102,6 +104,21 @@ function resolveBindings(label: string, dispatch: Dispatch, facts: EntryFacts, a
   if (given.size)
     throw new ContractError(label, `binding of ${dispatch.shader}`, [...given], 'names that the entry point uses')
   return bound
+}
+
+/** How the bound tensors say that the shader's activations are stored: all alike, and nothing else as f16. */
+function activationOf(label: string, shader: string, facts: EntryFacts, bound: readonly Bound[]): Precision {
+  const elementOf = new Map(facts.bindings.map(({ name, element }) => [name, element]))
+  const found = new Map<DType, string>()
+  for (const { name, tensor } of bound) {
+    const element = elementOf.get(name)
+    if (element === 'activation') found.set(tensor.dtype, name)
+    else if (tensor.dtype === 'f16' && element !== 'f16')
+      throw new ContractError(label, `binding ${name} of ${shader}`, 'f16', 'a tensor of 4-byte elements')
+  }
+  if (found.has('u32') || found.size > 1)
+    throw new ContractError(label, `activations of ${shader}`, [...found], 'tensors of one floating-point type')
+  return found.has('f16') ? 'f16' : 'f32'
 }
 
 function wholeOf(t: Tensor): Window {

@@ -8,9 +8,10 @@ import {
 } from '../gpu/buffers.ts'
 import type { Device } from '../gpu/device.ts'
 import type { Pipelines } from '../gpu/pipelines.ts'
-import { bytesOf, type Tensor } from '../graph/tensor.ts'
+import { bytesFor, bytesOf, elementBytes, type Tensor } from '../graph/tensor.ts'
 import type { Lowered } from './lower.ts'
 import { type Plan, sharedSlotSizes } from './plan.ts'
+import { floatsOf } from './readback.ts'
 import type { Place, Storage } from './storage.ts'
 
 interface Command {
@@ -30,8 +31,8 @@ export interface KernelTime {
   flops: number
 }
 
-/** A quiet NaN: what untouched memory holds in tests, so that an element nobody wrote is noticed. */
-const POISON = 0x7fc00bad
+/** A quiet NaN, as f32 and as two f16: what untouched memory holds in tests, so that an element nobody wrote is noticed. */
+const POISON = 0x7fc07fc0
 
 /** The buffers that the temporaries of several plans share, one tensor of the running plan at a time. */
 export class SlotPool {
@@ -108,7 +109,8 @@ export class Runner {
   private entries(dispatch: Lowered, uniforms: UniformTable): GPUBindGroupEntry[] {
     const entries: GPUBindGroupEntry[] = dispatch.bound.map(({ binding, tensor, offset, length }) => {
       const place = this.place(tensor)
-      return { binding, resource: { buffer: place.buffer, offset: place.offset + offset * 4, size: length * 4 } }
+      const start = place.offset + offset * elementBytes(tensor.dtype)
+      return { binding, resource: { buffer: place.buffer, offset: start, size: bytesFor(length, tensor.dtype) } }
     })
     if (dispatch.params)
       entries.push({ binding: dispatch.params.binding, resource: uniforms.resource(dispatch.params.data) })
@@ -121,10 +123,10 @@ export class Runner {
     return slot === undefined ? this.storage.place(t) : { buffer: this.pool.buffers[slot]!, offset: 0 }
   }
 
-  /** A tensor's values as this plan left them, once all submitted work is done (u32 as its bits). */
+  /** A tensor's values as this plan left them, once all submitted work is done (u32 as its bits, f16 as f32). */
   async read(t: Tensor): Promise<Float32Array<ArrayBuffer>> {
     const { buffer, offset } = this.place(t)
-    return new Float32Array(await readBuffer(this.device, buffer, offset, bytesOf(t)))
+    return floatsOf(t, await readBuffer(this.device, buffer, offset, bytesOf(t)))
   }
 
   /** Cuts the replay into `count` submits of about equal work, so that no submit trips a desktop's watchdog. */

@@ -11,6 +11,8 @@ export interface BindingFacts {
   name: string
   binding: number
   access: 'read' | 'read_write' | 'uniform'
+  /** what a storage binding is an array of: `activation` where the declaration says so, which is f32 or f16 */
+  element: 'activation' | 'f16' | 'other'
 }
 
 export interface FieldFacts {
@@ -88,11 +90,17 @@ function reflectEntry(
   for (const resource of sorted) {
     const uniform = resource.resourceType === ResourceType.Uniform
     const access = uniform ? 'uniform' : (resource.access as 'read' | 'read_write')
-    bindings.push({ name: resource.name, binding: resource.binding, access })
+    bindings.push({ name: resource.name, binding: resource.binding, access, element: elementOf(text, resource) })
     if (uniform) params = reflectStruct(resource.type as StructInfo)
   }
   const facts = { bindings, workgroupSize: workgroupSize(shader, text, entry.name, constants) }
   return params ? { ...facts, params } : facts
+}
+
+/** wgsl_reflect resolves the alias: what was declared, the text alone tells. */
+function elementOf(text: string, { name, type }: VariableInfo): BindingFacts['element'] {
+  if (new RegExp(`\\b${name}\\s*:[^;]*\\bActivation\\b`).test(text)) return 'activation'
+  return /\bf16\b|vec[234]h/.test(type.getTypeName()) ? 'f16' : 'other'
 }
 
 function reflectStruct(struct: StructInfo): { bytes: number; fields: Map<string, FieldFacts> } {

@@ -5,29 +5,12 @@
 //        0  1  1  0         1  1
 //        0 −1  1  0         1 −1
 //        0  1  0 −1         0 −1
-// An invocation transforms one tile of one channel. Results lie in blocks of `block_tiles` tiles (D fastest), so that a block of one
-// frequency is contiguous; tiles past the last are zeros. `tiles_by_channel` is `tiles` with the channels innermost.
+// An invocation transforms one tile of one channel. `tiles_by_channel` is `tiles` with the channels innermost.
 #import lib/grid
+#import lib/winograd_input
 
-struct Params {
-  channels: u32, // transformed
-  x_base: u32, // elements of the bound window in front of the first of them
-  x_channels: u32, // per sample in x
-  height: u32,
-  width: u32,
-  depth: u32,
-  tiles: u32, // of all samples
-  first_tile: u32, // of V
-  blocks: u32,
-  block_tiles: u32,
-  v_channel: u32, // the first one written
-  v_channels: u32,
-  frequency_stride: u32, // elements of V between two frequencies
-}
-
-@group(0) @binding(0) var<storage, read> x: array<f32>; // (N, x channels, H, W, D)
-@group(0) @binding(1) var<storage, read_write> v: array<f32>; // (64, blocks, I, block tiles)
-@group(0) @binding(2) var<uniform> params: Params;
+const EDGE = 2u;
+const FREQUENCIES = 64u;
 
 // Four voxels along D, of which those outside are zeros. Coordinates count from the border, one below the first voxel.
 fn load_line(base: u32, h: u32, w: u32, d: u32) -> vec4f {
@@ -36,10 +19,10 @@ fn load_line(base: u32, h: u32, w: u32, d: u32) -> vec4f {
   }
   let at = base + ((h - 1u) * params.width + w - 1u) * params.depth + d;
   return vec4f(
-    select(0.0, x[max(at, 1u) - 1u], d > 0u),
-    select(0.0, x[at], d < params.depth),
-    select(0.0, x[at + 1u], d + 1u < params.depth),
-    select(0.0, x[at + 2u], d + 2u < params.depth),
+    select(0.0, load(max(at, 1u) - 1u), d > 0u),
+    select(0.0, load(at), d < params.depth),
+    select(0.0, load(at + 1u), d + 1u < params.depth),
+    select(0.0, load(at + 2u), d + 2u < params.depth),
   );
 }
 
@@ -70,51 +53,6 @@ fn store_plane(at: u32, step: u32, plane: mat4x4f) {
   store_line(at + 12u * step, step, plane[3]);
 }
 
-// Where an invocation reads and writes.
-struct Place {
-  valid: bool,
-  h: u32,
-  w: u32,
-  d: u32,
-  base: u32,
-  to: u32,
-}
-
-// Tiles past the last get their zeros here.
-fn place_of(channel: u32, place: u32, to: u32) -> Place {
-  let tile = params.first_tile + place;
-  let exists = channel < params.channels && place < params.blocks * params.block_tiles;
-  let valid = exists && tile < params.tiles;
-  if (exists && !valid) {
-    for (var frequency = 0u; frequency < 64u; frequency++) {
-      v[to + frequency * params.frequency_stride] = 0.0;
-    }
-  }
-  let tiles_d = (params.depth + 1u) / 2u;
-  let tiles_w = (params.width + 1u) / 2u;
-  let tiles_h = (params.height + 1u) / 2u;
-  let n = tile / (tiles_d * tiles_w * tiles_h);
-  let base = params.x_base + (n * params.x_channels + channel) * params.height * params.width * params.depth;
-  let h = tile / (tiles_d * tiles_w) % tiles_h * 2u;
-  return Place(valid, h, tile / tiles_d % tiles_w * 2u, tile % tiles_d * 2u, base, to);
-}
-
-// Neighbouring invocations hold neighbouring tiles; V is (64, blocks, I, block tiles).
-fn tile_innermost(index: u32) -> Place {
-  let places = params.blocks * params.block_tiles;
-  let channel = index / places;
-  let place = index % places;
-  let row = place / params.block_tiles * params.v_channels + params.v_channel + channel;
-  return place_of(channel, place, row * params.block_tiles + place % params.block_tiles);
-}
-
-// Neighbouring invocations hold neighbouring channels; dM is (64, blocks, block tiles, O).
-fn channel_innermost(index: u32) -> Place {
-  let channel = index % params.channels;
-  let place = index / params.channels;
-  return place_of(channel, place, place * params.v_channels + params.v_channel + channel);
-}
-
 @compute @workgroup_size(16)
 fn patches(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) count: vec3u, @builtin(local_invocation_index) local: u32) {
   let p = tile_innermost(linear_index(id, count, local, 16u));
@@ -138,8 +76,8 @@ fn spread_line(base: u32, h: u32, w: u32, d: u32) -> vec4f {
     return vec4f();
   }
   let at = base + (h * params.width + w) * params.depth + d;
-  let a = x[at];
-  let b = select(0.0, x[at + 1u], d + 1u < params.depth);
+  let a = load(at);
+  let b = select(0.0, load(at + 1u), d + 1u < params.depth);
   return vec4f(a, a + b, a - b, -b);
 }
 

@@ -3,27 +3,11 @@
 //       1/2  1/2  1/2
 //       1/2 −1/2  1/2
 //       0    0    1
-// An invocation transforms the taps of one pair of channels. U lies in blocks of sixteen rows, (64 frequencies, rows / 16, columns,
-// 16), rows past the last zeros. Rows and columns and FLIP are those of pack.wgsl.
+// An invocation transforms the taps of one pair of channels.
 #import lib/grid
+#import lib/winograd_weight
 
-override FLIP: bool = false;
-
-struct Params {
-  rows: u32,
-  columns: u32,
-  base: u32, // element of row 0, column 0, tap 0 in the bound window
-  row_stride: u32, // elements
-  column_stride: u32, // elements
-}
-
-@group(0) @binding(0) var<storage, read> weight: array<f32>; // (O, I, 3, 3, 3)
-@group(0) @binding(1) var<storage, read_write> u: array<f32>; // (64, rows / 16, columns, 16)
-@group(0) @binding(2) var<uniform> params: Params;
-
-fn tap(at: u32, k: u32) -> f32 {
-  return weight[at + select(k, 26u - k, FLIP)];
-}
+const FREQUENCIES = 64u;
 
 fn transform_line(a: f32, b: f32, c: f32) -> vec4f {
   return vec4f(a, 0.5 * (a + b + c), 0.5 * (a - b + c), c);
@@ -54,22 +38,14 @@ fn store_plane(at: u32, step: u32, plane: mat4x4f) {
 @compute @workgroup_size(16)
 fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) count: vec3u, @builtin(local_invocation_index) local: u32) {
   let index = linear_index(id, count, local, 16u);
-  let blocks = (params.rows + 15u) / 16u;
-  let row = index / (params.columns * 16u) * 16u + index % 16u;
-  let step = blocks * params.columns * 16u; // of a frequency
-  if (index >= step) {
+  let pair = pair_of(index);
+  if (!pair.valid) {
     return;
   }
-  if (row >= params.rows) {
-    for (var frequency = 0u; frequency < 64u; frequency++) {
-      u[index + frequency * step] = 0.0;
-    }
-    return;
-  }
-  let at = params.base + row * params.row_stride + index / 16u % params.columns * params.column_stride;
-  let a = load_plane(at, 0u);
-  let b = load_plane(at, 9u);
-  let c = load_plane(at, 18u);
+  let step = frequency_elements();
+  let a = load_plane(pair.at, 0u);
+  let b = load_plane(pair.at, 9u);
+  let c = load_plane(pair.at, 18u);
   store_plane(index, step, a);
   store_plane(index + 16u * step, step, 0.5 * (a + b + c));
   store_plane(index + 32u * step, step, 0.5 * (a - b + c));

@@ -1,0 +1,78 @@
+// What the input transforms of all Winograd tiles share: bindings, and which tile of which channel an invocation takes. The importing
+// shader says EDGE, the voxels along an edge of a tile, and FREQUENCIES = (EDGE + 2)³.
+// Results lie in blocks of `block_tiles` tiles (D fastest), so that a block of one frequency is contiguous; tiles past the last are
+// zeros.
+#import lib/activation
+
+struct Params {
+  channels: u32, // transformed
+  x_base: u32, // elements of the bound window in front of the first of them
+  x_channels: u32, // per sample in x
+  height: u32,
+  width: u32,
+  depth: u32,
+  tiles: u32, // of all samples
+  first_tile: u32, // of V
+  blocks: u32,
+  block_tiles: u32,
+  v_channel: u32, // the first one written
+  v_channels: u32,
+  frequency_stride: u32, // elements of V between two frequencies
+}
+
+@group(0) @binding(0) var<storage, read> x: array<Activation>; // (N, x channels, H, W, D)
+@group(0) @binding(1) var<storage, read_write> v: array<f32>; // (FREQUENCIES, blocks, I, block tiles)
+@group(0) @binding(2) var<uniform> params: Params;
+
+// Where an invocation reads and writes.
+struct Place {
+  valid: bool,
+  h: u32,
+  w: u32,
+  d: u32,
+  base: u32,
+  to: u32,
+}
+
+// Tiles past the last get their zeros here.
+fn place_of(channel: u32, place: u32, to: u32) -> Place {
+  let tile = params.first_tile + place;
+  let exists = channel < params.channels && place < params.blocks * params.block_tiles;
+  let valid = exists && tile < params.tiles;
+  if (exists && !valid) {
+    for (var frequency = 0u; frequency < FREQUENCIES; frequency++) {
+      v[to + frequency * params.frequency_stride] = 0.0;
+    }
+  }
+  let tiles_d = (params.depth + EDGE - 1u) / EDGE;
+  let tiles_w = (params.width + EDGE - 1u) / EDGE;
+  let tiles_h = (params.height + EDGE - 1u) / EDGE;
+  let n = tile / (tiles_d * tiles_w * tiles_h);
+  let base = params.x_base + (n * params.x_channels + channel) * params.height * params.width * params.depth;
+  let h = tile / (tiles_d * tiles_w) % tiles_h * EDGE;
+  return Place(valid, h, tile / tiles_d % tiles_w * EDGE, tile % tiles_d * EDGE, base, to);
+}
+
+// Neighbouring invocations hold neighbouring tiles; V is (FREQUENCIES, blocks, I, block tiles).
+fn tile_innermost(index: u32) -> Place {
+  let places = params.blocks * params.block_tiles;
+  let channel = index / places;
+  let place = index % places;
+  let row = place / params.block_tiles * params.v_channels + params.v_channel + channel;
+  return place_of(channel, place, row * params.block_tiles + place % params.block_tiles);
+}
+
+// Neighbouring invocations hold neighbouring tiles, sixteen neighbouring workgroups neighbouring channels; dM is (FREQUENCIES, blocks,
+// block tiles, O). So a CPU's cache collects the lines of sixteen channels; sixteen channels in one workgroup would read planes that
+// are often a power of two of bytes apart, all of which fall into one set of the cache.
+fn channel_innermost(index: u32) -> Place {
+  let strips = params.blocks * params.block_tiles / 16u; // of sixteen tiles
+  let strip = index / 256u % strips;
+  let channel = index / (256u * strips) * 16u + index / 16u % 16u;
+  let place = strip * 16u + index % 16u;
+  return place_of(channel, place, place * params.v_channels + params.v_channel + channel);
+}
+
+fn load(at: u32) -> f32 {
+  return f32(x[at]);
+}

@@ -1,0 +1,36 @@
+import { type Dispatch, kernel } from '../graph/kernel.ts'
+import type { GradientTarget, Tape } from '../graph/tape.ts'
+import { type Precision, type Tensor, windowAlignment } from '../graph/tensor.ts'
+import { sizeOf } from '../util/shape.ts'
+import { runsOf, runWindow } from './rows.ts'
+import { elementwiseCut } from './span.ts'
+
+/** x (any shape) stored as `precision`; x itself where it is so already. */
+export function cast(tape: Tape, x: Tensor, precision: Precision): Tensor {
+  if (x.dtype === precision) return x
+  const y = tape.temporary(`${precision} ${x.name}`, x.shape, precision)
+  tape.run(convert, { from: x, into: { tensor: y, accumulate: false } })
+  tape.backward(y, [[x, (dOutput, into) => tape.run(convert, { from: dOutput, into })]])
+  return y
+}
+
+interface Conversion {
+  from: Tensor
+  into: GradientTarget
+}
+
+const convert = kernel('cast', ({ from, into }: Conversion, { facts }): Dispatch[] =>
+  runsOf(sizeOf(from.shape), windowAlignment('f16'), facts.maxBindingBytes).map(run => {
+    const cut = elementwiseCut(run.length, facts)
+    const [source, target] = [runWindow(from, run), runWindow(into.tensor, run)]
+    return {
+      shader: 'cast',
+      ...(from.dtype === 'f16'
+        ? { entry: 'widen', bindings: { short: source, widened: target } }
+        : { entry: 'narrow', bindings: { wide: source, narrowed: target } }),
+      params: { cut, invocations: cut[3] },
+      constants: { ACCUMULATE: Number(into.accumulate) },
+      invocations: cut[3],
+    }
+  }),
+)
