@@ -20,7 +20,7 @@ import { type Golden, goldenPaths, missingGoldens, openGolden } from './golden_f
 const BIAS_BEFORE_NORM = /(?:(?:enc\d|dec\d|feature_refine)\.[03]|(?:attention_conv|feature_matcher)\.0)\.bias$/
 
 /** The ways to run a convolution that the float64 reference holds to float32's rounding. */
-const CONVOLUTIONS = ['direct', 'winograd', 'gemm']
+const CONVOLUTIONS = ['direct', 'winograd2', 'winograd4', 'gemm']
 
 const MEBIBYTE = 2 ** 20
 const at = await testDevice()

@@ -4,7 +4,7 @@ import { alignment, attentionMaps } from '../ops/attention.ts'
 import { batchNorm } from '../ops/batch_norm.ts'
 import { cast } from '../ops/cast.ts'
 import { convTranspose3d } from '../ops/conv_transpose3d.ts'
-import { conv3d } from '../ops/conv3d.ts'
+import { type Conv3dOptions, conv3d } from '../ops/conv3d.ts'
 import { gatedLogits } from '../ops/gated_logits.ts'
 import { globalMean } from '../ops/global_mean.ts'
 import { linear } from '../ops/linear.ts'
@@ -42,6 +42,9 @@ export function constants(state: ModelState, samples: number): Constants {
   const { structures, size } = state.shape
   return { ones: tensor('ones', [samples, 1, ...size], 'input'), zeros: tensor('zeros', [structures], 'input') }
 }
+
+/** Of a convolution in front of a batch norm. */
+const NORMALISED: Conv3dOptions = { normalised: true }
 
 /** Records SADAAN on a tape: layer by layer, labels as in the state dict. */
 export class Sadaan {
@@ -125,7 +128,7 @@ export class Sadaan {
   private segmentation(d1: Tensor, ones: Tensor, maps: Tensor) {
     const refine = 'segmentation_head.feature_refine'
     const first = this.norm(`${refine}.1`, this.headConv(`${refine}.0`, d1, ones))
-    const refined = this.norm(`${refine}.4`, this.conv(`${refine}.3`, first)) // (N, features / 2, H, W, D)
+    const refined = this.norm(`${refine}.4`, this.conv(`${refine}.3`, first, NORMALISED)) // (N, features / 2, H, W, D)
     return this.named('segmentation_head.segmentation_layer', (weight, bias) => {
       const projected = conv3d(this.tape, refined, weight, this.constants.zeros) // (N, S, H, W, D)
       const logits = gatedLogits(this.tape, maps, projected, bias)
@@ -139,18 +142,18 @@ export class Sadaan {
     const finalBias = this.state.tensor('encoder.final_conv.bias')
     return this.named(name, (weight, bias) => {
       const merged = mergeHeadWeights(this.tape, weight, finalWeight, finalBias)
-      return conv3d(this.tape, d1, merged, bias, { with: ones })
+      return conv3d(this.tape, d1, merged, bias, { with: ones, ...NORMALISED })
     })
   }
 
   /** Conv 3³ – BN – ReLU twice over x, or over concat(x, skip). */
   private block(name: string, x: Tensor, skip?: Tensor): Tensor {
-    const h = this.norm(`${name}.1`, this.conv(`${name}.0`, x, skip))
-    return this.norm(`${name}.4`, this.conv(`${name}.3`, h))
+    const h = this.norm(`${name}.1`, this.conv(`${name}.0`, x, skip ? { with: skip, ...NORMALISED } : NORMALISED))
+    return this.norm(`${name}.4`, this.conv(`${name}.3`, h, NORMALISED))
   }
 
-  private conv(name: string, x: Tensor, skip?: Tensor): Tensor {
-    return this.named(name, (weight, bias) => conv3d(this.tape, x, weight, bias, skip ? { with: skip } : {}))
+  private conv(name: string, x: Tensor, options: Conv3dOptions = {}): Tensor {
+    return this.named(name, (weight, bias) => conv3d(this.tape, x, weight, bias, options))
   }
 
   /** Batch norm and ReLU. */

@@ -9,8 +9,8 @@ import { floatsOf } from './storage.ts'
  * so that the loop never waits for the step it has just submitted.
  */
 export class Readback {
+  readonly runner: Runner
   private readonly device: Device
-  private readonly runner: Runner
   private readonly tensors: readonly Tensor[]
   private readonly free: GPUBuffer[]
 

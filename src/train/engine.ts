@@ -127,11 +127,11 @@ export class TrainingEngine {
   readonly dispatches: number
   private readonly blueprint: Blueprint
   private readonly pool: SlotPool
+  private readonly pipelines: Pipelines
   private accumulating!: Readback
-  private evaluating!: Readback
   private updating!: Readback
-  private accumulateRunner!: Runner
-  private evaluateRunner!: Runner
+  private evaluating: Promise<Readback> | undefined
+  private submits = 1
 
   private constructor(device: Device, blueprint: Blueprint, storage: Storage, pool: SlotPool) {
     this.device = device
@@ -142,6 +142,7 @@ export class TrainingEngine {
     this.dispatches = blueprint.accumulate.dispatches.length
     this.storage = storage
     this.pool = pool
+    this.pipelines = new Pipelines(device)
   }
 
   /** What training with this batch size takes on an adapter of these facts, without allocating it. */
@@ -168,8 +169,9 @@ export class TrainingEngine {
   }
 
   /**
-   * Plans and allocates; `choice` names variants, the rules where it is not given; `prepare` comes next. Throws OutOfMemoryError or
-   * BindingLimitError when the adapter cannot hold it, InputError when it lacks the precision.
+   * Plans (`choice` names variants, the rules where it is not given), allocates, and has the adapter begin with the pipelines of a step:
+   * weights can be written meanwhile, `prepare` waits for them. Throws OutOfMemoryError or BindingLimitError when the adapter cannot hold
+   * it, InputError when it lacks the precision.
    */
   static async allocate(
     device: Device,
@@ -183,7 +185,9 @@ export class TrainingEngine {
     const blueprint = draw(device.facts, config, shape, structureNames, batchSize, choice)
     const { storage, pool } = await memoryFor(device, blueprint)
     writeLossScale(storage, blueprint.state, config, INITIAL_LOSS_SCALE)
-    return new TrainingEngine(device, blueprint, storage, pool)
+    const engine = new TrainingEngine(device, blueprint, storage, pool)
+    for (const plan of [blueprint.accumulate, blueprint.update]) engine.pipelines.begin(plan.dispatches)
+    return engine
   }
 
   /** Throws what `allocate` would throw for the rules' variants; nothing stays allocated. */
@@ -199,27 +203,35 @@ export class TrainingEngine {
     storage.destroy()
   }
 
-  /** Makes the pipelines (all at once) and fills the constant inputs. */
+  /** Makes what a step needs and fills the constant inputs. What an evaluation needs is made while the first step runs. */
   async prepare(): Promise<void> {
-    const { accumulate, evaluate, update, batch, accumulateOutputs, evaluateOutputs } = this.blueprint
-    const pipelines = new Pipelines(this.device)
-    const make = (plan: Plan): Promise<Runner> => Runner.prepare(this.device, pipelines, this.storage, this.pool, plan)
-    const runners = await Promise.all([accumulate, evaluate, update].map(make))
-    const [accumulateRunner, evaluateRunner, updateRunner] = runners as [Runner, Runner, Runner]
-    this.accumulateRunner = accumulateRunner
-    this.evaluateRunner = evaluateRunner
-    const depth = STEPS_IN_FLIGHT + 1
-    this.accumulating = new Readback(this.device, accumulateRunner, resultsOf(accumulateOutputs), depth)
-    this.evaluating = new Readback(this.device, evaluateRunner, resultsOf(evaluateOutputs), depth)
-    this.updating = new Readback(this.device, updateRunner, update.outputs, depth)
+    const { accumulate, update, batch, accumulateOutputs } = this.blueprint
+    const [accumulating, updating] = await Promise.all([
+      this.readbackOf(accumulate, resultsOf(accumulateOutputs)),
+      this.readbackOf(update, update.outputs),
+    ])
+    this.accumulating = accumulating
+    this.updating = updating
     this.storage.write(batch.ones, new Float32Array(sizeOf(batch.ones.shape)).fill(1))
+  }
+
+  private async readbackOf(plan: Plan, outputs: readonly Tensor[]): Promise<Readback> {
+    const runner = await Runner.prepare(this.device, this.pipelines, this.storage, this.pool, plan)
+    return new Readback(this.device, runner, outputs, STEPS_IN_FLIGHT + 1)
+  }
+
+  /** Begun by the first update, at the latest by the first evaluation; a failure is thrown by the evaluation that needs it. */
+  prepareEvaluation(): Promise<Readback> {
+    const { evaluate, evaluateOutputs } = this.blueprint
+    this.evaluating ??= this.readbackOf(evaluate, resultsOf(evaluateOutputs))
+    this.evaluating.catch(() => undefined)
+    return this.evaluating
   }
 
   /** Told how long a step takes, cuts it into submits short enough for a desktop. */
   paced(secondsPerStep: number): void {
-    const count = submitsFor(this.device.facts, secondsPerStep)
-    this.accumulateRunner.slice(count)
-    this.evaluateRunner.slice(count)
+    this.submits = submitsFor(this.device.facts, secondsPerStep)
+    this.accumulating.runner.slice(this.submits)
   }
 
   /** Forward, loss and backward of a batch; its gradient counts `share` (one over the window's batches). */
@@ -235,19 +247,23 @@ export class TrainingEngine {
   /** Clips the window's gradient and moves the parameters. */
   async update(learningRate: number): Promise<UpdateResult> {
     this.storage.write(this.optimizer.learningRate, Float32Array.of(learningRate))
-    const [clip, lossScale] = await this.updating.submit()
+    const updated = this.updating.submit()
+    this.prepareEvaluation()
+    const [clip, lossScale] = await updated
     return { applied: clip![2] === 1, lossScale: lossScale?.[0] ?? 1 } // norm, factor, finite
   }
 
   /** Forward with running statistics, and the loss. */
-  evaluate(host: HostBatch): Promise<BatchResult> {
+  async evaluate(host: HostBatch): Promise<BatchResult> {
+    const evaluating = await this.prepareEvaluation()
+    evaluating.runner.slice(this.submits)
     this.upload(host, { seed: 0, epoch: 0 })
-    return this.evaluating.submit().then(toResult)
+    return toResult(await evaluating.submit())
   }
 
   /** Runs one accumulation kernel by kernel on the batch uploaded last. */
   profile(): Promise<KernelTime[]> {
-    return this.accumulateRunner.profile()
+    return this.accumulating.runner.profile()
   }
 
   private upload(host: HostBatch, { seed, epoch }: { seed: number; epoch: number }): void {
