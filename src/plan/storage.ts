@@ -39,11 +39,11 @@ export class Storage {
   }
 
   /**
-   * Queues a copy of `data` (as many elements as the tensor has, at most) to the GPU, rounded where the tensor is f16; what is submitted
-   * later sees it.
+   * Queues a copy of `data` (as many elements as the tensor has, at most) to the GPU; what is submitted later sees it. Numbers for an f16
+   * tensor are rounded; words are taken as two f16 each.
    */
   write(t: Tensor, data: Float32Array | Uint32Array): void {
-    const stored = t.dtype === 'f16' ? toFloat16(data) : data
+    const stored = t.dtype === 'f16' && data instanceof Float32Array ? toFloat16(data) : data
     if (stored.byteLength > bytesOf(t))
       throw new ContractError('storage', `length of ${t.name}`, data.length, `at most ${sizeOf(t.shape)}`)
     const { buffer, offset } = this.place(t)
