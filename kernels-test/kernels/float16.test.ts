@@ -77,14 +77,15 @@ describe.skipIf(missing)('activations stored as f16', () => {
   for (const operation of operations) {
     test.each(operation.rows.map(row => [JSON.stringify(row), row]))(`${operation.operation} %s`, async (name, row) => {
       const inputs = rounded(operation, operation.inputs(row, randomOf(name)))
-      const facts: AdapterFacts = {
+      const f32: AdapterFacts = {
         ...at.device.facts,
         maxBindingBytes: operation.limit?.(row) ?? at.device.facts.maxBindingBytes,
       }
       const full = record(operation, row, inputs, 'f32')
-      const expected = await runOnce(at, full.tape, full.values, full.wanted, facts)
+      const expected = await runOnce(at, full.tape, full.values, full.wanted, f32)
       Object.assign(expected, operation.reference(doubles(inputs), row))
       const half = record(operation, row, inputs, 'f16')
+      const facts: AdapterFacts = { ...f32, precision: 'f16' }
       const several = half.tape.calls.filter(({ kernel }) => kernel.variants.length > 1)
       const variants = new Set(several.flatMap(call => fittingVariants(call, facts).map(({ name }) => name)))
       for (const variant of [undefined, ...variants]) {
