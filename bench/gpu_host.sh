@@ -5,14 +5,15 @@
 # part printed, and of all of it DIR/report.json and DIR/report.md. A part that fails or takes too long is reported as such.
 #   SADAAN_PYTHON   a python with a CUDA torch; python3 unless given
 #   SADAAN_ORACLE   sadaan_oracle.py; ../shared/oracle beside the checkout unless given
-#   PARTS           the parts to run, all unless given: tests ops step-f32 step-f16 tuned targets
+#   PARTS           the parts to run, all unless given: tests tune tune-f16 ops step-f32 step-f16 tuned targets
+# tune and tune-f16 also write shaders/tuned/ADAPTER.json, the table to be shipped for such adapters.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
 export OUT=${1:-.gpu-host/results}
 [ $# -gt 0 ] && shift
 export SADAAN_PYTHON=${SADAAN_PYTHON:-$(command -v python3 || true)}
-parts=${PARTS:-tests ops step-f32 step-f16 tuned targets}
+parts=${PARTS:-tests tune tune-f16 ops step-f32 step-f16 tuned targets}
 mkdir -p "$OUT"
 
 bench=(node --import tsx cli/main.ts bench)
@@ -38,6 +39,8 @@ tests='
   exit "$code"'
 
 part tests 1200 bash -c "$tests"
+part tune 900 "${bench[@]}" tune --json --ship --seconds 600 with "${words[@]}"
+part tune-f16 900 "${bench[@]}" tune --json --ship --seconds 600 with "${words[@]}" compute.precision=f16
 part ops 900 "${bench[@]}" ops --json --seconds 0.2
 part step-f32 600 "${bench[@]}" step --json --profile --steps 20 with "${words[@]}"
 part step-f16 600 "${bench[@]}" step --json --profile --steps 20 with "${words[@]}" compute.precision=f16

@@ -8,6 +8,8 @@ import { stepText } from './step_text.ts'
 import { markdownTable } from './table.ts'
 import type { TargetReport } from './targets.ts'
 import { TARGET_COLUMNS } from './targets_text.ts'
+import type { TuneReport } from './tune.ts'
+import { TUNE_COLUMNS, tuneHeader } from './tune_text.ts'
 
 /** What a part of gpu_host.sh left: its exit code, and its result if it had one. */
 interface Part {
@@ -18,7 +20,7 @@ interface Part {
 }
 
 const DIRECTORY = process.argv[2] ?? '.gpu-host/results'
-const NAMES = ['tests', 'ops', 'step-f32', 'step-f16', 'tuned', 'targets'] as const
+const NAMES = ['tests', 'tune', 'tune-f16', 'ops', 'step-f32', 'step-f16', 'tuned', 'targets'] as const
 
 type Name = (typeof NAMES)[number]
 
@@ -39,8 +41,15 @@ function partOf(name: Name): Part | undefined {
 
 const fenced = (text: string): string => `\`\`\`\n${text}\n\`\`\``
 
+function tuneSection(result: object): string {
+  const report = result as TuneReport
+  return `${fenced(tuneHeader(report))}\n\n${markdownTable(report.calls, TUNE_COLUMNS)}`
+}
+
 const WRITERS: Record<Name, (result: object) => string> = {
   tests: result => fenced(JSON.stringify(result)),
+  tune: tuneSection,
+  'tune-f16': tuneSection,
   ops: result => {
     const report = result as OpsReport
     return `${fenced(opsHeader(report))}\n\n${markdownTable(report.rows, OPS_COLUMNS)}`

@@ -1,9 +1,12 @@
 import type { CaseInput, Random } from '../kernels-test/case.ts'
 import { normals, randomOf, relativeError } from '../kernels-test/numbers.ts'
+import { defaultConfig } from '../src/config/schema.ts'
 import { Device } from '../src/gpu/device.ts'
 import { Pipelines } from '../src/gpu/pipelines.ts'
 import { Tape } from '../src/graph/tape.ts'
 import { type Tensor, tensor } from '../src/graph/tensor.ts'
+import type { Choice } from '../src/plan/lower.ts'
+import { knownChoice } from '../src/train/variants.ts'
 import type { Clock, Timing } from './clock.ts'
 import { measurePeaks, type Peaks } from './peaks.ts'
 import { boundBytes, type Gpu, Prepared, type Recorded } from './prepared.ts'
@@ -19,6 +22,7 @@ export interface OpsRequest {
   seconds: number
   /** told of every row that is done */
   onRow?: (line: OpsLine) => void
+  warn(line: string): void
 }
 
 /** One measured row. */
@@ -159,14 +163,18 @@ function toleranceOf(from: string): number {
   return from === 'test' ? 1e-5 : 1e-4
 }
 
-async function measureRow(gpu: Gpu, clock: Clock, peaks: Peaks, row: Row, seconds: number): Promise<OpsLine> {
-  const { facts } = gpu.device
+async function measureRow(
+  gpu: Gpu & { choice: Choice },
+  clock: Clock,
+  peaks: Peaks,
+  row: Row,
+  seconds: number,
+): Promise<OpsLine> {
+  const { choice } = gpu
   const recording = record(row, row.from === 'test' ? randomOf(row.label) : quickRandom(row.label))
   const limit = row.test.limit?.(row.row)
-  const prepared = await Prepared.make(gpu, {
-    ...recording,
-    facts: { ...facts, maxBindingBytes: limit ?? facts.maxBindingBytes },
-  })
+  const facts = limit === undefined ? gpu.device.facts : { ...gpu.device.facts, maxBindingBytes: limit }
+  const prepared = await Prepared.make(gpu, { ...recording, facts, choice })
   try {
     const verified = await verify(row, recording, prepared)
     const timing = await clock.time(prepared.runner, seconds)
@@ -187,7 +195,7 @@ async function measureRow(gpu: Gpu, clock: Clock, peaks: Peaks, row: Row, second
       gbytes: traffic / 1e9,
       share: flops > 0 ? rate / peaks.flops : traffic / peaks.bytes,
       dispatches: prepared.plan.dispatches.length,
-      variants: chosenVariants(callsOf(prepared.plan, recording.calls), facts),
+      variants: chosenVariants(callsOf(prepared.plan, recording.calls), facts, choice),
       verified,
     }
   } finally {
@@ -202,6 +210,7 @@ export async function benchOps(request: OpsRequest): Promise<OpsReport> {
   try {
     const gpu = { device, pipelines: new Pipelines(device) }
     const { clock, peaks } = await measurePeaks(gpu, Math.max(request.seconds, PEAK_SECONDS))
+    const choice = knownChoice(device, defaultConfig(), request.warn)
     const lines: OpsLine[] = []
     const skipped: OpsReport['skipped'] = []
     for (const row of rows) {
@@ -210,7 +219,7 @@ export async function benchOps(request: OpsRequest): Promise<OpsReport> {
         skipped.push({ label: row.label, reason })
         continue
       }
-      const line = await measureRow(gpu, clock, peaks, row, request.seconds)
+      const line = await measureRow({ ...gpu, choice }, clock, peaks, row, request.seconds)
       lines.push(line)
       request.onRow?.(line)
     }

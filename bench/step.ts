@@ -2,6 +2,7 @@ import type { LoadedConfig } from '../src/config/load.ts'
 import { Loader } from '../src/data/loader.ts'
 import { Device } from '../src/gpu/device.ts'
 import { ModelState } from '../src/nn/model_state.ts'
+import type { Choice } from '../src/plan/lower.ts'
 import { makePlan } from '../src/plan/plan.ts'
 import type { KernelTime } from '../src/plan/runner.ts'
 import { type HostBatch, TrainingEngine } from '../src/train/engine.ts'
@@ -14,7 +15,7 @@ import { writeInitial } from '../src/train/snapshot.ts'
 import { summarise } from './clock.ts'
 import { highWater } from './high_water.ts'
 import { Instruments } from './instruments.ts'
-import { chosenVariants } from './variants.ts'
+import { chosenVariants, variantsFor } from './variants.ts'
 import { randomBatch, type Workload, withTemporaryDataset, workloadOf } from './workload.ts'
 
 export interface StepRequest {
@@ -136,14 +137,17 @@ export class StepRun {
   processPeak = 0
   private readonly workload: Workload
   private readonly batch: HostBatch
+  private readonly choice: Choice
 
   private constructor(
     workload: Workload,
     batch: HostBatch,
+    choice: Choice,
     opened: Pick<StepRun, 'device' | 'engine' | 'instruments' | 'firstStep'>,
   ) {
     this.workload = workload
     this.batch = batch
+    this.choice = choice
     this.device = opened.device
     this.engine = opened.engine
     this.instruments = opened.instruments
@@ -158,14 +162,15 @@ export class StepRun {
     const device = await Device.open(wantedAdapter(config))
     const instruments = new Instruments(device)
     const open = lap()
-    const engine = await TrainingEngine.allocate(device, config, shape, structureNames, batchSize)
+    const choice = await variantsFor(device, workload)
+    const engine = await TrainingEngine.allocate(device, config, shape, structureNames, batchSize, choice)
     const plan = lap()
     await engine.prepare()
     writeInitial(engine.storage, engine.state, config.seed)
     await device.idle()
     const pipelines = lap()
     const firstStep = { open, plan, pipelines, step: 0, total: 0 }
-    const run = new StepRun(workload, batch, { device, engine, instruments, firstStep })
+    const run = new StepRun(workload, batch, choice, { device, engine, instruments, firstStep })
     lap()
     await Promise.all(run.step(batch).results)
     firstStep.step = lap()
@@ -265,18 +270,19 @@ export class StepRun {
   planned(): Pick<StepReport, 'flops' | 'dispatches' | 'variants'> {
     const { config, shape, structureNames, batchSize } = this.workload
     const { facts } = this.device
+    const { choice } = this
     const state = new ModelState(shape)
     const training = recordTraining(state, batchTensors(state, batchSize), config, structureNames)
     const update = recordUpdate(state, new OptimizerMemory(state), config)
     const { terms, pairs, presenceProbability, presence } = training.outputs
     const plans = [
-      makePlan('accumulate', training.calls, [terms, pairs, presenceProbability, presence], facts),
-      makePlan('update', update.calls, [update.outputs.clip], facts),
+      makePlan('accumulate', training.calls, [terms, pairs, presenceProbability, presence], facts, { choice }),
+      makePlan('update', update.calls, [update.outputs.clip], facts, { choice }),
     ]
     return {
       flops: plans.reduce((sum, plan) => sum + plan.flops, 0),
       dispatches: plans.reduce((sum, plan) => sum + plan.dispatches.length, 0),
-      variants: chosenVariants([...training.calls, ...update.calls], facts),
+      variants: chosenVariants([...training.calls, ...update.calls], facts, choice),
     }
   }
 

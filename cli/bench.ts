@@ -1,5 +1,6 @@
 import { Command, InvalidArgumentError } from 'commander'
 import { configurationOf, withConfiguration } from './options.ts'
+import { stopOnSignals } from './signals.ts'
 
 interface OpsOptions {
   filter?: string
@@ -31,6 +32,13 @@ interface LoaderOptions {
   json?: boolean
 }
 
+interface TuneOptions {
+  config?: string
+  seconds: number
+  ship?: boolean
+  json?: boolean
+}
+
 function positive(text: string): number {
   const value = Number(text)
   if (!(value > 0)) throw new InvalidArgumentError('expected a positive number')
@@ -59,6 +67,7 @@ export function makeBenchCommand(): Command {
     .addCommand(makeStepCommand())
     .addCommand(makeLoaderCommand())
     .addCommand(makeBitsCommand())
+    .addCommand(makeTuneCommand())
     .addCommand(makePeersCommand())
 }
 
@@ -95,6 +104,7 @@ async function runOps({ filter, adapter, seconds, json }: OpsOptions): Promise<v
     ...(adapter === undefined ? {} : { adapter }),
     seconds,
     onRow: line => say(opsLine(line)),
+    warn: say,
   })
   print(json ? report : `${opsHeader(report)}\n${opsTable(report)}`)
 }
@@ -149,6 +159,32 @@ async function runBits(words: string[], options: { config?: string; steps: numbe
   const { workloadOf } = await import('../bench/workload.ts')
   const report = await benchReproducible(await workloadOf(configurationOf(words, options)), options.steps)
   print(options.json ? report : `${report.steps} steps, twice: ${report.identical ? 'identical bits' : 'DIFFERENT'}`)
+}
+
+function makeTuneCommand(): Command {
+  return withConfiguration(new Command('tune'))
+    .description('measure every variant of every kernel call of a training step and keep which is fastest here')
+    .option('--seconds <s>', 'end after so long', positive, 3600)
+    .option('--ship', 'also write the table that the package brings for such adapters')
+    .option('--json', 'print one JSON object on standard output')
+    .action(runTune)
+}
+
+async function runTune(words: string[], { seconds, ship = false, json, ...options }: TuneOptions): Promise<void> {
+  const { benchTune } = await import('../bench/tune.ts')
+  const { tuneLine, tuneText } = await import('../bench/tune_text.ts')
+  const { workloadOf } = await import('../bench/workload.ts')
+  const signals = stopOnSignals(say)
+  const report = await benchTune({
+    workload: await workloadOf(configurationOf(words, options)),
+    budget: seconds,
+    ship,
+    stop: signals.stop,
+    onCall: line => say(tuneLine(line)),
+    warn: line => say(`warning: ${line}`),
+  })
+  print(json ? report : tuneText(report))
+  if (signals.stop.aborted) process.exitCode = signals.exitCode()
 }
 
 /** What is compared with is installed apart: torch in pythons of the user's, tfjs in bench/peers. */

@@ -17,6 +17,9 @@ import { type Golden, goldenPaths, missingGoldens, openGolden } from './golden_f
 /** The true gradient of a bias in front of a batch norm is zero: what is left is rounding. */
 const BIAS_BEFORE_NORM = /(?:(?:enc\d|dec\d|feature_refine)\.[03]|(?:attention_conv|feature_matcher)\.0)\.bias$/
 
+/** The ways to run a convolution that the float64 reference holds to float32's rounding. */
+const CONVOLUTIONS = ['direct', 'winograd', 'gemm']
+
 const MEBIBYTE = 2 ** 20
 const at = await testDevice()
 
@@ -25,6 +28,9 @@ for (const path of goldenPaths) {
   describe(`golden ${golden.name}`, () => {
     test('as the adapter is', () => runGolden(golden, at.device.facts))
     test('with a binding limit of 1 MiB', () => runGolden(golden, { ...at.device.facts, maxBindingBytes: MEBIBYTE }))
+    if (golden.name === 'small')
+      for (const variant of CONVOLUTIONS)
+        test(`convolutions as ${variant} wherever it fits`, () => runGolden(golden, at.device.facts, variant))
   })
 }
 
@@ -33,8 +39,8 @@ afterAll(() => {
     console.log(`larger goldens not beside the checkout, not run: ${missingGoldens.join(', ')}`)
 })
 
-async function runGolden(golden: Golden, facts: AdapterFacts): Promise<void> {
-  const session = await Session.open(golden, facts)
+async function runGolden(golden: Golden, facts: AdapterFacts, variant?: string): Promise<void> {
+  const session = await Session.open(golden, facts, variant)
   try {
     await session.load('initial')
     for (let step = 0; step < golden.steps; step++) await session.trainStep(step)
@@ -49,21 +55,23 @@ async function runGolden(golden: Golden, facts: AdapterFacts): Promise<void> {
 class Session {
   private readonly golden: Golden
   private readonly facts: AdapterFacts
+  private readonly variant: string | undefined
   private readonly state: ModelState
   private readonly optimizer: OptimizerMemory
   private readonly storage = new Storage(at.device)
   private readonly batch: ReturnType<typeof batchTensors>
 
-  private constructor(golden: Golden, facts: AdapterFacts) {
+  private constructor(golden: Golden, facts: AdapterFacts, variant?: string) {
     this.golden = golden
     this.facts = facts
+    this.variant = variant
     this.state = new ModelState(golden.shape)
     this.optimizer = new OptimizerMemory(this.state)
     this.batch = batchTensors(this.state, golden.batch)
   }
 
-  static async open(golden: Golden, facts: AdapterFacts): Promise<Session> {
-    const session = new Session(golden, facts)
+  static async open(golden: Golden, facts: AdapterFacts, variant?: string): Promise<Session> {
+    const session = new Session(golden, facts, variant)
     const { state, optimizer, storage, batch } = session
     for (const arena of [state.parameters, state.gradients, state.running, state.batch, ...optimizer.arenas])
       storage.addArena(arena)
@@ -86,7 +94,7 @@ class Session {
     wanted: Record<string, Tensor>,
     clear: Arena[] = [],
   ): Promise<Record<string, Float32Array>> {
-    const plan = makePlan('golden', calls, Object.values(wanted), this.facts)
+    const plan = makePlan('golden', calls, Object.values(wanted), this.facts, { choice: () => this.variant })
     const pool = await SlotPool.allocate(at.device, [plan])
     pool.poison()
     const runner = await Runner.prepare(at.device, at.pipelines, this.storage, pool, plan)

@@ -143,6 +143,11 @@ const compute = z.strictObject({
     .nullable()
     .default(null)
     .describe('GPU to use: part of its name, or its index'),
+  autotune: oneOf('off', 'cached', 'full')
+    .default('cached')
+    .describe(
+      'How the variants of kernels are chosen: by fixed rules, by what was measured earlier, or by measuring first',
+    ),
   precision: oneOf('f32').default('f32').describe('Number format of the arithmetic'),
 })
 

@@ -1,6 +1,7 @@
 import type { AdapterFacts, Dispatch, Kernel, Lowering } from '../graph/kernel.ts'
 import type { Tensor } from '../graph/tensor.ts'
 import { volumeOf } from '../util/shape.ts'
+import { gemmWeight } from './conv3d_gemm_weight.ts'
 import {
   BLOCK,
   bindingElements,
@@ -202,5 +203,5 @@ function lower(args: BackwardWeightArgs, at: Lowering): Dispatch[] {
 /** d(weight): fixed chunks of voxels → partial sums in scratch → a second stage that adds the chunks in order. */
 export const backwardWeight: Kernel<BackwardWeightArgs> = {
   name: 'conv3d.backwardWeight',
-  variants: [...f32Only(winogradWeight), { name: 'direct', lower }],
+  variants: [...f32Only(winogradWeight), gemmWeight, { name: 'direct', lower }],
 }

@@ -2,11 +2,12 @@ import type { Config } from '../config/schema.ts'
 import type { Device } from '../gpu/device.ts'
 import { Pipelines } from '../gpu/pipelines.ts'
 import type { Arena } from '../graph/arena.ts'
-import type { AdapterFacts } from '../graph/kernel.ts'
+import type { AdapterFacts, Call } from '../graph/kernel.ts'
 import type { Tensor } from '../graph/tensor.ts'
 import { ModelState } from '../nn/model_state.ts'
 import type { SadaanShape } from '../nn/specification.ts'
-import { makePlan, type Plan, slotBytes } from '../plan/plan.ts'
+import type { Choice } from '../plan/lower.ts'
+import { makePlan, type Plan, type PlanOptions, slotBytes } from '../plan/plan.ts'
 import { Readback } from '../plan/readback.ts'
 import { type KernelTime, Runner, type SlotPool } from '../plan/runner.ts'
 import { type Storage, storageBytes } from '../plan/storage.ts'
@@ -60,6 +61,7 @@ function draw(
   shape: SadaanShape,
   structureNames: readonly string[],
   batchSize: number,
+  choice?: Choice,
 ): Blueprint {
   const state = new ModelState(shape)
   const optimizer = new OptimizerMemory(state)
@@ -67,9 +69,10 @@ function draw(
   const training = recordTraining(state, batch, config, structureNames)
   const evaluation = recordEvaluation(state, batch, config)
   const update = recordUpdate(state, optimizer, config)
-  const accumulatePlan = makePlan('accumulate', training.calls, resultsOf(training.outputs), facts)
-  const evaluatePlan = makePlan('evaluate', evaluation.calls, resultsOf(evaluation.outputs), facts)
-  const updatePlan = makePlan('update', update.calls, [update.outputs.clip], facts)
+  const options: PlanOptions = choice ? { choice } : {}
+  const accumulatePlan = makePlan('accumulate', training.calls, resultsOf(training.outputs), facts, options)
+  const evaluatePlan = makePlan('evaluate', evaluation.calls, resultsOf(evaluation.outputs), facts, options)
+  const updatePlan = makePlan('update', update.calls, [update.outputs.clip], facts, options)
   const arenas = [state.parameters, state.gradients, state.running, state.batch, ...optimizer.arenas]
   const tensors = [state.batchesTracked, ...optimizer.tensors, ...Object.values(batch)]
   const need = {
@@ -89,6 +92,10 @@ function draw(
     tensors,
     need,
   }
+}
+
+function memoryFor(device: Device, { arenas, tensors, need, accumulate, evaluate, update }: Blueprint) {
+  return allocate(device, { arenas, tensors, plans: [accumulate, evaluate, update], need })
 }
 
 /** What the host reads of a batch, in the order that `toResult` takes. */
@@ -132,22 +139,47 @@ export class TrainingEngine {
     shape: SadaanShape,
     structureNames: readonly string[],
     batchSize: number,
+    choice?: Choice,
   ): MemoryNeed {
-    return draw(facts, config, shape, structureNames, batchSize).need
+    return draw(facts, config, shape, structureNames, batchSize, choice).need
   }
 
-  /** Plans and allocates. Throws OutOfMemoryError or BindingLimitError when the adapter cannot hold it; `prepare` comes next. */
+  /** Every kernel call of training with this batch size, for choosing variants. */
+  static calls(config: Config, shape: SadaanShape, structureNames: readonly string[], batchSize: number): Call[] {
+    const state = new ModelState(shape)
+    const batch = batchTensors(state, batchSize)
+    return [
+      ...recordTraining(state, batch, config, structureNames).calls,
+      ...recordEvaluation(state, batch, config).calls,
+      ...recordUpdate(state, new OptimizerMemory(state), config).calls,
+    ]
+  }
+
+  /** Plans and allocates; `choice` names variants, the rules where it is not given. Throws OutOfMemoryError or BindingLimitError when the adapter cannot hold it; `prepare` comes next. */
   static async allocate(
     device: Device,
     config: Config,
     shape: SadaanShape,
     structureNames: readonly string[],
     batchSize: number,
+    choice?: Choice,
   ): Promise<TrainingEngine> {
-    const blueprint = draw(device.facts, config, shape, structureNames, batchSize)
-    const { arenas, tensors, need, accumulate, evaluate, update } = blueprint
-    const { storage, pool } = await allocate(device, { arenas, tensors, plans: [accumulate, evaluate, update], need })
+    const blueprint = draw(device.facts, config, shape, structureNames, batchSize, choice)
+    const { storage, pool } = await memoryFor(device, blueprint)
     return new TrainingEngine(device, blueprint, storage, pool)
+  }
+
+  /** Throws what `allocate` would throw for the rules' variants; nothing stays allocated. */
+  static async rehearse(
+    device: Device,
+    config: Config,
+    shape: SadaanShape,
+    structureNames: readonly string[],
+    batchSize: number,
+  ): Promise<void> {
+    const { storage, pool } = await memoryFor(device, draw(device.facts, config, shape, structureNames, batchSize))
+    pool.destroy()
+    storage.destroy()
   }
 
   /** Makes the pipelines (all at once) and fills the constant inputs. */

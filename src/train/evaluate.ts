@@ -14,6 +14,7 @@ import { withOutputFolder } from './output_folder.ts'
 import { recordEvaluation } from './recording.ts'
 import { wantedAdapter } from './session.ts'
 import { openTrainedModel, type TrainedModel } from './trained_model.ts'
+import { knownChoice } from './variants.ts'
 
 export interface EvaluationRequest {
   config: Config
@@ -87,7 +88,8 @@ async function measure(
 ): Promise<Metrics> {
   const { config, say, progress } = request
   const wanted = Math.min(config.training.batch_size, split.samples)
-  const engine = await InferenceEngine.openFitting(device, model, wanted, recorderFor(config), say)
+  const choice = knownChoice(device, config, say)
+  const engine = await InferenceEngine.openFitting(device, model, wanted, recorderFor(config), say, choice)
   say(`adapter   ${device.name}`)
   say(`memory    ${formatBytes(totalOf(engine.need))} at batch size ${engine.batchSize}`)
   const metrics = new Metrics(structureNames, config.model.presence_threshold)

@@ -209,13 +209,21 @@ export class Fit {
   }
 
   private async checkpoint(epoch: number, isBest: boolean): Promise<Checkpoint> {
-    const { config, engine, dataset } = this.session
+    const { config, engine, dataset, variants } = this.session
     const { storage, state, optimizer } = engine
     const rate = schedulerRate(this.settings, this.schedule)
     const adam = await readOptimizer(storage, state, optimizer, config, rate)
     const kept = -config.training.max_history_length
     const { schedule, best, batches } = this
-    const progress: Progress = { config, schedule, best, batches, skipped: adam.skipped, run: this.log.run?.id ?? null }
+    const progress: Progress = {
+      config,
+      schedule,
+      best,
+      batches,
+      skipped: adam.skipped,
+      run: this.log.run?.id ?? null,
+      variants: variants.fixed.toRecord(),
+    }
     return {
       epoch,
       model: await readModel(storage, state),

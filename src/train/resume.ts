@@ -5,6 +5,7 @@ import type { Json } from '../config/json.ts'
 import { differingKeys } from '../config/load.ts'
 import { type Config, configSchema } from '../config/schema.ts'
 import type { ScheduleState } from '../optim/schedule.ts'
+import type { RecordedChoice } from '../tune/choice.ts'
 import { InputError } from '../util/error.ts'
 import type { BestModel } from './early_stopping.ts'
 
@@ -19,6 +20,8 @@ export interface Progress {
   skipped: number
   /** id of the run that wrote it; null when unobserved */
   run: number | null
+  /** the kernels' variants, which fix the order of sums; a checkpoint of an older version has none */
+  variants?: RecordedChoice
 }
 
 export interface ResumePoint {
