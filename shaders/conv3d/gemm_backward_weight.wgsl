@@ -4,9 +4,12 @@
 // An invocation sums the nine taps (kh, kw) of one kd, one input channel and eight outputs: 72 sums. Four voxels a step, 18 reads of
 // the brick and 8 vec4 of gradients feed 288 multiply-adds.
 #import lib/activation
+#import lib/source
 
 override ACCUMULATE: bool = false;
 
+// Which of the two inputs of x lib/source is about.
+override OTHER_IS_SOURCE: bool = false;
 // THREADS = INPUTS * 3 * OUTPUTS / 8
 override INPUTS: u32 = 8;
 override OUTPUTS: u32 = 64;
@@ -33,8 +36,10 @@ struct Params {
   width: u32,
   depth: u32,
   x_base: u32, // elements of the bound window in front of the first channel read
+  x_channel: u32, // the first one read
   x_channels: u32, // per sample in x
   other_base: u32,
+  other_channel: u32,
   other_channels: u32,
   dy_base: u32,
   dy_channels: u32,
@@ -138,9 +143,18 @@ fn load(sample: u32, channel: u32, at: u32) -> f32 {
   let voxels = params.height * params.width * params.depth;
   let known = min(channel, params.inputs - 1u);
   if (known < params.x_inputs) {
-    return f32(x[params.x_base + (sample * params.x_channels + known) * voxels + at]);
+    let value = f32(x[params.x_base + (sample * params.x_channels + known) * voxels + at]);
+    if (OTHER_IS_SOURCE) {
+      return value;
+    }
+    return from_source(value, source_channel(params.x_channel + known));
   }
-  return f32(other[params.other_base + (sample * params.other_channels + known - params.x_inputs) * voxels + at]);
+  let rest = known - params.x_inputs;
+  let value = f32(other[params.other_base + (sample * params.other_channels + rest) * voxels + at]);
+  if (!OTHER_IS_SOURCE) {
+    return value;
+  }
+  return from_source(value, source_channel(params.other_channel + rest));
 }
 
 fn load_element(place: Place, element: u32) -> f32 {
