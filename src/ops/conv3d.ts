@@ -18,6 +18,11 @@ export interface Conv3dOptions {
   /** (N, C2, H, W, D): the convolution runs over the channels of x, then over these, as over their concatenation */
   with?: Tensor
   stride?: 1 | 2
+  /**
+   * The output goes to a batch norm over its own statistics and nowhere else. That takes any constant away again, so that the gradient
+   * of the bias is zero, and is not computed.
+   */
+  normalised?: boolean
 }
 
 /** Checks shapes and gives the output's: ceil(axis / stride) along each spatial axis. */
@@ -55,11 +60,15 @@ export function conv3d(tape: Tape, x: Tensor, weight: Tensor, bias: Tensor, opti
       (dy: Tensor, { tensor: gradient, accumulate }: GradientTarget) =>
         tape.run(backwardWeight, { sources, dy, gradient, stride, accumulate }),
     ],
-    [
-      bias,
-      (dy: Tensor, { tensor: gradient, accumulate }: GradientTarget) =>
-        tape.run(backwardBias, { dy, gradient, accumulate }),
-    ],
+    ...(options.normalised
+      ? []
+      : [
+          [
+            bias,
+            (dy: Tensor, { tensor: gradient, accumulate }: GradientTarget) =>
+              tape.run(backwardBias, { dy, gradient, accumulate }),
+          ] as const,
+        ]),
   ])
   return y
 }
