@@ -9,7 +9,7 @@ import {
   rowOf,
   type Slab,
   slabs,
-  sourceWindow,
+  sourcePair,
   tiledWorkgroups,
   weightWindow,
 } from './conv3d_layout.ts'
@@ -94,19 +94,13 @@ function stepsOf(pass: Pass, facts: AdapterFacts): Step[] {
   )
 }
 
-/**
- * Both sources of a slab as bindings and params; the first one twice where there is no second. The shaders apply one batch norm: of
- * two, the second is bound as it is meant.
- */
+/** Both sources of a slab as bindings and params; the first one twice where there is no second. */
 export function sourcesOf({ slab, samples }: { slab: Slab; samples: Range }, at: Lowering) {
   const [first, second = first] = slab.parts as [Slab['parts'][number], Slab['parts'][number]?]
-  const x = sourceWindow(first.tensor, samples, first.channels, at)
-  const plain: Lowering = { ...at, source: activation => ({ tensor: activation }) }
-  const other = sourceWindow(second.tensor, samples, second.channels, x.normalisation && second !== first ? plain : at)
+  const { x, other, ...reading } = sourcePair(first, second, samples, at)
   const { x_base, x_channel, x_channels } = other.params
   return {
-    normalisation: x.normalisation ?? other.normalisation,
-    constants: { OTHER_IS_SOURCE: Number(!x.normalisation && other.normalisation !== undefined) },
+    ...reading,
     bindings: { x: x.window, other: other.window },
     params: {
       ...x.params,
