@@ -4,12 +4,10 @@
 // An invocation sums the nine taps (kh, kw) of one kd, one input channel and eight outputs: 72 sums. Four voxels a step, 6 vec4 of
 // the brick and 8 of gradients feed 288 multiply-adds.
 #import lib/activation
-#import lib/source
+#import lib/source_pair
 
 override ACCUMULATE: bool = false;
 
-// Which of the two inputs of x lib/source is about.
-override OTHER_IS_SOURCE: bool = false;
 // THREADS = INPUTS * 3 * OUTPUTS / 8
 override INPUTS: u32 = 8;
 override OUTPUTS: u32 = 64;
@@ -147,17 +145,11 @@ fn load(sample: u32, channel: u32, at: u32, inside: bool) -> f32 {
   let known = min(channel, params.inputs - 1u);
   if (known < params.x_inputs) {
     let value = f32(x[params.x_base + (sample * params.x_channels + known) * voxels + at]);
-    if (OTHER_IS_SOURCE) {
-      return value;
-    }
-    return from_source(value, source_channel(params.x_channel + known));
+    return from_first(value, params.x_channel + known);
   }
   let rest = known - params.x_inputs;
   let value = f32(other[params.other_base + (sample * params.other_channels + rest) * voxels + at]);
-  if (!OTHER_IS_SOURCE) {
-    return value;
-  }
-  return from_source(value, source_channel(params.other_channel + rest));
+  return from_other(value, params.other_channel + rest);
 }
 
 // Four neighbours along W, zeros beyond the volume.

@@ -6,10 +6,8 @@
 // multiply-adds. A volume too small to fill a GPU is cut into splits of the channels that are summed over.
 // The shader that imports this says where a sum goes: fn store(at: u32, value: f32).
 #import lib/activation
-#import lib/source
+#import lib/source_pair
 
-// Which of the two inputs lib/source is about.
-override OTHER_IS_SOURCE: bool = false;
 // The tile of a workgroup: outputs, and voxels along each axis. LANES = OUTPUTS / 8 * TILE_H / 2 * TILE_W / 4 * TILE_D.
 override OUTPUTS: u32 = 64;
 override TILE_H: u32 = 4;
@@ -133,17 +131,11 @@ fn load(sample: u32, channel: u32, at: u32) -> f32 {
   let voxels = params.height * params.width * params.depth;
   if (channel < params.x_inputs) {
     let value = f32(x[params.x_base + (sample * params.x_channels + channel) * voxels + at]);
-    if (OTHER_IS_SOURCE) {
-      return value;
-    }
-    return from_source(value, source_channel(params.x_channel + channel));
+    return from_first(value, params.x_channel + channel);
   }
   let rest = channel - params.x_inputs;
   let value = f32(other[params.other_base + (sample * params.other_channels + rest) * voxels + at]);
-  if (!OTHER_IS_SOURCE) {
-    return value;
-  }
-  return from_source(value, source_channel(params.other_channel + rest));
+  return from_other(value, params.other_channel + rest);
 }
 
 fn sources_of(element: u32, origin: vec3u) -> vec4u {
