@@ -37,7 +37,7 @@ export interface TuneReport extends AutotuneReport {
 /** Measures every variant of every call of a training step, whatever the cache holds, and writes the cache. */
 export async function benchTune({ workload, ...request }: TuneRequest): Promise<TuneReport> {
   const { config, shape, structureNames, batchSize } = workload
-  const device = await Device.open(wantedAdapter(config))
+  const device = await Device.open(wantedAdapter(config), config.compute)
   try {
     return await tune(device, TrainingEngine.calls(config, shape, structureNames, batchSize), request)
   } finally {

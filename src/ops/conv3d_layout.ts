@@ -1,4 +1,4 @@
-import type { AdapterFacts, Lowering, Variant } from '../graph/kernel.ts'
+import type { AdapterFacts, Lowering } from '../graph/kernel.ts'
 import { type Tensor, WINDOW_ALIGNMENT, type Window, windowAlignment } from '../graph/tensor.ts'
 import { ContractError } from '../util/error.ts'
 import { type Shape, type Volume, volumeOf } from '../util/shape.ts'
@@ -13,20 +13,6 @@ const TILE = { height: 2, width: 4 }
 const SOFTWARE_BRICK_BYTES = 64 * 2 ** 20
 
 const WORKGROUPS_PER_DIMENSION = 65_535
-
-type Variants<Args> = readonly [Variant<Args>, ...Variant<Args>[]]
-
-/** Variants as they are, but for activations stored as f16, which their shaders do not read. */
-export function f32Only<Args extends { sources: readonly Tensor[] }>([
-  first,
-  ...others
-]: Variants<Args>): Variants<Args> {
-  const restricted = (variant: Variant<Args>): Variant<Args> => ({
-    ...variant,
-    fits: (args, facts) => args.sources[0]?.dtype === 'f32' && (variant.fits?.(args, facts) ?? true),
-  })
-  return [restricted(first), ...others.map(restricted)]
-}
 
 /** Consecutive whole numbers: channels, samples or rows. */
 export interface Range {
