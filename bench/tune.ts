@@ -1,5 +1,5 @@
 import { Device } from '../src/gpu/device.ts'
-import type { Call } from '../src/graph/kernel.ts'
+import type { AdapterFacts, Call } from '../src/graph/kernel.ts'
 import { chooseVariant } from '../src/plan/lower.ts'
 import { TrainingEngine } from '../src/train/engine.ts'
 import { wantedAdapter } from '../src/train/session.ts'
@@ -39,7 +39,8 @@ export async function benchTune({ workload, ...request }: TuneRequest): Promise<
   const { config, shape, structureNames, batchSize } = workload
   const device = await Device.open(wantedAdapter(config))
   try {
-    return await tune(device, TrainingEngine.calls(config, shape, structureNames, batchSize), request)
+    const facts = { ...device.facts, precision: config.compute.precision }
+    return await tune(device, facts, TrainingEngine.calls(config, shape, structureNames, batchSize), request)
   } finally {
     device.close()
   }
@@ -47,6 +48,7 @@ export async function benchTune({ workload, ...request }: TuneRequest): Promise<
 
 async function tune(
   device: Device,
+  facts: AdapterFacts,
   calls: readonly Call[],
   request: Omit<TuneRequest, 'workload'>,
 ): Promise<TuneReport> {
@@ -58,13 +60,14 @@ async function tune(
   const keep = ({ signature, digest, call }: OpenCall, measurement: Measurement): void => {
     cache.add(signature, digest, measurement)
     fresh.set(signature, digest, measurement)
-    const line = { signature, rules: chooseVariant(call, device.facts).name, ...measurement }
+    const line = { signature, rules: chooseVariant(call, facts).name, ...measurement }
     lines.push(line)
     onCall(line)
   }
   const report = await autotune({
     device,
-    calls: openCalls(calls, device.facts),
+    facts,
+    calls: openCalls(calls, facts),
     budget,
     stop,
     onMeasured: keep,

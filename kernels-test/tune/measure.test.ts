@@ -71,6 +71,7 @@ async function tuned(calls: readonly Call[], how: { budget?: number; stopAfter?:
   const refused: Refusal[] = []
   const report: AutotuneReport = await autotune({
     device,
+    facts: device.facts,
     calls: openCalls(calls, device.facts),
     budget,
     stop: stop.signal,

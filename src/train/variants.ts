@@ -1,6 +1,6 @@
 import type { Config } from '../config/schema.ts'
 import type { Device } from '../gpu/device.ts'
-import type { Call } from '../graph/kernel.ts'
+import type { AdapterFacts, Call } from '../graph/kernel.ts'
 import type { Choice } from '../plan/lower.ts'
 import { type AdapterIdentity, identityOf } from '../tune/adapter_identity.ts'
 import { autotune, openCalls } from '../tune/autotune.ts'
@@ -54,28 +54,29 @@ export async function fixVariants(request: VariantsRequest): Promise<RunVariants
   const identity = identityOf(device)
   if (recorded?.adapter === identity.name) return { fixed: recorded, origin: 'checkpoint' }
   if (recorded) say(`kernels are chosen anew: the checkpoint was written on ${recorded.adapter}`)
-  const fixed = (choice: Choice): FixedChoice => FixedChoice.of(identity.name, calls, device.facts, choice)
+  const facts = { ...device.facts, precision: config.compute.precision }
+  const fixed = (choice: Choice): FixedChoice => FixedChoice.of(identity.name, calls, facts, choice)
   if (config.compute.autotune === 'off') return { fixed: fixed(byRules), origin: 'rules' }
   const warn = (line: string): void => say(`warning: ${line}`)
   const cache = new TuningCache(identity, warn)
-  const isMeasured = config.compute.autotune === 'full' && (await measureMissing(request, cache, warn))
-  const choice = choiceFrom(tablesOf(identity, cache, warn), device.facts)
+  const isMeasured = config.compute.autotune === 'full' && (await measureMissing(request, facts, cache, warn))
+  const choice = choiceFrom(tablesOf(identity, cache, warn), facts)
   return { fixed: fixed(choice), origin: isMeasured ? 'measured' : 'cache' }
 }
 
 /** False when the cache had everything. */
 async function measureMissing(
   { device, calls, say, stop }: VariantsRequest,
+  facts: AdapterFacts,
   cache: TuningCache,
   warn: (line: string) => void,
 ): Promise<boolean> {
-  const missing = openCalls(calls, device.facts).filter(
-    ({ signature, digest }) => !cache.table.find(signature, () => digest),
-  )
+  const missing = openCalls(calls, facts).filter(({ signature, digest }) => !cache.table.find(signature, () => digest))
   if (missing.length === 0) return false
   say(`autotune  measuring the variants of ${missing.length} kernel calls, ${BUDGET} s at most`)
   const report = await autotune({
     device,
+    facts,
     calls: missing,
     budget: BUDGET,
     ...(stop ? { stop } : {}),

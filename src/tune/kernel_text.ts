@@ -4,13 +4,13 @@ import { type DType, type Tensor, tensor } from '../graph/tensor.ts'
 import { fittingVariants } from '../plan/lower.ts'
 import { linkShader } from '../wgsl/link.ts'
 
-/** Text of a shader with its libraries, read and linked once a process; tests give other texts. */
+/** Text of a shader with its libraries, in every form that changes more of it than a number type; tests give other texts. */
 export type ShaderText = (shader: string) => string
 
 const texts = new Map<string, string>()
 
 function linkedOnce(shader: string): string {
-  const text = texts.get(shader) ?? linkShader(shader)
+  const text = texts.get(shader) ?? linkShader(shader) + linkShader(shader, { normalised: true })
   texts.set(shader, text)
   return text
 }

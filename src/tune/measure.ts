@@ -1,15 +1,14 @@
 import { type Device, DeviceLostError } from '../gpu/device.ts'
 import type { Pipelines } from '../gpu/pipelines.ts'
-import type { Call } from '../graph/kernel.ts'
+import type { AdapterFacts, Call } from '../graph/kernel.ts'
 import type { Tensor } from '../graph/tensor.ts'
 import { chooseVariant, fittingVariants } from '../plan/lower.ts'
 import { type Candidate, Specimen } from './specimen.ts'
 import type { Stopwatch } from './stopwatch.ts'
 import type { Measurement } from './table.ts'
 
-/** Largest difference from the reference that a candidate may have, as a share of the largest value: of f32, and where f16 is stored. */
-const TOLERANCE = 1e-4
-const HALF_TOLERANCE = 1e-2
+/** Largest difference from the reference that a candidate may have, as a share of the largest value, by precision. */
+const TOLERANCE = { f32: 1e-4, f16: 1e-2 }
 
 /** Another variant than the rules' must be faster by this share, so that noise does not change tables. */
 const MARGIN = 0.05
@@ -29,6 +28,8 @@ export interface Refusal {
 
 export interface Tuner {
   device: Device
+  /** what plans are made for: the device's, in the run's precision */
+  facts: AdapterFacts
   pipelines: Pipelines
   stopwatch: Stopwatch
   /** gets what was not used */
@@ -38,19 +39,19 @@ export interface Tuner {
 }
 
 /**
- * Runs every variant that fits a call alone, on the same made-up values. Those whose results agree with the variant that the rules
+ * Runs every variant that fits the last of `calls` alone (the others are what is left to it as their reader), on the same made-up values. Those whose results agree with the variant that the rules
  * would take are timed in turn, and the best time of each counts. Undefined where it was told to stop, or where not even the rules'
  * variant runs. Throws DeviceLostError.
  */
-export async function measureCall(tuner: Tuner, call: Call): Promise<Measurement | undefined> {
-  const { device, pipelines } = tuner
-  const preferred = chooseVariant(call, device.facts).name
-  const others = fittingVariants(call, device.facts).map(({ name }) => name)
+export async function measureCall(tuner: Tuner, calls: readonly Call[]): Promise<Measurement | undefined> {
+  const { device, pipelines, facts } = tuner
+  const call = calls.at(-1)!
+  const preferred = chooseVariant(call, facts).name
+  const others = fittingVariants(call, facts).map(({ name }) => name)
   const names = [preferred, ...others.filter(name => name !== preferred)]
   const candidates: Candidate[] = []
-  let specimen: Specimen | undefined
+  const specimen = new Specimen(device, pipelines, facts, calls)
   try {
-    specimen = await Specimen.make(device, pipelines, call)
     if (!(await verify(tuner, specimen, names, candidates))) return undefined
     const seconds = await time(tuner, candidates)
     if (!seconds) return undefined
@@ -61,7 +62,7 @@ export async function measureCall(tuner: Tuner, call: Call): Promise<Measurement
     return undefined
   } finally {
     for (const { pool } of candidates) pool.destroy()
-    specimen?.destroy()
+    specimen.destroy()
   }
 }
 
@@ -83,7 +84,7 @@ async function verify(tuner: Tuner, specimen: Specimen, names: readonly string[]
       const error = largestError(found, expected ?? found)
       if (!expected && error > 0) throw new Error('its results on made-up values are not finite')
       expected ??= found
-      const allowed = specimen.isHalf ? HALF_TOLERANCE : TOLERANCE
+      const allowed = TOLERANCE[tuner.facts.precision]
       if (error <= allowed) continue
       candidates.pop()!.pool.destroy()
       const reason = `differs from ${names[0]} by ${error.toPrecision(2)} of the largest value, at most ${allowed} is right`
