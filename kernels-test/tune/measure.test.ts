@@ -101,13 +101,12 @@ test('a candidate that is wrong, leaves elements out or fails is never chosen an
 })
 
 test('every variant of a convolution that fits agrees with the one that the rules take', async () => {
-  const calls = convolutions()
-  const { found, refused } = await tuned(calls)
-  expect(refused).toEqual([])
-  const several = calls.filter(call => fittingVariants(call, device.facts).length > 1)
+  const several = convolutions().filter(call => fittingVariants(call, device.facts).length > 1)
   expect(several.length).toBeGreaterThanOrEqual(3)
-  expect(found.map(([{ call }]) => call).sort()).toEqual(several.toSorted())
-  for (const [{ call }, { variant, milliseconds }] of found) {
+  for (const call of several) {
+    const { found, refused } = await tuned([call])
+    expect(refused).toEqual([])
+    const [[, { variant, milliseconds }]] = found as [(typeof found)[number]]
     const names = fittingVariants(call, device.facts).map(({ name }) => name)
     expect(Object.keys(milliseconds).sort(), call.label).toEqual(names.toSorted())
     expect(names).toContain(variant)

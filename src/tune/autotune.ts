@@ -10,6 +10,11 @@ import { measureCall, type Refusal } from './measure.ts'
 import { Stopwatch } from './stopwatch.ts'
 import type { Measurement } from './table.ts'
 
+const LONG_RUN = 500 // ms
+const BY_FAR = 10
+/** Calls whose cost differs by less than this factor have the same losers. */
+const SIMILAR = 16
+
 /** A call whose variant is to be found by measuring; equal calls of a step are one. */
 export interface OpenCall {
   call: Call
@@ -62,6 +67,24 @@ export function openCalls(calls: readonly Call[], facts: AdapterFacts): OpenCall
   return [...found.values()].sort((a, b) => b.flops - a.flops)
 }
 
+/**
+ * Variants that lost by far where a run takes long. Calls come costliest first, and those of the same kernel that cost about as much
+ * do without them: a variant for GPUs takes a minute on a processor.
+ */
+class Losers {
+  private readonly lost = new Map<string, number>()
+
+  has({ call, flops }: OpenCall, variant: string): boolean {
+    return flops * SIMILAR > (this.lost.get(`${call.kernel.name} ${variant}`) ?? Number.POSITIVE_INFINITY)
+  }
+
+  learn({ call, flops }: OpenCall, { milliseconds }: Measurement): void {
+    const least = Math.min(...Object.values(milliseconds))
+    for (const [variant, time] of Object.entries(milliseconds))
+      if (time > LONG_RUN && time > BY_FAR * least) this.lost.set(`${call.kernel.name} ${variant}`, flops)
+  }
+}
+
 /** Measures calls until all are done, the time is over or the user stops. Throws DeviceLostError. */
 export async function autotune(request: AutotuneRequest): Promise<AutotuneReport> {
   const { device, facts, calls, budget, stop, onMeasured, refuse } = request
@@ -72,14 +95,17 @@ export async function autotune(request: AutotuneRequest): Promise<AutotuneReport
   const report: AutotuneReport = { measured: 0, left: 0, changed: 0, seconds: 0 }
   try {
     const tuner = { device, facts, pipelines: new Pipelines(device), stopwatch, refuse, goesOn }
+    const losers = new Losers()
     for (const open of calls) {
-      const measurement = goesOn() ? await measureCall(tuner, [...open.deferred, open.call]) : undefined
+      const skipped = (variant: string): boolean => losers.has(open, variant)
+      const measurement = goesOn() ? await measureCall(tuner, [...open.deferred, open.call], skipped) : undefined
       if (!measurement) {
         report.left++
         continue
       }
       report.measured++
       if (measurement.variant !== chooseVariant(open.call, facts).name) report.changed++
+      losers.learn(open, measurement)
       onMeasured(open, measurement)
     }
     return { ...report, seconds: seconds() }

@@ -17,6 +17,8 @@ export interface Candidate {
   pool: SlotPool
   /** what it writes and a later kernel may read */
   outputs: readonly Tensor[]
+  /** seconds of its fastest run until now */
+  best: number
 }
 
 /**
@@ -59,7 +61,7 @@ export class Specimen {
     const pool = await SlotPool.allocate(device, [plan])
     try {
       const runner = await Runner.prepare(device, this.pipelines, storage, pool, plan)
-      return { variant, runner, pool, outputs: [...outputs] }
+      return { variant, runner, pool, outputs: [...outputs], best: Number.POSITIVE_INFINITY }
     } catch (error) {
       pool.destroy()
       throw error
@@ -67,12 +69,17 @@ export class Specimen {
   }
 
   /** Runs a candidate once, on the values that all get, with scratch memory poisoned, and reads what it wrote (u32 as its bits). */
-  async run({ runner, pool, outputs }: Candidate): Promise<Map<Tensor, Float32Array>> {
+  async run(candidate: Candidate): Promise<Map<Tensor, Float32Array>> {
+    const { runner, pool, outputs } = candidate
     this.tensors.forEach((t, i) => {
       if (this.bound.has(t)) this.storage.write(t, madeUp(t, i))
     })
     pool.poison()
+    await this.device.idle()
+    const started = performance.now()
     await this.device.guarded(this.call.label, () => runner.submit())
+    await this.device.idle()
+    candidate.best = (performance.now() - started) / 1000
     const values = new Map<Tensor, Float32Array>()
     for (const t of outputs) values.set(t, await runner.read(t))
     return values
