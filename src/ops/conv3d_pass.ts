@@ -37,8 +37,8 @@ export interface Pass {
   accumulate: boolean
 }
 
-/** The tile of one invocation of conv3d/pointwise. */
-const POINTWISE = { voxels: 4, outputs: 16 }
+/** The tile of one invocation of conv3d/pointwise, and how many of them a workgroup of 16 invocations computes in turn. */
+const POINTWISE = { voxels: 4, outputs: 16, turns: { 16: 4, 64: 1 } }
 
 interface Plan {
   samples: number
@@ -209,14 +209,15 @@ function pointwiseStep(step: Step): Dispatch {
   const { voxels } = volumeOf(part.tensor.shape, part.tensor.name)
   const source = sourceWindow(part.tensor, samples, part.channels, at)
   const { bindings, params, ...rest } = convolution(step)
-  const groups = Math.ceil(voxels / (POINTWISE.voxels * lanesOf(at.facts)))
+  const lanes = lanesOf(at.facts)
+  const groups = samples.count * Math.ceil(voxels / (POINTWISE.voxels * lanes))
   return {
     shader: 'conv3d/pointwise',
     ...rest,
     normalisation: source.normalisation,
     bindings: { ...bindings, x: source.window },
     params: { ...params, ...source.params, voxels },
-    workgroups: tiledWorkgroups(samples.count * groups, 1, Math.ceil(outputs.count / POINTWISE.outputs)),
+    workgroups: tiledWorkgroups(groups, POINTWISE.turns[lanes], Math.ceil(outputs.count / POINTWISE.outputs)),
   }
 }
 
