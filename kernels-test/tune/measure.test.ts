@@ -4,6 +4,7 @@ import { defaultConfig } from '../../src/config/schema.ts'
 import type { AdapterFacts, Call, Dispatch, Kernel, Variant } from '../../src/graph/kernel.ts'
 import { Tape } from '../../src/graph/tape.ts'
 import { type Tensor, tensor } from '../../src/graph/tensor.ts'
+import { batchNorm } from '../../src/ops/batch_norm.ts'
 import { conv3d } from '../../src/ops/conv3d.ts'
 import { elementwise } from '../../src/ops/elementwise.ts'
 import { chooseVariant, fittingVariants } from '../../src/plan/lower.ts'
@@ -64,15 +65,18 @@ function convolutions(): Call[] {
   return tape.calls
 }
 
-async function tuned(calls: readonly Call[], how: { budget?: number; stopAfter?: number } = {}) {
-  const { budget = 60, stopAfter = Number.POSITIVE_INFINITY } = how
+async function tuned(
+  calls: readonly Call[],
+  how: Partial<{ budget: number; stopAfter: number; facts: AdapterFacts }> = {},
+) {
+  const { budget = 60, stopAfter = Number.POSITIVE_INFINITY, facts = device.facts } = how
   const stop = new AbortController()
   const found: [OpenCall, Measurement][] = []
   const refused: Refusal[] = []
   const report: AutotuneReport = await autotune({
     device,
-    facts: device.facts,
-    calls: openCalls(calls, device.facts),
+    facts,
+    calls: openCalls(calls, facts),
     budget,
     stop: stop.signal,
     onMeasured: (call, measurement) => {
@@ -113,6 +117,33 @@ test('every variant of a convolution that fits agrees with the one that the rule
     for (const time of Object.values(milliseconds)) expect(time).toBeGreaterThan(0)
   }
 })
+
+test.each(['f32', 'f16'] as const)(
+  'a batch norm that is left to its reader is measured with it, stored as %s',
+  async (dtype, context) => {
+    if (dtype === 'f16' && !device.facts.features.has('shader-f16')) context.skip('no shader-f16')
+    const facts = { ...device.facts, precision: dtype }
+    const tape = new Tape()
+    const parameter = (name: string, ...shape: number[]): Tensor => tensor(name, shape, 'parameter')
+    const [weight, bias, runningMean, runningVar] = ['weight', 'bias', 'mean', 'variance'].map(name =>
+      parameter(name, 8),
+    )
+    const norms = { weight: weight!, bias: bias!, runningMean: runningMean!, runningVar: runningVar! }
+    const x = tensor('x', [1, 8, 8, 8, 8], 'input', dtype)
+    const y = batchNorm(tape, x, norms, { training: false }, { relu: true })
+    conv3d(tape, y, parameter('conv.weight', 16, 8, 3, 3, 3), parameter('conv.bias', 16))
+    const { found, refused } = await tuned(tape.calls, { facts })
+    expect(refused).toEqual([])
+    const [[{ call, deferred, signature }, { milliseconds }]] = found as [(typeof found)[number]]
+    expect(deferred.map(({ kernel }) => kernel.name)).toEqual(['batchNorm.normalise'])
+    expect(signature).toContain(`sources=[${dtype}(1,8,8,8,8)]`)
+    expect(Object.keys(milliseconds).sort()).toEqual(
+      fittingVariants(call, facts)
+        .map(({ name }) => name)
+        .sort(),
+    )
+  },
+)
 
 describe('the fastest is taken', () => {
   const of = (seconds: Record<string, number>) => fastest(new Map(Object.entries(seconds)), 'rules')
