@@ -118,7 +118,7 @@ test('every variant of a convolution that fits agrees with the one that the rule
   }
 })
 
-test.each(['f32', 'f16'] as const)(
+test.for(['f32', 'f16'] as const)(
   'a batch norm that is left to its reader is measured with it, stored as %s',
   async (dtype, context) => {
     if (dtype === 'f16' && !device.facts.features.has('shader-f16')) context.skip('no shader-f16')
