@@ -3,6 +3,7 @@ import type { AdapterFacts, Call } from '../src/graph/kernel.ts'
 import { chooseVariant } from '../src/plan/lower.ts'
 import { TrainingEngine } from '../src/train/engine.ts'
 import { wantedAdapter } from '../src/train/session.ts'
+import { factsFor } from '../src/train/variants.ts'
 import { identityOf } from '../src/tune/adapter_identity.ts'
 import { type AutotuneReport, autotune, type OpenCall, openCalls } from '../src/tune/autotune.ts'
 import { readTable, shippedPath, TuningCache, writeTable } from '../src/tune/cache.ts'
@@ -39,7 +40,7 @@ export async function benchTune({ workload, ...request }: TuneRequest): Promise<
   const { config, shape, structureNames, batchSize } = workload
   const device = await Device.open(wantedAdapter(config))
   try {
-    const facts = { ...device.facts, precision: config.compute.precision }
+    const facts = factsFor(device.facts, config)
     return await tune(device, facts, TrainingEngine.calls(config, shape, structureNames, batchSize), request)
   } finally {
     device.close()

@@ -7,9 +7,10 @@ import { type Tensor, tensor } from '../../src/graph/tensor.ts'
 import { batchNorm } from '../../src/ops/batch_norm.ts'
 import { conv3d } from '../../src/ops/conv3d.ts'
 import { elementwise } from '../../src/ops/elementwise.ts'
-import { chooseVariant, fittingVariants } from '../../src/plan/lower.ts'
+import { chooseVariant } from '../../src/plan/lower.ts'
 import { fixVariants } from '../../src/train/variants.ts'
 import { type AutotuneReport, autotune, type OpenCall, openCalls } from '../../src/tune/autotune.ts'
+import { candidatesOf } from '../../src/tune/kernel_text.ts'
 import { fastest, type Refusal } from '../../src/tune/measure.ts'
 import type { Measurement } from '../../src/tune/table.ts'
 import { temporaryDirectory } from '../data/small_dataset.ts'
@@ -45,6 +46,7 @@ const trial: Kernel<Args> = {
     { name: 'half', lower: (args, { facts }) => [{ ...dispatched(relu, args, facts), invocations: 1 }] },
     { name: 'broken', lower: (args, { facts }) => [{ ...dispatched(relu, args, facts), constants: { NONE: 1 } }] },
     { name: 'unbound', lower: (args, { facts }) => [{ ...dispatched(relu, args, facts), bindings: {} }] },
+    { name: 'rounding', roundsInputs: true, lower: (args, { facts }) => [dispatched(relu, args, facts)] },
     { name: 'elsewhere', fits: () => false, lower: () => [] },
   ],
 }
@@ -104,7 +106,7 @@ test('variants that add to what is there agree when all begin with the same', as
   const { found, refused } = await tuned([call])
   expect(refused).toEqual([])
   const [[, { variant, milliseconds }]] = found as [(typeof found)[number]]
-  const names = fittingVariants(call, device.facts).map(({ name }) => name)
+  const names = candidatesOf(call, device.facts).map(({ name }) => name)
   expect(Object.keys(milliseconds).sort()).toEqual(names.toSorted())
   expect(names).toContain(variant)
   for (const time of Object.values(milliseconds)) expect(time).toBeGreaterThan(0)
@@ -130,7 +132,7 @@ test.for(['f32', 'f16'] as const)(
     expect(deferred.map(({ kernel }) => kernel.name)).toEqual(['batchNorm.normalise'])
     expect(signature).toContain(`sources=[${dtype}(1,8,8,8,8)]`)
     expect(Object.keys(milliseconds).sort()).toEqual(
-      fittingVariants(call, facts)
+      candidatesOf(call, facts)
         .map(({ name }) => name)
         .sort(),
     )

@@ -11,6 +11,11 @@ import type { TunedTable } from '../tune/table.ts'
 /** What `compute.autotune=full` may take before training, s. */
 const BUDGET = 300
 
+/** An adapter's facts as plans of a configuration take them. */
+export function factsFor(adapter: AdapterFacts, { compute }: Config): AdapterFacts {
+  return { ...adapter, precision: compute.precision }
+}
+
 const byRules: Choice = () => undefined
 
 /** The cache of this machine, then the table that the package brings for such an adapter. */
@@ -54,7 +59,7 @@ export async function fixVariants(request: VariantsRequest): Promise<RunVariants
   const identity = identityOf(device)
   if (recorded?.adapter === identity.name) return { fixed: recorded, origin: 'checkpoint' }
   if (recorded) say(`kernels are chosen anew: the checkpoint was written on ${recorded.adapter}`)
-  const facts = { ...device.facts, precision: config.compute.precision }
+  const facts = factsFor(device.facts, config)
   const fixed = (choice: Choice): FixedChoice => FixedChoice.of(identity.name, calls, facts, choice)
   if (config.compute.autotune === 'off') return { fixed: fixed(byRules), origin: 'rules' }
   const warn = (line: string): void => say(`warning: ${line}`)

@@ -2,8 +2,9 @@ import { type Device, DeviceLostError } from '../gpu/device.ts'
 import type { Pipelines } from '../gpu/pipelines.ts'
 import type { AdapterFacts, Call } from '../graph/kernel.ts'
 import type { Tensor } from '../graph/tensor.ts'
-import { chooseVariant, fittingVariants } from '../plan/lower.ts'
+import { chooseVariant } from '../plan/lower.ts'
 import { largestError } from './agreement.ts'
+import { candidatesOf } from './kernel_text.ts'
 import { type Candidate, Specimen } from './specimen.ts'
 import type { Stopwatch } from './stopwatch.ts'
 import type { Measurement } from './table.ts'
@@ -40,7 +41,7 @@ export interface Tuner {
 }
 
 /**
- * Runs every variant that fits the last of `calls` alone (the others are what is left to it as their reader) and that is not `skipped`,
+ * Runs every candidate variant of the last of `calls` alone (the others are what is left to it as their reader) and that is not `skipped`,
  * on the same made-up values. Those whose results agree with the variant that the rules would take are timed in turn, and the best
  * time of each counts. Undefined where it was told to stop, or where not even the rules' variant runs. Throws DeviceLostError.
  */
@@ -52,7 +53,7 @@ export async function measureCall(
   const { device, pipelines, facts } = tuner
   const call = calls.at(-1)!
   const preferred = chooseVariant(call, facts).name
-  const others = fittingVariants(call, facts).map(({ name }) => name)
+  const others = candidatesOf(call, facts).map(({ name }) => name)
   const names = [preferred, ...others.filter(name => name !== preferred && !skipped(name))]
   const candidates: Candidate[] = []
   const specimen = new Specimen(device, pipelines, facts, calls)
