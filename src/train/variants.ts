@@ -25,11 +25,16 @@ function tablesOf(identity: AdapterIdentity, cache: TuningCache, warn: (line: st
 }
 
 /** What is known without measuring, as `compute.autotune` allows: 'off' leaves everything to the rules. */
-export function knownChoice(device: Device, { compute }: Config, say: (line: string) => void): Choice {
+export function knownChoice(
+  device: Device,
+  { compute }: Config,
+  say: (line: string) => void,
+  facts: AdapterFacts = device.facts,
+): Choice {
   if (compute.autotune === 'off') return byRules
   const warn = (line: string): void => say(`warning: ${line}`)
   const identity = identityOf(device)
-  return choiceFrom(tablesOf(identity, new TuningCache(identity, warn), warn), device.facts)
+  return choiceFrom(tablesOf(identity, new TuningCache(identity, warn), warn), facts)
 }
 
 /** How a run came to its variants. */
