@@ -1,8 +1,8 @@
 // d(weight) of the 3x3x3 convolution, stride 1, as an implicit matrix product for GPUs: sums over a chunk of voxels, all of them or the
 // first of two stages. A workgroup takes INPUTS channels of x and OUTPUTS of dy through the tiles of its chunk. Of each tile it
 // stages the halo bricks of x and the gradients, zeros beyond the volume; the next tile is on its way from memory meanwhile.
-// An invocation sums the nine taps (kh, kw) of one kd, one input channel and eight outputs: 72 sums. Four voxels a step, 18 reads of
-// the brick and 8 vec4 of gradients feed 288 multiply-adds.
+// An invocation sums the nine taps (kh, kw) of one kd, one input channel and eight outputs: 72 sums. Four voxels a step, 6 vec4 of
+// the brick and 8 of gradients feed 288 multiply-adds.
 #import lib/activation
 
 override ACCUMULATE: bool = false;
@@ -14,12 +14,14 @@ override TILE_H: u32 = 2;
 override TILE_W: u32 = 4;
 override TILE_D: u32 = 4;
 override THREADS: u32 = 192;
-// Elements between the staged bricks of two channels, chosen so that a subgroup reads from different memory banks.
-override CHANNEL: u32 = 148;
+// Vectors between the staged bricks of two channels, chosen so that a subgroup reads from different memory banks.
+override CHANNEL: u32 = 51;
 
-override AREA: u32 = (TILE_W + 2) * (TILE_D + 2);
+// The brick is staged as vectors along W, so that a row of four voxels and its two neighbours takes two reads.
+override ROW: u32 = TILE_W / 4 + 1;
+override AREA: u32 = (TILE_D + 2) * ROW;
 override BRICK: u32 = (TILE_H + 2) * AREA;
-override ELEMENTS: u32 = INPUTS * BRICK; // at most 24 * THREADS
+override ELEMENTS: u32 = INPUTS * BRICK; // at most 8 * THREADS
 override VOXELS: u32 = TILE_H * TILE_W * TILE_D;
 override QUADS: u32 = OUTPUTS / 4;
 override GRADIENTS: u32 = QUADS * VOXELS; // at most 3 * THREADS
@@ -50,7 +52,7 @@ struct Params {
 @group(0) @binding(3) var<storage, read_write> target_sums: array<f32>; // (chunks, O, I, 27), or the gradient
 @group(0) @binding(4) var<uniform> params: Params;
 
-var<workgroup> bricks: array<f32, INPUTS * CHANNEL>;
+var<workgroup> bricks: array<vec4f, INPUTS * CHANNEL>; // (INPUTS, TILE_H + 2, TILE_D + 2, ROW)
 // (voxels of the tile, OUTPUTS / 4 + 1): the one more keeps neighbouring voxels in different memory banks
 var<workgroup> gradients: array<vec4f, VOXELS * (QUADS + 1)>;
 
@@ -70,6 +72,8 @@ struct Staged {
   x3: vec4f,
   x4: vec4f,
   x5: vec4f,
+  x6: vec4f,
+  x7: vec4f,
   dy0: vec4f,
   dy1: vec4f,
   dy2: vec4f,
@@ -129,12 +133,11 @@ fn place_of(tile: u32, id: vec3u) -> Place {
   );
 }
 
-fn is_inside(h: u32, w: u32, d: u32) -> bool {
-  return h < params.height && w < params.width && d < params.depth;
-}
-
 // A channel is counted over both sources. Channels past the last read the last; their sums are not stored.
-fn load(sample: u32, channel: u32, at: u32) -> f32 {
+fn load(sample: u32, channel: u32, at: u32, inside: bool) -> f32 {
+  if (!inside) {
+    return 0.0;
+  }
   let voxels = params.height * params.width * params.depth;
   let known = min(channel, params.inputs - 1u);
   if (known < params.x_inputs) {
@@ -143,24 +146,26 @@ fn load(sample: u32, channel: u32, at: u32) -> f32 {
   return f32(other[params.other_base + (sample * params.other_channels + known - params.x_inputs) * voxels + at]);
 }
 
-fn load_element(place: Place, element: u32) -> f32 {
+// Four neighbours along W, zeros beyond the volume.
+fn load_four(place: Place, element: u32) -> vec4f {
   let rest = element % BRICK;
   // The border wraps round to values far above any axis length.
   let h = place.origin.x + rest / AREA - 1u;
-  let w = place.origin.y + rest % AREA / (TILE_D + 2u) - 1u;
-  let d = place.origin.z + rest % (TILE_D + 2u) - 1u;
-  if (element >= ELEMENTS || !is_inside(h, w, d)) {
-    return 0.0;
+  let first = rest % ROW * 4u; // from the border
+  let w = place.origin.y + first - 1u;
+  let d = place.origin.z + rest / ROW % (TILE_D + 2u) - 1u;
+  if (element >= ELEMENTS || h >= params.height || d >= params.depth) {
+    return vec4f();
   }
-  return load(place.sample, place.input + element / BRICK, (h * params.width + w) * params.depth + d);
-}
-
-fn load_four(place: Place, element: u32) -> vec4f {
+  let steps = vec4u(0, 1, 2, 3);
+  let inside = (first + steps < vec4u(TILE_W + 2u)) & (w + steps < vec4u(params.width));
+  let channel = place.input + element / BRICK;
+  let at = (h * params.width + w + steps) * params.depth + d;
   return vec4f(
-    load_element(place, element),
-    load_element(place, element + THREADS),
-    load_element(place, element + 2u * THREADS),
-    load_element(place, element + 3u * THREADS),
+    load(place.sample, channel, at.x, inside.x),
+    load(place.sample, channel, at.y, inside.y),
+    load(place.sample, channel, at.z, inside.z),
+    load(place.sample, channel, at.w, inside.w),
   );
 }
 
@@ -170,7 +175,7 @@ fn load_gradient(place: Place, index: u32) -> vec4f {
   let h = place.origin.x + voxel / (TILE_W * TILE_D);
   let w = place.origin.y + voxel / TILE_D % TILE_W;
   let d = place.origin.z + voxel % TILE_D;
-  if (index >= GRADIENTS || !is_inside(h, w, d)) {
+  if (index >= GRADIENTS || h >= params.height || w >= params.width || d >= params.depth) {
     return vec4f();
   }
   let outputs = min(place.output + index / VOXELS * 4u + vec4u(0, 1, 2, 3), vec4u(params.outputs - 1u));
@@ -182,12 +187,14 @@ fn load_gradient(place: Place, index: u32) -> vec4f {
 fn fetch(place: Place, local: u32) -> Staged {
   var staged: Staged;
   staged.x0 = load_four(place, local);
-  staged.x1 = load_four(place, local + 4u * THREADS);
-  if (ELEMENTS > 8u * THREADS) {
-    staged.x2 = load_four(place, local + 8u * THREADS);
-    staged.x3 = load_four(place, local + 12u * THREADS);
-    staged.x4 = load_four(place, local + 16u * THREADS);
-    staged.x5 = load_four(place, local + 20u * THREADS);
+  staged.x1 = load_four(place, local + THREADS);
+  if (ELEMENTS > 2u * THREADS) {
+    staged.x2 = load_four(place, local + 2u * THREADS);
+    staged.x3 = load_four(place, local + 3u * THREADS);
+    staged.x4 = load_four(place, local + 4u * THREADS);
+    staged.x5 = load_four(place, local + 5u * THREADS);
+    staged.x6 = load_four(place, local + 6u * THREADS);
+    staged.x7 = load_four(place, local + 7u * THREADS);
   }
   staged.dy0 = load_gradient(place, local);
   staged.dy1 = load_gradient(place, local + THREADS);
@@ -197,17 +204,10 @@ fn fetch(place: Place, local: u32) -> Staged {
   return staged;
 }
 
-fn put_element(element: u32, value: f32) {
-  if (element < ELEMENTS) {
-    bricks[element + element / BRICK * (CHANNEL - BRICK)] = value;
-  }
-}
-
 fn put_four(element: u32, values: vec4f) {
-  put_element(element, values.x);
-  put_element(element + THREADS, values.y);
-  put_element(element + 2u * THREADS, values.z);
-  put_element(element + 3u * THREADS, values.w);
+  if (element < ELEMENTS) {
+    bricks[element + element / BRICK * (CHANNEL - BRICK)] = values;
+  }
 }
 
 fn put_gradient(index: u32, value: vec4f) {
@@ -218,12 +218,14 @@ fn put_gradient(index: u32, value: vec4f) {
 
 fn put(staged: Staged, local: u32) {
   put_four(local, staged.x0);
-  put_four(local + 4u * THREADS, staged.x1);
-  if (ELEMENTS > 8u * THREADS) {
-    put_four(local + 8u * THREADS, staged.x2);
-    put_four(local + 12u * THREADS, staged.x3);
-    put_four(local + 16u * THREADS, staged.x4);
-    put_four(local + 20u * THREADS, staged.x5);
+  put_four(local + THREADS, staged.x1);
+  if (ELEMENTS > 2u * THREADS) {
+    put_four(local + 2u * THREADS, staged.x2);
+    put_four(local + 3u * THREADS, staged.x3);
+    put_four(local + 4u * THREADS, staged.x4);
+    put_four(local + 5u * THREADS, staged.x5);
+    put_four(local + 6u * THREADS, staged.x6);
+    put_four(local + 7u * THREADS, staged.x7);
   }
   put_gradient(local, staged.dy0);
   put_gradient(local + THREADS, staged.dy1);
@@ -233,15 +235,9 @@ fn put(staged: Staged, local: u32) {
 }
 
 fn read_row(at: u32) -> Row {
-  let step = TILE_D + 2u;
-  return Row(
-    bricks[at],
-    bricks[at + step],
-    bricks[at + 2u * step],
-    bricks[at + 3u * step],
-    bricks[at + 4u * step],
-    bricks[at + 5u * step],
-  );
+  let near = bricks[at];
+  let far = bricks[at + 1u];
+  return Row(near.x, near.y, near.z, near.w, far.x, far.y);
 }
 
 fn read_gradients(at: u32) -> Gradients {
@@ -266,7 +262,7 @@ fn add_tile(before: Sums, local: u32) -> Sums {
     let h = row / TILE_D;
     let d = row % TILE_D;
     for (var w = 0u; w < TILE_W; w += 4u) {
-      let at = input * CHANNEL + h * AREA + w * (TILE_D + 2u) + d + local % 3u;
+      let at = input * CHANNEL + h * AREA + (d + local % 3u) * ROW + w / 4u;
       let gradient_at = ((h * TILE_W + w) * TILE_D + d) * (QUADS + 1u) + quad;
       let low = read_gradients(gradient_at);
       let high = read_gradients(gradient_at + 1u);

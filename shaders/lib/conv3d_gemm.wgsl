@@ -2,7 +2,7 @@
 // backward-data pass. Channel by channel a workgroup stages the brick its tile of voxels reads, zeros beyond the volume, and the
 // weights of its outputs, and uses them for all 27 taps. The next channel is on its way from memory meanwhile, in registers.
 // An invocation computes 2 x 4 voxels (H, W) of 8 outputs: 64 sums. Neighbouring invocations hold neighbouring voxels along D; whole
-// subgroups share their outputs, so their reads of the weights are broadcast: 8 reads of the brick and 6 vec4 of weights feed 192
+// subgroups share their outputs, so their reads of the weights are broadcast: 8 vec4 of the brick and 18 of weights feed 576
 // multiply-adds. A volume too small to fill a GPU is cut into splits of the channels that are summed over.
 // The shader that imports this says where a sum goes: fn store(at: u32, value: f32).
 #import lib/activation
@@ -13,11 +13,11 @@ override TILE_H: u32 = 4;
 override TILE_W: u32 = 8;
 override TILE_D: u32 = 8;
 override LANES: u32 = 256;
-// Elements between two planes of the staged brick, chosen so that a subgroup reads from different memory banks.
-override PLANE: u32 = 104;
 
-override AREA: u32 = (TILE_W + 2) * (TILE_D + 2);
-override ELEMENTS: u32 = (TILE_H + 2) * AREA; // of the brick, at most 8 * LANES
+// The brick is staged as vectors along W, so that a row of four voxels and its two neighbours takes two reads.
+override QUADS: u32 = TILE_W / 4 + 1;
+override PLANE: u32 = (TILE_D + 2) * QUADS;
+override ELEMENTS: u32 = (TILE_H + 2) * PLANE; // at most 3 * LANES
 override WEIGHTS: u32 = OUTPUTS / 4 * 27; // at most 2 * LANES
 
 struct Params {
@@ -48,7 +48,7 @@ struct Params {
 @group(0) @binding(2) var<storage, read> weight: array<f32>; // (O, I, 27)
 @group(0) @binding(3) var<uniform> params: Params;
 
-var<workgroup> brick: array<f32, (TILE_H + 2) * PLANE>;
+var<workgroup> brick: array<vec4f, ELEMENTS>; // (TILE_H + 2, TILE_D + 2, QUADS)
 var<workgroup> weights: array<vec4f, WEIGHTS>; // (OUTPUTS / 4, 27), a vector over four outputs
 
 const OUTSIDE = 0xffffffffu;
@@ -63,16 +63,18 @@ struct Place {
 
 // One channel's share of an invocation, on its way to workgroup memory.
 struct Staged {
-  near: vec4f,
-  far: vec4f,
+  x0: vec4f,
+  x1: vec4f,
+  x2: vec4f,
   low: vec4f,
   high: vec4f,
 }
 
 // Where in a channel the elements of the brick that an invocation stages lie; OUTSIDE where there is none.
 struct Sources {
-  near: vec4u,
-  far: vec4u,
+  x0: vec4u,
+  x1: vec4u,
+  x2: vec4u,
 }
 
 // The inputs of four voxels along W, as the three taps along W see them.
@@ -130,22 +132,15 @@ fn load(sample: u32, channel: u32, at: u32) -> f32 {
   return f32(other[params.other_base + (sample * params.other_channels + channel - params.x_inputs) * voxels + at]);
 }
 
-fn source_of(element: u32, origin: vec3u) -> u32 {
+fn sources_of(element: u32, origin: vec3u) -> vec4u {
   // The border wraps round to values far above any axis length.
-  let h = origin.x + element / AREA - 1u;
-  let w = origin.y + element % AREA / (TILE_D + 2u) - 1u;
-  let d = origin.z + element % (TILE_D + 2u) - 1u;
-  let inside = element < ELEMENTS && h < params.height && w < params.width && d < params.depth;
-  return select(OUTSIDE, (h * params.width + w) * params.depth + d, inside);
-}
-
-fn four_sources(element: u32, origin: vec3u) -> vec4u {
-  return vec4u(
-    source_of(element, origin),
-    source_of(element + LANES, origin),
-    source_of(element + 2u * LANES, origin),
-    source_of(element + 3u * LANES, origin),
-  );
+  let h = origin.x + element / PLANE - 1u;
+  let first = element % QUADS * 4u + vec4u(0, 1, 2, 3); // from the border
+  let w = origin.y + first - 1u;
+  let d = origin.z + element / QUADS % (TILE_D + 2u) - 1u;
+  let inside = (w < vec4u(params.width)) & (first < vec4u(TILE_W + 2u));
+  let plane = element < ELEMENTS && h < params.height && d < params.depth;
+  return select(vec4u(OUTSIDE), (h * params.width + w) * params.depth + d, inside & vec4<bool>(plane));
 }
 
 fn load_four(place: Place, channel: u32, at: vec4u) -> vec4f {
@@ -167,9 +162,10 @@ fn load_weights(place: Place, channel: u32, index: u32) -> vec4f {
 
 fn fetch(place: Place, channel: u32, at: Sources, local: u32) -> Staged {
   var staged: Staged;
-  staged.near = load_four(place, channel, at.near);
-  if (ELEMENTS > 4u * LANES) {
-    staged.far = load_four(place, channel, at.far);
+  staged.x0 = load_four(place, channel, at.x0);
+  if (ELEMENTS > LANES) {
+    staged.x1 = load_four(place, channel, at.x1);
+    staged.x2 = load_four(place, channel, at.x2);
   }
   if (local < WEIGHTS) {
     staged.low = load_weights(place, channel, local);
@@ -180,23 +176,17 @@ fn fetch(place: Place, channel: u32, at: Sources, local: u32) -> Staged {
   return staged;
 }
 
-fn put_element(element: u32, value: f32) {
+fn put_quad(element: u32, values: vec4f) {
   if (element < ELEMENTS) {
-    brick[element + element / AREA * (PLANE - AREA)] = value;
+    brick[element] = values;
   }
 }
 
-fn put_four(element: u32, values: vec4f) {
-  put_element(element, values.x);
-  put_element(element + LANES, values.y);
-  put_element(element + 2u * LANES, values.z);
-  put_element(element + 3u * LANES, values.w);
-}
-
 fn put(staged: Staged, local: u32) {
-  put_four(local, staged.near);
-  if (ELEMENTS > 4u * LANES) {
-    put_four(local + 4u * LANES, staged.far);
+  put_quad(local, staged.x0);
+  if (ELEMENTS > LANES) {
+    put_quad(local + LANES, staged.x1);
+    put_quad(local + 2u * LANES, staged.x2);
   }
   if (local < WEIGHTS) {
     weights[local] = staged.low;
@@ -206,15 +196,10 @@ fn put(staged: Staged, local: u32) {
   }
 }
 
-fn load_row(at: u32) -> Row {
-  let step = TILE_D + 2u;
+fn read_row(at: u32) -> Row {
   let a = brick[at];
-  let b = brick[at + step];
-  let c = brick[at + 2u * step];
-  let d = brick[at + 3u * step];
-  let e = brick[at + 4u * step];
-  let f = brick[at + 5u * step];
-  return Row(vec4f(a, b, c, d), vec4f(b, c, d, e), vec4f(c, d, e, f));
+  let b = brick[at + 1u];
+  return Row(a, vec4f(a.yzw, b.x), vec4f(a.zw, b.xy));
 }
 
 fn add_quad(quad: Quad, values: vec4f, w: vec4f) -> Quad {
@@ -248,12 +233,13 @@ fn add_row(sums: Sums, top: Row, bottom: Row, at: u32) -> Sums {
 fn add_channel(before: Sums, at: u32, weights_at: u32) -> Sums {
   var sums = before;
   for (var kd = 0u; kd < 3u; kd++) {
-    let first = load_row(at + kd);
-    let second = load_row(at + PLANE + kd);
+    let plane = at + kd * QUADS;
+    let first = read_row(plane);
+    let second = read_row(plane + PLANE);
     sums = add_row(sums, first, second, weights_at + kd);
-    let third = load_row(at + 2u * PLANE + kd);
+    let third = read_row(plane + 2u * PLANE);
     sums = add_row(sums, second, third, weights_at + 9u + kd);
-    let fourth = load_row(at + 3u * PLANE + kd);
+    let fourth = read_row(plane + 3u * PLANE);
     sums = add_row(sums, third, fourth, weights_at + 18u + kd);
   }
   return sums;
@@ -272,9 +258,13 @@ fn output_of(place: Place, local: u32) -> u32 {
 }
 
 fn convolve(place: Place, local: u32) -> Sums {
-  let sources = Sources(four_sources(local, place.origin), four_sources(local + 4u * LANES, place.origin));
+  let sources = Sources(
+    sources_of(local, place.origin),
+    sources_of(local + LANES, place.origin),
+    sources_of(local + 2u * LANES, place.origin),
+  );
   let corner = corner_of(local);
-  let at = corner.x * PLANE + corner.y * (TILE_D + 2u) + corner.z;
+  let at = corner.x * PLANE + corner.z * QUADS + corner.y / 4u;
   let weights_at = local / (LANES / (OUTPUTS / 8u)) * 54u;
   let first = place.split * params.split_inputs;
   let last = min(first + params.split_inputs, params.inputs);

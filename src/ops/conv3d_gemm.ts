@@ -16,9 +16,9 @@ import { isTiled, type Pass } from './conv3d_pass.ts'
 
 /** What a workgroup of lib/conv3d_gemm computes: output channels times voxels, eight of each an invocation. Overrides of the shader. */
 const SHAPES = [
-  { OUTPUTS: 64, TILE_H: 4, TILE_W: 8, TILE_D: 8, LANES: 256, PLANE: 104 },
-  { OUTPUTS: 64, TILE_H: 8, TILE_W: 8, TILE_D: 4, LANES: 256, PLANE: 60 },
-  { OUTPUTS: 16, TILE_H: 8, TILE_W: 8, TILE_D: 8, LANES: 128, PLANE: 104 },
+  { OUTPUTS: 64, TILE_H: 4, TILE_W: 8, TILE_D: 8, LANES: 256 },
+  { OUTPUTS: 64, TILE_H: 8, TILE_W: 8, TILE_D: 4, LANES: 256 },
+  { OUTPUTS: 16, TILE_H: 8, TILE_W: 8, TILE_D: 8, LANES: 128 },
 ] as const
 type TileShape = (typeof SHAPES)[number]
 

@@ -17,15 +17,16 @@ import { chunking, sumPartials } from './conv3d_reduce.ts'
 /** Channels that a workgroup of conv3d/gemm_backward_weight may take, and what it stages at a time. Overrides of the shader. */
 const OUTPUTS = [64, 16] as const
 const INPUTS = { 64: [8, 9], 16: [16, 8, 9] } as const
-const TILE = { TILE_H: 2, TILE_W: 4, TILE_D: 4, CHANNEL: 148 }
+const TILE = { TILE_H: 2, TILE_W: 4, TILE_D: 4, CHANNEL: 51 }
 type TileShape = ReturnType<typeof shapeFor>
 
 /** Bytes of workgroup memory and invocations of the largest workgroup. */
-const WORKGROUP_BYTES = 14 * 1024
+const WORKGROUP_BYTES = 16 * 1024
 const MOST_THREADS = 216
 
-/** The fewest tiles of a chunk: less work would not pay for the second stage. */
-const LEAST_TILES = 4
+/** The fewest tiles of a chunk, and the fewest chunks: less would not pay for the second stage. */
+const LEAST_TILES = 8
+const LEAST_CHUNKS = 4
 
 /** Of the sizes, the one whose multiples cover `count` with the least to spare; the first of several. */
 function closest<Size extends number>(count: number, sizes: readonly Size[]): Size {
@@ -76,7 +77,8 @@ function chunksOf({ args, slab, samples, outputs }: Step, shape: TileShape, fact
   const tiles = samples.count * tilesOf(volumeOf(args.dy.shape, args.dy.name))
   const blocks = [Math.ceil(slab.count / shape.INPUTS), Math.ceil(outputs.count / shape.OUTPUTS)] as const
   const most = Math.min(MOST_PARTIALS, bindingElements(facts)) / (outputs.count * slab.count * 27)
-  const { chunk, chunks } = chunking(tiles, LEAST_TILES, blocks[0] * blocks[1], Math.floor(most))
+  const cut = chunking(tiles, LEAST_TILES, blocks[0] * blocks[1], Math.floor(most))
+  const { chunk, chunks } = cut.chunks < LEAST_CHUNKS ? { chunk: tiles, chunks: 1 } : cut
   return { chunk, chunks, workgroups: [...blocks, chunks] as const }
 }
 

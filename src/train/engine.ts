@@ -6,11 +6,13 @@ import type { AdapterFacts, Call } from '../graph/kernel.ts'
 import type { Tensor } from '../graph/tensor.ts'
 import { ModelState } from '../nn/model_state.ts'
 import type { SadaanShape } from '../nn/specification.ts'
+import { INITIAL_LOSS_SCALE } from '../optim/loss_scale.ts'
 import type { Choice } from '../plan/lower.ts'
 import { makePlan, type Plan, type PlanOptions, slotBytes } from '../plan/plan.ts'
 import { Readback } from '../plan/readback.ts'
 import { type KernelTime, Runner, type SlotPool } from '../plan/runner.ts'
 import { type Storage, storageBytes } from '../plan/storage.ts'
+import { InputError } from '../util/error.ts'
 import { sizeOf } from '../util/shape.ts'
 import { allocate } from './allocation.ts'
 import type { MemoryNeed } from './memory.ts'
@@ -24,6 +26,7 @@ import {
   recordTraining,
   recordUpdate,
 } from './recording.ts'
+import { writeLossScale } from './snapshot.ts'
 import { type BatchResult, termsOf } from './tally.ts'
 
 /** A batch as the loader gives it; arrays are copied when it is uploaded. */
@@ -38,6 +41,8 @@ export interface HostBatch {
 export interface UpdateResult {
   /** false: the window's gradient was not finite, so nothing was changed */
   applied: boolean
+  /** what the gradient had been multiplied by; halved behind a gradient that was not finite, 1 at least */
+  lossScale: number
 }
 
 /** The plans of training and what they take: all that can be known without touching the GPU. */
@@ -56,13 +61,14 @@ interface Blueprint {
 }
 
 function draw(
-  facts: AdapterFacts,
+  adapter: AdapterFacts,
   config: Config,
   shape: SadaanShape,
   structureNames: readonly string[],
   batchSize: number,
   choice?: Choice,
 ): Blueprint {
+  const facts = { ...adapter, precision: config.compute.precision }
   const state = new ModelState(shape)
   const optimizer = new OptimizerMemory(state)
   const batch = batchTensors(state, batchSize)
@@ -72,9 +78,10 @@ function draw(
   const options: PlanOptions = choice ? { choice } : {}
   const accumulatePlan = makePlan('accumulate', training.calls, resultsOf(training.outputs), facts, options)
   const evaluatePlan = makePlan('evaluate', evaluation.calls, resultsOf(evaluation.outputs), facts, options)
-  const updatePlan = makePlan('update', update.calls, [update.outputs.clip], facts, options)
+  const updatePlan = makePlan('update', update.calls, Object.values(update.outputs), facts, options)
   const arenas = [state.parameters, state.gradients, state.running, state.batch, ...optimizer.arenas]
-  const tensors = [state.batchesTracked, ...optimizer.tensors, ...Object.values(batch)]
+  const scale = facts.precision === 'f16' ? [state.lossScale] : []
+  const tensors = [state.batchesTracked, ...scale, ...optimizer.tensors, ...Object.values(batch)]
   const need = {
     lasting: storageBytes(arenas, tensors),
     working: slotBytes([accumulatePlan, evaluatePlan, updatePlan]),
@@ -92,6 +99,11 @@ function draw(
     tensors,
     need,
   }
+}
+
+function checkPrecision({ name, facts }: Device, { compute }: Config): void {
+  if (compute.precision === 'f16' && !facts.features.has('shader-f16'))
+    throw new InputError(`compute.precision is 'f16': ${name} has no shader-f16, expected 'f32'`)
 }
 
 function memoryFor(device: Device, { arenas, tensors, need, accumulate, evaluate, update }: Blueprint) {
@@ -157,8 +169,9 @@ export class TrainingEngine {
   }
 
   /**
-   * Plans (`choice` names variants, the rules where it is not given), allocates, and has the adapter begin with the pipelines of a step: weights can be written meanwhile, `prepare` waits for
-   * them. Throws OutOfMemoryError or BindingLimitError when the adapter cannot hold it.
+   * Plans (`choice` names variants, the rules where it is not given), allocates, and has the adapter begin with the pipelines of a step:
+   * weights can be written meanwhile, `prepare` waits for them. Throws OutOfMemoryError or BindingLimitError when the adapter cannot hold
+   * it, InputError when it lacks the precision.
    */
   static async allocate(
     device: Device,
@@ -168,8 +181,10 @@ export class TrainingEngine {
     batchSize: number,
     choice?: Choice,
   ): Promise<TrainingEngine> {
+    checkPrecision(device, config)
     const blueprint = draw(device.facts, config, shape, structureNames, batchSize, choice)
     const { storage, pool } = await memoryFor(device, blueprint)
+    writeLossScale(storage, blueprint.state, config, INITIAL_LOSS_SCALE)
     const engine = new TrainingEngine(device, blueprint, storage, pool)
     for (const plan of [blueprint.accumulate, blueprint.update]) engine.pipelines.begin(plan.dispatches)
     return engine
@@ -234,8 +249,8 @@ export class TrainingEngine {
     this.storage.write(this.optimizer.learningRate, Float32Array.of(learningRate))
     const updated = this.updating.submit()
     this.prepareEvaluation()
-    const [clip] = await updated
-    return { applied: clip![2] === 1 } // norm, factor, finite
+    const [clip, lossScale] = await updated
+    return { applied: clip![2] === 1, lossScale: lossScale?.[0] ?? 1 } // norm, factor, finite
   }
 
   /** Forward with running statistics, and the loss. */
