@@ -36,8 +36,8 @@ export interface LoaderReport {
   /** samples_per_s as a share of the slower floor */
   share_of_floor: number
   step_s: number
-  /** share of a step that the GPU would wait if nothing but the loader ran beside it: 1 − step_s / batch_s, 0 at least */
-  loader_wait_share: number
+  /** share of the time that a GPU would idle which the loader alone keeps waiting: 1 − step_s / batch_s, 0 at least */
+  gpu_idle_share: number
 }
 
 const READ_BYTES = 2 ** 20
@@ -77,7 +77,7 @@ async function measure(
     disk_bytes_per_s: disk.bytesPerSecond,
     share_of_floor: loaded / Math.min(decode, diskSamples),
     step_s: step,
-    loader_wait_share: Math.max(0, 1 - (step * loaded) / batchSize),
+    gpu_idle_share: Math.max(0, 1 - (step * loaded) / batchSize),
   }
 }
 

@@ -16,7 +16,7 @@ export function loaderText(report: LoaderReport): string {
       `${short(report.disk_floor_samples_per_s)} samples/s, ${formatBytes(report.disk_bytes_per_s)}/s from the file cache`,
     ],
     ['of floor', percent(report.share_of_floor)],
-    ['step', `${short(report.step_s)} s; would wait for ${percent(report.loader_wait_share)} of it`],
+    ['GPU', `idle for ${percent(report.gpu_idle_share)} of the time, at ${short(report.step_s)} s a step`],
   ]
   return lines.map(([name, value]) => `${name!.padEnd(11)}${value}`).join('\n')
 }

@@ -94,7 +94,7 @@ export const MEASUREMENTS: { readonly [Name in MeasurementName]: Measurement<Nam
     },
   },
   step: {
-    title: 'the training step',
+    title: 'the training step, unless it was measured beside the original',
     minutes: 4,
     adapter: 'any',
     run: ({ done, effort, once }) =>

@@ -10,7 +10,7 @@ import { measurePeaks, type Peaks } from './peaks.ts'
 import { boundBytes, type Gpu, Prepared } from './prepared.ts'
 import { record, type Verified, verify, WrongResult } from './recorded_row.ts'
 import { benchRows, type Row } from './rows.ts'
-import { callsOf, chosenVariants, HALF_VARIANTS, otherVariants } from './variants.ts'
+import { callsOf, chosenVariants, otherVariants } from './variants.ts'
 
 export interface OpsRequest {
   adapter?: string
@@ -99,8 +99,7 @@ async function measureRow(bench: Bench, row: Row, wanted?: string): Promise<{ li
     const { plan, runner } = prepared
     const calls = callsOf(plan, recording.calls)
     const variants = chosenVariants(calls, facts, choice)
-    const halves = precision === 'f16' || Object.values(variants).some(name => HALF_VARIANTS.includes(name))
-    const verified = await verify(row, recording, prepared, halves)
+    const verified = await verify(row, recording, prepared, { precision, variants: Object.values(variants) })
     const timing = await clock.time(runner, seconds)
     const flops = row.test.flops(row.row) * (row.pass === 'forward + backward' ? 3 : 1)
     const bytes = row.pass === 'forward' && precision === 'f32' ? row.test.bytes(row.row) : boundBytes(plan)
@@ -160,7 +159,7 @@ export async function benchOps(request: OpsRequest): Promise<OpsReport> {
       throw new InputError(`bench ops: ${device.name} has no shader-f16, expected --precision f32`)
     const gpu = { device, pipelines: new Pipelines(device) }
     const { clock, peaks } = await measurePeaks(gpu, Math.max(request.seconds, PEAK_SECONDS))
-    const known = knownChoice(device, defaultConfig(), request.warn)
+    const known = knownChoice(device, defaultConfig(), request.warn, { ...device.facts, precision })
     const bench: Bench = { ...gpu, clock, peaks, precision, known, seconds: request.seconds }
     const report = { rows: [] as OpsLine[], skipped: [] as Unmeasured[], wrong: [] as Unmeasured[] }
     for (const row of rows) {

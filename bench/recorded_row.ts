@@ -79,13 +79,19 @@ function watch(
   return targets
 }
 
-/** Runs once and holds the results to float64. Throws when they are wrong: what computes wrongly is not timed. */
-export async function verify(row: Row, recording: Recording, prepared: Prepared, halves: boolean): Promise<Verified> {
+/** Runs once, as these variants, and holds the results to float64. Throws WrongResult: what computes wrongly is not timed. */
+export async function verify(
+  row: Row,
+  recording: Recording,
+  prepared: Prepared,
+  { precision, variants }: { precision: Precision; variants: readonly string[] },
+): Promise<Verified> {
   prepared.runner.submit()
   const actual: Record<string, Float32Array | Uint32Array> = {}
   for (const [i, t] of recording.outputs.entries()) actual[recording.names[i]!] = await prepared.read(t)
   const { error, allowed: exact, against } = compare(row, recording, actual)
-  const allowed = halves ? Math.max(exact, HALF_TOLERANCE) : exact
+  const rounding = variants.map(name => row.test.tolerances?.[name] ?? 0)
+  const allowed = Math.max(exact, precision === 'f16' ? HALF_TOLERANCE : 0, ...rounding)
   if (!(error <= allowed)) throw new WrongResult(`is off by ${error}, ${allowed} is allowed, against ${against}`)
   return { against, error, allowed }
 }

@@ -66,10 +66,12 @@ export async function benchTargets(request: TargetRequest): Promise<TargetReport
     rows.some(({ needs }) => needs === name),
   )
   say(`${adapter}: ${rows.length} rows; what is measured goes to ${path}, --resume goes on from there`)
-  for (const [at, name] of wanted.entries()) {
+  const due = wanted.filter(name => unmeasurable(name, software) === undefined)
+  for (const name of wanted) {
     const { title, minutes } = MEASUREMENTS[name]
     const reason = unmeasurable(name, software)
-    if (reason === undefined) say(`[${at + 1}/${wanted.length}] ${title}${quick ? '' : `: about ${minutes} min`}`)
+    const estimate = quick ? '' : `: about ${minutes} min`
+    if (reason === undefined) say(`[${due.indexOf(name) + 1}/${due.length}] ${title}${estimate}`)
     const started = performance.now()
     Object.assign(measured, { [name]: reason === undefined ? await attempt(name, bench) : { reason } })
     for (const row of rows.filter(({ needs }) => needs === name)) say(`  ${lineText(lineOf(row, measured, quick))}`)

@@ -33,8 +33,9 @@ test('bench ops times the rows of the tests and of the step, and says what they 
   expect(report.clock).toMatch(/^(timestamps|wall clock)/)
   expect(report.peak_gflops).toBeGreaterThan(0)
   expect(report.copy_gbytes).toBeGreaterThan(0)
-  expect(new Set(report.rows.map(({ from }) => from))).toEqual(new Set(['test', 'pool1']))
-  for (const row of report.rows) {
+  const rows = report.rows.filter(({ operation }) => operation === 'max_pool3d')
+  expect(new Set(rows.map(({ from }) => from))).toEqual(new Set(['test', 'pool1']))
+  for (const row of rows) {
     expect(row).toMatchObject({ operation: 'max_pool3d', dispatches: expect.any(Number) })
     expect(row.seconds).toBeGreaterThan(0)
     expect(row.gbytes).toBeGreaterThan(0)
@@ -110,7 +111,7 @@ test('bench loader measures itself against decoding and the disk', async () => {
     '1000',
     ...TINY,
   )
-  expect(report).toMatchObject({ samples: 3, structures: 2, step_s: 1000, loader_wait_share: 0 })
+  expect(report).toMatchObject({ samples: 3, structures: 2, step_s: 1000, gpu_idle_share: 0 })
   expect(report.samples_per_s).toBeGreaterThan(0)
   expect(report.decode_floor_samples_per_s).toBeGreaterThan(0)
   expect(report.disk_floor_samples_per_s).toBeGreaterThan(0)
