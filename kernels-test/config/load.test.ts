@@ -215,7 +215,7 @@ describe('values that do not fit: one line with key, value and expectation', () 
     ['optimizer.betas=[0.9,1]', 'optimizer.betas is [0.9,1]', 'two numbers of at least 0 and below 1'],
     ['loss_weights.dice=-1', 'loss_weights.dice is -1', 'a number of at least 0'],
     ['loss_weights=3', 'loss_weights is 3', 'a dictionary of segmentation, dice, focal_seg, …'],
-    ['compute.precision=f16', 'compute.precision is "f16"', "'f32'"],
+    ['compute.precision=f64', 'compute.precision is "f64"', "'f32' or 'f16'"],
     ['compute.adapter=-1', 'compute.adapter is -1', 'part of an adapter name, an index, or None'],
     ['dataset_path=12', 'dataset_path is 12', 'text in quotes'],
     ['seed=1e10', 'seed is 10000000000', 'an integer between 0 and 4294967295'],
