@@ -4,6 +4,7 @@
 // An invocation sums the nine taps (kh, kw) of one kd, one input channel and eight outputs: 72 sums. Four voxels a step, 6 vec4 of
 // the brick and 8 of gradients feed 288 multiply-adds.
 #import lib/activation
+#import lib/source
 
 override ACCUMULATE: bool = false;
 
@@ -28,13 +29,16 @@ override GRADIENTS: u32 = QUADS * VOXELS; // at most 3 * THREADS
 
 struct Params {
   samples: u32,
-  inputs: u32, // channels read: x_inputs of x, then those of other
+  inputs: u32, // channels read, of both sources
+  x_start: u32, // the one that is the first of x
   x_inputs: u32,
+  other_start: u32,
   outputs: u32, // channels of dy that are read
   height: u32,
   width: u32,
   depth: u32,
   x_base: u32, // elements of the bound window in front of the first channel read
+  x_channel: u32, // the first one read
   x_channels: u32, // per sample in x
   other_base: u32,
   other_channels: u32,
@@ -133,20 +137,20 @@ fn place_of(tile: u32, id: vec3u) -> Place {
   );
 }
 
-// A channel is counted over both sources. Channels past the last read the last; their sums are not stored.
-fn load(sample: u32, channel: u32, at: u32, inside: bool) -> f32 {
+// A channel is counted over both sources; `normalisation` is that of a channel of x.
+fn load(sample: u32, channel: u32, at: u32, inside: bool, normalisation: vec4f) -> f32 {
   if (!inside) {
     return 0.0;
   }
   let voxels = params.height * params.width * params.depth;
-  let known = min(channel, params.inputs - 1u);
-  if (known < params.x_inputs) {
-    return f32(x[params.x_base + (sample * params.x_channels + known) * voxels + at]);
+  let own = channel - params.x_start; // not below x_inputs where the channel is the other's
+  if (own < params.x_inputs) {
+    return from_source(f32(x[params.x_base + (sample * params.x_channels + own) * voxels + at]), normalisation);
   }
-  return f32(other[params.other_base + (sample * params.other_channels + known - params.x_inputs) * voxels + at]);
+  return f32(other[params.other_base + (sample * params.other_channels + channel - params.other_start) * voxels + at]);
 }
 
-// Four neighbours along W, zeros beyond the volume.
+// Four neighbours along W, zeros beyond the volume. Channels past the last read the last; their sums are not stored.
 fn load_four(place: Place, element: u32) -> vec4f {
   let rest = element % BRICK;
   // The border wraps round to values far above any axis length.
@@ -159,13 +163,14 @@ fn load_four(place: Place, element: u32) -> vec4f {
   }
   let steps = vec4u(0, 1, 2, 3);
   let inside = (first + steps < vec4u(TILE_W + 2u)) & (w + steps < vec4u(params.width));
-  let channel = place.input + element / BRICK;
+  let channel = min(place.input + element / BRICK, params.inputs - 1u);
+  let normalisation = source_channel(params.x_channel + min(channel - params.x_start, params.x_inputs - 1u));
   let at = (h * params.width + w + steps) * params.depth + d;
   return vec4f(
-    load(place.sample, channel, at.x, inside.x),
-    load(place.sample, channel, at.y, inside.y),
-    load(place.sample, channel, at.z, inside.z),
-    load(place.sample, channel, at.w, inside.w),
+    load(place.sample, channel, at.x, inside.x, normalisation),
+    load(place.sample, channel, at.y, inside.y, normalisation),
+    load(place.sample, channel, at.z, inside.z, normalisation),
+    load(place.sample, channel, at.w, inside.w, normalisation),
   );
 }
 

@@ -6,6 +6,7 @@
 // multiply-adds. A volume too small to fill a GPU is cut into splits of the channels that are summed over.
 // The shader that imports this says where a sum goes: fn store(at: u32, value: f32).
 #import lib/activation
+#import lib/source
 
 // The tile of a workgroup: outputs, and voxels along each axis. LANES = OUTPUTS / 8 * TILE_H / 2 * TILE_W / 4 * TILE_D.
 override OUTPUTS: u32 = 64;
@@ -22,8 +23,10 @@ override WEIGHTS: u32 = OUTPUTS / 4 * 27; // at most 2 * LANES
 
 struct Params {
   samples: u32,
-  inputs: u32, // channels summed over: x_inputs of x, then those of other
+  inputs: u32, // channels summed over, of both sources
+  x_start: u32, // the one that is the first of x
   x_inputs: u32,
+  other_start: u32,
   outputs: u32, // channels computed
   bias_base: u32, // output channel of the bias that is the first one computed
   split_inputs: u32, // channels a workgroup sums over
@@ -32,6 +35,7 @@ struct Params {
   width: u32,
   depth: u32,
   x_base: u32, // elements of the bound window in front of the first channel read
+  x_channel: u32, // the first one read
   x_channels: u32, // per sample in x
   other_base: u32,
   other_channels: u32,
@@ -120,16 +124,17 @@ fn place_of(group: u32) -> Place {
   );
 }
 
-// A channel is counted over both sources.
-fn load(sample: u32, channel: u32, at: u32) -> f32 {
+// A channel is counted over both sources; `normalisation` is that of a channel of x.
+fn load(sample: u32, channel: u32, at: u32, normalisation: vec4f) -> f32 {
   if (at == OUTSIDE) {
     return 0.0;
   }
   let voxels = params.height * params.width * params.depth;
-  if (channel < params.x_inputs) {
-    return f32(x[params.x_base + (sample * params.x_channels + channel) * voxels + at]);
+  let own = channel - params.x_start; // not below x_inputs where the channel is the other's
+  if (own < params.x_inputs) {
+    return from_source(f32(x[params.x_base + (sample * params.x_channels + own) * voxels + at]), normalisation);
   }
-  return f32(other[params.other_base + (sample * params.other_channels + channel - params.x_inputs) * voxels + at]);
+  return f32(other[params.other_base + (sample * params.other_channels + channel - params.other_start) * voxels + at]);
 }
 
 fn sources_of(element: u32, origin: vec3u) -> vec4u {
@@ -143,12 +148,12 @@ fn sources_of(element: u32, origin: vec3u) -> vec4u {
   return select(vec4u(OUTSIDE), (h * params.width + w) * params.depth + d, inside & vec4<bool>(plane));
 }
 
-fn load_four(place: Place, channel: u32, at: vec4u) -> vec4f {
+fn load_four(place: Place, channel: u32, at: vec4u, normalisation: vec4f) -> vec4f {
   return vec4f(
-    load(place.sample, channel, at.x),
-    load(place.sample, channel, at.y),
-    load(place.sample, channel, at.z),
-    load(place.sample, channel, at.w),
+    load(place.sample, channel, at.x, normalisation),
+    load(place.sample, channel, at.y, normalisation),
+    load(place.sample, channel, at.z, normalisation),
+    load(place.sample, channel, at.w, normalisation),
   );
 }
 
@@ -162,10 +167,11 @@ fn load_weights(place: Place, channel: u32, index: u32) -> vec4f {
 
 fn fetch(place: Place, channel: u32, at: Sources, local: u32) -> Staged {
   var staged: Staged;
-  staged.x0 = load_four(place, channel, at.x0);
+  let normalisation = source_channel(params.x_channel + min(channel - params.x_start, params.x_inputs - 1u));
+  staged.x0 = load_four(place, channel, at.x0, normalisation);
   if (ELEMENTS > LANES) {
-    staged.x1 = load_four(place, channel, at.x1);
-    staged.x2 = load_four(place, channel, at.x2);
+    staged.x1 = load_four(place, channel, at.x1, normalisation);
+    staged.x2 = load_four(place, channel, at.x2, normalisation);
   }
   if (local < WEIGHTS) {
     staged.low = load_weights(place, channel, local);
