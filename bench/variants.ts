@@ -1,6 +1,6 @@
 import type { Device } from '../src/gpu/device.ts'
 import type { AdapterFacts, Call } from '../src/graph/kernel.ts'
-import { type Choice, chooseVariant } from '../src/plan/lower.ts'
+import { type Choice, chooseVariant, fittingVariants } from '../src/plan/lower.ts'
 import type { Plan } from '../src/plan/plan.ts'
 import { TrainingEngine } from '../src/train/engine.ts'
 import { fixVariants } from '../src/train/variants.ts'
@@ -30,4 +30,16 @@ export function chosenVariants(calls: readonly Call[], facts: AdapterFacts, choi
     chosen.set(call.kernel.name, names.add(chooseVariant(call, facts, choice(call)).name))
   }
   return Object.fromEntries([...chosen].map(([name, variants]) => [name, [...variants].join(', ')]))
+}
+
+/** Variants that round what they read to f16, however it is stored. */
+export const HALF_VARIANTS: readonly string[] = ['matrix']
+
+/** Variants that a call could run as beside the one it does, by name. */
+export function otherVariants(calls: readonly Call[], facts: AdapterFacts, choice: Choice): string[] {
+  const others = calls.flatMap(call => {
+    const chosen = chooseVariant(call, facts, choice(call))
+    return fittingVariants(call, facts).filter(variant => variant !== chosen)
+  })
+  return [...new Set(others.map(({ name }) => name))]
 }

@@ -39,6 +39,8 @@ export interface Case<Row extends object = object> {
   tolerance?: number
   /** as `tolerance`, for gradients; 1e-4 unless given */
   gradientTolerance?: number
+  /** instead of both, for variants that round their inputs, by name */
+  tolerances?: Record<string, number>
   /** multiply-adds · 2 of the forward pass; 0 where memory is what counts */
   flops(row: Row): number
   /** bytes read and written by the forward pass */

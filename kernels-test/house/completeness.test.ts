@@ -23,7 +23,24 @@ const GUARANTEED = { storageBuffers: 8, uniformBuffers: 12, invocations: 256, wo
 const ELEMENTWISE = 'src/ops/elementwise.ts'
 
 /** Adapters for which kernels are laid out differently. */
-const adapters: readonly AdapterFacts[] = [GUARANTEED_FACTS, { ...GUARANTEED_FACTS, software: true }]
+const adapters: readonly AdapterFacts[] = [
+  GUARANTEED_FACTS,
+  { ...GUARANTEED_FACTS, software: true },
+  withMatrices(8, 8),
+  withMatrices(16, 32),
+]
+
+/** An adapter that multiplies matrices of size³ in subgroups of `subgroup`, f16 into f32. */
+function withMatrices(size: number, subgroup: number): AdapterFacts {
+  const shape = { componentType: 'f16', resultComponentType: 'f32', M: size, N: size, K: size }
+  return {
+    ...GUARANTEED_FACTS,
+    maxWorkgroupMemory: 48 * 2 ** 10,
+    features: new Set(['shader-f16', 'subgroups', 'chromium-experimental-subgroup-matrix']),
+    subgroupSizes: { min: subgroup, max: subgroup },
+    subgroupMatrices: [shape],
+  }
+}
 
 const names = ['left_lung', 'right_lung', 'heart']
 const narrow = { structures: 3, size: [32, 16, 16], inChannels: 1, channels: [2, 4, 4, 6, 8] } as const
@@ -34,7 +51,11 @@ function modelCalls(shape: ConstructorParameters<typeof ModelState>[0]): Call[] 
   const state = new ModelState(shape)
   const batch = batchTensors(state, 2)
   const config = defaultConfig()
+  const half = { ...config, compute: { ...config.compute, precision: 'f16' as const } }
   const recordings = [
+    recordTraining(state, batch, half, names),
+    recordUpdate(state, new OptimizerMemory(state), half),
+    recordEvaluation(state, batch, half),
     recordTraining(state, batch, config, names),
     recordUpdate(state, new OptimizerMemory(state), config),
     recordEvaluation(state, batch, config),

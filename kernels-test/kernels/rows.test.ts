@@ -24,7 +24,7 @@ for (const operation of cases) {
           const actual = await forward(at, operation, row, inputs, variant)
           for (const [output, values] of Object.entries(expected))
             expect(relativeError(actual[output]!, values), `${output} ${variant ?? ''}`).toBeLessThanOrEqual(
-              operation.tolerance ?? 1e-5,
+              operation.tolerances?.[variant ?? ''] ?? operation.tolerance ?? 1e-5,
             )
         }
       })

@@ -148,7 +148,9 @@ const compute = z.strictObject({
     .describe(
       'How the variants of kernels are chosen: by fixed rules, by what was measured earlier, or by measuring first',
     ),
-  precision: oneOf('f32').default('f32').describe('Number format of the arithmetic'),
+  precision: oneOf('f32', 'f16')
+    .default('f32')
+    .describe('Number format that training stores activations in; sums, weights and losses are f32 with either'),
 })
 
 /** The whole configuration. Parsing `{}` gives every default; a key that is not here is refused at any depth. */

@@ -65,6 +65,11 @@ export class Pipelines {
     this.device = device
   }
 
+  /** Has the adapter start with these pipelines. A failure is thrown by the `get` that needs it. */
+  begin(wanted: readonly { key: PipelineKey }[]): void {
+    for (const { key } of wanted) this.get(key).catch(() => undefined)
+  }
+
   get(key: PipelineKey): Promise<Pipeline> {
     const name = nameOf(key)
     const known = this.made.get(name) ?? this.make(key, name)

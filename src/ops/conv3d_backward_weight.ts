@@ -19,6 +19,7 @@ import {
   sourceWindow,
   weightWindow,
 } from './conv3d_layout.ts'
+import { matrixWeight } from './conv3d_matrix_weight.ts'
 import { isPointwise, isTiled, padSlab } from './conv3d_pass.ts'
 import { chunking, sumPartials } from './conv3d_reduce.ts'
 import { winogradWeight } from './conv3d_winograd_weight.ts'
@@ -203,5 +204,5 @@ function lower(args: BackwardWeightArgs, at: Lowering): Dispatch[] {
 /** d(weight): fixed chunks of voxels → partial sums in scratch → a second stage that adds the chunks in order. */
 export const backwardWeight: Kernel<BackwardWeightArgs> = {
   name: 'conv3d.backwardWeight',
-  variants: [...f32Only(winogradWeight), gemmWeight, { name: 'direct', lower }],
+  variants: [matrixWeight, ...f32Only(winogradWeight), gemmWeight, { name: 'direct', lower }],
 }

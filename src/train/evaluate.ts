@@ -108,8 +108,10 @@ async function measure(
 
 /** The loss's sums over each pair's voxels are all that segmentation figures need: no mask leaves the GPU. */
 function recorderFor(config: Config): Recorder<'pairs' | 'presenceProbability'> {
+  // f16 is for training: what a model is worth is told as exactly as its weights are
+  const exact = { ...config, compute: { ...config.compute, precision: 'f32' as const } }
   return (state, batch) => {
-    const { calls, outputs } = recordEvaluation(state, batch, config)
+    const { calls, outputs } = recordEvaluation(state, batch, exact)
     return { calls, outputs: { pairs: outputs.pairs, presenceProbability: outputs.presenceProbability } }
   }
 }

@@ -9,7 +9,7 @@ import { InputError } from '../util/error.ts'
 import { TrainingEngine } from './engine.ts'
 import { withBatchThatFits } from './memory.ts'
 import type { ResumePoint } from './resume.ts'
-import { writeInitial, writeModel, writeOptimizer } from './snapshot.ts'
+import { writeInitial, writeLossScale, writeModel, writeOptimizer } from './snapshot.ts'
 import { fixVariants, type RunVariants } from './variants.ts'
 
 /** What training needs open: the data, the device with the model on it, the loaders. */
@@ -141,6 +141,7 @@ export function initialise({ config, engine }: Session, resume?: ResumePoint): v
     const { checkpoint, progress, path } = resume
     writeModel(storage, state, checkpoint.model, path)
     writeOptimizer(storage, state, optimizer, checkpoint.optimizer!, progress.skipped, path)
+    if (progress.lossScale) writeLossScale(storage, state, config, progress.lossScale)
   } else if (pretrained !== null) writeModel(storage, state, readWeights(pretrained), pretrained)
   else writeInitial(storage, state, config.seed)
 }

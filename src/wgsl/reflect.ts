@@ -39,7 +39,7 @@ export function reflectShader(
   text: string,
   constants: Record<string, number> = {},
 ): Map<string, EntryFacts> {
-  const module = parse(name, bakeOverrides(name, text, constants))
+  const module = parse(name, plainMatrices(bakeOverrides(name, text, constants)))
   return new Map(module.entry.compute.map(entry => [entry.name, reflectEntry(name, text, entry, constants)]))
 }
 
@@ -67,6 +67,11 @@ function bakeOverrides(name: string, text: string, constants: Record<string, num
   for (const id of left)
     throw new ContractError(name, `constant ${id}`, constants[id], 'an override of that name in the shader')
   return baked
+}
+
+/** Nor subgroup matrices, which are never in memory: for reflection alone they become numbers, and their functions plain calls. */
+function plainMatrices(text: string): string {
+  return text.replace(/\bsubgroup_matrix_\w+\s*<[^<>]*>/g, 'f32').replace(/\b(subgroupMatrix\w+)\s*<[^<>]*>/g, '$1')
 }
 
 function literal(value: number, type: string): string {

@@ -1,0 +1,36 @@
+// Convolution on subgroup matrices of 8×8×8, eight subgroups of 8 invocations: what lavapipe has. See lib/matrix_convolve.
+#import lib/matrix_convolve
+
+const M = 8u; // voxels
+const N = 8u; // output channels
+const K = 8u; // input channels
+const RUN = 8u;
+const INVOCATIONS = 64u;
+const POSITIONS = 512u;
+const PITCH = 8u;
+
+@compute @workgroup_size(INVOCATIONS)
+fn forward(
+  @builtin(workgroup_id) id: vec3u,
+  @builtin(num_workgroups) count: vec3u,
+  @builtin(local_invocation_index) local: u32,
+  @builtin(subgroup_id) subgroup: u32,
+  @builtin(subgroup_invocation_id) lane: u32,
+  @builtin(subgroup_size) lanes: u32,
+) {
+  set_start(id.y, local);
+  convolve(id.z * count.x + id.x, id.y, count.y, local, subgroup, lane, lanes);
+}
+
+// Without a bias: the backward-data pass.
+@compute @workgroup_size(INVOCATIONS)
+fn backward(
+  @builtin(workgroup_id) id: vec3u,
+  @builtin(num_workgroups) count: vec3u,
+  @builtin(local_invocation_index) local: u32,
+  @builtin(subgroup_id) subgroup: u32,
+  @builtin(subgroup_invocation_id) lane: u32,
+  @builtin(subgroup_size) lanes: u32,
+) {
+  convolve(id.z * count.x + id.x, id.y, count.y, local, subgroup, lane, lanes);
+}
