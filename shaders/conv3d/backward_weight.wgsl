@@ -5,6 +5,7 @@
 // end; on a processor (`alone16`), where a barrier costs more than a small volume, every invocation has a task of its own.
 #import lib/grid
 #import lib/activation
+#import lib/conv3d_taps
 
 struct Params {
   samples: u32,
@@ -27,31 +28,6 @@ struct Params {
 const TAPS = 9u;
 var<workgroup> sums: array<vec4f, 576>; // (taps, 64 invocations)
 
-// The inputs of four voxels along W and their neighbours.
-struct Row {
-  a: f32,
-  b: f32,
-  c: f32,
-  d: f32,
-  e: f32,
-  f: f32,
-}
-
-// The gradients of four voxels along W; each a vector over output channels.
-struct Gradients {
-  a: vec4f,
-  b: vec4f,
-  c: vec4f,
-  d: vec4f,
-}
-
-// Sums of the three taps along W.
-struct Taps {
-  left: vec4f,
-  centre: vec4f,
-  right: vec4f,
-}
-
 fn load(at: u32) -> f32 {
   return f32(brick[at]);
 }
@@ -70,21 +46,6 @@ fn load_row(at: u32, step: u32) -> Row {
 // Output channels past the last read the last; their sums are not stored.
 fn load_gradient(at: u32, channels: vec4u) -> vec4f {
   return vec4f(vec4(dy[at + channels.x], dy[at + channels.y], dy[at + channels.z], dy[at + channels.w]));
-}
-
-fn add_voxels(t: Taps, x: Row, g: Gradients) -> Taps {
-  return Taps(
-    fma(g.d, vec4f(x.d), fma(g.c, vec4f(x.c), fma(g.b, vec4f(x.b), fma(g.a, vec4f(x.a), t.left)))),
-    fma(g.d, vec4f(x.e), fma(g.c, vec4f(x.d), fma(g.b, vec4f(x.c), fma(g.a, vec4f(x.b), t.centre)))),
-    fma(g.d, vec4f(x.f), fma(g.c, vec4f(x.e), fma(g.b, vec4f(x.d), fma(g.a, vec4f(x.c), t.right)))),
-  );
-}
-
-// Sums of the nine taps of one kd.
-struct Plane {
-  above: Taps,
-  middle: Taps,
-  below: Taps,
 }
 
 // A task is ((input, kd), block of four outputs, chunk). Takes every `lanes`-th column of its chunk from `local` on.

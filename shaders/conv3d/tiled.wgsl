@@ -4,6 +4,7 @@
 // voxels along D, so their loads are contiguous; a workgroup shares its output channels, so weights are uniform.
 // For each input channel and depth tap, 24 inputs and 9 vec4 of weights feed 288 multiply-adds.
 #import lib/activation
+#import lib/conv3d_quad
 
 override ACCUMULATE: bool = false;
 
@@ -25,24 +26,9 @@ struct Params {
 @group(0) @binding(3) var<storage, read_write> y: array<Activation>; // (N, y channels, H, W, D)
 @group(0) @binding(4) var<uniform> params: Params;
 
-// The inputs of four voxels along W, as the three taps along W see them.
-struct Row {
-  left: vec4f,
-  centre: vec4f,
-  right: vec4f,
-}
-
-// Sums of four voxels along W, one vector per output channel.
-struct Sums {
-  o0: vec4f,
-  o1: vec4f,
-  o2: vec4f,
-  o3: vec4f,
-}
-
 struct Tile {
-  top: Sums,
-  bottom: Sums,
+  top: Quad,
+  bottom: Quad,
 }
 
 fn load(at: u32) -> f32 {
@@ -59,23 +45,14 @@ fn load_row(at: u32, step: u32) -> Row {
   return Row(vec4f(a, b, c, d), vec4f(b, c, d, e), vec4f(c, d, e, f));
 }
 
-fn add_tap(sums: Sums, x: vec4f, w: vec4f) -> Sums {
-  return Sums(
-    fma(x, vec4f(w.x), sums.o0),
-    fma(x, vec4f(w.y), sums.o1),
-    fma(x, vec4f(w.z), sums.o2),
-    fma(x, vec4f(w.w), sums.o3),
-  );
-}
-
 // The three taps along W of one (kh, kd), for both rows of the tile.
 fn add_taps(tile: Tile, top: Row, bottom: Row, at: u32) -> Tile {
   let left = packed[at];
   let centre = packed[at + 3u];
   let right = packed[at + 6u];
   return Tile(
-    add_tap(add_tap(add_tap(tile.top, top.left, left), top.centre, centre), top.right, right),
-    add_tap(add_tap(add_tap(tile.bottom, bottom.left, left), bottom.centre, centre), bottom.right, right),
+    add_quad(add_quad(add_quad(tile.top, top.left, left), top.centre, centre), top.right, right),
+    add_quad(add_quad(add_quad(tile.bottom, bottom.left, left), bottom.centre, centre), bottom.right, right),
   );
 }
 
@@ -110,7 +87,7 @@ fn store_row(sums: vec4f, at: u32, voxels: u32, start: f32) {
   }
 }
 
-fn store_sums(sums: Sums, at: u32, voxels: u32, output: u32, start: vec4f) {
+fn store_sums(sums: Quad, at: u32, voxels: u32, output: u32, start: vec4f) {
   let channel = params.height * params.width * params.depth;
   store_row(sums.o0, at, voxels, start.x);
   if (output + 1u < params.outputs) {

@@ -9,7 +9,7 @@ import {
   rowOf,
   type Slab,
   slabs,
-  sourcePair,
+  sourceWindow,
   tiledWorkgroups,
   weightWindow,
 } from './conv3d_layout.ts'
@@ -94,21 +94,27 @@ function stepsOf(pass: Pass, facts: AdapterFacts): Step[] {
   )
 }
 
-/** Both sources of a slab as bindings and params; the first one twice where there is no second. */
+/**
+ * Both sources of a slab as bindings and params. One of them may still lie in front of its batch norm: it is `x`. Where there is no
+ * second one, `other` is bound to the same and not read.
+ */
 export function sourcesOf({ slab, samples }: { slab: Slab; samples: Range }, at: Lowering) {
-  const [first, second = first] = slab.parts as [Slab['parts'][number], Slab['parts'][number]?]
-  const { x, other, ...reading } = sourcePair(first, second, samples, at)
-  const { x_base, x_channel, x_channels } = other.params
+  const [first, second] = slab.parts as [Slab['parts'][number], Slab['parts'][number]?]
+  const fused = second && at.source(second.tensor).normalisation ? second : first
+  const rest = fused === first ? second : first
+  const x = sourceWindow(fused.tensor, samples, fused.channels, at)
+  const other = rest ? channelWindow(rest.tensor, samples, rest.channels) : { window: x.window, base: 0 }
   return {
-    ...reading,
+    normalisation: x.normalisation,
     bindings: { x: x.window, other: other.window },
     params: {
       ...x.params,
       inputs: slab.count,
-      x_inputs: first.channels.count,
-      other_base: x_base,
-      other_channel: x_channel,
-      other_channels: x_channels,
+      x_start: fused.at,
+      x_inputs: fused.channels.count,
+      other_start: rest?.at ?? 0,
+      other_base: other.base,
+      other_channels: rest?.tensor.shape[1] ?? 0,
     },
   }
 }
@@ -149,8 +155,8 @@ function product(step: Step, at: Lowering) {
   const { height, width, depth } = target
   return {
     splits,
+    constants: shape,
     normalisation: sources.normalisation,
-    constants: { ...shape, ...sources.constants },
     bindings: { ...sources.bindings, weight: weights.window },
     params: {
       ...{ ...sources.params, ...weights.params },

@@ -100,8 +100,8 @@ function lowerStep(step: Step, at: Lowering): Dispatch[] {
     : { base: 0, row_stride: columns, chunk_stride: outputs.count * columns }
   const product: Dispatch = {
     shader: 'conv3d/gemm_backward_weight',
+    constants: { ...shape, ACCUMULATE: alone && adding ? 1 : 0 },
     normalisation: sources.normalisation,
-    constants: { ...shape, ...sources.constants, ACCUMULATE: alone && adding ? 1 : 0 },
     bindings: { ...sources.bindings, dy: dy.window, target_sums: partials },
     params: {
       ...{ ...sources.params, ...place, samples: samples.count, outputs: outputs.count },

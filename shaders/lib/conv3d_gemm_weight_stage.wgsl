@@ -1,0 +1,196 @@
+// What a workgroup of conv3d/gemm_backward_weight takes, and how it brings a tile's bricks and gradients into its memory: `fetch` into
+// registers, `put` when everybody is done with the tile before.
+#import lib/activation
+#import lib/source
+
+// THREADS = INPUTS * 3 * OUTPUTS / 8
+override INPUTS: u32 = 8;
+override OUTPUTS: u32 = 64;
+override TILE_H: u32 = 2;
+override TILE_W: u32 = 4;
+override TILE_D: u32 = 4;
+override THREADS: u32 = 192;
+// Vectors between the staged bricks of two channels, chosen so that a subgroup reads from different memory banks.
+override CHANNEL: u32 = 51;
+
+// The brick is staged as vectors along W, so that a row of four voxels and its two neighbours takes two reads.
+override ROW: u32 = TILE_W / 4 + 1;
+override AREA: u32 = (TILE_D + 2) * ROW;
+override BRICK: u32 = (TILE_H + 2) * AREA;
+override ELEMENTS: u32 = INPUTS * BRICK; // at most 8 * THREADS
+override VOXELS: u32 = TILE_H * TILE_W * TILE_D;
+override QUADS: u32 = OUTPUTS / 4;
+override GRADIENTS: u32 = QUADS * VOXELS; // at most 3 * THREADS
+
+struct Params {
+  samples: u32,
+  inputs: u32, // channels read, of both sources
+  x_start: u32, // the one that is the first of x
+  x_inputs: u32,
+  other_start: u32,
+  outputs: u32, // channels of dy that are read
+  height: u32,
+  width: u32,
+  depth: u32,
+  x_base: u32, // elements of the bound window in front of the first channel read
+  x_channel: u32, // the first one read
+  x_channels: u32, // per sample in x
+  other_base: u32,
+  other_channels: u32,
+  dy_base: u32,
+  dy_channels: u32,
+  chunk_tiles: u32,
+  base: u32, // element of the target where output 0, input 0, tap 0 of chunk 0 goes
+  row_stride: u32, // elements of the target between two outputs
+  chunk_stride: u32, // between two chunks
+}
+
+@group(0) @binding(0) var<storage, read> x: array<Activation>; // (N, x channels, H, W, D)
+@group(0) @binding(1) var<storage, read> other: array<Activation>; // (N, other channels, H, W, D); x again when there is no other
+@group(0) @binding(2) var<storage, read> dy: array<Activation>; // (N, dy channels, H, W, D)
+@group(0) @binding(3) var<uniform> params: Params;
+
+var<workgroup> bricks: array<vec4f, INPUTS * CHANNEL>; // (INPUTS, TILE_H + 2, TILE_D + 2, ROW)
+// (voxels of the tile, OUTPUTS / 4 + 1): the one more keeps neighbouring voxels in different memory banks
+var<workgroup> gradients: array<vec4f, VOXELS * (QUADS + 1)>;
+
+// A tile of the volume, and the channels that a workgroup takes.
+struct Place {
+  sample: u32,
+  origin: vec3u,
+  input: u32,
+  output: u32,
+}
+
+// An invocation's share of a tile, on its way to workgroup memory.
+struct Staged {
+  x0: vec4f,
+  x1: vec4f,
+  x2: vec4f,
+  x3: vec4f,
+  x4: vec4f,
+  x5: vec4f,
+  x6: vec4f,
+  x7: vec4f,
+  dy0: vec4f,
+  dy1: vec4f,
+  dy2: vec4f,
+}
+
+fn tiles() -> vec3u {
+  let tile = vec3u(TILE_H, TILE_W, TILE_D);
+  return (vec3u(params.height, params.width, params.depth) + tile - 1u) / tile;
+}
+
+fn place_of(tile: u32, id: vec3u) -> Place {
+  let count = tiles();
+  let origin = vec3u(tile / (count.y * count.z) % count.x, tile / count.z % count.y, tile % count.z);
+  return Place(
+    tile / (count.x * count.y * count.z),
+    origin * vec3u(TILE_H, TILE_W, TILE_D),
+    id.x * INPUTS,
+    id.y * OUTPUTS,
+  );
+}
+
+// A channel is counted over both sources; `normalisation` is that of a channel of x.
+fn load(sample: u32, channel: u32, at: u32, inside: bool, normalisation: vec4f) -> f32 {
+  if (!inside) {
+    return 0.0;
+  }
+  let voxels = params.height * params.width * params.depth;
+  let own = channel - params.x_start; // not below x_inputs where the channel is the other's
+  if (own < params.x_inputs) {
+    return from_source(f32(x[params.x_base + (sample * params.x_channels + own) * voxels + at]), normalisation);
+  }
+  return f32(other[params.other_base + (sample * params.other_channels + channel - params.other_start) * voxels + at]);
+}
+
+// Four neighbours along W, zeros beyond the volume. Channels past the last read the last; their sums are not stored.
+fn load_four(place: Place, element: u32) -> vec4f {
+  let rest = element % BRICK;
+  // The border wraps round to values far above any axis length.
+  let h = place.origin.x + rest / AREA - 1u;
+  let first = rest % ROW * 4u; // from the border
+  let w = place.origin.y + first - 1u;
+  let d = place.origin.z + rest / ROW % (TILE_D + 2u) - 1u;
+  if (element >= ELEMENTS || h >= params.height || d >= params.depth) {
+    return vec4f();
+  }
+  let steps = vec4u(0, 1, 2, 3);
+  let inside = (first + steps < vec4u(TILE_W + 2u)) & (w + steps < vec4u(params.width));
+  let channel = min(place.input + element / BRICK, params.inputs - 1u);
+  let normalisation = source_channel(params.x_channel + min(channel - params.x_start, params.x_inputs - 1u));
+  let at = (h * params.width + w + steps) * params.depth + d;
+  return vec4f(
+    load(place.sample, channel, at.x, inside.x, normalisation),
+    load(place.sample, channel, at.y, inside.y, normalisation),
+    load(place.sample, channel, at.z, inside.z, normalisation),
+    load(place.sample, channel, at.w, inside.w, normalisation),
+  );
+}
+
+// One voxel of four outputs. Outputs past the last read the last; their sums are not stored.
+fn load_gradient(place: Place, index: u32) -> vec4f {
+  let voxel = index % VOXELS;
+  let h = place.origin.x + voxel / (TILE_W * TILE_D);
+  let w = place.origin.y + voxel / TILE_D % TILE_W;
+  let d = place.origin.z + voxel % TILE_D;
+  if (index >= GRADIENTS || h >= params.height || w >= params.width || d >= params.depth) {
+    return vec4f();
+  }
+  let outputs = min(place.output + index / VOXELS * 4u + vec4u(0, 1, 2, 3), vec4u(params.outputs - 1u));
+  let channels = (place.sample * params.dy_channels + outputs) * (params.height * params.width * params.depth);
+  let at = params.dy_base + (h * params.width + w) * params.depth + d + channels;
+  return vec4f(f32(dy[at.x]), f32(dy[at.y]), f32(dy[at.z]), f32(dy[at.w]));
+}
+
+fn fetch(place: Place, local: u32) -> Staged {
+  var staged: Staged;
+  staged.x0 = load_four(place, local);
+  staged.x1 = load_four(place, local + THREADS);
+  if (ELEMENTS > 2u * THREADS) {
+    staged.x2 = load_four(place, local + 2u * THREADS);
+    staged.x3 = load_four(place, local + 3u * THREADS);
+    staged.x4 = load_four(place, local + 4u * THREADS);
+    staged.x5 = load_four(place, local + 5u * THREADS);
+    staged.x6 = load_four(place, local + 6u * THREADS);
+    staged.x7 = load_four(place, local + 7u * THREADS);
+  }
+  staged.dy0 = load_gradient(place, local);
+  staged.dy1 = load_gradient(place, local + THREADS);
+  if (GRADIENTS > 2u * THREADS) {
+    staged.dy2 = load_gradient(place, local + 2u * THREADS);
+  }
+  return staged;
+}
+
+fn put_four(element: u32, values: vec4f) {
+  if (element < ELEMENTS) {
+    bricks[element + element / BRICK * (CHANNEL - BRICK)] = values;
+  }
+}
+
+fn put_gradient(index: u32, value: vec4f) {
+  if (index < GRADIENTS) {
+    gradients[index % VOXELS * (QUADS + 1u) + index / VOXELS] = value;
+  }
+}
+
+fn put(staged: Staged, local: u32) {
+  put_four(local, staged.x0);
+  put_four(local + THREADS, staged.x1);
+  if (ELEMENTS > 2u * THREADS) {
+    put_four(local + 2u * THREADS, staged.x2);
+    put_four(local + 3u * THREADS, staged.x3);
+    put_four(local + 4u * THREADS, staged.x4);
+    put_four(local + 5u * THREADS, staged.x5);
+    put_four(local + 6u * THREADS, staged.x6);
+    put_four(local + 7u * THREADS, staged.x7);
+  }
+  put_gradient(local, staged.dy0);
+  put_gradient(local + THREADS, staged.dy1);
+  if (GRADIENTS > 2u * THREADS) {
+    put_gradient(local + 2u * THREADS, staged.dy2);
+  }
+}
