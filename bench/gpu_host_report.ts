@@ -2,12 +2,15 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { OpsReport } from './ops.ts'
 import { OPS_COLUMNS, opsHeader } from './ops_text.ts'
-import { TUNED_COLUMNS, type TunedReport } from './peers/tuned.ts'
+import { tunedColumns } from './peers/tuned.ts'
 import type { StepReport } from './step.ts'
 import { stepText } from './step_text.ts'
 import { markdownTable } from './table.ts'
 import type { TargetReport } from './targets.ts'
 import { TARGET_COLUMNS } from './targets_text.ts'
+import { type TrainingComparison, trainingText } from './training.ts'
+import type { TuneReport } from './tune.ts'
+import { TUNE_COLUMNS, tuneHeader } from './tune_text.ts'
 
 /** What a part of gpu_host.sh left: its exit code, and its result if it had one. */
 interface Part {
@@ -17,10 +20,50 @@ interface Part {
   complaint?: string
 }
 
-const DIRECTORY = process.argv[2] ?? '.gpu-host/results'
-const NAMES = ['tests', 'ops', 'step-f32', 'step-f16', 'tuned', 'targets'] as const
+/** What `doctor --json` says, as far as it is looked at here. */
+interface Doctor {
+  adapters: { name: string }[]
+}
 
-type Name = (typeof NAMES)[number]
+const DIRECTORY = process.argv[2] ?? '.gpu-host/results'
+
+const fenced = (text: string): string => `\`\`\`\n${text}\n\`\`\``
+
+function opsSection(result: object): string {
+  const report = result as OpsReport
+  return `${fenced(opsHeader(report))}\n\n${markdownTable(report.rows, OPS_COLUMNS)}`
+}
+
+function tuneSection(result: object): string {
+  const report = result as TuneReport
+  return `${fenced(tuneHeader(report))}\n\n${markdownTable(report.calls, TUNE_COLUMNS)}`
+}
+
+function targetsSection(result: object): string {
+  const { lines, measured } = result as TargetReport
+  const tables = [markdownTable(lines, TARGET_COLUMNS)]
+  const { tuned } = measured
+  if (tuned && 'value' in tuned) {
+    const { ours, peers } = tuned.value
+    tables.push(markdownTable([...ours, ...peers], tunedColumns(ours)))
+  }
+  return tables.join('\n\n')
+}
+
+const stepSection = (result: object): string => fenced(stepText(result as StepReport))
+
+const WRITERS: Readonly<Record<string, (result: object) => string>> = {
+  adapter: result => fenced(JSON.stringify((result as Doctor).adapters, null, 1)),
+  tests: result => fenced(JSON.stringify(result)),
+  tune: tuneSection,
+  'tune-f16': tuneSection,
+  'ops-f32': opsSection,
+  'ops-f16': opsSection,
+  'step-f32': stepSection,
+  'step-f16': stepSection,
+  training: result => fenced(trainingText(result as TrainingComparison)),
+  targets: targetsSection,
+}
 
 function textOf(file: string): string {
   const path = join(DIRECTORY, file)
@@ -28,7 +71,7 @@ function textOf(file: string): string {
 }
 
 /** Undefined for a part that was not asked for. */
-function partOf(name: Name): Part | undefined {
+function partOf(name: string): Part | undefined {
   const exit = textOf(`${name}.exit`)
   if (exit === '') return undefined
   const last = textOf(`${name}.json`).split('\n').at(-1)!
@@ -37,29 +80,17 @@ function partOf(name: Name): Part | undefined {
   return { exit: Number(exit), complaint }
 }
 
-const fenced = (text: string): string => `\`\`\`\n${text}\n\`\`\``
-
-const WRITERS: Record<Name, (result: object) => string> = {
-  tests: result => fenced(JSON.stringify(result)),
-  ops: result => {
-    const report = result as OpsReport
-    return `${fenced(opsHeader(report))}\n\n${markdownTable(report.rows, OPS_COLUMNS)}`
-  },
-  'step-f32': result => fenced(stepText(result as StepReport)),
-  'step-f16': result => fenced(stepText(result as StepReport)),
-  tuned: result => markdownTable((result as TunedReport).peers, TUNED_COLUMNS),
-  targets: result => markdownTable((result as TargetReport).lines, TARGET_COLUMNS),
-}
-
-function section(name: Name, { exit, result, complaint }: Part): string {
-  const body = result ? WRITERS[name](result) : `failed with ${exit}: ${complaint}`
+function section(name: string, { exit, result, complaint }: Part): string {
+  const body = result ? WRITERS[name]!(result) : `failed with ${exit}: ${complaint}`
   return `## ${name}\n\n${body}\n`
 }
 
-const parts = NAMES.flatMap(name => {
+const parts = Object.keys(WRITERS).flatMap(name => {
   const part = partOf(name)
   return part ? [[name, part] as const] : []
 })
+const doctor = parts.find(([name]) => name === 'adapter')?.[1].result as Doctor | undefined
+const title = `# ${doctor?.adapters[0]?.name ?? 'Adapter unknown'}, ${new Date().toISOString().slice(0, 10)}\n`
 writeFileSync(join(DIRECTORY, 'report.json'), `${JSON.stringify(Object.fromEntries(parts))}\n`)
-writeFileSync(join(DIRECTORY, 'report.md'), parts.map(([name, part]) => section(name, part)).join('\n'))
+writeFileSync(join(DIRECTORY, 'report.md'), [title, ...parts.map(([name, part]) => section(name, part))].join('\n'))
 process.stdout.write(`${join(DIRECTORY, 'report.md')}\n`)

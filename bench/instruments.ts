@@ -1,15 +1,16 @@
 import type { Device } from '../src/gpu/device.ts'
 
-type Create = (this: GPUDevice, ...given: unknown[]) => unknown
+type Method = (this: object, ...given: unknown[]) => unknown
 
 /**
- * Counts what a device is asked for, by standing in front of its own methods: every create… call but that of command encoders
- * (WebGPU has no way to record one twice), and the time spent in uploads.
+ * Counts what a device is asked for, by standing in front of its own methods: every object made, what is recorded and submitted, and
+ * the time spent in uploads.
  */
 export class Instruments {
-  /** GPU objects created, by method: createBuffer, createBindGroup, … */
+  /** GPU objects created, by method: createBuffer, createBindGroup, …; without what `recorded` counts */
   created: Record<string, number> = {}
-  encoders = 0
+  /** command encoders, their passes and command buffers, by method. WebGPU has no way to record one twice */
+  recorded: Record<string, number> = {}
   submits = 0
   /** in writeBuffer: the copy into staging memory */
   uploadSeconds = 0
@@ -21,14 +22,16 @@ export class Instruments {
   constructor(device: Device) {
     this.device = device
     this.peakBytes = device.allocated
-    this.watchCreation(device.gpu)
+    for (const method of methodsOf(device.gpu).filter(name => name.startsWith('create')))
+      if (method === 'createCommandEncoder') this.watchRecording(device.gpu)
+      else this.watch(device.gpu, method, () => this.countObject(method))
     this.watchQueue(device.gpu.queue)
   }
 
   /** Starts counting from zero; the peak stays. */
   reset(): void {
     this.created = {}
-    this.encoders = 0
+    this.recorded = {}
     this.submits = 0
     this.uploadSeconds = 0
     this.uploadBytes = 0
@@ -38,18 +41,30 @@ export class Instruments {
     return Object.values(this.created).reduce((sum, count) => sum + count, 0)
   }
 
-  private watchCreation(gpu: GPUDevice): void {
-    const prototype = Object.getPrototypeOf(gpu) as Record<string, Create>
-    for (const method of Object.getOwnPropertyNames(prototype).filter(name => name.startsWith('create'))) {
-      const create = prototype[method]!
-      const watched: Create = (...given) => {
-        if (method === 'createCommandEncoder') this.encoders++
-        else this.created[method] = (this.created[method] ?? 0) + 1
-        this.peakBytes = Math.max(this.peakBytes, this.device.allocated)
-        return create.apply(gpu, given)
-      }
-      Object.defineProperty(gpu, method, { value: watched, configurable: true, writable: true })
+  private countObject(method: string): void {
+    this.created[method] = (this.created[method] ?? 0) + 1
+    this.peakBytes = Math.max(this.peakBytes, this.device.allocated)
+  }
+
+  /** Puts `before` in front of a method of one object; `after` sees what it gives. */
+  private watch(target: object, method: string, before: () => void, after?: (made: object) => void): void {
+    const original = Reflect.get(target, method) as Method
+    const value: Method = (...given) => {
+      before()
+      const made = original.apply(target, given)
+      after?.(made as object)
+      return made
     }
+    Object.defineProperty(target, method, { value, configurable: true, writable: true })
+  }
+
+  private watchRecording(gpu: GPUDevice): void {
+    const count = (method: string) => (): void => {
+      this.recorded[method] = (this.recorded[method] ?? 0) + 1
+    }
+    this.watch(gpu, 'createCommandEncoder', count('createCommandEncoder'), encoder => {
+      for (const method of ['beginComputePass', 'finish']) this.watch(encoder, method, count(method))
+    })
   }
 
   private watchQueue(queue: GPUQueue): void {
@@ -60,12 +75,13 @@ export class Instruments {
       this.uploadSeconds += (performance.now() - started) / 1000
       this.uploadBytes += (given[2] as ArrayBufferView).byteLength
     }
-    const submit = queue.submit.bind(queue)
-    const counted = (buffers: Iterable<GPUCommandBuffer>): undefined => {
-      this.submits++
-      submit(buffers)
-    }
     Object.defineProperty(queue, 'writeBuffer', { value: watched, configurable: true })
-    Object.defineProperty(queue, 'submit', { value: counted, configurable: true })
+    this.watch(queue, 'submit', () => {
+      this.submits++
+    })
   }
+}
+
+function methodsOf(target: object): string[] {
+  return Object.getOwnPropertyNames(Object.getPrototypeOf(target))
 }

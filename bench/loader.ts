@@ -5,7 +5,7 @@ import { Decoder } from '../src/data/decode.ts'
 import { Loader } from '../src/data/loader.ts'
 import { sizeOf } from '../src/util/shape.ts'
 import { summarise } from './clock.ts'
-import { StepRun } from './step.ts'
+import { StepRun } from './step_run.ts'
 import { type Workload, withTemporaryDataset, workloadOf } from './workload.ts'
 
 export interface LoaderRequest {

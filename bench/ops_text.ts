@@ -2,19 +2,20 @@ import type { OpsLine, OpsReport } from './ops.ts'
 import { type Column, percent, short, textTable } from './table.ts'
 
 /** What the numbers are taken on, and how. */
-export function opsHeader({ adapter, clock, skipped, ...peaks }: OpsReport): string {
+export function opsHeader({ adapter, precision, clock, skipped, wrong, ...peaks }: OpsReport): string {
   return [
-    `adapter  ${adapter}`,
+    `adapter  ${adapter}, activations ${precision}`,
     `clock    ${clock}`,
     `peaks    ${short(peaks.peak_gflops)} GFLOP/s multiply-adds, ${short(peaks.copy_gbytes)} GB/s copy by a kernel, ${short(peaks.buffer_copy_gbytes)} GB/s by the adapter`,
     ...skipped.map(({ label, reason }) => `skipped  ${label}: ${reason}`),
+    ...wrong.map(({ label, reason }) => `WRONG    ${label}: ${reason}`),
   ].join('\n')
 }
 
 /** One row as it is done. */
-export function opsLine({ label, seconds, gflops, gbytes, flops, share }: OpsLine): string {
+export function opsLine({ label, seconds, gflops, gbytes, flops, share, variants }: OpsLine): string {
   const rate = flops > 0 ? `${short(gflops)} GFLOP/s` : `${short(gbytes)} GB/s`
-  return `${label}: ${short(seconds * 1000)} ms, ${rate}, ${percent(share)}`
+  return `${label}: ${short(seconds * 1000)} ms, ${rate}, ${percent(share)}, ${variantsText(variants)}`
 }
 
 export const OPS_COLUMNS: readonly Column<OpsLine>[] = [
@@ -23,7 +24,9 @@ export const OPS_COLUMNS: readonly Column<OpsLine>[] = [
   { title: '±', value: ({ spread }) => percent(spread) },
   { title: 'GFLOP/s', value: ({ flops, gflops }) => (flops > 0 ? short(gflops) : undefined) },
   { title: 'GB/s', value: ({ gbytes }) => short(gbytes) },
-  { title: 'of peak', value: ({ share, flops }) => `${percent(share)} ${flops > 0 ? 'fma' : 'copy'}` },
+  { title: 'of fma peak', value: ({ share, flops }) => (flops > 0 ? percent(share) : undefined) },
+  { title: 'of copy', value: ({ copy_share }) => percent(copy_share) },
+  { title: 'chosen', value: ({ chosen }) => (chosen ? 'yes' : 'no') },
   { title: 'variants', value: ({ variants }) => variantsText(variants) },
 ]
 

@@ -2,6 +2,7 @@ import type { Device } from '../src/gpu/device.ts'
 import type { Pipelines } from '../src/gpu/pipelines.ts'
 import type { AdapterFacts, Call } from '../src/graph/kernel.ts'
 import type { Tensor } from '../src/graph/tensor.ts'
+import type { Choice } from '../src/plan/lower.ts'
 import { makePlan, type Plan } from '../src/plan/plan.ts'
 import { Runner, SlotPool } from '../src/plan/runner.ts'
 import { Storage } from '../src/plan/storage.ts'
@@ -21,6 +22,8 @@ export interface Recorded {
   values: ReadonlyMap<Tensor, Float32Array | Uint32Array>
   /** the adapter's unless given */
   facts?: AdapterFacts
+  /** the rules' unless given */
+  choice?: Choice
 }
 
 /** Recorded calls, placed in memory of their own and ready to be submitted again and again. */
@@ -39,9 +42,10 @@ export class Prepared {
 
   /** Allocates, uploads the values and poisons the rest. Throws OutOfMemoryError when there is no room. */
   static async make({ device, pipelines }: Gpu, recorded: Recorded): Promise<Prepared> {
-    const plan = makePlan(recorded.name, recorded.calls, recorded.outputs, recorded.facts ?? device.facts)
+    const { name, calls, outputs, facts = device.facts, choice } = recorded
+    const plan = makePlan(name, calls, outputs, facts, choice ? { choice } : {})
     const storage = new Storage(device)
-    await device.guarded(recorded.name, () => {
+    await device.guarded(name, () => {
       for (const [t, data] of recorded.values) {
         storage.addTensor(t)
         storage.write(t, data)

@@ -1,11 +1,13 @@
 import { createHash } from 'node:crypto'
 import { summarise } from './clock.ts'
-import { StepRun } from './step.ts'
+import { StepRun } from './step_run.ts'
 import type { Workload } from './workload.ts'
 
 export interface Reproducibility {
   steps: number
   identical: boolean
+  size: readonly number[]
+  channels: readonly number[]
   /** median of both runs */
   step_s: number
 }
@@ -17,6 +19,8 @@ export async function benchReproducible(workload: Workload, steps: number): Prom
   return {
     steps,
     identical: first.digest === second.digest,
+    size: workload.shape.size,
+    channels: workload.shape.channels,
     step_s: summarise([...first.seconds, ...second.seconds]).seconds,
   }
 }

@@ -2,12 +2,12 @@ import type { KernelTime } from '../src/plan/runner.ts'
 import { formatBytes } from '../src/train/memory.ts'
 import { variantsText } from './ops_text.ts'
 import type { StepReport } from './step.ts'
+import type { FirstStep } from './step_run.ts'
 import { percent, short, textTable } from './table.ts'
 
 const seconds = (value: number): string => `${short(value)} s`
 
 export function stepText(report: StepReport): string {
-  const first = report.first_step_s
   const lines = [
     ['adapter', report.adapter],
     [
@@ -19,21 +19,33 @@ export function stepText(report: StepReport): string {
       `${seconds(report.step_s)} a step (best ${seconds(report.step_best_s)}), ${short(report.samples_per_s)} samples/s`,
     ],
     ['rate', `${short(report.gflops)} GFLOP/s over the step, ${report.dispatches} dispatches`],
-    [
-      'first step',
-      `${seconds(first.total)}: open ${seconds(first.open)}, plan ${seconds(first.plan)}, pipelines ${seconds(first.pipelines)}, step ${seconds(first.step)}`,
-    ],
+    ['first step', firstText(report.first_step_s)],
     ['memory', memoryText(report)],
     [
       'host',
-      `encode ${percent(report.encode_share)}, upload ${seconds(report.upload_s)} of ${formatBytes(report.upload_bytes)}`,
+      `encode and submit ${seconds(report.encode_s)}, ${percent(report.encode_share)} of a step; upload ${seconds(report.upload_s)} of ${formatBytes(report.upload_bytes)}`,
+    ],
+    [
+      'pipeline',
+      `${report.overlapped} of ${report.steps - 1} steps submitted while the one before ran, ${report.submits_per_step} submits a step`,
     ],
     ['loader', `waited for ${percent(report.loader_wait_share)} of the time`],
-    ['created', `${report.objects_per_step} objects a step, ${report.command_encoders_per_step} command encoders`],
+    ['created', `${report.objects_per_step} objects a step; recorded: ${countsText(report.recorded_per_step)}`],
     ['variants', variantsText(report.variants)],
   ]
   const text = lines.map(([name, value]) => `${name!.padEnd(11)}${value}`).join('\n')
   return report.profile ? `${text}\n\n${profileTable(report.profile)}` : text
+}
+
+function firstText({ open, plan, values, pipelines, step, total }: FirstStep): string {
+  const parts = Object.entries({ open, plan, values, pipelines, step })
+  return `${seconds(total)}: ${parts.map(([name, value]) => `${name} ${seconds(value)}`).join(', ')}`
+}
+
+function countsText(counts: Record<string, number>): string {
+  return Object.entries(counts)
+    .map(([method, count]) => `${count} ${method}`)
+    .join(', ')
 }
 
 function memoryText({ peak_bytes, process_peak_bytes }: StepReport): string {

@@ -1,6 +1,20 @@
+import type { Device } from '../src/gpu/device.ts'
 import type { AdapterFacts, Call } from '../src/graph/kernel.ts'
-import { chooseVariant } from '../src/plan/lower.ts'
+import { type Choice, chooseVariant, fittingVariants } from '../src/plan/lower.ts'
 import type { Plan } from '../src/plan/plan.ts'
+import { TrainingEngine } from '../src/train/engine.ts'
+import { fixVariants } from '../src/train/variants.ts'
+import type { Workload } from './workload.ts'
+
+/** The variants that training this workload would fix, measured first where `compute.autotune` is 'full'. */
+export async function variantsFor(
+  device: Device,
+  { config, shape, structureNames, batchSize }: Workload,
+): Promise<Choice> {
+  const calls = TrainingEngine.calls(config, shape, structureNames, batchSize)
+  const { fixed } = await fixVariants({ device, config, calls, say: line => process.stderr.write(`${line}\n`) })
+  return fixed.choice
+}
 
 /** The calls that a plan kept: those without a dispatch left computed what nobody reads. */
 export function callsOf({ dispatches }: Plan, calls: readonly Call[]): Call[] {
@@ -9,11 +23,23 @@ export function callsOf({ dispatches }: Plan, calls: readonly Call[]): Call[] {
 }
 
 /** The variant that each kernel of `calls` runs as, by the kernel's name; several where its shapes choose differently. */
-export function chosenVariants(calls: readonly Call[], facts: AdapterFacts): Record<string, string> {
+export function chosenVariants(calls: readonly Call[], facts: AdapterFacts, choice: Choice): Record<string, string> {
   const chosen = new Map<string, Set<string>>()
   for (const call of calls) {
     const names = chosen.get(call.kernel.name) ?? new Set()
-    chosen.set(call.kernel.name, names.add(chooseVariant(call, facts).name))
+    chosen.set(call.kernel.name, names.add(chooseVariant(call, facts, choice(call)).name))
   }
   return Object.fromEntries([...chosen].map(([name, variants]) => [name, [...variants].join(', ')]))
+}
+
+/** Variants that round what they read to f16, however it is stored. */
+export const HALF_VARIANTS: readonly string[] = ['matrix']
+
+/** Variants that a call could run as beside the one it does, by name. */
+export function otherVariants(calls: readonly Call[], facts: AdapterFacts, choice: Choice): string[] {
+  const others = calls.flatMap(call => {
+    const chosen = chooseVariant(call, facts, choice(call))
+    return fittingVariants(call, facts).filter(variant => variant !== chosen)
+  })
+  return [...new Set(others.map(({ name }) => name))]
 }

@@ -1,10 +1,21 @@
-import { Command, InvalidArgumentError } from 'commander'
+import { Command, InvalidArgumentError, Option } from 'commander'
+import type { Precision } from '../src/graph/tensor.ts'
 import { configurationOf, withConfiguration } from './options.ts'
+import { stopOnSignals } from './signals.ts'
 
 interface OpsOptions {
   filter?: string
   adapter?: string
   seconds: number
+  precision: Precision
+  everyVariant?: boolean
+  json?: boolean
+}
+
+interface TargetOptions {
+  quick?: boolean
+  resume?: boolean
+  journal?: string
   json?: boolean
 }
 
@@ -28,6 +39,13 @@ interface LoaderOptions {
   stepSeconds?: number
   samples: number
   seconds: number
+  json?: boolean
+}
+
+interface TuneOptions {
+  config?: string
+  seconds: number
+  ship?: boolean
   json?: boolean
 }
 
@@ -59,21 +77,35 @@ export function makeBenchCommand(): Command {
     .addCommand(makeStepCommand())
     .addCommand(makeLoaderCommand())
     .addCommand(makeBitsCommand())
+    .addCommand(makeTrainingCommand())
+    .addCommand(makeTuneCommand())
     .addCommand(makePeersCommand())
 }
 
 function makeTargetsCommand(): Command {
   return new Command('targets')
-    .description('the target table, each line measured or with the reason why it cannot be')
+    .description('the target table: what was promised, what is reached; rows by parts of their names, all without')
+    .argument('[rows...]', 'parts of names of rows; behind the word with, key=value of the step')
+    .option('--resume', 'go on where a run was stopped: what it measured is not measured again')
+    .option('--journal <file>', "what is measured goes there; to the system's temporary folder unless given")
     .option('--quick', 'tiny sizes: shows that everything runs, not how fast')
     .option('--json', 'print one JSON object on standard output')
     .action(runTargets)
 }
 
-async function runTargets({ quick = false, json }: { quick?: boolean; json?: boolean }): Promise<void> {
+async function runTargets(given: string[], options: TargetOptions): Promise<void> {
   const { benchTargets } = await import('../bench/targets.ts')
   const { targetText } = await import('../bench/targets_text.ts')
-  const report = await benchTargets(quick, say)
+  const { quick = false, resume = false, journal, json } = options
+  const at = given.includes('with') ? given.indexOf('with') : given.length
+  const report = await benchTargets({
+    rows: given.slice(0, at),
+    words: given.slice(at + 1),
+    quick,
+    resume,
+    ...(journal === undefined ? {} : { journal }),
+    say,
+  })
   print(json ? report : targetText(report))
 }
 
@@ -83,20 +115,25 @@ function makeOpsCommand(): Command {
     .option('--filter <text>', 'only rows whose name has all of these words')
     .option('--adapter <name>', 'part of an adapter name, or its index')
     .option('--seconds <s>', 'repeat each row for so long', positive, 0.3)
+    .addOption(new Option('--precision <p>', 'what activations are stored as').choices(['f32', 'f16']).default('f32'))
+    .option('--every-variant', 'each row also as the variants that it would not run as')
     .option('--json', 'print one JSON object on standard output')
     .action(runOps)
 }
 
-async function runOps({ filter, adapter, seconds, json }: OpsOptions): Promise<void> {
+async function runOps({ filter, adapter, everyVariant = false, json, ...options }: OpsOptions): Promise<void> {
   const { benchOps } = await import('../bench/ops.ts')
   const { opsHeader, opsLine, opsTable } = await import('../bench/ops_text.ts')
   const report = await benchOps({
     ...(filter === undefined ? {} : { filter }),
     ...(adapter === undefined ? {} : { adapter }),
-    seconds,
+    ...options,
+    everyVariant,
     onRow: line => say(opsLine(line)),
+    warn: say,
   })
   print(json ? report : `${opsHeader(report)}\n${opsTable(report)}`)
+  if (report.wrong.length > 0) process.exitCode = 1
 }
 
 function makeStepCommand(): Command {
@@ -151,6 +188,55 @@ async function runBits(words: string[], options: { config?: string; steps: numbe
   print(options.json ? report : `${report.steps} steps, twice: ${report.identical ? 'identical bits' : 'DIFFERENT'}`)
 }
 
+interface TrainingOptions {
+  config?: string
+  epochs: number
+  samples: number
+  json?: boolean
+}
+
+function makeTrainingCommand(): Command {
+  return withConfiguration(new Command('training'))
+    .description('train on a made-up dataset, in one go and again stopped half way and resumed, and compare every bit')
+    .option('--epochs <n>', 'epochs of the training', positiveInteger, 4)
+    .option('--samples <n>', 'training samples', positiveInteger, 16)
+    .option('--json', 'print one JSON object on standard output')
+    .action(runTraining)
+}
+
+async function runTraining(words: string[], { epochs, samples, json, ...options }: TrainingOptions): Promise<void> {
+  const { benchTraining, trainingText } = await import('../bench/training.ts')
+  const report = await benchTraining({ loaded: configurationOf(words, options), words, epochs, samples })
+  print(json ? report : trainingText(report))
+  if (!report.identical) process.exitCode = 1
+}
+
+function makeTuneCommand(): Command {
+  return withConfiguration(new Command('tune'))
+    .description('measure every variant of every kernel call of a training step and keep which is fastest here')
+    .option('--seconds <s>', 'end after so long', positive, 3600)
+    .option('--ship', 'also write the table that the package brings for such adapters')
+    .option('--json', 'print one JSON object on standard output')
+    .action(runTune)
+}
+
+async function runTune(words: string[], { seconds, ship = false, json, ...options }: TuneOptions): Promise<void> {
+  const { benchTune } = await import('../bench/tune.ts')
+  const { tuneLine, tuneText } = await import('../bench/tune_text.ts')
+  const { workloadOf } = await import('../bench/workload.ts')
+  const signals = stopOnSignals(say)
+  const report = await benchTune({
+    workload: await workloadOf(configurationOf(words, options)),
+    budget: seconds,
+    ship,
+    stop: signals.stop,
+    onCall: line => say(tuneLine(line)),
+    warn: line => say(`warning: ${line}`),
+  })
+  print(json ? report : tuneText(report))
+  if (signals.stop.aborted) process.exitCode = signals.exitCode()
+}
+
 /** What is compared with is installed apart: torch in pythons of the user's, tfjs in bench/peers. */
 function makePeersCommand(): Command {
   return new Command('peers')
@@ -173,17 +259,18 @@ function makePeersCommand(): Command {
 function peerCommand(name: string, description: string): Command {
   return withConfiguration(new Command(name))
     .description(description)
-    .option('--python <path...>', 'pythons with torch; SADAAN_PYTHON and SADAAN_PYTHON_2 unless given', [])
+    .option('--python <path...>', 'pythons with torch; SADAAN_PYTHON, SADAAN_PYTHON_2 and those found unless given', [])
     .option('--steps <n>', 'steps that count, of each measurement', positiveInteger, 3)
     .option('--rounds <n>', 'times that all are measured in turn', positiveInteger, 1)
     .option('--json', 'print one JSON object on standard output')
 }
 
 async function peerRequest(words: string[], { python, steps, rounds, ...options }: PeerOptions) {
-  const { pythonsOfEnvironment } = await import('../bench/peers/oracle.ts')
-  const pythons = python.length > 0 ? python : pythonsOfEnvironment()
+  const { findPythons } = await import('../bench/peers/python.ts')
+  const pythons = await findPythons(python)
   const file = options.config === undefined ? [] : ['--config', options.config]
-  return { loaded: configurationOf(words, options), words: [...file, ...words], pythons, steps, rounds }
+  const once = <T>(_: string, measure: () => Promise<T>): Promise<T> => measure()
+  return { loaded: configurationOf(words, options), words: [...file, ...words], pythons, steps, rounds, say, once }
 }
 
 async function runOriginal(words: string[], options: PeerOptions): Promise<void> {

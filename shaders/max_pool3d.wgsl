@@ -1,13 +1,16 @@
 #import lib/grid
 #import lib/span
 #import lib/activation
+#import lib/source
 
 // Max pooling 2×2×2, stride 2: an output voxel belongs to one block of the input. Depth is even, so two neighbours along it are a vec2.
 override ACCUMULATE: bool = false;
 
 struct Params {
-  cut: vec4u, // the output voxels of all planes as one
+  cut: vec4u, // of the output
   invocations: u32,
+  channel: u32, // first channel of this slice
+  channels: u32, // of this slice
   width: u32, // of the output
   depth: u32, // of the output
 }
@@ -28,16 +31,17 @@ fn pairs_of(i: u32) -> vec4u {
   return vec4u(first, first + params.depth, below, below + params.depth);
 }
 
-fn load(at: u32) -> vec2f {
-  return vec2f(x[at]);
+fn load(at: u32, channel: vec4f) -> vec2f {
+  let pair = vec2f(x[at]);
+  return vec2f(from_source(pair.x, channel), from_source(pair.y, channel));
 }
 
-fn pool(i: u32) {
+fn pool(i: u32, channel: vec4f) {
   let at = pairs_of(i);
-  var largest = load(at.x).x;
+  var largest = load(at.x, channel).x;
   var tap = 0u;
   for (var p = 0u; p < 4u; p++) {
-    let pair = load(at[p]);
+    let pair = load(at[p], channel);
     if (pair.x > largest) {
       largest = pair.x;
       tap = 2u * p;
@@ -62,8 +66,9 @@ fn forward(
     return;
   }
   let span = span_of(index, params.cut);
-  for (var i = span.first; i < span.end; i += params.cut.y) {
-    pool(i);
+  let channel = source_channel(params.channel + span.plane % params.channels);
+  for (var v = span.first; v < span.end; v += params.cut.y) {
+    pool(span.plane * params.cut.x + v, channel);
   }
 }
 
@@ -93,7 +98,7 @@ fn backward(
     return;
   }
   let span = span_of(index, params.cut);
-  for (var i = span.first; i < span.end; i += params.cut.y) {
-    spread(i);
+  for (var v = span.first; v < span.end; v += params.cut.y) {
+    spread(span.plane * params.cut.x + v);
   }
 }

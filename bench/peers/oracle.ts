@@ -1,21 +1,25 @@
 import { existsSync } from 'node:fs'
 import type { LoadedConfig } from '../../src/config/load.ts'
 import { InputError } from '../../src/util/error.ts'
-import { ChildError, oraclePath, ourJson, pythonJson } from '../processes.ts'
+import { oraclePath, ourJson, pythonJson } from '../processes.ts'
 import type { StepReport } from '../step.ts'
 import { workloadOf } from '../workload.ts'
+import type { Pythons } from './python.ts'
 
 /** What both sides train. */
 export interface PeerRequest {
   loaded: LoadedConfig
   /** the words of the command line that `loaded` was made from, for our own process */
   words: readonly string[]
-  /** pythons with torch, by path */
-  pythons: readonly string[]
+  pythons: Pythons
   /** steps of each measurement that count */
   steps: number
   /** times that all sides are measured in turn */
   rounds: number
+  /** told of what begins and what is done */
+  say(line: string): void
+  /** `Journal.once`, or a plain call */
+  once<T>(name: string, measure: () => Promise<T>): Promise<T>
 }
 
 /** A way of running PyTorch. */
@@ -60,23 +64,6 @@ export async function runOracle(settings: OracleSettings, { loaded, steps }: Pee
 /** Our step in a process of its own. */
 export function runOurs({ words, steps }: PeerRequest): Promise<StepReport> {
   return ourJson<StepReport>('cli/main.ts', ['bench', 'step', '--json', '--steps', `${steps}`, ...words])
-}
-
-/** torch of a python and whether it sees a CUDA GPU; the reason when there is no torch. */
-export async function torchOf(python: string): Promise<{ torch: string; cuda: boolean } | { reason: string }> {
-  const script = 'import json, torch; print(json.dumps(dict(torch=torch.__version__, cuda=torch.cuda.is_available())))'
-  try {
-    return await pythonJson<{ torch: string; cuda: boolean }>(python, ['-c', script])
-  } catch (error) {
-    if (error instanceof ChildError) return { reason: error.message }
-    throw error
-  }
-}
-
-/** The pythons that the environment names: SADAAN_PYTHON (torch 1.13 in the target table) and SADAAN_PYTHON_2 (torch 2.13). */
-export function pythonsOfEnvironment(): string[] {
-  const { SADAAN_PYTHON, SADAAN_PYTHON_2 } = process.env
-  return [SADAAN_PYTHON, SADAAN_PYTHON_2].filter(python => python !== undefined)
 }
 
 export function median(values: readonly number[]): number {

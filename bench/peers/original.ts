@@ -1,17 +1,22 @@
+import { ChildError } from '../processes.ts'
 import type { StepReport } from '../step.ts'
 import { short, textTable } from '../table.ts'
-import { median, type OracleResult, type PeerRequest, runOracle, runOurs, torchOf } from './oracle.ts'
+import { median, type OracleResult, type PeerRequest, runOracle, runOurs } from './oracle.ts'
+import type { Python, Pythons } from './python.ts'
 
 /** One PyTorch beside ours. */
 export interface OriginalLine {
   python: string
   torch: string
-  median_s: number
-  peak_bytes: number
+  /** undefined where it failed */
+  median_s?: number
+  peak_bytes?: number
   /** its time over ours, in the same round; the median of the rounds */
-  time_ratio: number
+  time_ratio?: number
   /** our peak memory over its: VmHWM of both processes where our adapter is software, otherwise not comparable */
-  memory_ratio: number | null
+  memory_ratio?: number
+  /** why there are no figures */
+  failed?: string
 }
 
 export interface OriginalReport {
@@ -19,35 +24,50 @@ export interface OriginalReport {
   /** our last round, whole */
   last: StepReport
   peers: OriginalLine[]
-  /** pythons that could not run, and why */
-  missing: { python: string; reason: string }[]
+  missing: Pythons['missing']
 }
+
+interface Round {
+  ours: StepReport
+  /** by python; a failure is its reason */
+  theirs: Record<string, OracleResult | string>
+}
+
+const SETTINGS = { device: 'cpu', mode: 'fp32', layout: 'ncdhw', compiled: false, original: true } as const
 
 /** Ours and the original on every python, in turn, `rounds` times. The original trains on the processor with two threads. */
 export async function benchOriginal(request: PeerRequest): Promise<OriginalReport> {
-  const missing: OriginalReport['missing'] = []
-  const pythons: { python: string; torch: string; results: OracleResult[] }[] = []
-  for (const python of request.pythons) {
-    const found = await torchOf(python)
-    if ('reason' in found) missing.push({ python, reason: found.reason })
-    else pythons.push({ python, torch: found.torch, results: [] })
+  const measured: Round[] = []
+  for (let round = 1; round <= request.rounds; round++)
+    measured.push(await runRound(`round ${round} of ${request.rounds}`, request))
+  const ours = measured.map(each => each.ours)
+  const { found, missing } = request.pythons
+  return { ours: summaryOf(ours), last: ours.at(-1)!, peers: found.map(each => compare(each, measured)), missing }
+}
+
+async function runRound(round: string, request: PeerRequest): Promise<Round> {
+  const { pythons, say, once } = request
+  say(`  ${round}: ours`)
+  const ours = await once(`${round}: ours`, () => runOurs(request))
+  say(`  ${round}: ours ${short(ours.step_s)} s a step on ${ours.adapter}`)
+  const theirs: Round['theirs'] = {}
+  for (const { path, torch } of pythons.found) {
+    const name = `${round}: torch ${torch}`
+    say(`  ${name}`)
+    const result = await outcome(() => once(name, () => runOracle({ python: path, ...SETTINGS }, request)))
+    theirs[path] = result
+    say(`  ${name} ${typeof result === 'string' ? result : `${short(result.median_s)} s a step`}`)
   }
-  const ours: StepReport[] = []
-  for (let round = 0; round < request.rounds; round++) {
-    ours.push(await runOurs(request))
-    for (const { python, results } of pythons) {
-      const settings = {
-        python,
-        device: 'cpu',
-        mode: 'fp32',
-        layout: 'ncdhw',
-        compiled: false,
-        original: true,
-      } as const
-      results.push(await runOracle(settings, request))
-    }
+  return { ours, theirs }
+}
+
+async function outcome(run: () => Promise<OracleResult>): Promise<OracleResult | string> {
+  try {
+    return await run()
+  } catch (error) {
+    if (error instanceof ChildError) return error.message
+    throw error
   }
-  return { ours: summaryOf(ours), last: ours.at(-1)!, peers: pythons.map(peer => compare(peer, ours)), missing }
 }
 
 function summaryOf(reports: readonly StepReport[]): OriginalReport['ours'] {
@@ -60,39 +80,41 @@ function summaryOf(reports: readonly StepReport[]): OriginalReport['ours'] {
   }
 }
 
-function compare(
-  { python, torch, results }: { python: string; torch: string; results: readonly OracleResult[] },
-  ours: readonly StepReport[],
-): OriginalLine {
-  const own = summaryOf(ours).process_peak_bytes
-  const peak = median(results.map(({ peak_bytes }) => peak_bytes))
+function compare({ path, torch }: Python, rounds: readonly Round[]): OriginalLine {
+  const results = rounds.map(({ theirs }) => theirs[path]!)
+  const failed = results.find(result => typeof result === 'string')
+  if (failed !== undefined) return { python: path, torch, failed }
+  const theirs = results as OracleResult[]
+  const own = summaryOf(rounds.map(({ ours }) => ours)).process_peak_bytes
+  const peak = median(theirs.map(({ peak_bytes }) => peak_bytes))
   return {
-    python,
+    python: path,
     torch,
-    median_s: median(results.map(({ median_s }) => median_s)),
+    median_s: median(theirs.map(({ median_s }) => median_s)),
     peak_bytes: peak,
-    time_ratio: median(results.map(({ median_s }, round) => median_s / ours[round]!.step_s)),
-    memory_ratio: own === null ? null : own / peak,
+    time_ratio: median(theirs.map(({ median_s }, round) => median_s / rounds[round]!.ours.step_s)),
+    ...(own === null ? {} : { memory_ratio: own / peak }),
   }
 }
 
+interface TextLine extends Partial<OriginalLine> {
+  who: string
+}
+
 export function originalText({ ours, peers, missing }: OriginalReport): string {
-  const lines = [
-    { who: `ours on ${ours.adapter}`, seconds: ours.step_s, bytes: ours.process_peak_bytes ?? ours.peak_bytes },
-    ...peers.map(peer => ({
-      who: `original, torch ${peer.torch}`,
-      seconds: peer.median_s,
-      bytes: peer.peak_bytes,
-      time: peer.time_ratio,
-      memory: peer.memory_ratio,
-    })),
-  ]
-  const table = textTable<(typeof lines)[number] & { time?: number; memory?: number | null }>(lines, [
+  const own: TextLine = {
+    who: `ours on ${ours.adapter}`,
+    median_s: ours.step_s,
+    peak_bytes: ours.process_peak_bytes ?? ours.peak_bytes,
+  }
+  const lines = [own, ...peers.map((peer): TextLine => ({ who: `original, torch ${peer.torch}`, ...peer }))]
+  const table = textTable(lines, [
     { title: '', value: ({ who }) => who },
-    { title: 's a step', value: ({ seconds }) => short(seconds) },
-    { title: 'peak GB', value: ({ bytes }) => short(bytes / 1e9) },
-    { title: 'ours is faster ×', value: ({ time }) => (time === undefined ? undefined : short(time)) },
-    { title: 'our memory / its', value: ({ memory }) => (memory == null ? undefined : short(memory)) },
+    { title: 's a step', value: ({ median_s }) => median_s && short(median_s) },
+    { title: 'peak GB', value: ({ peak_bytes }) => peak_bytes && short(peak_bytes / 1e9) },
+    { title: 'ours is faster ×', value: ({ time_ratio }) => time_ratio && short(time_ratio) },
+    { title: 'our memory / its', value: ({ memory_ratio }) => memory_ratio && short(memory_ratio) },
+    { title: '', value: ({ failed }) => failed },
   ])
   return [table, ...missing.map(({ python, reason }) => `not measured: ${python}: ${reason}`)].join('\n')
 }

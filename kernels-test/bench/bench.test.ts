@@ -45,6 +45,26 @@ test('bench ops times the rows of the tests and of the step, and says what they 
   }
 })
 
+test('bench ops --every-variant times what else a row could run as, and f16 activations', async () => {
+  const words = ['ops', '--json', '--seconds', '0.001', ...(adapter === undefined ? [] : ['--adapter', adapter])]
+  const filter = ['--filter', 'conv3d forward (test) samples 2, channels 16, outputs 16']
+  const every = await bench<OpsReport>(...words, '--every-variant', ...filter)
+  expect(every).toMatchObject({ precision: 'f32', wrong: [] })
+  expect(every.rows.map(({ chosen }) => chosen)).toEqual([true, ...every.rows.slice(1).map(() => false)])
+  const variants = every.rows.map(line => line.variants['conv3d.forward'])
+  expect(new Set(variants).size).toBe(variants.length)
+  expect(variants.length).toBeGreaterThan(1)
+  for (const { performed_flops } of every.rows) expect(performed_flops).toBeGreaterThan(0)
+
+  const halves = bench<OpsReport>(...words, '--precision', 'f16', ...filter)
+  const device = await Device.open(adapter)
+  const hasHalves = device.facts.features.has('shader-f16')
+  device.close()
+  if (!hasHalves) return expect(halves).rejects.toThrow(/has no shader-f16, expected --precision f32$/)
+  expect((await halves).rows).toMatchObject([{ chosen: true, verified: { against: 'the reference' } }])
+  expect((await halves).rows[0]!.verified.error).toBeGreaterThan(1e-5) // what f16 rounds
+})
+
 test('bench ops with a filter that leaves no row is refused in one line', async () => {
   const refused = bench('ops', '--filter', 'no-such-operation')
   await expect(refused).rejects.toThrow(ChildError)
@@ -62,7 +82,7 @@ test('bench step measures a whole step', async () => {
   })
   expect(report.samples_per_s).toBeCloseTo(1 / report.step_s, 6)
   expect(report.objects_per_step).toBe(0)
-  expect(report.command_encoders_per_step).toBe(2)
+  expect(report.recorded_per_step).toEqual({ createCommandEncoder: 2, beginComputePass: 2, finish: 2 })
   expect(report.peak_bytes).toBeGreaterThan(1e6)
   expect(report.upload_bytes).toBeGreaterThan(32 * 32 * 16 * 4)
   expect(report.encode_share).toBeGreaterThan(0)
@@ -70,7 +90,9 @@ test('bench step measures a whole step', async () => {
   expect(report.flops).toBeGreaterThan(1e6)
   expect(Number.isFinite(report.loss)).toBe(true)
   expect(Object.keys(report.variants)).toEqual(expect.arrayContaining(['conv3d.forward', 'adam']))
-  expect(report.first_step_s.total).toBeGreaterThan(report.first_step_s.step)
+  const { open, plan, values, pipelines, step } = report.first_step_s
+  expect(report.first_step_s.total).toBeCloseTo(open + plan + values + pipelines + step, 9)
+  expect(report.overlapped).toBeLessThan(report.steps)
   if (report.software) expect(report.process_peak_bytes).toBeGreaterThan(report.peak_bytes)
   expect(report.profile!.length).toBeLessThan(report.dispatches) // the update is not in it
   expect(report.profile![0]).toMatchObject({ label: expect.any(String), shader: expect.any(String) })
@@ -103,13 +125,13 @@ test('instruments count objects, encoders and the peak of memory', async () => {
   const device = await Device.open(adapter)
   const instruments = new Instruments(device)
   const buffers = [1, 2].map(i => storageBuffer(device, `${i}`, 1024))
-  device.gpu.createCommandEncoder()
+  device.gpu.createCommandEncoder().beginComputePass().end()
   device.gpu.queue.writeBuffer(buffers[0]!, 0, new Uint32Array(4))
   for (const buffer of buffers) destroyBuffer(device, buffer)
   storageBuffer(device, '3', 256)
   expect(instruments.created).toEqual({ createBuffer: 3 })
   expect(instruments.objects).toBe(3)
-  expect(instruments.encoders).toBe(1)
+  expect(instruments.recorded).toEqual({ createCommandEncoder: 1, beginComputePass: 1 })
   expect(instruments.peakBytes).toBe(2048)
   expect(instruments.uploadBytes).toBe(16)
   device.close()

@@ -1,4 +1,5 @@
 import { batchNorm } from '../../src/ops/batch_norm.ts'
+import { sigmoid } from '../../src/ops/sigmoid.ts'
 import { type Shape, sizeOf, volumeOf } from '../../src/util/shape.ts'
 import { defineCase } from '../case.ts'
 import { normals } from '../numbers.ts'
@@ -7,6 +8,8 @@ interface Row {
   shape: Shape // (N, C, H, W, D)
   training: boolean
   relu: boolean
+  /** between two sigmoids: the gradient of its input then takes the memory of that of its output */
+  between?: true
   /** of the input; its deviation is 1 */
   mean?: number
   /** bytes */
@@ -14,6 +17,8 @@ interface Row {
 }
 
 const EPSILON = 1e-5
+
+const logistic = (value: number): number => 1 / (1 + Math.exp(-value))
 
 /** Mean and biased variance of channel c. */
 function moments(x: Float64Array, { shape }: Row, c: number): { mean: number; variance: number } {
@@ -29,18 +34,20 @@ function moments(x: Float64Array, { shape }: Row, c: number): { mean: number; va
 
 function reference(inputs: Record<string, Float64Array>, row: Row): Record<string, Float64Array> {
   const { samples, channels, voxels } = volumeOf(row.shape, 'reference')
-  const { x, weight, bias, runningMean, runningVar } = inputs as Record<string, Float64Array>
+  const x = row.between ? inputs.x!.map(logistic) : inputs.x!
+  const { weight, bias, runningMean, runningVar } = inputs as Record<string, Float64Array>
   const count = samples * voxels
-  const y = new Float64Array(x!.length)
-  const batch = Array.from({ length: channels }, (_, c) => moments(x!, row, c))
+  const y = new Float64Array(x.length)
+  const batch = Array.from({ length: channels }, (_, c) => moments(x, row, c))
   for (let c = 0; c < channels; c++) {
     const { mean, variance } = row.training ? batch[c]! : { mean: runningMean![c]!, variance: runningVar![c]! }
     const scale = weight![c]! / Math.sqrt(variance + EPSILON)
     for (let n = 0; n < samples; n++)
       for (let v = 0; v < voxels; v++) {
         const i = (n * channels + c) * voxels + v
-        const value = (x![i]! - mean) * scale + bias![c]!
+        const value = (x[i]! - mean) * scale + bias![c]!
         y[i] = row.relu ? Math.max(0, value) : value
+        if (row.between) y[i] = logistic(y[i]!)
       }
   }
   if (!row.training) return { y }
@@ -69,10 +76,13 @@ function batchNormCase(operation: string, tolerance: number, gradient: boolean, 
       }
     },
     activations: ['x'],
-    build: (tape, t, { training, relu }) => {
+    build: (tape, t, { training, between, relu }) => {
       const parameters = { weight: t.weight!, bias: t.bias!, runningMean: t.runningMean!, runningVar: t.runningVar! }
       const statistics = { mean: t.mean!, variance: t.variance! }
-      const y = batchNorm(tape, t.x!, parameters, training ? { training, statistics } : { training }, { relu })
+      const mode = training ? { training, statistics } : { training }
+      const y = between
+        ? sigmoid(tape, batchNorm(tape, sigmoid(tape, t.x!), parameters, mode, { relu }))
+        : batchNorm(tape, t.x!, parameters, mode, { relu })
       return training ? { y, ...statistics } : { y }
     },
     reference,
@@ -95,6 +105,8 @@ export default [
     { shape: [2, 1, 16, 16, 33], training: true, relu: true },
     { shape: [2, 3, 3, 5, 7], training: false, relu: false },
     { shape: [2, 5, 4, 4, 6], training: false, relu: true },
+    { shape: [2, 5, 4, 4, 6], training: true, relu: true, between: true },
+    { shape: [1, 5, 32, 32, 64], training: true, relu: false, between: true, limit: MIB },
     // Cut by samples, and by channels of one sample. No ReLU: differences would straddle its kink somewhere in so many values.
     { shape: [3, 2, 32, 32, 64], training: true, relu: false, limit: MIB },
     { shape: [1, 5, 32, 32, 64], training: true, relu: false, limit: MIB },

@@ -83,9 +83,13 @@ export default defineCase<Row>({
     { samples: 1, channels: [12, 5], outputs: 17, size: 3, volume: [3, 7, 16] },
     { samples: 1, channels: [16, 2], outputs: 49, size: 3, volume: [1, 16, 16] },
     { samples: 1, channels: [16], outputs: 16, size: 3, volume: [1, 16, 18], limit: 2 ** 19 },
+    // several workgroups along every axis, for each shape of the implicit product's tiles
+    { samples: 1, channels: [1, 1], outputs: 113, size: 3, volume: [5, 9, 16] },
+    { samples: 1, channels: [3], outputs: 49, size: 3, volume: [7, 9, 9] },
+    { samples: 1, channels: [1, 2], outputs: 17, size: 3, volume: [9, 9, 9] },
     // binding limits that cut by samples, by input and output channels, by rows of the weight
     { samples: 3, channels: [9], outputs: 6, size: 3, volume: [4, 4, 8], limit: 2 ** 14 },
-    { samples: 1, channels: [10, 3], outputs: 9, size: 3, volume: [4, 5, 3], limit: 2 ** 13 },
+    { samples: 2, channels: [10, 3], outputs: 9, size: 3, volume: [4, 7, 9], limit: 2 ** 13 },
     { samples: 2, channels: [20, 3], outputs: 30, size: 1, volume: [4, 5, 3], limit: 2 ** 12 },
     { samples: 1, channels: [13], outputs: 9, size: 3, stride: 2, volume: [5, 6, 7], limit: 2 ** 13 },
   ],

@@ -83,6 +83,7 @@ const DOCUMENTED = {
   'logging.num_visualization_samples': 3,
   compat: 'documented',
   'compute.adapter': null,
+  'compute.autotune': 'cached',
   'compute.precision': 'f32',
   seed: 42,
 }

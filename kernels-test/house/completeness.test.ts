@@ -51,7 +51,11 @@ function modelCalls(shape: ConstructorParameters<typeof ModelState>[0]): Call[] 
   const state = new ModelState(shape)
   const batch = batchTensors(state, 2)
   const config = defaultConfig()
+  const half = { ...config, compute: { ...config.compute, precision: 'f16' as const } }
   const recordings = [
+    recordTraining(state, batch, half, names),
+    recordUpdate(state, new OptimizerMemory(state), half),
+    recordEvaluation(state, batch, half),
     recordTraining(state, batch, config, names),
     recordUpdate(state, new OptimizerMemory(state), config),
     recordEvaluation(state, batch, config),

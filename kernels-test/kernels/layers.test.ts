@@ -3,6 +3,7 @@ import type { AdapterFacts } from '../../src/graph/kernel.ts'
 import { Tape } from '../../src/graph/tape.ts'
 import { type Tensor, tensor } from '../../src/graph/tensor.ts'
 import { batchNorm } from '../../src/ops/batch_norm.ts'
+import { conv3d } from '../../src/ops/conv3d.ts'
 import { dropout } from '../../src/ops/dropout.ts'
 import { linear } from '../../src/ops/linear.ts'
 import { maxPool3d } from '../../src/ops/max_pool3d.ts'
@@ -157,4 +158,37 @@ test('a wrong shape is refused by operation and argument', () => {
     expect(call).toThrow(ContractError)
     expect(call).toThrow(message)
   }
+})
+
+test('in front of a batch norm a convolution has no bias gradient, and would have a vanishing one', async () => {
+  const random = randomOf('bias in front of a batch norm')
+  const input = (name: string, ...shape: number[]) =>
+    [tensor(name, shape, 'input'), normals(random, sizeOf(shape))] as const
+  const x = input('x', 2, 3, 4, 4, 4)
+  const weight = input('weight', 5, 3, 3, 3, 3)
+  const bias = input('bias', 5)
+  const scale = input('scale', 5)
+  const shift = input('shift', 5)
+  const seed = input('seed', 2, 5, 4, 4, 4)
+  const biasCalls = async (normalised: boolean) => {
+    const tape = new Tape()
+    const d = { weight: tensor('d(weight)', weight[0].shape, 'temporary'), bias: tensor('d(bias)', [5], 'temporary') }
+    tape.watch(weight[0], d.weight)
+    tape.watch(bias[0], d.bias)
+    const y = conv3d(tape, x[0], weight[0], bias[0], { normalised })
+    const [runningMean, runningVar, mean, variance] = ['a', 'b', 'c', 'd'].map(name => tensor(name, [5], 'state'))
+    const parameters = { weight: scale[0], bias: shift[0], runningMean: runningMean!, runningVar: runningVar! }
+    const mode = { training: true as const, statistics: { mean: mean!, variance: variance! } }
+    tape.differentiate(batchNorm(tape, y, parameters, mode, { relu: true }), seed[0])
+    const state = new Float32Array(5)
+    const values = new Map([x, weight, bias, scale, shift, seed, ...[mean!, variance!].map(t => [t, state] as const)])
+    const wanted = normalised ? { weight: d.weight } : d
+    return { calls: tape.calls, found: await runOnce(at, tape, values, wanted) }
+  }
+  const plain = await biasCalls(false)
+  const short = await biasCalls(true)
+  const largest = (values: ArrayLike<number>) => Math.max(...Array.from(values, Math.abs))
+  expect(largest(plain.found.bias!)).toBeLessThan(1e-5 * largest(plain.found.weight!))
+  expect(short.found.weight).toEqual(plain.found.weight)
+  expect(short.calls.map(({ kernel }) => kernel.name)).not.toContain('conv3d.backwardBias')
 })

@@ -2,6 +2,7 @@ import { afterAll, describe, expect, test, vi } from 'vitest'
 import { defaultConfig } from '../../src/config/schema.ts'
 import { Device } from '../../src/gpu/device.ts'
 import { ModelState } from '../../src/nn/model_state.ts'
+import { INITIAL_LOSS_SCALE, LOSS_SCALE_GROWTH } from '../../src/optim/loss_scale.ts'
 import { makePlan } from '../../src/plan/plan.ts'
 import { Runner, SlotPool } from '../../src/plan/runner.ts'
 import { Storage } from '../../src/plan/storage.ts'
@@ -117,6 +118,46 @@ test('a NaN voxel changes neither weights nor moments and stays out of the stati
   const after = await snapshot()
   expect(after.parameters).not.toEqual(before.parameters)
   expect(after.parameters.every(Number.isFinite)).toBe(true)
+})
+
+describe('with activations stored as f16', () => {
+  const half = { ...config, compute: { ...config.compute, precision: 'f16' as const } }
+
+  test.runIf(at.device.facts.features.has('shader-f16'))(
+    'a loss scale that overflows is halved and changes nothing else; after enough good updates it doubles',
+    async () => {
+      const engine = await engineFor(1, half)
+      const { storage, state, optimizer } = engine
+      const scale = async () => [...(await storage.readWords(state.lossScale))]
+      const update = async (...before: [exponent: number, updates: number]) => {
+        storage.write(state.lossScale, Uint32Array.from(before))
+        await engine.accumulate(batchOf(1), step)
+        return engine.update(1e-3)
+      }
+      expect(await scale()).toEqual([INITIAL_LOSS_SCALE.exponent, 0])
+      const before = await storage.readArena(state.parameters)
+      expect(await update(60, 7)).toEqual({ applied: false, lossScale: 2 ** 60 })
+      expect(await scale()).toEqual([59, 0])
+      expect(await storage.readArena(state.parameters)).toEqual(before)
+      expect([...(await storage.readWords(optimizer.counts))]).toEqual([0, 1])
+
+      expect(await update(16, LOSS_SCALE_GROWTH.interval - 1)).toEqual({ applied: true, lossScale: 2 ** 16 })
+      expect(await scale()).toEqual([17, 0])
+      const moved = await storage.readArena(state.parameters)
+      expect(moved).not.toEqual(before)
+      expect(moved.every(Number.isFinite)).toBe(true)
+    },
+  )
+
+  test('takes less memory, and an adapter that has no f16 is refused in one line', async () => {
+    const { facts, name } = at.device
+    const [full, narrow] = [config, half].map(each => TrainingEngine.need(facts, each, shape, STRUCTURES, 4))
+    expect(narrow!.working).toBeLessThan(0.8 * full!.working)
+    const without = Object.create(at.device, { facts: { value: { ...facts, features: new Set() } } }) as Device
+    await expect(TrainingEngine.allocate(without, half, shape, STRUCTURES, 1)).rejects.toThrow(
+      `compute.precision is 'f16': ${name} has no shader-f16, expected 'f32'`,
+    )
+  })
 })
 
 describe('padding', () => {

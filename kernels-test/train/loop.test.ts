@@ -6,9 +6,11 @@ import { writeSafetensors } from '../../src/checkpoint/safetensors.ts'
 import { Hdf5Writer } from '../../src/data/hdf5_writer.ts'
 import { initialValues } from '../../src/nn/initialise.ts'
 import { isParameter, specify } from '../../src/nn/specification.ts'
+import { INITIAL_LOSS_SCALE } from '../../src/optim/loss_scale.ts'
 import { readMetrics, type Series } from '../../src/track/metrics.ts'
 import { DivergedError } from '../../src/train/fit.ts'
 import { temporaryDirectory, writeMetadata } from '../data/small_dataset.ts'
+import { testDevice } from '../harness.ts'
 import { SMALL, smallDataset, type Trained, trainHere } from './training_here.ts'
 
 const root = temporaryDirectory()
@@ -82,34 +84,43 @@ test('model.pretrained takes safetensors: what is trained goes on from there', a
   for (const [name, { data }] of parameters) expect([...after.get(name)!.data], name).toEqual([...data])
 })
 
-test('gradients that stay non-finite change nothing, are counted, and end the run with the samples named', async () => {
-  const folder = join(root, 'overflow')
-  mkdirSync(folder)
-  for (const split of ['train', 'val']) await writeOverflow(join(folder, `${split}.h5`))
-  writeMetadata(folder, { structure_names: ['one'], image_size: [32, 16, 16] })
-  const still = [
-    ...words,
-    `dataset_path=${folder}`,
-    'training.num_epochs=100',
-    'training.gradient_accumulation_steps=1',
-  ]
-  const failure = await trainHere(join(root, 'diverged'), still).catch((error: unknown) => error)
-  expect(failure).toBeInstanceOf(DivergedError)
-  expect((failure as Error).message).toMatch(
-    /^11 updates in a row had a non-finite gradient, the last with samples 0: /,
-  )
-  const run = JSON.parse(readFileSync(join(root, 'diverged/runs/1/run.json'), 'utf8'))
-  expect(run.status).toBe('FAILED')
-  expect(existsSync(join(root, 'diverged/checkpoints/best_model.pth'))).toBe(false)
-  const last = checkpoint('diverged', 'last.pth')
-  expect(last.epoch).toBe(9)
-  expect(last.sadaan!.skipped).toBe(10)
-  expect(last.optimizer!.state.size).toBe(0)
-  const shape = { structures: 1, size: [32, 16, 16], inChannels: 1, channels: [2, 4, 4, 6, 8] } as const
-  for (const [index, entry] of specify(shape).entries())
-    if (isParameter(entry))
-      expect([...last.model.get(entry.name)!.data], entry.name).toEqual([...initialValues(entry, index, 42)])
-})
+const precisions = (await testDevice()).device.facts.features.has('shader-f16') ? ['f32', 'f16'] : ['f32']
+
+test.each(precisions)(
+  'gradients that stay non-finite change nothing, are counted, and end the run with the samples named: %s',
+  async precision => {
+    const folder = join(root, `overflow ${precision}`)
+    mkdirSync(folder)
+    for (const split of ['train', 'val']) await writeOverflow(join(folder, `${split}.h5`))
+    writeMetadata(folder, { structure_names: ['one'], image_size: [32, 16, 16] })
+    const still = [
+      ...words,
+      `dataset_path=${folder}`,
+      'training.num_epochs=100',
+      'training.gradient_accumulation_steps=1',
+      `compute.precision='${precision}'`,
+    ]
+    // a loss scale is first halved down to 1, and those updates do not count
+    const halvings = precision === 'f16' ? INITIAL_LOSS_SCALE.exponent : 0
+    const name = `diverged ${precision}`
+    const failure = await trainHere(join(root, name), still).catch((error: unknown) => error)
+    expect(failure).toBeInstanceOf(DivergedError)
+    expect((failure as Error).message).toMatch(
+      /^11 updates in a row had a non-finite gradient, the last with samples 0: /,
+    )
+    const run = JSON.parse(readFileSync(join(root, name, 'runs/1/run.json'), 'utf8'))
+    expect(run.status).toBe('FAILED')
+    expect(existsSync(join(root, name, 'checkpoints/best_model.pth'))).toBe(false)
+    const last = checkpoint(name, 'last.pth')
+    expect(last.epoch).toBe(9 + halvings)
+    expect(last.sadaan!.skipped).toBe(10 + halvings)
+    expect(last.optimizer!.state.size).toBe(0)
+    const shape = { structures: 1, size: [32, 16, 16], inChannels: 1, channels: [2, 4, 4, 6, 8] } as const
+    for (const [index, entry] of specify(shape).entries())
+      if (isParameter(entry))
+        expect([...last.model.get(entry.name)!.data], entry.name).toEqual([...initialValues(entry, index, 42)])
+  },
+)
 
 /** A sample whose intensities are numbers, but too large for any sum. */
 async function writeOverflow(path: string): Promise<void> {

@@ -12,17 +12,12 @@ struct Params {
   part: u32, // index of the first span of this slice
   channel: u32, // first channel of this slice
   channels: u32, // of this slice
-  correction: f32,
-  epsilon: f32,
 }
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<Activation>; // (planes, V)
 @group(0) @binding(2) var<storage, read> d_output: array<Activation>; // (planes, V)
-@group(0) @binding(3) var<storage, read> weight: array<f32>; // (C)
-@group(0) @binding(4) var<storage, read> bias: array<f32>; // (C)
-@group(0) @binding(5) var<storage, read> mean: array<f32>; // (C)
-@group(0) @binding(6) var<storage, read> variance: array<f32>; // (C)
-@group(0) @binding(7) var<storage, read_write> partials: array<vec2f>; // (N, C, parts)
+@group(0) @binding(3) var<storage, read> coefficients: array<vec4f>; // (C)
+@group(0) @binding(4) var<storage, read_write> partials: array<vec2f>; // (N, C, parts)
 
 fn load(at: u32) -> f32 {
   return f32(x[at]);
@@ -41,16 +36,13 @@ fn main(
   let span = span_of(index, params.cut);
   let plane = span.plane * params.cut.x;
   let c = params.channel + span.plane % params.channels;
-  let centre = mean[c];
-  let scale = inverse_deviation(variance[c], params.correction, params.epsilon);
-  let w = weight[c];
-  let b = bias[c];
+  let channel = coefficients[c];
   var sums = vec2f(0.0);
   for (var v = span.first; v < span.end; v += params.cut.y) {
-    let standardised = (load(plane + v) - centre) * scale;
-    let dead = RELU && affine(standardised, w, b) <= 0.0;
+    let value = load(plane + v);
+    let dead = RELU && affine(value, channel) <= 0.0;
     let dy = select(f32(d_output[plane + v]), 0.0, dead);
-    sums += vec2f(dy, dy * standardised);
+    sums += vec2f(dy, dy * standardised(value, channel));
   }
   partials[params.part + index] = sums;
 }

@@ -1,8 +1,10 @@
 #import lib/grid
 #import lib/span
+#import lib/batch_norm
 
 // Second stage of the batch statistics: a workgroup merges one channel's (count, mean, M2) over samples and spans, always in the
 // same order (Chan, Golub and LeVeque, "Updating formulae and a pairwise algorithm for computing sample variances", 1979).
+// It leaves what normalises the channel, and its statistics for the running ones.
 struct Params {
   cut: vec4u,
   samples: u32,
@@ -12,6 +14,9 @@ struct Params {
 @group(0) @binding(1) var<storage, read> partials: array<vec2f>; // (N, C, parts) (mean, M2)
 @group(0) @binding(2) var<storage, read_write> mean: array<f32>; // (C)
 @group(0) @binding(3) var<storage, read_write> variance: array<f32>; // (C), unbiased
+@group(0) @binding(4) var<storage, read> weight: array<f32>; // (C)
+@group(0) @binding(5) var<storage, read> bias: array<f32>; // (C)
+@group(0) @binding(6) var<storage, read_write> coefficients: array<vec4f>; // (C)
 
 const WIDTH: u32 = 64u;
 var<workgroup> shares: array<vec3f, WIDTH>;
@@ -53,5 +58,6 @@ fn main(
     }
     mean[channel] = total.y;
     variance[channel] = total.z / (total.x - 1.0);
+    coefficients[channel] = coefficients_of(total.y, total.z / total.x, weight[channel], bias[channel]);
   }
 }

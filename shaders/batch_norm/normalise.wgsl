@@ -1,30 +1,18 @@
 #import lib/grid
 #import lib/span
-#import lib/batch_norm
+#import lib/source_normalised
 #import lib/activation
 
-// y = (x − mean) / deviation · weight + bias, with a ReLU after it when RELU is set.
-override RELU: bool = false;
-
+// y = (x − mean) / deviation · weight + bias, with a ReLU after it when asked for: for readers that cannot do so themselves.
 struct Params {
   cut: vec4u,
   invocations: u32,
   channel: u32, // first channel of this slice
   channels: u32, // of this slice
-  correction: f32,
-  epsilon: f32,
 }
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<Activation>; // (planes, V)
-@group(0) @binding(2) var<storage, read> weight: array<f32>; // (C)
-@group(0) @binding(3) var<storage, read> bias: array<f32>; // (C)
-@group(0) @binding(4) var<storage, read> mean: array<f32>; // (C)
-@group(0) @binding(5) var<storage, read> variance: array<f32>; // (C)
-@group(0) @binding(6) var<storage, read_write> y: array<Activation>; // (planes, V)
-
-fn load(at: u32) -> f32 {
-  return f32(x[at]);
-}
+@group(0) @binding(2) var<storage, read_write> y: array<Activation>; // (planes, V)
 
 @compute @workgroup_size(64)
 fn main(
@@ -38,13 +26,8 @@ fn main(
   }
   let span = span_of(index, params.cut);
   let plane = span.plane * params.cut.x;
-  let c = params.channel + span.plane % params.channels;
-  let centre = mean[c];
-  let scale = inverse_deviation(variance[c], params.correction, params.epsilon);
-  let w = weight[c];
-  let b = bias[c];
+  let channel = source_channel(params.channel + span.plane % params.channels);
   for (var v = span.first; v < span.end; v += params.cut.y) {
-    let value = affine((load(plane + v) - centre) * scale, w, b);
-    y[plane + v] = Activation(select(value, max(value, 0.0), RELU));
+    y[plane + v] = Activation(from_source(f32(x[plane + v]), channel));
   }
 }

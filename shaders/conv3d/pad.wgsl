@@ -1,14 +1,16 @@
 // Copies channels of x into a brick: the same channels with a border of zeros around each volume, so that the convolution that
-// reads it needs no bounds checks. Concatenation happens here too: every source is copied to its own channels of one brick.
+// reads it needs no bounds checks. A batch norm left to its readers happens on the way, so that the border is zero after it. Concatenation happens here too: every source is copied to its own channels of one brick.
 // An invocation writes one element of the brick.
 #import lib/grid
+#import lib/source
 #import lib/activation
 
 struct Params {
   samples: u32,
   channels: u32, // copied
-  source_channels: u32, // per sample in the bound window of x
-  source_base: u32, // elements of the window in front of the first channel copied
+  x_channel: u32, // the first one copied
+  x_channels: u32, // per sample in x
+  x_base: u32, // elements of the bound window in front of the first channel copied
   brick_channels: u32,
   brick_channel: u32, // the first one written
   height: u32,
@@ -39,10 +41,10 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) count: vec3u,
   let d = voxel % params.brick_depth - 1u;
   let n = plane / params.channels;
   let c = plane % params.channels;
-  var value = Activation(0.0);
+  var value = 0.0;
   if (h < params.height && w < params.width && d < params.depth) {
-    let row = ((n * params.source_channels + c) * params.height + h) * params.width + w;
-    value = x[params.source_base + row * params.depth + d];
+    let row = ((n * params.x_channels + c) * params.height + h) * params.width + w;
+    value = from_source(f32(x[params.x_base + row * params.depth + d]), source_channel(params.x_channel + c));
   }
-  brick[(n * params.brick_channels + params.brick_channel + c) * brick_voxels + voxel] = value;
+  brick[(n * params.brick_channels + params.brick_channel + c) * brick_voxels + voxel] = Activation(value);
 }

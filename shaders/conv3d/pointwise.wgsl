@@ -4,6 +4,7 @@
 // contiguous; a workgroup shares its output channels, so weights are uniform: per input channel 4 inputs and 4 vec4 of weights feed
 // 64 multiply-adds.
 #import lib/activation
+#import lib/source
 
 override ACCUMULATE: bool = false;
 
@@ -14,6 +15,7 @@ struct Params {
   bias_base: u32, // output channel of the bias that is the first one computed
   voxels: u32,
   x_base: u32, // elements of the bound window in front of the first channel read
+  x_channel: u32, // the first one read
   x_channels: u32, // per sample in x
   y_base: u32,
   y_channels: u32,
@@ -33,8 +35,9 @@ struct Sums {
   d: vec4f,
 }
 
-fn load(at: vec4u) -> vec4f {
-  return vec4f(vec4(x[at.x], x[at.y], x[at.z], x[at.w]));
+fn load(at: vec4u, channel: vec4f) -> vec4f {
+  let v = vec4f(vec4(x[at.x], x[at.y], x[at.z], x[at.w]));
+  return vec4f(from_source(v.x, channel), from_source(v.y, channel), from_source(v.z, channel), from_source(v.w, channel));
 }
 
 fn add(sums: Sums, values: vec4f, w: vec4f) -> Sums {
@@ -105,7 +108,7 @@ fn multiply(group: u32, local: u32, lanes: u32, output: u32, start: mat4x4f) {
   let inputs = params.inputs;
   let step = params.voxels;
   for (var i = 0u; i < inputs; i++) {
-    let values = load(at);
+    let values = load(at, source_channel(params.x_channel + i));
     s0 = add(s0, values, packed[w.x]);
     s1 = add(s1, values, packed[w.y]);
     s2 = add(s2, values, packed[w.z]);
@@ -121,6 +124,35 @@ fn multiply(group: u32, local: u32, lanes: u32, output: u32, start: mat4x4f) {
   store_sums(output + 12u, to, left, lanes, s3, start[3]);
 }
 
+// Brings the next 256 voxels of every channel that a workgroup of sixteen reads or writes into the cache, a line to an invocation: a
+// CPU fetches sixteen lines at a time so, and otherwise waits for each, since successive channels lie pages apart. The largest value
+// is needed by nobody, but a load whose value is not used is not made.
+fn touch(group: u32, local: u32, output: u32) {
+  let groups = (params.voxels + 63u) / 64u;
+  let n = min(group / groups, params.samples - 1u);
+  let voxel = min(group % groups * 64u + local * 16u, params.voxels - 1u);
+  let from_x = params.x_base + n * params.x_channels * params.voxels + voxel;
+  var largest = 0.0;
+  for (var i = 0u; i < params.inputs; i++) {
+    largest = max(largest, f32(x[from_x + i * params.voxels]));
+  }
+  let from_y = params.y_base + n * params.y_channels * params.voxels + voxel;
+  for (var o = output; o < min(output + 16u, params.outputs); o++) {
+    largest = max(largest, f32(y[from_y + o * params.voxels]));
+  }
+  if (largest == 3.4e38) {
+    y[from_y] = Activation(0.0);
+  }
+}
+
+// Four groups of 64 voxels.
+fn multiply_touched(first: u32, local: u32, output: u32, start: mat4x4f) {
+  touch(first, local, output);
+  for (var group = first; group < first + 4u; group++) {
+    multiply(group, local, 16u, output, start);
+  }
+}
+
 fn biases(output: u32) -> mat4x4f {
   return mat4x4f(bias_of(output), bias_of(output + 4u), bias_of(output + 8u), bias_of(output + 12u));
 }
@@ -128,7 +160,7 @@ fn biases(output: u32) -> mat4x4f {
 // Workgroups are (groups of voxels folded into x and z, blocks of sixteen outputs in y).
 @compute @workgroup_size(16)
 fn forward16(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) count: vec3u, @builtin(local_invocation_index) local: u32) {
-  multiply(id.z * count.x + id.x, local, 16u, id.y * 16u, biases(id.y * 16u));
+  multiply_touched((id.z * count.x + id.x) * 4u, local, id.y * 16u, biases(id.y * 16u));
 }
 
 @compute @workgroup_size(64)
@@ -139,7 +171,7 @@ fn forward64(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) count: v
 // Without a bias: sums over further input channels, and the backward-data pass.
 @compute @workgroup_size(16)
 fn add16(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) count: vec3u, @builtin(local_invocation_index) local: u32) {
-  multiply(id.z * count.x + id.x, local, 16u, id.y * 16u, mat4x4f());
+  multiply_touched((id.z * count.x + id.x) * 4u, local, id.y * 16u, mat4x4f());
 }
 
 @compute @workgroup_size(64)

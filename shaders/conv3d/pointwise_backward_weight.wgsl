@@ -2,6 +2,7 @@
 // A workgroup computes 8 output by 8 input channels over the voxels of its chunk; its invocations take the voxels in turn (16 loads
 // feed 64 multiply-adds) and are added in order at the end.
 #import lib/activation
+#import lib/source
 
 struct Params {
   samples: u32,
@@ -9,6 +10,7 @@ struct Params {
   outputs: u32, // channels of dy that are read
   voxels: u32,
   x_base: u32, // elements of the bound window in front of the first channel read
+  x_channel: u32, // the first one read
   x_channels: u32, // per sample in x
   dy_base: u32,
   dy_channels: u32,
@@ -34,8 +36,27 @@ struct Sums {
   h: vec4f,
 }
 
-fn load(at: vec4u) -> vec4f {
-  return vec4f(vec4(x[at.x], x[at.y], x[at.z], x[at.w]));
+// What four channels of x are read with.
+struct Channels {
+  a: vec4f,
+  b: vec4f,
+  c: vec4f,
+  d: vec4f,
+}
+
+fn channels_of(channels: vec4u) -> Channels {
+  let at = channels + params.x_channel;
+  return Channels(source_channel(at.x), source_channel(at.y), source_channel(at.z), source_channel(at.w));
+}
+
+fn load(at: vec4u, channels: Channels) -> vec4f {
+  let v = vec4f(vec4(x[at.x], x[at.y], x[at.z], x[at.w]));
+  return vec4f(
+    from_source(v.x, channels.a),
+    from_source(v.y, channels.b),
+    from_source(v.z, channels.c),
+    from_source(v.w, channels.d),
+  );
 }
 
 fn load_gradient(at: vec4u) -> vec4f {
@@ -80,8 +101,12 @@ fn correlate(id: vec3u, local: u32, lanes: u32) {
   // Channels past the last read the last; their sums are not stored.
   let inputs = vec4u(params.inputs - 1u);
   let outputs = vec4u(params.outputs - 1u);
-  let low_x = min(id.x * 8u + count, inputs) * params.voxels + params.x_base;
-  let high_x = min(id.x * 8u + 4u + count, inputs) * params.voxels + params.x_base;
+  let low_input = min(id.x * 8u + count, inputs);
+  let high_input = min(id.x * 8u + 4u + count, inputs);
+  let low_x = low_input * params.voxels + params.x_base;
+  let high_x = high_input * params.voxels + params.x_base;
+  let low_channels = channels_of(low_input);
+  let high_channels = channels_of(high_input);
   let low_dy = min(id.y * 8u + count, outputs) * params.voxels + params.dy_base;
   let high_dy = min(id.y * 8u + 4u + count, outputs) * params.voxels + params.dy_base;
   var low = Sums();
@@ -90,8 +115,8 @@ fn correlate(id: vec3u, local: u32, lanes: u32) {
     let n = index / params.voxels;
     let x_at = index + n * (params.x_channels - 1u) * params.voxels;
     let dy_at = index + n * (params.dy_channels - 1u) * params.voxels;
-    let a = load(low_x + x_at);
-    let b = load(high_x + x_at);
+    let a = load(low_x + x_at, low_channels);
+    let b = load(high_x + x_at, high_channels);
     low = add(low, load_gradient(low_dy + dy_at), a, b);
     high = add(high, load_gradient(high_dy + dy_at), a, b);
   }

@@ -2,6 +2,7 @@
 // from the output's grid back to the input's: the backward-data pass.
 // An invocation computes one voxel of 4 output channels. Weights are packed (pack.wgsl) and uniform in a workgroup.
 #import lib/activation
+#import lib/source
 
 override ACCUMULATE: bool = false;
 override ADJOINT: bool = false;
@@ -14,6 +15,7 @@ struct Params {
   size: u32, // of the kernel, along each axis
   stride: u32,
   x_base: u32, // elements of the bound window in front of the first channel read
+  x_channel: u32, // the first one read
   x_channels: u32, // per sample in x
   x_height: u32,
   x_width: u32,
@@ -41,8 +43,8 @@ fn source(at: u32, k: u32) -> u32 {
   return at * params.stride + k - padding;
 }
 
-fn load(at: u32) -> f32 {
-  return f32(x[at]);
+fn load(at: u32, channel: vec4f) -> f32 {
+  return from_source(f32(x[at]), channel);
 }
 
 fn store(at: u32, value: f32) {
@@ -74,7 +76,7 @@ fn convolve(index: u32, output: u32, start: vec4f) {
     if (xh < params.x_height && xw < params.x_width && xd < params.x_depth) {
       var at = source_at + (xh * params.x_width + xw) * params.x_depth + xd;
       for (var i = 0u; i < params.inputs; i++) {
-        sums = fma(vec4f(load(at)), packed[weights + i * taps + tap], sums);
+        sums = fma(vec4f(load(at, source_channel(params.x_channel + i))), packed[weights + i * taps + tap], sums);
         at += channel;
       }
     }

@@ -3,6 +3,7 @@
 // A workgroup computes one tap of four input and four output channels over the voxels of its chunk; its invocations take
 // the voxels in turn (8 loads feed 16 multiply-adds) and are added in order at the end.
 #import lib/activation
+#import lib/source
 
 struct Params {
   samples: u32,
@@ -11,6 +12,7 @@ struct Params {
   size: u32, // of the kernel, along each axis
   stride: u32,
   x_base: u32, // elements of the bound window in front of the first channel read
+  x_channel: u32, // the first one read
   x_channels: u32, // per sample in x
   x_height: u32,
   x_width: u32,
@@ -30,8 +32,8 @@ struct Params {
 
 var<workgroup> sums: array<vec4f, 256>; // (4 inputs, invocations), each a vector over outputs
 
-fn load(at: u32) -> f32 {
-  return f32(x[at]);
+fn load(at: u32, channel: vec4f) -> f32 {
+  return from_source(f32(x[at]), channel);
 }
 
 fn put(output: u32, to: u32, value: f32) {
@@ -50,7 +52,13 @@ fn correlate(id: vec3u, local: u32, lanes: u32) {
   let x_voxels = params.x_height * params.x_width * params.x_depth;
   let voxels = params.dy_height * params.dy_width * params.dy_depth;
   // Channels past the last read the last; their sums are not stored.
-  let source_at = min(input + vec4u(0, 1, 2, 3), vec4u(params.inputs - 1u)) * x_voxels + params.x_base;
+  let inputs = min(input + vec4u(0, 1, 2, 3), vec4u(params.inputs - 1u));
+  let source_at = inputs * x_voxels + params.x_base;
+  let channels = inputs + params.x_channel;
+  let channel0 = source_channel(channels.x);
+  let channel1 = source_channel(channels.y);
+  let channel2 = source_channel(channels.z);
+  let channel3 = source_channel(channels.w);
   let at = min(output + vec4u(0, 1, 2, 3), vec4u(params.outputs - 1u)) * voxels + params.dy_base;
   let first = id.z * params.chunk_voxels;
   let last = min(first + params.chunk_voxels, params.samples * voxels);
@@ -69,10 +77,10 @@ fn correlate(id: vec3u, local: u32, lanes: u32) {
       let p = n * params.x_channels * x_voxels + (place.x * params.x_width + place.y) * params.x_depth + place.z;
       let q = n * params.dy_channels * voxels + voxel;
       let g = vec4f(vec4(dy[q + at.x], dy[q + at.y], dy[q + at.z], dy[q + at.w]));
-      s0 = fma(g, vec4f(load(p + source_at.x)), s0);
-      s1 = fma(g, vec4f(load(p + source_at.y)), s1);
-      s2 = fma(g, vec4f(load(p + source_at.z)), s2);
-      s3 = fma(g, vec4f(load(p + source_at.w)), s3);
+      s0 = fma(g, vec4f(load(p + source_at.x, channel0)), s0);
+      s1 = fma(g, vec4f(load(p + source_at.y, channel1)), s1);
+      s2 = fma(g, vec4f(load(p + source_at.z, channel2)), s2);
+      s3 = fma(g, vec4f(load(p + source_at.w, channel3)), s3);
     }
   }
   sums[local] = s0;

@@ -2,12 +2,14 @@
 // A workgroup computes the 8 taps of four input channels and one output channel over the voxels of its chunk; its invocations
 // take the voxels in turn (12 loads feed 32 multiply-adds) and are added in order at the end.
 #import lib/activation
+#import lib/source
 
 struct Params {
   samples: u32,
   inputs: u32, // channels of x that are read
   outputs: u32, // channels of dy that are read
   x_base: u32, // elements of the bound window in front of the first channel read
+  x_channel: u32, // the first one read
   x_channels: u32, // per sample in x
   dy_base: u32,
   dy_channels: u32,
@@ -24,8 +26,8 @@ struct Params {
 
 var<workgroup> sums: array<vec4f, 512>; // (4 inputs, 2 halves of the taps, invocations)
 
-fn load(at: u32) -> f32 {
-  return f32(x[at]);
+fn load(at: u32, channel: vec4f) -> f32 {
+  return from_source(f32(x[at]), channel);
 }
 
 // Four gradients: two neighbours along D in two rows.
@@ -39,7 +41,13 @@ fn correlate(id: vec3u, local: u32, lanes: u32) {
   let input = id.x * 4u;
   let voxels = params.height * params.width * params.depth;
   // Channels past the last read the last; their sums are not stored.
-  let channels = min(input + vec4u(0, 1, 2, 3), vec4u(params.inputs - 1u)) * voxels + params.x_base;
+  let inputs = min(input + vec4u(0, 1, 2, 3), vec4u(params.inputs - 1u));
+  let planes = inputs * voxels + params.x_base;
+  let channels = inputs + params.x_channel;
+  let channel0 = source_channel(channels.x);
+  let channel1 = source_channel(channels.y);
+  let channel2 = source_channel(channels.z);
+  let channel3 = source_channel(channels.w);
   let first = id.z * params.chunk_voxels;
   let last = min(first + params.chunk_voxels, params.samples * voxels);
   let row = 2u * params.depth;
@@ -57,11 +65,11 @@ fn correlate(id: vec3u, local: u32, lanes: u32) {
     let at = params.dy_base + (n * params.dy_channels + id.y) * 8u * voxels + 2u * (h * plane + w * row + d);
     let top = load_square(at);
     let bottom = load_square(at + plane);
-    let p = channels + n * params.x_channels * voxels + voxel;
-    a = array(fma(top, vec4f(load(p.x)), a[0]), fma(bottom, vec4f(load(p.x)), a[1]));
-    b = array(fma(top, vec4f(load(p.y)), b[0]), fma(bottom, vec4f(load(p.y)), b[1]));
-    c = array(fma(top, vec4f(load(p.z)), c[0]), fma(bottom, vec4f(load(p.z)), c[1]));
-    e = array(fma(top, vec4f(load(p.w)), e[0]), fma(bottom, vec4f(load(p.w)), e[1]));
+    let p = planes + n * params.x_channels * voxels + voxel;
+    a = array(fma(top, vec4f(load(p.x, channel0)), a[0]), fma(bottom, vec4f(load(p.x, channel0)), a[1]));
+    b = array(fma(top, vec4f(load(p.y, channel1)), b[0]), fma(bottom, vec4f(load(p.y, channel1)), b[1]));
+    c = array(fma(top, vec4f(load(p.z, channel2)), c[0]), fma(bottom, vec4f(load(p.z, channel2)), c[1]));
+    e = array(fma(top, vec4f(load(p.w, channel3)), e[0]), fma(bottom, vec4f(load(p.w, channel3)), e[1]));
   }
   sums[local] = a[0];
   sums[lanes + local] = a[1];

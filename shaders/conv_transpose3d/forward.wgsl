@@ -2,6 +2,7 @@
 // An invocation computes the cubes of one input voxel in two output channels: 16 sums in registers. A workgroup shares its output
 // channels, so weights are uniform; for each input channel one input and 4 vec4 of weights feed 16 multiply-adds.
 #import lib/activation
+#import lib/source
 
 override ACCUMULATE: bool = false;
 
@@ -13,6 +14,7 @@ struct Params {
   weight_base: u32, // vec4s of the bound window in front of the first input channel
   weight_outputs: u32, // output channels of the weight
   x_base: u32, // elements of the bound window in front of the first channel read
+  x_channel: u32, // the first one read
   x_channels: u32, // per sample in x
   y_base: u32,
   y_channels: u32,
@@ -33,8 +35,8 @@ struct Cube {
   bottom: vec4f,
 }
 
-fn load(at: u32) -> f32 {
-  return f32(x[at]);
+fn load(at: u32, channel: vec4f) -> f32 {
+  return from_source(f32(x[at]), channel);
 }
 
 fn store(at: u32, value: f32) {
@@ -73,7 +75,7 @@ fn convolve(index: u32, output: u32, first: f32, second: f32) {
   var a = Cube(vec4f(first), vec4f(first));
   var b = Cube(vec4f(second), vec4f(second));
   for (var i = 0u; i < params.inputs; i++) {
-    let value = vec4f(load(at));
+    let value = vec4f(load(at, source_channel(params.x_channel + i)));
     a = Cube(fma(value, weight[w], a.top), fma(value, weight[w + 1u], a.bottom));
     b = Cube(fma(value, weight[w + other], b.top), fma(value, weight[w + other + 1u], b.bottom));
     at += voxels;

@@ -1,10 +1,18 @@
-// 1 / standard deviation. `correction` turns the stored variance into the one to normalise with: (n − 1) / n where the unbiased
-// variance of the batch is stored and the biased one is meant, 1 for running statistics.
-fn inverse_deviation(variance: f32, correction: f32, epsilon: f32) -> f32 {
-  return inverseSqrt(variance * correction + epsilon);
+const EPSILON: f32 = 1e-5;
+
+// What normalises a channel: its mean, 1 / deviation, weight / deviation, bias. The variance is the one to divide by.
+fn coefficients_of(mean: f32, variance: f32, weight: f32, bias: f32) -> vec4f {
+  let scale = inverseSqrt(variance + EPSILON);
+  return vec4f(mean, scale, weight * scale, bias);
 }
 
-// Forward and backward call the same function, so that both see a ReLU's input on the same side of zero.
-fn affine(standardised: f32, weight: f32, bias: f32) -> f32 {
-  return fma(standardised, weight, bias);
+// x̂, of mean 0 and variance 1.
+fn standardised(value: f32, c: vec4f) -> f32 {
+  return (value - c.x) * c.y;
+}
+
+// The output in front of a ReLU. Forward, backward and every reader of a batch norm that was left to it call this one function, so
+// that all see a ReLU's input on the same side of zero.
+fn affine(value: f32, c: vec4f) -> f32 {
+  return fma(value - c.x, c.z, c.w);
 }

@@ -3,10 +3,12 @@
 // Results lie in blocks of `block_tiles` tiles (D fastest), so that a block of one frequency is contiguous; tiles past the last are
 // zeros.
 #import lib/activation
+#import lib/source
 
 struct Params {
   channels: u32, // transformed
   x_base: u32, // elements of the bound window in front of the first of them
+  x_channel: u32, // the first one transformed
   x_channels: u32, // per sample in x
   height: u32,
   width: u32,
@@ -23,6 +25,9 @@ struct Params {
 @group(0) @binding(0) var<storage, read> x: array<Activation>; // (N, x channels, H, W, D)
 @group(0) @binding(1) var<storage, read_write> v: array<f32>; // (FREQUENCIES, blocks, I, block tiles)
 @group(0) @binding(2) var<uniform> params: Params;
+
+// What the invocation's channel is read with.
+var<private> channel_read: vec4f;
 
 // Where an invocation reads and writes.
 struct Place {
@@ -44,6 +49,7 @@ fn place_of(channel: u32, place: u32, to: u32) -> Place {
       v[to + frequency * params.frequency_stride] = 0.0;
     }
   }
+  channel_read = source_channel(params.x_channel + min(channel, params.channels - 1u));
   let tiles_d = (params.depth + EDGE - 1u) / EDGE;
   let tiles_w = (params.width + EDGE - 1u) / EDGE;
   let tiles_h = (params.height + EDGE - 1u) / EDGE;
@@ -74,5 +80,5 @@ fn channel_innermost(index: u32) -> Place {
 }
 
 fn load(at: u32) -> f32 {
-  return f32(x[at]);
+  return from_source(f32(x[at]), channel_read);
 }

@@ -143,7 +143,14 @@ const compute = z.strictObject({
     .nullable()
     .default(null)
     .describe('GPU to use: part of its name, or its index'),
-  precision: oneOf('f32').default('f32').describe('Number format of the arithmetic'),
+  autotune: oneOf('off', 'cached', 'full')
+    .default('cached')
+    .describe(
+      'How the variants of kernels are chosen: by fixed rules, by what was measured earlier, or by measuring first',
+    ),
+  precision: oneOf('f32', 'f16')
+    .default('f32')
+    .describe('Number format that training stores activations in; sums, weights and losses are f32 with either'),
 })
 
 /** The whole configuration. Parsing `{}` gives every default; a key that is not here is refused at any depth. */

@@ -12,6 +12,8 @@ export interface PipelineKey {
   constants: Record<string, number>
   /** what its activations are stored as; f32 unless given */
   activation?: Precision
+  /** whether its source lies in front of a batch norm */
+  normalised?: boolean
 }
 
 export interface Pipeline {
@@ -25,14 +27,14 @@ const ACCESS = { read: 'read-only-storage', read_write: 'storage', uniform: 'uni
 const texts = new Map<string, string>()
 const facts = new Map<string, Map<string, EntryFacts>>()
 
-/** One name for one text: a shader as its activations are stored. */
-function moduleName({ shader, activation = 'f32' }: PipelineKey): string {
-  return activation === 'f32' ? shader : `${shader} ${activation}`
+/** One name for one text: a shader as its activations are stored and its source is read. */
+function moduleName({ shader, activation = 'f32', normalised }: PipelineKey): string {
+  return [shader, ...(activation === 'f32' ? [] : [activation]), ...(normalised ? ['normalised'] : [])].join(' ')
 }
 
 function textOf(key: PipelineKey): string {
   const name = moduleName(key)
-  const known = texts.get(name) ?? linkShader(key.shader, key.activation)
+  const known = texts.get(name) ?? linkShader(key.shader, key)
   texts.set(name, known)
   return known
 }
@@ -44,8 +46,9 @@ function nameOf(key: PipelineKey): string {
 
 /** The reflected facts of an entry point, the same however activations are stored; needs no device. */
 export function entryFacts(key: PipelineKey): EntryFacts {
-  const id = `${key.shader} ${JSON.stringify(key.constants)}`
-  const entries = facts.get(id) ?? reflectShader(key.shader, textOf({ ...key, activation: 'f32' }), key.constants)
+  const f32: PipelineKey = { ...key, activation: 'f32' }
+  const id = `${moduleName(f32)} ${JSON.stringify(key.constants)}`
+  const entries = facts.get(id) ?? reflectShader(key.shader, textOf(f32), key.constants)
   facts.set(id, entries)
   const entry = entries.get(key.entry)
   if (!entry) throw new ContractError(key.shader, 'entry point', key.entry, `one of ${[...entries.keys()]}`)
@@ -60,6 +63,11 @@ export class Pipelines {
 
   constructor(device: Device) {
     this.device = device
+  }
+
+  /** Has the adapter start with these pipelines. A failure is thrown by the `get` that needs it. */
+  begin(wanted: readonly { key: PipelineKey }[]): void {
+    for (const { key } of wanted) this.get(key).catch(() => undefined)
   }
 
   get(key: PipelineKey): Promise<Pipeline> {

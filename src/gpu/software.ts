@@ -2,10 +2,11 @@ import { execFile } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
-import { constants, homedir, tmpdir } from 'node:os'
+import { constants, tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { brotliDecompressSync, gunzipSync } from 'node:zlib'
+import { userCacheDirectory } from '../util/cache_directory.ts'
 import { checkIntegrity, readTar } from './archive.ts'
 
 /** The npm package whose SwiftShader (a Vulkan driver that runs on the processor, Apache-2.0) is used. */
@@ -32,11 +33,8 @@ export class SoftwareAdapterError extends Error {
   override name = 'SoftwareAdapterError'
 }
 
-/** The user's cache, by the XDG rules (a relative XDG_CACHE_HOME is to be ignored). */
 export function softwareAdapterDirectory(): string {
-  const cache = process.env.XDG_CACHE_HOME
-  const base = cache?.startsWith('/') ? cache : join(homedir(), '.cache')
-  return join(base, 'sadaan-gpu', `swiftshader-${source.version}`)
+  return join(userCacheDirectory(), `swiftshader-${source.version}`)
 }
 
 export function softwareAdapterInstalled(): boolean {

@@ -41,6 +41,12 @@ export interface SubgroupMatrix {
   K: number
 }
 
+/** What a batch norm does to a stored value: (value − mean) · slope + bias of its channel, then a ReLU where asked for. */
+export interface Normalisation {
+  coefficients: Tensor // (C, 4) mean, 1 / deviation, weight / deviation, bias
+  relu: boolean
+}
+
 /** One GPU dispatch as data: which shader, what is bound to each of its names, how much work. */
 export interface Dispatch {
   /** path under shaders/ without `.wgsl`, e.g. 'conv3d/direct' */
@@ -53,6 +59,8 @@ export interface Dispatch {
   params?: Record<string, number | readonly number[]>
   /** override constants by name */
   constants?: Record<string, number>
+  /** What the shader does to its source as it loads (lib/source); the source as it lies where undefined. */
+  normalisation?: Normalisation | undefined
   /**
    * Work: a count of invocations of a one-dimensional kernel (folded into the dispatch limits; the shader finds its index with
    * `linear_index` of lib/grid), or explicit workgroup counts.
@@ -63,11 +71,22 @@ export interface Dispatch {
   flops?: number
 }
 
+/** Where a kernel reads an activation: in memory as it is meant, or in front of the batch norm that the reader then applies. */
+export interface Source {
+  tensor: Tensor
+  normalisation?: Normalisation
+}
+
 /** What a variant may ask for while it lowers itself. */
 export interface Lowering {
   facts: AdapterFacts
   /** Names a scratch tensor that lives only inside this call. */
   scratch(name: string, shape: readonly number[], dtype?: DType): Tensor
+  /**
+   * Where to read an activation. A variant that normalises as it loads asks here and gives the answer's normalisation to the dispatch;
+   * one that binds an activation without asking gets it made for itself in front of its dispatches.
+   */
+  source(activation: Tensor): Source
 }
 
 /** One way to run a kernel. The first variant that fits and suits is taken unless a tuned table says otherwise. */
@@ -85,6 +104,8 @@ export interface Variant<Args> {
 export interface Kernel<Args> {
   name: string
   variants: readonly [Variant<Args>, ...Variant<Args>[]]
+  /** Of a kernel whose readers can do its work as they load: its one result, and what they read instead. */
+  defers?(args: Args): { result: Tensor; source: Source }
 }
 
 /** A kernel with a single way to run. */

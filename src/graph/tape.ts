@@ -15,6 +15,7 @@ export type GradientThunk = (dOutput: Tensor, into: GradientTarget) => void
 interface Node {
   output: Tensor
   inputs: readonly (readonly [Tensor, GradientThunk])[]
+  inPlace: Tensor | undefined
   scope: string
 }
 
@@ -56,10 +57,13 @@ export class Tape {
     this.gradients.set(leaf, into)
   }
 
-  /** Declares how `output` depends on `inputs`: one thunk per differentiable input, recorded only if asked for. */
-  backward(output: Tensor, inputs: readonly (readonly [Tensor, GradientThunk])[]): void {
+  /**
+   * Declares how `output` depends on `inputs`: one thunk per differentiable input, recorded only if asked for. The gradient of
+   * `inPlace`, the last of them, may be given the memory of the output's: its kernel reads an element before it writes that element.
+   */
+  backward(output: Tensor, inputs: readonly (readonly [Tensor, GradientThunk])[], inPlace?: Tensor): void {
     if (inputs.some(([input]) => this.wanted.has(input))) this.wanted.add(output)
-    this.nodes.push({ output, inputs, scope: this.scopes.join('.') })
+    this.nodes.push({ output, inputs, inPlace, scope: this.scopes.join('.') })
   }
 
   /** The gradient tensor of `t` after `differentiate`, or undefined when none reached it. */
@@ -70,6 +74,8 @@ export class Tape {
   /** Walks the tape backward from `output`, whose gradient is `seed` (same shape), recording the gradient kernels. */
   differentiate(output: Tensor, seed: Tensor): void {
     const started = new Set<Tensor>()
+    /** gradients that nobody outside this walk has heard of */
+    const own = new Set<Tensor>()
     this.gradients.set(output, seed)
     started.add(output)
     for (const node of this.nodes.toReversed()) {
@@ -78,8 +84,12 @@ export class Tape {
       for (const [input, thunk] of node.inputs) {
         if (!this.wanted.has(input)) continue
         const known = this.gradients.get(input)
-        const target = known ?? tensor(`d(${input.name})`, input.shape, 'temporary', input.dtype)
-        if (!known) this.gradients.set(input, target)
+        const reused = input === node.inPlace && own.has(dOutput) ? dOutput : undefined
+        const target = known ?? reused ?? tensor(`d(${input.name})`, input.shape, 'temporary', input.dtype)
+        if (!known) {
+          own.add(target)
+          this.gradients.set(input, target)
+        }
         this.scope(node.scope, () =>
           thunk(dOutput, { tensor: target, accumulate: started.has(input) || target.kind === 'gradient' }),
         )

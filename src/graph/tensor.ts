@@ -61,6 +61,11 @@ export function bytesFor(elements: number, dtype: DType): number {
   return Math.ceil((elements * elementBytes(dtype)) / 4) * 4
 }
 
+/** Whether a kernel's argument is a tensor. */
+export function isTensor(value: unknown): value is Tensor {
+  return typeof value === 'object' && value !== null && 'shape' in value && 'dtype' in value && 'kind' in value
+}
+
 export function bytesOf(t: Tensor): number {
   return bytesFor(sizeOf(t.shape), t.dtype)
 }

@@ -32,6 +32,8 @@ export class ModelState {
   readonly entries: readonly Entry[]
   readonly parameters = new Arena('parameters', 'parameter')
   readonly gradients = new Arena('gradients', 'gradient')
+  /** what the gradients are multiplied by where activations are f16: a LossScale; touched there alone */
+  readonly lossScale = tensor('loss scale', [2], 'state', 'u32')
   readonly running = new Arena('running statistics', 'state')
   readonly batch = new Arena('batch statistics', 'state')
   /** how many batches the running statistics have seen; one counter for all norms */

@@ -1,9 +1,10 @@
 import type { Tape } from '../graph/tape.ts'
-import { type Tensor, tensor } from '../graph/tensor.ts'
+import { type Precision, type Tensor, tensor } from '../graph/tensor.ts'
 import { alignment, attentionMaps } from '../ops/attention.ts'
 import { batchNorm } from '../ops/batch_norm.ts'
+import { cast } from '../ops/cast.ts'
 import { convTranspose3d } from '../ops/conv_transpose3d.ts'
-import { conv3d } from '../ops/conv3d.ts'
+import { type Conv3dOptions, conv3d } from '../ops/conv3d.ts'
 import { gatedLogits } from '../ops/gated_logits.ts'
 import { globalMean } from '../ops/global_mean.ts'
 import { linear } from '../ops/linear.ts'
@@ -42,6 +43,9 @@ export function constants(state: ModelState, samples: number): Constants {
   return { ones: tensor('ones', [samples, 1, ...size], 'input'), zeros: tensor('zeros', [structures], 'input') }
 }
 
+/** Of a convolution in front of a batch norm. */
+const NORMALISED: Conv3dOptions = { normalised: true }
+
 /** Records SADAAN on a tape: layer by layer, labels as in the state dict. */
 export class Sadaan {
   private readonly tape: Tape
@@ -56,13 +60,14 @@ export class Sadaan {
     this.mode = mode
   }
 
-  /** image (N, C, H, W, D), raw intensity 0..255 */
+  /** image (N, C, H, W, D), raw intensity 0..255; activations are stored as it is, attention maps and logits as f32 */
   forward(image: Tensor): SadaanOutputs {
+    const ones = cast(this.tape, this.constants.ones, image.dtype as Precision)
     const d1 = this.trunk(image) // (N, channels[0], H, W, D)
-    const attention = this.attention(d1)
+    const attention = this.attention(d1, ones)
     const pooled = this.pooledFeatures(d1) // (N, features)
     const absence = this.absence(pooled, attention.alignment_scores)
-    return { ...attention, ...absence, ...this.segmentation(d1, attention.attention_maps) }
+    return { ...attention, ...absence, ...this.segmentation(d1, ones, attention.attention_maps) }
   }
 
   /** Encoder and decoder down to d1, which final_conv reads. */
@@ -90,9 +95,9 @@ export class Sadaan {
     )
   }
 
-  private attention(d1: Tensor) {
+  private attention(d1: Tensor, ones: Tensor) {
     const branch = (name: string): Tensor => {
-      const h = this.norm(`attention_module.${name}.1`, this.headConv(`attention_module.${name}.0`, d1))
+      const h = this.norm(`attention_module.${name}.1`, this.headConv(`attention_module.${name}.0`, d1, ones))
       return this.conv(`attention_module.${name}.3`, h) // (N, S, H, W, D)
     }
     const priors = this.state.tensor('attention_module.position_embeddings')
@@ -120,10 +125,10 @@ export class Sadaan {
   }
 
   /** logit_s = A_s ⊙ (w_s · r) + b_s: the same as w_s · (r ⊙ A_s) + b_s without S copies of r. */
-  private segmentation(d1: Tensor, maps: Tensor) {
+  private segmentation(d1: Tensor, ones: Tensor, maps: Tensor) {
     const refine = 'segmentation_head.feature_refine'
-    const first = this.norm(`${refine}.1`, this.headConv(`${refine}.0`, d1))
-    const refined = this.norm(`${refine}.4`, this.conv(`${refine}.3`, first)) // (N, features / 2, H, W, D)
+    const first = this.norm(`${refine}.1`, this.headConv(`${refine}.0`, d1, ones))
+    const refined = this.norm(`${refine}.4`, this.conv(`${refine}.3`, first, NORMALISED)) // (N, features / 2, H, W, D)
     return this.named('segmentation_head.segmentation_layer', (weight, bias) => {
       const projected = conv3d(this.tape, refined, weight, this.constants.zeros) // (N, S, H, W, D)
       const logits = gatedLogits(this.tape, maps, projected, bias)
@@ -132,23 +137,23 @@ export class Sadaan {
   }
 
   /** A 3³ convolution over F = final_conv(d1), taken over (d1, ones) with merged weights, so that F is never made. */
-  private headConv(name: string, d1: Tensor): Tensor {
+  private headConv(name: string, d1: Tensor, ones: Tensor): Tensor {
     const finalWeight = this.state.tensor('encoder.final_conv.weight')
     const finalBias = this.state.tensor('encoder.final_conv.bias')
     return this.named(name, (weight, bias) => {
       const merged = mergeHeadWeights(this.tape, weight, finalWeight, finalBias)
-      return conv3d(this.tape, d1, merged, bias, { with: this.constants.ones })
+      return conv3d(this.tape, d1, merged, bias, { with: ones, ...NORMALISED })
     })
   }
 
   /** Conv 3³ – BN – ReLU twice over x, or over concat(x, skip). */
   private block(name: string, x: Tensor, skip?: Tensor): Tensor {
-    const h = this.norm(`${name}.1`, this.conv(`${name}.0`, x, skip))
-    return this.norm(`${name}.4`, this.conv(`${name}.3`, h))
+    const h = this.norm(`${name}.1`, this.conv(`${name}.0`, x, skip ? { with: skip, ...NORMALISED } : NORMALISED))
+    return this.norm(`${name}.4`, this.conv(`${name}.3`, h, NORMALISED))
   }
 
-  private conv(name: string, x: Tensor, skip?: Tensor): Tensor {
-    return this.named(name, (weight, bias) => conv3d(this.tape, x, weight, bias, skip ? { with: skip } : {}))
+  private conv(name: string, x: Tensor, options: Conv3dOptions = {}): Tensor {
+    return this.named(name, (weight, bias) => conv3d(this.tape, x, weight, bias, options))
   }
 
   /** Batch norm and ReLU. */

@@ -1,11 +1,16 @@
-import { type AdapterFacts, type Dispatch, kernel, type Lowering } from '../graph/kernel.ts'
-import type { GradientTarget, Tape } from '../graph/tape.ts'
+import {
+  type AdapterFacts,
+  type Dispatch,
+  type Kernel,
+  kernel,
+  type Lowering,
+  type Normalisation,
+} from '../graph/kernel.ts'
+import type { GradientTarget, GradientThunk, Tape } from '../graph/tape.ts'
 import { type Slice, slices, type Tensor, windowOf } from '../graph/tensor.ts'
 import { ContractError } from '../util/error.ts'
 import { volumeOf } from '../util/shape.ts'
 import { elementwiseCut, reductionCut, workgroupEach } from './span.ts'
-
-const EPSILON = 1e-5
 
 export interface BatchNormParameters {
   weight: Tensor // (C)
@@ -23,13 +28,10 @@ export interface BatchStatistics {
 
 export type BatchNormMode = { training: true; statistics: BatchStatistics } | { training: false }
 
-/** What forward and backward share: the input, the affine parameters and the statistics that normalise. */
-interface Normalisation extends BatchStatistics {
+/** What forward and backward share. */
+interface Normalised extends Normalisation {
   x: Tensor // (N, C, H, W, D)
-  weight: Tensor // (C)
-  bias: Tensor // (C)
   training: boolean
-  relu: boolean
 }
 
 /**
@@ -50,33 +52,37 @@ export function batchNorm(
       throw new ContractError('batchNorm', `shape of ${t.name}`, t.shape, `(${channels})`)
   if (mode.training && samples * voxels < 2)
     throw new ContractError('batchNorm', 'shape', x.shape, 'at least 2 values a channel')
-  const statistics = mode.training ? mode.statistics : { mean: p.runningMean, variance: p.runningVar }
   const { training } = mode
-  const of = { x, weight: p.weight, bias: p.bias, ...statistics, training, relu: options.relu ?? false }
+  const coefficients = tape.temporary('batchNorm.coefficients', [channels, 4])
+  const { weight, bias } = p
+  if (training) tape.run(batchCoefficients, { x, weight, bias, ...mode.statistics, coefficients })
+  else tape.run(runningCoefficients, { weight, bias, mean: p.runningMean, variance: p.runningVar, coefficients })
 
+  const of = { x, coefficients, training, relu: options.relu ?? false }
   const y = tape.temporary('batchNorm', x.shape, x.dtype)
-  if (training) tape.run(batchStatistics, of)
   tape.run(normalise, { ...of, y })
   const sums = sharedReduction(tape, of)
-  tape.backward(y, [
+  const dWeight: GradientThunk = (dOutput, into) => {
+    sums(dOutput).dWeight = into
+  }
+  const dBias: GradientThunk = (dOutput, into) => {
+    sums(dOutput).dBias = into
+  }
+  const dInput: GradientThunk = (dOutput, into) =>
+    tape.run(inputGradient, { ...of, dOutput, sums: sums(dOutput).sums, into })
+  tape.backward(
+    y,
     [
-      p.weight,
-      (dOutput, into) => {
-        sums(dOutput).dWeight = into
-      },
+      [weight, dWeight],
+      [bias, dBias],
+      [x, dInput],
     ],
-    [
-      p.bias,
-      (dOutput, into) => {
-        sums(dOutput).dBias = into
-      },
-    ],
-    [x, (dOutput, into) => tape.run(inputGradient, { ...of, dOutput, sums: sums(dOutput).sums, into })],
-  ])
+    x,
+  )
   return y
 }
 
-interface GradientReduction extends Normalisation {
+interface GradientReduction extends Normalised {
   dOutput: Tensor // (N, C, H, W, D)
   sums: Tensor // (C, 2) (Σ dy, Σ dy · x̂)
   dWeight?: GradientTarget
@@ -87,12 +93,12 @@ interface GradientReduction extends Normalisation {
  * Records the reduction that d(weight), d(bias) and d(x) share once for each gradient of the output. A call is lowered after the
  * whole walk, so a thunk that comes later may still name its target in the call's arguments.
  */
-function sharedReduction(tape: Tape, of: Normalisation): (dOutput: Tensor) => GradientReduction {
+function sharedReduction(tape: Tape, of: Normalised): (dOutput: Tensor) => GradientReduction {
   const recorded = new Map<Tensor, GradientReduction>()
   return dOutput => {
     let call = recorded.get(dOutput)
     if (!call) {
-      call = { ...of, dOutput, sums: tape.temporary('batchNorm.sums', [of.weight.shape[0]!, 2]) }
+      call = { ...of, dOutput, sums: tape.temporary('batchNorm.sums', [of.x.shape[1]!, 2]) }
       recorded.set(dOutput, call)
       tape.run(gradientReduction, call)
     }
@@ -101,74 +107,87 @@ function sharedReduction(tape: Tape, of: Normalisation): (dOutput: Tensor) => Gr
 }
 
 /** Slices of x that fit a binding, each with the parameters that tell a kernel which channels it sees. */
-function slicesOf(of: Normalisation, facts: AdapterFacts): { slice: Slice; planes: number; plane: number }[] {
-  const { samples, channels, voxels } = volumeOf(of.x.shape, 'batchNorm')
-  return slices(samples, channels, voxels, facts.maxBindingBytes, of.x.dtype).map(slice => ({
+function slicesOf(x: Tensor, facts: AdapterFacts): { slice: Slice; planes: number; plane: number }[] {
+  const { samples, channels, voxels } = volumeOf(x.shape, 'batchNorm')
+  return slices(samples, channels, voxels, facts.maxBindingBytes, x.dtype).map(slice => ({
     slice,
     planes: slice.samples * slice.channels,
     plane: slice.sample * channels + slice.channel,
   }))
 }
 
-/** (n − 1) / n where the variance at hand is the unbiased one of the batch. */
-function normalisationParams(of: Normalisation, slice: Slice) {
-  const { samples, voxels } = volumeOf(of.x.shape, 'batchNorm')
-  const count = samples * voxels
-  const correction = of.training ? (count - 1) / count : 1
-  return { channel: slice.channel, channels: slice.channels, correction, epsilon: EPSILON }
+/** What normalises a channel, from its statistics. */
+interface Coefficients extends BatchStatistics {
+  weight: Tensor // (C)
+  bias: Tensor // (C)
+  coefficients: Tensor // (C, 4)
 }
 
-const batchStatistics = kernel('batchNorm.statistics', (of: Normalisation, { facts, scratch }): Dispatch[] => {
-  const { samples, channels, voxels } = volumeOf(of.x.shape, 'batchNorm')
-  const cut = reductionCut(samples * channels, voxels, 8, facts)
+const runningCoefficients = kernel('batchNorm.running', (of: Coefficients): Dispatch[] => {
+  const channels = of.weight.shape[0]!
+  return [{ shader: 'batch_norm/running', bindings: { ...of }, params: { channels }, invocations: channels }]
+})
+
+const batchCoefficients = kernel('batchNorm.statistics', (of: Coefficients & { x: Tensor }, at): Dispatch[] => {
+  const { x, ...results } = of
+  const { samples, channels, voxels } = volumeOf(x.shape, 'batchNorm')
+  const cut = reductionCut(samples * channels, voxels, 8, at.facts)
   const parts = cut[3]
-  const partials = scratch('partials', [samples, channels, parts, 2])
-  const spans = slicesOf(of, facts).map(({ slice, planes, plane }): Dispatch => {
+  const partials = at.scratch('partials', [samples, channels, parts, 2])
+  const spans = slicesOf(x, at.facts).map(({ slice, planes, plane }): Dispatch => {
     const invocations = planes * parts
     return {
       shader: 'batch_norm/statistics',
-      bindings: { x: windowOf(of.x, slice), partials },
+      bindings: { x: windowOf(x, slice), partials },
       params: { cut, invocations, part: plane * parts },
       invocations,
     }
   })
   const merge: Dispatch = {
     shader: 'batch_norm/merge',
-    bindings: { partials, mean: of.mean, variance: of.variance },
+    bindings: { partials, ...results },
     params: { cut, samples, channels },
     workgroups: workgroupEach(channels),
   }
   return [...spans, merge]
 })
 
-const normalise = kernel('batchNorm.normalise', (of: Normalisation & { y: Tensor }, { facts }): Dispatch[] => {
-  const { x, y, weight, bias, mean, variance } = of
+function lowerNormalise({ x, y, coefficients, relu }: Normalised & { y: Tensor }, { facts }: Lowering): Dispatch[] {
   const cut = elementwiseCut(volumeOf(x.shape, 'batchNorm').voxels, facts)
-  return slicesOf(of, facts).map(({ slice, planes }) => {
+  return slicesOf(x, facts).map(({ slice, planes }) => {
     const invocations = planes * cut[3]
     return {
       shader: 'batch_norm/normalise',
-      bindings: { x: windowOf(x, slice), weight, bias, mean, variance, y: windowOf(y, slice) },
-      params: { cut, invocations, ...normalisationParams(of, slice) },
-      constants: { RELU: Number(of.relu) },
+      bindings: { x: windowOf(x, slice), y: windowOf(y, slice) },
+      params: { cut, invocations, channel: slice.channel, channels: slice.channels },
+      normalisation: { coefficients, relu },
       invocations,
     }
   })
-})
+}
+
+/** Its readers can do what it does as they load. */
+const normalise: Kernel<Normalised & { y: Tensor }> = {
+  ...kernel('batchNorm.normalise', lowerNormalise),
+  defers: ({ x, y, coefficients, relu }) => ({
+    result: y,
+    source: { tensor: x, normalisation: { coefficients, relu } },
+  }),
+}
 
 const gradientReduction = kernel('batchNorm.sums', (of: GradientReduction, at: Lowering): Dispatch[] => {
   const { samples, channels, voxels } = volumeOf(of.x.shape, 'batchNorm')
-  const { x, dOutput, weight, bias, mean, variance, sums } = of
+  const { x, dOutput, coefficients, sums } = of
   const cut = reductionCut(samples * channels, voxels, 8, at.facts)
   const parts = cut[3]
   const partials = at.scratch('partials', [samples, channels, parts, 2])
-  const spans = slicesOf(of, at.facts).map(({ slice, planes, plane }): Dispatch => {
+  const spans = slicesOf(of.x, at.facts).map(({ slice, planes, plane }): Dispatch => {
     const invocations = planes * parts
     const large = { x: windowOf(x, slice), d_output: windowOf(dOutput, slice) }
     return {
       shader: 'batch_norm/gradient_sums',
-      bindings: { ...large, weight, bias, mean, variance, partials },
-      params: { cut, invocations, part: plane * parts, ...normalisationParams(of, slice) },
+      bindings: { ...large, coefficients, partials },
+      params: { cut, invocations, part: plane * parts, channel: slice.channel, channels: slice.channels },
       constants: { RELU: Number(of.relu) },
       invocations,
     }
@@ -186,7 +205,7 @@ const gradientReduction = kernel('batchNorm.sums', (of: GradientReduction, at: L
   return [...spans, merge]
 })
 
-interface InputGradient extends Normalisation {
+interface InputGradient extends Normalised {
   dOutput: Tensor // (N, C, H, W, D)
   sums: Tensor // (C, 2)
   into: GradientTarget // (N, C, H, W, D)
@@ -194,16 +213,18 @@ interface InputGradient extends Normalisation {
 
 const inputGradient = kernel('batchNorm.inputGradient', (of: InputGradient, { facts }): Dispatch[] => {
   const { samples, voxels } = volumeOf(of.x.shape, 'batchNorm')
-  const { weight, bias, mean, variance, sums } = of
+  const { coefficients, sums } = of
   const cut = elementwiseCut(voxels, facts)
   const share = of.training ? 1 / (samples * voxels) : 0
-  return slicesOf(of, facts).map(({ slice, planes }) => {
+  return slicesOf(of.x, facts).map(({ slice, planes }) => {
     const invocations = planes * cut[3]
-    const large = { x: windowOf(of.x, slice), d_output: windowOf(of.dOutput, slice) }
+    const bindings = { x: windowOf(of.x, slice), coefficients, sums, d_input: windowOf(of.into.tensor, slice) }
     return {
       shader: 'batch_norm/input_gradient',
-      bindings: { ...large, weight, bias, mean, variance, sums, d_input: windowOf(of.into.tensor, slice) },
-      params: { cut, invocations, share, ...normalisationParams(of, slice) },
+      ...(of.into.tensor === of.dOutput
+        ? { entry: 'in_place', bindings }
+        : { entry: 'apart', bindings: { ...bindings, d_output: windowOf(of.dOutput, slice) } }),
+      params: { cut, invocations, share, channel: slice.channel, channels: slice.channels },
       constants: { RELU: Number(of.relu), ACCUMULATE: Number(of.into.accumulate) },
       invocations,
     }

@@ -4,13 +4,14 @@ import type { Tensor } from '../graph/tensor.ts'
 import { ContractError } from '../util/error.ts'
 import { type Shape, sameShape, volumeOf } from '../util/shape.ts'
 import { backwardWeight } from './conv3d_backward_weight.ts'
+import { gemm } from './conv3d_gemm.ts'
 import { f32Only } from './conv3d_layout.ts'
 import { matrix } from './conv3d_matrix.ts'
 import { lowerPass, type Pass } from './conv3d_pass.ts'
 import { backwardBias } from './conv3d_reduce.ts'
 import { winograd } from './conv3d_winograd.ts'
 
-const variants = [matrix, ...f32Only(winograd), { name: 'direct', lower: lowerPass }] as const
+const variants = [matrix, ...f32Only(winograd), gemm, { name: 'direct', lower: lowerPass }] as const
 const forward: Kernel<Pass> = { name: 'conv3d.forward', variants }
 const backwardData: Kernel<Pass> = { name: 'conv3d.backwardData', variants }
 
@@ -18,6 +19,11 @@ export interface Conv3dOptions {
   /** (N, C2, H, W, D): the convolution runs over the channels of x, then over these, as over their concatenation */
   with?: Tensor
   stride?: 1 | 2
+  /**
+   * The output goes to a batch norm over its own statistics and nowhere else. That takes any constant away again, so that the gradient
+   * of the bias is zero, and is not computed.
+   */
+  normalised?: boolean
 }
 
 /** Checks shapes and gives the output's: ceil(axis / stride) along each spatial axis. */
@@ -55,11 +61,15 @@ export function conv3d(tape: Tape, x: Tensor, weight: Tensor, bias: Tensor, opti
       (dy: Tensor, { tensor: gradient, accumulate }: GradientTarget) =>
         tape.run(backwardWeight, { sources, dy, gradient, stride, accumulate }),
     ],
-    [
-      bias,
-      (dy: Tensor, { tensor: gradient, accumulate }: GradientTarget) =>
-        tape.run(backwardBias, { dy, gradient, accumulate }),
-    ],
+    ...(options.normalised
+      ? []
+      : [
+          [
+            bias,
+            (dy: Tensor, { tensor: gradient, accumulate }: GradientTarget) =>
+              tape.run(backwardBias, { dy, gradient, accumulate }),
+          ] as const,
+        ]),
   ])
   return y
 }

@@ -1,6 +1,7 @@
 import type { AdapterFacts, Dispatch, Kernel, Lowering } from '../graph/kernel.ts'
 import type { Tensor } from '../graph/tensor.ts'
 import { volumeOf } from '../util/shape.ts'
+import { gemmWeight } from './conv3d_gemm_weight.ts'
 import {
   BLOCK,
   bindingElements,
@@ -15,6 +16,7 @@ import {
   rowOf,
   type Slab,
   slabs,
+  sourceWindow,
   weightWindow,
 } from './conv3d_layout.ts'
 import { matrixWeight } from './conv3d_matrix_weight.ts'
@@ -79,6 +81,7 @@ interface Step {
   outputs: Range
   partials: Tensor
   lanes: number
+  at: Lowering
   /** every invocation has a task of its own, instead of every workgroup */
   alone: boolean
 }
@@ -118,23 +121,23 @@ function tiledStep(step: Step, brick: Tensor): Dispatch {
 }
 
 function voxelStep(step: Step): Dispatch {
-  const { args, plan, slab, samples, partials, lanes } = step
+  const { args, plan, slab, samples, partials, lanes, at } = step
   const { window, params, flops, blocks } = common(step)
   const part = slab.parts[0] as Slab['parts'][number]
   const x = volumeOf(part.tensor.shape, part.tensor.name)
   const dy = volumeOf(args.dy.shape, args.dy.name)
-  const source = channelWindow(part.tensor, samples, part.channels)
+  const source = sourceWindow(part.tensor, samples, part.channels, at)
   const size = args.gradient.shape[2] as number
   return {
     shader: 'conv3d/voxel_backward_weight',
     entry: `main${lanes}`,
+    normalisation: source.normalisation,
     bindings: { x: source.window, dy: window, partials },
     params: {
       ...params,
+      ...source.params,
       size,
       stride: args.stride,
-      x_base: source.base,
-      x_channels: x.channels,
       x_height: x.height,
       x_width: x.width,
       x_depth: x.depth,
@@ -149,16 +152,17 @@ function voxelStep(step: Step): Dispatch {
 }
 
 function pointwiseStep(step: Step): Dispatch {
-  const { slab, outputs, samples, plan, lanes, partials } = step
+  const { slab, outputs, samples, plan, lanes, partials, at } = step
   const { window, params, flops } = common(step)
   const part = slab.parts[0] as Slab['parts'][number]
-  const { channels, voxels } = volumeOf(part.tensor.shape, part.tensor.name)
-  const { window: x, base } = channelWindow(part.tensor, samples, part.channels)
+  const { voxels } = volumeOf(part.tensor.shape, part.tensor.name)
+  const source = sourceWindow(part.tensor, samples, part.channels, at)
   return {
     shader: 'conv3d/pointwise_backward_weight',
     entry: `main${lanes}`,
-    bindings: { x, dy: window, partials },
-    params: { ...params, voxels, x_base: base, x_channels: channels, chunk_voxels: plan.chunk },
+    normalisation: source.normalisation,
+    bindings: { x: source.window, dy: window, partials },
+    params: { ...params, ...source.params, voxels, chunk_voxels: plan.chunk },
     workgroups: [Math.ceil(slab.count / POINTWISE_BLOCK), Math.ceil(outputs.count / POINTWISE_BLOCK), plan.chunks],
     flops,
   }
@@ -178,9 +182,9 @@ function lower(args: BackwardWeightArgs, at: Lowering): Dispatch[] {
   const dispatches: Dispatch[] = []
   for (const samples of ranges(dy.samples, plan.samples))
     for (const slab of slabs(args.sources, plan.inputs, !tiled)) {
-      if (brick) dispatches.push(...padSlab(slab, samples, brick))
+      if (brick) dispatches.push(...padSlab(slab, samples, brick, at))
       for (const outputs of ranges(dy.channels, plan.outputs)) {
-        const step = { args, plan, slab, samples, outputs, partials, lanes, alone: at.facts.software }
+        const step = { args, plan, slab, samples, outputs, partials, lanes, at, alone: at.facts.software }
         dispatches.push(brick ? tiledStep(step, brick) : unpadded(step))
         const { window, base } = weightWindow(args.gradient, outputs)
         dispatches.push(
@@ -200,5 +204,5 @@ function lower(args: BackwardWeightArgs, at: Lowering): Dispatch[] {
 /** d(weight): fixed chunks of voxels → partial sums in scratch → a second stage that adds the chunks in order. */
 export const backwardWeight: Kernel<BackwardWeightArgs> = {
   name: 'conv3d.backwardWeight',
-  variants: [matrixWeight, ...f32Only(winogradWeight), { name: 'direct', lower }],
+  variants: [matrixWeight, ...f32Only(winogradWeight), gemmWeight, { name: 'direct', lower }],
 }

@@ -1,4 +1,4 @@
-import type { AdapterFacts, Variant } from '../graph/kernel.ts'
+import type { AdapterFacts, Lowering, Variant } from '../graph/kernel.ts'
 import { type Tensor, WINDOW_ALIGNMENT, type Window, windowAlignment } from '../graph/tensor.ts'
 import { ContractError } from '../util/error.ts'
 import { type Shape, type Volume, volumeOf } from '../util/shape.ts'
@@ -66,6 +66,14 @@ export function channelWindow(t: Tensor, samples: Range, channels: Range): { win
   const { channels: all, voxels } = volumeOf(t.shape, t.name)
   const start = (samples.start * all + channels.start) * voxels
   return windowAt(t, start, ((samples.count - 1) * all + channels.count) * voxels)
+}
+
+/** The window of some channels of an activation as `at` has it read, with the fields of Params that say where in it to read. */
+export function sourceWindow(t: Tensor, samples: Range, channels: Range, at: Lowering) {
+  const { tensor, normalisation } = at.source(t)
+  const { window, base } = channelWindow(tensor, samples, channels)
+  const params = { x_base: base, x_channel: channels.start, x_channels: t.shape[1] as number }
+  return { window, normalisation, params }
 }
 
 /** The window of some output channels of a weight (O, I, k, k, k). */

@@ -14,6 +14,7 @@ import {
   rowOf,
   type Slab,
   slabs,
+  sourceWindow,
   tiledWorkgroups,
   weightWindow,
 } from './conv3d_layout.ts'
@@ -36,8 +37,8 @@ export interface Pass {
   accumulate: boolean
 }
 
-/** The tile of one invocation of conv3d/pointwise. */
-const POINTWISE = { voxels: 4, outputs: 16 }
+/** The tile of one invocation of conv3d/pointwise, and how many of them a workgroup of 16 invocations computes in turn. */
+const POINTWISE = { voxels: 4, outputs: 16, turns: { 16: 4, 64: 1 } }
 
 interface Plan {
   samples: number
@@ -73,19 +74,19 @@ function planOf(pass: Pass, facts: AdapterFacts, tiled: boolean): Plan {
 }
 
 /** Copies the channels of a slab into a zero-bordered brick. */
-export function padSlab(slab: Slab, samples: Range, brick: Tensor): Dispatch[] {
+export function padSlab(slab: Slab, samples: Range, brick: Tensor, lowering: Lowering): Dispatch[] {
   return slab.parts.map(({ tensor, channels, at }) => {
     const volume = volumeOf(tensor.shape, tensor.name)
     const { shape, elements } = brickOf(volume)
-    const { window, base } = channelWindow(tensor, samples, channels)
+    const { window, params, normalisation } = sourceWindow(tensor, samples, channels, lowering)
     return {
       shader: 'conv3d/pad',
+      normalisation,
       bindings: { x: window, brick },
       params: {
+        ...params,
         samples: samples.count,
         channels: channels.count,
-        source_channels: volume.channels,
-        source_base: base,
         brick_channels: slab.count,
         brick_channel: at,
         height: volume.height,
@@ -129,11 +130,11 @@ interface Step {
   samples: Range
   outputs: Range
   packed: Tensor
-  facts: AdapterFacts
+  at: Lowering
 }
 
 /** Entry point, bindings, constants and flops that both convolution shaders share. */
-function convolution({ pass, slab, samples, outputs, packed, facts }: Step): Omit<Dispatch, 'shader'> & {
+function convolution({ pass, slab, samples, outputs, packed, at }: Step): Omit<Dispatch, 'shader'> & {
   bindings: Dispatch['bindings']
   params: Record<string, number>
 } {
@@ -145,7 +146,7 @@ function convolution({ pass, slab, samples, outputs, packed, facts }: Step): Omi
   if (biased) bindings.bias = pass.bias as Tensor
   const voxels = pass.direction === 'forward' ? target.voxels : source.voxels
   return {
-    entry: `${biased ? 'forward' : 'add'}${lanesOf(facts)}`,
+    entry: `${biased ? 'forward' : 'add'}${lanesOf(at.facts)}`,
     bindings,
     constants: { ACCUMULATE: pass.accumulate || slab.start > 0 ? 1 : 0 },
     params: {
@@ -169,28 +170,28 @@ function tiledStep(step: Step, brick: Tensor): Dispatch {
     ...rest,
     bindings: { ...bindings, brick },
     params: { ...params, height, width, depth },
-    workgroups: tiledWorkgroups(tiles, lanesOf(step.facts), Math.ceil(step.outputs.count / BLOCK)),
+    workgroups: tiledWorkgroups(tiles, lanesOf(step.at.facts), Math.ceil(step.outputs.count / BLOCK)),
   }
 }
 
 function voxelStep(step: Step): Dispatch {
-  const { pass, slab, samples, outputs, facts } = step
+  const { pass, slab, samples, outputs, at } = step
   const part = slab.parts[0] as Slab['parts'][number]
   const x = volumeOf(part.tensor.shape, part.tensor.name)
   const y = volumeOf(pass.target.shape, pass.target.name)
-  const { window, base } = channelWindow(part.tensor, samples, part.channels)
+  const source = sourceWindow(part.tensor, samples, part.channels, at)
   const { bindings, params, constants, ...rest } = convolution(step)
   return {
     shader: 'conv3d/voxel',
     ...rest,
+    normalisation: source.normalisation,
     constants: { ...constants, ADJOINT: pass.direction === 'forward' ? 0 : 1 },
-    bindings: { ...bindings, x: window },
+    bindings: { ...bindings, x: source.window },
     params: {
       ...params,
+      ...source.params,
       size: pass.weight.shape[2] as number,
       stride: pass.stride,
-      x_base: base,
-      x_channels: x.channels,
       x_height: x.height,
       x_width: x.width,
       x_depth: x.depth,
@@ -198,23 +199,25 @@ function voxelStep(step: Step): Dispatch {
       y_width: y.width,
       y_depth: y.depth,
     },
-    workgroups: tiledWorkgroups(samples.count * y.voxels, lanesOf(facts), Math.ceil(outputs.count / BLOCK)),
+    workgroups: tiledWorkgroups(samples.count * y.voxels, lanesOf(at.facts), Math.ceil(outputs.count / BLOCK)),
   }
 }
 
 function pointwiseStep(step: Step): Dispatch {
-  const { slab, samples, outputs, facts } = step
+  const { slab, samples, outputs, at } = step
   const part = slab.parts[0] as Slab['parts'][number]
-  const { channels, voxels } = volumeOf(part.tensor.shape, part.tensor.name)
-  const { window, base } = channelWindow(part.tensor, samples, part.channels)
+  const { voxels } = volumeOf(part.tensor.shape, part.tensor.name)
+  const source = sourceWindow(part.tensor, samples, part.channels, at)
   const { bindings, params, ...rest } = convolution(step)
-  const groups = Math.ceil(voxels / (POINTWISE.voxels * lanesOf(facts)))
+  const lanes = lanesOf(at.facts)
+  const groups = samples.count * Math.ceil(voxels / (POINTWISE.voxels * lanes))
   return {
     shader: 'conv3d/pointwise',
     ...rest,
-    bindings: { ...bindings, x: window },
-    params: { ...params, voxels, x_base: base, x_channels: channels },
-    workgroups: tiledWorkgroups(samples.count * groups, 1, Math.ceil(outputs.count / POINTWISE.outputs)),
+    normalisation: source.normalisation,
+    bindings: { ...bindings, x: source.window },
+    params: { ...params, ...source.params, voxels },
+    workgroups: tiledWorkgroups(groups, POINTWISE.turns[lanes], Math.ceil(outputs.count / POINTWISE.outputs)),
   }
 }
 
@@ -241,9 +244,9 @@ export function lowerPass(pass: Pass, at: Lowering): Dispatch[] {
   const dispatches: Dispatch[] = []
   for (const samples of ranges(volume.samples, plan.samples))
     for (const slab of slabs(pass.sources, plan.inputs, !tiled)) {
-      if (brick) dispatches.push(...padSlab(slab, samples, brick))
+      if (brick) dispatches.push(...padSlab(slab, samples, brick, at))
       for (const outputs of ranges(volume.channels, plan.outputs)) {
-        const step = { pass, slab, samples, outputs, packed, facts: at.facts }
+        const step = { pass, slab, samples, outputs, packed, at }
         dispatches.push(pack(pass, slab, outputs, packed), brick ? tiledStep(step, brick) : unpadded(step))
       }
     }

@@ -1,7 +1,16 @@
 import type { AdapterFacts, Dispatch, Lowering, Variant } from '../graph/kernel.ts'
 import type { Tensor } from '../graph/tensor.ts'
 import { volumeOf } from '../util/shape.ts'
-import { bindingElements, channelWindow, fitting, type Range, ranges, rowOf, weightWindow } from './conv3d_layout.ts'
+import {
+  bindingElements,
+  channelWindow,
+  fitting,
+  type Range,
+  ranges,
+  rowOf,
+  sourceWindow,
+  weightWindow,
+} from './conv3d_layout.ts'
 import { isTiled, type Pass } from './conv3d_pass.ts'
 import { BLOCK_OUTPUTS, BLOCK_TILES, frequencyStride, multiply } from './winograd_multiply.ts'
 import { occupancyOf, shaderOf, TILE_2, TILE_4, tilesOf, type WinogradTile } from './winograd_tile.ts'
@@ -74,24 +83,24 @@ export function transformInput(
   slab: TileSlab,
   tile: WinogradTile,
   v: Tensor,
-  facts: AdapterFacts,
+  at: Lowering,
 ): Dispatch[] {
   const total = sources.reduce((sum, { shape }) => sum + (shape[1] as number), 0)
   let first = 0
   return sources.flatMap(source => {
     const offset = first
     first += source.shape[1] as number
-    return channelRanges(source, facts).map(channels => {
-      const { window, base } = channelWindow(source, slab.samples, channels)
+    return channelRanges(source, at.facts).map(channels => {
+      const { window, params, normalisation } = sourceWindow(source, slab.samples, channels, at)
       return {
         shader: shaderOf(tile, 'input'),
         entry,
+        normalisation,
         bindings: { x: window, v },
         params: {
           ...tileParams(source, slab, tile),
+          ...params,
           channels: channels.count,
-          x_base: base,
-          x_channels: source.shape[1] as number,
           v_channel: offset + channels.start,
           v_channels: total,
           frequency_stride: frequencyStride(slab.blocks.count, total),
@@ -176,7 +185,8 @@ function fits(pass: Pass, { frequencies }: WinogradTile, facts: AdapterFacts): b
   )
 }
 
-function lower(pass: Pass, tile: WinogradTile, { facts, scratch }: Lowering): Dispatch[] {
+function lower(pass: Pass, tile: WinogradTile, at: Lowering): Dispatch[] {
+  const { facts, scratch } = at
   const { frequencies } = tile
   const { inputs, outputs } = channelsOf(pass)
   const outputBlocks = Math.ceil(outputs / BLOCK_OUTPUTS)
@@ -189,7 +199,7 @@ function lower(pass: Pass, tile: WinogradTile, { facts, scratch }: Lowering): Di
   return [
     transformWeight(pass, tile, u, outputs, inputs),
     ...tileSlabs(pass.target, samples, blocks, tile).flatMap(slab => [
-      ...transformInput('patches', pass.sources, slab, tile, v, facts),
+      ...transformInput('patches', pass.sources, slab, tile, v, at),
       multiply({ v, u, m, frequencies, blocks: slab.blocks.count, inputs, outputs }, facts),
       ...transformOutput(pass, slab, tile, m, facts),
     ]),

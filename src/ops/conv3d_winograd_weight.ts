@@ -29,7 +29,8 @@ function fits(args: BackwardWeightArgs, { frequencies }: WinogradTile, facts: Ad
   )
 }
 
-function lower(args: BackwardWeightArgs, tile: WinogradTile, { facts, scratch }: Lowering): Dispatch[] {
+function lower(args: BackwardWeightArgs, tile: WinogradTile, at: Lowering): Dispatch[] {
+  const { facts, scratch } = at
   const { sources, dy, gradient, accumulate } = args
   const { frequencies } = tile
   const [outputs, inputs] = gradient.shape as [number, number]
@@ -43,8 +44,8 @@ function lower(args: BackwardWeightArgs, tile: WinogradTile, { facts, scratch }:
   const { window, base } = weightWindow(gradient, { start: 0, count: outputs })
   return [
     ...tileSlabs(dy, samples, blocks, tile).flatMap((slab, i) => [
-      ...transformInput('patches', sources, slab, tile, v, facts),
-      ...transformInput(block.entry, [dy], slab, tile, dm, facts),
+      ...transformInput('patches', sources, slab, tile, v, at),
+      ...transformInput(block.entry, [dy], slab, tile, dm, at),
       {
         shader: block.shader,
         constants: { ACCUMULATE: i > 0 ? 1 : 0 },

@@ -10,6 +10,7 @@ import {
   lanesOf,
   type Range,
   ranges,
+  sourceWindow,
   tiledWorkgroups,
   windowAt,
 } from './conv3d_layout.ts'
@@ -78,11 +79,11 @@ interface ForwardArgs {
   y: Tensor // (N, O, 2H, 2W, 2D)
 }
 
-function lowerForward({ x, weight, bias, y }: ForwardArgs, { facts }: Lowering): Dispatch[] {
-  const lanes = lanesOf(facts)
-  const { voxels, channels } = volumeOf(x.shape, x.name)
-  return steps(x, weight, planOf(x, weight, facts)).map(({ samples, inputs, outputs }) => {
-    const from = channelWindow(x, samples, inputs)
+function lowerForward({ x, weight, bias, y }: ForwardArgs, at: Lowering): Dispatch[] {
+  const lanes = lanesOf(at.facts)
+  const { voxels } = volumeOf(x.shape, x.name)
+  return steps(x, weight, planOf(x, weight, at.facts)).map(({ samples, inputs, outputs }) => {
+    const from = sourceWindow(x, samples, inputs, at)
     const to = channelWindow(y, samples, outputs)
     const rows = weightRows(weight, inputs, outputs)
     const first = inputs.start === 0
@@ -90,12 +91,12 @@ function lowerForward({ x, weight, bias, y }: ForwardArgs, { facts }: Lowering):
       shader: 'conv_transpose3d/forward',
       entry: `${first ? 'forward' : 'add'}${lanes}`,
       constants: { ACCUMULATE: first ? 0 : 1 },
+      normalisation: from.normalisation,
       bindings: { x: from.window, weight: rows.window, y: to.window, ...(first ? { bias } : {}) },
       params: {
         ...counts(x, samples, inputs, outputs),
         ...rows.params,
-        x_base: from.base,
-        x_channels: channels,
+        ...from.params,
         y_base: to.base,
         y_channels: y.shape[1] as number,
       },
@@ -151,7 +152,7 @@ interface BackwardWeightArgs {
 
 function lowerBackwardWeight({ x, dy, gradient, accumulate }: BackwardWeightArgs, at: Lowering): Dispatch[] {
   const lanes = lanesOf(at.facts)
-  const { voxels, channels } = volumeOf(x.shape, x.name)
+  const { voxels } = volumeOf(x.shape, x.name)
   const plan = planOf(x, gradient, at.facts)
   const groups = Math.ceil(plan.inputs / BLOCK) * plan.outputs
   const most = Math.floor(bindingElements(at.facts) / (plan.inputs * plan.outputs * TAPS))
@@ -159,18 +160,18 @@ function lowerBackwardWeight({ x, dy, gradient, accumulate }: BackwardWeightArgs
   const partials = at.scratch('partials', [chunks, plan.inputs, plan.outputs, TAPS])
   const row = (gradient.shape[1] as number) * TAPS
   return steps(x, gradient, plan).flatMap(({ samples, inputs, outputs }): Dispatch[] => {
-    const from = channelWindow(x, samples, inputs)
+    const from = sourceWindow(x, samples, inputs, at)
     const above = channelWindow(dy, samples, outputs)
     const to = windowAt(gradient, inputs.start * row, inputs.count * row)
     return [
       {
         shader: 'conv_transpose3d/backward_weight',
         entry: `main${lanes}`,
+        normalisation: from.normalisation,
         bindings: { x: from.window, dy: above.window, partials },
         params: {
           ...counts(x, samples, inputs, outputs),
-          x_base: from.base,
-          x_channels: channels,
+          ...from.params,
           dy_base: above.base,
           dy_channels: dy.shape[1] as number,
           chunk_voxels: chunk,

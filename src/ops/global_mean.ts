@@ -17,7 +17,7 @@ export function globalMean(tape: Tape, x: Tensor): Tensor {
 function slicesOf(t: Tensor, maxBytes: number) {
   const { samples, channels, voxels } = volumeOf(t.shape, 'globalMean')
   return slices(samples, channels, voxels, maxBytes, t.dtype).map(slice => ({
-    window: windowOf(t, slice),
+    slice,
     planes: slice.samples * slice.channels,
     plane: slice.sample * channels + slice.channel,
   }))
@@ -28,12 +28,14 @@ const forward = kernel('globalMean.forward', ({ x, y }: { x: Tensor; y: Tensor }
   const cut = reductionCut(samples * channels, voxels, 4, at.facts)
   const parts = cut[3]
   const partials = at.scratch('partials', [samples, channels, parts])
-  const sums = slicesOf(x, at.facts.maxBindingBytes).map(({ window, planes, plane }): Dispatch => {
+  const { tensor, normalisation } = at.source(x)
+  const sums = slicesOf(x, at.facts.maxBindingBytes).map(({ slice, planes, plane }): Dispatch => {
     const invocations = planes * parts
     return {
       shader: 'global_mean/sums',
-      bindings: { x: window, partials },
-      params: { cut, invocations, part: plane * parts },
+      normalisation,
+      bindings: { x: windowOf(tensor, slice), partials },
+      params: { cut, invocations, part: plane * parts, channel: slice.channel, channels: slice.channels },
       invocations,
     }
   })
@@ -53,11 +55,11 @@ interface Backward {
 
 const backward = kernel('globalMean.backward', ({ dOutput, into }: Backward, { facts }): Dispatch[] => {
   const cut = elementwiseCut(volumeOf(into.tensor.shape, 'globalMean').voxels, facts)
-  return slicesOf(into.tensor, facts.maxBindingBytes).map(({ window, planes, plane }) => {
+  return slicesOf(into.tensor, facts.maxBindingBytes).map(({ slice, planes, plane }) => {
     const invocations = planes * cut[3]
     return {
       shader: 'global_mean/backward',
-      bindings: { d_output: dOutput, d_input: window },
+      bindings: { d_output: dOutput, d_input: windowOf(into.tensor, slice) },
       params: { cut, invocations, plane },
       constants: { ACCUMULATE: Number(into.accumulate) },
       invocations,

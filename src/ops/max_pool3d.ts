@@ -25,8 +25,10 @@ export function maxPool3d(tape: Tape, x: Tensor): Tensor {
 function slicesOf(taps: Tensor, { dtype }: Tensor, facts: AdapterFacts) {
   const { samples, channels, width, depth, voxels } = volumeOf(taps.shape, 'maxPool3d')
   return slices(samples, channels, voxels * 8, facts.maxBindingBytes, dtype).map(slice => {
-    const cut = elementwiseCut(slice.samples * slice.channels * voxels, facts)
-    return { slice, params: { cut, invocations: cut[3], width, depth }, invocations: cut[3] }
+    const cut = elementwiseCut(voxels, facts)
+    const invocations = slice.samples * slice.channels * cut[3]
+    const { channel, channels } = slice
+    return { slice, params: { cut, invocations, channel, channels, width, depth }, invocations }
   })
 }
 
@@ -37,14 +39,16 @@ interface Forward {
   taps: Tensor // (N, C, H/2, W/2, D/2)
 }
 
-const forward = kernel('maxPool3d.forward', ({ x, y, taps }: Forward, { facts }): Dispatch[] =>
-  slicesOf(taps, x, facts).map(({ slice, ...work }) => ({
+const forward = kernel('maxPool3d.forward', ({ x, y, taps }: Forward, at): Dispatch[] => {
+  const { tensor, normalisation } = at.source(x)
+  return slicesOf(taps, x, at.facts).map(({ slice, ...work }) => ({
     shader: 'max_pool3d',
     entry: 'forward',
-    bindings: { x: windowOf(x, slice), y: windowOf(y, slice), taps: windowOf(taps, slice) },
+    normalisation,
+    bindings: { x: windowOf(tensor, slice), y: windowOf(y, slice), taps: windowOf(taps, slice) },
     ...work,
-  })),
-)
+  }))
+})
 
 interface Backward {
   taps: Tensor // (N, C, H/2, W/2, D/2)

@@ -26,7 +26,7 @@ export function gradientNorm(
 }
 
 /** Stands for no limit: a uniform cannot be infinite in WGSL. */
-const LARGEST_LIMIT = 3e38
+export const LARGEST_LIMIT = 3e38
 
 const norm = kernel<{ gradient: Tensor; elements: number; limit: number; clip: Tensor }>(
   'gradient_norm',

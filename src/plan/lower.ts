@@ -3,6 +3,7 @@ import type { AdapterFacts, Call, Dispatch, Kernel, Variant } from '../graph/ker
 import { bytesFor, type DType, type Precision, type Tensor, tensor, type Window } from '../graph/tensor.ts'
 import { ContractError } from '../util/error.ts'
 import type { EntryFacts } from '../wgsl/reflect.ts'
+import { Deferrals } from './fuse.ts'
 
 /** WebGPU's guaranteed maxComputeWorkgroupsPerDimension. */
 const MAX_WORKGROUPS = 65535
@@ -33,14 +34,42 @@ export interface Lowered {
 /** Names the variant that a call shall run as; undefined leaves it to the variants' own rules. */
 export type Choice = (call: Call) => string | undefined
 
-/** Chooses a variant for every call and lowers it to dispatches. */
-export function lower(calls: readonly Call[], facts: AdapterFacts, choice: Choice = () => undefined): Lowered[] {
-  return calls.flatMap(call => {
-    const variant = chooseVariant(call, facts, choice(call))
-    const scratch = (name: string, shape: readonly number[], dtype?: DType): Tensor =>
-      tensor(`${call.label} ${name}`, shape, 'temporary', dtype)
-    return variant.lower(call.args, { facts, scratch }).map(dispatch => resolve(call.label, dispatch, facts))
-  })
+/** Chooses a variant for every call and lowers it to dispatches; what `deferrals` holds is left to its readers. */
+export function lower(
+  calls: readonly Call[],
+  facts: AdapterFacts,
+  choice: Choice = () => undefined,
+  deferrals = new Deferrals([], []),
+): Lowered[] {
+  const at = { facts, choice, deferrals }
+  return calls.filter(call => !deferrals.has(call)).flatMap(call => lowerCall(call, at))
+}
+
+function lowerCall(call: Call, at: { facts: AdapterFacts; choice: Choice; deferrals: Deferrals }): Lowered[] {
+  const { facts, choice, deferrals } = at
+  const variant = chooseVariant(call, facts, choice(call))
+  const scratch = (name: string, shape: readonly number[], dtype?: DType): Tensor =>
+    tensor(`${call.label} ${name}`, shape, 'temporary', dtype)
+  const dispatches = variant
+    .lower(call.args, { facts, scratch, source: t => deferrals.source(t) })
+    .map(dispatch => resolve(call.label, dispatch, facts))
+  // What the variant binds without being able to read it deferred is made for this call alone.
+  const copies = new Map<Tensor, Tensor>()
+  const makers = new Set<Call>()
+  for (const { tensor: t } of dispatches.flatMap(({ bound }) => bound)) {
+    const maker = deferrals.makerOf(t)
+    if (!maker || maker === call) continue
+    makers.add(maker)
+    copies.set(t, scratch(t.name, t.shape, t.dtype))
+  }
+  return [...[...makers].flatMap(maker => lowerCall(maker, at)), ...dispatches].map(each => rebind(each, copies))
+}
+
+function rebind(dispatch: Lowered, copies: ReadonlyMap<Tensor, Tensor>): Lowered {
+  return {
+    ...dispatch,
+    bound: dispatch.bound.map(bound => ({ ...bound, tensor: copies.get(bound.tensor) ?? bound.tensor })),
+  }
 }
 
 /** The variants that can run a call on an adapter. */
@@ -65,8 +94,10 @@ function kernelNames(kernel: Kernel<unknown>): string[] {
   return kernel.variants.map(({ name }) => name)
 }
 
-function resolve(label: string, dispatch: Dispatch, adapter: AdapterFacts): Lowered {
-  const key = { shader: dispatch.shader, entry: dispatch.entry ?? 'main', constants: dispatch.constants ?? {} }
+function resolve(label: string, asked: Dispatch, adapter: AdapterFacts): Lowered {
+  const dispatch = normalising(asked)
+  const { shader, entry = 'main', constants = {}, normalisation } = dispatch
+  const key = { shader, entry, constants, normalised: normalisation !== undefined }
   const facts = entryFacts(key)
   const bound = resolveBindings(label, dispatch, facts, adapter)
   const activation = activationOf(label, dispatch.shader, facts, bound)
@@ -80,6 +111,17 @@ function resolve(label: string, dispatch: Dispatch, adapter: AdapterFacts): Lowe
     flops: dispatch.flops ?? 0,
   }
   return params ? { ...lowered, params } : lowered
+}
+
+/** Binds what lib/source_normalised asks for. */
+function normalising(dispatch: Dispatch): Dispatch {
+  const { normalisation, bindings, constants } = dispatch
+  if (!normalisation) return dispatch
+  return {
+    ...dispatch,
+    bindings: { ...bindings, source_coefficients: normalisation.coefficients },
+    constants: { ...constants, SOURCE_RELU: Number(normalisation.relu) },
+  }
 }
 
 function resolveBindings(label: string, dispatch: Dispatch, facts: EntryFacts, adapter: AdapterFacts): Bound[] {

@@ -1,6 +1,7 @@
 import { aligned } from '../gpu/buffers.ts'
 import type { AdapterFacts, Call } from '../graph/kernel.ts'
 import type { Tensor } from '../graph/tensor.ts'
+import { Deferrals } from './fuse.ts'
 import { type Choice, type Lowered, lower } from './lower.ts'
 import { assignSlots, lifetimes, type SlotTable } from './slots.ts'
 
@@ -39,7 +40,7 @@ export function makePlan(
   facts: AdapterFacts,
   options: PlanOptions = {},
 ): Plan {
-  const dispatches = prune(lower(calls, facts, options.choice), outputs)
+  const dispatches = prune(lower(calls, facts, options.choice, new Deferrals(calls, outputs)), outputs)
   const slots = assignSlots(lifetimes(dispatches, outputs))
   return { name, dispatches, slots, outputs, flops: dispatches.reduce((sum, { flops }) => sum + flops, 0) }
 }

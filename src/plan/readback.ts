@@ -15,8 +15,8 @@ export function floatsOf(t: Tensor, bytes: ArrayBuffer): Float32Array<ArrayBuffe
  * so that the loop never waits for the step it has just submitted.
  */
 export class Readback {
+  readonly runner: Runner
   private readonly device: Device
-  private readonly runner: Runner
   private readonly tensors: readonly Tensor[]
   private readonly free: GPUBuffer[]
 

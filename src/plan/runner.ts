@@ -143,15 +143,19 @@ export class Runner {
 
   /**
    * Submits the plan and does not wait. `clear` names buffers to be zeroed first; `after` may append copies of outputs to the
-   * last command buffer.
+   * last command buffer; `timestampWrites` times the pass of a replay that is one submit.
    */
-  submit(after?: (encoder: GPUCommandEncoder) => void, clear: readonly GPUBuffer[] = []): void {
+  submit(
+    after?: (encoder: GPUCommandEncoder) => void,
+    clear: readonly GPUBuffer[] = [],
+    timestampWrites?: GPUComputePassTimestampWrites,
+  ): void {
     const ends = [...this.cuts, this.commands.length]
     let at = 0
     for (const end of ends) {
       const encoder = this.device.gpu.createCommandEncoder()
       if (at === 0) for (const buffer of clear) encoder.clearBuffer(buffer)
-      const pass = encoder.beginComputePass()
+      const pass = encoder.beginComputePass(timestampWrites ? { timestampWrites } : {})
       for (; at < end; at++) dispatch(pass, this.commands[at]!)
       pass.end()
       if (end === this.commands.length) after?.(encoder)

@@ -2,14 +2,17 @@ import type { Config } from '../config/schema.ts'
 import type { Device } from '../gpu/device.ts'
 import { Pipelines } from '../gpu/pipelines.ts'
 import type { Arena } from '../graph/arena.ts'
-import type { AdapterFacts } from '../graph/kernel.ts'
+import type { AdapterFacts, Call } from '../graph/kernel.ts'
 import type { Tensor } from '../graph/tensor.ts'
 import { ModelState } from '../nn/model_state.ts'
 import type { SadaanShape } from '../nn/specification.ts'
-import { makePlan, type Plan, slotBytes } from '../plan/plan.ts'
+import { INITIAL_LOSS_SCALE } from '../optim/loss_scale.ts'
+import type { Choice } from '../plan/lower.ts'
+import { makePlan, type Plan, type PlanOptions, slotBytes } from '../plan/plan.ts'
 import { Readback } from '../plan/readback.ts'
 import { type KernelTime, Runner, type SlotPool } from '../plan/runner.ts'
 import { type Storage, storageBytes } from '../plan/storage.ts'
+import { InputError } from '../util/error.ts'
 import { sizeOf } from '../util/shape.ts'
 import { allocate } from './allocation.ts'
 import type { MemoryNeed } from './memory.ts'
@@ -23,6 +26,7 @@ import {
   recordTraining,
   recordUpdate,
 } from './recording.ts'
+import { writeLossScale } from './snapshot.ts'
 import { type BatchResult, termsOf } from './tally.ts'
 
 /** A batch as the loader gives it; arrays are copied when it is uploaded. */
@@ -37,6 +41,8 @@ export interface HostBatch {
 export interface UpdateResult {
   /** false: the window's gradient was not finite, so nothing was changed */
   applied: boolean
+  /** what the gradient had been multiplied by; halved behind a gradient that was not finite, 1 at least */
+  lossScale: number
 }
 
 /** The plans of training and what they take: all that can be known without touching the GPU. */
@@ -55,23 +61,27 @@ interface Blueprint {
 }
 
 function draw(
-  facts: AdapterFacts,
+  adapter: AdapterFacts,
   config: Config,
   shape: SadaanShape,
   structureNames: readonly string[],
   batchSize: number,
+  choice?: Choice,
 ): Blueprint {
+  const facts = { ...adapter, precision: config.compute.precision }
   const state = new ModelState(shape)
   const optimizer = new OptimizerMemory(state)
   const batch = batchTensors(state, batchSize)
   const training = recordTraining(state, batch, config, structureNames)
   const evaluation = recordEvaluation(state, batch, config)
   const update = recordUpdate(state, optimizer, config)
-  const accumulatePlan = makePlan('accumulate', training.calls, resultsOf(training.outputs), facts)
-  const evaluatePlan = makePlan('evaluate', evaluation.calls, resultsOf(evaluation.outputs), facts)
-  const updatePlan = makePlan('update', update.calls, [update.outputs.clip], facts)
+  const options: PlanOptions = choice ? { choice } : {}
+  const accumulatePlan = makePlan('accumulate', training.calls, resultsOf(training.outputs), facts, options)
+  const evaluatePlan = makePlan('evaluate', evaluation.calls, resultsOf(evaluation.outputs), facts, options)
+  const updatePlan = makePlan('update', update.calls, Object.values(update.outputs), facts, options)
   const arenas = [state.parameters, state.gradients, state.running, state.batch, ...optimizer.arenas]
-  const tensors = [state.batchesTracked, ...optimizer.tensors, ...Object.values(batch)]
+  const scale = facts.precision === 'f16' ? [state.lossScale] : []
+  const tensors = [state.batchesTracked, ...scale, ...optimizer.tensors, ...Object.values(batch)]
   const need = {
     lasting: storageBytes(arenas, tensors),
     working: slotBytes([accumulatePlan, evaluatePlan, updatePlan]),
@@ -91,6 +101,15 @@ function draw(
   }
 }
 
+function checkPrecision({ name, facts }: Device, { compute }: Config): void {
+  if (compute.precision === 'f16' && !facts.features.has('shader-f16'))
+    throw new InputError(`compute.precision is 'f16': ${name} has no shader-f16, expected 'f32'`)
+}
+
+function memoryFor(device: Device, { arenas, tensors, need, accumulate, evaluate, update }: Blueprint) {
+  return allocate(device, { arenas, tensors, plans: [accumulate, evaluate, update], need })
+}
+
 /** What the host reads of a batch, in the order that `toResult` takes. */
 function resultsOf({ terms, pairs, presenceProbability, presence }: LossOutputs): Tensor[] {
   return [terms, pairs, presenceProbability, presence]
@@ -108,11 +127,11 @@ export class TrainingEngine {
   readonly dispatches: number
   private readonly blueprint: Blueprint
   private readonly pool: SlotPool
+  private readonly pipelines: Pipelines
   private accumulating!: Readback
-  private evaluating!: Readback
   private updating!: Readback
-  private accumulateRunner!: Runner
-  private evaluateRunner!: Runner
+  private evaluating: Promise<Readback> | undefined
+  private submits = 1
 
   private constructor(device: Device, blueprint: Blueprint, storage: Storage, pool: SlotPool) {
     this.device = device
@@ -123,6 +142,7 @@ export class TrainingEngine {
     this.dispatches = blueprint.accumulate.dispatches.length
     this.storage = storage
     this.pool = pool
+    this.pipelines = new Pipelines(device)
   }
 
   /** What training with this batch size takes on an adapter of these facts, without allocating it. */
@@ -132,45 +152,86 @@ export class TrainingEngine {
     shape: SadaanShape,
     structureNames: readonly string[],
     batchSize: number,
+    choice?: Choice,
   ): MemoryNeed {
-    return draw(facts, config, shape, structureNames, batchSize).need
+    return draw(facts, config, shape, structureNames, batchSize, choice).need
   }
 
-  /** Plans and allocates. Throws OutOfMemoryError or BindingLimitError when the adapter cannot hold it; `prepare` comes next. */
+  /** Every kernel call of training with this batch size, for choosing variants. */
+  static calls(config: Config, shape: SadaanShape, structureNames: readonly string[], batchSize: number): Call[] {
+    const state = new ModelState(shape)
+    const batch = batchTensors(state, batchSize)
+    return [
+      ...recordTraining(state, batch, config, structureNames).calls,
+      ...recordEvaluation(state, batch, config).calls,
+      ...recordUpdate(state, new OptimizerMemory(state), config).calls,
+    ]
+  }
+
+  /**
+   * Plans (`choice` names variants, the rules where it is not given), allocates, and has the adapter begin with the pipelines of a step:
+   * weights can be written meanwhile, `prepare` waits for them. Throws OutOfMemoryError or BindingLimitError when the adapter cannot hold
+   * it, InputError when it lacks the precision.
+   */
   static async allocate(
     device: Device,
     config: Config,
     shape: SadaanShape,
     structureNames: readonly string[],
     batchSize: number,
+    choice?: Choice,
   ): Promise<TrainingEngine> {
-    const blueprint = draw(device.facts, config, shape, structureNames, batchSize)
-    const { arenas, tensors, need, accumulate, evaluate, update } = blueprint
-    const { storage, pool } = await allocate(device, { arenas, tensors, plans: [accumulate, evaluate, update], need })
-    return new TrainingEngine(device, blueprint, storage, pool)
+    checkPrecision(device, config)
+    const blueprint = draw(device.facts, config, shape, structureNames, batchSize, choice)
+    const { storage, pool } = await memoryFor(device, blueprint)
+    writeLossScale(storage, blueprint.state, config, INITIAL_LOSS_SCALE)
+    const engine = new TrainingEngine(device, blueprint, storage, pool)
+    for (const plan of [blueprint.accumulate, blueprint.update]) engine.pipelines.begin(plan.dispatches)
+    return engine
   }
 
-  /** Makes the pipelines (all at once) and fills the constant inputs. */
+  /** Throws what `allocate` would throw for the rules' variants; nothing stays allocated. */
+  static async rehearse(
+    device: Device,
+    config: Config,
+    shape: SadaanShape,
+    structureNames: readonly string[],
+    batchSize: number,
+  ): Promise<void> {
+    const { storage, pool } = await memoryFor(device, draw(device.facts, config, shape, structureNames, batchSize))
+    pool.destroy()
+    storage.destroy()
+  }
+
+  /** Makes what a step needs and fills the constant inputs. What an evaluation needs is made while the first step runs. */
   async prepare(): Promise<void> {
-    const { accumulate, evaluate, update, batch, accumulateOutputs, evaluateOutputs } = this.blueprint
-    const pipelines = new Pipelines(this.device)
-    const make = (plan: Plan): Promise<Runner> => Runner.prepare(this.device, pipelines, this.storage, this.pool, plan)
-    const runners = await Promise.all([accumulate, evaluate, update].map(make))
-    const [accumulateRunner, evaluateRunner, updateRunner] = runners as [Runner, Runner, Runner]
-    this.accumulateRunner = accumulateRunner
-    this.evaluateRunner = evaluateRunner
-    const depth = STEPS_IN_FLIGHT + 1
-    this.accumulating = new Readback(this.device, accumulateRunner, resultsOf(accumulateOutputs), depth)
-    this.evaluating = new Readback(this.device, evaluateRunner, resultsOf(evaluateOutputs), depth)
-    this.updating = new Readback(this.device, updateRunner, update.outputs, depth)
+    const { accumulate, update, batch, accumulateOutputs } = this.blueprint
+    const [accumulating, updating] = await Promise.all([
+      this.readbackOf(accumulate, resultsOf(accumulateOutputs)),
+      this.readbackOf(update, update.outputs),
+    ])
+    this.accumulating = accumulating
+    this.updating = updating
     this.storage.write(batch.ones, new Float32Array(sizeOf(batch.ones.shape)).fill(1))
+  }
+
+  private async readbackOf(plan: Plan, outputs: readonly Tensor[]): Promise<Readback> {
+    const runner = await Runner.prepare(this.device, this.pipelines, this.storage, this.pool, plan)
+    return new Readback(this.device, runner, outputs, STEPS_IN_FLIGHT + 1)
+  }
+
+  /** Begun by the first update, at the latest by the first evaluation; a failure is thrown by the evaluation that needs it. */
+  prepareEvaluation(): Promise<Readback> {
+    const { evaluate, evaluateOutputs } = this.blueprint
+    this.evaluating ??= this.readbackOf(evaluate, resultsOf(evaluateOutputs))
+    this.evaluating.catch(() => undefined)
+    return this.evaluating
   }
 
   /** Told how long a step takes, cuts it into submits short enough for a desktop. */
   paced(secondsPerStep: number): void {
-    const count = submitsFor(this.device.facts, secondsPerStep)
-    this.accumulateRunner.slice(count)
-    this.evaluateRunner.slice(count)
+    this.submits = submitsFor(this.device.facts, secondsPerStep)
+    this.accumulating.runner.slice(this.submits)
   }
 
   /** Forward, loss and backward of a batch; its gradient counts `share` (one over the window's batches). */
@@ -186,19 +247,23 @@ export class TrainingEngine {
   /** Clips the window's gradient and moves the parameters. */
   async update(learningRate: number): Promise<UpdateResult> {
     this.storage.write(this.optimizer.learningRate, Float32Array.of(learningRate))
-    const [clip] = await this.updating.submit()
-    return { applied: clip![2] === 1 } // norm, factor, finite
+    const updated = this.updating.submit()
+    this.prepareEvaluation()
+    const [clip, lossScale] = await updated
+    return { applied: clip![2] === 1, lossScale: lossScale?.[0] ?? 1 } // norm, factor, finite
   }
 
   /** Forward with running statistics, and the loss. */
-  evaluate(host: HostBatch): Promise<BatchResult> {
+  async evaluate(host: HostBatch): Promise<BatchResult> {
+    const evaluating = await this.prepareEvaluation()
+    evaluating.runner.slice(this.submits)
     this.upload(host, { seed: 0, epoch: 0 })
-    return this.evaluating.submit().then(toResult)
+    return toResult(await evaluating.submit())
   }
 
   /** Runs one accumulation kernel by kernel on the batch uploaded last. */
   profile(): Promise<KernelTime[]> {
-    return this.accumulateRunner.profile()
+    return this.accumulating.runner.profile()
   }
 
   private upload(host: HostBatch, { seed, epoch }: { seed: number; epoch: number }): void {

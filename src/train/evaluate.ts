@@ -14,6 +14,7 @@ import { withOutputFolder } from './output_folder.ts'
 import { recordEvaluation } from './recording.ts'
 import { wantedAdapter } from './session.ts'
 import { openTrainedModel, type TrainedModel } from './trained_model.ts'
+import { knownChoice } from './variants.ts'
 
 export interface EvaluationRequest {
   config: Config
@@ -87,7 +88,8 @@ async function measure(
 ): Promise<Metrics> {
   const { config, say, progress } = request
   const wanted = Math.min(config.training.batch_size, split.samples)
-  const engine = await InferenceEngine.openFitting(device, model, wanted, recorderFor(config), say)
+  const choice = knownChoice(device, config, say)
+  const engine = await InferenceEngine.openFitting(device, model, wanted, recorderFor(config), say, choice)
   say(`adapter   ${device.name}`)
   say(`memory    ${formatBytes(totalOf(engine.need))} at batch size ${engine.batchSize}`)
   const metrics = new Metrics(structureNames, config.model.presence_threshold)
@@ -106,8 +108,10 @@ async function measure(
 
 /** The loss's sums over each pair's voxels are all that segmentation figures need: no mask leaves the GPU. */
 function recorderFor(config: Config): Recorder<'pairs' | 'presenceProbability'> {
+  // f16 is for training: what a model is worth is told as exactly as its weights are
+  const exact = { ...config, compute: { ...config.compute, precision: 'f32' as const } }
   return (state, batch) => {
-    const { calls, outputs } = recordEvaluation(state, batch, config)
+    const { calls, outputs } = recordEvaluation(state, batch, exact)
     return { calls, outputs: { pairs: outputs.pairs, presenceProbability: outputs.presenceProbability } }
   }
 }

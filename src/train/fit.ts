@@ -20,7 +20,7 @@ import type { TrainingLog } from './log.ts'
 import { STEPS_IN_FLIGHT } from './pacing.ts'
 import { type Progress, type ResumePoint, toRecord } from './resume.ts'
 import type { Session } from './session.ts'
-import { readModel, readOptimizer } from './snapshot.ts'
+import { readLossScale, readModel, readOptimizer } from './snapshot.ts'
 import { type BatchResult, Tally } from './tally.ts'
 
 /** Updates in a row that may be skipped because the gradient was not finite; one more ends the training. */
@@ -173,7 +173,14 @@ export class Fit {
     this.log.batch(at, result)
   }
 
-  private updated({ applied }: UpdateResult, epoch: number, samples: readonly number[]): void {
+  private updated({ applied, lossScale }: UpdateResult, epoch: number, samples: readonly number[]): void {
+    if (!applied && lossScale > 1) {
+      // the scale may be to blame, not the data: a smaller one is tried first
+      this.log.console.warn(
+        `epoch ${epoch + 1}: the gradient overflowed, update skipped; loss scale now ${lossScale / 2}`,
+      )
+      return
+    }
     this.skipsInARow = applied ? 0 : this.skipsInARow + 1
     if (!applied) this.log.console.warn(`epoch ${epoch + 1}: the gradient is not finite, update skipped`)
     if (this.skipsInARow > SKIPS_ALLOWED)
@@ -209,13 +216,23 @@ export class Fit {
   }
 
   private async checkpoint(epoch: number, isBest: boolean): Promise<Checkpoint> {
-    const { config, engine, dataset } = this.session
+    const { config, engine, dataset, variants } = this.session
     const { storage, state, optimizer } = engine
     const rate = schedulerRate(this.settings, this.schedule)
     const adam = await readOptimizer(storage, state, optimizer, config, rate)
     const kept = -config.training.max_history_length
+    const lossScale = await readLossScale(storage, state, config)
     const { schedule, best, batches } = this
-    const progress: Progress = { config, schedule, best, batches, skipped: adam.skipped, run: this.log.run?.id ?? null }
+    const progress: Progress = {
+      config,
+      schedule,
+      best,
+      batches,
+      skipped: adam.skipped,
+      ...(lossScale && { lossScale }),
+      run: this.log.run?.id ?? null,
+      variants: variants.fixed.toRecord(),
+    }
     return {
       epoch,
       model: await readModel(storage, state),

@@ -4,6 +4,7 @@ import type { AdapterFacts } from '../graph/kernel.ts'
 import { bytesOf, type Tensor } from '../graph/tensor.ts'
 import { ModelState } from '../nn/model_state.ts'
 import type { SadaanShape } from '../nn/specification.ts'
+import type { Choice } from '../plan/lower.ts'
 import { makePlan, type Plan, slotBytes } from '../plan/plan.ts'
 import { Readback } from '../plan/readback.ts'
 import { Runner, type SlotPool } from '../plan/runner.ts'
@@ -46,12 +47,13 @@ function draw<Name extends string>(
   shape: SadaanShape,
   batchSize: number,
   record: Recorder<Name>,
+  choice?: Choice,
 ): Blueprint<Name> {
   const state = new ModelState(shape)
   const batch = batchTensors(state, batchSize)
   const { calls, outputs } = record(state, batch)
   const wanted = Object.values<Tensor>(outputs)
-  const plan = makePlan('inference', calls, wanted, facts)
+  const plan = makePlan('inference', calls, wanted, facts, choice ? { choice } : {})
   const bound = plan.dispatches.flatMap(dispatch => dispatch.bound.map(({ tensor }) => tensor))
   const inputs = new Set(bound.filter(({ kind }) => kind === 'input'))
   const arenas = [state.parameters, state.running]
@@ -85,7 +87,7 @@ export class InferenceEngine<Name extends string> {
   }
 
   /**
-   * Plans, allocates and loads the weights. Throws OutOfMemoryError or BindingLimitError when the adapter cannot hold this batch size,
+   * Plans, allocates and loads the weights; `choice` names variants, the rules where it is not given. Throws OutOfMemoryError or BindingLimitError when the adapter cannot hold this batch size,
    * InputError when the weights are not those of a SADAAN.
    */
   static async open<Name extends string>(
@@ -93,8 +95,9 @@ export class InferenceEngine<Name extends string> {
     model: TrainedModel,
     batchSize: number,
     record: Recorder<Name>,
+    choice?: Choice,
   ): Promise<InferenceEngine<Name>> {
-    const blueprint = draw(device.facts, model.shape, batchSize, record)
+    const blueprint = draw(device.facts, model.shape, batchSize, record, choice)
     const { storage, pool } = await allocate(device, blueprint)
     try {
       writeModel(storage, blueprint.state, model.weights, model.path)
@@ -119,8 +122,9 @@ export class InferenceEngine<Name extends string> {
     batchSize: number,
     record: Recorder<Name>,
     say: (line: string) => void,
+    choice?: Choice,
   ): Promise<InferenceEngine<Name>> {
-    const attempt = (size: number) => InferenceEngine.open(device, model, size, record)
+    const attempt = (size: number) => InferenceEngine.open(device, model, size, record, choice)
     const found = await largestBatchThatFits(device, batchSize, model.path, attempt)
     if (found.reason !== undefined)
       say(`batch size ${found.batchSize}, not ${batchSize}: ${device.name} cannot hold more (${found.reason})`)

@@ -5,11 +5,13 @@ import { Device } from '../gpu/device.ts'
 import { type AdapterFacts, GUARANTEED_FACTS } from '../graph/kernel.ts'
 import type { SadaanShape } from '../nn/specification.ts'
 import { type LayerSummary, type ModelSummary, summarise } from '../nn/summary.ts'
+import type { Choice } from '../plan/lower.ts'
 import { table } from '../report/table.ts'
 import { InputError } from '../util/error.ts'
 import { TrainingEngine } from './engine.ts'
 import { formatBytes, type MemoryNeed, totalOf } from './memory.ts'
 import { shapeFor, wantedAdapter } from './session.ts'
+import { knownChoice } from './variants.ts'
 
 /** What `summary` says of the model that a configuration makes. */
 export interface ModelReport extends ModelSummary {
@@ -27,9 +29,9 @@ export interface ModelReport extends ModelSummary {
  */
 export async function reportModel(config: Config, dataset?: string): Promise<ModelReport> {
   const { shape, structureNames } = await shapeOf(config, dataset)
-  const { facts, adapter } = await factsHere(config)
+  const { facts, adapter, choice } = await adapterHere(config)
   const batchSize = config.training.batch_size
-  const memory = TrainingEngine.need(facts, config, shape, structureNames, batchSize)
+  const memory = TrainingEngine.need(facts, config, shape, structureNames, batchSize, choice)
   return { ...summarise(shape), shape, batchSize, memory, adapter }
 }
 
@@ -47,11 +49,12 @@ async function shapeOf(config: Config, given?: string): Promise<{ shape: SadaanS
   return { shape: shapeFor(config, dataset), structureNames: dataset.structureNames }
 }
 
-async function factsHere(config: Config): Promise<{ facts: AdapterFacts; adapter: string | null }> {
+async function adapterHere(config: Config): Promise<{ facts: AdapterFacts; adapter: string | null; choice?: Choice }> {
   try {
     const device = await Device.open(wantedAdapter(config))
     device.close()
-    return { facts: device.facts, adapter: device.name }
+    // a table that cannot be read is for training to complain of
+    return { facts: device.facts, adapter: device.name, choice: knownChoice(device, config, () => undefined) }
   } catch (error) {
     if (!(error instanceof NoAdapterError)) throw error
     return { facts: GUARANTEED_FACTS, adapter: null }

@@ -16,6 +16,7 @@ import { recordPrediction } from './recording.ts'
 import { openScans, type Scans } from './scans.ts'
 import { wantedAdapter } from './session.ts'
 import { openTrainedModel, structureNamesOf, type TrainedModel } from './trained_model.ts'
+import { knownChoice } from './variants.ts'
 
 export interface PredictionRequest {
   config: Config
@@ -97,7 +98,8 @@ async function run(
   const { samples } = scans
   const wanted = Math.min(config.training.batch_size, samples)
   const names: readonly RawName[] = raw ? RAW_NAMES : ['presence_probs', 'segmentation_probs']
-  const engine = await InferenceEngine.openFitting(device, model, wanted, recorderFor(names), say)
+  const choice = knownChoice(device, config, say)
+  const engine = await InferenceEngine.openFitting(device, model, wanted, recorderFor(names), say, choice)
   try {
     say(`adapter   ${device.name}`)
     say(`memory    ${formatBytes(totalOf(engine.need))} at batch size ${engine.batchSize}`)

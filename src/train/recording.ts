@@ -6,9 +6,11 @@ import { type Loss, sadaanLoss } from '../loss/sadaan_loss.ts'
 import type { ModelState } from '../nn/model_state.ts'
 import { type Constants, constants, Sadaan, type SadaanOutputs } from '../nn/sadaan.ts'
 import { augment } from '../ops/augment.ts'
+import { cast } from '../ops/cast.ts'
 import { commitStatistics } from '../ops/commit_statistics.ts'
 import { adam } from '../optim/adam.ts'
 import { gradientNorm } from '../optim/clip.ts'
+import { advanceLossScale, LOSS_SCALE_GROWTH, scaledSeed } from '../optim/loss_scale.ts'
 import { mirrorPartners } from '../util/mirror.ts'
 import type { OptimizerMemory } from './optimizer_memory.ts'
 
@@ -49,7 +51,7 @@ export interface LossOutputs extends Loss {
 
 /**
  * Forward, loss, backward: adds the batch's gradients to the gradient arena and, last, commits the running statistics.
- * `structureNames` tell which structures a left-right flip exchanges.
+ * `structureNames` tell which structures a left-right flip exchanges. Where activations are f16 the gradients are multiplied by the loss scale.
  */
 export function recordTraining(
   state: ModelState,
@@ -59,13 +61,14 @@ export function recordTraining(
 ): Recording<LossOutputs & { model: SadaanOutputs }> {
   const tape = new Tape()
   state.watch(tape)
+  const { precision } = config.compute
   const { image, maskBits, presence } = config.augmentation.enabled
     ? augmented(tape, batch, config, structureNames)
-    : batch
+    : { ...batch, image: cast(tape, batch.image, precision) }
   const mode = { training: true as const, keys: batch.keys, dropout: config.model.dropout }
   const model = new Sadaan(tape, state, batch, mode).forward(image)
   const loss = recordLoss(tape, model, maskBits, presence, config)
-  tape.differentiate(loss.total, batch.seed)
+  tape.differentiate(loss.total, precision === 'f16' ? scaledSeed(tape, batch.seed, state.lossScale) : batch.seed)
   commitStatistics(tape, {
     running: state.running.range('running statistics'),
     batch: state.batch.range('batch statistics'),
@@ -78,7 +81,7 @@ export function recordTraining(
 function augmented(
   tape: Tape,
   batch: BatchTensors,
-  { augmentation, compat }: Config,
+  { augmentation, compat, compute }: Config,
   structureNames: readonly string[],
 ) {
   return augment(tape, batch, {
@@ -89,6 +92,7 @@ function augmented(
     flipProbability: compat === 'reference' ? 0 : augmentation.flip_probability,
     flipAxes: augmentation.flip_axes,
     partner: mirrorPartners(structureNames),
+    precision: compute.precision,
   })
 }
 
@@ -114,7 +118,8 @@ function recordLoss(tape: Tape, model: SadaanOutputs, maskBits: Tensor, presence
 /** The model with running statistics, and its loss. No gradients, no augmentation. */
 export function recordEvaluation(state: ModelState, batch: BatchTensors, config: Config): Recording<LossOutputs> {
   const tape = new Tape()
-  const model = new Sadaan(tape, state, batch, { training: false }).forward(batch.image)
+  const image = cast(tape, batch.image, config.compute.precision)
+  const model = new Sadaan(tape, state, batch, { training: false }).forward(image)
   const outputs = recordLoss(tape, model, batch.maskBits, batch.presence, config)
   return { calls: tape.calls, outputs }
 }
@@ -126,16 +131,22 @@ export function recordPrediction(state: ModelState, batch: BatchTensors): Record
   return { calls: tape.calls, outputs }
 }
 
+export type UpdateOutputs = {
+  /** (3) as `gradientNorm` gives it, without the loss scale */
+  clip: Tensor
+  /** (1) what the gradient had been multiplied by; undefined where activations are f32 */
+  lossScale?: Tensor
+}
+
 /** Clip the window's gradient by its global norm, then Adam or AdamW over everything trained. */
-export function recordUpdate(
-  state: ModelState,
-  optimizer: OptimizerMemory,
-  config: Config,
-): Recording<{ clip: Tensor }> {
+export function recordUpdate(state: ModelState, optimizer: OptimizerMemory, config: Config): Recording<UpdateOutputs> {
   const tape = new Tape()
   const elements = state.gradients.length
   const gradient = state.gradients.range('gradients')
-  const clip = gradientNorm(tape, gradient, { elements, limit: config.training.gradient_clip_norm })
+  const limit = config.training.gradient_clip_norm
+  const outputs: UpdateOutputs = { clip: gradientNorm(tape, gradient, { elements, limit }) }
+  if (config.compute.precision === 'f16')
+    outputs.lossScale = advanceLossScale(tape, state.lossScale, outputs.clip, { limit, ...LOSS_SCALE_GROWTH })
   const tensors = {
     parameter: state.parameters.range('trained parameters', 0, elements),
     gradient,
@@ -143,11 +154,11 @@ export function recordUpdate(
     secondMoment: optimizer.second.range('second moments'),
     counts: optimizer.counts,
     learningRate: optimizer.learningRate,
-    clip,
+    clip: outputs.clip,
   }
   const { type, betas, eps, weight_decay } = config.optimizer
   // the original gives its Adam no decay
   const weightDecay = config.compat === 'reference' && type === 'adam' ? 0 : weight_decay
   adam(tape, tensors, { type, betas, epsilon: eps, weightDecay, elements })
-  return { calls: tape.calls, outputs: { clip } }
+  return { calls: tape.calls, outputs }
 }

@@ -4,7 +4,9 @@ import { type Checkpoint, readCheckpoint } from '../checkpoint/checkpoint.ts'
 import type { Json } from '../config/json.ts'
 import { differingKeys } from '../config/load.ts'
 import { type Config, configSchema } from '../config/schema.ts'
+import type { LossScale } from '../optim/loss_scale.ts'
 import type { ScheduleState } from '../optim/schedule.ts'
+import type { RecordedChoice } from '../tune/choice.ts'
 import { InputError } from '../util/error.ts'
 import type { BestModel } from './early_stopping.ts'
 
@@ -17,8 +19,12 @@ export interface Progress {
   batches: number
   /** updates left out because the gradient was not finite */
   skipped: number
+  /** where activations are f16 */
+  lossScale?: LossScale
   /** id of the run that wrote it; null when unobserved */
   run: number | null
+  /** the kernels' variants, which fix the order of sums; a checkpoint of an older version has none */
+  variants?: RecordedChoice
 }
 
 export interface ResumePoint {

@@ -4,17 +4,20 @@ import { type Dataset, openDataset, type Split } from '../data/dataset.ts'
 import { Loader } from '../data/loader.ts'
 import { Device } from '../gpu/device.ts'
 import type { SadaanShape } from '../nn/specification.ts'
+import { FixedChoice } from '../tune/choice.ts'
 import { InputError } from '../util/error.ts'
 import { TrainingEngine } from './engine.ts'
 import { withBatchThatFits } from './memory.ts'
 import type { ResumePoint } from './resume.ts'
-import { writeInitial, writeModel, writeOptimizer } from './snapshot.ts'
+import { writeInitial, writeLossScale, writeModel, writeOptimizer } from './snapshot.ts'
+import { fixVariants, type RunVariants } from './variants.ts'
 
 /** What training needs open: the data, the device with the model on it, the loaders. */
 export interface Session {
   config: Config
   dataset: Dataset
   shape: SadaanShape
+  variants: RunVariants
   device: Device
   engine: TrainingEngine
   trainLoader: Loader
@@ -41,11 +44,22 @@ export function wantedAdapter(config: Config): string | undefined {
   return config.compute.adapter === null ? undefined : String(config.compute.adapter)
 }
 
+/** What opening a session may need beside the configuration. */
+export interface Opening {
+  /** gets the lines a user wants to see before training starts */
+  say(line: string): void
+  /** the point that training goes on from */
+  resume?: ResumePoint | undefined
+  /** ends the measuring of variants early */
+  stop?: AbortSignal
+}
+
 /**
- * Opens everything; nothing is written. Throws InputError for data or a batch size that cannot work, with the largest batch that fits.
- * `say` gets the lines a user wants to see before training starts.
+ * Opens everything; nothing is written but what is measured. Throws InputError for data or a batch size that cannot work, with the
+ * largest batch that fits.
  */
-export async function openSession(config: Config, say: (line: string) => void): Promise<Session> {
+export async function openSession(config: Config, opening: Opening): Promise<Session> {
+  const { say } = opening
   const dataset = await openDataset(config.dataset_path)
   const shape = shapeFor(config, dataset)
   checkNormalisable(config, shape)
@@ -60,10 +74,35 @@ export async function openSession(config: Config, say: (line: string) => void): 
       `samples are resampled from ${dataset.imageSize.join('×')} to ${shape.size.join('×')} (trilinear images, nearest masks)`,
     )
   const device = await Device.open(wantedAdapter(config))
-  const engine = await withBatchThatFits(device, config.training.batch_size, batchSize =>
-    TrainingEngine.allocate(device, config, shape, dataset.structureNames, batchSize),
+  const { engine, variants } = await openEngine(device, config, shape, dataset.structureNames, opening)
+  return { config, dataset, shape, variants, device, engine, trainLoader, validationLoader }
+}
+
+/** Before anything is measured it must be sure that the batch fits. */
+async function openEngine(
+  device: Device,
+  config: Config,
+  shape: SadaanShape,
+  structureNames: readonly string[],
+  { say, resume, stop }: Opening,
+): Promise<{ engine: TrainingEngine; variants: RunVariants }> {
+  const { batch_size } = config.training
+  if (config.compute.autotune === 'full')
+    await withBatchThatFits(device, batch_size, batchSize =>
+      TrainingEngine.rehearse(device, config, shape, structureNames, batchSize),
+    )
+  const variants = await fixVariants({
+    device,
+    config,
+    calls: TrainingEngine.calls(config, shape, structureNames, batch_size),
+    recorded: resume && FixedChoice.fromRecord(resume.progress.variants, resume.path),
+    say,
+    ...(stop ? { stop } : {}),
+  })
+  const engine = await withBatchThatFits(device, batch_size, batchSize =>
+    TrainingEngine.allocate(device, config, shape, structureNames, batchSize, variants.fixed.choice),
   )
-  return { config, dataset, shape, device, engine, trainLoader, validationLoader }
+  return { engine, variants }
 }
 
 /** Batch statistics need two values a channel, and the lowest level has a voxel for every 16³. */
@@ -102,6 +141,7 @@ export function initialise({ config, engine }: Session, resume?: ResumePoint): v
     const { checkpoint, progress, path } = resume
     writeModel(storage, state, checkpoint.model, path)
     writeOptimizer(storage, state, optimizer, checkpoint.optimizer!, progress.skipped, path)
+    if (progress.lossScale) writeLossScale(storage, state, config, progress.lossScale)
   } else if (pretrained !== null) writeModel(storage, state, readWeights(pretrained), pretrained)
   else writeInitial(storage, state, config.seed)
 }

@@ -4,6 +4,7 @@ import type { Config } from '../config/schema.ts'
 import { initialValues } from '../nn/initialise.ts'
 import type { ModelState } from '../nn/model_state.ts'
 import { isParameter } from '../nn/specification.ts'
+import type { LossScale } from '../optim/loss_scale.ts'
 import type { Storage } from '../plan/storage.ts'
 import { InputError } from '../util/error.ts'
 import { sizeOf } from '../util/shape.ts'
@@ -131,4 +132,20 @@ export function writeOptimizer(
   storage.writeArena(memory.first, first)
   storage.writeArena(memory.second, second)
   storage.write(memory.counts, Uint32Array.of(step, skipped))
+}
+
+/** How the loss scale stands; undefined where activations are f32, which need none. */
+export async function readLossScale(
+  storage: Storage,
+  state: ModelState,
+  { compute }: Config,
+): Promise<LossScale | undefined> {
+  if (compute.precision === 'f32') return undefined
+  const [exponent, updates] = (await storage.readWords(state.lossScale)) as unknown as [number, number]
+  return { exponent, updates }
+}
+
+/** Sets the loss scale where activations are f16. */
+export function writeLossScale(storage: Storage, state: ModelState, { compute }: Config, scale: LossScale): void {
+  if (compute.precision === 'f16') storage.write(state.lossScale, Uint32Array.of(scale.exponent, scale.updates))
 }

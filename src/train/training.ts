@@ -1,5 +1,5 @@
 import { resolve } from 'node:path'
-import type { JsonObject } from '../config/json.ts'
+import type { Json, JsonObject } from '../config/json.ts'
 import { toJson } from '../config/load.ts'
 import type { Config } from '../config/schema.ts'
 import { countParameters } from '../nn/specification.ts'
@@ -41,7 +41,7 @@ export async function train(request: TrainingRequest): Promise<TrainingReport> {
   const point = request.resume === false ? undefined : findResumePoint(config, resumePath(request.resume), say)
   if (request.resume !== false && !point) say(`nothing to resume in ${config.checkpoint.save_dir}: starting afresh`)
   if (point && isFinished(config, point)) return alreadyDone(request, point)
-  const session = await openSession(config, say)
+  const session = await openSession(config, { say, resume: point, stop })
   try {
     // weights that do not fit are found before anything is written
     initialise(session, point)
@@ -80,6 +80,7 @@ async function record(
   const run = request.runs === undefined ? undefined : openRun(request, request.runs, session)
   if (run) console.capture = text => run.capture(text)
   if (run && point) continueRecord(run, request.runs!, point, console)
+  run?.setInfo('variants', describeVariants(session))
   try {
     introduce(session, run, console)
     const fit = new Fit(session, new TrainingLog(console, run, config, session.dataset.structureNames), stop)
@@ -117,6 +118,11 @@ function openRun(
 
 function valueAt(tree: JsonObject, key: string) {
   return key.split('.').reduce<JsonObject[string]>((value, name) => (value as JsonObject)[name]!, tree)
+}
+
+/** Which kernels the run computes with: the digest is equal for equal choices. */
+function describeVariants({ variants: { fixed, origin } }: Session): Json {
+  return { origin, digest: fixed.digest, calls: fixed.counts() }
 }
 
 /** Tells the record where it goes on from, and copies what the earlier run had logged up to there. */

@@ -1,0 +1,25 @@
+#import lib/grid
+#import lib/batch_norm
+
+// What normalises each channel under running statistics.
+struct Params {
+  channels: u32,
+}
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> mean: array<f32>; // (C)
+@group(0) @binding(2) var<storage, read> variance: array<f32>; // (C)
+@group(0) @binding(3) var<storage, read> weight: array<f32>; // (C)
+@group(0) @binding(4) var<storage, read> bias: array<f32>; // (C)
+@group(0) @binding(5) var<storage, read_write> coefficients: array<vec4f>; // (C)
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let c = linear_index(group, groups, local, 64u);
+  if (c < params.channels) {
+    coefficients[c] = coefficients_of(mean[c], variance[c], weight[c], bias[c]);
+  }
+}

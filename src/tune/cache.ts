@@ -1,0 +1,72 @@
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { userCacheDirectory } from '../util/cache_directory.ts'
+import { PACKAGE_ROOT } from '../util/package_root.ts'
+import { type AdapterIdentity, fileNameOf } from './adapter_identity.ts'
+import { type Measurement, TunedTable } from './table.ts'
+
+const NOT_THERE = ['ENOENT', 'ENOTDIR']
+
+/** The table that the package brings for adapters of a family: beside the shaders, whose text it holds for. */
+export function shippedPath({ family }: AdapterIdentity): string {
+  return join(PACKAGE_ROOT, 'shaders', 'tuned', `${family}.json`)
+}
+
+/** Undefined where there is no such file, and, after a warning, where it is damaged. */
+export function readTable(path: string, warn: (line: string) => void): TunedTable | undefined {
+  try {
+    return TunedTable.parse(readFileSync(path, 'utf8'))
+  } catch (error) {
+    if (!NOT_THERE.includes((error as NodeJS.ErrnoException).code ?? ''))
+      warn(`${path}: cannot be read (${(error as Error).message}): kernels are chosen without it`)
+    return undefined
+  }
+}
+
+/** Replaces a file by a whole new one. The name of the partial file is this process's own. */
+export function writeTable(path: string, table: TunedTable): void {
+  const partial = `${path}.${process.pid}.partial`
+  mkdirSync(dirname(path), { recursive: true })
+  try {
+    writeFileSync(partial, table.toText())
+    renameSync(partial, path)
+  } catch (error) {
+    rmSync(partial, { force: true })
+    throw error
+  }
+}
+
+/**
+ * This machine's measurements of one adapter, in the user's cache directory. A file that cannot be read counts as empty, one that
+ * cannot be written is not; both are said in one line. Processes may write at the same time: each writes what it finds together with
+ * all that it measured itself, and a reader never sees half a file.
+ */
+export class TuningCache {
+  readonly path: string
+  readonly table: TunedTable
+  private readonly warn: (line: string) => void
+  private isWritable = true
+
+  constructor(identity: AdapterIdentity, warn: (line: string) => void) {
+    this.path = join(userCacheDirectory(), 'tuned', fileNameOf(identity))
+    this.warn = warn
+    this.table = readTable(this.path, warn) ?? new TunedTable(identity.name)
+  }
+
+  /** Adds a measurement and writes the file. */
+  add(signature: string, digest: string, measurement: Measurement): void {
+    this.table.set(signature, digest, measurement)
+    if (!this.isWritable) return
+    // what another process wrote since; a damaged file was complained of when it was opened
+    const now = readTable(this.path, () => undefined)
+    if (now) this.table.complete(now)
+    try {
+      writeTable(this.path, this.table)
+    } catch (error) {
+      this.isWritable = false
+      this.warn(
+        `${this.path}: cannot be written (${(error as Error).message}): what is measured counts for this run only`,
+      )
+    }
+  }
+}

@@ -1,0 +1,48 @@
+import { createHash } from 'node:crypto'
+import type { AdapterFacts, Call, Dispatch, Variant } from '../graph/kernel.ts'
+import { type DType, type Tensor, tensor } from '../graph/tensor.ts'
+import { fittingVariants } from '../plan/lower.ts'
+import { linkShader } from '../wgsl/link.ts'
+
+/** Text of a shader with its libraries, read and linked once a process; tests give other texts. */
+export type ShaderText = (shader: string) => string
+
+const texts = new Map<string, string>()
+
+function linkedOnce(shader: string): string {
+  const text = texts.get(shader) ?? linkShader(shader)
+  texts.set(shader, text)
+  return text
+}
+
+/**
+ * A digest of what the fitting variants of a call run: each one's name, the entry points and constants it dispatches, and the linked
+ * text of their shaders. A measurement holds as long as this stays the same.
+ */
+export function kernelDigest(call: Call, facts: AdapterFacts, textOf: ShaderText = linkedOnce): string {
+  const hash = createHash('sha256')
+  const shaders = new Set<string>()
+  for (const variant of fittingVariants(call, facts)) {
+    const dispatches = dispatchesOf(variant, call, facts)
+    for (const { shader } of dispatches) shaders.add(shader)
+    const entries = dispatches.map(({ shader, entry, constants }) => JSON.stringify([shader, entry, constants]))
+    hash.update(JSON.stringify([variant.name, ...new Set(entries)]))
+  }
+  for (const shader of [...shaders].sort()) hash.update(textOf(shader))
+  return hash.digest('hex').slice(0, 16)
+}
+
+/** What a variant would dispatch; nothing where it finds that it cannot be lowered after all. */
+export function dispatchesOf(
+  variant: Variant<unknown>,
+  { args, label }: Call,
+  facts: AdapterFacts,
+): readonly Dispatch[] {
+  try {
+    const scratch = (name: string, shape: readonly number[], dtype?: DType): Tensor =>
+      tensor(`${label} ${name}`, shape, 'temporary', dtype)
+    return variant.lower(args, { facts, scratch, source: activation => ({ tensor: activation }) })
+  } catch {
+    return []
+  }
+}

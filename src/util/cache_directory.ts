@@ -1,0 +1,9 @@
+import { homedir } from 'node:os'
+import { join } from 'node:path'
+
+/** This program's folder in the user's cache, by the XDG rules (a relative XDG_CACHE_HOME is to be ignored). */
+export function userCacheDirectory(): string {
+  const cache = process.env.XDG_CACHE_HOME
+  const base = cache?.startsWith('/') ? cache : join(homedir(), '.cache')
+  return join(base, 'sadaan-gpu')
+}
