@@ -120,7 +120,7 @@ describe.each(passes)('a tile of $shader', ({ run, shader, runs, planes, positio
 test.skipIf(!familyOf(at.device.facts))('the shaders for shapes that this adapter lacks are valid WGSL', async () => {
   for (const name of ['conv3d/matrix_16', 'conv3d/matrix_backward_weight_16'])
     for (const activation of ['f32', 'f16'] as const) {
-      const module = at.device.gpu.createShaderModule({ code: linkShader(name, activation) })
+      const module = at.device.gpu.createShaderModule({ code: linkShader(name, { activation }) })
       expect((await module.getCompilationInfo()).messages.map(({ message }) => message)).toEqual([])
     }
 })
