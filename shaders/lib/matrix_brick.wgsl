@@ -8,6 +8,7 @@
 // An importer gives the shape of the adapter's matrices, left (M, K) · right (K, N), and RUN, POSITIONS, PITCH, INVOCATIONS.
 // PITCH, in elements between two positions, must be a multiple of 8: loads of matrices are aligned to 16 bytes.
 #import lib/activation
+#import lib/source
 
 enable f16;
 enable subgroups;
@@ -66,10 +67,11 @@ fn voxel_index(voxel: vec3u) -> u32 {
   return (voxel.x * params.volume.y + voxel.y) * params.volume.z + voxel.z;
 }
 
-// The one place that reads an activation. `channel` counts through x and the second input.
+// The one place that reads an activation. `channel` counts through x and the second input; only x may lie in front of a batch norm.
 fn load(sample: u32, channel: u32, voxel: u32) -> f32 {
   if (channel < params.x_channels) {
-    return f32(x[params.x_base + (sample * params.x_channels + channel) * voxels() + voxel]);
+    let value = f32(x[params.x_base + (sample * params.x_channels + channel) * voxels() + voxel]);
+    return from_source(value, source_channel(channel));
   }
   if (channel < params.inputs) {
     let at = sample * (params.inputs - params.x_channels) + channel - params.x_channels;

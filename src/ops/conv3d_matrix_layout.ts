@@ -1,4 +1,4 @@
-import type { AdapterFacts } from '../graph/kernel.ts'
+import type { AdapterFacts, Lowering } from '../graph/kernel.ts'
 import { elementBytes, type Tensor } from '../graph/tensor.ts'
 import { type Volume, volumeOf } from '../util/shape.ts'
 import { bindingElements, channelWindow, type Range } from './conv3d_layout.ts'
@@ -131,14 +131,17 @@ export function samplesTogether(tensors: readonly Tensor[], facts: AdapterFacts)
   return Math.min(...limits)
 }
 
-/** The sources of a convolution as lib/matrix_brick binds them: x, and the second input or x again. */
-export function bindSources(sources: readonly Tensor[], samples: Range) {
+/** The sources of a convolution as lib/matrix_brick binds them: x, normalised as it is loaded, and the second input or x again. */
+export function bindSources([first, ...others]: readonly Tensor[], samples: Range, at: Lowering) {
+  const { tensor, normalisation } = at.source(first as Tensor)
+  const sources = [tensor, ...others]
   const [x, second = x] = sources.map(t => ({
     channels: t.shape[1] as number,
     ...channelWindow(t, samples, { start: 0, count: t.shape[1] as number }),
   }))
   const inputs = sources.reduce((sum, { shape }) => sum + (shape[1] as number), 0)
   return {
+    normalisation,
     bindings: { x: x!.window, second: second!.window },
     params: { inputs, x_channels: x!.channels, x_base: x!.base, second_base: second!.base },
   }
