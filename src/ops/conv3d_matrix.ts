@@ -122,7 +122,12 @@ function convolve(pass: Pass, plan: Plan, samples: Range, packed: Tensor, at: Lo
   return {
     shader: `conv3d/matrix_${plan.size}`,
     entry: pass.bias ? 'forward' : 'backward',
-    constants: { ...arrangement, SIZE: pass.weight.shape[2] as number, ACCUMULATE: pass.accumulate ? 1 : 0 },
+    constants: {
+      ...sources.constants,
+      ...arrangement,
+      SIZE: pass.weight.shape[2] as number,
+      ACCUMULATE: pass.accumulate ? 1 : 0,
+    },
     normalisation: sources.normalisation,
     bindings: { ...sources.bindings, packed, y: y.window, ...(pass.bias ? { bias: pass.bias } : {}) },
     params: { ...sources.params, ...place, outputs: plan.outputs, y_channels: plan.outputs, y_base: y.base },

@@ -131,10 +131,17 @@ export function samplesTogether(tensors: readonly Tensor[], facts: AdapterFacts)
   return Math.min(...limits)
 }
 
-/** The sources of a convolution as lib/matrix_brick binds them: x, normalised as it is loaded, and the second input or x again. */
-export function bindSources([first, ...others]: readonly Tensor[], samples: Range, at: Lowering) {
-  const { tensor, normalisation } = at.source(first as Tensor)
-  const sources = [tensor, ...others]
+/**
+ * The sources of a convolution as lib/matrix_brick binds them: x, and the second input or x again. One of them is normalised as it is
+ * loaded, the first that is left to its readers.
+ */
+export function bindSources(given: readonly Tensor[], samples: Range, at: Lowering) {
+  const deferred = Math.max(
+    given.findIndex(t => at.source(t).normalisation),
+    0,
+  )
+  const { tensor, normalisation } = at.source(given[deferred] as Tensor)
+  const sources = given.with(deferred, tensor)
   const [x, second = x] = sources.map(t => ({
     channels: t.shape[1] as number,
     ...channelWindow(t, samples, { start: 0, count: t.shape[1] as number }),
@@ -142,6 +149,7 @@ export function bindSources([first, ...others]: readonly Tensor[], samples: Rang
   const inputs = sources.reduce((sum, { shape }) => sum + (shape[1] as number), 0)
   return {
     normalisation,
+    constants: { SECOND_SOURCE: deferred },
     bindings: { x: x!.window, second: second!.window },
     params: { inputs, x_channels: x!.channels, x_base: x!.base, second_base: second!.base },
   }

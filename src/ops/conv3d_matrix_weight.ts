@@ -67,7 +67,7 @@ function correlate(
   const bound = bindSources(sources, samples, at)
   return {
     shader: `conv3d/matrix_backward_weight_${plan.size}`,
-    constants: { ...plan.arrangement, SIZE: kernel },
+    constants: { ...bound.constants, ...plan.arrangement, SIZE: kernel },
     normalisation: bound.normalisation,
     bindings: { ...bound.bindings, dy: slopes.window, partials },
     params: {
