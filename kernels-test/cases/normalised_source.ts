@@ -121,7 +121,7 @@ export default defineCase<Row>({
   ],
   inputs,
   activations: ['x', 'plain'],
-  // as conv3d's; behind a batch norm's backward pass errors are shares of what its sums leave
+  // a convolution's 2^-10, and the gradients of a norm are differences of its sums
   tolerances: { matrix: 2 ** -9 },
   build: (tape, t, row) => ({ y: record(tape, t, row).y }),
   reference,

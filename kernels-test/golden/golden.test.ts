@@ -3,6 +3,7 @@ import type { Arena } from '../../src/graph/arena.ts'
 import type { AdapterFacts, Call } from '../../src/graph/kernel.ts'
 import type { Tensor } from '../../src/graph/tensor.ts'
 import { ModelState } from '../../src/nn/model_state.ts'
+import { familyOf } from '../../src/ops/conv3d_matrix_layout.ts'
 import { INITIAL_LOSS_SCALE } from '../../src/optim/loss_scale.ts'
 import { makePlan } from '../../src/plan/plan.ts'
 import { Runner, SlotPool } from '../../src/plan/runner.ts'
@@ -44,10 +45,13 @@ for (const path of goldenPaths) {
     test('as the adapter is', () => runGolden(golden, at.device.facts))
     test('with a binding limit of 1 MiB', () => runGolden(golden, { ...at.device.facts, maxBindingBytes: MEBIBYTE }))
     const half = golden.name === 'small' && at.device.facts.features.has('shader-f16')
-    test.runIf(half)('with activations stored as f16', () => {
-      const compute = { ...golden.config.compute, precision: 'f16' as const }
-      return runGolden({ ...golden, config: { ...golden.config, compute } }, { ...at.device.facts, precision: 'f16' })
-    })
+    const compute = { ...golden.config.compute, precision: 'f16' as const }
+    const rounded = { ...golden, config: { ...golden.config, compute } }
+    const facts: AdapterFacts = { ...at.device.facts, precision: 'f16' }
+    test.runIf(half)('with activations stored as f16', () => runGolden(rounded, facts))
+    test.runIf(half && familyOf(facts))('with convolutions on subgroup matrices', () =>
+      runGolden(rounded, facts, 'matrix'),
+    )
     if (golden.name === 'small')
       for (const variant of CONVOLUTIONS)
         test(`convolutions as ${variant} wherever it fits`, () => runGolden(golden, at.device.facts, variant))
@@ -227,7 +231,9 @@ class Session {
     await this.load('final')
     this.upload(0)
     const { calls, outputs } = recordPrediction(this.state, this.batch)
-    this.compareOutputs('eval', await this.run(calls, { ...outputs }), SMOOTH.outputs)
+    // evaluation stores f32; matrices round all the same
+    const tolerance = this.variant === 'matrix' ? HALF : SMOOTH
+    this.compareOutputs('eval', await this.run(calls, { ...outputs }), tolerance.outputs)
   }
 
   close(): void {

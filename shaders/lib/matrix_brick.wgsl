@@ -8,7 +8,7 @@
 // An importer gives the shape of the adapter's matrices, left (M, K) · right (K, N), and RUN, POSITIONS, PITCH, INVOCATIONS.
 // PITCH, in elements between two positions, must be a multiple of 8: loads of matrices are aligned to 16 bytes.
 #import lib/activation
-#import lib/source_pair
+#import lib/source
 
 enable f16;
 enable subgroups;
@@ -17,6 +17,7 @@ enable chromium_experimental_subgroup_matrix;
 diagnostic(off, chromium.subgroup_matrix_uniformity);
 
 override SIZE: u32 = 3u; // of the kernel along each axis
+override SECOND_SOURCE: bool = false; // which of the two inputs lib/source normalises
 
 alias Left = subgroup_matrix_left<f16, K, M>;
 alias Right = subgroup_matrix_right<f16, N, K>;
@@ -67,15 +68,23 @@ fn voxel_index(voxel: vec3u) -> u32 {
   return (voxel.x * params.volume.y + voxel.y) * params.volume.z + voxel.z;
 }
 
-// The one place that reads an activation. `channel` counts through x and the second input.
+// The one place that reads an activation. `channel` counts through x and the second input; one of them may lie in front of a batch norm.
 fn load(sample: u32, channel: u32, voxel: u32) -> f32 {
   if (channel < params.x_channels) {
-    return from_first(f32(x[params.x_base + (sample * params.x_channels + channel) * voxels() + voxel]), channel);
+    let value = f32(x[params.x_base + (sample * params.x_channels + channel) * voxels() + voxel]);
+    if (SECOND_SOURCE) {
+      return value;
+    }
+    return from_source(value, source_channel(channel));
   }
   if (channel < params.inputs) {
-    let rest = channel - params.x_channels;
-    let at = sample * (params.inputs - params.x_channels) + rest;
-    return from_other(f32(second[params.second_base + at * voxels() + voxel]), rest);
+    let own = channel - params.x_channels;
+    let at = sample * (params.inputs - params.x_channels) + own;
+    let value = f32(second[params.second_base + at * voxels() + voxel]);
+    if (SECOND_SOURCE) {
+      return from_source(value, source_channel(own));
+    }
+    return value;
   }
   return 0.0;
 }

@@ -89,16 +89,19 @@ fn convolve(index: u32, panel: u32, panels: u32, local: u32, subgroup: u32, lane
       matrix += panels * COLUMNS * TILE_COLUMNS * K * N;
     }
   }
-  for (var i = 0u; i < MOST_ROWS; i++) {
-    for (var j = 0u; j < MOST_COLUMNS; j++) {
-      if (i < TILE_ROWS && j < TILE_COLUMNS) {
-        workgroupBarrier();
-        subgroupMatrixStore<col_major>(&results, subgroup * M * N, sums[i][j], M);
-        workgroupBarrier();
-        if (index < params.all_tiles) {
-          store_results(tile, first_run + i, panel, first_column + j, subgroup, lane, lanes);
+  // A loop over matrices that need not be unrolled, as their indices must be: it would only make the shader longer.
+  for (var which = 0u; which < TILE_ROWS * TILE_COLUMNS; which++) {
+    workgroupBarrier();
+    for (var i = 0u; i < MOST_ROWS; i++) {
+      for (var j = 0u; j < MOST_COLUMNS; j++) {
+        if (j < TILE_COLUMNS && which == i * TILE_COLUMNS + j) {
+          subgroupMatrixStore<col_major>(&results, subgroup * M * N, sums[i][j], M);
         }
       }
+    }
+    workgroupBarrier();
+    if (index < params.all_tiles) {
+      store_results(tile, first_run + which / TILE_COLUMNS, panel, first_column + which % TILE_COLUMNS, subgroup, lane, lanes);
     }
   }
 }

@@ -62,29 +62,6 @@ export function sourceWindow(t: Tensor, samples: Range, channels: Range, at: Low
   return { window, normalisation, params }
 }
 
-/** Some channels of an activation. */
-interface Part {
-  tensor: Tensor
-  channels: Range
-}
-
-/**
- * Two inputs that one shader reads as their concatenation, or one twice. The shader applies one batch norm, and OTHER_IS_SOURCE says
- * to which of them; of two, the second is bound as it is meant.
- */
-export function sourcePair(first: Part, second: Part, samples: Range, at: Lowering) {
-  const x = sourceWindow(first.tensor, samples, first.channels, at)
-  const plain: Lowering = { ...at, source: activation => ({ tensor: activation }) }
-  const taken = x.normalisation !== undefined && second !== first
-  const other = sourceWindow(second.tensor, samples, second.channels, taken ? plain : at)
-  return {
-    x,
-    other,
-    normalisation: x.normalisation ?? other.normalisation,
-    constants: { OTHER_IS_SOURCE: Number(!x.normalisation && other.normalisation !== undefined) },
-  }
-}
-
 /** The window of some output channels of a weight (O, I, k, k, k). */
 export function weightWindow(weight: Tensor, outputs: Range): { window: Window; base: number } {
   const row = rowOf(weight)

@@ -1,7 +1,7 @@
 import type { AdapterFacts, Lowering } from '../graph/kernel.ts'
 import { elementBytes, type Tensor } from '../graph/tensor.ts'
 import { type Volume, volumeOf } from '../util/shape.ts'
-import { bindingElements, type Range, sourcePair } from './conv3d_layout.ts'
+import { bindingElements, channelWindow, type Range } from './conv3d_layout.ts'
 
 /** Subgroups of a workgroup. */
 export const SUBGROUPS = 8
@@ -27,13 +27,13 @@ const FAMILIES: readonly Family[] = [
   {
     size: 16,
     subgroup: 32,
-    convolve: { positions: 672, memory: 41_216 },
+    convolve: { positions: 672, memory: 40_704 },
     correlate: { positions: 224, memory: 43_520 },
   },
   {
     size: 8,
     subgroup: 8,
-    convolve: { positions: 512, memory: 10_496 },
+    convolve: { positions: 512, memory: 10_368 },
     correlate: { positions: 160, memory: 14_336 },
   },
 ]
@@ -131,15 +131,27 @@ export function samplesTogether(tensors: readonly Tensor[], facts: AdapterFacts)
   return Math.min(...limits)
 }
 
-/** The sources of a convolution as lib/matrix_brick binds them: x, and the second input or x again. */
-export function bindSources(sources: readonly Tensor[], samples: Range, at: Lowering) {
-  const parts = sources.map(tensor => ({ tensor, channels: { start: 0, count: tensor.shape[1] as number } }))
-  const { x, other, ...reading } = sourcePair(parts[0]!, parts[1] ?? parts[0]!, samples, at)
+/**
+ * The sources of a convolution as lib/matrix_brick binds them: x, and the second input or x again. One of them is normalised as it is
+ * loaded, the first that is left to its readers.
+ */
+export function bindSources(given: readonly Tensor[], samples: Range, at: Lowering) {
+  const deferred = Math.max(
+    given.findIndex(t => at.source(t).normalisation),
+    0,
+  )
+  const { tensor, normalisation } = at.source(given[deferred] as Tensor)
+  const sources = given.with(deferred, tensor)
+  const [x, second = x] = sources.map(t => ({
+    channels: t.shape[1] as number,
+    ...channelWindow(t, samples, { start: 0, count: t.shape[1] as number }),
+  }))
   const inputs = sources.reduce((sum, { shape }) => sum + (shape[1] as number), 0)
   return {
-    ...reading,
-    bindings: { x: x.window, second: other.window },
-    params: { inputs, x_channels: x.params.x_channels, x_base: x.params.x_base, second_base: other.params.x_base },
+    normalisation,
+    constants: { SECOND_SOURCE: deferred },
+    bindings: { x: x!.window, second: second!.window },
+    params: { inputs, x_channels: x!.channels, x_base: x!.base, second_base: second!.base },
   }
 }
 

@@ -67,8 +67,8 @@ function correlate(
   const bound = bindSources(sources, samples, at)
   return {
     shader: `conv3d/matrix_backward_weight_${plan.size}`,
-    normalisation: bound.normalisation,
     constants: { ...bound.constants, ...plan.arrangement, SIZE: kernel },
+    normalisation: bound.normalisation,
     bindings: { ...bound.bindings, dy: slopes.window, partials },
     params: {
       ...bound.params,
@@ -104,7 +104,6 @@ function lower(args: BackwardWeightArgs, at: Lowering): Dispatch[] {
 /** As the forward pass's: f16 in, f32 sums of fixed chunks of tiles, then the chunks in order. */
 export const matrixWeight: Variant<BackwardWeightArgs> = {
   name: 'matrix',
-  roundsInputs: true,
   fits: (args, facts) => planOf(args, facts) !== undefined,
   suits: ({ gradient }, facts) => isWorthRounding(gradient, facts),
   lower,
