@@ -159,7 +159,7 @@ export async function benchOps(request: OpsRequest): Promise<OpsReport> {
       throw new InputError(`bench ops: ${device.name} has no shader-f16, expected --precision f32`)
     const gpu = { device, pipelines: new Pipelines(device) }
     const { clock, peaks } = await measurePeaks(gpu, Math.max(request.seconds, PEAK_SECONDS))
-    const known = knownChoice(device, defaultConfig(), request.warn)
+    const known = knownChoice(device, defaultConfig(), request.warn, { ...device.facts, precision })
     const bench: Bench = { ...gpu, clock, peaks, precision, known, seconds: request.seconds }
     const report = { rows: [] as OpsLine[], skipped: [] as Unmeasured[], wrong: [] as Unmeasured[] }
     for (const row of rows) {

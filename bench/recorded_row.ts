@@ -2,7 +2,6 @@ import type { Case, CaseInput, Random } from '../kernels-test/case.ts'
 import { normals, randomOf, relativeError } from '../kernels-test/numbers.ts'
 import { Tape } from '../src/graph/tape.ts'
 import { type Precision, type Tensor, tensor } from '../src/graph/tensor.ts'
-import { packHalves } from './half.ts'
 import type { Prepared, Recorded } from './prepared.ts'
 import type { Row } from './rows.ts'
 import { type Conv3dRow, checkConv3d } from './sampled_conv3d.ts'
@@ -44,7 +43,7 @@ export function record({ test, row, pass, from, label }: Row, precision: Precisi
   for (const [name, { shape, data, kind }] of Object.entries(inputs)) {
     const floats = test.activations?.includes(name) ? precision : 'f32'
     tensors[name] = tensor(name, shape, kind ?? 'input', data instanceof Uint32Array ? 'u32' : floats)
-    values.set(tensors[name], stored(tensors[name], data))
+    values.set(tensors[name], data)
   }
   const targets = pass === 'forward' ? {} : watch(tape, pass, inputs, tensors)
   const results = test.build(tape, tensors, row)
@@ -53,15 +52,10 @@ export function record({ test, row, pass, from, label }: Row, precision: Precisi
   const output = results[test.differentiates ?? Object.keys(results)[0]!]!
   const seed = tensor('cotangent', output.shape, 'input', output.dtype)
   const cotangent = Float32Array.from({ length: seed.shape.reduce((a, b) => a * b, 1) }, () => random.normal())
-  values.set(seed, stored(seed, cotangent))
+  values.set(seed, cotangent)
   tape.differentiate(output, seed)
   const wanted = pass === 'forward + backward' ? { ...results, ...targets } : targets
   return { ...base, cotangent, outputs: Object.values(wanted), names: Object.keys(wanted) }
-}
-
-/** Values as a tensor's memory holds them. */
-function stored({ dtype }: Tensor, values: Float32Array | Uint32Array): Float32Array | Uint32Array {
-  return dtype === 'f16' ? packHalves(values as Float32Array) : values
 }
 
 function watch(

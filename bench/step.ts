@@ -6,6 +6,7 @@ import { makePlan } from '../src/plan/plan.ts'
 import type { KernelTime } from '../src/plan/runner.ts'
 import { OptimizerMemory } from '../src/train/optimizer_memory.ts'
 import { batchTensors, recordTraining, recordUpdate } from '../src/train/recording.ts'
+import { factsFor } from '../src/train/variants.ts'
 import { summarise } from './clock.ts'
 import { type FirstStep, type MeasuredSteps, StepRun } from './step_run.ts'
 import { chosenVariants } from './variants.ts'
@@ -61,7 +62,7 @@ export async function benchStep({ loaded, steps, profile }: StepRequest): Promis
     const { batchSize, shape, config } = workload
     const { instruments, device } = run
     const { software } = device.facts
-    const planned = plansOf(workload, device.facts, run.choice)
+    const planned = plansOf(workload, factsFor(device.facts, config), run.choice)
     return {
       adapter: device.name,
       software,

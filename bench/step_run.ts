@@ -80,7 +80,7 @@ export class StepRun {
     const { config, shape, structureNames, batchSize } = workload
     const batch = randomBatch(workload)
     const lap = laps()
-    const device = await Device.open(wantedAdapter(config))
+    const device = await Device.open(wantedAdapter(config), config.compute)
     const instruments = new Instruments(device)
     const open = lap()
     const choice = await variantsFor(device, workload)

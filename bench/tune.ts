@@ -1,8 +1,9 @@
 import { Device } from '../src/gpu/device.ts'
-import type { Call } from '../src/graph/kernel.ts'
+import type { AdapterFacts, Call } from '../src/graph/kernel.ts'
 import { chooseVariant } from '../src/plan/lower.ts'
 import { TrainingEngine } from '../src/train/engine.ts'
 import { wantedAdapter } from '../src/train/session.ts'
+import { factsFor } from '../src/train/variants.ts'
 import { identityOf } from '../src/tune/adapter_identity.ts'
 import { type AutotuneReport, autotune, type OpenCall, openCalls } from '../src/tune/autotune.ts'
 import { readTable, shippedPath, TuningCache, writeTable } from '../src/tune/cache.ts'
@@ -37,9 +38,10 @@ export interface TuneReport extends AutotuneReport {
 /** Measures every variant of every call of a training step, whatever the cache holds, and writes the cache. */
 export async function benchTune({ workload, ...request }: TuneRequest): Promise<TuneReport> {
   const { config, shape, structureNames, batchSize } = workload
-  const device = await Device.open(wantedAdapter(config))
+  const device = await Device.open(wantedAdapter(config), config.compute)
   try {
-    return await tune(device, TrainingEngine.calls(config, shape, structureNames, batchSize), request)
+    const facts = factsFor(device.facts, config)
+    return await tune(device, facts, TrainingEngine.calls(config, shape, structureNames, batchSize), request)
   } finally {
     device.close()
   }
@@ -47,6 +49,7 @@ export async function benchTune({ workload, ...request }: TuneRequest): Promise<
 
 async function tune(
   device: Device,
+  facts: AdapterFacts,
   calls: readonly Call[],
   request: Omit<TuneRequest, 'workload'>,
 ): Promise<TuneReport> {
@@ -58,13 +61,14 @@ async function tune(
   const keep = ({ signature, digest, call }: OpenCall, measurement: Measurement): void => {
     cache.add(signature, digest, measurement)
     fresh.set(signature, digest, measurement)
-    const line = { signature, rules: chooseVariant(call, device.facts).name, ...measurement }
+    const line = { signature, rules: chooseVariant(call, facts).name, ...measurement }
     lines.push(line)
     onCall(line)
   }
   const report = await autotune({
     device,
-    calls: openCalls(calls, device.facts),
+    facts,
+    calls: openCalls(calls, facts),
     budget,
     stop,
     onMeasured: keep,

@@ -20,12 +20,6 @@ export function normals(random: Random, count: number, mean = 0, deviation = 1):
   return Float32Array.from({ length: count }, () => mean + deviation * random.normal())
 }
 
-/** The nearest f16 (ties away from zero), for magnitudes below 65504. */
-export function toFloat16(value: number): number {
-  const unit = 2 ** (Math.max(Math.floor(Math.log2(Math.abs(value))), -14) - 10)
-  return Math.round(value / unit) * unit
-}
-
 /** Largest |a − b| as a share of the largest |b| (of `floor` at least); NaN or a missing element counts as infinite. */
 export function relativeError(a: ArrayLike<number>, b: ArrayLike<number>, floor = 1e-30): number {
   let difference = a.length === b.length ? 0 : Number.POSITIVE_INFINITY

@@ -1,7 +1,6 @@
 import { appendFileSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { packHalves } from '../../bench/half.ts'
 import { Journal } from '../../bench/journal.ts'
 import type { Outcomes } from '../../bench/measurements.ts'
 import { findPythons } from '../../bench/peers/python.ts'
@@ -10,9 +9,7 @@ import { TARGET_ROWS } from '../../bench/target_rows.ts'
 import { benchTargets, type TargetReport } from '../../bench/targets.ts'
 import { Device } from '../../src/gpu/device.ts'
 import { InputError } from '../../src/util/error.ts'
-import { fromFloat16 } from '../../src/util/float16.ts'
 import { temporaryDirectory } from '../data/small_dataset.ts'
-import { normals, randomOf, toFloat16 } from '../numbers.ts'
 
 const root = temporaryDirectory()
 const quiet = (): void => undefined
@@ -83,11 +80,4 @@ test('a journal gives back what was measured, not what failed or was cut off, an
   expect(() => Journal.open(path, { steps: 4 }, true, quiet)).toThrow(/is of \{"steps":3\}, expected \{"steps":4\}/)
   const anew = Journal.open(path, request, false, quiet)
   expect(await anew.once('a', async () => 5)).toBe(5)
-})
-
-test('halves are packed as the shaders read them', () => {
-  const values = [0, -0, 1, -1.5, 2 ** -14, 2 ** -24, -(2 ** -15), 65504, ...normals(randomOf('halves'), 100)]
-  const packed = packHalves(Float32Array.from(values))
-  const unpacked = fromFloat16(new Uint16Array(packed.buffer)).subarray(0, values.length)
-  expect([...unpacked]).toEqual(values.map(value => (value === 0 ? value : toFloat16(value))))
 })

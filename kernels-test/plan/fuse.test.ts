@@ -5,10 +5,12 @@ import { Tape } from '../../src/graph/tape.ts'
 import { bytesOf, type Tensor, tensor } from '../../src/graph/tensor.ts'
 import { ModelState } from '../../src/nn/model_state.ts'
 import { batchNorm } from '../../src/ops/batch_norm.ts'
+import { conv3d } from '../../src/ops/conv3d.ts'
 import { relu } from '../../src/ops/relu.ts'
 import { fittingVariants } from '../../src/plan/lower.ts'
 import { makePlan, type Plan, slotBytes } from '../../src/plan/plan.ts'
 import { batchTensors, recordTraining } from '../../src/train/recording.ts'
+import { sizeOf } from '../../src/util/shape.ts'
 import sources, { type Row, record } from '../cases/normalised_source.ts'
 import { runOnce, testDevice } from '../harness.ts'
 import { normals, randomOf } from '../numbers.ts'
@@ -70,6 +72,39 @@ test('a reader that cannot normalise gets the tensor made for itself alone, befo
   expect(found.first).toEqual(made.first)
   expect(found.second).toEqual(made.first)
   expect(made.first).toEqual(made.norm!.map(value => Math.max(value, 0)))
+})
+
+test('a convolution over two normalised inputs gives the same bits, whichever of them it normalises itself', async () => {
+  const tape = new Tape()
+  const random = randomOf('two')
+  const values = new Map<Tensor, Float32Array>()
+  const filled = (
+    name: string,
+    shape: readonly number[],
+    kind: 'input' | 'parameter' | 'state',
+    data?: Float32Array,
+  ) => {
+    const t = tensor(name, shape, kind)
+    values.set(t, data ?? normals(random, sizeOf(shape)))
+    return t
+  }
+  const normalisedInput = (name: string, channels: number): Tensor => {
+    const [weight, bias] = ['weight', 'bias'].map(part => filled(`${name} ${part}`, [channels], 'parameter'))
+    const runningMean = filled(`${name} mean`, [channels], 'state')
+    const runningVar = filled(`${name} variance`, [channels], 'state', new Float32Array(channels).fill(2))
+    const x = filled(name, [2, channels, 3, 6, 5], 'input')
+    const parameters = { weight: weight!, bias: bias!, runningMean, runningVar }
+    return batchNorm(tape, x, parameters, { training: false }, { relu: true })
+  }
+  const [first, second] = [normalisedInput('first', 3), normalisedInput('second', 4)]
+  const y = conv3d(tape, first, filled('w', [5, 7, 3, 3, 3], 'parameter'), filled('b', [5], 'parameter'), {
+    with: second,
+  })
+  for (const { name } of fittingVariants(tape.calls.at(-1)!, at.device.facts)) {
+    const found = await runOnce(at, tape, values, { y }, at.device.facts, name)
+    const made = await runOnce(at, tape, values, { y, first, second }, at.device.facts, name)
+    expect(found.y, name).toEqual(made.y)
+  }
 })
 
 /** The training step of the documented model as the targets have it: 13 structures, 64×64×32, two samples. */

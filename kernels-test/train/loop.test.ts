@@ -98,6 +98,7 @@ test.each(precisions)(
       `dataset_path=${folder}`,
       'training.num_epochs=100',
       'training.gradient_accumulation_steps=1',
+      'training.early_stopping_patience=1000',
       `compute.precision='${precision}'`,
     ]
     // a loss scale is first halved down to 1, and those updates do not count

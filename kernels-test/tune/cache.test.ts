@@ -6,10 +6,9 @@ import { signatureOf } from '../../src/graph/signature.ts'
 import { Tape } from '../../src/graph/tape.ts'
 import { tensor } from '../../src/graph/tensor.ts'
 import { conv3d } from '../../src/ops/conv3d.ts'
-import { fittingVariants } from '../../src/plan/lower.ts'
 import { TuningCache } from '../../src/tune/cache.ts'
 import { choiceFrom } from '../../src/tune/choice.ts'
-import { kernelDigest } from '../../src/tune/kernel_text.ts'
+import { candidatesOf, kernelDigest } from '../../src/tune/kernel_text.ts'
 import { TunedTable } from '../../src/tune/table.ts'
 import { PACKAGE_ROOT } from '../../src/util/package_root.ts'
 import { linkShader } from '../../src/wgsl/link.ts'
@@ -112,7 +111,7 @@ test('a table is the same text however it was filled, and reads back as it was',
 
 describe('the choice of a call', () => {
   const call = convolution()
-  const names = fittingVariants(call, facts).map(({ name }) => name)
+  const names = candidatesOf(call, facts).map(({ name }) => name)
 
   function tableWith(digest: string, variant: string): TunedTable {
     const table = new TunedTable('x')

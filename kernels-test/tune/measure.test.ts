@@ -4,11 +4,13 @@ import { defaultConfig } from '../../src/config/schema.ts'
 import type { AdapterFacts, Call, Dispatch, Kernel, Variant } from '../../src/graph/kernel.ts'
 import { Tape } from '../../src/graph/tape.ts'
 import { type Tensor, tensor } from '../../src/graph/tensor.ts'
+import { batchNorm } from '../../src/ops/batch_norm.ts'
 import { conv3d } from '../../src/ops/conv3d.ts'
 import { elementwise } from '../../src/ops/elementwise.ts'
-import { chooseVariant, fittingVariants } from '../../src/plan/lower.ts'
+import { chooseVariant } from '../../src/plan/lower.ts'
 import { fixVariants } from '../../src/train/variants.ts'
 import { type AutotuneReport, autotune, type OpenCall, openCalls } from '../../src/tune/autotune.ts'
+import { candidatesOf } from '../../src/tune/kernel_text.ts'
 import { fastest, type Refusal } from '../../src/tune/measure.ts'
 import type { Measurement } from '../../src/tune/table.ts'
 import { temporaryDirectory } from '../data/small_dataset.ts'
@@ -44,34 +46,29 @@ const trial: Kernel<Args> = {
     { name: 'half', lower: (args, { facts }) => [{ ...dispatched(relu, args, facts), invocations: 1 }] },
     { name: 'broken', lower: (args, { facts }) => [{ ...dispatched(relu, args, facts), constants: { NONE: 1 } }] },
     { name: 'unbound', lower: (args, { facts }) => [{ ...dispatched(relu, args, facts), bindings: {} }] },
+    { name: 'rounding', roundsInputs: true, lower: (args, { facts }) => [dispatched(relu, args, facts)] },
     { name: 'elsewhere', fits: () => false, lower: () => [] },
   ],
 }
 
-function trialCall(elements = 100_000): Call {
+function trialCall(elements = 100_000, kernel: Kernel<Args> = trial): Call {
   const tape = new Tape()
-  tape.run(trial, { x: tensor('x', [1, 1, elements], 'temporary'), y: tensor('y', [1, 1, elements], 'temporary') })
+  tape.run(kernel, { x: tensor('x', [1, 1, elements], 'temporary'), y: tensor('y', [1, 1, elements], 'temporary') })
   return tape.calls[0]!
 }
 
-function convolutions(): Call[] {
-  const tape = new Tape()
-  const x = tensor('x', [1, 8, 8, 8, 8], 'input')
-  const weight = tensor('weight', [16, 8, 3, 3, 3], 'parameter')
-  for (const t of [x, weight]) tape.watch(t, tensor(`d(${t.name})`, t.shape, 'gradient'))
-  const y = conv3d(tape, x, weight, tensor('bias', [16], 'parameter'))
-  tape.differentiate(y, tensor('dy', y.shape, 'input'))
-  return tape.calls
-}
-
-async function tuned(calls: readonly Call[], how: { budget?: number; stopAfter?: number } = {}) {
-  const { budget = 60, stopAfter = Number.POSITIVE_INFINITY } = how
+async function tuned(
+  calls: readonly Call[],
+  how: Partial<{ budget: number; stopAfter: number; facts: AdapterFacts }> = {},
+) {
+  const { budget = 60, stopAfter = Number.POSITIVE_INFINITY, facts = device.facts } = how
   const stop = new AbortController()
   const found: [OpenCall, Measurement][] = []
   const refused: Refusal[] = []
   const report: AutotuneReport = await autotune({
     device,
-    calls: openCalls(calls, device.facts),
+    facts,
+    calls: openCalls(calls, facts),
     budget,
     stop: stop.signal,
     onMeasured: (call, measurement) => {
@@ -99,20 +96,48 @@ test('a candidate that is wrong, leaves elements out or fails is never chosen an
   await expect(device.idle()).resolves.toBeUndefined()
 })
 
-test('every variant of a convolution that fits agrees with the one that the rules take', async () => {
-  const calls = convolutions()
-  const { found, refused } = await tuned(calls)
+test('variants that add to what is there agree when all begin with the same', async () => {
+  const tape = new Tape()
+  const weight = tensor('weight', [16, 8, 3, 3, 3], 'parameter')
+  tape.watch(weight, tensor('d(weight)', weight.shape, 'gradient'))
+  const y = conv3d(tape, tensor('x', [1, 8, 8, 8, 8], 'input'), weight, tensor('bias', [16], 'parameter'))
+  tape.differentiate(y, tensor('dy', y.shape, 'input'))
+  const call = tape.calls.find(({ kernel }) => kernel.name === 'conv3d.backwardWeight')!
+  const { found, refused } = await tuned([call])
   expect(refused).toEqual([])
-  const several = calls.filter(call => fittingVariants(call, device.facts).length > 1)
-  expect(several.length).toBeGreaterThanOrEqual(3)
-  expect(found.map(([{ call }]) => call).sort()).toEqual(several.toSorted())
-  for (const [{ call }, { variant, milliseconds }] of found) {
-    const names = fittingVariants(call, device.facts).map(({ name }) => name)
-    expect(Object.keys(milliseconds).sort(), call.label).toEqual(names.toSorted())
-    expect(names).toContain(variant)
-    for (const time of Object.values(milliseconds)) expect(time).toBeGreaterThan(0)
-  }
+  const [[, { variant, milliseconds }]] = found as [(typeof found)[number]]
+  const names = candidatesOf(call, device.facts).map(({ name }) => name)
+  expect(Object.keys(milliseconds).sort()).toEqual(names.toSorted())
+  expect(names).toContain(variant)
+  for (const time of Object.values(milliseconds)) expect(time).toBeGreaterThan(0)
 })
+
+test.for(['f32', 'f16'] as const)(
+  'a batch norm that is left to its reader is measured with it, stored as %s',
+  async (dtype, context) => {
+    if (dtype === 'f16' && !device.facts.features.has('shader-f16')) context.skip('no shader-f16')
+    const facts = { ...device.facts, precision: dtype }
+    const tape = new Tape()
+    const parameter = (name: string, ...shape: number[]): Tensor => tensor(name, shape, 'parameter')
+    const [weight, bias, runningMean, runningVar] = ['weight', 'bias', 'mean', 'variance'].map(name =>
+      parameter(name, 8),
+    )
+    const norms = { weight: weight!, bias: bias!, runningMean: runningMean!, runningVar: runningVar! }
+    const x = tensor('x', [1, 8, 8, 8, 8], 'input', dtype)
+    const y = batchNorm(tape, x, norms, { training: false }, { relu: true })
+    conv3d(tape, y, parameter('conv.weight', 16, 8, 3, 3, 3), parameter('conv.bias', 16))
+    const { found, refused } = await tuned(tape.calls, { facts })
+    expect(refused).toEqual([])
+    const [[{ call, deferred, signature }, { milliseconds }]] = found as [(typeof found)[number]]
+    expect(deferred.map(({ kernel }) => kernel.name)).toEqual(['batchNorm.normalise'])
+    expect(signature).toContain(`sources=[${dtype}(1,8,8,8,8)]`)
+    expect(Object.keys(milliseconds).sort()).toEqual(
+      candidatesOf(call, facts)
+        .map(({ name }) => name)
+        .sort(),
+    )
+  },
+)
 
 describe('the fastest is taken', () => {
   const of = (seconds: Record<string, number>) => fastest(new Map(Object.entries(seconds)), 'rules')
@@ -125,7 +150,7 @@ describe('the fastest is taken', () => {
 })
 
 test('when the time is over or the user stops, the rest is left and what was measured is kept', async () => {
-  const calls = [1000, 2000, 3000].map(trialCall)
+  const calls = [1000, 2000, 3000].map(elements => trialCall(elements))
   expect(await tuned(calls, { budget: 0 })).toMatchObject({ report: { measured: 0, left: 3 }, found: [], refused: [] })
   const { report, found } = await tuned(calls, { stopAfter: 1 })
   expect(report).toMatchObject({ measured: 1, left: 2 })
@@ -133,7 +158,8 @@ test('when the time is over or the user stops, the rest is left and what was mea
 })
 
 test('off is the rules; full measures once, cached takes that and measures nothing', async () => {
-  const calls = convolutions().slice(0, 1)
+  const [slow, , right] = trial.variants as unknown as [Variant<Args>, Variant<Args>, Variant<Args>]
+  const calls = [trialCall(1000, { name: 'pair', variants: [slow, right] })]
   const lines: string[] = []
   const fixed = (autotune: 'off' | 'cached' | 'full') => {
     const config = defaultConfig()

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { type Checkpoint, readCheckpoint } from '../../src/checkpoint/checkpoint.ts'
 import { loadConfig } from '../../src/config/load.ts'
-import { chooseVariant, fittingVariants } from '../../src/plan/lower.ts'
+import { chooseVariant } from '../../src/plan/lower.ts'
 import { TrainingEngine } from '../../src/train/engine.ts'
 import type { Progress } from '../../src/train/resume.ts'
 import { fixVariants } from '../../src/train/variants.ts'
@@ -11,6 +11,7 @@ import { identityOf } from '../../src/tune/adapter_identity.ts'
 import { openCalls } from '../../src/tune/autotune.ts'
 import { TuningCache } from '../../src/tune/cache.ts'
 import { FixedChoice } from '../../src/tune/choice.ts'
+import { candidatesOf } from '../../src/tune/kernel_text.ts'
 import { temporaryDirectory } from '../data/small_dataset.ts'
 import { testDevice } from '../harness.ts'
 import { SMALL, STRUCTURES, smallDataset, trainHere } from '../train/training_here.ts'
@@ -49,7 +50,7 @@ function forceOthers(): void {
   expect(calls.length).toBeGreaterThan(10)
   for (const { call, signature, digest } of calls.slice(0, 6)) {
     const rules = chooseVariant(call, device.facts).name
-    const { name } = fittingVariants(call, device.facts).find(({ name }) => name !== rules)!
+    const { name } = candidatesOf(call, device.facts).find(({ name }) => name !== rules)!
     cache.add(signature, digest, { variant: name, milliseconds: { [name]: 1 } })
   }
 }

@@ -4,6 +4,7 @@
 // An invocation sums the nine taps (kh, kw) of one kd, one input channel and eight outputs: 72 sums. Four voxels a step, 6 vec4 of
 // the brick and 8 of gradients feed 288 multiply-adds.
 #import lib/activation
+#import lib/source_pair
 
 override ACCUMULATE: bool = false;
 
@@ -35,8 +36,10 @@ struct Params {
   width: u32,
   depth: u32,
   x_base: u32, // elements of the bound window in front of the first channel read
+  x_channel: u32, // the first one read
   x_channels: u32, // per sample in x
   other_base: u32,
+  other_channel: u32,
   other_channels: u32,
   dy_base: u32,
   dy_channels: u32,
@@ -141,9 +144,12 @@ fn load(sample: u32, channel: u32, at: u32, inside: bool) -> f32 {
   let voxels = params.height * params.width * params.depth;
   let known = min(channel, params.inputs - 1u);
   if (known < params.x_inputs) {
-    return f32(x[params.x_base + (sample * params.x_channels + known) * voxels + at]);
+    let value = f32(x[params.x_base + (sample * params.x_channels + known) * voxels + at]);
+    return from_first(value, params.x_channel + known);
   }
-  return f32(other[params.other_base + (sample * params.other_channels + known - params.x_inputs) * voxels + at]);
+  let rest = known - params.x_inputs;
+  let value = f32(other[params.other_base + (sample * params.other_channels + rest) * voxels + at]);
+  return from_other(value, params.other_channel + rest);
 }
 
 // Four neighbours along W, zeros beyond the volume.

@@ -6,6 +6,7 @@
 // multiply-adds. A volume too small to fill a GPU is cut into splits of the channels that are summed over.
 // The shader that imports this says where a sum goes: fn store(at: u32, value: f32).
 #import lib/activation
+#import lib/source_pair
 
 // The tile of a workgroup: outputs, and voxels along each axis. LANES = OUTPUTS / 8 * TILE_H / 2 * TILE_W / 4 * TILE_D.
 override OUTPUTS: u32 = 64;
@@ -32,8 +33,10 @@ struct Params {
   width: u32,
   depth: u32,
   x_base: u32, // elements of the bound window in front of the first channel read
+  x_channel: u32, // the first one read
   x_channels: u32, // per sample in x
   other_base: u32,
+  other_channel: u32,
   other_channels: u32,
   weight_base: u32, // element of the first output, first channel, tap 0
   output_stride: u32, // elements between weights of two outputs
@@ -127,9 +130,12 @@ fn load(sample: u32, channel: u32, at: u32) -> f32 {
   }
   let voxels = params.height * params.width * params.depth;
   if (channel < params.x_inputs) {
-    return f32(x[params.x_base + (sample * params.x_channels + channel) * voxels + at]);
+    let value = f32(x[params.x_base + (sample * params.x_channels + channel) * voxels + at]);
+    return from_first(value, params.x_channel + channel);
   }
-  return f32(other[params.other_base + (sample * params.other_channels + channel - params.x_inputs) * voxels + at]);
+  let rest = channel - params.x_inputs;
+  let value = f32(other[params.other_base + (sample * params.other_channels + rest) * voxels + at]);
+  return from_other(value, params.other_channel + rest);
 }
 
 fn sources_of(element: u32, origin: vec3u) -> vec4u {

@@ -8,6 +8,7 @@
 // An importer gives the shape of the adapter's matrices, left (M, K) · right (K, N), and RUN, POSITIONS, PITCH, INVOCATIONS.
 // PITCH, in elements between two positions, must be a multiple of 8: loads of matrices are aligned to 16 bytes.
 #import lib/activation
+#import lib/source_pair
 
 enable f16;
 enable subgroups;
@@ -69,11 +70,12 @@ fn voxel_index(voxel: vec3u) -> u32 {
 // The one place that reads an activation. `channel` counts through x and the second input.
 fn load(sample: u32, channel: u32, voxel: u32) -> f32 {
   if (channel < params.x_channels) {
-    return f32(x[params.x_base + (sample * params.x_channels + channel) * voxels() + voxel]);
+    return from_first(f32(x[params.x_base + (sample * params.x_channels + channel) * voxels() + voxel]), channel);
   }
   if (channel < params.inputs) {
-    let at = sample * (params.inputs - params.x_channels) + channel - params.x_channels;
-    return f32(second[params.second_base + at * voxels() + voxel]);
+    let rest = channel - params.x_channels;
+    let at = sample * (params.inputs - params.x_channels) + rest;
+    return from_other(f32(second[params.second_base + at * voxels() + voxel]), rest);
   }
   return 0.0;
 }

@@ -1,4 +1,5 @@
 import type { AdapterFacts } from '../graph/kernel.ts'
+import type { Precision } from '../graph/tensor.ts'
 import { type OpenAdapter, openAdapter } from './adapter.ts'
 
 /** The adapter vanished or its driver gave up; nothing on it can be read any more. */
@@ -60,10 +61,13 @@ export class Device {
     })
   }
 
-  /** Opens an adapter (a name part or index, the best one if not given); `limits` lowers limits, for tests. */
+  /**
+   * Opens an adapter (a name part or index, the best one if not given), to work with activations of `precision`, f32 unless given. The
+   * other options lower limits, for tests.
+   */
   static async open(
     wanted?: string,
-    limits: { maxBindingBytes?: number; maxBufferBytes?: number } = {},
+    options: { precision?: Precision; maxBindingBytes?: number; maxBufferBytes?: number } = {},
   ): Promise<Device> {
     const opened = await openAdapter(wanted)
     const { adapter } = opened
@@ -71,7 +75,7 @@ export class Device {
       requiredFeatures: WELCOME_FEATURES.filter(feature => adapter.features.has(feature)) as GPUFeatureName[],
       requiredLimits: Object.fromEntries(RAISED_LIMITS.map(limit => [limit, adapter.limits[limit]])),
     })
-    const { maxBindingBytes = Number.POSITIVE_INFINITY, maxBufferBytes = Number.POSITIVE_INFINITY } = limits
+    const { maxBindingBytes = Number.POSITIVE_INFINITY, maxBufferBytes = Number.POSITIVE_INFINITY } = options
     const { subgroupMinSize: min, subgroupMaxSize: max, subgroupMatrices } = opened.info
     const facts: AdapterFacts = {
       maxBindingBytes: Math.min(gpu.limits.maxStorageBufferBindingSize, maxBindingBytes),
@@ -81,7 +85,7 @@ export class Device {
       software: opened.software,
       subgroupSizes: { min, max },
       subgroupMatrices,
-      precision: 'f32',
+      precision: options.precision ?? 'f32',
     }
     return new Device(gpu, opened, facts, Math.min(gpu.limits.maxBufferSize, maxBufferBytes))
   }

@@ -96,6 +96,8 @@ export interface Variant<Args> {
   fits?(args: Args, facts: AdapterFacts): boolean
   /** Whether it is worth taking where nothing was measured: always unless given. */
   suits?(args: Args, facts: AdapterFacts): boolean
+  /** It rounds what it reads to f16: no candidate of the autotuner where the precision is f32. */
+  roundsInputs?: boolean
   /** Dispatches in order. Every binding must respect facts.maxBindingBytes: cut with `slices` where it may not. */
   lower(args: Args, at: Lowering): Dispatch[]
 }

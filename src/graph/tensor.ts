@@ -66,6 +66,13 @@ export function isTensor(value: unknown): value is Tensor {
   return typeof value === 'object' && value !== null && 'shape' in value && 'dtype' in value && 'kind' in value
 }
 
+/** The tensors anywhere in a kernel's arguments, each once. */
+export function tensorsOf(value: unknown): Tensor[] {
+  if (isTensor(value)) return [value]
+  if (typeof value !== 'object' || value === null) return []
+  return [...new Set(Object.values(value).flatMap(tensorsOf))]
+}
+
 export function bytesOf(t: Tensor): number {
   return bytesFor(sizeOf(t.shape), t.dtype)
 }

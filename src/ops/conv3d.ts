@@ -5,13 +5,12 @@ import { ContractError } from '../util/error.ts'
 import { type Shape, sameShape, volumeOf } from '../util/shape.ts'
 import { backwardWeight } from './conv3d_backward_weight.ts'
 import { gemm } from './conv3d_gemm.ts'
-import { f32Only } from './conv3d_layout.ts'
 import { matrix } from './conv3d_matrix.ts'
 import { lowerPass, type Pass } from './conv3d_pass.ts'
 import { backwardBias } from './conv3d_reduce.ts'
 import { winograd } from './conv3d_winograd.ts'
 
-const variants = [matrix, ...f32Only(winograd), gemm, { name: 'direct', lower: lowerPass }] as const
+const variants = [matrix, ...winograd, gemm, { name: 'direct', lower: lowerPass }] as const
 const forward: Kernel<Pass> = { name: 'conv3d.forward', variants }
 const backwardData: Kernel<Pass> = { name: 'conv3d.backwardData', variants }
 

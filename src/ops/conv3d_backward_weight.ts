@@ -8,7 +8,6 @@ import {
   brickElements,
   brickOf,
   channelWindow,
-  f32Only,
   fitting,
   lanesOf,
   type Range,
@@ -204,5 +203,5 @@ function lower(args: BackwardWeightArgs, at: Lowering): Dispatch[] {
 /** d(weight): fixed chunks of voxels → partial sums in scratch → a second stage that adds the chunks in order. */
 export const backwardWeight: Kernel<BackwardWeightArgs> = {
   name: 'conv3d.backwardWeight',
-  variants: [matrixWeight, ...f32Only(winogradWeight), gemmWeight, { name: 'direct', lower }],
+  variants: [matrixWeight, ...winogradWeight, gemmWeight, { name: 'direct', lower }],
 }

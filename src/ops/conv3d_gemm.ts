@@ -9,6 +9,7 @@ import {
   rowOf,
   type Slab,
   slabs,
+  sourcePair,
   tiledWorkgroups,
   weightWindow,
 } from './conv3d_layout.ts'
@@ -94,19 +95,20 @@ function stepsOf(pass: Pass, facts: AdapterFacts): Step[] {
 }
 
 /** Both sources of a slab as bindings and params; the first one twice where there is no second. */
-export function sourcesOf({ slab, samples }: { slab: Slab; samples: Range }) {
+export function sourcesOf({ slab, samples }: { slab: Slab; samples: Range }, at: Lowering) {
   const [first, second = first] = slab.parts as [Slab['parts'][number], Slab['parts'][number]?]
-  const x = channelWindow(first.tensor, samples, first.channels)
-  const other = channelWindow(second.tensor, samples, second.channels)
+  const { x, other, ...reading } = sourcePair(first, second, samples, at)
+  const { x_base, x_channel, x_channels } = other.params
   return {
+    ...reading,
     bindings: { x: x.window, other: other.window },
     params: {
+      ...x.params,
       inputs: slab.count,
       x_inputs: first.channels.count,
-      x_base: x.base,
-      x_channels: first.tensor.shape[1] as number,
-      other_base: other.base,
-      other_channels: second.tensor.shape[1] as number,
+      other_base: x_base,
+      other_channel: x_channel,
+      other_channels: x_channels,
     },
   }
 }
@@ -137,17 +139,18 @@ function splitting({ slab, samples, outputs }: Step, target: Volume, shape: Tile
   return { channels, splits, groups: groups * splits }
 }
 
-function product(step: Step, facts: AdapterFacts) {
+function product(step: Step, at: Lowering) {
   const { pass, slab, samples, outputs } = step
   const target = volumeOf(pass.target.shape, pass.target.name)
   const shape = shapeFor(target, outputs.count)
-  const { channels, splits, groups } = splitting(step, target, shape, facts)
-  const sources = sourcesOf(step)
+  const { channels, splits, groups } = splitting(step, target, shape, at.facts)
+  const sources = sourcesOf(step, at)
   const weights = weightsOf(step)
   const { height, width, depth } = target
   return {
     splits,
-    constants: shape,
+    normalisation: sources.normalisation,
+    constants: { ...shape, ...sources.constants },
     bindings: { ...sources.bindings, weight: weights.window },
     params: {
       ...{ ...sources.params, ...weights.params },
@@ -159,9 +162,9 @@ function product(step: Step, facts: AdapterFacts) {
   }
 }
 
-function lowerStep(step: Step, { facts, scratch }: Lowering): Dispatch[] {
+function lowerStep(step: Step, at: Lowering): Dispatch[] {
   const { pass, slab, samples, outputs } = step
-  const { splits, ...work } = product(step, facts)
+  const { splits, ...work } = product(step, at)
   const { channels, voxels, ...axes } = volumeOf(pass.target.shape, pass.target.name)
   const { window, base } = channelWindow(pass.target, samples, outputs)
   const bias: Record<string, Tensor> = pass.bias && slab.start === 0 ? { bias: pass.bias } : {}
@@ -180,7 +183,7 @@ function lowerStep(step: Step, { facts, scratch }: Lowering): Dispatch[] {
       },
     ]
   const shape = [splits, samples.count, outputs.count, axes.height, axes.width, axes.depth]
-  const partials = scratch('partials', shape)
+  const partials = at.scratch('partials', shape)
   const counts = { splits, samples: samples.count, outputs: outputs.count, voxels, bias_base: outputs.start }
   return [
     {

@@ -82,25 +82,26 @@ function chunksOf({ args, slab, samples, outputs }: Step, shape: TileShape, fact
   return { chunk, chunks, workgroups: [...blocks, chunks] as const }
 }
 
-function lowerStep(step: Step, { facts, scratch }: Lowering): Dispatch[] {
+function lowerStep(step: Step, at: Lowering): Dispatch[] {
   const { args, slab, samples, outputs } = step
   const { channels, voxels, height, width, depth } = volumeOf(args.dy.shape, args.dy.name)
   const shape = shapeFor(slab.count, outputs.count)
-  const { chunk, chunks, workgroups } = chunksOf(step, shape, facts)
-  const sources = sourcesOf(step)
+  const { chunk, chunks, workgroups } = chunksOf(step, shape, at.facts)
+  const sources = sourcesOf(step, at)
   const dy = channelWindow(args.dy, samples, outputs)
   const gradient = weightWindow(args.gradient, outputs)
   const columns = slab.count * 27
   const base = gradient.base + slab.start * 27
   const adding = args.accumulate || samples.start > 0
   const alone = chunks === 1
-  const partials = alone ? gradient.window : scratch('partials', [chunks, outputs.count, slab.count, 27])
+  const partials = alone ? gradient.window : at.scratch('partials', [chunks, outputs.count, slab.count, 27])
   const place = alone
     ? { base, row_stride: rowOf(args.gradient), chunk_stride: 0 }
     : { base: 0, row_stride: columns, chunk_stride: outputs.count * columns }
   const product: Dispatch = {
     shader: 'conv3d/gemm_backward_weight',
-    constants: { ...shape, ACCUMULATE: alone && adding ? 1 : 0 },
+    normalisation: sources.normalisation,
+    constants: { ...shape, ...sources.constants, ACCUMULATE: alone && adding ? 1 : 0 },
     bindings: { ...sources.bindings, dy: dy.window, target_sums: partials },
     params: {
       ...{ ...sources.params, ...place, samples: samples.count, outputs: outputs.count },

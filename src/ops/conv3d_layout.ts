@@ -1,4 +1,4 @@
-import type { AdapterFacts, Lowering, Variant } from '../graph/kernel.ts'
+import type { AdapterFacts, Lowering } from '../graph/kernel.ts'
 import { type Tensor, WINDOW_ALIGNMENT, type Window, windowAlignment } from '../graph/tensor.ts'
 import { ContractError } from '../util/error.ts'
 import { type Shape, type Volume, volumeOf } from '../util/shape.ts'
@@ -13,20 +13,6 @@ const TILE = { height: 2, width: 4 }
 const SOFTWARE_BRICK_BYTES = 64 * 2 ** 20
 
 const WORKGROUPS_PER_DIMENSION = 65_535
-
-type Variants<Args> = readonly [Variant<Args>, ...Variant<Args>[]]
-
-/** Variants as they are, but for activations stored as f16, which their shaders do not read. */
-export function f32Only<Args extends { sources: readonly Tensor[] }>([
-  first,
-  ...others
-]: Variants<Args>): Variants<Args> {
-  const restricted = (variant: Variant<Args>): Variant<Args> => ({
-    ...variant,
-    fits: (args, facts) => args.sources[0]?.dtype === 'f32' && (variant.fits?.(args, facts) ?? true),
-  })
-  return [restricted(first), ...others.map(restricted)]
-}
 
 /** Consecutive whole numbers: channels, samples or rows. */
 export interface Range {
@@ -74,6 +60,29 @@ export function sourceWindow(t: Tensor, samples: Range, channels: Range, at: Low
   const { window, base } = channelWindow(tensor, samples, channels)
   const params = { x_base: base, x_channel: channels.start, x_channels: t.shape[1] as number }
   return { window, normalisation, params }
+}
+
+/** Some channels of an activation. */
+interface Part {
+  tensor: Tensor
+  channels: Range
+}
+
+/**
+ * Two inputs that one shader reads as their concatenation, or one twice. The shader applies one batch norm, and OTHER_IS_SOURCE says
+ * to which of them; of two, the second is bound as it is meant.
+ */
+export function sourcePair(first: Part, second: Part, samples: Range, at: Lowering) {
+  const x = sourceWindow(first.tensor, samples, first.channels, at)
+  const plain: Lowering = { ...at, source: activation => ({ tensor: activation }) }
+  const taken = x.normalisation !== undefined && second !== first
+  const other = sourceWindow(second.tensor, samples, second.channels, taken ? plain : at)
+  return {
+    x,
+    other,
+    normalisation: x.normalisation ?? other.normalisation,
+    constants: { OTHER_IS_SOURCE: Number(!x.normalisation && other.normalisation !== undefined) },
+  }
 }
 
 /** The window of some output channels of a weight (O, I, k, k, k). */

@@ -113,16 +113,22 @@ function pack(pass: Pass, plan: Plan, packed: Tensor): Dispatch {
   }
 }
 
-function convolve(pass: Pass, plan: Plan, samples: Range, packed: Tensor): Dispatch {
+function convolve(pass: Pass, plan: Plan, samples: Range, packed: Tensor, at: Lowering): Dispatch {
   const { layout, arrangement } = plan
   const volume = volumeOf(pass.target.shape, pass.target.name)
   const y = channelWindow(pass.target, samples, { start: 0, count: plan.outputs })
-  const sources = bindSources(pass.sources, samples)
+  const sources = bindSources(pass.sources, samples, at)
   const place = layoutParams(volume, layout, samples.count)
   return {
     shader: `conv3d/matrix_${plan.size}`,
     entry: pass.bias ? 'forward' : 'backward',
-    constants: { ...arrangement, SIZE: pass.weight.shape[2] as number, ACCUMULATE: pass.accumulate ? 1 : 0 },
+    normalisation: sources.normalisation,
+    constants: {
+      ...sources.constants,
+      ...arrangement,
+      SIZE: pass.weight.shape[2] as number,
+      ACCUMULATE: pass.accumulate ? 1 : 0,
+    },
     bindings: { ...sources.bindings, packed, y: y.window, ...(pass.bias ? { bias: pass.bias } : {}) },
     params: { ...sources.params, ...place, outputs: plan.outputs, y_channels: plan.outputs, y_base: y.base },
     workgroups: tiledWorkgroups(place.all_tiles, 1, plan.panels),
@@ -130,16 +136,18 @@ function convolve(pass: Pass, plan: Plan, samples: Range, packed: Tensor): Dispa
   }
 }
 
-function lower(pass: Pass, { facts, scratch }: Lowering): Dispatch[] {
-  const plan = planOf(pass, facts) as Plan
-  const packed = scratch('packed', [packedElements(plan)], 'f16')
+function lower(pass: Pass, at: Lowering): Dispatch[] {
+  const plan = planOf(pass, at.facts) as Plan
+  const packed = at.scratch('packed', [packedElements(plan)], 'f16')
   const all = pass.target.shape[0] as number
-  return [pack(pass, plan, packed), ...ranges(all, plan.samples).map(samples => convolve(pass, plan, samples, packed))]
+  const parts = ranges(all, plan.samples)
+  return [pack(pass, plan, packed), ...parts.map(samples => convolve(pass, plan, samples, packed, at))]
 }
 
 /** Subgroup matrices, f16 in and f32 sums: a GPU's tensor cores. Activations and weights are rounded to 11 bits. */
 export const matrix: Variant<Pass> = {
   name: 'matrix',
+  roundsInputs: true,
   fits,
   suits: ({ weight }, facts) => isWorthRounding(weight, facts),
   lower,

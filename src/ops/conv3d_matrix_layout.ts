@@ -1,7 +1,7 @@
-import type { AdapterFacts } from '../graph/kernel.ts'
+import type { AdapterFacts, Lowering } from '../graph/kernel.ts'
 import { elementBytes, type Tensor } from '../graph/tensor.ts'
 import { type Volume, volumeOf } from '../util/shape.ts'
-import { bindingElements, channelWindow, type Range } from './conv3d_layout.ts'
+import { bindingElements, type Range, sourcePair } from './conv3d_layout.ts'
 
 /** Subgroups of a workgroup. */
 export const SUBGROUPS = 8
@@ -132,15 +132,14 @@ export function samplesTogether(tensors: readonly Tensor[], facts: AdapterFacts)
 }
 
 /** The sources of a convolution as lib/matrix_brick binds them: x, and the second input or x again. */
-export function bindSources(sources: readonly Tensor[], samples: Range) {
-  const [x, second = x] = sources.map(t => ({
-    channels: t.shape[1] as number,
-    ...channelWindow(t, samples, { start: 0, count: t.shape[1] as number }),
-  }))
+export function bindSources(sources: readonly Tensor[], samples: Range, at: Lowering) {
+  const parts = sources.map(tensor => ({ tensor, channels: { start: 0, count: tensor.shape[1] as number } }))
+  const { x, other, ...reading } = sourcePair(parts[0]!, parts[1] ?? parts[0]!, samples, at)
   const inputs = sources.reduce((sum, { shape }) => sum + (shape[1] as number), 0)
   return {
-    bindings: { x: x!.window, second: second!.window },
-    params: { inputs, x_channels: x!.channels, x_base: x!.base, second_base: second!.base },
+    ...reading,
+    bindings: { x: x.window, second: other.window },
+    params: { inputs, x_channels: x.params.x_channels, x_base: x.params.x_base, second_base: other.params.x_base },
   }
 }
 

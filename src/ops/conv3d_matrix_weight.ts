@@ -59,14 +59,16 @@ function correlate(
   plan: Plan,
   samples: Range,
   partials: Tensor,
+  at: Lowering,
 ): Dispatch {
   const [outputs, inputs, kernel] = gradient.shape as [number, number, number]
   const volume = volumeOf(dy.shape, dy.name)
   const slopes = channelWindow(dy, samples, { start: 0, count: outputs })
-  const bound = bindSources(sources, samples)
+  const bound = bindSources(sources, samples, at)
   return {
     shader: `conv3d/matrix_backward_weight_${plan.size}`,
-    constants: { ...plan.arrangement, SIZE: kernel },
+    normalisation: bound.normalisation,
+    constants: { ...bound.constants, ...plan.arrangement, SIZE: kernel },
     bindings: { ...bound.bindings, dy: slopes.window, partials },
     params: {
       ...bound.params,
@@ -80,15 +82,15 @@ function correlate(
   }
 }
 
-function lower(args: BackwardWeightArgs, { facts, scratch }: Lowering): Dispatch[] {
-  const plan = planOf(args, facts) as Plan
+function lower(args: BackwardWeightArgs, at: Lowering): Dispatch[] {
+  const plan = planOf(args, at.facts) as Plan
   const { gradient, dy, accumulate } = args
   const outputs = gradient.shape[0] as number
   const row = rowOf(gradient)
-  const partials = scratch('partials', [plan.chunks, outputs, row])
+  const partials = at.scratch('partials', [plan.chunks, outputs, row])
   const { window, base } = weightWindow(gradient, { start: 0, count: outputs })
   return ranges(dy.shape[0] as number, plan.samples).flatMap(samples => [
-    correlate(args, plan, samples, partials),
+    correlate(args, plan, samples, partials, at),
     sumPartials(partials, window, accumulate || samples.start > 0, {
       chunks: plan.chunks,
       rows: outputs,
@@ -102,6 +104,7 @@ function lower(args: BackwardWeightArgs, { facts, scratch }: Lowering): Dispatch
 /** As the forward pass's: f16 in, f32 sums of fixed chunks of tiles, then the chunks in order. */
 export const matrixWeight: Variant<BackwardWeightArgs> = {
   name: 'matrix',
+  roundsInputs: true,
   fits: (args, facts) => planOf(args, facts) !== undefined,
   suits: ({ gradient }, facts) => isWorthRounding(gradient, facts),
   lower,

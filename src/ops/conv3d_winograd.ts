@@ -17,8 +17,11 @@ import { occupancyOf, shaderOf, TILE_2, TILE_4, tilesOf, type WinogradTile } fro
 
 /** Elements of V or M at a time: they stay in a CPU's cache between the stages, and memory stays small. */
 const SLAB_ELEMENTS = 2 ** 20
-/** The least I · O / (I + O) at which the products saved, as I · O, pay for the transforms, as I + O (docs/performance.md). */
-const LEAST_RATIO = 8
+/**
+ * The least I · O / (I + O) at which the products saved, as I · O, pay for the transforms, as I + O (docs/performance.md), by the tile's
+ * edge.
+ */
+const LEAST_RATIO = { 2: 8, 4: 2.5 }
 /** The least share of a tile's voxels inside the volume, by the tile's edge. */
 const LEAST_OCCUPANCY = { 2: 0, 4: 0.6 }
 
@@ -169,7 +172,7 @@ function channelsOf(pass: Pass): { inputs: number; outputs: number } {
 export function isWorthwhile(weight: Tensor, y: Tensor, tile: WinogradTile, facts: AdapterFacts): boolean {
   const [outputs, inputs] = weight.shape as [number, number]
   const tiles = (y.shape[0] as number) * tilesOf(y, tile)
-  const pays = inputs * outputs >= LEAST_RATIO * (inputs + outputs)
+  const pays = inputs * outputs >= LEAST_RATIO[tile.edge] * (inputs + outputs)
   return facts.software && pays && tiles >= BLOCK_TILES && occupancyOf(y, tile) >= LEAST_OCCUPANCY[tile.edge]
 }
 

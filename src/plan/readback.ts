@@ -1,14 +1,8 @@
 import { readbackBuffer } from '../gpu/buffers.ts'
 import type { Device } from '../gpu/device.ts'
 import { bytesOf, type Tensor } from '../graph/tensor.ts'
-import { fromFloat16 } from '../util/float16.ts'
-import { sizeOf } from '../util/shape.ts'
 import type { Runner } from './runner.ts'
-
-/** A tensor's bytes as the host reads them: f16 widened to f32, u32 as its bits. */
-export function floatsOf(t: Tensor, bytes: ArrayBuffer): Float32Array<ArrayBuffer> {
-  return t.dtype === 'f16' ? fromFloat16(new Uint16Array(bytes, 0, sizeOf(t.shape))) : new Float32Array(bytes)
-}
+import { floatsOf } from './storage.ts'
 
 /**
  * Reads a plan's outputs in arrears: each submit copies them into the next of a few host-visible buffers, which are mapped later,

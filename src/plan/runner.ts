@@ -11,8 +11,7 @@ import type { Pipelines } from '../gpu/pipelines.ts'
 import { bytesFor, bytesOf, elementBytes, type Tensor } from '../graph/tensor.ts'
 import type { Lowered } from './lower.ts'
 import { type Plan, sharedSlotSizes } from './plan.ts'
-import { floatsOf } from './readback.ts'
-import type { Place, Storage } from './storage.ts'
+import { floatsOf, type Place, type Storage } from './storage.ts'
 
 interface Command {
   label: string

@@ -3,6 +3,8 @@ import type { Device } from '../gpu/device.ts'
 import type { Arena } from '../graph/arena.ts'
 import { bytesOf, type Tensor } from '../graph/tensor.ts'
 import { ContractError } from '../util/error.ts'
+import { fromFloat16, toFloat16 } from '../util/float16.ts'
+import { sizeOf } from '../util/shape.ts'
 
 /** Where a tensor's elements lie. */
 export interface Place {
@@ -36,18 +38,22 @@ export class Storage {
     throw new ContractError('storage', t.kind, t.name, 'a tensor that was given memory')
   }
 
-  /** Queues a copy of `data` (as many elements as the tensor has, at most) to the GPU; what is submitted later sees it. */
+  /**
+   * Queues a copy of `data` (as many elements as the tensor has, at most) to the GPU; what is submitted later sees it. Numbers for an f16
+   * tensor are rounded; words are taken as two f16 each.
+   */
   write(t: Tensor, data: Float32Array | Uint32Array): void {
-    if (data.byteLength > bytesOf(t))
-      throw new ContractError('storage', `length of ${t.name}`, data.length, `at most ${bytesOf(t) / 4}`)
+    const stored = t.dtype === 'f16' && data instanceof Float32Array ? toFloat16(data) : data
+    if (stored.byteLength > bytesOf(t))
+      throw new ContractError('storage', `length of ${t.name}`, data.length, `at most ${sizeOf(t.shape)}`)
     const { buffer, offset } = this.place(t)
-    this.device.gpu.queue.writeBuffer(buffer, offset, data as Float32Array<ArrayBuffer> | Uint32Array<ArrayBuffer>)
+    this.device.gpu.queue.writeBuffer(buffer, offset, stored as typeof stored & { buffer: ArrayBuffer })
   }
 
   /** The tensor's values, once all submitted work is done. */
   async read(t: Tensor): Promise<Float32Array<ArrayBuffer>> {
     const { buffer, offset } = this.place(t)
-    return new Float32Array(await readBuffer(this.device, buffer, offset, bytesOf(t)))
+    return floatsOf(t, await readBuffer(this.device, buffer, offset, bytesOf(t)))
   }
 
   /** As `read`, for u32 tensors. */
@@ -75,6 +81,11 @@ export class Storage {
     this.arenas.clear()
     this.singles.clear()
   }
+}
+
+/** A tensor's bytes as the host reads them: f16 widened to f32, u32 as its bits. */
+export function floatsOf(t: Tensor, bytes: ArrayBuffer): Float32Array<ArrayBuffer> {
+  return t.dtype === 'f16' ? fromFloat16(new Uint16Array(bytes, 0, sizeOf(t.shape))) : new Float32Array(bytes)
 }
 
 /** Bytes that a Storage of these arenas and tensors takes. */

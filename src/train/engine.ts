@@ -28,6 +28,7 @@ import {
 } from './recording.ts'
 import { writeLossScale } from './snapshot.ts'
 import { type BatchResult, termsOf } from './tally.ts'
+import { factsFor } from './variants.ts'
 
 /** A batch as the loader gives it; arrays are copied when it is uploaded. */
 export interface HostBatch {
@@ -68,7 +69,7 @@ function draw(
   batchSize: number,
   choice?: Choice,
 ): Blueprint {
-  const facts = { ...adapter, precision: config.compute.precision }
+  const facts = factsFor(adapter, config)
   const state = new ModelState(shape)
   const optimizer = new OptimizerMemory(state)
   const batch = batchTensors(state, batchSize)
@@ -198,6 +199,7 @@ export class TrainingEngine {
     structureNames: readonly string[],
     batchSize: number,
   ): Promise<void> {
+    checkPrecision(device, config)
     const { storage, pool } = await memoryFor(device, draw(device.facts, config, shape, structureNames, batchSize))
     pool.destroy()
     storage.destroy()

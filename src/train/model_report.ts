@@ -51,7 +51,7 @@ async function shapeOf(config: Config, given?: string): Promise<{ shape: SadaanS
 
 async function adapterHere(config: Config): Promise<{ facts: AdapterFacts; adapter: string | null; choice?: Choice }> {
   try {
-    const device = await Device.open(wantedAdapter(config))
+    const device = await Device.open(wantedAdapter(config), config.compute)
     device.close()
     // a table that cannot be read is for training to complain of
     return { facts: device.facts, adapter: device.name, choice: knownChoice(device, config, () => undefined) }

@@ -73,7 +73,7 @@ export async function openSession(config: Config, opening: Opening): Promise<Ses
     say(
       `samples are resampled from ${dataset.imageSize.join('×')} to ${shape.size.join('×')} (trilinear images, nearest masks)`,
     )
-  const device = await Device.open(wantedAdapter(config))
+  const device = await Device.open(wantedAdapter(config), config.compute)
   const { engine, variants } = await openEngine(device, config, shape, dataset.structureNames, opening)
   return { config, dataset, shape, variants, device, engine, trainLoader, validationLoader }
 }

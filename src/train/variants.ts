@@ -1,6 +1,6 @@
 import type { Config } from '../config/schema.ts'
 import type { Device } from '../gpu/device.ts'
-import type { Call } from '../graph/kernel.ts'
+import type { AdapterFacts, Call } from '../graph/kernel.ts'
 import type { Choice } from '../plan/lower.ts'
 import { type AdapterIdentity, identityOf } from '../tune/adapter_identity.ts'
 import { autotune, openCalls } from '../tune/autotune.ts'
@@ -11,6 +11,11 @@ import type { TunedTable } from '../tune/table.ts'
 /** What `compute.autotune=full` may take before training, s. */
 const BUDGET = 300
 
+/** An adapter's facts as plans of a configuration take them. */
+export function factsFor(adapter: AdapterFacts, { compute }: Config): AdapterFacts {
+  return { ...adapter, precision: compute.precision }
+}
+
 const byRules: Choice = () => undefined
 
 /** The cache of this machine, then the table that the package brings for such an adapter. */
@@ -20,11 +25,16 @@ function tablesOf(identity: AdapterIdentity, cache: TuningCache, warn: (line: st
 }
 
 /** What is known without measuring, as `compute.autotune` allows: 'off' leaves everything to the rules. */
-export function knownChoice(device: Device, { compute }: Config, say: (line: string) => void): Choice {
+export function knownChoice(
+  device: Device,
+  { compute }: Config,
+  say: (line: string) => void,
+  facts: AdapterFacts = device.facts,
+): Choice {
   if (compute.autotune === 'off') return byRules
   const warn = (line: string): void => say(`warning: ${line}`)
   const identity = identityOf(device)
-  return choiceFrom(tablesOf(identity, new TuningCache(identity, warn), warn), device.facts)
+  return choiceFrom(tablesOf(identity, new TuningCache(identity, warn), warn), facts)
 }
 
 /** How a run came to its variants. */
@@ -54,28 +64,29 @@ export async function fixVariants(request: VariantsRequest): Promise<RunVariants
   const identity = identityOf(device)
   if (recorded?.adapter === identity.name) return { fixed: recorded, origin: 'checkpoint' }
   if (recorded) say(`kernels are chosen anew: the checkpoint was written on ${recorded.adapter}`)
-  const fixed = (choice: Choice): FixedChoice => FixedChoice.of(identity.name, calls, device.facts, choice)
+  const facts = factsFor(device.facts, config)
+  const fixed = (choice: Choice): FixedChoice => FixedChoice.of(identity.name, calls, facts, choice)
   if (config.compute.autotune === 'off') return { fixed: fixed(byRules), origin: 'rules' }
   const warn = (line: string): void => say(`warning: ${line}`)
   const cache = new TuningCache(identity, warn)
-  const isMeasured = config.compute.autotune === 'full' && (await measureMissing(request, cache, warn))
-  const choice = choiceFrom(tablesOf(identity, cache, warn), device.facts)
+  const isMeasured = config.compute.autotune === 'full' && (await measureMissing(request, facts, cache, warn))
+  const choice = choiceFrom(tablesOf(identity, cache, warn), facts)
   return { fixed: fixed(choice), origin: isMeasured ? 'measured' : 'cache' }
 }
 
 /** False when the cache had everything. */
 async function measureMissing(
   { device, calls, say, stop }: VariantsRequest,
+  facts: AdapterFacts,
   cache: TuningCache,
   warn: (line: string) => void,
 ): Promise<boolean> {
-  const missing = openCalls(calls, device.facts).filter(
-    ({ signature, digest }) => !cache.table.find(signature, () => digest),
-  )
+  const missing = openCalls(calls, facts).filter(({ signature, digest }) => !cache.table.find(signature, () => digest))
   if (missing.length === 0) return false
   say(`autotune  measuring the variants of ${missing.length} kernel calls, ${BUDGET} s at most`)
   const report = await autotune({
     device,
+    facts,
     calls: missing,
     budget: BUDGET,
     ...(stop ? { stop } : {}),

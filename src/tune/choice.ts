@@ -1,14 +1,14 @@
 import { createHash } from 'node:crypto'
 import type { AdapterFacts, Call } from '../graph/kernel.ts'
 import { signatureOf } from '../graph/signature.ts'
-import { type Choice, chooseVariant, fittingVariants } from '../plan/lower.ts'
+import { type Choice, chooseVariant } from '../plan/lower.ts'
 import { InputError } from '../util/error.ts'
-import { kernelDigest } from './kernel_text.ts'
+import { candidatesOf, kernelDigest } from './kernel_text.ts'
 import type { TunedTable } from './table.ts'
 
-/** Whether there is anything to choose: more than one variant fits. */
+/** Whether there is anything to choose. */
 export function isOpen(call: Call, facts: AdapterFacts): boolean {
-  return call.kernel.variants.length > 1 && fittingVariants(call, facts).length > 1
+  return call.kernel.variants.length > 1 && candidatesOf(call, facts).length > 1
 }
 
 /** Chooses what the first of `tables` that knows a call says; a call that none knows is left to the variants' own rules. */

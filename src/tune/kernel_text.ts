@@ -4,25 +4,30 @@ import { type DType, type Tensor, tensor } from '../graph/tensor.ts'
 import { fittingVariants } from '../plan/lower.ts'
 import { linkShader } from '../wgsl/link.ts'
 
-/** Text of a shader with its libraries, read and linked once a process; tests give other texts. */
+/** Text of a shader with its libraries, in every form that changes more of it than a number type; tests give other texts. */
 export type ShaderText = (shader: string) => string
 
 const texts = new Map<string, string>()
 
 function linkedOnce(shader: string): string {
-  const text = texts.get(shader) ?? linkShader(shader)
+  const text = texts.get(shader) ?? linkShader(shader) + linkShader(shader, { normalised: true })
   texts.set(shader, text)
   return text
 }
 
+/** The variants that a call may be told to run as: those that can and that keep the precision. */
+export function candidatesOf(call: Call, facts: AdapterFacts): Variant<unknown>[] {
+  return fittingVariants(call, facts).filter(({ roundsInputs }) => !roundsInputs || facts.precision === 'f16')
+}
+
 /**
- * A digest of what the fitting variants of a call run: each one's name, the entry points and constants it dispatches, and the linked
+ * A digest of what the candidate variants of a call run: each one's name, the entry points and constants it dispatches, and the linked
  * text of their shaders. A measurement holds as long as this stays the same.
  */
 export function kernelDigest(call: Call, facts: AdapterFacts, textOf: ShaderText = linkedOnce): string {
   const hash = createHash('sha256')
   const shaders = new Set<string>()
-  for (const variant of fittingVariants(call, facts)) {
+  for (const variant of candidatesOf(call, facts)) {
     const dispatches = dispatchesOf(variant, call, facts)
     for (const { shader } of dispatches) shaders.add(shader)
     const entries = dispatches.map(({ shader, entry, constants }) => JSON.stringify([shader, entry, constants]))

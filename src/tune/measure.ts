@@ -1,24 +1,25 @@
 import { type Device, DeviceLostError } from '../gpu/device.ts'
 import type { Pipelines } from '../gpu/pipelines.ts'
-import type { Call } from '../graph/kernel.ts'
+import type { AdapterFacts, Call } from '../graph/kernel.ts'
 import type { Tensor } from '../graph/tensor.ts'
-import { chooseVariant, fittingVariants } from '../plan/lower.ts'
+import { chooseVariant } from '../plan/lower.ts'
+import { largestError } from './agreement.ts'
+import { candidatesOf } from './kernel_text.ts'
 import { type Candidate, Specimen } from './specimen.ts'
 import type { Stopwatch } from './stopwatch.ts'
 import type { Measurement } from './table.ts'
 
-/** Largest difference from the reference that a candidate may have, as a share of the largest value: of f32, and where f16 is stored. */
-const TOLERANCE = 1e-4
-const HALF_TOLERANCE = 1e-2
+/** Largest difference from the reference that a candidate may have, as a share of the largest value, by precision. */
+const TOLERANCE = { f32: 1e-4, f16: 1e-2 }
 
 /** Another variant than the rules' must be faster by this share, so that noise does not change tables. */
 const MARGIN = 0.05
 const MOST_ROUNDS = 20
-/** Seconds for which every candidate takes part; then those that are slower than the best by the factor are out. */
-const WARM = 0.1
-const HOPELESS = 1.5
-/** Seconds after which there is no further round; there are two at least. */
-const LONG_ENOUGH = 1
+/** Milliseconds after which there is no further round; there are two at least. */
+const LONG_ENOUGH = 1000
+/** Slower than the best by this factor: out after two rounds, or at once where a run takes long. */
+const HOPELESS = 2
+const LONG_RUN = 0.5 // s
 
 /** A variant that is never chosen, and why. */
 export interface Refusal {
@@ -29,6 +30,8 @@ export interface Refusal {
 
 export interface Tuner {
   device: Device
+  /** what plans are made for: the device's, in the run's precision */
+  facts: AdapterFacts
   pipelines: Pipelines
   stopwatch: Stopwatch
   /** gets what was not used */
@@ -38,19 +41,23 @@ export interface Tuner {
 }
 
 /**
- * Runs every variant that fits a call alone, on the same made-up values. Those whose results agree with the variant that the rules
- * would take are timed in turn, and the best time of each counts. Undefined where it was told to stop, or where not even the rules'
- * variant runs. Throws DeviceLostError.
+ * Runs every candidate variant of the last of `calls` alone (the others are what is left to it as their reader) and that is not `skipped`,
+ * on the same made-up values. Those whose results agree with the variant that the rules would take are timed in turn, and the best
+ * time of each counts. Undefined where it was told to stop, or where not even the rules' variant runs. Throws DeviceLostError.
  */
-export async function measureCall(tuner: Tuner, call: Call): Promise<Measurement | undefined> {
-  const { device, pipelines } = tuner
-  const preferred = chooseVariant(call, device.facts).name
-  const others = fittingVariants(call, device.facts).map(({ name }) => name)
-  const names = [preferred, ...others.filter(name => name !== preferred)]
+export async function measureCall(
+  tuner: Tuner,
+  calls: readonly Call[],
+  skipped: (variant: string) => boolean,
+): Promise<Measurement | undefined> {
+  const { device, pipelines, facts } = tuner
+  const call = calls.at(-1)!
+  const preferred = chooseVariant(call, facts).name
+  const others = candidatesOf(call, facts).map(({ name }) => name)
+  const names = [preferred, ...others.filter(name => name !== preferred && !skipped(name))]
   const candidates: Candidate[] = []
-  let specimen: Specimen | undefined
+  const specimen = new Specimen(device, pipelines, facts, calls)
   try {
-    specimen = await Specimen.make(device, pipelines, call)
     if (!(await verify(tuner, specimen, names, candidates))) return undefined
     const seconds = await time(tuner, candidates)
     if (!seconds) return undefined
@@ -61,7 +68,7 @@ export async function measureCall(tuner: Tuner, call: Call): Promise<Measurement
     return undefined
   } finally {
     for (const { pool } of candidates) pool.destroy()
-    specimen?.destroy()
+    specimen.destroy()
   }
 }
 
@@ -83,7 +90,7 @@ async function verify(tuner: Tuner, specimen: Specimen, names: readonly string[]
       const error = largestError(found, expected ?? found)
       if (!expected && error > 0) throw new Error('its results on made-up values are not finite')
       expected ??= found
-      const allowed = specimen.isHalf ? HALF_TOLERANCE : TOLERANCE
+      const allowed = TOLERANCE[tuner.facts.precision]
       if (error <= allowed) continue
       candidates.pop()!.pool.destroy()
       const reason = `differs from ${names[0]} by ${error.toPrecision(2)} of the largest value, at most ${allowed} is right`
@@ -112,47 +119,18 @@ function nextError(device: Device): unknown {
   }
 }
 
-/** Largest |found − expected| as a share of the largest |expected|, the worst of all outputs; a value that is no number counts as infinite. */
-function largestError(found: ReadonlyMap<Tensor, Float32Array>, expected: ReadonlyMap<Tensor, Float32Array>): number {
-  let worst = found.size === expected.size ? 0 : Number.POSITIVE_INFINITY
-  for (const [t, values] of found) {
-    const right = expected.get(t)
-    worst = Math.max(worst, right ? (t.dtype === 'u32' ? bitError : errorOf)(values, right) : Number.POSITIVE_INFINITY)
-  }
-  return worst
-}
-
-function errorOf(found: Float32Array, expected: Float32Array): number {
-  let difference = 0
-  let scale = 0
-  for (let i = 0; i < expected.length; i++) {
-    const off = Math.abs(found[i]! - expected[i]!)
-    if (!(off <= difference)) difference = Number.isNaN(off) ? Number.POSITIVE_INFINITY : off
-    scale = Math.max(scale, Math.abs(expected[i]!))
-  }
-  return difference === 0 ? 0 : difference / scale
-}
-
-/** Whole numbers are equal or wrong. */
-function bitError(found: Float32Array, expected: Float32Array): number {
-  const [a, b] = [found, expected].map(({ buffer }) => Buffer.from(buffer)) as [Buffer, Buffer]
-  return a.equals(b) ? 0 : Number.POSITIVE_INFINITY
-}
-
-/** Best seconds of each candidate, all timed in turn. Undefined when told to stop. */
+/** Best seconds of each candidate: all are timed in turn, those that are far behind not to the end. Undefined when told to stop. */
 async function time({ stopwatch, goesOn }: Tuner, candidates: readonly Candidate[]) {
-  const best = new Map<string, number>()
   const started = performance.now()
-  const elapsed = (): number => (performance.now() - started) / 1000
-  for (let round = 0; round < MOST_ROUNDS && (round < 2 || elapsed() < LONG_ENOUGH); round++) {
-    const limit = elapsed() < WARM ? Number.POSITIVE_INFINITY : HOPELESS * Math.min(...best.values())
-    for (const { variant, runner } of candidates) {
-      const before = best.get(variant) ?? Number.POSITIVE_INFINITY
-      if (round > 0 && before > limit) continue
+  for (let round = 0; round < MOST_ROUNDS && (round < 2 || performance.now() - started < LONG_ENOUGH); round++) {
+    const least = Math.min(...candidates.map(({ best }) => best))
+    for (const candidate of candidates) {
+      const isBehind = candidate.best > HOPELESS * least && (round >= 2 || candidate.best > LONG_RUN)
+      if (isBehind) continue
       if (!goesOn()) return undefined
-      best.set(variant, Math.min(before, await stopwatch.seconds(runner)))
+      candidate.best = Math.min(candidate.best, await stopwatch.seconds(candidate.runner))
     }
     if (candidates.length === 1) break
   }
-  return best
+  return new Map(candidates.map(({ variant, best }) => [variant, best]))
 }

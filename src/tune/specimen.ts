@@ -1,12 +1,11 @@
 import type { Device } from '../gpu/device.ts'
 import type { Pipelines } from '../gpu/pipelines.ts'
-import type { Call } from '../graph/kernel.ts'
-import { isTensor, type Tensor, tensor } from '../graph/tensor.ts'
+import type { AdapterFacts, Call } from '../graph/kernel.ts'
+import { bytesOf, isTensor, type Tensor, tensor } from '../graph/tensor.ts'
 import { makePlan } from '../plan/plan.ts'
 import { Runner, SlotPool } from '../plan/runner.ts'
 import { Storage } from '../plan/storage.ts'
 import { RandomStream } from '../util/random.ts'
-import { sizeOf } from '../util/shape.ts'
 
 /** Length of the table that values are taken from, over and over: a prime, so that no axis repeats with it. */
 const TABLE = 65_521
@@ -18,52 +17,51 @@ export interface Candidate {
   pool: SlotPool
   /** what it writes and a later kernel may read */
   outputs: readonly Tensor[]
+  /** seconds of its fastest run until now */
+  best: number
 }
 
-/** A call taken out of its step: it runs alone, as any variant, on made-up values that are the same for all of them. */
+/**
+ * A call taken out of its step: it runs alone, as any variant, on made-up values that are the same for all of them. With it go the
+ * calls that are left to it as the reader of their results, since they are part of what a variant costs.
+ */
 export class Specimen {
   readonly call: Call
-  /** whether any tensor is stored as f16 */
-  readonly isHalf: boolean
+  private readonly calls: readonly Call[]
   private readonly device: Device
   private readonly pipelines: Pipelines
+  private readonly facts: AdapterFacts
   private readonly storage: Storage
+  /** every tensor of the calls, in a fixed order */
   private readonly tensors: readonly Tensor[]
+  /** those of them that some candidate binds */
+  private readonly bound = new Set<Tensor>()
 
-  private constructor(device: Device, pipelines: Pipelines, call: Call, tensors: readonly Tensor[]) {
+  constructor(device: Device, pipelines: Pipelines, facts: AdapterFacts, calls: readonly Call[]) {
     this.device = device
     this.pipelines = pipelines
-    this.call = call
-    this.tensors = tensors
-    this.isHalf = tensors.some(({ dtype }) => dtype !== 'f32' && dtype !== 'u32')
+    this.facts = facts
+    const lasting = new Map<Tensor, Tensor>()
+    this.calls = calls.map(each => ({ ...each, args: replaceTensors(each.args, lasting) }))
+    this.call = this.calls.at(-1)!
+    this.tensors = [...lasting.values()]
     this.storage = new Storage(device)
   }
 
-  /** Gives every tensor of the call memory of its own. Throws OutOfMemoryError when there is no room. */
-  static async make(device: Device, pipelines: Pipelines, call: Call): Promise<Specimen> {
-    const lasting = new Map<Tensor, Tensor>()
-    const args = replaceTensors(call.args, lasting)
-    const specimen = new Specimen(device, pipelines, { ...call, args }, [...lasting.values()])
-    try {
-      await device.guarded(call.label, () => {
-        for (const t of specimen.tensors) specimen.storage.addTensor(t)
-      })
-    } catch (error) {
-      specimen.destroy()
-      throw error
-    }
-    return specimen
-  }
-
+  /** Plans, allocates and makes the pipelines. Throws OutOfMemoryError when there is no room. */
   async prepare(variant: string): Promise<Candidate> {
-    const { device, call, storage } = this
-    const plan = makePlan(variant, [call], [], device.facts, { choice: () => variant })
-    const written = plan.dispatches.flatMap(({ bound }) => bound.filter(({ writes }) => writes))
-    const outputs = new Set(written.map(({ tensor }) => tensor).filter(({ kind }) => kind !== 'temporary'))
+    const { device, call, calls, storage, facts } = this
+    const plan = makePlan(variant, calls, [], facts, { choice: each => (each === call ? variant : undefined) })
+    const used = plan.dispatches.flatMap(({ bound }) => bound).filter(({ tensor }) => tensor.kind !== 'temporary')
+    await device.guarded(call.label, () => {
+      for (const { tensor } of used) if (!this.bound.has(tensor)) storage.addTensor(tensor)
+      for (const { tensor } of used) this.bound.add(tensor)
+    })
+    const outputs = new Set(used.filter(({ writes }) => writes).map(({ tensor }) => tensor))
     const pool = await SlotPool.allocate(device, [plan])
     try {
       const runner = await Runner.prepare(device, this.pipelines, storage, pool, plan)
-      return { variant, runner, pool, outputs: [...outputs] }
+      return { variant, runner, pool, outputs: [...outputs], best: Number.POSITIVE_INFINITY }
     } catch (error) {
       pool.destroy()
       throw error
@@ -71,12 +69,17 @@ export class Specimen {
   }
 
   /** Runs a candidate once, on the values that all get, with scratch memory poisoned, and reads what it wrote (u32 as its bits). */
-  async run({ runner, pool, outputs }: Candidate): Promise<Map<Tensor, Float32Array>> {
+  async run(candidate: Candidate): Promise<Map<Tensor, Float32Array>> {
+    const { runner, pool, outputs } = candidate
     this.tensors.forEach((t, i) => {
-      this.storage.write(t, madeUp(t, i))
+      if (this.bound.has(t)) this.storage.write(t, madeUp(t, i))
     })
     pool.poison()
+    await this.device.idle()
+    const started = performance.now()
     await this.device.guarded(this.call.label, () => runner.submit())
+    await this.device.idle()
+    candidate.best = (performance.now() - started) / 1000
     const values = new Map<Tensor, Float32Array>()
     for (const t of outputs) values.set(t, await runner.read(t))
     return values
@@ -99,20 +102,25 @@ function replaceTensors(value: unknown, lasting: Map<Tensor, Tensor>): unknown {
   return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, replaceTensors(item, lasting)]))
 }
 
-/** Seeded values in [−1, 1); in [0.5, 1.5) for a vector or a table, which may be a variance or a count; random bits for u32. */
+/** Seeded values in [−1, 1), or ±[0.5, 1) as f16; in [0.5, 1.5) for a vector or a table, which may hold variances; random bits for u32. */
 function madeUp(t: Tensor, seed: number): Float32Array | Uint32Array {
   const random = new RandomStream({ seed, operation: 0 })
-  const low = t.shape.length < 3 ? 0.5 : -1
-  const size = sizeOf(t.shape)
-  const table = { length: Math.min(TABLE, size) }
-  if (t.dtype === 'u32')
+  const length = bytesOf(t) / 4
+  const table = { length: Math.min(TABLE, length) }
+  const isTable = t.shape.length < 3
+  if (t.dtype === 'f32') {
+    const [low, high] = isTable ? [0.5, 1.5] : [-1, 1]
     return repeated(
-      Uint32Array.from(table, () => random.bits()),
-      new Uint32Array(size),
+      Float32Array.from(table, () => random.uniform(low, high)),
+      new Float32Array(length),
     )
+  }
+  // two f16: mantissas and, but for a table, signs are random
+  const word = (bits: number): number =>
+    t.dtype === 'u32' ? bits : (bits & (isTable ? 0x03ff03ff : 0x83ff83ff)) | 0x38003800
   return repeated(
-    Float32Array.from(table, () => random.uniform(low, low < 0 ? 1 : 1.5)),
-    new Float32Array(size),
+    Uint32Array.from(table, () => word(random.bits())),
+    new Uint32Array(length),
   )
 }
 
