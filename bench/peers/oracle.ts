@@ -1,6 +1,8 @@
 import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 import type { LoadedConfig } from '../../src/config/load.ts'
 import { InputError } from '../../src/util/error.ts'
+import { PACKAGE_ROOT } from '../../src/util/package_root.ts'
 import { oraclePath, ourJson, pythonJson } from '../processes.ts'
 import type { StepReport } from '../step.ts'
 import { workloadOf } from '../workload.ts'
@@ -44,6 +46,9 @@ export interface OracleResult {
 /** Threads of PyTorch: as many as the machine that the targets are stated for has cores. */
 const THREADS = 2
 
+/** Runs the oracle with channels last, which PyTorch refuses it. */
+const CHANNELS_LAST = join(PACKAGE_ROOT, 'bench/peers/channels_last.py')
+
 export async function runOracle(settings: OracleSettings, { loaded, steps }: PeerRequest): Promise<OracleResult> {
   const oracle = oraclePath()
   if (!existsSync(oracle)) throw new InputError(`${oracle}: no such file, expected the oracle (SADAAN_ORACLE names it)`)
@@ -58,7 +63,8 @@ export async function runOracle(settings: OracleSettings, { loaded, steps }: Pee
   if (settings.device === 'cpu') parameters.push('--threads', `${THREADS}`)
   if (settings.compiled) parameters.push('--compile')
   if (settings.original) parameters.push('--original')
-  return pythonJson<OracleResult>(settings.python, [oracle, ...parameters])
+  const scripts = settings.layout === 'ndhwc' ? [CHANNELS_LAST, oracle] : [oracle]
+  return pythonJson<OracleResult>(settings.python, [...scripts, ...parameters])
 }
 
 /** Our step in a process of its own. */
