@@ -102,7 +102,7 @@ write_env() {
   {
     echo "VK_DRIVER_FILES=$description"
     # a fifth faster where the processor has the registers
-    if grep -q -w avx512f /proc/cpuinfo; then echo 'LP_NATIVE_VECTOR_WIDTH=512'; fi
+    if grep -q -w avx512f /proc/cpuinfo; then echo 'LP_NATIVE_VECTOR_WIDTH=${LP_NATIVE_VECTOR_WIDTH:-512}'; fi
   } >"$dir/env.new"
   mv "$dir/env.new" "$dir/env"
 }
