@@ -81,6 +81,7 @@ export default defineCase<Row>({
     // enough tiles and channels for Winograd, the last in two slabs
     { samples: 2, channels: [16], outputs: 16, size: 3, volume: [3, 7, 8] },
     { samples: 1, channels: [12, 5], outputs: 17, size: 3, volume: [3, 7, 16] },
+    { samples: 1, channels: [18], outputs: 33, size: 3, volume: [3, 5, 6] },
     { samples: 1, channels: [16, 2], outputs: 49, size: 3, volume: [1, 16, 16] },
     { samples: 1, channels: [16], outputs: 16, size: 3, volume: [1, 16, 18], limit: 2 ** 19 },
     // several workgroups along every axis, for each shape of the implicit product's tiles

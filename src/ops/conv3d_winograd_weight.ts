@@ -6,17 +6,28 @@ import { isWorthwhile, samplesAtOnce, slabBlocks, tileSlabs, transformInput } fr
 import { BLOCK_TILES, frequencyStride } from './winograd_multiply.ts'
 import { shaderOf, TILE_2, TILE_4, tilesOf, type WinogradTile } from './winograd_tile.ts'
 
-/** Input and output channels of one invocation of conv3d/winograd_correlate, and of one workgroup of winograd_correlate_wide. */
-const SQUARE = { shader: 'conv3d/winograd_correlate', entry: 'tiles', inputs: 8, outputs: 8 } as const
-const WIDE = { shader: 'conv3d/winograd_correlate_wide', entry: 'tiles_by_channel', inputs: 17, outputs: 64 } as const
-
-function workOf(block: typeof SQUARE | typeof WIDE, inputs: number, outputs: number, { frequencies }: WinogradTile) {
-  const grid = [Math.ceil(inputs / block.inputs), Math.ceil(outputs / block.outputs), frequencies] as const
-  return block === WIDE ? { workgroups: grid } : { invocations: grid[0] * grid[1] * grid[2] }
+/** The channels that one invocation of conv3d/winograd_correlate, or one workgroup of winograd_correlate_wide, computes. */
+interface Block {
+  entry: 'main' | 'outputs32' | 'outputs64'
+  inputs: number
+  outputs: number
 }
 
-/** With fewer output channels most of a wide workgroup would compute nothing. */
-const LEAST_WIDE = 48
+const SQUARE: Block = { entry: 'main', inputs: 8, outputs: 8 }
+const WIDE: Block = { entry: 'outputs32', inputs: 16, outputs: 32 }
+const WIDEST: Block = { entry: 'outputs64', inputs: 17, outputs: 64 }
+
+/** With fewer than three quarters of its output channels a wider block computes too many that are not there. */
+function blockOf(outputs: number): Block {
+  return [WIDEST, WIDE].find(block => outputs >= 0.75 * block.outputs) ?? SQUARE
+}
+
+function correlate(block: Block, inputs: number, outputs: number, { frequencies }: WinogradTile) {
+  const grid = [Math.ceil(inputs / block.inputs), Math.ceil(outputs / block.outputs), frequencies] as const
+  return block === SQUARE
+    ? { shader: 'conv3d/winograd_correlate', invocations: grid[0] * grid[1] * grid[2] }
+    : { shader: 'conv3d/winograd_correlate_wide', entry: block.entry, workgroups: grid }
+}
 
 function fits(args: BackwardWeightArgs, { frequencies }: WinogradTile, facts: AdapterFacts): boolean {
   const [outputs, inputs] = args.gradient.shape as [number, number]
@@ -34,7 +45,7 @@ function lower(args: BackwardWeightArgs, tile: WinogradTile, at: Lowering): Disp
   const { sources, dy, gradient, accumulate } = args
   const { frequencies } = tile
   const [outputs, inputs] = gradient.shape as [number, number]
-  const block = outputs < LEAST_WIDE ? SQUARE : WIDE
+  const block = blockOf(outputs)
   const wider = Math.max(inputs, outputs)
   const samples = samplesAtOnce(dy, wider, facts)
   const blocks = slabBlocks(wider, samples * tilesOf(dy, tile), tile, facts)
@@ -45,9 +56,9 @@ function lower(args: BackwardWeightArgs, tile: WinogradTile, at: Lowering): Disp
   return [
     ...tileSlabs(dy, samples, blocks, tile).flatMap((slab, i) => [
       ...transformInput('patches', sources, slab, tile, v, at),
-      ...transformInput(block.entry, [dy], slab, tile, dm, at),
+      ...transformInput(block === SQUARE ? 'tiles' : 'tiles_by_channel', [dy], slab, tile, dm, at),
       {
-        shader: block.shader,
+        ...correlate(block, inputs, outputs, tile),
         constants: { ACCUMULATE: i > 0 ? 1 : 0 },
         bindings: { v, dm, du },
         params: {
@@ -58,7 +69,6 @@ function lower(args: BackwardWeightArgs, tile: WinogradTile, at: Lowering): Disp
           dm_stride: frequencyStride(slab.blocks.count, outputs),
           ...(block === SQUARE ? { frequencies } : {}),
         },
-        ...workOf(block, inputs, outputs, tile),
         flops: 2 * frequencies * BLOCK_TILES * slab.blocks.count * outputs * inputs,
       },
     ]),
