@@ -5,6 +5,7 @@ import { tensor } from '../../src/graph/tensor.ts'
 import { conv3d } from '../../src/ops/conv3d.ts'
 import { type BrickLayout, brickLayout, familyOf } from '../../src/ops/conv3d_matrix_layout.ts'
 import { chooseVariant } from '../../src/plan/lower.ts'
+import { candidatesOf } from '../../src/tune/kernel_text.ts'
 import { type Volume, volumeOf } from '../../src/util/shape.ts'
 import { linkShader } from '../../src/wgsl/link.ts'
 import { testDevice } from '../harness.ts'
@@ -49,6 +50,25 @@ describe('subgroup matrices are multiplied', () => {
     expect(chosen({ ...gpu, precision: 'f16' })).toBe('matrix')
     expect(chosen(gpu)).toBe(chosen({ ...gpu, subgroupMatrices: [] }))
     expect(chosen({ ...gpu, precision: 'f16', software: true })).not.toBe('matrix')
+  })
+
+  test('and are no candidates of the autotuner elsewhere, forward and backward', () => {
+    const tape = new Tape()
+    const [x, weight] = [tensor('x', [1, 64, 8, 8, 8], 'input'), tensor('w', [64, 64, 3, 3, 3], 'parameter')]
+    tape.watch(x, tensor('d(x)', x.shape, 'temporary'))
+    tape.watch(weight, tensor('d(w)', weight.shape, 'gradient'))
+    const y = conv3d(tape, x, weight, tensor('b', [64], 'parameter'))
+    tape.differentiate(y, tensor('d(y)', y.shape, 'input'))
+    const asMatrices = (facts: AdapterFacts): string[] =>
+      tape.calls
+        .filter(call => candidatesOf(call, facts).some(({ name }) => name === 'matrix'))
+        .map(({ kernel }) => kernel.name)
+    expect(asMatrices(gpu)).toEqual([])
+    expect(asMatrices({ ...gpu, precision: 'f16' })).toEqual([
+      'conv3d.forward',
+      'conv3d.backwardData',
+      'conv3d.backwardWeight',
+    ])
   })
 })
 

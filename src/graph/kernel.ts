@@ -1,4 +1,4 @@
-import type { DType, Tensor, Window } from './tensor.ts'
+import type { DType, Precision, Tensor, Window } from './tensor.ts'
 
 /** What an operation may know of the adapter when it lays out its dispatches. Plain facts, no GPU objects. */
 export interface AdapterFacts {
@@ -16,7 +16,7 @@ export interface AdapterFacts {
   /** shapes of subgroup matrices that the adapter multiplies; empty without the feature */
   subgroupMatrices: readonly SubgroupMatrix[]
   /** what activations are stored as and convolutions may round their inputs to */
-  precision: 'f32' | 'f16'
+  precision: Precision
 }
 
 /** What every WebGPU adapter has. */

@@ -149,6 +149,7 @@ function lower(pass: Pass, at: Lowering): Dispatch[] {
 /** Subgroup matrices, f16 in and f32 sums: a GPU's tensor cores. Activations and weights are rounded to 11 bits. */
 export const matrix: Variant<Pass> = {
   name: 'matrix',
+  roundsInputs: true,
   fits,
   suits: ({ weight }, facts) => isWorthRounding(weight, facts),
   lower,

@@ -104,6 +104,7 @@ function lower(args: BackwardWeightArgs, at: Lowering): Dispatch[] {
 /** As the forward pass's: f16 in, f32 sums of fixed chunks of tiles, then the chunks in order. */
 export const matrixWeight: Variant<BackwardWeightArgs> = {
   name: 'matrix',
+  roundsInputs: true,
   fits: (args, facts) => planOf(args, facts) !== undefined,
   suits: ({ gradient }, facts) => isWorthRounding(gradient, facts),
   lower,
