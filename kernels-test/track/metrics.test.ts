@@ -7,7 +7,7 @@ import { setTimeout } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { RunFiles } from '../../src/track/files.ts'
-import { Metrics, readMetrics, type Series } from '../../src/track/metrics.ts'
+import { Metrics, readMetrics, type Series, selectPoints } from '../../src/track/metrics.ts'
 
 const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}$/
 let directory = ''
@@ -24,10 +24,10 @@ const textOf = (path = directory) => readFileSync(join(path, 'metrics.json'), 'u
 test('the file is there from the start and is what JSON.stringify would write, sorted', () => {
   const metrics = metricsOf()
   expect(textOf()).toBe('{}')
-  metrics.log('val.dice.liver', 0.5, 3)
-  metrics.log('train.batch.total', 1e-9, 0)
-  metrics.log('train.batch.total', 2, 1)
-  metrics.log('odd "name" \n __proto__', -1.25, 7)
+  metrics.log('val.dice.liver', 0.5, 3, Date.now())
+  metrics.log('train.batch.total', 1e-9, 0, Date.now())
+  metrics.log('train.batch.total', 2, 1, Date.now())
+  metrics.log('odd "name" \n __proto__', -1.25, 7, Date.now())
   expect(metrics.close()).toBe(true)
   const file = JSON.parse(textOf()) as Record<string, Series>
   expect(JSON.stringify(file, null, 2)).toBe(textOf())
@@ -38,7 +38,7 @@ test('the file is there from the start and is what JSON.stringify would write, s
 
 test('values that are not finite are null, since JSON has no others', () => {
   const metrics = metricsOf()
-  for (const [step, value] of [Number.NaN, Infinity, 1].entries()) metrics.log('loss', value, step)
+  for (const [step, value] of [Number.NaN, Infinity, 1].entries()) metrics.log('loss', value, step, Date.now())
   expect([...readMetrics(directory).values()][0]!.values).toStrictEqual([null, null, 1])
   metrics.close()
   expect(JSON.parse(textOf()).loss.values).toStrictEqual([null, null, 1])
@@ -48,7 +48,7 @@ test('points are readable before they are folded, and a fold between does not do
   const metrics = metricsOf()
   const points = Array.from({ length: 200 }, (_, step) => step)
   for (const step of points) {
-    metrics.log(step % 3 === 0 ? 'a' : 'b', step, step)
+    metrics.log(step % 3 === 0 ? 'a' : 'b', step, step, Date.now())
     if (step === 90) metrics.fold()
   }
   expect(JSON.parse(textOf()).a.steps.length).toBeLessThan(readMetrics(directory).get('a')!.steps.length)
@@ -67,7 +67,7 @@ test('many folds keep every point in order', () => {
   const metrics = metricsOf()
   const steps = Array.from({ length: 200 }, (_, step) => step)
   for (const step of steps) {
-    metrics.log('a', step / 2, step)
+    metrics.log('a', step / 2, step, Date.now())
     metrics.fold()
   }
   expect(JSON.parse(textOf()).a).toMatchObject({ steps, values: steps.map(step => step / 2) })
@@ -75,14 +75,14 @@ test('many folds keep every point in order', () => {
 
 test('a resumed run takes over the earlier points up to a step, with their times', () => {
   const earlier = metricsOf()
-  for (let step = 0; step < 10; step++) earlier.log('train.batch.total', step, step)
-  earlier.log('val.epoch.total_loss', 3, 1)
+  for (let step = 0; step < 10; step++) earlier.log('train.batch.total', step, step, Date.now())
+  earlier.log('val.epoch.total_loss', 3, 1, Date.now())
   const path = join(directory, 'resumed')
   mkdirSync(path)
   const metrics = metricsOf(path)
   const points = readMetrics(directory)
-  metrics.copy(points, (name, step) => (name.startsWith('train.batch.') ? step < 6 : step < 1))
-  metrics.log('train.batch.total', 60, 6)
+  metrics.adopt(selectPoints(points, (name, step) => (name.startsWith('train.batch.') ? step < 6 : step < 1)))
+  metrics.log('train.batch.total', 60, 6, Date.now())
   metrics.close()
   const file = JSON.parse(textOf(path)) as Record<string, Series>
   expect(Object.keys(file)).toStrictEqual(['train.batch.total'])
@@ -98,7 +98,7 @@ test('a directory that cannot be written warns once and never throws', () => {
   const metrics = metricsOf(path)
   rmSync(path, { recursive: true })
   writeFileSync(path, 'a file where the folder was')
-  for (let step = 0; step < 50; step++) metrics.log('a', step, step)
+  for (let step = 0; step < 50; step++) metrics.log('a', step, step, Date.now())
   metrics.fold()
   expect(metrics.close()).toBe(false)
   expect(warnings).toStrictEqual([

@@ -9,6 +9,7 @@ export function request(base: string, warn?: (line: string) => void): RunRequest
     command: 'train',
     options: { '--config': null },
     config: defaultConfig(),
+    namedConfigs: [],
     configUpdates: { seed: 42 },
     adapter: { model: 'llvmpipe', driver: 'Mesa 26' },
     warn:

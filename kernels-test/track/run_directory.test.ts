@@ -29,7 +29,7 @@ test('times are naive UTC with six digits', () => {
   expect(sacredTime(Date.UTC(2026, 0, 2, 3, 4, 5, 67))).toBe('2026-01-02T03:04:05.067000')
 })
 
-test('a started run has all files that readers open, and nothing else visible', () => {
+test('a started run has all files that readers open, and nothing else visible', async () => {
   const run = RunDirectory.create(request(base))!
   expect([run.id, run.path]).toStrictEqual([1, join(base, '1')])
   expect(readdirSync(run.path).filter(name => !name.startsWith('.'))).toStrictEqual(FILES)
@@ -51,16 +51,16 @@ test('a started run has all files that readers open, and nothing else visible', 
     named_configs: [],
     config_updates: { seed: 42 },
   })
-  run.finish('COMPLETED')
+  await run.finish({ status: 'COMPLETED' })
 })
 
-test('the end: status, result, stop time; the hidden folder is gone', () => {
+test('the end: status, result, stop time; the hidden folder is gone', async () => {
   const run = RunDirectory.create(request(base))!
-  run.metrics.log('train.batch.total', 1.5, 0)
+  run.metrics.log('train.batch.total', 1.5, 0, Date.now())
   run.setInfo('resumed_from', { run: 3, epoch: 7 })
   run.capture('epoch 1\n')
   run.capture('epoch 2\n')
-  run.finish('COMPLETED', { result: 0.25 })
+  await run.finish({ status: 'COMPLETED', result: 0.25 })
   expect(readdirSync(run.path)).toStrictEqual(FILES)
   expect(record(run)).toMatchObject({ status: 'COMPLETED', result: 0.25, stop_time: expect.stringMatching(TIME) })
   expect(record(run)).not.toHaveProperty('fail_trace')
@@ -69,14 +69,14 @@ test('the end: status, result, stop time; the hidden folder is gone', () => {
   expect(read(run, 'cout.txt')).toBe('epoch 1\nepoch 2\n')
 })
 
-test('a failed run keeps its trace as lines, an interrupted one has none', () => {
+test('a failed run keeps its trace as lines, an interrupted one has none', async () => {
   const failed = RunDirectory.create(request(base))!
-  failed.finish('FAILED', { error: new RangeError('too many voxels') })
+  await failed.finish({ status: 'FAILED', error: new RangeError('too many voxels') })
   expect(record(failed).status).toBe('FAILED')
   expect(record(failed).fail_trace[0]).toBe('RangeError: too many voxels\n')
   expect(record(failed).fail_trace.length).toBeGreaterThan(2)
   const interrupted = RunDirectory.create(request(base))!
-  interrupted.finish('INTERRUPTED')
+  await interrupted.finish({ status: 'INTERRUPTED' })
   expect(record(interrupted)).toMatchObject({ status: 'INTERRUPTED', result: null })
   expect(interrupted.id).toBe(2)
 })
@@ -104,7 +104,7 @@ test('a base that is a file is wrong input', () => {
   expect(create(join(path, 'runs'))).toThrow('not a directory, expected a folder to record runs in')
 })
 
-test('a run directory lost on the way warns once, through a console that is itself captured', () => {
+test('a run directory lost on the way warns once, through a console that is itself captured', async () => {
   let said = ''
   const stream = { write: (text: string) => (said += text), on: () => stream }
   const console = new Console({ stream, environment: {} })
@@ -113,8 +113,8 @@ test('a run directory lost on the way warns once, through a console that is itse
   rmSync(run.path, { recursive: true })
   console.line('epoch 1')
   run.setInfo('a', 1)
-  run.metrics.log('loss', 1, 1)
-  run.finish('COMPLETED')
+  run.metrics.log('loss', 1, 1, Date.now())
+  await run.finish({ status: 'COMPLETED' })
   const warning = `cannot write ${join(run.path, 'cout.txt')}: no such file or directory`
   expect(said).toBe(`epoch 1\nwarning: ${warning}; the run goes on, its record may have gaps\n`)
 })

@@ -59,20 +59,19 @@ export class Metrics {
     this.fold()
   }
 
-  /** Adds a point. `step` is in the metric's own unit (batches or epochs). Never throws. */
-  log(name: string, value: number, step: number): void {
-    const timestamp = sacredTime(Date.now())
+  /** Adds a point. `step` is in the metric's own unit (batches or epochs), `time` in milliseconds. Never throws. */
+  log(name: string, value: number, step: number, time: number): void {
+    const timestamp = sacredTime(time)
     const index = this.add(name, step, timestamp, value)
     const point: JournalPoint = { name, index, step, timestamp, value }
     this.journal.add(point)
     this.foldWhenDue()
   }
 
-  /** Takes over the points of an earlier run that `keep` accepts, with their times. */
-  copy(earlier: ReadonlyMap<string, Series>, keep: (name: string, step: number) => boolean): void {
-    for (const [name, { steps, timestamps, values }] of earlier) {
-      for (const [i, step] of steps.entries()) if (keep(name, step)) this.add(name, step, timestamps[i]!, values[i]!)
-    }
+  /** Takes over the points of an earlier run, with their times. */
+  adopt(earlier: ReadonlyMap<string, Series>): void {
+    for (const [name, { steps, timestamps, values }] of earlier)
+      for (const [i, step] of steps.entries()) this.add(name, step, timestamps[i]!, values[i]!)
     this.fold()
   }
 
@@ -127,6 +126,24 @@ export class Metrics {
 
 function newSeries(): GrowingSeries {
   return { length: 0, steps: new GrowingList(), timestamps: new GrowingList(), values: new GrowingList() }
+}
+
+/** The points that `keep` accepts; metrics left without any are left out. */
+export function selectPoints(
+  metrics: ReadonlyMap<string, Series>,
+  keep: (name: string, step: number) => boolean,
+): Map<string, Series> {
+  const selected = new Map<string, Series>()
+  for (const [name, { steps, timestamps, values }] of metrics) {
+    const kept = steps.flatMap((step, i) => (keep(name, step) ? [i] : []))
+    if (kept.length === 0) continue
+    selected.set(name, {
+      steps: kept.map(i => steps[i]!),
+      timestamps: kept.map(i => timestamps[i]!),
+      values: kept.map(i => values[i]!),
+    })
+  }
+  return selected
 }
 
 /**

@@ -1,44 +1,28 @@
-import { mkdirSync, readdirSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { type Json, type JsonObject, sortedJson } from '../config/json.ts'
 import { InputError } from '../util/error.ts'
 import { RunFiles, reasonOf } from './files.ts'
-import { dependencies, describeHost, type RecordedAdapter } from './host.ts'
-import { Metrics } from './metrics.ts'
+import { dependencies, describeHost } from './host.ts'
+import { Metrics, type Series } from './metrics.ts'
+import type { Artifact, Observer, Point, RunEnd, RunStart } from './observer.ts'
 import { sacredTime } from './time.ts'
 
-/** What is known of a run when it starts. */
-export interface RunRequest {
+export interface RunRequest extends RunStart {
   /** Folder of all runs, e.g. `sacred_runs`. */
   base: string
-  /** Name of the experiment. */
-  experiment: string
-  /** The command, e.g. `train`. */
-  command: string
-  /** Options of the command line. */
-  options: JsonObject
-  /** The whole configuration. */
-  config: JsonObject
-  /** What the user set of it. */
-  configUpdates: JsonObject
-  adapter: RecordedAdapter
   /** Gets the one line said when the record cannot be written. */
   warn: (line: string) => void
 }
 
-export type FinalStatus = 'COMPLETED' | 'INTERRUPTED' | 'FAILED'
-
-const BETWEEN_HEARTBEATS = 10 // seconds, as Sacred; boards take a run for dead after 120
-
 /** The record of one run, in the files that Sacred's readers expect. */
-export class RunDirectory {
+export class RunDirectory implements Observer {
   readonly id: number
   readonly path: string
   readonly metrics: Metrics
   private readonly files: RunFiles
   private readonly run: JsonObject
   private readonly info: JsonObject = {}
-  private readonly timer: NodeJS.Timeout
 
   /**
    * Makes the next run directory and writes its first files. Undefined, after a warning, if the disk has no room for it.
@@ -67,7 +51,18 @@ export class RunDirectory {
     this.files.replace('cout.txt', '')
     this.metrics = new Metrics(this.files)
     this.writeRun()
-    this.timer = setInterval(() => this.heartbeat(), BETWEEN_HEARTBEATS * 1000).unref()
+  }
+
+  get place(): string {
+    return this.path
+  }
+
+  log({ name, value, step, time }: Point): void {
+    this.metrics.log(name, value, step, time)
+  }
+
+  adopt(earlier: ReadonlyMap<string, Series>): void {
+    this.metrics.adopt(earlier)
   }
 
   /** Sets an entry of info.json, e.g. resumed_from. */
@@ -81,21 +76,32 @@ export class RunDirectory {
     this.files.append(join(this.path, 'cout.txt'), text)
   }
 
-  /** Closes the record. `result` is the run's figure of merit; `error` is what made a FAILED run fail. */
-  finish(status: FinalStatus, end: { result?: Json; error?: unknown } = {}): void {
-    clearInterval(this.timer)
+  /** Copies the file into the run's directory. */
+  keep(artifact: Artifact): void {
+    const { name } = artifact
+    const from = 'path' in artifact ? artifact.path : name
+    const isKept = this.files.attempt(from, () =>
+      this.files.replace(name, 'path' in artifact ? readFileSync(artifact.path) : Buffer.from(artifact.bytes)),
+    )
+    const names = this.run.artifacts as string[]
+    if (!isKept || names.includes(name)) return
+    names.push(name)
+    this.writeRun()
+  }
+
+  beat(time: number): void {
+    this.run.heartbeat = sacredTime(time)
+    this.metrics.foldWhenDue()
+    this.writeRun()
+  }
+
+  async finish({ status, result, error }: RunEnd): Promise<void> {
     const now = sacredTime(Date.now())
-    Object.assign(this.run, { status, heartbeat: now, stop_time: now, result: end.result ?? null })
-    if (status === 'FAILED') this.run.fail_trace = traceOf(end.error)
+    Object.assign(this.run, { status, heartbeat: now, stop_time: now, result: result ?? null })
+    if (status === 'FAILED') this.run.fail_trace = traceOf(error)
     const isWhole = this.metrics.close()
     this.writeRun()
     if (isWhole) this.files.clean()
-  }
-
-  private heartbeat(): void {
-    this.run.heartbeat = sacredTime(Date.now())
-    this.metrics.foldWhenDue()
-    this.writeRun()
   }
 
   private writeRun(): void {
@@ -139,8 +145,9 @@ function firstRecord(request: RunRequest): JsonObject {
     meta: {
       command: request.command,
       options: request.options,
-      named_configs: [],
+      named_configs: [...request.namedConfigs],
       config_updates: request.configUpdates,
+      ...(request.comment === undefined ? {} : { comment: request.comment }),
     },
     resources: [],
     artifacts: [],

@@ -230,7 +230,7 @@ export class Fit {
       batches,
       skipped: adam.skipped,
       ...(lossScale && { lossScale }),
-      run: this.log.run?.id ?? null,
+      run: this.log.record?.id ?? null,
       variants: variants.fixed.toRecord(),
     }
     return {

@@ -1,6 +1,6 @@
 import type { Config } from '../config/schema.ts'
 import type { Console } from '../track/console.ts'
-import type { RunDirectory } from '../track/run_directory.ts'
+import type { RunRecord } from '../track/run_record.ts'
 import type { BatchResult, Tally } from './tally.ts'
 import { TERMS } from './tally.ts'
 
@@ -18,21 +18,21 @@ export interface EpochProgress {
 /** Tells what happens in training to the console and, if the run is observed, to its record. Metric names are the document's. */
 export class TrainingLog {
   readonly console: Console
-  readonly run: RunDirectory | undefined
+  readonly record: RunRecord | undefined
   private readonly config: Config
   private readonly structureNames: readonly string[]
   private epochStarted = 0 // performance.now()
   private batchSecondsLeft: (batchesLeft: number) => number | undefined = () => undefined
 
-  constructor(console: Console, run: RunDirectory | undefined, config: Config, structureNames: readonly string[]) {
+  constructor(console: Console, record: RunRecord | undefined, config: Config, structureNames: readonly string[]) {
     this.console = console
-    this.run = run
+    this.record = record
     this.config = config
     this.structureNames = structureNames
   }
 
   private metric(name: string, value: number, step: number): void {
-    this.run?.metrics.log(name, value, step)
+    this.record?.log(name, value, step)
   }
 
   epochStart(epoch: number, learningRate: number): void {

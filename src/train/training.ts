@@ -1,15 +1,14 @@
 import { resolve } from 'node:path'
-import type { Json, JsonObject } from '../config/json.ts'
-import { toJson } from '../config/load.ts'
+import type { JsonObject } from '../config/json.ts'
 import type { Config } from '../config/schema.ts'
 import { countParameters } from '../nn/specification.ts'
 import type { Console } from '../track/console.ts'
-import { readMetrics } from '../track/metrics.ts'
-import { RunDirectory } from '../track/run_directory.ts'
+import type { RunRecord } from '../track/run_record.ts'
 import { shouldStop } from './early_stopping.ts'
 import { Fit, type FitResult } from './fit.ts'
 import { TrainingLog } from './log.ts'
 import { formatBytes, totalOf } from './memory.ts'
+import { openRecord } from './record.ts'
 import { findResumePoint, type ResumePoint } from './resume.ts'
 import { closeSession, initialise, openSession, type Session } from './session.ts'
 
@@ -45,7 +44,7 @@ export async function train(request: TrainingRequest): Promise<TrainingReport> {
   try {
     // weights that do not fit are found before anything is written
     initialise(session, point)
-    return await record(request, session, point, stop)
+    return await recorded(request, session, point, stop)
   } finally {
     closeSession(session)
   }
@@ -70,87 +69,35 @@ function alreadyDone(
   return { status: 'COMPLETED', epochs, best: progress.best, validation: undefined, bestPath, run: undefined }
 }
 
-async function record(
+async function recorded(
   request: TrainingRequest,
   session: Session,
   point: ResumePoint | undefined,
   stop: AbortSignal,
 ): Promise<TrainingReport> {
   const { config, console } = request
-  const run = request.runs === undefined ? undefined : openRun(request, request.runs, session)
-  if (run) console.capture = text => run.capture(text)
-  if (run && point) continueRecord(run, request.runs!, point, console)
-  run?.setInfo('variants', describeVariants(session))
+  const record = openRecord(request, session, point)
+  if (record) console.capture = text => record.capture(text)
   try {
-    introduce(session, run, console)
-    const fit = new Fit(session, new TrainingLog(console, run, config, session.dataset.structureNames), stop)
+    introduce(session, record, console)
+    const fit = new Fit(session, new TrainingLog(console, record, config, session.dataset.structureNames), stop)
     await session.engine.prepare()
     if (point) fit.continueFrom(point)
     if (point) console.line(`resumed from ${point.path}, after epoch ${point.checkpoint.epoch + 1}`)
     const result = await fit.run()
     console.close()
-    run?.finish(result.status, { result: result.best.value })
-    return { ...result, run: run?.path }
+    await record?.finish({ status: result.status, result: result.best.value })
+    return { ...result, run: record?.places[0] }
   } catch (error) {
     console.close()
-    run?.finish('FAILED', { error })
+    await record?.finish({ status: 'FAILED', error })
     throw error
-  }
-}
-
-function openRun(
-  { config, changed, options, comment, console }: TrainingRequest,
-  base: string,
-  { device }: Session,
-): RunDirectory | undefined {
-  const tree = JSON.parse(toJson(config)) as JsonObject
-  return RunDirectory.create({
-    base,
-    experiment: 'sadaan_hdf5',
-    command: 'train',
-    options: comment === undefined ? options : { ...options, comment },
-    config: tree,
-    configUpdates: Object.fromEntries(changed.map(key => [key, valueAt(tree, key)])),
-    adapter: { model: device.name, driver: device.opened.info.description },
-    warn: line => console.warn(line),
-  })
-}
-
-function valueAt(tree: JsonObject, key: string) {
-  return key.split('.').reduce<JsonObject[string]>((value, name) => (value as JsonObject)[name]!, tree)
-}
-
-/** Which kernels the run computes with: the digest is equal for equal choices. */
-function describeVariants({ variants: { fixed, origin } }: Session): Json {
-  return { origin, digest: fixed.digest, calls: fixed.counts() }
-}
-
-/** Tells the record where it goes on from, and copies what the earlier run had logged up to there. */
-function continueRecord(
-  run: RunDirectory,
-  base: string,
-  { path, checkpoint, progress }: ResumePoint,
-  console: Console,
-): void {
-  run.setInfo('resumed_from', {
-    run: progress.run,
-    checkpoint: resolve(path),
-    epoch: checkpoint.epoch,
-    step: progress.batches,
-  })
-  if (progress.run === null) return
-  const isKept = (name: string, step: number): boolean =>
-    name.startsWith('train.batch.') ? step < progress.batches : step <= checkpoint.epoch
-  try {
-    run.metrics.copy(readMetrics(resolve(base, String(progress.run))), isKept)
-  } catch (error) {
-    console.warn(`the metrics of run ${progress.run} could not be copied: ${(error as Error).message}`)
   }
 }
 
 function introduce(
   { config, dataset, shape, device, engine }: Session,
-  run: RunDirectory | undefined,
+  record: RunRecord | undefined,
   console: Console,
 ): void {
   const { train, val } = dataset.splits
@@ -165,5 +112,5 @@ function introduce(
   console.line(
     `memory    ${formatBytes(totalOf(engine.need))} at batch size ${config.training.batch_size}: ${formatBytes(lasting)} lasting, ${formatBytes(working)} working`,
   )
-  if (run) console.line(`record    ${run.path}`)
+  for (const place of record?.places ?? []) console.line(`record    ${place}`)
 }

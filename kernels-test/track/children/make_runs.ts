@@ -5,6 +5,6 @@ import { request } from '../request.ts'
 const [base, count] = process.argv.slice(2) as [string, string]
 for (let i = 0; i < Number(count); i++) {
   const run = RunDirectory.create(request(base))!
-  run.finish('COMPLETED')
+  await run.finish({ status: 'COMPLETED' })
   console.log(run.id)
 }
