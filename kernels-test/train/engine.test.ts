@@ -73,7 +73,8 @@ test('what is said to be needed is what is allocated, to the byte, and all of it
 test('a batch that the adapter cannot hold: the largest that it can is named', async () => {
   const device = await Device.open(process.env.SADAAN_ADAPTER, { maxBufferBytes: 2 ** 21 })
   const attempt = (batchSize: number) => TrainingEngine.allocate(device, config, shape, STRUCTURES, batchSize)
-  const refusal = await withBatchThatFits(device, 8, attempt).then(
+  const rehearse = (batchSize: number) => TrainingEngine.rehearse(device, config, shape, STRUCTURES, batchSize)
+  const refusal = await withBatchThatFits(device, 8, attempt, rehearse).then(
     () => undefined,
     (error: Error) => error.message,
   )
@@ -81,7 +82,7 @@ test('a batch that the adapter cannot hold: the largest that it can is named', a
     refusal!,
   )!
   expect(Number(largest)).toBeGreaterThanOrEqual(1)
-  await expect(withBatchThatFits(device, Number(largest), attempt)).resolves.toBeInstanceOf(TrainingEngine)
+  await expect(withBatchThatFits(device, Number(largest), attempt, rehearse)).resolves.toBeInstanceOf(TrainingEngine)
   await expect(attempt(Number(largest) + 1)).rejects.toThrow(/largest buffer/)
   device.close()
 })

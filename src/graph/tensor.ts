@@ -43,7 +43,8 @@ const MAX_ELEMENTS = 2 ** 31
 export function tensor(name: string, shape: Shape, kind: TensorKind, dtype: DType = 'f32'): Tensor {
   if (shape.some(axis => !Number.isInteger(axis) || axis < 1))
     throw new ContractError(name, 'shape', shape, 'whole axes of at least 1')
-  if (sizeOf(shape) >= MAX_ELEMENTS) throw new ContractError(name, 'shape', shape, 'fewer than 2^31 elements')
+  if (sizeOf(shape) >= MAX_ELEMENTS)
+    throw new BindingLimitError(`${name} has ${shape.join('×')} elements, kernels count fewer than 2^31`)
   return { name, shape, dtype, kind }
 }
 
@@ -85,7 +86,7 @@ export interface Slice {
   channels: number
 }
 
-/** Not even one channel of one sample fits a binding of the adapter: the volume is too large for it at any batch size. */
+/** A tensor has more elements than kernels can count, or not even one channel of one sample fits a binding of the adapter. */
 export class BindingLimitError extends Error {
   override name = 'BindingLimitError'
 }

@@ -62,6 +62,7 @@ function lowerCall(call: Call, at: { facts: AdapterFacts; choice: Choice; deferr
     makers.add(maker)
     copies.set(t, scratch(t.name, t.shape, t.dtype))
   }
+  if (makers.size === 0) return dispatches
   return [...[...makers].flatMap(maker => lowerCall(maker, at)), ...dispatches].map(each => rebind(each, copies))
 }
 

@@ -191,16 +191,18 @@ export class TrainingEngine {
     return engine
   }
 
-  /** Throws what `allocate` would throw for the rules' variants; nothing stays allocated. */
+  /** Throws what `allocate` would throw; nothing stays allocated. */
   static async rehearse(
     device: Device,
     config: Config,
     shape: SadaanShape,
     structureNames: readonly string[],
     batchSize: number,
+    choice?: Choice,
   ): Promise<void> {
     checkPrecision(device, config)
-    const { storage, pool } = await memoryFor(device, draw(device.facts, config, shape, structureNames, batchSize))
+    const blueprint = draw(device.facts, config, shape, structureNames, batchSize, choice)
+    const { storage, pool } = await memoryFor(device, blueprint)
     pool.destroy()
     storage.destroy()
   }

@@ -125,7 +125,12 @@ export class InferenceEngine<Name extends string> {
     choice?: Choice,
   ): Promise<InferenceEngine<Name>> {
     const attempt = (size: number) => InferenceEngine.open(device, model, size, record, choice)
-    const found = await largestBatchThatFits(device, batchSize, model.path, attempt)
+    const rehearse = async (size: number): Promise<void> => {
+      const { storage, pool } = await allocate(device, draw(device.facts, model.shape, size, record, choice))
+      pool.destroy()
+      storage.destroy()
+    }
+    const found = await largestBatchThatFits(device, batchSize, model.path, attempt, rehearse)
     if (found.reason !== undefined)
       say(`batch size ${found.batchSize}, not ${batchSize}: ${device.name} cannot hold more (${found.reason})`)
     return found.result

@@ -42,36 +42,49 @@ export interface Fitting<T> {
 }
 
 /**
- * Calls `attempt` with a batch size and, as long as the adapter cannot hold it, with the next smaller one. Throws an InputError that
- * begins with `where` when not even one sample fits.
+ * What `attempt` gives with `batchSize` or, where the adapter cannot hold that, with the largest batch size that it can: `rehearse` throws
+ * as `attempt` would for a batch size and leaves nothing allocated. Throws an InputError that begins with `where` when not even one
+ * sample fits.
  */
 export async function largestBatchThatFits<T>(
   device: Device,
   batchSize: number,
   where: string,
   attempt: (batchSize: number) => Promise<T>,
+  rehearse: (batchSize: number) => Promise<void>,
 ): Promise<Fitting<T>> {
-  let reason: string | undefined
-  for (let size = batchSize; size >= 1; size--) {
-    const tried = await outcome(() => attempt(size))
-    if ('result' in tried) return { result: tried.result, batchSize: size, ...(reason === undefined ? {} : { reason }) }
-    reason ??= tried.reason
-  }
-  throw new InputError(`${where}: ${device.name} cannot hold even one sample (${reason})`)
+  const whole = await outcome(() => attempt(batchSize))
+  if ('result' in whole) return { ...whole, batchSize }
+  const largest = await largestBelow(batchSize, rehearse)
+  if (largest === 0) throw new InputError(`${where}: ${device.name} cannot hold even one sample (${whole.reason})`)
+  return { result: await attempt(largest), batchSize: largest, reason: whole.reason }
 }
 
-/** As `largestBatchThatFits`, but a smaller batch than asked for is an InputError that names it. */
+/** As `largestBatchThatFits`, but a batch size that does not fit is an InputError that names the largest that does. */
 export async function withBatchThatFits<T>(
   device: Device,
   batchSize: number,
   attempt: (batchSize: number) => Promise<T>,
+  rehearse: (batchSize: number) => Promise<void>,
 ): Promise<T> {
-  const where = `training.batch_size is ${batchSize}`
-  const found = await largestBatchThatFits(device, batchSize, where, attempt)
-  if (found.batchSize === batchSize) return found.result
-  throw new InputError(
-    `${where}: ${device.name} cannot hold it (${found.reason}); the largest that fits is ${found.batchSize}`,
-  )
+  const whole = await outcome(() => attempt(batchSize))
+  if ('result' in whole) return whole.result
+  const largest = await largestBelow(batchSize, rehearse)
+  const said = largest === 0 ? 'not even one sample fits' : `the largest that fits is ${largest}`
+  throw new InputError(`training.batch_size is ${batchSize}: ${device.name} cannot hold it (${whole.reason}); ${said}`)
+}
+
+/** By halving, since planning a large batch takes long; 0 when not even one sample fits. */
+async function largestBelow(batchSize: number, rehearse: (batchSize: number) => Promise<void>): Promise<number> {
+  let fits = 0
+  let fails = batchSize
+  while (fails - fits > 1) {
+    const size = Math.floor((fits + fails) / 2)
+    const tried = await outcome(() => rehearse(size))
+    if ('result' in tried) fits = size
+    else fails = size
+  }
+  return fits
 }
 
 async function outcome<T>(attempt: () => Promise<T>): Promise<{ result: T } | { reason: string }> {

@@ -10,7 +10,7 @@ import { TrainingEngine } from './engine.ts'
 import { withBatchThatFits } from './memory.ts'
 import type { ResumePoint } from './resume.ts'
 import { writeInitial, writeLossScale, writeModel, writeOptimizer } from './snapshot.ts'
-import { fixVariants, type RunVariants } from './variants.ts'
+import { fixVariants, knownChoice, type RunVariants } from './variants.ts'
 
 /** What training needs open: the data, the device with the model on it, the loaders. */
 export interface Session {
@@ -87,22 +87,20 @@ async function openEngine(
   { say, resume, stop }: Opening,
 ): Promise<{ engine: TrainingEngine; variants: RunVariants }> {
   const { batch_size } = config.training
-  if (config.compute.autotune === 'full')
-    await withBatchThatFits(device, batch_size, batchSize =>
-      TrainingEngine.rehearse(device, config, shape, structureNames, batchSize),
-    )
-  const variants = await fixVariants({
-    device,
-    config,
-    calls: TrainingEngine.calls(config, shape, structureNames, batch_size),
-    recorded: resume && FixedChoice.fromRecord(resume.progress.variants, resume.path),
-    say,
-    ...(stop ? { stop } : {}),
-  })
-  const engine = await withBatchThatFits(device, batch_size, batchSize =>
-    TrainingEngine.allocate(device, config, shape, structureNames, batchSize, variants.fixed.choice),
-  )
-  return { engine, variants }
+  const rehearse = (batchSize: number) => {
+    const choice = knownChoice(device, config, () => undefined)
+    return TrainingEngine.rehearse(device, config, shape, structureNames, batchSize, choice)
+  }
+  if (config.compute.autotune === 'full') await withBatchThatFits(device, batch_size, rehearse, rehearse)
+  const recorded = resume && FixedChoice.fromRecord(resume.progress.variants, resume.path)
+  const attempt = async (batchSize: number) => {
+    const calls = TrainingEngine.calls(config, shape, structureNames, batchSize)
+    const variants = await fixVariants({ device, config, calls, recorded, say, ...(stop ? { stop } : {}) })
+    const { choice } = variants.fixed
+    const engine = await TrainingEngine.allocate(device, config, shape, structureNames, batchSize, choice)
+    return { engine, variants }
+  }
+  return withBatchThatFits(device, batch_size, attempt, rehearse)
 }
 
 /** Batch statistics need two values a channel, and the lowest level has a voxel for every 16³. */
