@@ -1,4 +1,6 @@
 import { Command, Option } from 'commander'
+import { isJsonObject } from '../src/config/json.ts'
+import type { LoadedConfig } from '../src/config/load.ts'
 import { SPLIT_NAMES, type SplitName } from '../src/data/dataset.ts'
 import type { OverallSegmentation } from '../src/report/detailed_metrics.ts'
 import { type Evaluation, evaluate } from '../src/train/evaluate.ts'
@@ -31,12 +33,14 @@ export function makeEvaluateCommand(): Command {
 }
 
 async function runEvaluate(words: string[], options: EvaluateOptions): Promise<void> {
-  const { config } = configurationOf(withBatchSize(words, options), options)
+  const loaded = configurationOf(withBatchSize(words, options), options)
+  const { config } = loaded
   const say = (line: string): void => console.error(line)
   const progress = progressOf('evaluated')
   const { weights, split, output, dataset = config.dataset_path } = options
   const evaluation = await evaluate({
     config,
+    ...givenThreshold(loaded),
     weights,
     dataset,
     split,
@@ -51,6 +55,12 @@ async function runEvaluate(words: string[], options: EvaluateOptions): Promise<v
 /** `--batch-size N` is the word training.batch_size=N, and checked as such. */
 export function withBatchSize(words: readonly string[], { batchSize }: { batchSize?: string }): string[] {
   return batchSize === undefined ? [...words] : [...words, `training.batch_size=${batchSize}`]
+}
+
+/** model.presence_threshold where the user set it; else the checkpoint's counts. */
+export function givenThreshold({ config, updates }: LoadedConfig): { presenceThreshold?: number } {
+  const isGiven = isJsonObject(updates.model) && Object.hasOwn(updates.model, 'presence_threshold')
+  return isGiven ? { presenceThreshold: config.model.presence_threshold } : {}
 }
 
 function figuresOf({ samples, metrics, files }: Evaluation) {

@@ -1,7 +1,7 @@
 import { Command, Option } from 'commander'
 import { SPLIT_NAMES, type SplitName } from '../src/data/dataset.ts'
 import { type Prediction, predict } from '../src/train/predict.ts'
-import { withBatchSize } from './evaluate.ts'
+import { givenThreshold, withBatchSize } from './evaluate.ts'
 import { configurationOf, withConfiguration } from './options.ts'
 import { progressOf } from './progress.ts'
 
@@ -39,12 +39,13 @@ export function makePredictCommand(): Command {
 }
 
 async function runPredict(words: string[], options: PredictOptions): Promise<void> {
-  const { config } = configurationOf(withBatchSize(words, options), options)
+  const loaded = configurationOf(withBatchSize(words, options), options)
   const say = (line: string): void => console.error(line)
   const progress = progressOf('predicted')
   const { weights, input, split, output, raw = false } = options
   const prediction = await predict({
-    config,
+    config: loaded.config,
+    ...givenThreshold(loaded),
     weights,
     input,
     split,

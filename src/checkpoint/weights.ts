@@ -12,6 +12,8 @@ export interface ModelFile {
   tensors: Map<string, TorchTensor>
   /** those of a training checkpoint; undefined where the file has none */
   structureNames: string[] | undefined
+  /** model.presence_threshold that a checkpoint of this program was trained with */
+  presenceThreshold: number | undefined
 }
 
 /**
@@ -23,7 +25,7 @@ export function readModelFile(path: string): ModelFile {
   // Where the header of a safetensors file begins.
   const isSafetensors = bytes[8] === 0x7b && !(bytes[0] === 0x50 && bytes[1] === 0x4b)
   const model = isSafetensors
-    ? { tensors: parseSafetensors(bytes, path).tensors, structureNames: undefined }
+    ? { tensors: parseSafetensors(bytes, path).tensors, structureNames: undefined, presenceThreshold: undefined }
     : readTorch(bytes, path)
   if (model.tensors.size === 0) throw new InputError(`${path}: no tensors in it`)
   return model
@@ -37,10 +39,17 @@ export function readWeights(path: string): Map<string, TorchTensor> {
 function readTorch(bytes: Uint8Array, path: string): ModelFile {
   const value = parsePth(bytes, path)
   const model = value instanceof Map ? value.get('model_state_dict') : undefined
-  if (model === undefined) return { tensors: readStateDict(value, path), structureNames: undefined }
+  if (model === undefined)
+    return { tensors: readStateDict(value, path), structureNames: undefined, presenceThreshold: undefined }
   const fields = new Fields(value, path)
   return {
     tensors: readStateDict(model, `${path}: model_state_dict`),
     structureNames: fields.has('structure_names') ? fields.strings('structure_names') : undefined,
+    presenceThreshold: fields.has('sadaan_gpu') ? thresholdIn(fields.dict('sadaan_gpu')) : undefined,
   }
+}
+
+function thresholdIn(own: Fields): number | undefined {
+  const model = own.has('config') ? own.dict('config').dict('model') : undefined
+  return model?.has('presence_threshold') ? model.number('presence_threshold') : undefined
 }

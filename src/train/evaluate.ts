@@ -13,11 +13,13 @@ import { Metrics } from './metrics.ts'
 import { withOutputFolder } from './output_folder.ts'
 import { recordEvaluation } from './recording.ts'
 import { wantedAdapter } from './session.ts'
-import { openTrainedModel, type TrainedModel } from './trained_model.ts'
+import { openTrainedModel, presenceThresholdFor, type TrainedModel } from './trained_model.ts'
 import { knownChoice } from './variants.ts'
 
 export interface EvaluationRequest {
   config: Config
+  /** wins over the one that the model was trained with */
+  presenceThreshold?: number
   /** path of .pth or safetensors */
   weights: string
   dataset: string
@@ -92,7 +94,7 @@ async function measure(
   const engine = await InferenceEngine.openFitting(device, model, wanted, recorderFor(config), say, choice)
   say(`adapter   ${device.name}`)
   say(`memory    ${formatBytes(totalOf(engine.need))} at batch size ${engine.batchSize}`)
-  const metrics = new Metrics(structureNames, config.model.presence_threshold)
+  const metrics = new Metrics(structureNames, presenceThresholdFor(model, request))
   const loader = loaderFor(split, model, engine.batchSize)
   try {
     await engine.runAll(loader.epoch(0), (outputs, { presence, scenarios }) => {
@@ -129,7 +131,8 @@ function loaderFor(split: Split, { shape }: TrainedModel, batchSize: number): Lo
   })
 }
 
-function write({ config, dataset, split, output }: EvaluationRequest, model: TrainedModel, found: Metrics): Evaluation {
+function write(request: EvaluationRequest, model: TrainedModel, found: Metrics): Evaluation {
+  const { dataset, split, output } = request
   const metrics = found.detailed()
   const files = { metrics: join(output, 'detailed_metrics.json'), report: join(output, 'evaluation_report.txt') }
   const head = {
@@ -138,7 +141,7 @@ function write({ config, dataset, split, output }: EvaluationRequest, model: Tra
     split,
     samples: found.samples,
     size: model.shape.size,
-    presenceThreshold: config.model.presence_threshold,
+    presenceThreshold: presenceThresholdFor(model, request),
   }
   writeAtomically(files.metrics, [Buffer.from(`${JSON.stringify(metrics, null, 2)}\n`)])
   writeAtomically(files.report, [Buffer.from(evaluationReport(head, metrics))])

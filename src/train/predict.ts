@@ -15,11 +15,13 @@ import { PredictionFiles, type PredictionHead, RAW_NAMES, type RawName, type Raw
 import { recordPrediction } from './recording.ts'
 import { openScans, type Scans } from './scans.ts'
 import { wantedAdapter } from './session.ts'
-import { openTrainedModel, structureNamesOf, type TrainedModel } from './trained_model.ts'
+import { openTrainedModel, presenceThresholdFor, structureNamesOf, type TrainedModel } from './trained_model.ts'
 import { knownChoice } from './variants.ts'
 
 export interface PredictionRequest {
   config: Config
+  /** wins over the one that the model was trained with */
+  presenceThreshold?: number
   /** path of .pth or safetensors */
   weights: string
   /** an HDF5 file with images, a NIfTI scan, or a dataset's directory */
@@ -60,7 +62,7 @@ export async function predict(request: PredictionRequest): Promise<Prediction> {
       weights: model.path,
       input: path,
       structureNames: structureNamesOf(model, structureNames),
-      presenceThreshold: request.config.model.presence_threshold,
+      presenceThreshold: presenceThresholdFor(model, request),
     }
     const device = await Device.open(wantedAdapter(request.config))
     try {

@@ -1,4 +1,5 @@
 import { readModelFile } from '../checkpoint/weights.ts'
+import type { Config } from '../config/schema.ts'
 import type { SadaanShape } from '../nn/specification.ts'
 import { InputError } from '../util/error.ts'
 import type { Shape } from '../util/shape.ts'
@@ -11,17 +12,19 @@ export interface TrainedModel {
   weights: Weights
   /** as the checkpoint names them; undefined where it names none */
   structureNames: readonly string[] | undefined
+  /** that it was trained with; undefined where the file does not say */
+  presenceThreshold: number | undefined
 }
 
 /** Reads .pth (ours, the original's, or a bare state_dict) or safetensors. Throws InputError with one line when it holds no SADAAN. */
 export function openTrainedModel(path: string): TrainedModel {
-  const { tensors: weights, structureNames } = readModelFile(path)
+  const { tensors: weights, structureNames, presenceThreshold } = readModelFile(path)
   const shape = shapeFrom(weights, path)
   if (structureNames && structureNames.length !== shape.structures)
     throw new InputError(
       `${path}: structure_names has ${structureNames.length} names, expected ${shape.structures} as position_embeddings has`,
     )
-  return { path, shape, weights, structureNames }
+  return { path, shape, weights, structureNames, presenceThreshold }
 }
 
 /** The shape of the SADAAN whose state dict this is. The other entries are checked when they are loaded. */
@@ -50,4 +53,12 @@ export function shapeFrom(weights: Weights, source: string): SadaanShape {
 export function structureNamesOf({ structureNames, shape }: TrainedModel, others?: readonly string[]): string[] {
   const fitting = others?.length === shape.structures ? others : undefined
   return [...(structureNames ?? fitting ?? Array.from({ length: shape.structures }, (_, s) => `structure_${s}`))]
+}
+
+/** Above which presence probability a structure is held to be present: as asked for, else as the model was trained, else as configured. */
+export function presenceThresholdFor(
+  model: TrainedModel,
+  { presenceThreshold, config }: { presenceThreshold?: number; config: Config },
+): number {
+  return presenceThreshold ?? model.presenceThreshold ?? config.model.presence_threshold
 }
