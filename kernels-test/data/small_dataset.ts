@@ -9,6 +9,10 @@ export interface SmallSplit {
   structures: number
   imageSize: [number, number, number]
   channels?: number
+  /** which sample stands at a place, where several shall be the same; else each its own */
+  sampleAt?: (place: number) => number
+  /** label of structure s of sample n; `presenceOf` unless given */
+  presence?: (n: number, s: number) => number
 }
 
 /** Voxel v (over C, H, W, D) of sample n. */
@@ -35,7 +39,7 @@ export function temporaryDirectory(): string {
 
 export async function writeSplit(
   path: string,
-  { samples, structures, imageSize, channels }: SmallSplit,
+  { samples, structures, imageSize, channels, sampleAt = place => place, presence = presenceOf }: SmallSplit,
 ): Promise<void> {
   const voxels = imageSize[0] * imageSize[1] * imageSize[2]
   const imageShape = channels === undefined ? imageSize : [channels, ...imageSize]
@@ -44,7 +48,7 @@ export async function writeSplit(
     { name: 'masks', kind: 'bool', rowShape: [structures, ...imageSize] },
     { name: 'presence_labels', kind: 'int64', rowShape: [structures] },
   ])
-  for (let n = 0; n < samples; n++) {
+  for (const n of Array.from({ length: samples }, (_, place) => sampleAt(place))) {
     writer.append(
       'images',
       Float32Array.from({ length: (channels ?? 1) * voxels }, (_, v) => intensity(n, v)),
@@ -55,7 +59,7 @@ export async function writeSplit(
     )
     writer.append(
       'presence_labels',
-      BigInt64Array.from({ length: structures }, (_, s) => BigInt(presenceOf(n, s))),
+      BigInt64Array.from({ length: structures }, (_, s) => BigInt(presence(n, s))),
     )
   }
   writer.writeStrings(

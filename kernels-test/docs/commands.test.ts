@@ -1,19 +1,9 @@
-import { spawn } from 'node:child_process'
-import {
-  chmodSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs'
-import { createRequire } from 'node:module'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { delimiter, join } from 'node:path'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { PACKAGE_ROOT } from '../../src/util/package_root.ts'
+import { Shell } from '../cli/shell.ts'
 import { fencedBlocks } from './blocks.ts'
 import { preambleOf } from './preambles.ts'
 import { writeUntrainedModel } from './untrained_model.ts'
@@ -29,9 +19,9 @@ const HEAD = join(PACKAGE_ROOT, 'kernels-test/fixtures/head')
 const folder = mkdtempSync(join(tmpdir(), 'sadaan-docs-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
-const commands = join(folder, 'bin')
-mkdirSync(commands)
-installCommand('sadaan-gpu')
+const shell = new Shell(join(folder, 'bin'))
+const bash = (script: string, cwd: string) =>
+  shell.run(script, cwd, { environment: { HEAD }, seconds: SECONDS_PER_BLOCK })
 
 const pages = [
   'README.md',
@@ -96,31 +86,8 @@ test('links between pages lead somewhere', () => {
   expect(dead).toEqual([])
 })
 
-/** Puts the program of this checkout, run by this node, into the folder of commands. */
-function installCommand(name: string): void {
-  const tsx = createRequire(join(PACKAGE_ROOT, 'package.json')).resolve('tsx')
-  const path = join(commands, name)
-  writeFileSync(path, `#!/bin/sh\nexec "${process.execPath}" --import "${tsx}" "${PACKAGE_ROOT}/cli/main.ts" "$@"\n`)
-  chmodSync(path, 0o755)
-}
-
 /** The configuration that the page shows, else the one of the page on training. */
 function configurationOf(page: string): string {
   const jsonOf = (path: string): string[] => fencedBlocks(join(PACKAGE_ROOT, path), 'json').map(({ script }) => script)
   return [...jsonOf(page), ...jsonOf('docs/training.md')].find(json => json.includes('"dataset_path"'))!
-}
-
-function bash(script: string, cwd: string): Promise<{ code: number | string; output: string }> {
-  const PATH = [commands, process.env.PATH].join(delimiter)
-  return new Promise(resolve => {
-    const child = spawn('bash', ['-euo', 'pipefail', '-c', script], {
-      cwd,
-      env: { ...process.env, PATH, HEAD },
-      stdio: ['ignore', 'pipe', 'pipe'],
-      timeout: SECONDS_PER_BLOCK * 1000,
-    })
-    let output = ''
-    for (const stream of [child.stdout, child.stderr]) stream.on('data', text => (output += text))
-    child.on('close', (code, signal) => resolve({ code: code ?? signal ?? 'none', output }))
-  })
 }
