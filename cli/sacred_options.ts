@@ -109,7 +109,7 @@ function seconds(text: string): number {
 function logLevel(text: string): number {
   const name = text.toUpperCase() as keyof typeof LOG_LEVELS
   if (Object.hasOwn(LOG_LEVELS, name)) return LOG_LEVELS[name]
-  if (!/^\d{1,2}$/.test(text))
+  if (!/^\d{1,2}$/.test(text) || Number(text) > 50)
     throw new InvalidArgumentError(`expected ${Object.keys(LOG_LEVELS).join(', ')} or 0 to 50`)
   return Number(text)
 }
@@ -156,9 +156,15 @@ export function identityOf(options: SacredOptions, loaded: LoadedConfig, recorde
   }
 }
 
-/** Every option of a command by its long name, and the words behind, as Sacred records them: null or false where not given. */
+/**
+ * Every option of a command by its long name, and the words behind, as Sacred records them: null or false where not given. A password in
+ * the address of a database is left out.
+ */
 export function recordedOptions(command: Command, words: readonly string[]): JsonObject {
-  const values = command.opts() as JsonObject
+  const given = Object.entries(command.opts() as JsonObject)
+  const values = Object.fromEntries(
+    given.map(([name, value]) => [name, typeof value === 'string' ? withoutPassword(value) : value]),
+  )
   const options = command.options.filter(option => !(option instanceof Alias))
   return {
     ...Object.fromEntries(
@@ -170,4 +176,8 @@ export function recordedOptions(command: Command, words: readonly string[]): Jso
     help: false,
     with: words.length > 0,
   }
+}
+
+function withoutPassword(text: string): string {
+  return text.replace(/(:\/\/[^:@/]*):.*@/, '$1@')
 }

@@ -96,8 +96,4 @@ test("train with Sacred's options: what it says and what the record keeps", asyn
     config_updates: { dataset_path: root, model: { channels: [2, 4, 4, 6, 8] }, training: { num_epochs: 1 } },
     options: { '--name': 'kidneys', '--id': '7', '--resume': null, '--config': null, UPDATE: words.slice(1) },
   })
-
-  const again = await run(['train', '-i', '7', '-l', 'ERROR', ...words], root)
-  expect(again.code).toBe(2)
-  expect(again.stderr).toMatch(/^sadaan-gpu: \S*7: is there already, expected the number of a new run\n$/)
 })

@@ -79,6 +79,13 @@ describe('what the record says', () => {
     expect(recordedOptions(command, ['fast', 'seed=3'])).toEqual({ ...SACRED, ...given, '--force': true, ...words })
   })
 
+  test('no password', () => {
+    const recorded = (url: string) => recordedOptions(parse('-s', url).command, [])['--sql']
+    expect(recorded('mysql://me:pa:s@s/w@host:3306/db')).toBe('mysql://me@host:3306/db')
+    expect(recorded('sqlite:///a@b')).toBe('sqlite:///a@b')
+    expect(recorded('mongodb://host:27017/db')).toBe('mongodb://host:27017/db')
+  })
+
   test('the identity of the run', () => {
     const loaded = loadConfig({ overrides: ['fast', 'loss_weights={"dice": 3}'] })
     const { options } = parse('-n', 'kidneys', '-i', '7', '-c', 'x', '-P', '2.5', '-b', '0.5', '-C', 'no')
@@ -113,6 +120,7 @@ test.each([
 ])('the level %s', (text, level) => expect(consoleLevel(parse('-l', text).options)).toEqual({ level }))
 
 test.each([
+  [['-l', '51'], 'expected DEBUG'],
   [['-l', 'loud'], 'expected DEBUG, INFO, WARNING, ERROR, CRITICAL or 0 to 50'],
   [['-i', '0'], 'expected a positive integer'],
   [['-i', '../x'], 'expected a positive integer'],

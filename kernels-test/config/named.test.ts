@@ -42,7 +42,7 @@ describe('order', () => {
     const loaded = loadConfig({ file: base, overrides: words })
     expect(loaded.config.training).toMatchObject({ num_epochs: 8, batch_size: 6, learning_rate: 1e-3 })
     expect(loaded.config).toMatchObject({ seed: 1, loss_weights: { dice: 4, segmentation: 1, absence: 1 } })
-    expect(loaded.namedConfigs).toEqual([base, 'fast', other])
+    expect(loaded).toMatchObject({ namedConfigs: [base, 'fast', other], files: [base, other] })
     expect(loaded.words).toEqual({ training: { batch_size: 6 }, loss_weights: { dice: 4 } })
     expect(loaded.sources).toMatchObject({
       seed: `from ${base}`,

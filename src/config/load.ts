@@ -16,6 +16,8 @@ export interface LoadedConfig {
   updates: JsonObject
   /** The named configurations and files, in the order in which they apply. */
   namedConfigs: string[]
+  /** The files among them. */
+  files: string[]
   /** What the `key=value` words alone set, as a tree. */
   words: JsonObject
 }
@@ -45,7 +47,8 @@ export function loadConfig(request: { file?: string; overrides: readonly string[
   const changed = differingKeys(defaults, parsed.data)
   const sources = Object.fromEntries(changed.map(key => [key, layerOf(layers, key.split('.')).source]))
   const namedConfigs = request.file === undefined ? bases : [request.file, ...bases]
-  return { config: parsed.data, changed, sources, updates, namedConfigs, words: values }
+  const files = namedConfigs.filter(base => !Object.hasOwn(NAMED_CONFIGS, base) || base === request.file)
+  return { config: parsed.data, changed, sources, updates, namedConfigs, files, words: values }
 }
 
 /** The configuration as config.json holds it: sorted keys, indent 2. */
