@@ -55,7 +55,7 @@ export const NAMED_CONFIGS: Readonly<Record<string, NamedConfig>> = {
         gradient_accumulation_steps: 8,
         num_workers: 1,
         pin_memory: false,
-        memory_cleanup_frequency: 1,
+        memory_cleanup_frequency: 2,
       },
     },
   },
