@@ -5,6 +5,7 @@ import { ModelState } from '../../src/nn/model_state.ts'
 import { type HostBatch, TrainingEngine } from '../../src/train/engine.ts'
 import { batchTensors, recordTraining } from '../../src/train/recording.ts'
 import { writeInitial } from '../../src/train/snapshot.ts'
+import { knownChoice } from '../../src/train/variants.ts'
 import { sizeOf } from '../../src/util/shape.ts'
 import { intensity, isMasked, presenceOf } from '../data/small_dataset.ts'
 import { runOnce, testDevice } from '../harness.ts'
@@ -54,10 +55,13 @@ export async function voxelsSeen(config: Config): Promise<Float32Array> {
   return seen as Float32Array
 }
 
-/** The total loss of batch 0 in epoch 0 with the initial weights. */
+/** The total loss of batch 0 in epoch 0 with the initial weights, by the kernels that a run takes. */
 export async function firstLoss(config: Config): Promise<number> {
   const host = firstBatch(config)
-  const engine = await TrainingEngine.allocate(at.device, config, shapeOf(config), STRUCTURES, host.samples.length)
+  const { device } = at
+  const choice = knownChoice(device, config, () => undefined)
+  const { length } = host.samples
+  const engine = await TrainingEngine.allocate(device, config, shapeOf(config), STRUCTURES, length, choice)
   await engine.prepare()
   writeInitial(engine.storage, engine.state, config.seed)
   const { terms } = await engine.accumulate(host, { seed: config.seed, epoch: 0, share: 1, first: true })
