@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { delimiter, join } from 'node:path'
@@ -10,6 +10,17 @@ export interface Ran {
   stdout: string
   stderr: string
   output: string
+}
+
+interface More {
+  environment?: NodeJS.ProcessEnv
+  seconds?: number
+}
+
+export interface Running {
+  child: ChildProcess
+  said: Readonly<Omit<Ran, 'code'>>
+  finished: Promise<Ran>
 }
 
 /** Runs what a reader types: `sadaan-gpu` is the program of this checkout, run by this node. */
@@ -32,22 +43,28 @@ export class Shell {
   }
 
   /** Runs a script in bash, which ends with its first failing command or after `seconds`. */
-  run(script: string, cwd: string, more: { environment?: NodeJS.ProcessEnv; seconds?: number } = {}): Promise<Ran> {
+  run(script: string, cwd: string, more: More = {}): Promise<Ran> {
+    return this.start(script, cwd, more).finished
+  }
+
+  /** As `run`; the process may be sent signals, and `said` grows while it runs. */
+  start(script: string, cwd: string, { environment, seconds = 180 }: More = {}): Running {
     const PATH = [this.folder, process.env.PATH].join(delimiter)
-    return new Promise(resolve => {
-      const child = spawn('bash', ['-euo', 'pipefail', '-c', script], {
-        cwd,
-        env: { ...process.env, NODE_OPTIONS: '', PATH, ...more.environment },
-        stdio: ['ignore', 'pipe', 'pipe'],
-        timeout: (more.seconds ?? 180) * 1000,
+    const child = spawn('bash', ['-euo', 'pipefail', '-c', script], {
+      cwd,
+      env: { ...process.env, NODE_OPTIONS: '', PATH, ...environment },
+      stdio: ['ignore', 'pipe', 'pipe'],
+      timeout: seconds * 1000,
+    })
+    const said = { stdout: '', stderr: '', output: '' }
+    for (const name of ['stdout', 'stderr'] as const)
+      child[name].setEncoding('utf8').on('data', (text: string) => {
+        said[name] += text
+        said.output += text
       })
-      const said = { stdout: '', stderr: '', output: '' }
-      for (const name of ['stdout', 'stderr'] as const)
-        child[name].setEncoding('utf8').on('data', (text: string) => {
-          said[name] += text
-          said.output += text
-        })
+    const finished = new Promise<Ran>(resolve => {
       child.on('close', (code, signal) => resolve({ code: code ?? signal ?? 'none', ...said }))
     })
+    return { child, said, finished }
   }
 }

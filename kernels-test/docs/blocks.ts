@@ -10,7 +10,7 @@ export interface Block {
 }
 
 /** The blocks of one language, in order. */
-export function fencedBlocks(path: string, language: 'sh' | 'json'): Block[] {
+export function fencedBlocks(path: string, language: 'sh' | 'bash' | 'json'): Block[] {
   const lines = readFileSync(path, 'utf8').split('\n')
   const blocks: Block[] = []
   for (const [i, text] of lines.entries()) {
