@@ -1,4 +1,4 @@
-import { Command } from 'commander'
+import { Command, Option } from 'commander'
 import { Console } from '../src/track/console.ts'
 import { type TrainingReport, train } from '../src/train/training.ts'
 import { configurationOf, withConfiguration } from './options.ts'
@@ -8,6 +8,7 @@ interface TrainOptions {
   config?: string
   resume?: boolean | string
   fileStorage: string
+  tensorboard?: string
   unobserved?: boolean
   comment?: string
   json?: boolean
@@ -19,6 +20,11 @@ export function makeTrainCommand(): Command {
     .description('train a model; writes checkpoints and a record of the run')
     .option('--resume [path]', 'go on from the newest good checkpoint of checkpoint.save_dir, or from the one given')
     .option('-F, --file-storage <dir>', 'folder of the run records', 'sacred_runs')
+    .addOption(
+      new Option('--tensorboard <dir>', 'write events for TensorBoard to a folder of the run in DIR').conflicts(
+        'unobserved',
+      ),
+    )
     .option('-u, --unobserved', 'keep no record')
     .option('-c, --comment <text>', 'a comment for the record')
     .option('--json', 'print the result as one JSON object on standard output')
@@ -37,6 +43,7 @@ async function runTrain(given: string[], options: TrainOptions): Promise<void> {
     changed,
     resume,
     runs: options.unobserved ? undefined : options.fileStorage,
+    ...(options.tensorboard === undefined ? {} : { tensorboard: options.tensorboard }),
     ...(options.comment === undefined ? {} : { comment: options.comment }),
     options: { ...options },
     console,

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, type TestContext, test } from 'vitest'
 import { defaultConfig } from '../../src/config/schema.ts'
-import { TensorBoard, tagOf } from '../../src/track/tensorboard.ts'
+import { makeTensorBoardFolder, TensorBoard, tagOf } from '../../src/track/tensorboard.ts'
 import { sacredTime } from '../../src/track/time.ts'
 import { crc32c } from '../../src/util/crc32c.ts'
 import { InputError } from '../../src/util/error.ts'
@@ -34,6 +34,7 @@ function seenIn(folder: string, context: TestContext): Seen {
 }
 
 function board(name: string, id: number | null = 7, warnings: string[] = []): TensorBoard {
+  makeTensorBoardFolder(join(root, name))
   return new TensorBoard({
     base: join(root, name),
     id,

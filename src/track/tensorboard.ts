@@ -32,11 +32,11 @@ export class TensorBoard implements Observer {
   private timer: NodeJS.Timeout | undefined
   private isOpen = true
 
-  /** Makes the run's folder and writes what is known from the start. Throws InputError if `base` cannot be a folder of runs. */
+  /** Makes the run's folder and writes what is known from the start. */
   constructor({ base, id, config, warn }: TensorBoardRequest) {
     const now = Date.now()
     this.warn = warn
-    this.place = makeFolder(base, id === null ? new Date(now).toISOString().replaceAll(':', '-') : String(id))
+    this.place = this.attempt(base, () => makeRunFolder(base, now, id)) ?? resolve(base)
     const host = hostname().replace(/[^\w.-]/g, '_') || 'host'
     const seconds = String(Math.floor(now / 1000)).padStart(10, '0')
     this.file = join(this.place, `events.out.tfevents.${seconds}.${host}.${process.pid}.0`)
@@ -90,11 +90,17 @@ export class TensorBoard implements Observer {
     this.timer = undefined
     const records = Buffer.concat(this.waiting)
     this.waiting = []
+    if (records.length > 0) this.attempt(this.file, () => appendFileSync(this.file, records))
+  }
+
+  /** Undefined, after the one warning, if it threw. */
+  private attempt<T>(path: string, action: () => T): T | undefined {
     try {
-      if (records.length > 0) appendFileSync(this.file, records)
+      return action()
     } catch (error) {
       this.isOpen = false
-      this.warn(`cannot write ${this.file}: ${reasonOf(error)}; TensorBoard gets no more of this run`)
+      this.warn(`cannot write ${path}: ${reasonOf(error)}; TensorBoard gets no more of this run`)
+      return undefined
     }
   }
 }
@@ -105,20 +111,25 @@ export function tagOf(name: string): string {
   return group === undefined ? name : `${group}/${rest}`
 }
 
-/** A folder that no other run has: with -2, -3, … behind its name where there is one already. */
-function makeFolder(base: string, name: string): string {
+/** Makes the folder of all runs. Throws InputError if there can be none. */
+export function makeTensorBoardFolder(base: string): void {
   try {
     mkdirSync(base, { recursive: true })
-    for (let copy = 1; ; copy++) {
-      const path = join(resolve(base), copy === 1 ? name : `${name}-${copy}`)
-      try {
-        mkdirSync(path)
-        return path
-      } catch (error) {
-        if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
-      }
-    }
   } catch (error) {
     throw new InputError(`${base}: ${reasonOf(error)}, expected a folder for TensorBoard`)
+  }
+}
+
+/** A folder that no other run has: with -2, -3, … behind its name where there is one already. */
+function makeRunFolder(base: string, now: number, id: number | null): string {
+  const name = id === null ? new Date(now).toISOString().replaceAll(':', '-') : String(id)
+  for (let copy = 1; ; copy++) {
+    const path = join(resolve(base), copy === 1 ? name : `${name}-${copy}`)
+    try {
+      mkdirSync(path)
+      return path
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+    }
   }
 }

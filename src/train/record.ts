@@ -1,9 +1,13 @@
 import { resolve } from 'node:path'
 import type { Json, JsonObject } from '../config/json.ts'
 import { toJson } from '../config/load.ts'
+import type { Curves } from '../report/curves.ts'
 import { readMetrics, selectPoints } from '../track/metrics.ts'
+import type { Observer, RunStart } from '../track/observer.ts'
 import { RunDirectory } from '../track/run_directory.ts'
 import { RunRecord } from '../track/run_record.ts'
+import { makeTensorBoardFolder, TensorBoard } from '../track/tensorboard.ts'
+import { CurveObserver } from './curve_observer.ts'
 import type { ResumePoint } from './resume.ts'
 import type { Session } from './session.ts'
 import type { TrainingRequest } from './training.ts'
@@ -15,22 +19,33 @@ export function openRecord(
   point: ResumePoint | undefined,
 ): RunRecord | undefined {
   if (request.runs === undefined) return undefined
-  const directory = openRun(request, request.runs, session)
-  if (!directory) return undefined
-  const record = new RunRecord(directory.id, [directory])
-  if (point) continueRecord(record, request.runs, point, line => request.console.warn(line))
+  const warn = (line: string): void => request.console.warn(line)
+  const start = describeStart(request, session)
+  if (request.tensorboard !== undefined) makeTensorBoardFolder(request.tensorboard)
+  const directory = RunDirectory.create({ ...start, base: request.runs, warn })
+  const observers: Observer[] = directory ? [directory] : []
+  const id = directory?.id ?? null
+  if (request.tensorboard !== undefined)
+    observers.push(new TensorBoard({ base: request.tensorboard, id, config: start.config, warn }))
+  if (observers.length === 0) return undefined
+  const record: RunRecord = new RunRecord(id, [
+    new CurveObserver(describeCurves(request, id), artifact => record.keep(artifact), warn),
+    ...observers,
+  ])
+  if (point) continueRecord(record, request.runs, point, warn)
   record.setInfo('variants', describeVariants(session))
   return record
 }
 
-function openRun(
-  { config, changed, options, comment, console }: TrainingRequest,
-  base: string,
-  { device }: Session,
-): RunDirectory | undefined {
+function describeCurves({ config }: TrainingRequest, id: number | null): Omit<Curves, 'metrics'> {
+  const run = id === null ? '' : `run ${id}, `
+  const { num_epochs: planned } = config.training
+  return { title: `${run}${config.dataset_path}`, planned, monitor: config.checkpoint.monitor }
+}
+
+function describeStart({ config, changed, options, comment }: TrainingRequest, { device }: Session): RunStart {
   const tree = JSON.parse(toJson(config)) as JsonObject
-  return RunDirectory.create({
-    base,
+  return {
     experiment: 'sadaan_hdf5',
     command: 'train',
     options,
@@ -39,8 +54,7 @@ function openRun(
     namedConfigs: [],
     configUpdates: Object.fromEntries(changed.map(key => [key, valueAt(tree, key)])),
     adapter: { model: device.name, driver: device.opened.info.description },
-    warn: line => console.warn(line),
-  })
+  }
 }
 
 function valueAt(tree: JsonObject, key: string) {

@@ -20,6 +20,8 @@ export interface TrainingRequest {
   resume: boolean | string
   /** folder of Sacred's run directories; undefined leaves the run unobserved */
   runs: string | undefined
+  /** folder of TensorBoard's runs */
+  tensorboard?: string
   comment?: string
   /** options of the command line, for the record */
   options: JsonObject
