@@ -2,7 +2,7 @@ import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { loadConfig } from '../../src/config/load.ts'
 import { Console } from '../../src/track/console.ts'
-import { type TrainingReport, train } from '../../src/train/training.ts'
+import { type TrainingReport, type TrainingRequest, train } from '../../src/train/training.ts'
 import { writeMetadata, writeSplit } from '../data/small_dataset.ts'
 
 /** Words of every small training: the smallest model that has all of SADAAN's parts. */
@@ -32,6 +32,7 @@ export async function trainHere(
   folder: string,
   words: readonly string[],
   resume: boolean | string = false,
+  more: Partial<TrainingRequest> = {},
 ): Promise<Trained> {
   const { config, changed } = loadConfig({
     overrides: [...words, `checkpoint.save_dir=${join(folder, 'checkpoints')}`],
@@ -46,6 +47,7 @@ export async function trainHere(
     options: {},
     console: new Console({ stream, environment: {} }),
     stop: new AbortController().signal,
+    ...more,
   })
   return { ...report, lines }
 }

@@ -8,7 +8,7 @@ export function contour(mask: Uint8Array, width: number, height: number): string
   while (edges.size > 0) {
     const first = edges.keys().next().value!
     const corners: number[] = []
-    for (let at = first, direction = -1; ; ) {
+    for (let at = first, direction = 0; ; ) {
       const [next, ...others] = edges.get(at)!
       // where two outlines touch at a corner, either way closes
       if (others.length) edges.set(at, others)

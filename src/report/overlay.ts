@@ -100,12 +100,11 @@ function planeRow(
     truth: outlineOf(truth, plane, slice, size),
     prediction: outlineOf(prediction, plane, slice, size),
   }))
-  const layers = [
-    '',
-    outlines.map(({ truth }, s) => region(truth, regionColor(s))).join(''),
-    outlines.map(({ prediction }, s) => region(prediction, regionColor(s))).join('') +
-      outlines.map(({ truth }) => region(truth, '#ffffff', true)).join(''),
-  ]
+  const pixel = width / cells[0]!.width
+  const truth = outlines.map((shape, s) => region(shape.truth, regionColor(s), pixel))
+  const prediction = outlines.map((shape, s) => region(shape.prediction, regionColor(s), pixel))
+  const thin = outlines.map(shape => outline(shape.truth, pixel))
+  const layers = ['', truth.join(''), [...prediction, ...thin].join('')]
   const shown = cells.map((cell, i) => {
     const frame = { width: cell.width, height: cell.height, preserveAspectRatio: 'none' }
     const nested = element(
@@ -135,19 +134,17 @@ function sides({ right }: Plane, { x, y, width, height }: Box): string {
   )
 }
 
-function region(path: string, color: string, isLineOnly = false): string {
-  if (path === '') return ''
-  const stroke = { stroke: color, 'vector-effect': 'non-scaling-stroke', 'stroke-linejoin': 'round' }
-  if (isLineOnly)
-    return element('path', { d: path, fill: 'none', ...stroke, 'stroke-width': '0.12', 'stroke-opacity': '0.9' })
-  return element('path', {
-    d: path,
-    fill: color,
-    'fill-opacity': '0.4',
-    'fill-rule': 'evenodd',
-    ...stroke,
-    'stroke-width': '0.35',
-  })
+/** A filled region with its outline. `pixel`: of the picture, in pixels of the mask. */
+function region(path: string, color: string, pixel: number): string {
+  const stroke = { stroke: color, 'stroke-width': (1.3 * pixel).toFixed(3), 'stroke-linejoin': 'round' }
+  const fill = { fill: color, 'fill-opacity': '0.4', 'fill-rule': 'evenodd' }
+  return path === '' ? '' : element('path', { d: path, ...fill, ...stroke })
+}
+
+/** An outline alone, thin and white. */
+function outline(path: string, pixel: number): string {
+  const stroke = { stroke: '#ffffff', 'stroke-width': (0.6 * pixel).toFixed(3), 'stroke-opacity': '0.9' }
+  return path === '' ? '' : element('path', { d: path, fill: 'none', ...stroke })
 }
 
 function outlineOf(bits: Uint32Array, plane: Plane, slice: number, size: VolumeSize): string {
@@ -174,11 +171,11 @@ function imageSlice(
   return `data:image/png;base64,${greyPng(pixels, width, height).toString('base64')}`
 }
 
-/** What becomes black and what white: the image without its darkest and its brightest 1 %. */
+/** What becomes black and what white: the image without its darkest 0.5 % and its brightest 0.2 %. */
 function greyRange(image: Float32Array): [number, number] {
   const stride = Math.max(1, Math.floor(image.length / 20_000))
   const sample = Float32Array.from({ length: Math.floor(image.length / stride) }, (_, i) => image[i * stride]!).sort()
   const at = (share: number): number => sample[Math.floor(share * (sample.length - 1))]!
-  const [low, high] = [at(0.01), at(0.99)]
+  const [low, high] = [at(0.005), at(0.998)]
   return high > low ? [low, high] : [sample[0]!, Math.max(sample.at(-1)!, sample[0]! + 1)]
 }

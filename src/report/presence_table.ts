@@ -57,7 +57,7 @@ function row(
     }),
     line(at.bar + BAR * threshold, y + 2, at.bar + BAR * threshold, y + 16, '#222222'),
     text(at.bar + BAR + 6, base, probability.toFixed(2), style),
-    text(at.bar + BAR + 42, base, verdict, { ...style, size: 10 }),
+    verdict === '' ? '' : text(at.bar + BAR + 42, base, verdict, { ...style, size: 10 }),
     text(at.dice, base, overlap === undefined ? '–' : overlap.toFixed(3), {
       anchor: 'end',
       ...(overlap === undefined ? { fill: FAINT } : {}),

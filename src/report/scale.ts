@@ -64,6 +64,7 @@ function niceStep(rough: number): number {
 /** A tick's number with as many digits as steps of `step` need. */
 function numberLabel(value: number, step: number): string {
   const size = Math.abs(value)
+  if (value === 0 && step < 1e-3) return '0'
   if (value !== 0 && (size >= 1e5 || size < 1e-3)) return Number(value.toPrecision(3)).toExponential()
   return value.toFixed(Math.max(0, Math.min(6, -Math.floor(Math.log10(step) + 1e-9))))
 }
