@@ -1,14 +1,13 @@
-import { execFileSync } from 'node:child_process'
 import { appendFileSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { expect, type TestContext, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { defaultConfig } from '../../src/config/schema.ts'
 import { makeTensorBoardFolder, TensorBoard, tagOf } from '../../src/track/tensorboard.ts'
 import { sacredTime } from '../../src/track/time.ts'
 import { crc32c } from '../../src/util/crc32c.ts'
 import { InputError } from '../../src/util/error.ts'
 import { temporaryDirectory } from '../data/small_dataset.ts'
+import { seenIn } from './tensorboard_reader.ts'
 
 /** A PNG of one pixel. */
 const PIXEL = Buffer.from(
@@ -17,21 +16,6 @@ const PIXEL = Buffer.from(
 )
 
 const root = temporaryDirectory()
-const reader = process.env.SADAAN_READERS
-
-interface Seen {
-  records: number
-  version: number
-  scalars: Record<string, [step: number, time: number, value: number | string][]>
-  images: Record<string, [step: number, width: number, height: number, bytes: string][]>
-  texts: Record<string, string>
-}
-
-function seenIn(folder: string, context: TestContext): Seen {
-  if (!reader) context.skip('SADAAN_READERS is not set: no python with tensorboard')
-  const script = fileURLToPath(new URL('tensorboard_events.py', import.meta.url))
-  return JSON.parse(execFileSync(reader!, [script, folder], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] }))
-}
 
 function board(name: string, id: number | null = 7, warnings: string[] = []): TensorBoard {
   makeTensorBoardFolder(join(root, name))

@@ -5,8 +5,8 @@ import { Console } from '../../src/track/console.ts'
 import { type TrainingReport, type TrainingRequest, train } from '../../src/train/training.ts'
 import { writeMetadata, writeSplit } from '../data/small_dataset.ts'
 
-/** Words of every small training: the smallest model that has all of SADAAN's parts. */
-export const SMALL = ['model.channels=[2,4,4,6,8]', 'training.batch_size=1']
+/** Words of every small training: the smallest model that has all of SADAAN's parts, and no pictures, which take longer than it. */
+export const SMALL = ['model.channels=[2,4,4,6,8]', 'training.batch_size=1', 'logging.visualize_predictions=False']
 
 /** Three structures, two of them sides of one organ. */
 export const STRUCTURES = ['left_lung', 'right_lung', 'heart']
