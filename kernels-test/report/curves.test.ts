@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { type Curves, type EpochSeries, trainingCurves } from '../../src/report/curves.ts'
-import { linearScale, logScale } from '../../src/report/scale.ts'
+import { linearScale, logScale, paddedRange } from '../../src/report/scale.ts'
 import { fitted, widthOf } from '../../src/report/svg.ts'
 import { drawn, groupsOf, textsOf } from './read_svg.ts'
 
@@ -146,6 +146,9 @@ test('ticks stand at round numbers', () => {
   expect(labels(linearScale([0, 5e-5], [0, 100], 5))).toEqual(['0', '1e-5', '2e-5', '3e-5', '4e-5', '5e-5'])
   expect(labels(logScale([0.1, 10], [0, 100]))).toEqual(['0.1', '0.2', '0.5', '1', '2', '5', '10'])
   expect(labels(logScale([1e-6, 1e-3], [0, 100]))).toEqual(['1e-6', '1e-5', '1e-4', '0.001'])
+  const close = linearScale(paddedRange([1, 1 + Number.EPSILON]), [0, 100], 5)
+  expect(labels(close)).toEqual(['0.90', '0.95', '1.00', '1.05', '1.10'])
+  expect(labels(linearScale(paddedRange([0, 0]), [0, 100], 5))).toEqual(['0.0', '0.2', '0.4', '0.6', '0.8', '1.0'])
   expect(logScale([1, 100], [0, 100]).at(10)).toBeCloseTo(50)
 })
 
@@ -154,4 +157,5 @@ test('a text that is too wide ends in an ellipsis', () => {
   const short = fitted('superior\nmesenteric artery', 80, 10)
   expect(short).toMatch(/^superior m.*…$/)
   expect(widthOf(short, 10)).toBeLessThanOrEqual(80)
+  expect(fitted('x'.repeat(10_000_000), 80, 10)).toMatch(/^x+…$/)
 })

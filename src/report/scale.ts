@@ -45,7 +45,9 @@ export function logScale([low, high]: readonly [number, number], [from, to]: rea
 
 /** A linear range that shows all values with a margin, and is never empty. */
 export function paddedRange([low, high]: readonly [number, number]): [number, number] {
-  const margin = (high - low) * 0.06 || Math.abs(low) * 0.1 || 1
+  const size = Math.max(Math.abs(low), Math.abs(high))
+  // what differs in its last digits only counts as one value: ticks between would not be numbers apart
+  const margin = high - low > 1e-9 * size ? (high - low) * 0.06 : size * 0.1 || 1
   const bottom = low >= 0 && low - margin < 0 ? 0 : low - margin
   return [bottom, high + margin]
 }

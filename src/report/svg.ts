@@ -73,7 +73,7 @@ export function widthOf(content: string, size: number): number {
 export function fitted(content: string, width: number, size: number): string {
   const flat = content.replace(/\s+/g, ' ')
   if (widthOf(flat, size) <= width) return flat
-  const characters = [...flat]
+  const characters = [...flat.slice(0, Math.ceil(width))] // no character is narrower than a pixel
   while (characters.length > 1 && widthOf(`${characters.join('')}…`, size) > width) characters.pop()
   return `${characters.join('')}…`
 }
