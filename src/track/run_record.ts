@@ -14,12 +14,15 @@ export class RunRecord {
   private readonly heart: NodeJS.Timeout
   private readonly making = new Set<Promise<void>>()
 
-  /** Observers are finished in the order given: one that makes artifacts of what it hears stands before those that keep them. */
-  constructor(id: number | null, observers: readonly Observer[]) {
+  /**
+   * Observers are finished in the order given: one that makes artifacts of what it hears stands before those that keep them.
+   * `beatSeconds`: between two heartbeats.
+   */
+  constructor(id: number | null, observers: readonly Observer[], beatSeconds = BETWEEN_HEARTBEATS) {
     this.id = id
     this.places = observers.map(({ place }) => place).filter(place => place !== undefined)
     this.observers = observers
-    this.heart = setInterval(() => this.tell(observer => observer.beat(Date.now())), BETWEEN_HEARTBEATS * 1000).unref()
+    this.heart = setInterval(() => this.tell(observer => observer.beat(Date.now())), beatSeconds * 1000).unref()
   }
 
   log(name: string, value: number, step: number): void {

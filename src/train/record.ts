@@ -3,7 +3,7 @@ import type { Json, JsonObject } from '../config/json.ts'
 import { toJson } from '../config/load.ts'
 import type { Curves } from '../report/curves.ts'
 import { readMetrics, selectPoints } from '../track/metrics.ts'
-import type { Observer, RunStart } from '../track/observer.ts'
+import type { Observer } from '../track/observer.ts'
 import { RunDirectory } from '../track/run_directory.ts'
 import { RunRecord } from '../track/run_record.ts'
 import { makeTensorBoardFolder, TensorBoard } from '../track/tensorboard.ts'
@@ -11,6 +11,26 @@ import { CurveObserver } from './curve_observer.ts'
 import type { ResumePoint } from './resume.ts'
 import type { Session } from './session.ts'
 import type { TrainingRequest } from './training.ts'
+
+/** What the record says of a run beside its configuration, and how it is kept. */
+export interface RunIdentity {
+  /** name of the experiment; sadaan_hdf5 if not given */
+  experiment?: string
+  /** number of the run; one above the highest if not given */
+  id?: number
+  comment?: string
+  priority?: number
+  /** options of the command line, by Sacred's names */
+  options?: JsonObject
+  /** named configurations and files that the configuration was made from */
+  namedConfigs?: readonly string[]
+  /** what was set on top of them, as a tree */
+  configUpdates?: JsonObject
+  /** false: what the console says is not kept */
+  capture?: boolean
+  /** seconds between two heartbeats */
+  beatSeconds?: number
+}
 
 /** Opens the records that are asked for; undefined when there is none. A resumed run begins with the earlier one's points. */
 export function openRecord(
@@ -20,18 +40,17 @@ export function openRecord(
 ): RunRecord | undefined {
   if (request.runs === undefined) return undefined
   const warn = (line: string): void => request.console.warn(line)
-  const start = describeStart(request, session)
   if (request.tensorboard !== undefined) makeTensorBoardFolder(request.tensorboard)
-  const directory = RunDirectory.create({ ...start, base: request.runs, warn })
+  const directory = openRun(request, request.runs, session)
   const observers: Observer[] = directory ? [directory] : []
   const id = directory?.id ?? null
-  if (request.tensorboard !== undefined)
-    observers.push(new TensorBoard({ base: request.tensorboard, id, config: start.config, warn }))
+  if (request.tensorboard !== undefined) {
+    const config = JSON.parse(toJson(request.config)) as JsonObject
+    observers.push(new TensorBoard({ base: request.tensorboard, id, config, warn }))
+  }
   if (observers.length === 0) return undefined
-  const record: RunRecord = new RunRecord(id, [
-    new CurveObserver(describeCurves(request, id), artifact => record.keep(artifact), warn),
-    ...observers,
-  ])
+  const curves = new CurveObserver(describeCurves(request, id), artifact => record.keep(artifact), warn)
+  const record: RunRecord = new RunRecord(id, [curves, ...observers], request.identity?.beatSeconds)
   if (point) continueRecord(record, request.runs, point, warn)
   record.setInfo('variants', describeVariants(session))
   return record
@@ -43,22 +62,24 @@ function describeCurves({ config }: TrainingRequest, id: number | null): Omit<Cu
   return { title: `${run}${config.dataset_path}`, planned, monitor: config.checkpoint.monitor }
 }
 
-function describeStart({ config, changed, options, comment }: TrainingRequest, { device }: Session): RunStart {
-  const tree = JSON.parse(toJson(config)) as JsonObject
-  return {
-    experiment: 'sadaan_hdf5',
+function openRun(
+  { config, identity = {}, console }: TrainingRequest,
+  base: string,
+  { device }: Session,
+): RunDirectory | undefined {
+  const { experiment = 'sadaan_hdf5', options = {}, namedConfigs = [], configUpdates = {}, ...given } = identity
+  return RunDirectory.create({
+    ...given,
+    base,
+    experiment,
     command: 'train',
     options,
-    ...(comment === undefined ? {} : { comment }),
-    config: tree,
-    namedConfigs: [],
-    configUpdates: Object.fromEntries(changed.map(key => [key, valueAt(tree, key)])),
+    config: JSON.parse(toJson(config)) as JsonObject,
+    namedConfigs,
+    configUpdates,
     adapter: { model: device.name, driver: device.opened.info.description },
-  }
-}
-
-function valueAt(tree: JsonObject, key: string) {
-  return key.split('.').reduce<JsonObject[string]>((value, name) => (value as JsonObject)[name]!, tree)
+    warn: line => console.warn(line),
+  })
 }
 
 /** Which kernels the run computes with: the digest is equal for equal choices. */
