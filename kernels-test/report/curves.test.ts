@@ -50,7 +50,7 @@ test('every panel has its series; terms that are always 0 are left out; the best
     'Dice, mean of present structures': ['training, soft', 'validation, soft', 'validation, at 0.5'],
     'Presence accuracy': ['training', 'validation'],
     'Learning rate': ['learning rate'],
-    Throughput: ['samples/s'],
+    'Throughput (samples/s)': ['samples/s'],
     'Dice of each structure (validation, soft)': names,
     'Presence accuracy of each structure (validation)': names,
   })

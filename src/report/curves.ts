@@ -92,7 +92,7 @@ function linePanels({ metrics }: Curves, steps: [number, number], mark: LinePane
     { ...common, title: 'Dice, mean of present structures', lines: dice, range: [0, 1], mark },
     { ...common, title: 'Presence accuracy', lines: both('presence_accuracy'), range: [0, 1] },
     { ...common, title: 'Learning rate', lines: rate, mayBeLogarithmic: true },
-    { ...common, title: 'Throughput', lines: speed, range: [0, 0] },
+    { ...common, title: 'Throughput (samples/s)', lines: speed, range: [0, 0] },
   ]
 }
 
