@@ -16,6 +16,8 @@ import { type SmallSplit, temporaryDirectory, writeMetadata, writeSplit } from '
 export const STRUCTURES = ['left_lung', 'right_lung', 'heart']
 export const SIZE: [number, number, number] = [32, 16, 16]
 export const NARROW = 'model.channels=[2,4,6,8,10]'
+/** pictures cost more than such a training; they change no bit of it */
+const NO_PICTURES = 'logging.visualize_predictions=False'
 export const ONE_EPOCH = 'training.num_epochs=1'
 /** without what differs from sample to sample: all that is left is the model and its loss */
 export const PLAIN = ['augmentation.enabled=False', 'model.dropout=0']
@@ -79,18 +81,22 @@ let folders = 0
 
 /**
  * Runs a documented command with words behind it, in an empty folder but for the dataset, which stands where the default of dataset_path
- * is, or at `at`.
+ * is, or at `at`; `pictures` are drawn where the test is about them.
  */
 export async function runDocumented(
   command: string,
   added: readonly string[] = [],
-  { data = 'usual', at = 'synthetic_medical_dataset_hdf5' }: { data?: DatasetName; at?: string } = {},
+  {
+    data = 'usual',
+    at = 'synthetic_medical_dataset_hdf5',
+    pictures = false,
+  }: { data?: DatasetName; at?: string; pictures?: boolean } = {},
 ): Promise<Left> {
   const cwd = join(root, `run${++folders}`)
   mkdirSync(cwd)
   symlinkSync(datasetFolder(data), join(cwd, at))
   const start = / with\s/.test(command) ? command : `${command} with`
-  const words = [NARROW, ...added].map(word => `'${word}'`)
+  const words = [NARROW, ...(pictures ? [] : [NO_PICTURES]), ...added].map(word => `'${word}'`)
   return new Left(cwd, await inTurn(() => shell.run([start, ...words].join(' '), cwd)))
 }
 

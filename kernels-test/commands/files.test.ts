@@ -26,6 +26,8 @@ test.concurrent('checkpoint.save_frequency=5 keeps every fifth epoch', async () 
 test.concurrent('checkpoint.keep_best_only=True keeps no periodic checkpoint', async () => {
   const left = await documented('sadaan-gpu train with checkpoint.keep_best_only=True', TEN_EPOCHS)
   expect(left.files('checkpoints')).toEqual(['best_model.pth', 'last.pth'])
+  // nor pictures of predictions, which it was told not to make
+  expect(left.files('sacred_runs/1').filter(name => name.startsWith('predictions'))).toEqual([])
 })
 
 test.concurrent('the research configuration leaves pictures', async () => {
@@ -36,7 +38,7 @@ test.concurrent('the research configuration leaves pictures', async () => {
     optimizer.lr_scheduler='cosine_annealing' \
     augmentation.enabled=True \
     logging.visualize_predictions=True`
-  const left = await documented(command, ['training.num_epochs=2'])
+  const left = await documented(command, ['training.num_epochs=2'], { pictures: true })
   expect(left.config.training.early_stopping_patience).toBe(50)
   // two validation samples
   const pictures = ['predictions_sample_1.png', 'predictions_sample_2.png', 'training_curves.png']

@@ -58,7 +58,7 @@ const DOCUMENTED_DEFAULTS = {
 /** The command with nothing behind it, run once for all that is compared with it. */
 let withDefaults: Promise<Left> | undefined
 function defaults(): Promise<Left> {
-  withDefaults ??= documented('sadaan-gpu train', [ONE_EPOCH])
+  withDefaults ??= documented('sadaan-gpu train', [ONE_EPOCH], { pictures: true })
   return withDefaults
 }
 
