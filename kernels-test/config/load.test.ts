@@ -173,6 +173,7 @@ describe('unknown keys', () => {
     ['trainig.batch_size=2', 'trainig', 'training'],
     ['batch_size=2', 'batch_size', 'training.batch_size'],
     ['optimizer.learning_rate=1', 'optimizer.learning_rate', 'training.learning_rate'],
+    ["device='cpu'", 'device', 'compute.adapter'],
     ['training={"bacth_size": 2}', 'training.bacth_size', 'training.batch_size'],
   ])('%s', (word, key, meant) => {
     const line = `configuration: unknown key "${key}" (from the command line), did you mean "${meant}"?`

@@ -222,7 +222,9 @@ test('a reader that went away changes nothing', () => {
 })
 
 test.each([
-  [0, '0 s'],
+  [0, '0.0 s'],
+  [0.42, '0.4 s'],
+  [9.96, '10 s'],
   [59.4, '59 s'],
   [59.6, '1 min 00 s'],
   [62, '1 min 02 s'],

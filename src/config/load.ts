@@ -113,8 +113,13 @@ function refuseUnknownKeys({ values, source }: Layer, defaults: JsonObject): voi
   walk(values, defaults, '')
 }
 
+/** Keys of the original that have another name here. */
+const RENAMED: ReadonlyMap<string, string> = new Map([['device', 'compute.adapter']])
+
 /** The known key that was likely meant: a neighbour, else one of that name elsewhere in the tree. */
 function nearestKey(name: string, neighbours: JsonObject, prefix: string, defaults: JsonObject): string | undefined {
+  const renamed = RENAMED.get(prefix + name)
+  if (renamed !== undefined) return renamed
   const neighbour = nearest(name, Object.keys(neighbours))
   if (neighbour !== undefined) return prefix + neighbour
   const keys = leavesOf(defaults).map(([key]) => key)

@@ -105,8 +105,9 @@ export function fitParts(parts: readonly string[], width: number, lines: number)
   return fitted
 }
 
-/** A length of time in its two largest units, e.g. `2 h 05 min`. */
+/** A length of time in its two largest units, e.g. `2 h 05 min`; below ten seconds with tenths. */
 export function durationText(seconds: number): string {
+  if (seconds < 9.95) return `${seconds.toFixed(1)} s`
   const whole = Math.round(seconds)
   if (whole < 60) return `${whole} s`
   const units: [name: string, seconds: number][] = [
