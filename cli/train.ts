@@ -29,12 +29,13 @@ async function runTrain(given: string[], options: TrainOptions): Promise<void> {
   // `--resume with a=b`: the word with is never a path
   const words = options.resume === 'with' ? ['with', ...given] : given
   const resume = options.resume === 'with' ? true : (options.resume ?? false)
-  const { config, changed } = configurationOf(words, options)
+  const { config, changed, files } = configurationOf(words, options)
   const console = new Console({ stream: process.stderr, environment: process.env })
   const signals = stopOnSignals(line => console.line(line))
   const report = await train({
     config,
     changed,
+    sources: files,
     resume,
     runs: options.unobserved ? undefined : options.fileStorage,
     ...(options.comment === undefined ? {} : { comment: options.comment }),

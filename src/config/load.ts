@@ -10,6 +10,8 @@ export interface LoadedConfig {
   changed: string[]
   /** What the files and words set, as a tree. */
   updates: JsonObject
+  /** The files that were read, in their order. */
+  files: string[]
 }
 
 /** Some keys of the configuration and where they were given, e.g. `from the command line`. */
@@ -24,8 +26,9 @@ interface Layer {
  * nearest known one) and a value that does not fit.
  */
 export function loadConfig(request: { file?: string; overrides: readonly string[] }): LoadedConfig {
-  const { files, values } = parseOverrides(request.overrides)
-  const layers = (request.file === undefined ? files : [request.file, ...files]).map(readLayer)
+  const { files: named, values } = parseOverrides(request.overrides)
+  const files = request.file === undefined ? named : [request.file, ...named]
+  const layers = files.map(readLayer)
   layers.push({ values, source: 'from the command line' })
 
   const defaults = defaultConfig()
@@ -33,7 +36,7 @@ export function loadConfig(request: { file?: string; overrides: readonly string[
   const updates = layers.reduce((under, layer) => merge(under, layer.values), {} as JsonObject)
   const parsed = configSchema.safeParse(updates)
   if (!parsed.success) throw valueError(parsed.error.issues[0]!, layers, defaults)
-  return { config: parsed.data, changed: differingKeys(defaults, parsed.data), updates }
+  return { config: parsed.data, changed: differingKeys(defaults, parsed.data), updates, files }
 }
 
 /** The configuration as config.json holds it: sorted keys, indent 2. */

@@ -1,9 +1,13 @@
+import { existsSync, statSync } from 'node:fs'
 import { resolve } from 'node:path'
 import type { Json, JsonObject } from '../config/json.ts'
 import { toJson } from '../config/load.ts'
+import type { Config } from '../config/schema.ts'
 import { readMetrics, selectPoints } from '../track/metrics.ts'
 import { RunDirectory } from '../track/run_directory.ts'
 import { RunRecord } from '../track/run_record.ts'
+import { sacredTime } from '../track/time.ts'
+import type { FitResult } from './fit.ts'
 import type { ResumePoint } from './resume.ts'
 import type { Session } from './session.ts'
 import type { TrainingRequest } from './training.ts'
@@ -20,14 +24,16 @@ export function openRecord(
   const record = new RunRecord(directory.id, [directory])
   if (point) continueRecord(record, request.runs, point, line => request.console.warn(line))
   record.setInfo('variants', describeVariants(session))
+  record.setInfo('data', describeData(session))
   return record
 }
 
 function openRun(
-  { config, changed, options, comment, console }: TrainingRequest,
+  { config, changed, options, comment, console, sources = [] }: TrainingRequest,
   base: string,
-  { device }: Session,
+  session: Session,
 ): RunDirectory | undefined {
+  const { opened } = session.device
   const tree = JSON.parse(toJson(config)) as JsonObject
   return RunDirectory.create({
     base,
@@ -38,7 +44,14 @@ function openRun(
     config: tree,
     namedConfigs: [],
     configUpdates: Object.fromEntries(changed.map(key => [key, valueAt(tree, key)])),
-    adapter: { model: device.name, driver: device.opened.info.description },
+    adapter: {
+      model: opened.name,
+      driver: opened.info.description,
+      vendor: opened.info.vendor,
+      software: opened.software,
+    },
+    sources: [...(process.argv[1] === undefined ? [] : [process.argv[1]]), ...sources],
+    resources: dataFiles(session),
     warn: line => console.warn(line),
   })
 }
@@ -50,6 +63,19 @@ function valueAt(tree: JsonObject, key: string) {
 /** Which kernels the run computes with: the digest is equal for equal choices. */
 function describeVariants({ variants: { fixed, origin } }: Session): Json {
   return { origin, digest: fixed.digest, calls: fixed.counts() }
+}
+
+/** The files that this training reads. */
+function dataFiles({ dataset: { splits } }: Session): string[] {
+  return [splits.train!, splits.val!].map(({ path }) => resolve(path))
+}
+
+/** What tells whether it is still the data that a run has seen. */
+function describeData(session: Session): Json {
+  return dataFiles(session).map(path => {
+    const found = statSync(path, { throwIfNoEntry: false })
+    return found ? { path, bytes: found.size, modified: sacredTime(found.mtimeMs) } : { path }
+  })
 }
 
 /** Tells the record where it goes on from, and copies what the earlier run had logged up to there. */
@@ -68,5 +94,15 @@ function continueRecord(
     record.adopt(selectPoints(readMetrics(resolve(base, String(run))), isKept))
   } catch (error) {
     warn(`the metrics of run ${run} could not be copied: ${(error as Error).message}`)
+  }
+}
+
+/** The run's best weights and the point to go on from; the checkpoints of single epochs would fill disks. */
+export function keepCheckpoints(record: RunRecord, { checkpoint }: Config, { epochs, best }: FitResult): void {
+  const names = [...(best.epoch === null ? [] : ['best_model.pth']), ...(epochs === 0 ? [] : ['last.pth'])]
+  for (const name of names) {
+    const path = resolve(checkpoint.save_dir, name)
+    // a run resumed from elsewhere may have found nothing better
+    if (existsSync(path)) record.keep({ name, path })
   }
 }

@@ -8,7 +8,7 @@ import { shouldStop } from './early_stopping.ts'
 import { Fit, type FitResult } from './fit.ts'
 import { TrainingLog } from './log.ts'
 import { formatBytes, totalOf } from './memory.ts'
-import { openRecord } from './record.ts'
+import { keepCheckpoints, openRecord } from './record.ts'
 import { findResumePoint, type ResumePoint } from './resume.ts'
 import { closeSession, initialise, openSession, type Session } from './session.ts'
 
@@ -16,6 +16,8 @@ export interface TrainingRequest {
   config: Config
   /** dotted keys that differ from the defaults */
   changed: readonly string[]
+  /** files that the configuration was read from, for the record */
+  sources?: readonly string[]
   /** true: from the newest good checkpoint of save_dir; a path: from that one */
   resume: boolean | string
   /** folder of Sacred's run directories; undefined leaves the run unobserved */
@@ -77,7 +79,7 @@ async function recorded(
 ): Promise<TrainingReport> {
   const { config, console } = request
   const record = openRecord(request, session, point)
-  if (record) console.capture = text => record.capture(text)
+  console.capture = text => record?.capture(text)
   try {
     introduce(session, record, console)
     const fit = new Fit(session, new TrainingLog(console, record, config, session.dataset.structureNames), stop)
@@ -86,6 +88,7 @@ async function recorded(
     if (point) console.line(`resumed from ${point.path}, after epoch ${point.checkpoint.epoch + 1}`)
     const result = await fit.run()
     console.close()
+    if (record) keepCheckpoints(record, config, result)
     await record?.finish({ status: result.status, result: result.best.value })
     return { ...result, run: record?.places[0] }
   } catch (error) {
