@@ -185,6 +185,18 @@ describe('a terminal', () => {
   })
 })
 
+test('what was said before somebody listened is captured too', () => {
+  const stream = { write: () => true, on: () => stream }
+  const console = new Console({ stream, environment: {} })
+  console.line('resampled')
+  console.warn('no cache')
+  let captured = ''
+  console.capture = text => (captured += text)
+  expect(captured).toBe('resampled\nwarning: no cache\n')
+  console.line('one')
+  expect(captured).toBe('resampled\nwarning: no cache\none\n')
+})
+
 test('a reader that went away changes nothing', () => {
   const { console, stream, raw, captured } = open({ isTTY: false })
   console.line('one')
