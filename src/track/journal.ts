@@ -3,8 +3,9 @@ import { join } from 'node:path'
 import type { RunFiles } from './files.ts'
 
 /**
- * Lines of JSON in a run's hidden folder, each handed to the system when it is added, so that a kill loses none. They lie in
- * numbered files: those that have found their place elsewhere go while new lines come.
+ * Lines of JSON in a run's hidden folder. Those that are added together are handed to the system together, before the event loop
+ * turns, so that a kill loses none of an earlier turn. They lie in numbered files: those that have found their place elsewhere go
+ * while new lines come.
  */
 export class Journal {
   private readonly files: RunFiles
@@ -13,6 +14,7 @@ export class Journal {
   private readonly segments: string[] = []
   private opened = 0
   private file: number | undefined
+  private waiting = ''
 
   constructor(files: RunFiles, name: string) {
     this.files = files
@@ -20,15 +22,11 @@ export class Journal {
     this.open()
   }
 
-  /** Adds a line. After one that could not be written nothing is added until the next turn. */
-  add(value: unknown): void {
-    const { file } = this
-    if (file === undefined) return
-    const line = Buffer.from(`${JSON.stringify(value)}\n`)
-    const isWritten = this.files.attempt(this.segments.at(-1)!, () => {
-      if (writeSync(file, line) !== line.length) throw new Error('no space left on device')
-    })
-    if (!isWritten) this.close()
+  /** Adds a line, a value in JSON. After one that could not be written nothing is added until the next turn. */
+  add(line: string): void {
+    if (this.file === undefined) return
+    if (this.waiting === '') queueMicrotask(() => this.flush())
+    this.waiting += `${line}\n`
   }
 
   /** From here on lines go into a new file. The function returned takes all earlier ones away; it may be left uncalled. */
@@ -42,8 +40,20 @@ export class Journal {
   }
 
   close(): void {
+    this.flush()
     if (this.file !== undefined) closeSync(this.file)
     this.file = undefined
+  }
+
+  private flush(): void {
+    const { file } = this
+    const lines = Buffer.from(this.waiting)
+    this.waiting = ''
+    if (file === undefined || lines.length === 0) return
+    const isWritten = this.files.attempt(this.segments.at(-1)!, () => {
+      if (writeSync(file, lines) !== lines.length) throw new Error('no space left on device')
+    })
+    if (!isWritten) this.close()
   }
 
   private open(): void {

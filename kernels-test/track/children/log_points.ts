@@ -9,6 +9,7 @@ const metrics = new Metrics(new RunFiles(process.argv[2]!, console.error))
 let folding = Promise.resolve()
 for (let step = 0; ; step++) {
   for (const term of TERMS) metrics.log(`train.batch.${term}`, 1 / (step + 1), step, Date.now())
+  await Promise.resolve() // points that are logged together are kept together
   writeSync(1, `${(step + 1) * TERMS.length}\n`)
   // far more often than in a training, and half of the time while points come
   if (step % 200 === 99) folding = metrics.fold()
