@@ -33,7 +33,7 @@ export function fromBase(path: string): string {
 }
 
 /** This package and its dependencies as `name==version`, sorted. They are pinned to exact versions. */
-function dependencies(): string[] {
+export function dependencies(): string[] {
   const { name, version, dependencies } = packageFile()
   return Object.entries({ ...dependencies, [name]: version, node: process.versions.node })
     .map(([name, version]) => `${name}==${version}`)
