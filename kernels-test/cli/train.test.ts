@@ -28,7 +28,7 @@ function small(dataset: string, epochs: number): string[] {
 
 /** What a record says of the program and of the files that a run of these commands has to do with. */
 const whatRan = {
-  artifacts: ['best_model.pth', 'last.pth'],
+  artifacts: expect.arrayContaining(['best_model.pth', 'last.pth', 'training_curves.svg', 'training_curves.png']),
   resources: ['train', 'val'].map(split => Array(2).fill(join(good, `${split}.h5`))),
   experiment: { sources: [[expect.stringMatching(/main\.ts$/), expect.stringMatching(/^_sources\/main_\w{32}\.ts$/)]] },
 }
@@ -45,7 +45,7 @@ function record(cwd: string, id: number): RunRecord {
 
 test('--resume with nothing there starts afresh and says so; --json prints one object; on a finished run there is nothing to do', async () => {
   const cwd = folder('fresh')
-  const first = await run(['train', '--resume', '--json', ...small(good, 1)], cwd)
+  const first = await run(['train', '--resume', '--json', '--tensorboard', 'board', ...small(good, 1)], cwd)
   expect(first.code, first.stderr).toBe(0)
   expect(first.stderr).toMatch(/^nothing to resume in \.\/checkpoints: starting afresh$/m)
   expect(first.stdout).toMatch(/^\{.*\}\n$/)
@@ -57,6 +57,7 @@ test('--resume with nothing there starts afresh and says so; --json prints one o
   expect(kept('best_model.pth')).toBe(readFileSync(join(cwd, 'checkpoints', 'best_model.pth'), 'utf8'))
   // from the first line, which comes before there is a record, to the last
   expect(kept('cout.txt')).toMatch(/^nothing to resume.*^adapter .*^epoch 1\/1 {2}train loss.*^best model /ms)
+  expect(readdirSync(join(cwd, 'board'))).toEqual(['1'])
 
   const before = contentsOf(cwd)
   const again = await run(['train', '--resume', '--json', ...small(good, 1)], cwd)
