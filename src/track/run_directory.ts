@@ -2,8 +2,8 @@ import { mkdirSync, readdirSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { type Json, type JsonObject, sortedJson } from '../config/json.ts'
 import { InputError } from '../util/error.ts'
+import { describeRun, traceOf } from './description.ts'
 import { RunFiles, reasonOf } from './files.ts'
-import { dependencies, describeHost } from './host.ts'
 import { Metrics, type Series } from './metrics.ts'
 import type { Artifact, Observer, Point, RunEnd, RunStart } from './observer.ts'
 import { sacredTime } from './time.ts'
@@ -128,34 +128,12 @@ function allocateId(base: string): number {
 function firstRecord(request: RunRequest): JsonObject {
   const now = sacredTime(Date.now())
   return {
-    experiment: {
-      name: request.experiment,
-      base_dir: process.cwd(),
-      mainfile: process.argv[1] ?? '',
-      sources: [],
-      dependencies: dependencies(),
-      repositories: [],
-    },
-    command: request.command,
-    host: describeHost(request.adapter),
+    ...describeRun(request),
     start_time: now,
     heartbeat: now,
     status: 'RUNNING',
     result: null,
-    meta: {
-      command: request.command,
-      options: request.options,
-      named_configs: [...request.namedConfigs],
-      config_updates: request.configUpdates,
-      ...(request.comment === undefined ? {} : { comment: request.comment }),
-    },
     resources: [],
     artifacts: [],
   }
-}
-
-/** The lines of an error's stack, each with its end as Sacred has them. */
-function traceOf(error: unknown): string[] {
-  const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
-  return text.split('\n').map(line => `${line}\n`)
 }
