@@ -1,14 +1,18 @@
-import { Command } from 'commander'
+import { Command, Option } from 'commander'
 import { Console } from '../src/track/console.ts'
+import { parseMongoAddress } from '../src/track/mongo_address.ts'
 import { type TrainingReport, train } from '../src/train/training.ts'
 import { configurationOf, withConfiguration } from './options.ts'
 import { stopOnSignals } from './signals.ts'
+
+const MONGO_HELP = 'keep the run in MongoDB too: [host:port:]database or a mongodb:// URL'
 
 interface TrainOptions {
   config?: string
   resume?: boolean | string
   fileStorage: string
   unobserved?: boolean
+  mongo_db?: string
   comment?: string
   json?: boolean
 }
@@ -19,6 +23,7 @@ export function makeTrainCommand(): Command {
     .description('train a model; writes checkpoints and a record of the run')
     .option('--resume [path]', 'go on from the newest good checkpoint of checkpoint.save_dir, or from the one given')
     .option('-F, --file-storage <dir>', 'folder of the run records', 'sacred_runs')
+    .addOption(new Option('-m, --mongo_db <address>', MONGO_HELP).conflicts('unobserved'))
     .option('-u, --unobserved', 'keep no record')
     .option('-c, --comment <text>', 'a comment for the record')
     .option('--json', 'print the result as one JSON object on standard output')
@@ -30,6 +35,7 @@ async function runTrain(given: string[], options: TrainOptions): Promise<void> {
   const words = options.resume === 'with' ? ['with', ...given] : given
   const resume = options.resume === 'with' ? true : (options.resume ?? false)
   const { config, changed } = configurationOf(words, options)
+  const mongo = options.mongo_db === undefined ? undefined : parseMongoAddress(options.mongo_db)
   const console = new Console({ stream: process.stderr, environment: process.env })
   const signals = stopOnSignals(line => console.line(line))
   const report = await train({
@@ -38,7 +44,9 @@ async function runTrain(given: string[], options: TrainOptions): Promise<void> {
     resume,
     runs: options.unobserved ? undefined : options.fileStorage,
     ...(options.comment === undefined ? {} : { comment: options.comment }),
-    options: { ...options },
+    ...(mongo && { mongo }),
+    // a URL may hold a password
+    options: { ...options, ...(mongo && { mongo_db: mongo.shown }) },
     console,
     stop: signals.stop,
   })

@@ -2,6 +2,9 @@ import { resolve } from 'node:path'
 import type { Json, JsonObject } from '../config/json.ts'
 import { toJson } from '../config/load.ts'
 import { readMetrics, selectPoints } from '../track/metrics.ts'
+import { MongoConnection } from '../track/mongo_connection.ts'
+import { MongoRun } from '../track/mongo_run.ts'
+import type { Observer, RunStart } from '../track/observer.ts'
 import { RunDirectory } from '../track/run_directory.ts'
 import { RunRecord } from '../track/run_record.ts'
 import type { ResumePoint } from './resume.ts'
@@ -9,28 +12,28 @@ import type { Session } from './session.ts'
 import type { TrainingRequest } from './training.ts'
 
 /** Opens the records that are asked for; undefined when there is none. A resumed run begins with the earlier one's points. */
-export function openRecord(
+export async function openRecord(
   request: TrainingRequest,
   session: Session,
   point: ResumePoint | undefined,
-): RunRecord | undefined {
+): Promise<RunRecord | undefined> {
   if (request.runs === undefined) return undefined
-  const directory = openRun(request, request.runs, session)
-  if (!directory) return undefined
-  const record = new RunRecord(directory.id, [directory])
-  if (point) continueRecord(record, request.runs, point, line => request.console.warn(line))
+  const warn = (line: string): void => request.console.warn(line)
+  const start = describeStart(request, session)
+  const connection = request.mongo && (await MongoConnection.make(request.mongo))
+  const directory = RunDirectory.create({ ...start, base: request.runs, warn })
+  const observers: Observer[] = directory ? [directory] : []
+  if (connection) observers.push(await MongoRun.open({ ...start, connection, id: directory?.id, warn }))
+  if (observers.length === 0) return undefined
+  const record = new RunRecord(directory?.id ?? null, observers)
+  if (point) continueRecord(record, request.runs, point, warn)
   record.setInfo('variants', describeVariants(session))
   return record
 }
 
-function openRun(
-  { config, changed, options, comment, console }: TrainingRequest,
-  base: string,
-  { device }: Session,
-): RunDirectory | undefined {
+function describeStart({ config, changed, options, comment }: TrainingRequest, { device }: Session): RunStart {
   const tree = JSON.parse(toJson(config)) as JsonObject
-  return RunDirectory.create({
-    base,
+  return {
     experiment: 'sadaan_hdf5',
     command: 'train',
     options,
@@ -39,8 +42,7 @@ function openRun(
     namedConfigs: [],
     configUpdates: Object.fromEntries(changed.map(key => [key, valueAt(tree, key)])),
     adapter: { model: device.name, driver: device.opened.info.description },
-    warn: line => console.warn(line),
-  })
+  }
 }
 
 function valueAt(tree: JsonObject, key: string) {

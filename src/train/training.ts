@@ -3,6 +3,7 @@ import type { JsonObject } from '../config/json.ts'
 import type { Config } from '../config/schema.ts'
 import { countParameters } from '../nn/specification.ts'
 import type { Console } from '../track/console.ts'
+import type { MongoAddress } from '../track/mongo_address.ts'
 import type { RunRecord } from '../track/run_record.ts'
 import { shouldStop } from './early_stopping.ts'
 import { Fit, type FitResult } from './fit.ts'
@@ -20,6 +21,8 @@ export interface TrainingRequest {
   resume: boolean | string
   /** folder of Sacred's run directories; undefined leaves the run unobserved */
   runs: string | undefined
+  /** a database that keeps the run too */
+  mongo?: MongoAddress
   comment?: string
   /** options of the command line, for the record */
   options: JsonObject
@@ -76,7 +79,7 @@ async function recorded(
   stop: AbortSignal,
 ): Promise<TrainingReport> {
   const { config, console } = request
-  const record = openRecord(request, session, point)
+  const record = await openRecord(request, session, point)
   if (record) console.capture = text => record.capture(text)
   try {
     introduce(session, record, console)
