@@ -27,7 +27,7 @@ const URL_FORM = new RegExp(
 
 /**
  * The value of `-m`: Sacred's `[host:port:]db[.collection]` or `host:port`, or a mongodb:// URL. Throws InputError, which repeats
- * nothing of a URL.
+ * nothing that may be a password.
  */
 export function parseMongoAddress(text: string): MongoAddress {
   if (/^mongodb(\+srv)?:/.test(text)) return ofUrl(text)
@@ -37,7 +37,10 @@ export function parseMongoAddress(text: string): MongoAddress {
   const host = onlyHost ?? fullHost
   const port = onlyPort ?? fullPort
   if ((!onlyHost && !full) || Number(port ?? 1) > 65_535 || Number(port ?? 1) < 1 || isReserved(collection))
-    throw new InputError(`-m ${text}: expected [host:port:]database[.collection], host:port or a mongodb:// URL`)
+    throw new InputError(
+      // what has an @ may hold a password
+      `-m${text.includes('@') ? '' : ` ${text}`}: expected [host:port:]database[.collection], host:port or a mongodb:// URL`,
+    )
   const url = `mongodb://${host === undefined ? LOCAL : `${host}:${port}`}/`
   return { url, database, collection, shown: shownAs(`${url}${database}`, collection) }
 }

@@ -10,7 +10,7 @@ const CLOSE = 1000 // milliseconds for taking leave
 /** The official driver, loaded when a run is kept in MongoDB and only then. */
 export type MongoDriver = typeof import('mongodb')
 
-/** A database of Sacred's, connected when something is first asked of it. */
+/** A database of Sacred's. */
 export class MongoConnection {
   readonly driver: MongoDriver
   readonly address: MongoAddress
@@ -38,6 +38,11 @@ export class MongoConnection {
       // what is acknowledged must not be lost by a server that dies
       writeConcern: { w: 'majority', wtimeoutMS: 10 * answer },
     })
+  }
+
+  /** Rejects where no server answers. The driver by itself would never try again after a first connection that failed. */
+  async connect(): Promise<void> {
+    await this.client.connect()
   }
 
   get db(): Db {

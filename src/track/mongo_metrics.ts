@@ -32,6 +32,7 @@ class Metric {
   sent = 0
   /** Points that may be: sent, but the answer was lost. Sent again as they are until one comes. */
   current: Columns | undefined
+  wasTried = false
   /** Somebody else changed or removed its document: it gets no more points. */
   isLost = false
   steps: number[] = []
@@ -60,6 +61,7 @@ class Metric {
   confirm({ steps }: Columns): void {
     this.sent += steps.length
     this.current = undefined
+    this.wasTried = false
   }
 }
 
@@ -151,11 +153,14 @@ async function insert(collection: Collection<MetricDocument>, document: MetricDo
 }
 
 /** Adds the points behind those that are there. False where the document is neither as they found it nor as they leave it. */
-async function push(collection: Collection<MetricDocument>, { id, sent }: Metric, points: Columns): Promise<boolean> {
+async function push(collection: Collection<MetricDocument>, metric: Metric, points: Columns): Promise<boolean> {
+  const { id, sent, wasTried } = metric
   const { steps, values, timestamps } = points
   const update = { steps: { $each: steps }, values: { $each: values }, timestamps: { $each: timestamps } }
+  metric.wasTried = true
   const { matchedCount } = await collection.updateOne({ _id: id, steps: { $size: sent } }, { $push: update })
   if (matchedCount === 1) return true
+  if (!wasTried) return false
   const length = sent + steps.length
   return (await collection.findOne({ _id: id, steps: { $size: length } }, { projection: { _id: 1 } })) !== null
 }

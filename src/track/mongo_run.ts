@@ -141,6 +141,7 @@ export class MongoRun implements Observer {
 
   private async sendRecord(): Promise<void> {
     const { runs, metrics } = this.connection
+    await this.connection.connect()
     await this.entry.insert(runs)
     try {
       await this.metrics.send(metrics, this.entry.id!)
