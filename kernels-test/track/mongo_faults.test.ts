@@ -1,5 +1,6 @@
 import type { Db } from 'mongodb'
 import { expect, test } from 'vitest'
+import { InputError } from '../../src/util/error.ts'
 import { addressOf, look, openRun, startServer, until } from './mongo_helpers.ts'
 
 const PATIENCE = { away: 5000, sending: 10_000 }
@@ -118,6 +119,12 @@ test('a metric that somebody else changed gets no more points; the others do, an
     'metric loss was changed there by somebody else; the run goes on, what waits is tried again',
     '1 points could not be sent',
   ])
+})
+
+test('a URL that the driver does not take is wrong input, of which nothing is repeated', async () => {
+  const open = openRun('mongodb://someone:hunter2@host/organs?nosuchoption=1')
+  await expect(open).rejects.toThrow(InputError)
+  await expect(open).rejects.toThrow(/^-m: this URL cannot be used(?!.*hunter2)/)
 })
 
 test('a password that is not accepted is not said', async () => {

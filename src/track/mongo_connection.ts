@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import type { Collection, Db, GridFSFile, MongoClient } from 'mongodb'
+import type { Collection, Db, GridFSFile, MongoClient, MongoClientOptions } from 'mongodb'
 import { type MongoAddress, wrongUrl } from './mongo_address.ts'
 import type { RunDocument } from './mongo_document.ts'
 import type { MetricDocument } from './mongo_metrics.ts'
@@ -29,15 +29,7 @@ export class MongoConnection {
   private constructor(driver: MongoDriver, address: MongoAddress, answer: number) {
     this.driver = driver
     this.address = address
-    this.client = new driver.MongoClient(address.url, {
-      appName: 'sadaan-gpu',
-      maxPoolSize: 3,
-      connectTimeoutMS: answer,
-      serverSelectionTimeoutMS: answer,
-      socketTimeoutMS: 10 * answer, // a server that hangs
-      // what is acknowledged must not be lost by a server that dies
-      writeConcern: { w: 'majority', wtimeoutMS: 10 * answer },
-    })
+    this.client = new driver.MongoClient(address.url, optionsFor(address.url, answer))
   }
 
   /** Rejects where no server answers. The driver by itself would never try again after a first connection that failed. */
@@ -66,4 +58,18 @@ export class MongoConnection {
   async close(): Promise<void> {
     await Promise.race([this.client.close().catch(() => undefined), delay(CLOSE, undefined, { ref: false })])
   }
+}
+
+/** Our settings, but for those that the URL makes itself. */
+function optionsFor(url: string, answer: number): MongoClientOptions {
+  const ours: MongoClientOptions = {
+    appName: 'sadaan-gpu',
+    maxPoolSize: 3,
+    connectTimeoutMS: answer,
+    serverSelectionTimeoutMS: answer,
+    socketTimeoutMS: 10 * answer, // a server that hangs
+    w: 'majority', // what is acknowledged must not be lost by a server that dies
+    wtimeoutMS: 10 * answer,
+  }
+  return Object.fromEntries(Object.entries(ours).filter(([name]) => !new RegExp(`[?&]${name}=`, 'i').test(url)))
 }

@@ -28,7 +28,7 @@ export interface MongoRequest extends RunStart {
   patience?: MongoPatience
 }
 
-const PATIENCE: MongoPatience = { away: 10_000, sending: 60_000 }
+const PATIENCE: MongoPatience = { away: 5000, sending: 60_000 }
 const MANY_POINTS = 5000 // waiting points that are sent before the next heartbeat
 
 /**
