@@ -37,7 +37,7 @@ test('train -m keeps the run in the database as in its directory', async () => {
   const file = JSON.parse(readRun(1, 'run.json'))
   expect(kept).toMatchObject({ _id: 1, status: 'COMPLETED', command: 'train', result: file.result })
   expect(kept.config).toStrictEqual(JSON.parse(readRun(1, 'config.json')))
-  expect(kept.meta).toMatchObject({ comment: 'a try', config_updates: { dataset_path: dataset } })
+  expect(kept.meta).toMatchObject({ comment: 'a try', config_updates: { training: { num_epochs: 1 } } })
   expect(stderr.startsWith(kept.captured_out.slice(0, 100))).toBe(true)
   expect(kept.info.variants.digest).toBe(JSON.parse(readRun(1, 'info.json')).variants.digest)
 
@@ -66,7 +66,7 @@ test('without a server the run is whole in its files, after one line; a password
   expect(missing).toMatch(new RegExp(`^warning: ${shown}: the run, \\d+ points.* could not be sent$`))
   expect(others).toStrictEqual([])
   const file = JSON.parse(readRun(2, 'run.json'))
-  expect(file).toMatchObject({ status: 'COMPLETED', meta: { options: { mongo_db: shown } } })
+  expect(file).toMatchObject({ status: 'COMPLETED', meta: { options: { '--mongo_db': shown } } })
   for (const text of [stdout, stderr, readRun(2, 'run.json'), readRun(2, 'cout.txt')])
     expect(text).not.toMatch(/hunter2|someone/)
 })

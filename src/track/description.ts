@@ -21,6 +21,7 @@ export function describeRun(start: RunStart): Record<'experiment' | 'host' | 'me
       named_configs: [...start.namedConfigs],
       config_updates: start.configUpdates,
       ...(start.comment === undefined ? {} : { comment: start.comment }),
+      ...(start.priority === undefined ? {} : { priority: start.priority }),
     },
   }
 }

@@ -11,6 +11,26 @@ import type { ResumePoint } from './resume.ts'
 import type { Session } from './session.ts'
 import type { TrainingRequest } from './training.ts'
 
+/** What the record says of a run beside its configuration, and how it is kept. */
+export interface RunIdentity {
+  /** name of the experiment; sadaan_hdf5 if not given */
+  experiment?: string
+  /** number of the run; one above the highest if not given */
+  id?: number
+  comment?: string
+  priority?: number
+  /** options of the command line, by Sacred's names */
+  options?: JsonObject
+  /** named configurations and files that the configuration was made from */
+  namedConfigs?: readonly string[]
+  /** what was set on top of them, as a tree */
+  configUpdates?: JsonObject
+  /** false: what the console says is not kept */
+  capture?: boolean
+  /** seconds between two heartbeats */
+  beatSeconds?: number
+}
+
 /** Opens the records that are asked for; undefined when there is none. A resumed run begins with the earlier one's points. */
 export async function openRecord(
   request: TrainingRequest,
@@ -21,32 +41,31 @@ export async function openRecord(
   const warn = (line: string): void => request.console.warn(line)
   const start = describeStart(request, session)
   const connection = request.mongo && (await MongoConnection.make(request.mongo))
-  const directory = RunDirectory.create({ ...start, base: request.runs, warn })
+  const { id, beatSeconds } = request.identity ?? {}
+  const directory = RunDirectory.create({ ...start, ...(id === undefined ? {} : { id }), base: request.runs, warn })
   const observers: Observer[] = directory ? [directory] : []
   if (connection) observers.push(await MongoRun.open({ ...start, connection, id: directory?.id, warn }))
   if (observers.length === 0) return undefined
-  const record = new RunRecord(directory?.id ?? null, observers)
+  const record = new RunRecord(directory?.id ?? null, observers, beatSeconds)
   if (point) continueRecord(record, request.runs, point, warn)
   record.setInfo('variants', describeVariants(session))
   return record
 }
 
-function describeStart({ config, changed, options, comment }: TrainingRequest, { device }: Session): RunStart {
-  const tree = JSON.parse(toJson(config)) as JsonObject
+function describeStart({ config, identity = {} }: TrainingRequest, { device }: Session): RunStart {
+  const { experiment = 'sadaan_hdf5', options = {}, namedConfigs = [], configUpdates = {} } = identity
+  const { comment, priority } = identity
   return {
-    experiment: 'sadaan_hdf5',
+    ...(comment === undefined ? {} : { comment }),
+    ...(priority === undefined ? {} : { priority }),
+    experiment,
     command: 'train',
     options,
-    ...(comment === undefined ? {} : { comment }),
-    config: tree,
-    namedConfigs: [],
-    configUpdates: Object.fromEntries(changed.map(key => [key, valueAt(tree, key)])),
+    config: JSON.parse(toJson(config)) as JsonObject,
+    namedConfigs,
+    configUpdates,
     adapter: { model: device.name, driver: device.opened.info.description },
   }
-}
-
-function valueAt(tree: JsonObject, key: string) {
-  return key.split('.').reduce<JsonObject[string]>((value, name) => (value as JsonObject)[name]!, tree)
 }
 
 /** Which kernels the run computes with: the digest is equal for equal choices. */
