@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { GridFSBucket, type ObjectId } from 'mongodb'
+import { join, relative } from 'node:path'
+import { type Db, GridFSBucket, type ObjectId } from 'mongodb'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { defaultConfig } from '../../src/config/schema.ts'
 import { addressOf, look, openRun, startServer, until } from './mongo_helpers.ts'
@@ -15,6 +15,10 @@ afterEach(() => rmSync(folder, { recursive: true }))
 
 const point = (name: string, step: number, value = step / 2) => ({ name, step, value, time: 1_700_000_000_000 + step })
 const range = (count: number): number[] => Array.from({ length: count }, (_, i) => i)
+
+async function contentsIn(db: Db, id: ObjectId): Promise<Buffer> {
+  return Buffer.concat(await new GridFSBucket(db).openDownloadStream(id).toArray())
+}
 
 /** The fields of a run, in Sacred's words. */
 const FIELDS = [
@@ -66,6 +70,27 @@ test('a run from its start to its end', async () => {
   expect(Object.keys(ended)).toStrictEqual([...FIELDS, 'stop_time'])
   expect(ended).toMatchObject({ status: 'COMPLETED', result: 0.25, heartbeat: ended.stop_time })
   expect(server.asked).toContain('endSessions')
+})
+
+test('sources are in GridFS under their paths, once for all runs with the same; data is named', async () => {
+  const server = await startServer()
+  const db = await look(server)
+  const path = join(folder, 'cfg.json')
+  const sourcesOf = async (id: number) =>
+    (await db.collection<{ _id: number; experiment: { sources: [string, ObjectId][] } }>('runs').findOne({ _id: id }))!
+      .experiment.sources
+  for (const [i, text] of ['{}', '{}', '{ }'].entries()) {
+    writeFileSync(path, text)
+    const run = await openRun(addressOf(server), { sources: [path, folder], resources: ['/data/train.h5'] })
+    await run.finish({ status: 'COMPLETED' })
+    const [[name, id] = [], ...others] = await sourcesOf(i + 1)
+    expect([name, others]).toStrictEqual([relative(process.cwd(), path), []])
+    expect(String(await contentsIn(db, id!))).toBe(text)
+  }
+  expect(await sourcesOf(2)).toStrictEqual(await sourcesOf(1))
+  const files = await db.collection('fs.files').find().toArray()
+  expect(files.map(({ filename }) => filename)).toStrictEqual([path, path])
+  expect((await db.collection('runs').findOne({}))!.resources).toStrictEqual([['/data/train.h5', '/data/train.h5']])
 })
 
 test('a failed run keeps its trace', async () => {
@@ -123,13 +148,13 @@ test('an artifact is the file as it was when kept; the newest of a name takes th
     (await db.collection('runs').findOne({}))!.artifacts
   await until(async () => (await artifacts()).length === 2)
   const [model, curves] = await artifacts()
-  expect((await contentsOf(model!.file_id)).equals(contents)).toBe(true)
+  expect((await contentsIn(db, model!.file_id)).equals(contents)).toBe(true)
   run.keep({ name: 'curves.png', bytes: Buffer.from('second'), step: 2 })
   await run.finish({ status: 'COMPLETED' })
 
   const [, redrawn, ...others] = await artifacts()
   expect(others).toStrictEqual([])
-  expect([redrawn!.name, String(await contentsOf(redrawn!.file_id))]).toStrictEqual(['curves.png', 'second'])
+  expect([redrawn!.name, String(await contentsIn(db, redrawn!.file_id))]).toStrictEqual(['curves.png', 'second'])
   const files = await db.collection('fs.files').find().toArray()
   expect(files.map(({ filename, contentType }) => [filename, contentType])).toStrictEqual([
     ['artifact://runs/1/best_model.pth', undefined],
@@ -138,8 +163,4 @@ test('an artifact is the file as it was when kept; the newest of a name takes th
   expect(await db.collection('fs.chunks').countDocuments({ files_id: curves!.file_id })).toBe(0)
   expect(warnings).toHaveLength(1)
   expect(warnings[0]).toMatch(/^absent is not sent to mongodb:.*: ENOENT/)
-
-  async function contentsOf(id: ObjectId): Promise<Buffer> {
-    return Buffer.concat(await new GridFSBucket(db).openDownloadStream(id).toArray())
-  }
 })

@@ -1,7 +1,5 @@
 import { closeSync, createReadStream, openSync } from 'node:fs'
 import { extname } from 'node:path'
-import { Readable } from 'node:stream'
-import { pipeline } from 'node:stream/promises'
 import type { ObjectId } from 'mongodb'
 import type { MongoConnection } from './mongo_connection.ts'
 import type { Artifact } from './observer.ts'
@@ -106,12 +104,9 @@ export class MongoArtifacts {
   }
 
   private async upload(id: ObjectId, filename: string, content: Content): Promise<void> {
-    const bucket = new this.connection.driver.GridFSBucket(this.connection.db)
-    const source =
-      typeof content === 'number'
-        ? createReadStream('', { fd: content, start: 0, autoClose: false })
-        : Readable.from([content])
-    await pipeline(source, bucket.openUploadStreamWithId(id, filename))
+    const bytes =
+      typeof content === 'number' ? createReadStream('', { fd: content, start: 0, autoClose: false }) : content
+    await this.connection.upload(id, filename, bytes)
     const contentType = CONTENT_TYPES[extname(filename)]
     if (contentType) await this.connection.files.updateOne({ _id: id }, { $set: { contentType } })
   }

@@ -1,5 +1,7 @@
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
 import { setTimeout as delay } from 'node:timers/promises'
-import type { Collection, Db, GridFSFile, MongoClient, MongoClientOptions } from 'mongodb'
+import type { Collection, Db, Document, GridFSFile, MongoClient, MongoClientOptions, ObjectId } from 'mongodb'
 import { type MongoAddress, wrongUrl } from './mongo_address.ts'
 import type { RunDocument } from './mongo_document.ts'
 import type { MetricDocument } from './mongo_metrics.ts'
@@ -52,6 +54,13 @@ export class MongoConnection {
   /** What GridFS knows of its files. */
   get files(): Collection<GridFSFile> {
     return this.db.collection('fs.files')
+  }
+
+  /** Puts a file into GridFS. One that comes to half leaves chunks behind. */
+  async upload(id: ObjectId, filename: string, content: Readable | Buffer, metadata?: Document): Promise<void> {
+    const bucket = new this.driver.GridFSBucket(this.db)
+    const file = bucket.openUploadStreamWithId(id, filename, metadata && { metadata })
+    await pipeline(Buffer.isBuffer(content) ? Readable.from([content]) : content, file)
   }
 
   /** Never rejects, and waits for no server that is away. */

@@ -15,7 +15,7 @@ export interface RunDocument {
 
 /** A field that changes while the run goes on. */
 export type RunField =
-  | 'experiment'
+  | 'experiment.sources'
   | 'heartbeat'
   | 'status'
   | 'result'
@@ -32,6 +32,8 @@ export class RunEntry {
   private readonly first: Record<string, unknown>
   private readonly changed = new Map<RunField, MongoValue>()
   private candidate: number | undefined
+  /** The candidate may be inserted: its answer was lost. */
+  private isUncertain = false
 
   /** `id` is the _id it should get; another is taken where that one is not free. */
   constructor(
@@ -51,7 +53,7 @@ export class RunEntry {
       config: toValue(start.config),
       meta: toValue(meta),
       status: 'RUNNING',
-      resources: [],
+      resources: (start.resources ?? []).map(path => [path, path]),
       artifacts: [],
       captured_out: '',
       info: {},
@@ -81,9 +83,13 @@ export class RunEntry {
         await runs.insertOne({ _id: this.candidate, ...this.first })
         this.id = this.candidate
       } catch (error) {
-        if (!isDuplicateKey(error)) throw error
-        if (await this.isOwn(runs, this.candidate)) this.id = this.candidate
+        if (!isDuplicateKey(error)) {
+          this.isUncertain = true
+          throw error
+        }
+        if (this.isUncertain && (await this.isOwn(runs, this.candidate))) this.id = this.candidate
         else this.candidate = await nextId(runs)
+        this.isUncertain = false
       }
     }
   }

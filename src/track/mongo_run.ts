@@ -7,6 +7,7 @@ import type { MongoConnection } from './mongo_connection.ts'
 import { CapturedText } from './mongo_console.ts'
 import { RunEntry } from './mongo_document.ts'
 import { MongoMetrics } from './mongo_metrics.ts'
+import { MongoSources } from './mongo_sources.ts'
 import { type MongoValue, mongoKey, mongoValue } from './mongo_values.ts'
 import type { Artifact, Observer, Point, RunEnd, RunStart } from './observer.ts'
 import { Turn } from './turn.ts'
@@ -43,6 +44,7 @@ export class MongoRun implements Observer {
   private readonly entry: RunEntry
   private readonly metrics: MongoMetrics
   private readonly artifacts: MongoArtifacts
+  private readonly sources: MongoSources
   private readonly console = new CapturedText()
   private readonly info: Record<string, MongoValue> = {}
   private listed = 0 // metrics that info names
@@ -55,6 +57,7 @@ export class MongoRun implements Observer {
   static async open(request: MongoRequest): Promise<MongoRun> {
     const run = new MongoRun(request)
     await run.record.wake()
+    run.files.wake()
     return run
   }
 
@@ -66,6 +69,7 @@ export class MongoRun implements Observer {
     const { ObjectId, Double } = this.connection.driver
     this.metrics = new MongoMetrics({ id: () => new ObjectId(), double: value => new Double(value) })
     this.artifacts = new MongoArtifacts(this.connection)
+    this.sources = new MongoSources(this.connection, request.sources ?? [])
   }
 
   private get shown(): string {
@@ -154,7 +158,12 @@ export class MongoRun implements Observer {
   }
 
   private async sendArtifacts(): Promise<void> {
-    if (this.entry.id === undefined || this.artifacts.isIdle) return
+    if (this.entry.id === undefined) return
+    if (this.sources.waiting > 0) {
+      await this.sources.send()
+      this.entry.set('experiment.sources', this.sources.listed)
+    }
+    if (this.artifacts.isIdle) return
     await this.artifacts.send(this.entry.id)
     this.entry.set('artifacts', this.artifacts.listed)
     await this.record.wake()
@@ -187,7 +196,8 @@ export class MongoRun implements Observer {
   }
 
   private get isDone(): boolean {
-    return this.entry.isSaved() && this.metrics.waiting === 0 && this.artifacts.waiting === 0
+    const waiting = this.metrics.waiting + this.artifacts.waiting + this.sources.waiting
+    return this.entry.isSaved() && waiting === 0
   }
 
   private sayThin(): void {
@@ -201,6 +211,7 @@ export class MongoRun implements Observer {
       ...(this.entry.id === undefined ? ['the run'] : this.entry.isSaved() ? [] : ["the run's end"]),
       ...(points > 0 ? [`${points} points`] : []),
       ...(artifacts > 0 ? [`${artifacts} artifacts`] : []),
+      ...(this.sources.waiting > 0 ? [`${this.sources.waiting} sources`] : []),
     ]
     if (parts.length > 0) this.warn(`${this.shown}: ${parts.join(', ')} could not be sent`)
   }

@@ -20,6 +20,10 @@ export interface RunStart {
   /** What the words of the command line set of it, as a tree. */
   configUpdates: JsonObject
   adapter: RecordedAdapter
+  /** Small files that make the run what it is: the main file, configurations. They are copied. */
+  sources?: readonly string[]
+  /** Files of data that the run reads. They are named, not copied: a dataset may be larger than the disk has room. */
+  resources?: readonly string[]
 }
 
 /** One value of a metric. `step` is in the metric's own unit: batches or epochs. */
