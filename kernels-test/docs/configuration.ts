@@ -11,8 +11,6 @@ export const WITHOUT_EFFECT: readonly string[] = [
   'training.pin_memory',
   'training.memory_cleanup_frequency',
   'checkpoint.save_minutes',
-  'logging.visualize_predictions',
-  'logging.num_visualization_samples',
 ]
 
 const INTRODUCTION = `# Configuration

@@ -1,12 +1,15 @@
 import { resolve } from 'node:path'
 import type { Json, JsonObject } from '../config/json.ts'
 import { toJson } from '../config/load.ts'
+import type { Curves } from '../report/curves.ts'
 import { readMetrics, selectPoints } from '../track/metrics.ts'
 import { MongoConnection } from '../track/mongo_connection.ts'
 import { MongoRun } from '../track/mongo_run.ts'
 import type { Observer, RunStart } from '../track/observer.ts'
 import { RunDirectory } from '../track/run_directory.ts'
 import { RunRecord } from '../track/run_record.ts'
+import { makeTensorBoardFolder, TensorBoard } from '../track/tensorboard.ts'
+import { CurveObserver } from './curve_observer.ts'
 import type { ResumePoint } from './resume.ts'
 import type { Session } from './session.ts'
 import type { TrainingRequest } from './training.ts'
@@ -41,15 +44,28 @@ export async function openRecord(
   const warn = (line: string): void => request.console.warn(line)
   const start = describeStart(request, session)
   const connection = request.mongo && (await MongoConnection.make(request.mongo))
-  const { id, beatSeconds } = request.identity ?? {}
-  const directory = RunDirectory.create({ ...start, ...(id === undefined ? {} : { id }), base: request.runs, warn })
+  if (request.tensorboard !== undefined) makeTensorBoardFolder(request.tensorboard)
+  const { id: asked, beatSeconds } = request.identity ?? {}
+  const numbered = asked === undefined ? {} : { id: asked }
+  const directory = RunDirectory.create({ ...start, ...numbered, base: request.runs, warn })
   const observers: Observer[] = directory ? [directory] : []
+  const id = directory?.id ?? null
+  if (request.tensorboard !== undefined)
+    observers.push(new TensorBoard({ base: request.tensorboard, id, config: start.config, warn }))
+  // last: a database that is away is waited for at the end
   if (connection) observers.push(await MongoRun.open({ ...start, connection, id: directory?.id, warn }))
   if (observers.length === 0) return undefined
-  const record = new RunRecord(directory?.id ?? null, observers, beatSeconds)
+  const curves = new CurveObserver(describeCurves(request, id), artifact => record.keep(artifact), warn)
+  const record: RunRecord = new RunRecord(id, [curves, ...observers], beatSeconds)
   if (point) continueRecord(record, request.runs, point, warn)
   record.setInfo('variants', describeVariants(session))
   return record
+}
+
+function describeCurves({ config }: TrainingRequest, id: number | null): Omit<Curves, 'metrics'> {
+  const run = id === null ? '' : `run ${id}, `
+  const { num_epochs: planned } = config.training
+  return { title: `${run}${config.dataset_path}`, planned, monitor: config.checkpoint.monitor }
 }
 
 function describeStart({ config, identity = {} }: TrainingRequest, { device }: Session): RunStart {

@@ -20,6 +20,8 @@ export interface TrainingRequest {
   runs: string | undefined
   /** a database that keeps the run too */
   mongo?: MongoAddress
+  /** folder of TensorBoard's runs */
+  tensorboard?: string
   identity?: RunIdentity
   console: Console
   /** when aborted, training ends after the step at hand */
