@@ -4,9 +4,11 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
 import type { Series } from '../../src/track/metrics.ts'
+import { parseMongoAddress } from '../../src/track/mongo_address.ts'
 import { PACKAGE_ROOT } from '../../src/util/package_root.ts'
 import { run } from '../cli/command.ts'
 import { temporaryDirectory, writeDataset } from '../data/small_dataset.ts'
+import { trainHere } from '../train/training_here.ts'
 import { addressOf, look, startServer } from './mongo_helpers.ts'
 
 const root = temporaryDirectory()
@@ -20,6 +22,7 @@ const words = [
   'model.channels=[2,4,4,6,8]',
   'training.num_epochs=1',
   'training.batch_size=2',
+  'logging.visualize_predictions=False',
 ]
 
 function readRun(id: number, name: string): string {
@@ -55,20 +58,19 @@ test('without a server the run is whole in its files, after one line; a password
   const server = await startServer()
   await server.kill()
   const url = `mongodb://someone:hunter2@${server.address}/organs?serverSelectionTimeoutMS=200`
-  const { code, stdout, stderr } = await run(['train', '--json', '-m', url, ...words], root)
-  expect(code, stderr).toBe(0)
-  expect(JSON.parse(stdout)).toMatchObject({ status: 'COMPLETED' })
-  const [away, missing, ...others] = stderr.split('\n').filter(line => line.startsWith('warning:'))
+  const folder = join(root, 'away')
+  const { status, run, lines } = await trainHere(folder, words.slice(1), false, { mongo: parseMongoAddress(url) })
+  expect(status).toBe('COMPLETED')
+  const [away, missing, ...others] = lines.filter(line => line.startsWith('warning:'))
   const shown = `mongodb://${server.address}/organs`
   expect(away).toBe(
     `warning: ${shown}: connect ECONNREFUSED ${server.address}; the run goes on, what waits is tried again`,
   )
   expect(missing).toMatch(new RegExp(`^warning: ${shown}: the run, \\d+ points.* could not be sent$`))
   expect(others).toStrictEqual([])
-  const file = JSON.parse(readRun(2, 'run.json'))
-  expect(file).toMatchObject({ status: 'COMPLETED', meta: { options: { '--mongo_db': shown } } })
-  for (const text of [stdout, stderr, readRun(2, 'run.json'), readRun(2, 'cout.txt')])
-    expect(text).not.toMatch(/hunter2|someone/)
+  const [record, output] = ['run.json', 'cout.txt'].map(name => readFileSync(join(run!, name), 'utf8'))
+  expect(JSON.parse(record!)).toMatchObject({ status: 'COMPLETED' })
+  expect(lines.join('\n') + record + output).not.toMatch(/hunter2|someone/)
 })
 
 test.each([['--mongo_db=mongodb://user:hunter2@host:port/db'], ['-u', '-m', 'db']])(
