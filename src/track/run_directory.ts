@@ -2,9 +2,8 @@ import { mkdirSync, readdirSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { type Json, type JsonObject, sortedJson } from '../config/json.ts'
 import { InputError } from '../util/error.ts'
-import { describeExperiment } from './experiment.ts'
+import { describeRun, traceOf } from './description.ts'
 import { RunFiles, reasonOf } from './files.ts'
-import { describeHost } from './host.ts'
 import { artifactFileName, holdArtifact, keepSource } from './kept_files.ts'
 import { Metrics, type Series } from './metrics.ts'
 import type { Artifact, Observer, Point, RunEnd, RunStart } from './observer.ts'
@@ -152,36 +151,22 @@ function takeId(base: string, id: number): number {
 function firstRecord(request: RunRequest, files: RunFiles): JsonObject {
   const now = sacredTime(Date.now())
   const { sources = [], resources = [] } = request
+  const described = describeRun(request)
   return {
+    ...described,
     experiment: {
-      ...describeExperiment(request.experiment),
+      ...described.experiment,
       sources: sources.flatMap(path => {
         const source = keepSource(files, path)
         return source ? [source] : []
       }),
     },
-    command: request.command,
-    host: describeHost(request.adapter),
     start_time: now,
     heartbeat: now,
     stop_time: now,
     status: 'RUNNING',
     result: null,
-    meta: {
-      command: request.command,
-      options: request.options,
-      named_configs: [...request.namedConfigs],
-      config_updates: request.configUpdates,
-      ...(request.comment === undefined ? {} : { comment: request.comment }),
-      ...(request.priority === undefined ? {} : { priority: request.priority }),
-    },
     resources: resources.map(path => [path, path]),
     artifacts: [],
   }
-}
-
-/** The lines of an error's stack, each with its end as Sacred has them. */
-function traceOf(error: unknown): string[] {
-  const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
-  return text.split('\n').map(line => `${line}\n`)
 }

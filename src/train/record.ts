@@ -5,7 +5,9 @@ import { toJson } from '../config/load.ts'
 import type { Config } from '../config/schema.ts'
 import type { Curves } from '../report/curves.ts'
 import { readMetrics, selectPoints } from '../track/metrics.ts'
-import type { Observer } from '../track/observer.ts'
+import { MongoConnection } from '../track/mongo_connection.ts'
+import { MongoRun } from '../track/mongo_run.ts'
+import type { Observer, RunStart } from '../track/observer.ts'
 import { RunDirectory } from '../track/run_directory.ts'
 import { RunRecord } from '../track/run_record.ts'
 import { makeTensorBoardFolder, TensorBoard } from '../track/tensorboard.ts'
@@ -39,24 +41,28 @@ export interface RunIdentity {
 }
 
 /** Opens the records that are asked for; undefined when there is none. A resumed run begins with the earlier one's points. */
-export function openRecord(
+export async function openRecord(
   request: TrainingRequest,
   session: Session,
   point: ResumePoint | undefined,
-): RunRecord | undefined {
+): Promise<RunRecord | undefined> {
   if (request.runs === undefined) return undefined
   const warn = (line: string): void => request.console.warn(line)
+  const start = describeStart(request, session)
+  const connection = request.mongo && (await MongoConnection.make(request.mongo))
   if (request.tensorboard !== undefined) makeTensorBoardFolder(request.tensorboard)
-  const directory = openRun(request, request.runs, session)
+  const { id: asked, beatSeconds } = request.identity ?? {}
+  const numbered = asked === undefined ? {} : { id: asked }
+  const directory = RunDirectory.create({ ...start, ...numbered, base: request.runs, warn })
   const observers: Observer[] = directory ? [directory] : []
   const id = directory?.id ?? null
-  if (request.tensorboard !== undefined) {
-    const config = JSON.parse(toJson(request.config)) as JsonObject
-    observers.push(new TensorBoard({ base: request.tensorboard, id, config, warn }))
-  }
+  if (request.tensorboard !== undefined)
+    observers.push(new TensorBoard({ base: request.tensorboard, id, config: start.config, warn }))
+  // last: a database that is away is waited for at the end
+  if (connection) observers.push(await MongoRun.open({ ...start, connection, id: directory?.id, warn }))
   if (observers.length === 0) return undefined
   const curves = new CurveObserver(describeCurves(request, id), artifact => record.keep(artifact), warn)
-  const record: RunRecord = new RunRecord(id, [curves, ...observers], request.identity?.beatSeconds)
+  const record: RunRecord = new RunRecord(id, [curves, ...observers], beatSeconds)
   if (point) continueRecord(record, request.runs, point, warn)
   record.setInfo('variants', describeVariants(session))
   record.setInfo('data', describeData(session))
@@ -69,16 +75,13 @@ function describeCurves({ config }: TrainingRequest, id: number | null): Omit<Cu
   return { title: `${run}${config.dataset_path}`, planned, monitor: config.checkpoint.monitor }
 }
 
-function openRun(
-  { config, identity = {}, console }: TrainingRequest,
-  base: string,
-  session: Session,
-): RunDirectory | undefined {
+function describeStart({ config, identity = {} }: TrainingRequest, session: Session): RunStart {
   const { opened } = session.device
-  const { experiment = 'sadaan_hdf5', options = {}, namedConfigs = [], configUpdates = {}, ...given } = identity
-  return RunDirectory.create({
-    ...given,
-    base,
+  const { experiment = 'sadaan_hdf5', options = {}, namedConfigs = [], configUpdates = {} } = identity
+  const { comment, priority, sources = [] } = identity
+  return {
+    ...(comment === undefined ? {} : { comment }),
+    ...(priority === undefined ? {} : { priority }),
     experiment,
     command: 'train',
     options,
@@ -91,10 +94,9 @@ function openRun(
       vendor: opened.info.vendor,
       software: opened.software,
     },
-    sources: [...(process.argv[1] === undefined ? [] : [process.argv[1]]), ...(given.sources ?? [])],
+    sources: [...(process.argv[1] === undefined ? [] : [process.argv[1]]), ...sources],
     resources: dataFiles(session),
-    warn: line => console.warn(line),
-  })
+  }
 }
 
 /** Which kernels the run computes with: the digest is equal for equal choices. */

@@ -2,6 +2,7 @@ import { resolve } from 'node:path'
 import type { Config } from '../config/schema.ts'
 import { countParameters } from '../nn/specification.ts'
 import type { Console } from '../track/console.ts'
+import type { MongoAddress } from '../track/mongo_address.ts'
 import type { RunRecord } from '../track/run_record.ts'
 import { shouldStop } from './early_stopping.ts'
 import { Fit, type FitResult } from './fit.ts'
@@ -17,6 +18,8 @@ export interface TrainingRequest {
   resume: boolean | string
   /** folder of Sacred's run directories; undefined leaves the run unobserved */
   runs: string | undefined
+  /** a database that keeps the run too */
+  mongo?: MongoAddress
   /** folder of TensorBoard's runs */
   tensorboard?: string
   identity?: RunIdentity
@@ -73,7 +76,7 @@ async function recorded(
   stop: AbortSignal,
 ): Promise<TrainingReport> {
   const { config, console } = request
-  const record = openRecord(request, session, point)
+  const record = await openRecord(request, session, point)
   console.capture = text => {
     if (request.identity?.capture !== false) record?.capture(text)
   }
