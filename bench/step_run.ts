@@ -89,6 +89,7 @@ export class StepRun {
     writeInitial(engine.storage, engine.state, config.seed)
     const values = lap()
     await engine.prepare()
+    instruments.watchUploads(engine.uploads)
     const pipelines = lap()
     const firstStep = { open, plan, values, pipelines, step: 0, total: 0 }
     const run = new StepRun(workload, batch, { device, engine, instruments, firstStep, choice })

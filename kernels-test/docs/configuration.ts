@@ -5,9 +5,6 @@ import { configSchema, defaultConfig } from '../../src/config/schema.ts'
 
 /** Keys that are accepted and that nothing reads. */
 export const WITHOUT_EFFECT: readonly string[] = [
-  'training.num_workers',
-  'training.pin_memory',
-  'training.memory_cleanup_frequency',
   'checkpoint.save_minutes',
   'logging.visualize_predictions',
   'logging.num_visualization_samples',

@@ -90,7 +90,10 @@ async function measure(
   const { config, say, progress } = request
   const wanted = Math.min(config.training.batch_size, split.samples)
   const choice = knownChoice(device, config, say)
-  const engine = await InferenceEngine.openFitting(device, model, wanted, recorderFor(config), say, choice)
+  const engine = await InferenceEngine.openFitting(device, model, wanted, recorderFor(config), say, {
+    choice,
+    isPinned: config.training.pin_memory,
+  })
   say(`adapter   ${device.name}`)
   say(`memory    ${formatBytes(totalOf(engine.need))} at batch size ${engine.batchSize}`)
   const metrics = new Metrics(structureNames, config.model.presence_threshold)
