@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { closeSync, constants, linkSync, openSync, rmSync } from 'node:fs'
+import { closeSync, constants, linkSync, openSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Worker } from 'node:worker_threads'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
@@ -212,6 +212,27 @@ test('any number of threads gives the same batches, for two loaders at once', as
     expect(workers.splice(0)).toHaveLength(threads)
   }
 }, 60_000)
+
+const WRITE_LARGE = `
+import sys, h5py, numpy
+with h5py.File(sys.argv[1], 'w') as f:
+    images = f.create_dataset('images', (700, 128, 128, 128), 'f4')
+    masks = f.create_dataset('masks', (700, 1, 128, 128, 128), 'i1')
+    images[699] = 7
+    masks[699, 0, :64] = 1
+    f['presence_labels'] = numpy.ones((700, 1), 'i8')
+`
+
+test('a file of 7 GB, nearly all of it holes: its last sample is read', async ctx => {
+  if (!process.env.SADAAN_PYTHON) return ctx.skip('SADAAN_PYTHON names no python with h5py')
+  const path = join(directory, 'large.h5')
+  execFileSync(process.env.SADAAN_PYTHON, ['-c', WRITE_LARGE, path], { env: {} })
+  expect(statSync(path).size).toBeGreaterThan(2 ** 32)
+  const from = { structures: 1, batchSize: 1, decoders: decodersOf({ threads: 1 }) }
+  const [batch] = await collect(load(await openSplit('train', path), from).epoch(0, 699))
+  expect(batch!.images.every(voxel => voxel === 7)).toBe(true)
+  expect(batch!.maskBits.indexOf(0)).toBe((64 * 128 * 128) / 32)
+})
 
 test.each([0, 2])('a flipped byte in a chunk is named at its batch, with %i threads', async threads => {
   const path = join(directory, `flipped-${threads}.h5`)
