@@ -33,17 +33,15 @@ export async function trainHere(
   words: readonly string[],
   resume: boolean | string = false,
 ): Promise<Trained> {
-  const { config, changed } = loadConfig({
+  const { config } = loadConfig({
     overrides: [...words, `checkpoint.save_dir=${join(folder, 'checkpoints')}`],
   })
   const lines: string[] = []
   const stream = { write: (text: string) => lines.push(text.trimEnd()), on: () => undefined }
   const report = await train({
     config,
-    changed,
     resume,
     runs: join(folder, 'runs'),
-    options: {},
     console: new Console({ stream, environment: {} }),
     stop: new AbortController().signal,
   })
