@@ -6,11 +6,7 @@ import { configSchema, defaultConfig } from '../../src/config/schema.ts'
 import { pythonLiteral } from '../../src/config/spelling.ts'
 
 /** Keys that are accepted and that nothing reads. */
-export const WITHOUT_EFFECT: readonly string[] = [
-  'checkpoint.save_minutes',
-  'logging.visualize_predictions',
-  'logging.num_visualization_samples',
-]
+export const WITHOUT_EFFECT: readonly string[] = ['checkpoint.save_minutes']
 
 const INTRODUCTION = `# Configuration
 

@@ -2,11 +2,11 @@ import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { loadConfig } from '../../src/config/load.ts'
 import { Console } from '../../src/track/console.ts'
-import { type TrainingReport, train } from '../../src/train/training.ts'
+import { type TrainingReport, type TrainingRequest, train } from '../../src/train/training.ts'
 import { writeMetadata, writeSplit } from '../data/small_dataset.ts'
 
-/** Words of every small training: the smallest model that has all of SADAAN's parts. */
-export const SMALL = ['model.channels=[2,4,4,6,8]', 'training.batch_size=1']
+/** Words of every small training: the smallest model that has all of SADAAN's parts, and no pictures, which take longer than it. */
+export const SMALL = ['model.channels=[2,4,4,6,8]', 'training.batch_size=1', 'logging.visualize_predictions=False']
 
 /** Three structures, two of them sides of one organ. */
 export const STRUCTURES = ['left_lung', 'right_lung', 'heart']
@@ -32,6 +32,7 @@ export async function trainHere(
   folder: string,
   words: readonly string[],
   resume: boolean | string = false,
+  more: Partial<TrainingRequest> = {},
 ): Promise<Trained> {
   const { config } = loadConfig({
     overrides: [...words, `checkpoint.save_dir=${join(folder, 'checkpoints')}`],
@@ -44,6 +45,7 @@ export async function trainHere(
     runs: join(folder, 'runs'),
     console: new Console({ stream, environment: {} }),
     stop: new AbortController().signal,
+    ...more,
   })
   return { ...report, lines }
 }

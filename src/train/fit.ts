@@ -19,6 +19,7 @@ import { InFlight } from './in_flight.ts'
 import type { TrainingLog } from './log.ts'
 import { STEPS_IN_FLIGHT } from './pacing.ts'
 import { type Progress, type ResumePoint, toRecord } from './resume.ts'
+import { SamplePictures } from './sample_pictures.ts'
 import type { Session } from './session.ts'
 import { readLossScale, readModel, readOptimizer } from './snapshot.ts'
 import { type BatchResult, Tally } from './tally.ts'
@@ -61,12 +62,14 @@ export class Fit {
   private readonly session: Session
   private readonly log: TrainingLog
   private readonly stop: AbortSignal
+  private readonly pictures: SamplePictures | undefined
   private readonly settings: ScheduleSettings
   private schedule: ScheduleState
   private best: BestModel = noBestModel()
   private epoch = 0
   private batches = 0
   private skipsInARow = 0
+  private loaderWait = 0 // seconds that this epoch's training waited for batches
   private trainLosses: number[] = []
   private validationLosses: number[] = []
   private validation: Tally | undefined
@@ -76,6 +79,7 @@ export class Fit {
     this.session = session
     this.log = log
     this.stop = stop
+    this.pictures = SamplePictures.of(session, log)
     this.settings = scheduleSettings(session.config)
     this.schedule = initialSchedule(this.settings)
   }
@@ -128,7 +132,9 @@ export class Fit {
     this.schedule = afterEpoch(this.settings, this.schedule, epoch, validation?.loss.total)
     const isBest = this.best.epoch === epoch
     const samples = trainLoader.batchesPerEpoch * config.training.batch_size
-    this.log.epochEnd(epoch, rate, train, validation, { samples, bytes: engine.device.allocated, isBest })
+    const { loaderWait } = this
+    this.log.epochEnd(epoch, rate, train, validation, { samples, bytes: engine.device.allocated, loaderWait, isBest })
+    if (validation) await this.pictures?.validated(epoch, this.best)
     await this.save(epoch, isBest)
     this.epoch++
     return true
@@ -150,9 +156,11 @@ export class Fit {
     const tally = new Tally(shape.structures, config.model.presence_threshold)
     const started = performance.now()
     let batch = 0
+    this.loaderWait = 0
     await InFlight.during(async pending => {
       for await (const host of trainLoader.epoch(epoch)) {
         if (this.stop.aborted) break
+        this.loaderWait += host.waited
         const first = batch % window === 0
         const share = 1 / Math.min(window, batches - (batch - (batch % window)))
         const samples = [...host.samples]
