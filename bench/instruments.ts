@@ -1,4 +1,5 @@
 import type { Device } from '../src/gpu/device.ts'
+import type { Upload } from '../src/plan/upload.ts'
 
 type Method = (this: object, ...given: unknown[]) => unknown
 
@@ -12,9 +13,10 @@ export class Instruments {
   /** command encoders, their passes and command buffers, by method. WebGPU has no way to record one twice */
   recorded: Record<string, number> = {}
   submits = 0
-  /** in writeBuffer: the copy into staging memory */
+  /** copying batches into mapped memory, and in writeBuffer */
   uploadSeconds = 0
   uploadBytes = 0
+  private isUploading = false
   /** bytes of all buffers alive, at most, ever since the device is watched */
   peakBytes: number
   private readonly device: Device
@@ -67,15 +69,29 @@ export class Instruments {
     })
   }
 
-  private watchQueue(queue: GPUQueue): void {
-    const write = queue.writeBuffer.bind(queue) as (...given: unknown[]) => undefined
-    const watched = (...given: unknown[]): undefined => {
+  /** Counts what goes through an engine's uploads too. */
+  watchUploads(uploads: Upload): void {
+    this.watchWriting(uploads, 'write', given => (given[1] as ArrayBufferView).byteLength)
+  }
+
+  /** An upload may end in writeBuffer: the outer call counts. */
+  private watchWriting(target: object, method: string, bytesOf: (given: unknown[]) => number): void {
+    const write = (Reflect.get(target, method) as Method).bind(target)
+    const value: Method = (...given) => {
+      if (this.isUploading) return write(...given)
+      this.isUploading = true
       const started = performance.now()
       write(...given)
       this.uploadSeconds += (performance.now() - started) / 1000
-      this.uploadBytes += (given[2] as ArrayBufferView).byteLength
+      this.uploadBytes += bytesOf(given)
+      this.isUploading = false
+      return undefined
     }
-    Object.defineProperty(queue, 'writeBuffer', { value: watched, configurable: true })
+    Object.defineProperty(target, method, { value, configurable: true })
+  }
+
+  private watchQueue(queue: GPUQueue): void {
+    this.watchWriting(queue, 'writeBuffer', given => (given[2] as ArrayBufferView).byteLength)
     this.watch(queue, 'submit', () => {
       this.submits++
     })

@@ -2,6 +2,7 @@ import { closeSync, openSync, readSync } from 'node:fs'
 import type { LoadedConfig } from '../src/config/load.ts'
 import type { Dataset, Split } from '../src/data/dataset.ts'
 import { Decoder } from '../src/data/decode.ts'
+import { Decoders, usefulThreads } from '../src/data/decoders.ts'
 import { Loader } from '../src/data/loader.ts'
 import { sizeOf } from '../src/util/shape.ts'
 import { summarise } from './clock.ts'
@@ -26,8 +27,10 @@ export interface LoaderReport {
   batch_size: number
   /** bytes of the file of the training split */
   file_bytes: number
-  /** the loader, its batches thrown away */
+  /** the loader with training.num_workers, its batches thrown away */
   samples_per_s: number
+  /** the same with other numbers of threads */
+  by_threads: ThreadsRow[]
   /** plain decoding of one sample after the other in one thread */
   decode_floor_samples_per_s: number
   /** plain reading of the file; the system's file cache is warm, as it is after the first epoch */
@@ -40,6 +43,17 @@ export interface LoaderReport {
   gpu_idle_share: number
 }
 
+export interface ThreadsRow {
+  /** 0: the calling thread */
+  threads: number
+  samples_per_s: number
+  /** of all threads of this process */
+  processor_s_per_sample: number
+  /** of the batches that the loader held, at most */
+  host_bytes: number
+}
+
+const THREADS = [0, 1, 2, 4]
 const READ_BYTES = 2 ** 20
 
 /** Measures the loader against what it cannot beat. Throws InputError for a dataset that does not open or fit. */
@@ -58,10 +72,14 @@ async function measure(
   name: string,
 ): Promise<LoaderReport> {
   const split = dataset.splits.train!
-  const { shape, batchSize } = workload
+  const { shape, batchSize, config } = workload
   const disk = readRate(split.path, seconds)
   const decode = await decodeRate(split, workload, seconds)
-  const loaded = await loaderRate(split, workload, seconds)
+  const configured = await loaderRate(split, workload, seconds, usefulThreads(config.training.num_workers, batchSize))
+  const loaded = configured.samples_per_s
+  const rows: ThreadsRow[] = []
+  for (const threads of THREADS.filter(wanted => usefulThreads(wanted, batchSize, wanted) === wanted))
+    rows.push(await loaderRate(split, workload, seconds, threads))
   const step = stepSeconds ?? (await measuredStep(workload))
   const diskSamples = (disk.bytesPerSecond / disk.bytes) * split.samples
   return {
@@ -72,6 +90,7 @@ async function measure(
     batch_size: batchSize,
     file_bytes: disk.bytes,
     samples_per_s: loaded,
+    by_threads: rows,
     decode_floor_samples_per_s: decode,
     disk_floor_samples_per_s: diskSamples,
     disk_bytes_per_s: disk.bytesPerSecond,
@@ -131,9 +150,16 @@ async function decodeRate(split: Split, { shape }: Workload, seconds: number): P
   }
 }
 
-async function loaderRate(split: Split, { shape, batchSize, config }: Workload, seconds: number): Promise<number> {
+async function loaderRate(
+  split: Split,
+  { shape, batchSize, config }: Workload,
+  seconds: number,
+  threads: number,
+): Promise<ThreadsRow> {
+  const decoders = new Decoders({ threads, cleanupFrequency: config.training.memory_cleanup_frequency, patience: 0 })
   const loader = new Loader({
     split,
+    decoders,
     structures: shape.structures,
     batchSize,
     order: 'shuffled',
@@ -141,13 +167,24 @@ async function loaderRate(split: Split, { shape, batchSize, config }: Workload, 
     imageSize: [...shape.size],
     dropLast: true,
   })
+  const epoch = async (): Promise<void> => {
+    for await (const { count } of loader.epoch(0)) if (count !== batchSize) throw new Error('a short batch')
+  }
   try {
-    const epoch = async (): Promise<void> => {
-      for await (const { count } of loader.epoch(0)) if (count !== batchSize) throw new Error('a short batch')
+    while (decoders.threads < threads) await epoch()
+    const before = process.cpuUsage()
+    let epochs = 0
+    const best = await shortest(seconds, () => epoch().then(() => epochs++))
+    const { user, system } = process.cpuUsage(before)
+    const samples = loader.batchesPerEpoch * batchSize
+    return {
+      threads,
+      samples_per_s: samples / best,
+      processor_s_per_sample: (user + system) / 1e6 / (epochs * samples),
+      host_bytes: decoders.buffers.bytes,
     }
-    return (loader.batchesPerEpoch * batchSize) / (await shortest(seconds, epoch))
   } finally {
-    await loader.close()
+    await decoders.close()
   }
 }
 

@@ -10,6 +10,10 @@ export function loaderText(report: LoaderReport): string {
       `${report.dataset}: ${samples} samples of ${size.join('×')}, ${structures} structures, ${formatBytes(file_bytes)}`,
     ],
     ['loader', `${short(report.samples_per_s)} samples/s at batch ${batch_size}`],
+    ...report.by_threads.map(row => [
+      row.threads === 0 ? 'no thread' : `${row.threads} thread${row.threads === 1 ? '' : 's'}`,
+      `${short(row.samples_per_s)} samples/s, ${short(row.processor_s_per_sample * 1e3)} ms of processor a sample, ${formatBytes(row.host_bytes)} of batches`,
+    ]),
     ['decode', `${short(report.decode_floor_samples_per_s)} samples/s, one thread, nothing else`],
     [
       'disk',

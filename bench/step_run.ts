@@ -5,7 +5,7 @@ import type { Choice } from '../src/plan/lower.ts'
 import { type HostBatch, TrainingEngine } from '../src/train/engine.ts'
 import { InFlight } from '../src/train/in_flight.ts'
 import { STEPS_IN_FLIGHT } from '../src/train/pacing.ts'
-import { wantedAdapter } from '../src/train/session.ts'
+import { decodersFor, wantedAdapter } from '../src/train/session.ts'
 import { writeInitial } from '../src/train/snapshot.ts'
 import { highWater } from './high_water.ts'
 import { Instruments } from './instruments.ts'
@@ -89,6 +89,7 @@ export class StepRun {
     writeInitial(engine.storage, engine.state, config.seed)
     const values = lap()
     await engine.prepare()
+    instruments.watchUploads(engine.uploads)
     const pipelines = lap()
     const firstStep = { open, plan, values, pipelines, step: 0, total: 0 }
     const run = new StepRun(workload, batch, { device, engine, instruments, firstStep, choice })
@@ -157,8 +158,10 @@ export class StepRun {
 
   private async fed(dataset: Dataset): Promise<number> {
     const { shape, batchSize, config } = this.workload
+    const decoders = decodersFor(config, batchSize)
     const loader = new Loader({
       split: dataset.splits.train!,
+      decoders,
       structures: shape.structures,
       batchSize,
       seed: config.seed,
@@ -169,7 +172,7 @@ export class StepRun {
     try {
       return await this.waitShare(loader)
     } finally {
-      await loader.close()
+      await decoders.close()
     }
   }
 

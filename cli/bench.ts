@@ -79,6 +79,7 @@ export function makeBenchCommand(): Command {
     .addCommand(makeBitsCommand())
     .addCommand(makeTrainingCommand())
     .addCommand(makeTuneCommand())
+    .addCommand(makeRecordCommand())
     .addCommand(makePeersCommand())
 }
 
@@ -235,6 +236,22 @@ async function runTune(words: string[], { seconds, ship = false, json, ...option
   })
   print(json ? report : tuneText(report))
   if (signals.stop.aborted) process.exitCode = signals.exitCode()
+}
+
+function makeRecordCommand(): Command {
+  return new Command('record')
+    .description('what the record of a run costs, with so many points in it')
+    .option('--points <n>', 'points logged before', positiveInteger, 100_000)
+    .option('--step-seconds <s>', 'what a training step takes', positive, 0.02)
+    .option('--seconds <s>', 'go on with steps for so long', positive, 30)
+    .option('--json', 'print one JSON object on standard output')
+    .action(runRecord)
+}
+
+async function runRecord(options: { points: number; stepSeconds: number; seconds: number; json?: boolean }) {
+  const { benchRecord, recordText } = await import('../bench/record.ts')
+  const report = await benchRecord(options)
+  print(options.json ? report : recordText(report))
 }
 
 /** What is compared with is installed apart: torch in pythons of the user's, tfjs in bench/peers. */

@@ -1,5 +1,5 @@
 import { Command } from 'commander'
-import { dependencies } from '../src/track/host.ts'
+import { dependencies } from '../src/track/experiment.ts'
 import { describeRepository, type Repository } from '../src/track/repository.ts'
 import { type Colors, colorsFor } from '../src/util/colors.ts'
 

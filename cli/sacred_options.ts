@@ -2,6 +2,7 @@ import { type Command, InvalidArgumentError, Option } from 'commander'
 import type { JsonObject } from '../src/config/json.ts'
 import type { LoadedConfig } from '../src/config/load.ts'
 import { type Console, LOG_LEVELS } from '../src/track/console.ts'
+import { parseMongoAddress } from '../src/track/mongo_address.ts'
 import { describeRepository } from '../src/track/repository.ts'
 import type { RunIdentity } from '../src/train/record.ts'
 import { InputError } from '../src/util/error.ts'
@@ -10,6 +11,7 @@ import { numberOption } from './options.ts'
 /** The values of Sacred's options; commander's names of them. Text is kept as it was typed, for the record. */
 export interface SacredOptions {
   file_storage: string
+  mongo_db?: string
   unobserved?: boolean
   comment?: string
   name?: string
@@ -54,6 +56,9 @@ export function withSacredOptions(command: Command): Command {
   }
   const options = [
     new Option('-F, --file_storage <dir>', 'folder of the run records').default('sacred_runs'),
+    new Option('-m, --mongo_db <address>', 'keep the run in MongoDB too: [host:port:]database or a mongodb:// URL')
+      .argParser(checked(parseMongoAddress))
+      .conflicts('unobserved'),
     new Option('-u, --unobserved', 'keep no record'),
     new Option('-c, --comment <text>', 'a comment for the record'),
     new Option('-n, --name <text>', 'name of the experiment in the record (default: sadaan_hdf5)'),
@@ -153,6 +158,7 @@ export function identityOf(options: SacredOptions, loaded: LoadedConfig, recorde
     options: recorded,
     namedConfigs: loaded.namedConfigs,
     configUpdates: loaded.words,
+    sources: loaded.files,
   }
 }
 
@@ -163,7 +169,7 @@ export function identityOf(options: SacredOptions, loaded: LoadedConfig, recorde
 export function recordedOptions(command: Command, words: readonly string[]): JsonObject {
   const given = Object.entries(command.opts() as JsonObject)
   const values = Object.fromEntries(
-    given.map(([name, value]) => [name, typeof value === 'string' ? withoutPassword(value) : value]),
+    given.map(([name, value]) => [name, typeof value === 'string' ? withoutSecrets(name, value) : value]),
   )
   const options = command.options.filter(option => !(option instanceof Alias))
   return {
@@ -178,6 +184,7 @@ export function recordedOptions(command: Command, words: readonly string[]): Jso
   }
 }
 
-function withoutPassword(text: string): string {
+function withoutSecrets(name: string, text: string): string {
+  if (name === 'mongo_db') return parseMongoAddress(text).shown
   return text.replace(/(:\/\/[^:@/]*):.*@/, '$1@')
 }

@@ -1,6 +1,7 @@
 import { Command, Option } from 'commander'
 import { configText } from '../src/config/print.ts'
 import { Console } from '../src/track/console.ts'
+import { parseMongoAddress } from '../src/track/mongo_address.ts'
 import { type TrainingReport, train } from '../src/train/training.ts'
 import { colorsFor } from '../src/util/colors.ts'
 import { configurationOf, overridesOf, withConfiguration } from './options.ts'
@@ -52,6 +53,7 @@ async function runTrain(given: string[], options: TrainOptions, command: Command
     config,
     resume,
     runs: options.unobserved ? undefined : options.file_storage,
+    ...(options.mongo_db === undefined ? {} : { mongo: parseMongoAddress(options.mongo_db) }),
     ...(options.tensorboard === undefined ? {} : { tensorboard: options.tensorboard }),
     identity: identityOf(options, loaded, recordedOptions(command, overridesOf(words))),
     console,

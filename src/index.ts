@@ -10,6 +10,7 @@ export { type Dataset, openDataset, type Split, type SplitName } from './data/da
 export type { DetailedMetrics } from './report/detailed_metrics.ts'
 export { Console, type ConsoleOptions } from './track/console.ts'
 export { readMetrics, type Series } from './track/metrics.ts'
+export { type MongoAddress, parseMongoAddress } from './track/mongo_address.ts'
 export { type Evaluation, type EvaluationRequest, evaluate } from './train/evaluate.ts'
 export { type Prediction, type PredictionRequest, predict } from './train/predict.ts'
 export type { RunIdentity } from './train/record.ts'

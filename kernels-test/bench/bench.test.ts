@@ -3,6 +3,7 @@ import { Instruments } from '../../bench/instruments.ts'
 import type { LoaderReport } from '../../bench/loader.ts'
 import type { OpsReport } from '../../bench/ops.ts'
 import { ChildError, ourJson } from '../../bench/processes.ts'
+import type { RecordReport } from '../../bench/record.ts'
 import type { Reproducibility } from '../../bench/reproducible.ts'
 import { type Conv3dRow, checkConv3d } from '../../bench/sampled_conv3d.ts'
 import type { StepReport } from '../../bench/step.ts'
@@ -120,6 +121,13 @@ test('bench loader measures itself against decoding and the disk', async () => {
 test('bench bits finds two runs equal', async () => {
   const report = await bench<Reproducibility>('bits', '--json', '--steps', '2', ...TINY)
   expect(report).toMatchObject({ steps: 2, identical: true })
+})
+
+test('bench record says what a point and a run with steps of that length pay', async () => {
+  const words = ['--points', '2000', '--seconds', '0.2', '--step-seconds', '0.01']
+  const report = await bench<RecordReport>('record', '--json', ...words)
+  expect(report).toMatchObject({ points: 2000, step_s: 0.01, points_per_step: 8, share: expect.any(Number) })
+  for (const figure of [report.file_bytes, report.point_us, report.longest_wait_ms]) expect(figure).toBeGreaterThan(0)
 })
 
 test('instruments count objects, encoders and the peak of memory', async () => {

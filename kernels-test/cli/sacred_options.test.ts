@@ -41,7 +41,7 @@ function heed(...argv: string[]): string[] {
   return lines
 }
 
-/** What Sacred 0.8.7 writes as meta.options where nothing is given; --mongo_db is left out. */
+/** What Sacred 0.8.7 writes as meta.options where nothing is given. */
 const SACRED = {
   '--beat-interval': null,
   '--capture': null,
@@ -52,6 +52,7 @@ const SACRED = {
   '--help': false,
   '--id': null,
   '--loglevel': null,
+  '--mongo_db': null,
   '--name': null,
   '--pdb': false,
   '--print-config': false,
@@ -83,7 +84,8 @@ describe('what the record says', () => {
     const recorded = (url: string) => recordedOptions(parse('-s', url).command, [])['--sql']
     expect(recorded('mysql://me:pa:s@s/w@host:3306/db')).toBe('mysql://me@host:3306/db')
     expect(recorded('sqlite:///a@b')).toBe('sqlite:///a@b')
-    expect(recorded('mongodb://host:27017/db')).toBe('mongodb://host:27017/db')
+    const database = recordedOptions(parse('-m', 'mongodb://me:pass@host/db?tls=true').command, [])['--mongo_db']
+    expect(database).toBe('mongodb://host/db')
   })
 
   test('the identity of the run', () => {

@@ -26,6 +26,13 @@ function small(dataset: string, epochs: number): string[] {
   return ['with', `dataset_path=${dataset}`, model, `training.num_epochs=${epochs}`, 'training.batch_size=2']
 }
 
+/** What a record says of the program and of the files that a run of these commands has to do with. */
+const whatRan = {
+  artifacts: expect.arrayContaining(['best_model.pth', 'last.pth', 'training_curves.svg', 'training_curves.png']),
+  resources: ['train', 'val'].map(split => Array(2).fill(join(good, `${split}.h5`))),
+  experiment: { sources: [[expect.stringMatching(/main\.ts$/), expect.stringMatching(/^_sources\/main_\w{32}\.ts$/)]] },
+}
+
 interface RunRecord {
   status: string
   result: number | null
@@ -45,7 +52,11 @@ test('--resume with nothing there starts afresh and says so; --json prints one o
   const result = JSON.parse(first.stdout)
   expect(result).toMatchObject({ status: 'COMPLETED', epochs: 1, best: { epoch: 0 } })
   expect(readdirSync(join(cwd, 'checkpoints')).sort()).toEqual(['best_model.pth', 'last.pth'])
-  expect(record(cwd, 1)).toMatchObject({ status: 'COMPLETED', result: result.best.value })
+  expect(record(cwd, 1)).toMatchObject({ status: 'COMPLETED', result: result.best.value, ...whatRan })
+  const kept = (name: string) => readFileSync(join(cwd, 'sacred_runs', '1', name), 'utf8')
+  expect(kept('best_model.pth')).toBe(readFileSync(join(cwd, 'checkpoints', 'best_model.pth'), 'utf8'))
+  // from the first line, which comes before there is a record, to the last
+  expect(kept('cout.txt')).toMatch(/^nothing to resume.*^adapter .*^epoch 1\/1 {2}train loss.*^best model /ms)
   expect(readdirSync(join(cwd, 'board'))).toEqual(['1'])
 
   const before = contentsOf(cwd)

@@ -1,10 +1,15 @@
+import { execFileSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { closeSync, constants, linkSync, openSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Worker } from 'node:worker_threads'
-import { afterEach, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { openSplit, type Split } from '../../src/data/dataset.ts'
+import { Decoders, type DecodersOptions, usefulThreads } from '../../src/data/decoders.ts'
 import { Hdf5Writer } from '../../src/data/hdf5_writer.ts'
 import { type Batch, Loader, type LoaderOptions } from '../../src/data/loader.ts'
 import { InputError } from '../../src/util/error.ts'
+import { corruptChunk } from './corrupt.ts'
 import { intensity, isMasked, presenceOf, temporaryDirectory, writeSplit } from './small_dataset.ts'
 
 const directory = temporaryDirectory()
@@ -24,15 +29,31 @@ function splitOf(samples: number, channels?: number): Promise<Split> {
   return splits.get(path)!
 }
 
-const opened: Loader[] = []
+const opened: Decoders[] = []
+const workers: Worker[] = []
+let exits = 0
+const listen = (worker: Worker): void => {
+  workers.push(worker)
+  worker.on('exit', () => exits++)
+}
+beforeAll(() => void process.on('worker', listen))
+afterAll(() => void process.off('worker', listen))
 afterEach(async () => {
-  for (const loader of opened.splice(0)) await loader.close()
+  for (const decoders of opened.splice(0)) await decoders.close()
+  workers.splice(0)
+  exits = 0
 })
+
+function decodersOf(options: Partial<DecodersOptions> = {}): Decoders {
+  const decoders = new Decoders({ threads: 1, cleanupFrequency: 5, ...options })
+  opened.push(decoders)
+  return decoders
+}
+
+/** Decoded in this thread unless given other decoders. */
 function load(split: Split, options: Partial<LoaderOptions> = {}): Loader {
   const defaults = { structures, batchSize: 2, order: 'sequential', seed: 42, dropLast: false } as const
-  const loader = new Loader({ split, ...defaults, ...options })
-  opened.push(loader)
-  return loader
+  return new Loader({ split, decoders: options.decoders ?? decodersOf({ threads: 0 }), ...defaults, ...options })
 }
 
 /** Batches own their memory only until the next one: keeps copies. */
@@ -165,11 +186,107 @@ test('a bad sample reaches the consumer at its batch, named; earlier batches are
   await expect(consume(4)).rejects.toThrow(/bad\.h5: dataset 'images' sample 4 is empty/)
 })
 
-test('a worker that dies is restarted at the same place; dying again is an error', async () => {
-  const workers: Worker[] = []
-  const listen = (worker: Worker): number => workers.push(worker)
-  process.on('worker', listen)
-  const loader = load(await splitOf(9), { batchSize: 1, order: 'shuffled' })
+/** Batches as text, so that comparing them is quick: images and masks by their digest. */
+function told(batches: readonly Batch[]): string[] {
+  return batches.map(({ images, maskBits, waited, ...rest }) => {
+    const digest = createHash('sha256').update(new Uint8Array(images.buffer)).update(new Uint8Array(maskBits.buffer))
+    return JSON.stringify({ ...rest, digest: digest.digest('hex') })
+  })
+}
+
+test('any number of threads gives the same batches, for two loaders at once', async () => {
+  const [train, validation] = [await splitOf(23), await splitOf(7)]
+  const given = async (threads: number) => {
+    const decoders = decodersOf({ threads, patience: 0 })
+    const from = { decoders, batchSize: 4 }
+    const loaders = [load(train, { ...from, order: 'shuffled', dropLast: true }), load(validation, from)]
+    const both = (await Promise.all(loaders.map(loader => collect(loader.epoch(0))))).flat()
+    while (decoders.threads < threads) await collect(loaders[0]!.epoch(1)) // until all are there
+    return told([...both, ...(await collect(loaders[0]!.epoch(1)))])
+  }
+  const expected = await given(0)
+  expect(expected).toHaveLength(5 + 2 + 5)
+  expect(workers).toHaveLength(0)
+  for (const threads of [1, 4]) {
+    expect(await given(threads)).toEqual(expected)
+    expect(workers.splice(0)).toHaveLength(threads)
+  }
+}, 60_000)
+
+const WRITE_LARGE = `
+import sys, h5py, numpy
+with h5py.File(sys.argv[1], 'w') as f:
+    images = f.create_dataset('images', (700, 128, 128, 128), 'f4')
+    masks = f.create_dataset('masks', (700, 1, 128, 128, 128), 'i1')
+    images[699] = 7
+    masks[699, 0, :64] = 1
+    f['presence_labels'] = numpy.ones((700, 1), 'i8')
+`
+
+test('a file of 7 GB, nearly all of it holes: its last sample is read', async ctx => {
+  if (!process.env.SADAAN_PYTHON) return ctx.skip('SADAAN_PYTHON names no python with h5py')
+  const path = join(directory, 'large.h5')
+  execFileSync(process.env.SADAAN_PYTHON, ['-c', WRITE_LARGE, path], { env: {} })
+  expect(statSync(path).size).toBeGreaterThan(2 ** 32)
+  const from = { structures: 1, batchSize: 1, decoders: decodersOf({ threads: 1 }) }
+  const [batch] = await collect(load(await openSplit('train', path), from).epoch(0, 699))
+  expect(batch!.images.every(voxel => voxel === 7)).toBe(true)
+  expect(batch!.maskBits.indexOf(0)).toBe((64 * 128 * 128) / 32)
+})
+
+test.each([0, 2])('a flipped byte in a chunk is named at its batch, with %i threads', async threads => {
+  const path = join(directory, `flipped-${threads}.h5`)
+  await writeSplit(path, { samples: 6, structures, imageSize: size })
+  await corruptChunk(path, 'masks', 4)
+  const decoders = decodersOf({ threads, patience: 0 })
+  const loader = load(await openSplit('train', path), { decoders })
+  for (let round = 0; round < 3; round++) {
+    const seen: number[] = []
+    const consume = async () => {
+      for await (const batch of loader.epoch(0)) seen.push(...batch.samples)
+    }
+    await expect(consume()).rejects.toThrow(/flipped-\d\.h5: dataset 'masks' sample 4 cannot be read/)
+    expect(seen).toEqual([0, 1, 2, 3])
+  }
+})
+
+test('more threads than cores or than samples ahead are not started', () => {
+  expect(usefulThreads(0, 4, 8)).toBe(0)
+  expect(usefulThreads(8, 4, 16)).toBe(8)
+  expect(usefulThreads(8, 2, 16)).toBe(4)
+  expect(usefulThreads(8, 4, 2)).toBe(2)
+})
+
+test('a second thread is started only when the first keeps somebody waiting', async () => {
+  const decoders = decodersOf({ threads: 2, patience: 1e6 })
+  await collect(load(await splitOf(23), { decoders }).epoch(0))
+  expect(decoders.threads).toBe(1)
+  expect(workers).toHaveLength(1)
+})
+
+test('host memory stays at three batches, and what nobody needs is freed', async () => {
+  const decoders = decodersOf({ threads: 1, cleanupFrequency: 3 })
+  const loader = load(await splitOf(23), { decoders, batchSize: 1 })
+  const batch = voxels * 4 + (structures * voxels) / 8
+  for await (const _ of loader.epoch(0)) expect(decoders.buffers.bytes).toBeLessThanOrEqual(3 * batch)
+  for await (const _ of load(await splitOf(23), { decoders, batchSize: 5 }).epoch(0)) break
+  expect(decoders.buffers.bytes).toBeGreaterThan(3 * batch)
+  await collect(loader.epoch(1))
+  expect(decoders.buffers.bytes).toBe(3 * batch)
+})
+
+test('a thread whose heap has grown is renewed between batches, which stay the same', async () => {
+  const split = await splitOf(9)
+  const expected = told(await collect(load(split).epoch(0)))
+  const decoders = decodersOf({ threads: 1, cleanupFrequency: 2, heapExcess: Number.NEGATIVE_INFINITY })
+  while (exits === 0) expect(told(await collect(load(split, { decoders }).epoch(0)))).toEqual(expected)
+  expect(workers.length).toBeGreaterThan(1)
+  expect(decoders.threads).toBe(1)
+}, 60_000)
+
+test('a thread that dies is replaced at the same place; dying again is an error', async () => {
+  const decoders = decodersOf()
+  const loader = load(await splitOf(9), { decoders, batchSize: 1, order: 'shuffled' })
   const seen: number[] = []
   for await (const batch of loader.epoch(0)) {
     checkBatch(batch, 1)
@@ -179,8 +296,40 @@ test('a worker that dies is restarted at the same place; dying again is an error
   expect(seen).toEqual([...loader.order(0)])
   expect(workers).toHaveLength(2)
   const next = loader.epoch(1)
-  process.on('worker', worker => worker.terminate())
+  const kill = (worker: Worker): Promise<number> => worker.terminate()
+  process.on('worker', kill)
   workers[1]!.terminate()
-  await expect(next.next()).rejects.toThrow(/the decoding thread died twice/)
-  process.removeAllListeners('worker')
+  await expect(next.next()).rejects.toThrow(/9-undefined\.h5: sample \d+: a decoding thread failed twice/)
+  process.off('worker', kill)
 })
+
+/** Opening a named pipe for reading lasts until somebody opens its other end. */
+test('a thread that hangs is replaced at the same place; hanging again is an error', async () => {
+  const good = await splitOf(5)
+  const expected = told(await collect(load(good).epoch(0)))
+  const split = { ...good, path: join(directory, 'hanging.h5') }
+  const pipe = `${split.path}.pipe`
+  execFileSync('mkfifo', [pipe])
+  linkSync(pipe, split.path)
+  const decoders = decodersOf({ hangSeconds: 1 })
+  try {
+    const hanging = load(split, { decoders })
+    await expect(hanging.epoch(0).next()).rejects.toThrow(
+      /hanging\.h5: sample 0: a decoding thread failed twice: it gave no answer for 1 s/,
+    )
+    expect(workers).toHaveLength(2)
+    const other = decodersOf({ hangSeconds: 1 })
+    const mended = collect(load(split, { decoders: other }).epoch(0))
+    process.once('worker', () =>
+      // the first thread hangs; this is the one that replaces it
+      process.once('worker', () => {
+        rmSync(split.path)
+        linkSync(good.path, split.path)
+      }),
+    )
+    expect(told(await mended)).toEqual(expected)
+    expect(workers).toHaveLength(4)
+  } finally {
+    closeSync(openSync(pipe, constants.O_RDWR | constants.O_NONBLOCK)) // lets the threads go
+  }
+}, 60_000)

@@ -6,12 +6,7 @@ import { configSchema, defaultConfig } from '../../src/config/schema.ts'
 import { pythonLiteral } from '../../src/config/spelling.ts'
 
 /** Keys that are accepted and that nothing reads. */
-export const WITHOUT_EFFECT: readonly string[] = [
-  'training.num_workers',
-  'training.pin_memory',
-  'training.memory_cleanup_frequency',
-  'checkpoint.save_minutes',
-]
+export const WITHOUT_EFFECT: readonly string[] = ['checkpoint.save_minutes']
 
 const INTRODUCTION = `# Configuration
 

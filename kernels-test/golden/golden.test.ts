@@ -126,10 +126,9 @@ class Session {
     const pool = await SlotPool.allocate(at.device, [plan])
     pool.poison()
     const runner = await Runner.prepare(at.device, at.pipelines, this.storage, pool, plan)
-    runner.submit(
-      undefined,
-      clear.map(arena => this.storage.bufferOf(arena)),
-    )
+    runner.submit(undefined, encoder => {
+      for (const arena of clear) encoder.clearBuffer(this.storage.bufferOf(arena))
+    })
     const values: Record<string, Float32Array> = {}
     for (const [name, t] of Object.entries(wanted)) values[name] = await runner.read(t)
     pool.destroy()

@@ -189,6 +189,18 @@ describe('a terminal', () => {
   })
 })
 
+test('what was said before somebody listened is captured too', () => {
+  const stream = { write: () => true, on: () => stream }
+  const console = new Console({ stream, environment: {} })
+  console.line('resampled')
+  console.warn('no cache')
+  let captured = ''
+  console.capture = text => (captured += text)
+  expect(captured).toBe('resampled\nwarning: no cache\n')
+  console.line('one')
+  expect(captured).toBe('resampled\nwarning: no cache\none\n')
+})
+
 describe('levels of importance', () => {
   function lines(level: number, isTTY = false): string[] {
     const { console, captured, raw } = open({ isTTY }, {}, level)

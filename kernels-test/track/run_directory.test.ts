@@ -8,12 +8,14 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { toJson } from '../../src/config/load.ts'
 import { defaultConfig } from '../../src/config/schema.ts'
 import { Console } from '../../src/track/console.ts'
+import { describeRepository } from '../../src/track/repository.ts'
 import { RunDirectory } from '../../src/track/run_directory.ts'
 import { sacredTime } from '../../src/track/time.ts'
 import { InputError } from '../../src/util/error.ts'
 import { request } from './request.ts'
 
 const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}$/
+const SHA256 = /^[0-9a-f]{64}$/
 const FILES = ['config.json', 'cout.txt', 'info.json', 'metrics.json', 'run.json']
 let base = ''
 beforeEach(() => {
@@ -35,14 +37,19 @@ test('a started run has all files that readers open, and nothing else visible', 
   expect(readdirSync(run.path).filter(name => !name.startsWith('.'))).toStrictEqual(FILES)
   expect(read(run, 'config.json')).toBe(toJson(defaultConfig()))
   expect([read(run, 'info.json'), read(run, 'metrics.json'), read(run, 'cout.txt')]).toStrictEqual(['{}', '{}', ''])
-  const { start_time: start, heartbeat, status, host, experiment, meta, ...rest } = record(run)
+  const { start_time: start, stop_time: stop, heartbeat, status, host, experiment, meta, ...rest } = record(run)
   expect(start).toMatch(TIME)
-  expect([heartbeat, status]).toStrictEqual([start, 'RUNNING'])
+  expect([heartbeat, stop, status]).toStrictEqual([start, start, 'RUNNING'])
   expect(rest).toStrictEqual({ command: 'train', result: null, resources: [], artifacts: [] })
   expect(host).toMatchObject({ node_version: process.versions.node, python_version: process.versions.node, ENV: {} })
   expect(host.gpus).toMatchObject({ driver_version: 'Mesa 26', gpus: [{ model: 'llvmpipe' }] })
   expect(host.os).toHaveLength(2)
-  expect(experiment).toMatchObject({ name: 'sadaan_hdf5', base_dir: process.cwd(), sources: [], repositories: [] })
+  expect(experiment).toMatchObject({ name: 'sadaan_hdf5', base_dir: process.cwd(), sources: [] })
+  expect(experiment.repositories).toStrictEqual([describeRepository(process.cwd())].filter(Boolean))
+  expect(experiment.program).toMatchObject({
+    code: expect.stringMatching(SHA256),
+    shaders: expect.stringMatching(SHA256),
+  })
   expect(experiment.dependencies).toContain(`node==${process.versions.node}`)
   expect(experiment.dependencies).toContainEqual(expect.stringMatching(/^zod==\d+\.\d+\.\d+$/))
   expect(meta).toStrictEqual({

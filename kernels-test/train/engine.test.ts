@@ -232,7 +232,7 @@ describe('a replay', () => {
       runner.slice(count)
       pool.poison()
       submit.mockClear()
-      runner.submit(undefined, [storage.bufferOf(state.gradients)])
+      runner.submit(undefined, encoder => encoder.clearBuffer(storage.bufferOf(state.gradients)))
       expect(submit).toHaveBeenCalledTimes(count)
       gradients.push(await storage.readArena(state.gradients))
     }

@@ -33,10 +33,10 @@ function withhold(method: 'accumulate' | 'update' | 'evaluate'): Watched {
   const late = async function (this: TrainingEngine, ...given: unknown[]): Promise<unknown> {
     const number = ++watched.submitted
     watched.inFlight = Math.max(watched.inFlight, ++pending)
-    const write = vi.spyOn(this.device.gpu.queue, 'writeBuffer')
+    const write = vi.spyOn(this.uploads, 'write')
     const next = new Promise<void>(resolve => waiting.set(number + 1, resolve))
     const result = original.apply(this, given)
-    watched.uploads.push(write.mock.calls.reduce((sum, call) => sum + (call[2] as ArrayBufferView).byteLength, 0))
+    watched.uploads.push(write.mock.calls.reduce((sum, call) => sum + call[1].byteLength, 0))
     write.mockRestore()
     waiting.get(number)?.()
     const value = await result

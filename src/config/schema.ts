@@ -59,14 +59,16 @@ const training = z.strictObject({
     .default(20)
     .describe('Validations without a better one after which training stops'),
   gradient_clip_norm: positive().default(0.5).describe('Largest global L2 norm of the gradient'),
-  num_workers: count().default(2).describe('Loader workers; 0 reads in the main thread'),
-  pin_memory: flag().default(true).describe('Keep staging buffers mapped between uploads'),
+  num_workers: count()
+    .default(2)
+    .describe('Threads that decode samples, at most one a core; 0 decodes in the main thread'),
+  pin_memory: flag().default(true).describe('Upload batches through staging buffers that stay mapped'),
   warmup_epochs: count().default(5).describe('Epochs over which the learning rate rises linearly'),
   validate_every_n_epochs: positiveInteger().default(1).describe('Epochs between two validations'),
   gradient_accumulation_steps: positiveInteger().default(2).describe('Batches whose gradients make one update'),
   memory_cleanup_frequency: positiveInteger()
     .default(5)
-    .describe('Batches between freeing unused staging and renewing loader workers whose heap has grown'),
+    .describe('Batches between freeing host memory that none of them needed and renewing threads whose heap has grown'),
   max_history_length: positiveInteger().default(50).describe("Epochs kept in the checkpoint's loss histories"),
   shuffle: flag().default(true).describe('Draw a new order of the training samples every epoch'),
 })

@@ -1,141 +1,197 @@
+import { createRequire } from 'node:module'
+import { fileURLToPath } from 'node:url'
 import { Worker } from 'node:worker_threads'
 import { InputError } from '../util/error.ts'
 import type { ImageSize } from './dataset.ts'
 
-/** What a decoding thread works on, fixed for its life. */
-export interface DecoderSetup {
+/** One sample to be decoded, and where to. */
+export interface SampleJob {
+  /** of the split */
   path: string
   imageSize: ImageSize
-  batchSize: number
-  /** Numbers of one sample's image (C, H, W, D). */
-  imageLength: number
-  /** Words of one sample's masks (S, V/32). */
-  maskWords: number
+  sample: number
+  image: Float32Array // (C, H, W, D)
+  maskBits: Uint32Array // (S, V/32)
 }
 
-export interface DecodeJob {
+/** Without a job the thread only makes itself ready. */
+export interface DecodeRequest {
   id: number
-  samples: number[]
-  images: ArrayBuffer
-  maskBits: ArrayBuffer
+  job?: SampleJob
 }
 
 export interface DecodeReply {
   id: number
-  images: ArrayBuffer
-  maskBits: ArrayBuffer
-  /** One line, when a sample could not be decoded. */
+  /** bytes of the thread's WebAssembly heap beyond twice what the first sample of each file took */
+  heapExcess: number
+  /** One line, when the sample could not be decoded. */
   error?: string
 }
 
+/** The request that every thread gets first: its answer says that the thread runs. */
+const START = -1
+/** A thread may take so long to start, however little its samples may: seconds. */
+const START_SECONDS = 60
+
 interface Pending {
-  samples: number[]
-  resolve(reply: DecodeReply): void
+  job: SampleJob | undefined
+  resolve(): void
   reject(reason: Error): void
 }
 
 /**
- * One worker thread that decodes batches in the order asked for. Buffers are transferred there and back, never copied
- * (the WebGPU binding cannot upload from shared memory, so a SharedArrayBuffer would cost a copy of each batch).
- * A thread that dies is started again with the same batches; when it dies twice without a batch between, they fail.
+ * One worker thread that decodes samples in the order asked for, straight into memory that both threads see. One that dies or gives no
+ * answer for `hangSeconds` is replaced by another, which gets the same samples in the same order; if that one fails before it gave a
+ * sample, they fail.
  */
 export class DecoderThread {
-  readonly #setup: DecoderSetup
-  readonly #pending = new Map<number, Pending>()
-  readonly #free: { images: ArrayBuffer; maskBits: ArrayBuffer }[] = []
-  #worker: Worker | undefined
-  #nextId = 0
-  #hasDied = false
+  /** of its WebAssembly heap, as DecodeReply has it */
+  heapExcess = 0
+  private readonly hangSeconds: number
+  private readonly pending = new Map<number, Pending>()
+  private worker: Worker | undefined
+  private nextId = 0
+  private hasStarted = false
+  private hasFailed = false
+  private isRetired = false
+  private watch: NodeJS.Timeout | undefined
+  private ticks = 0
 
-  /** Starts the thread, so that it is ready by the time the first batch is wanted. */
-  constructor(setup: DecoderSetup) {
-    this.#setup = setup
-    this.#worker = this.#start()
-    this.#worker.unref()
+  constructor(hangSeconds: number) {
+    this.hangSeconds = hangSeconds
   }
 
-  /** Decodes these samples, at most a batch. Rejects with InputError when one cannot be decoded. */
-  decode(samples: number[]): Promise<DecodeReply> {
-    return new Promise((resolve, reject) => {
-      const id = this.#nextId++
-      this.#pending.set(id, { samples, resolve, reject })
-      this.#worker ??= this.#start()
-      this.#post(id, samples)
-    })
+  /** Samples asked for and not yet given. */
+  get load(): number {
+    return this.pending.size
   }
 
-  /** Gives a batch's buffers back for reuse; they must not be touched afterwards. */
-  recycle({ images, maskBits }: { images: ArrayBuffer; maskBits: ArrayBuffer }): void {
-    this.#free.push({ images, maskBits })
+  /** Loads HDF5; does not keep the process alive. */
+  prepare(): Promise<void> {
+    return this.ask(undefined)
+  }
+
+  /** Rejects with InputError when the sample cannot be decoded, with Error when the thread failed twice. */
+  decode(job: SampleJob): Promise<void> {
+    const done = this.ask(job)
+    this.worker!.ref() // while a sample is awaited the process must live
+    return done
+  }
+
+  /** Ends the thread as soon as it has given what it was asked for. */
+  retire(): void {
+    this.isRetired = true
+    if (this.pending.size === 0) void this.close()
   }
 
   async close(): Promise<void> {
-    const worker = this.#worker
-    this.#worker = undefined
+    const { worker } = this
+    this.worker = undefined
+    this.failAll(new Error('the loader was closed'))
     await worker?.terminate()
-    this.#failAll(new Error('the loader was closed'))
   }
 
-  #post(id: number, samples: number[]): void {
-    const { batchSize, imageLength, maskWords } = this.#setup
-    const { images, maskBits } = this.#free.pop() ?? {
-      images: new ArrayBuffer(batchSize * imageLength * 4),
-      maskBits: new ArrayBuffer(batchSize * maskWords * 4),
-    }
-    const job: DecodeJob = { id, samples, images, maskBits }
-    this.#worker!.ref() // while a batch is awaited the process must live
-    this.#worker!.postMessage(job, [images, maskBits])
+  private ask(job: SampleJob | undefined): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const id = this.nextId++
+      this.pending.set(id, { job, resolve, reject })
+      this.worker ??= this.start()
+      this.post(id, job)
+    })
   }
 
-  #start(): Worker {
-    const worker = startWorker(this.#setup)
+  private post(id: number, job: SampleJob | undefined): void {
+    this.worker!.postMessage({ id, ...(job && { job }) } satisfies DecodeRequest)
+    if (this.watch) return
+    this.ticks = 0
+    // Two ticks without an answer: after a pause of the whole process the first one comes before the answers that wait.
+    this.watch = setInterval(() => this.tick(), (this.hangSeconds / 2) * 1000).unref()
+  }
+
+  private start(): Worker {
+    const worker = startWorker()
+    worker.unref()
+    worker.postMessage({ id: START } satisfies DecodeRequest)
+    this.hasStarted = false
     let cause: Error | undefined
-    worker.on('message', (reply: DecodeReply) => this.#receive(reply))
+    worker.on('message', (reply: DecodeReply) => {
+      // what a thread that was replaced still says counts for nothing: another one decodes that sample
+      if (this.worker === worker) this.receive(reply)
+    })
     worker.on('error', error => {
       cause = error
     })
     worker.on('exit', code => {
-      if (this.#worker === worker) this.#restart(cause ?? new Error(`it ended with code ${code}`))
+      if (this.worker === worker) this.replace(cause?.message ?? `it ended with code ${code}`)
     })
     return worker
   }
 
-  #receive(reply: DecodeReply): void {
-    this.#hasDied = false
-    const pending = this.#pending.get(reply.id)
-    this.#pending.delete(reply.id)
-    if (this.#pending.size === 0) this.#worker?.unref()
-    if (reply.error === undefined) pending?.resolve(reply)
-    else {
-      this.recycle(reply)
-      pending?.reject(new InputError(reply.error))
-    }
+  private receive({ id, heapExcess, error }: DecodeReply): void {
+    this.ticks = 0
+    this.hasStarted = true
+    if (id === START) return
+    const pending = this.pending.get(id)!
+    this.heapExcess = heapExcess
+    if (pending.job) this.hasFailed = false
+    this.forget(id)
+    if (error === undefined) pending.resolve()
+    else pending.reject(new InputError(error))
+    if (this.isRetired && this.pending.size === 0) void this.close()
   }
 
-  #restart(cause: Error): void {
-    this.#worker = undefined
-    if (this.#hasDied) {
-      this.#failAll(new Error(`${this.#setup.path}: the decoding thread died twice: ${cause.message}`))
+  private forget(id: number): void {
+    this.pending.delete(id)
+    if (this.pending.size > 0) return
+    this.unwatch()
+    this.worker?.unref()
+  }
+
+  private tick(): void {
+    const silent = (++this.ticks * this.hangSeconds) / 2
+    if (this.ticks < 2 || (!this.hasStarted && silent < START_SECONDS)) return
+    const { worker } = this
+    this.worker = undefined
+    // Not waited for: a thread that hangs in a call of the system ends when that returns, and runs no code of ours any more.
+    void worker?.terminate()
+    this.replace(`it gave no answer for ${this.hangSeconds} s`)
+  }
+
+  private replace(cause: string): void {
+    this.worker = undefined
+    this.unwatch()
+    if (this.hasFailed) {
+      const [first] = [...this.pending.values()].flatMap(({ job }) => job ?? [])
+      const where = first ? `${first.path}: sample ${first.sample}: ` : ''
+      this.failAll(new Error(`${where}a decoding thread failed twice: ${cause}`))
       return
     }
-    this.#hasDied = true
-    if (this.#pending.size === 0) return
-    this.#worker = this.#start()
-    for (const [id, { samples }] of this.#pending) this.#post(id, samples)
+    this.hasFailed = true
+    if (this.pending.size === 0) return
+    this.worker = this.start()
+    for (const [id, { job }] of this.pending) this.post(id, job)
+    if ([...this.pending.values()].some(({ job }) => job)) this.worker.ref()
   }
 
-  #failAll(reason: Error): void {
-    for (const { reject } of this.#pending.values()) reject(reason)
-    this.#pending.clear()
+  private failAll(reason: Error): void {
+    this.unwatch()
+    for (const { reject } of this.pending.values()) reject(reason)
+    this.pending.clear()
+  }
+
+  private unwatch(): void {
+    clearInterval(this.watch)
+    this.watch = undefined
   }
 }
 
-function startWorker(setup: DecoderSetup): Worker {
+function startWorker(): Worker {
   const isSource = import.meta.url.endsWith('.ts')
   const file = new URL(`./decode.worker.${isSource ? 'ts' : 'js'}`, import.meta.url)
-  if (!isSource) return new Worker(file, { workerData: setup, execArgv: [] })
-  // Node 20 applies no `--import` loader to a thread's own file: tsx has to be called from inside.
-  const tsx = import.meta.resolve('tsx/esm/api')
-  const start = `import('${tsx}').then(tsx => tsx.tsImport('${file.href}', '${file.href}'))`
-  return new Worker(start, { eval: true, workerData: setup, execArgv: [] })
+  if (!isSource) return new Worker(file, { execArgv: [] })
+  // Node 20 applies no `--import` loader to a thread's own file: tsx has to be called from inside. Its hooks of `require` start nine times
+  // as fast as those of `import`, which need a thread of their own.
+  const tsx = createRequire(import.meta.url).resolve('tsx/cjs/api')
+  const start = `require(${JSON.stringify(tsx)}).register(); require(${JSON.stringify(fileURLToPath(file))})`
+  return new Worker(start, { eval: true, execArgv: [] })
 }

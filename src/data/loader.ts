@@ -2,10 +2,13 @@ import { ContractError, InputError } from '../util/error.ts'
 import { OP_SHUFFLE, RandomStream } from '../util/random.ts'
 import { sizeOf } from '../util/shape.ts'
 import type { ImageSize, Split } from './dataset.ts'
-import { type DecodeReply, DecoderThread } from './decoder_thread.ts'
+import type { BatchRequest, Decoders } from './decoders.ts'
+import type { HostBuffers } from './host_buffers.ts'
 
 export interface LoaderOptions {
   split: Split
+  /** What decodes the samples; several loaders may share it, and who made it closes it. */
+  decoders: Decoders
   /** Number of structures the model has. */
   structures: number
   batchSize: number
@@ -17,7 +20,7 @@ export interface LoaderOptions {
   dropLast: boolean
 }
 
-/** The arrays are valid until the next batch is asked for. */
+/** The arrays are valid until the next batch is asked for or the loop is left. Where threads decode, images and masks lie in shared memory. */
 export interface Batch {
   images: Float32Array // (B, C, H, W, D)
   maskBits: Uint32Array // (B, S, V/32), bit j of word i is voxel 32·i + j
@@ -31,17 +34,14 @@ export interface Batch {
   waited: number
 }
 
-/** Batches decoded ahead of the one in use. */
-const AHEAD = 2
 const AXIS_DIVISOR = 16 // the network halves every axis four times
 
-/** Gives out the batches of one split, decoded ahead by one worker thread. */
+/** Gives out the batches of one split, decoded ahead where threads do it. */
 export class Loader {
   readonly batchesPerEpoch: number
   /** Size of the samples given out. */
   readonly imageSize: ImageSize
   readonly #options: LoaderOptions
-  readonly #thread: DecoderThread
 
   /**
    * Throws InputError when the split has another number of structures, too few samples for one batch, or an axis that
@@ -58,14 +58,6 @@ export class Loader {
     if (this.batchesPerEpoch === 0)
       throw new InputError(`${split.path}: has ${split.samples} samples, fewer than one batch of ${batchSize}`)
     this.#options = options
-    const voxels = sizeOf(this.imageSize)
-    this.#thread = new DecoderThread({
-      path: split.path,
-      imageSize: this.imageSize,
-      batchSize,
-      imageLength: split.channels * voxels,
-      maskWords: (structures * voxels) / 32,
-    })
   }
 
   /** Sample indices in the order of this epoch: a function of seed and epoch alone. */
@@ -81,38 +73,51 @@ export class Loader {
    */
   async *epoch(epoch: number, from = 0): AsyncGenerator<Batch, void, void> {
     const order = this.order(epoch)
-    const { batchSize } = this.#options
-    const decoding: { samples: number[]; reply: Promise<DecodeReply> }[] = []
+    const { batchSize, decoders } = this.#options
+    const decoding: { samples: number[]; decoded: Promise<HostBuffers> }[] = []
     let next = from
-    const decodeAhead = (): void => {
-      while (decoding.length < AHEAD && next < this.batchesPerEpoch) {
+    const ask = (batches: number): void => {
+      while (decoding.length < batches && next < this.batchesPerEpoch) {
         const samples = [...order.subarray(next * batchSize, (next + 1) * batchSize)]
-        const reply = this.#thread.decode(samples)
-        reply.catch(() => undefined) // reported when the consumer reaches this batch
-        decoding.push({ samples, reply })
+        const decoded = decoders.decode(this.#requestOf(samples))
+        decoded.catch(() => undefined) // reported when the consumer reaches this batch
+        decoding.push({ samples, decoded })
         next++
       }
     }
+    const askAtLeastOne = (): void => ask(Math.max(decoders.ahead, 1))
     try {
-      for (decodeAhead(); decoding.length > 0; decodeAhead()) {
-        const { samples, reply } = decoding.shift()!
+      for (askAtLeastOne(); decoding.length > 0; askAtLeastOne()) {
+        const { samples, decoded } = decoding.shift()!
         const asked = performance.now()
-        const decoded = await reply
-        decodeAhead()
-        yield this.#batchOf(samples, decoded, (performance.now() - asked) / 1000)
-        this.#thread.recycle(decoded)
+        const buffers = await decoders.wait(decoded)
+        ask(decoders.ahead)
+        try {
+          yield this.#batchOf(samples, buffers, (performance.now() - asked) / 1000)
+        } finally {
+          decoders.buffers.recycle(buffers)
+        }
       }
     } finally {
-      for (const { reply } of decoding) reply.then(decoded => this.#thread.recycle(decoded)).catch(() => undefined)
+      for (const { decoded } of decoding)
+        decoded.then(buffers => decoders.buffers.recycle(buffers)).catch(() => undefined)
     }
   }
 
-  /** Ends the worker thread. */
-  async close(): Promise<void> {
-    await this.#thread.close()
+  #requestOf(samples: number[]): BatchRequest {
+    const { split, structures, batchSize } = this.#options
+    const voxels = sizeOf(this.imageSize)
+    return {
+      path: split.path,
+      imageSize: this.imageSize,
+      samples,
+      batchSize,
+      imageLength: split.channels * voxels,
+      maskWords: (structures * voxels) / 32,
+    }
   }
 
-  #batchOf(indices: number[], decoded: DecodeReply, waited: number): Batch {
+  #batchOf(indices: number[], { images, maskBits }: HostBuffers, waited: number): Batch {
     const { split, structures, batchSize } = this.#options
     const presence = new Float32Array(batchSize * structures).fill(-1)
     const samples = new Uint32Array(batchSize)
@@ -120,8 +125,8 @@ export class Loader {
     for (const [slot, index] of indices.entries())
       presence.set(split.presence.subarray(index * structures, (index + 1) * structures), slot * structures)
     return {
-      images: new Float32Array(decoded.images),
-      maskBits: new Uint32Array(decoded.maskBits),
+      images,
+      maskBits,
       presence,
       samples,
       count: indices.length,

@@ -27,12 +27,17 @@ export function readbackBuffer(device: Device, label: string, bytes: number): GP
   return makeBuffer(device, label, bytes, GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST)
 }
 
-function makeBuffer(device: Device, label: string, bytes: number, usage: number): GPUBuffer {
+/** A buffer that the host maps to write what is copied out of it; it is mapped when made. */
+export function uploadBuffer(device: Device, label: string, bytes: number): GPUBuffer {
+  return makeBuffer(device, label, bytes, GPUBufferUsage.MAP_WRITE | GPUBufferUsage.COPY_SRC, true)
+}
+
+function makeBuffer(device: Device, label: string, bytes: number, usage: number, mappedAtCreation = false): GPUBuffer {
   const size = aligned(bytes)
   if (size > device.maxBufferBytes)
     throw new OutOfMemoryError(`${label}: ${size} bytes, the adapter's largest buffer is ${device.maxBufferBytes}`)
   device.allocated += size
-  return device.gpu.createBuffer({ label, size, usage })
+  return device.gpu.createBuffer({ label, size, usage, mappedAtCreation })
 }
 
 export function destroyBuffer(device: Device, buffer: GPUBuffer): void {

@@ -24,8 +24,11 @@ export class Readback {
     )
   }
 
-  /** Submits the plan and promises the outputs, in the order of the tensors given. At most `depth` may be pending. */
-  submit(clear: readonly GPUBuffer[] = []): Promise<Float32Array[]> {
+  /**
+   * Submits the plan and promises the outputs, in the order of the tensors given. At most `depth` may be pending. `before` may begin the
+   * commands.
+   */
+  submit(before?: (encoder: GPUCommandEncoder) => void): Promise<Float32Array[]> {
     const staging = this.free.shift()
     if (!staging) throw new Error(`${this.runner.plan.name}: more steps in flight than readback buffers`)
     this.runner.submit(encoder => {
@@ -35,7 +38,7 @@ export class Readback {
         encoder.copyBufferToBuffer(buffer, offset, staging, at, bytesOf(t))
         at += bytesOf(t)
       }
-    }, clear)
+    }, before)
     return this.collect(staging)
   }
 

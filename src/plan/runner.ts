@@ -141,19 +141,19 @@ export class Runner {
   }
 
   /**
-   * Submits the plan and does not wait. `clear` names buffers to be zeroed first; `after` may append copies of outputs to the
-   * last command buffer; `timestampWrites` times the pass of a replay that is one submit.
+   * Submits the plan and does not wait. `after` may append copies of outputs to the last command buffer, `before` may begin the first one
+   * with copies of inputs; `timestampWrites` times the pass of a replay that is one submit.
    */
   submit(
     after?: (encoder: GPUCommandEncoder) => void,
-    clear: readonly GPUBuffer[] = [],
+    before?: (encoder: GPUCommandEncoder) => void,
     timestampWrites?: GPUComputePassTimestampWrites,
   ): void {
     const ends = [...this.cuts, this.commands.length]
     let at = 0
     for (const end of ends) {
       const encoder = this.device.gpu.createCommandEncoder()
-      if (at === 0) for (const buffer of clear) encoder.clearBuffer(buffer)
+      if (at === 0) before?.(encoder)
       const pass = encoder.beginComputePass(timestampWrites ? { timestampWrites } : {})
       for (; at < end; at++) dispatch(pass, this.commands[at]!)
       pass.end()

@@ -18,6 +18,8 @@ export class Storage {
   private readonly device: Device
   private readonly arenas = new Map<Arena, GPUBuffer>()
   private readonly singles = new Map<Tensor, GPUBuffer>()
+  /** of what was shared with other threads */
+  private scratch = new Uint8Array(0)
 
   constructor(device: Device) {
     this.device = device
@@ -43,11 +45,16 @@ export class Storage {
    * tensor are rounded; words are taken as two f16 each.
    */
   write(t: Tensor, data: Float32Array | Uint32Array): void {
-    const stored = t.dtype === 'f16' && data instanceof Float32Array ? toFloat16(data) : data
-    if (stored.byteLength > bytesOf(t))
-      throw new ContractError('storage', `length of ${t.name}`, data.length, `at most ${sizeOf(t.shape)}`)
     const { buffer, offset } = this.place(t)
-    this.device.gpu.queue.writeBuffer(buffer, offset, stored as typeof stored & { buffer: ArrayBuffer })
+    this.device.gpu.queue.writeBuffer(buffer, offset, this.unshared(storedForm(t, data)))
+  }
+
+  /** Dawn's writeBuffer crashes on memory that threads share. */
+  private unshared(data: Uint8Array): Uint8Array<ArrayBuffer> {
+    if (data.buffer instanceof ArrayBuffer) return data as Uint8Array<ArrayBuffer>
+    if (this.scratch.byteLength < data.byteLength) this.scratch = new Uint8Array(data.byteLength)
+    this.scratch.set(data)
+    return this.scratch.subarray(0, data.byteLength)
   }
 
   /** The tensor's values, once all submitted work is done. */
@@ -81,6 +88,14 @@ export class Storage {
     this.arenas.clear()
     this.singles.clear()
   }
+}
+
+/** Elements as the tensor stores them: numbers for f16 are rounded. Throws ContractError for more than the tensor has. */
+export function storedForm(t: Tensor, data: Float32Array | Uint32Array): Uint8Array {
+  const { buffer, byteOffset, byteLength } = t.dtype === 'f16' && data instanceof Float32Array ? toFloat16(data) : data
+  if (byteLength > bytesOf(t))
+    throw new ContractError('storage', `length of ${t.name}`, data.length, `at most ${sizeOf(t.shape)}`)
+  return new Uint8Array(buffer, byteOffset, byteLength)
 }
 
 /** A tensor's bytes as the host reads them: f16 widened to f32, u32 as its bits. */

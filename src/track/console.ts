@@ -45,8 +45,8 @@ const TAKE_AWAY_LINE_ABOVE = '\x1b[1A\x1b[K'
  * is captured, there is a plain progress line every ten seconds. A reader that went away (EPIPE) changes nothing.
  */
 export class Console {
-  /** Also gets every plain line, with its line end: for cout.txt. */
-  capture: ((text: string) => void) | undefined
+  private listener: ((text: string) => void) | undefined
+  private unheard = '' // what was said before there was a listener
   private readonly stream: ConsoleStream
   private readonly now: () => number
   private readonly isLive: boolean
@@ -66,6 +66,13 @@ export class Console {
     stream.on('error', () => {
       this.isOpen = false
     })
+  }
+
+  /** Gets every plain line, with its line end, also those that were said before: for cout.txt. */
+  set capture(listener: (text: string) => void) {
+    this.listener = listener
+    if (this.unheard !== '') listener(this.unheard)
+    this.unheard = ''
   }
 
   /** A line that stays. */
@@ -113,7 +120,7 @@ export class Console {
     const isDebug = this.level <= LOG_LEVELS.DEBUG
     if (isDebug || now - this.lastLine >= BETWEEN_LINES) {
       this.lastLine = now
-      if (this.isLive && !isDebug) this.capture?.(`${line(progress)}\n`)
+      if (this.isLive && !isDebug) this.captured(`${line(progress)}\n`)
       else this.line(line(progress))
     }
     const isComplete = progress.batch === progress.batches
@@ -127,7 +134,12 @@ export class Console {
 
   private print(plain: string, colored: string): void {
     this.write(this.isLive ? `${this.takeAway()}${colored}\n${this.painted()}` : `${plain}\n`)
-    this.capture?.(`${plain}\n`)
+    this.captured(`${plain}\n`)
+  }
+
+  private captured(text: string): void {
+    if (this.listener) this.listener(text)
+    else this.unheard += text
   }
 
   private takeAway(): string {

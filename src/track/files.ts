@@ -1,5 +1,8 @@
 import { appendFileSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { open, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+
+const PIECES_AT_ONCE = 512 // systems take at most 1024 in one call
 
 /**
  * The files of one run. They are optional outputs: a write that fails is said once, through `warn`, and never stops the
@@ -33,6 +36,29 @@ export class RunFiles {
     return isWritten
   }
 
+  /** The same with a file in pieces, which must not change meanwhile; the system writes them while this thread goes on. */
+  async replaceLater(name: string, pieces: readonly Uint8Array[]): Promise<boolean> {
+    const partial = join(this.hidden, name)
+    return this.settle(name, partial, async () => writePieces(partial, pieces))
+  }
+
+  /** Does what writes `partial`, then gives it its name. False if that failed; nothing partial is left then. */
+  async settle(name: string, partial: string, write: () => Promise<unknown>): Promise<boolean> {
+    const path = join(this.directory, name)
+    try {
+      await write()
+      await rename(partial, path)
+      return true
+    } catch (error) {
+      return this.attempt(path, () => {
+        throw error
+      })
+    } finally {
+      // also after a rename: it does nothing where both names are of one file already
+      await rm(partial, { force: true }).catch(() => undefined)
+    }
+  }
+
   append(path: string, text: string): boolean {
     return this.attempt(path, () => appendFileSync(path, text))
   }
@@ -53,6 +79,20 @@ export class RunFiles {
       this.warn(`cannot write ${path}: ${reasonOf(error)}; the run goes on, its record may have gaps`)
       return false
     }
+  }
+}
+
+async function writePieces(path: string, pieces: readonly Uint8Array[]): Promise<void> {
+  const file = await open(path, 'w')
+  try {
+    for (let first = 0; first < pieces.length; first += PIECES_AT_ONCE) {
+      const some = pieces.slice(first, first + PIECES_AT_ONCE)
+      const { bytesWritten } = await file.writev(some)
+      // a disk that fills up ends a write early, without an error
+      if (bytesWritten !== some.reduce((sum, { length }) => sum + length, 0)) throw new Error('no space left on device')
+    }
+  } finally {
+    await file.close()
   }
 }
 

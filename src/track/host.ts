@@ -1,16 +1,26 @@
-import { readFileSync } from 'node:fs'
-import { cpus, hostname, release, type as systemName, version } from 'node:os'
-import { join } from 'node:path'
+import { execFileSync } from 'node:child_process'
+import { cpus, hostname, release, type as systemName, totalmem, version } from 'node:os'
 import type { JsonObject } from '../config/json.ts'
-import { PACKAGE_ROOT } from '../util/package_root.ts'
 
 /** The GPU that computes, as the record names it. */
 export interface RecordedAdapter {
   model: string
   driver: string
+  /** as WebGPU names it, e.g. 'nvidia' */
+  vendor?: string
+  /** runs on the processor */
+  software?: boolean
 }
 
-/** The `host` part of run.json. Its readers ask for a Python version, so Node's stands there. */
+/** Variables that change what a run does or say which job it is. No others are kept: they may hold secrets. */
+const ENVIRONMENT = [
+  ...['CUDA_VISIBLE_DEVICES', 'NVIDIA_VISIBLE_DEVICES', 'DRI_PRIME', 'MESA_VK_DEVICE_SELECT'],
+  ...['VK_DRIVER_FILES', 'VK_ICD_FILENAMES', 'VK_LOADER_DRIVERS_SELECT', 'VK_LOADER_DRIVERS_DISABLE'],
+  ...['LP_NATIVE_VECTOR_WIDTH', 'LP_NUM_THREADS', 'NODE_OPTIONS', 'UV_THREADPOOL_SIZE', 'XDG_CACHE_HOME'],
+  ...['SLURM_JOB_ID', 'SLURM_ARRAY_JOB_ID', 'SLURM_ARRAY_TASK_ID', 'SLURM_RESTART_COUNT', 'SLURM_JOB_NODELIST'],
+]
+
+/** The `host` part of a record. Its readers ask for a Python version, so Node's stands there. */
 export function describeHost(adapter: RecordedAdapter): JsonObject {
   return {
     hostname: hostname(),
@@ -18,17 +28,38 @@ export function describeHost(adapter: RecordedAdapter): JsonObject {
     python_version: process.versions.node,
     node_version: process.versions.node,
     cpu: cpus()[0]?.model ?? 'unknown',
-    gpus: { driver_version: adapter.driver, gpus: [{ model: adapter.model, persistence_mode: false }] },
-    ENV: {},
+    gpus: { driver_version: adapter.driver, gpus: [describeGpu(adapter)] },
+    ENV: Object.fromEntries(
+      ENVIRONMENT.flatMap(name => (process.env[name] === undefined ? [] : [[name, process.env[name]]])),
+    ),
   }
 }
 
-/** This package's dependencies as `name==version`, sorted. They are pinned to exact versions. */
-export function dependencies(): string[] {
-  const { dependencies } = JSON.parse(readFileSync(join(PACKAGE_ROOT, 'package.json'), 'utf8')) as {
-    dependencies: Record<string, string>
+/** WebGPU does not tell an adapter's memory. A software adapter has the machine's; NVIDIA's driver brings a program that tells. */
+function describeGpu({ model, vendor, software }: RecordedAdapter): JsonObject {
+  const unknown = { model, persistence_mode: false }
+  if (software) return { ...unknown, total_memory: Math.floor(totalmem() / 2 ** 20) }
+  return (vendor === 'nvidia' && parseNvidia(askNvidia(), model)) || unknown
+}
+
+/**
+ * The GPU called `model` (Dawn's name, which may go on after the driver's) among the lines `name, memory in MiB, persistence mode`;
+ * undefined where it is not there.
+ */
+export function parseNvidia(lines: string, model: string): JsonObject | undefined {
+  for (const line of lines.split('\n')) {
+    const [name, memory, persistence] = line.split(',').map(part => part.trim())
+    if (!name || !model.includes(name) || !Number.isInteger(Number(memory))) continue
+    return { model, total_memory: Number(memory), persistence_mode: persistence === 'Enabled' }
   }
-  return Object.entries({ ...dependencies, node: process.versions.node })
-    .map(([name, version]) => `${name}==${version}`)
-    .sort()
+  return undefined
+}
+
+function askNvidia(): string {
+  const query = ['--query-gpu=name,memory.total,persistence_mode', '--format=csv,noheader,nounits']
+  try {
+    return execFileSync('nvidia-smi', query, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'], timeout: 10_000 })
+  } catch {
+    return ''
+  }
 }

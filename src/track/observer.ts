@@ -20,6 +20,10 @@ export interface RunStart {
   /** What the words of the command line set of it, as a tree. */
   configUpdates: JsonObject
   adapter: RecordedAdapter
+  /** Small files that make the run what it is: the main file, configurations. They are copied. */
+  sources?: readonly string[]
+  /** Files of data that the run reads. They are named, not copied: a dataset may be larger than the disk has room. */
+  resources?: readonly string[]
 }
 
 /** One value of a metric. `step` is in the metric's own unit: batches or epochs. */
@@ -33,14 +37,19 @@ export interface Point {
 }
 
 /** A file that belongs to the run: a checkpoint, a picture. */
-export type Artifact = { name: string } & (
-  | { path: string }
-  | {
-      bytes: Uint8Array
-      /** Of a picture that is drawn again and again: the step it shows. */
-      step?: number
-    }
-)
+export type Artifact = { name: string } & (ArtifactFile | ArtifactBytes)
+
+/** A file that is only ever replaced by another, never changed in place. */
+interface ArtifactFile {
+  path: string
+}
+
+interface ArtifactBytes {
+  /** Handed over: not to be changed any more. */
+  bytes: Uint8Array
+  /** Of a picture that is drawn again and again: the step it shows. */
+  step?: number
+}
 
 export type FinalStatus = 'COMPLETED' | 'INTERRUPTED' | 'FAILED' | 'TIMEOUT'
 

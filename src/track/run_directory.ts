@@ -1,9 +1,10 @@
-import { mkdirSync, readdirSync, readFileSync } from 'node:fs'
+import { mkdirSync, readdirSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { type Json, type JsonObject, sortedJson } from '../config/json.ts'
 import { InputError } from '../util/error.ts'
+import { describeRun, traceOf } from './description.ts'
 import { RunFiles, reasonOf } from './files.ts'
-import { dependencies, describeHost } from './host.ts'
+import { artifactFileName, holdArtifact, keepSource } from './kept_files.ts'
 import { Metrics, type Series } from './metrics.ts'
 import type { Artifact, Observer, Point, RunEnd, RunStart } from './observer.ts'
 import { sacredTime } from './time.ts'
@@ -25,6 +26,8 @@ export class RunDirectory implements Observer {
   private readonly files: RunFiles
   private readonly run: JsonObject
   private readonly info: JsonObject = {}
+  private keeping: Promise<void> = Promise.resolve()
+  private artifacts = 0
 
   /**
    * Makes the next run directory and writes its first files. Undefined, after a warning, if the disk has no room for it.
@@ -48,7 +51,7 @@ export class RunDirectory implements Observer {
     this.id = id
     this.path = join(resolve(request.base), String(id))
     this.files = new RunFiles(this.path, request.warn)
-    this.run = firstRecord(request)
+    this.run = firstRecord(request, this.files)
     this.files.replace('config.json', sortedJson(request.config))
     this.files.replace('info.json', '{}')
     this.files.replace('cout.txt', '')
@@ -79,21 +82,22 @@ export class RunDirectory implements Observer {
     this.files.append(join(this.path, 'cout.txt'), text)
   }
 
-  /** Copies the file into the run's directory. */
+  /** Puts a copy into the run's directory. */
   keep(artifact: Artifact): void {
-    const { name } = artifact
-    const from = 'path' in artifact ? artifact.path : name
-    const isKept = this.files.attempt(from, () =>
-      this.files.replace(name, 'path' in artifact ? readFileSync(artifact.path) : Buffer.from(artifact.bytes)),
-    )
-    const names = this.run.artifacts as string[]
-    if (!isKept || names.includes(name)) return
-    names.push(name)
-    this.writeRun()
+    const name = artifactFileName(artifact.name)
+    const partial = join(this.files.hidden, `artifact.${this.artifacts++}`)
+    const write = holdArtifact(artifact, partial)
+    this.keeping = this.keeping.then(async () => {
+      const names = this.run.artifacts as string[]
+      if (!(await this.files.settle(name, partial, write)) || names.includes(name)) return
+      names.push(name)
+      this.writeRun()
+    })
   }
 
   beat(time: number): void {
     this.run.heartbeat = sacredTime(time)
+    this.run.stop_time = this.run.heartbeat
     this.metrics.foldWhenDue()
     this.writeRun()
   }
@@ -102,7 +106,8 @@ export class RunDirectory implements Observer {
     const now = sacredTime(Date.now())
     Object.assign(this.run, { status, heartbeat: now, stop_time: now, result: result ?? null })
     if (status === 'FAILED') this.run.fail_trace = traceOf(error)
-    const isWhole = this.metrics.close()
+    await this.keeping
+    const isWhole = await this.metrics.close()
     this.writeRun()
     if (isWhole) this.files.clean()
   }
@@ -139,39 +144,29 @@ function takeId(base: string, id: number): number {
   return id
 }
 
-/** run.json of a run that has just started. It has no stop_time yet: a time is never null. */
-function firstRecord(request: RunRequest): JsonObject {
+/**
+ * run.json of a run that has just started. sacredboard shows no run at all where one lacks a time, so a run that goes on has a
+ * stop_time too: that of its last heartbeat. Its status is what says that it runs.
+ */
+function firstRecord(request: RunRequest, files: RunFiles): JsonObject {
   const now = sacredTime(Date.now())
+  const { sources = [], resources = [] } = request
+  const described = describeRun(request)
   return {
+    ...described,
     experiment: {
-      name: request.experiment,
-      base_dir: process.cwd(),
-      mainfile: process.argv[1] ?? '',
-      sources: [],
-      dependencies: dependencies(),
-      repositories: [],
+      ...described.experiment,
+      sources: sources.flatMap(path => {
+        const source = keepSource(files, path)
+        return source ? [source] : []
+      }),
     },
-    command: request.command,
-    host: describeHost(request.adapter),
     start_time: now,
     heartbeat: now,
+    stop_time: now,
     status: 'RUNNING',
     result: null,
-    meta: {
-      command: request.command,
-      options: request.options,
-      named_configs: [...request.namedConfigs],
-      config_updates: request.configUpdates,
-      ...(request.comment === undefined ? {} : { comment: request.comment }),
-      ...(request.priority === undefined ? {} : { priority: request.priority }),
-    },
-    resources: [],
+    resources: resources.map(path => [path, path]),
     artifacts: [],
   }
-}
-
-/** The lines of an error's stack, each with its end as Sacred has them. */
-function traceOf(error: unknown): string[] {
-  const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
-  return text.split('\n').map(line => `${line}\n`)
 }

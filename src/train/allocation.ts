@@ -3,8 +3,10 @@ import type { Arena } from '../graph/arena.ts'
 import type { Tensor } from '../graph/tensor.ts'
 import type { Plan } from '../plan/plan.ts'
 import { SlotPool } from '../plan/runner.ts'
-import { Storage } from '../plan/storage.ts'
-import { checkHostMemory, type MemoryNeed } from './memory.ts'
+import { Storage, storageBytes } from '../plan/storage.ts'
+import { Upload } from '../plan/upload.ts'
+import { checkHostMemory, fitsHostMemory, type MemoryNeed } from './memory.ts'
+import { STEPS_IN_FLIGHT } from './pacing.ts'
 
 /** What a way of running keeps between steps, the plans that share its slots, and what both take. */
 export interface Layout {
@@ -31,4 +33,19 @@ export async function allocate(
     storage.destroy()
     throw error
   }
+}
+
+/**
+ * What brings these inputs to the device; `isPinned`: through staging buffers that stay mapped, one more than steps that may be on their
+ * way. They are no part of what is needed: where there is no room for them, the queue's own serve.
+ */
+export function openUploads(
+  device: Device,
+  storage: Storage,
+  inputs: readonly Tensor[],
+  isPinned: boolean,
+): Promise<Upload> {
+  const depth = STEPS_IN_FLIGHT + 1
+  const fits = fitsHostMemory(device, depth * storageBytes([], inputs))
+  return Upload.open(device, storage, inputs, isPinned && fits ? depth : 0)
 }

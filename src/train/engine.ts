@@ -13,9 +13,10 @@ import { makePlan, type Plan, type PlanOptions, slotBytes } from '../plan/plan.t
 import { Readback } from '../plan/readback.ts'
 import { type KernelTime, Runner, type SlotPool } from '../plan/runner.ts'
 import { type Storage, storageBytes } from '../plan/storage.ts'
+import type { Upload } from '../plan/upload.ts'
 import { InputError } from '../util/error.ts'
 import { sizeOf } from '../util/shape.ts'
-import { allocate } from './allocation.ts'
+import { allocate, openUploads } from './allocation.ts'
 import type { MemoryNeed } from './memory.ts'
 import { OptimizerMemory } from './optimizer_memory.ts'
 import { STEPS_IN_FLIGHT, submitsFor } from './pacing.ts'
@@ -129,6 +130,8 @@ export class TrainingEngine {
   readonly need: MemoryNeed
   /** kernels a training step dispatches, without the update */
   readonly dispatches: number
+  /** what brings batches to the device; there once the engine is prepared */
+  uploads!: Upload
   private readonly blueprint: Blueprint
   private readonly pool: SlotPool
   private readonly pipelines: Pipelines
@@ -136,8 +139,10 @@ export class TrainingEngine {
   private updating!: Readback
   private evaluating: Promise<Readback> | undefined
   private submits = 1
+  private readonly isPinned: boolean
 
-  private constructor(device: Device, blueprint: Blueprint, storage: Storage, pool: SlotPool) {
+  private constructor(device: Device, { training }: Config, blueprint: Blueprint, storage: Storage, pool: SlotPool) {
+    this.isPinned = training.pin_memory
     this.device = device
     this.blueprint = blueprint
     this.state = blueprint.state
@@ -189,7 +194,7 @@ export class TrainingEngine {
     const blueprint = draw(device.facts, config, shape, structureNames, batchSize, choice)
     const { storage, pool } = await memoryFor(device, blueprint)
     writeLossScale(storage, blueprint.state, config, INITIAL_LOSS_SCALE)
-    const engine = new TrainingEngine(device, blueprint, storage, pool)
+    const engine = new TrainingEngine(device, config, blueprint, storage, pool)
     for (const plan of [blueprint.accumulate, blueprint.update]) engine.pipelines.begin(plan.dispatches)
     return engine
   }
@@ -213,10 +218,13 @@ export class TrainingEngine {
   /** Makes what a step needs and fills the constant inputs. What an evaluation needs is made while the first step runs. */
   async prepare(): Promise<void> {
     const { accumulate, update, batch, accumulateOutputs } = this.blueprint
-    const [accumulating, updating] = await Promise.all([
+    const { image, maskBits, presence, keys, seed } = batch
+    const [accumulating, updating, uploads] = await Promise.all([
       this.readbackOf(accumulate, resultsOf(accumulateOutputs)),
       this.readbackOf(update, update.outputs),
+      openUploads(this.device, this.storage, [image, maskBits, presence, keys, seed], this.isPinned),
     ])
+    this.uploads = uploads
     this.accumulating = accumulating
     this.updating = updating
     this.storage.write(batch.ones, new Float32Array(sizeOf(batch.ones.shape)).fill(1))
@@ -247,8 +255,8 @@ export class TrainingEngine {
     at: { seed: number; epoch: number; share: number; first: boolean },
   ): Promise<BatchResult> {
     this.upload(host, at)
-    this.storage.write(this.blueprint.batch.seed, Float32Array.of(at.share))
-    return this.accumulating.submit(at.first ? [this.storage.bufferOf(this.state.gradients)] : []).then(toResult)
+    this.uploads.write(this.blueprint.batch.seed, Float32Array.of(at.share))
+    return this.submit(this.accumulating, at.first)
   }
 
   /** Clips the window's gradient and moves the parameters. */
@@ -265,7 +273,17 @@ export class TrainingEngine {
     const evaluating = await this.prepareEvaluation()
     evaluating.runner.slice(this.submits)
     this.upload(host, { seed: 0, epoch: 0 })
-    return toResult(await evaluating.submit())
+    return this.submit(evaluating)
+  }
+
+  /** Replays a plan on what was uploaded; `clear`: with gradients from zero. */
+  private submit(readback: Readback, clear = false): Promise<BatchResult> {
+    const results = readback.submit(encoder => {
+      if (clear) encoder.clearBuffer(this.storage.bufferOf(this.state.gradients))
+      this.uploads.record(encoder)
+    })
+    this.uploads.submitted()
+    return results.then(toResult)
   }
 
   /**
@@ -294,13 +312,14 @@ export class TrainingEngine {
 
   private upload(host: HostBatch, { seed, epoch }: { seed: number; epoch: number }): void {
     const { batch } = this.blueprint
-    this.storage.write(batch.image, host.images)
-    this.storage.write(batch.maskBits, host.maskBits)
-    this.storage.write(batch.presence, host.presence)
-    this.storage.write(batch.keys, Uint32Array.from([...host.samples].flatMap(sample => [seed, epoch, sample, 0])))
+    this.uploads.write(batch.image, host.images)
+    this.uploads.write(batch.maskBits, host.maskBits)
+    this.uploads.write(batch.presence, host.presence)
+    this.uploads.write(batch.keys, Uint32Array.from([...host.samples].flatMap(sample => [seed, epoch, sample, 0])))
   }
 
   destroy(): void {
+    this.uploads?.destroy()
     this.pool.destroy()
     this.storage.destroy()
   }

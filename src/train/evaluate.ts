@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { writeAtomically } from '../checkpoint/file.ts'
 import type { Config } from '../config/schema.ts'
 import { openDataset, type Split, type SplitName } from '../data/dataset.ts'
+import type { Decoders } from '../data/decoders.ts'
 import { Loader } from '../data/loader.ts'
 import { Device } from '../gpu/device.ts'
 import type { DetailedMetrics } from '../report/detailed_metrics.ts'
@@ -12,7 +13,7 @@ import { formatBytes, totalOf } from './memory.ts'
 import { Metrics } from './metrics.ts'
 import { withOutputFolder } from './output_folder.ts'
 import { recordEvaluation } from './recording.ts'
-import { wantedAdapter } from './session.ts'
+import { decodersFor, wantedAdapter } from './session.ts'
 import { openTrainedModel, presenceThresholdFor, type TrainedModel } from './trained_model.ts'
 import { knownChoice } from './variants.ts'
 
@@ -91,19 +92,23 @@ async function measure(
   const { config, say, progress } = request
   const wanted = Math.min(config.training.batch_size, split.samples)
   const choice = knownChoice(device, config, say)
-  const engine = await InferenceEngine.openFitting(device, model, wanted, recorderFor(config), say, choice)
+  const engine = await InferenceEngine.openFitting(device, model, wanted, recorderFor(config), say, {
+    choice,
+    isPinned: config.training.pin_memory,
+  })
   say(`adapter   ${device.name}`)
   say(`memory    ${formatBytes(totalOf(engine.need))} at batch size ${engine.batchSize}`)
   const metrics = new Metrics(structureNames, presenceThresholdFor(model, request))
-  const loader = loaderFor(split, model, engine.batchSize)
+  const decoders = decodersFor(config, engine.batchSize)
   try {
+    const loader = loaderFor(split, model, engine.batchSize, decoders)
     await engine.runAll(loader.epoch(0), (outputs, { presence, scenarios }) => {
       metrics.add({ ...outputs, presence }, scenarios)
       progress(metrics.samples, split.samples)
     })
     return metrics
   } finally {
-    await loader.close()
+    await decoders.close()
     engine.destroy()
   }
 }
@@ -118,10 +123,11 @@ function recorderFor(config: Config): Recorder<'pairs' | 'presenceProbability'> 
   }
 }
 
-function loaderFor(split: Split, { shape }: TrainedModel, batchSize: number): Loader {
+function loaderFor(split: Split, { shape }: TrainedModel, batchSize: number, decoders: Decoders): Loader {
   const { structures, size } = shape
   return new Loader({
     split,
+    decoders,
     structures,
     batchSize,
     order: 'sequential',

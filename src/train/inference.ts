@@ -9,8 +9,9 @@ import { makePlan, type Plan, slotBytes } from '../plan/plan.ts'
 import { Readback } from '../plan/readback.ts'
 import { Runner, type SlotPool } from '../plan/runner.ts'
 import { type Storage, storageBytes } from '../plan/storage.ts'
+import type { Upload } from '../plan/upload.ts'
 import { sizeOf } from '../util/shape.ts'
-import { allocate, type Layout } from './allocation.ts'
+import { allocate, type Layout, openUploads } from './allocation.ts'
 import { InFlight } from './in_flight.ts'
 import { largestBatchThatFits, type MemoryNeed } from './memory.ts'
 import { STEPS_IN_FLIGHT, submitsFor } from './pacing.ts'
@@ -39,6 +40,14 @@ interface Blueprint<Name extends string> extends Layout {
   outputs: Readonly<Record<Name, Tensor>>
 }
 
+/** How an engine runs, whatever it runs. */
+export interface InferenceOptions {
+  /** names variants; the rules where it is not given */
+  choice?: Choice
+  /** batches go through staging buffers that stay mapped */
+  isPinned: boolean
+}
+
 const READBACKS = STEPS_IN_FLIGHT + 1
 
 /** Only what the plan touches gets memory: a prediction has no masks, an evaluation no gradients. */
@@ -63,6 +72,14 @@ function draw<Name extends string>(
   return { state, batch, inputs, plan, outputs, arenas, tensors, plans: [plan], need }
 }
 
+interface Opened {
+  device: Device
+  storage: Storage
+  pool: SlotPool
+  runner: Runner
+  uploads: Upload
+}
+
 /** A trained model on a device: uploads batches, replays one plan, reads its outputs in arrears. */
 export class InferenceEngine<Name extends string> {
   readonly batchSize: number
@@ -73,9 +90,10 @@ export class InferenceEngine<Name extends string> {
   private readonly storage: Storage
   private readonly pool: SlotPool
   private readonly runner: Runner
+  private readonly uploads: Upload
   private readonly readback: Readback
 
-  private constructor(device: Device, blueprint: Blueprint<Name>, storage: Storage, pool: SlotPool, runner: Runner) {
+  private constructor(blueprint: Blueprint<Name>, { device, storage, pool, runner, uploads }: Opened) {
     this.batchSize = blueprint.batch.image.shape[0]!
     this.need = blueprint.need
     this.device = device
@@ -83,11 +101,12 @@ export class InferenceEngine<Name extends string> {
     this.storage = storage
     this.pool = pool
     this.runner = runner
+    this.uploads = uploads
     this.readback = new Readback(device, runner, Object.values<Tensor>(blueprint.outputs), READBACKS)
   }
 
   /**
-   * Plans, allocates and loads the weights; `choice` names variants, the rules where it is not given. Throws OutOfMemoryError or BindingLimitError when the adapter cannot hold this batch size,
+   * Plans, allocates and loads the weights. Throws OutOfMemoryError or BindingLimitError when the adapter cannot hold this batch size,
    * InputError when the weights are not those of a SADAAN.
    */
   static async open<Name extends string>(
@@ -95,20 +114,22 @@ export class InferenceEngine<Name extends string> {
     model: TrainedModel,
     batchSize: number,
     record: Recorder<Name>,
-    choice?: Choice,
+    options: InferenceOptions,
   ): Promise<InferenceEngine<Name>> {
-    const blueprint = draw(device.facts, model.shape, batchSize, record, choice)
+    const blueprint = draw(device.facts, model.shape, batchSize, record, options.choice)
     const { storage, pool } = await allocate(device, blueprint)
+    const { image, maskBits, presence } = blueprint.batch
+    const inputs = [image, maskBits, presence].filter(t => blueprint.inputs.has(t))
+    const uploads = await openUploads(device, storage, inputs, options.isPinned)
     try {
       writeModel(storage, blueprint.state, model.weights, model.path)
       const { ones } = blueprint.batch
       storage.write(ones, new Float32Array(sizeOf(ones.shape)).fill(1))
       const runner = await Runner.prepare(device, new Pipelines(device), storage, pool, blueprint.plan)
-      return await device.guarded(
-        'readback memory',
-        () => new InferenceEngine(device, blueprint, storage, pool, runner),
-      )
+      const opened = { device, storage, pool, runner, uploads }
+      return await device.guarded('readback memory', () => new InferenceEngine(blueprint, opened))
     } catch (error) {
+      uploads.destroy()
       pool.destroy()
       storage.destroy()
       throw error
@@ -122,11 +143,11 @@ export class InferenceEngine<Name extends string> {
     batchSize: number,
     record: Recorder<Name>,
     say: (line: string) => void,
-    choice?: Choice,
+    options: InferenceOptions,
   ): Promise<InferenceEngine<Name>> {
-    const attempt = (size: number) => InferenceEngine.open(device, model, size, record, choice)
+    const attempt = (size: number) => InferenceEngine.open(device, model, size, record, options)
     const rehearse = async (size: number): Promise<void> => {
-      const { storage, pool } = await allocate(device, draw(device.facts, model.shape, size, record, choice))
+      const { storage, pool } = await allocate(device, draw(device.facts, model.shape, size, record, options.choice))
       pool.destroy()
       storage.destroy()
     }
@@ -139,10 +160,12 @@ export class InferenceEngine<Name extends string> {
   /** Uploads a batch and submits it. At most three may be pending. */
   async run({ images, maskBits, presence }: InferenceBatch): Promise<Record<Name, Float32Array>> {
     const { batch, inputs, outputs } = this.blueprint
-    this.storage.write(batch.image, images)
-    if (inputs.has(batch.maskBits)) this.storage.write(batch.maskBits, maskBits!)
-    if (inputs.has(batch.presence)) this.storage.write(batch.presence, presence!)
-    const values = await this.readback.submit()
+    this.uploads.write(batch.image, images)
+    if (inputs.has(batch.maskBits)) this.uploads.write(batch.maskBits, maskBits!)
+    if (inputs.has(batch.presence)) this.uploads.write(batch.presence, presence!)
+    const submitted = this.readback.submit(encoder => this.uploads.record(encoder))
+    this.uploads.submitted()
+    const values = await submitted
     return Object.fromEntries(Object.keys(outputs).map((name, i) => [name, values[i]!])) as Record<Name, Float32Array>
   }
 
@@ -171,6 +194,7 @@ export class InferenceEngine<Name extends string> {
   }
 
   destroy(): void {
+    this.uploads.destroy()
     this.pool.destroy()
     this.storage.destroy()
   }

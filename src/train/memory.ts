@@ -27,9 +27,14 @@ export function formatBytes(bytes: number): string {
   return `${unit === 0 ? value : value.toPrecision(3)} ${units[unit]}`
 }
 
+/** Whether the machine has so much memory free, where the adapter's memory is the machine's. */
+export function fitsHostMemory(device: Device, bytes: number): boolean {
+  return !device.facts.software || bytes <= availableMemory()
+}
+
 /** A software adapter's memory is the machine's, and the system lets a process ask for more than there is: look before. */
 export function checkHostMemory(device: Device, need: MemoryNeed): void {
-  if (device.facts.software && totalOf(need) > availableMemory())
+  if (!fitsHostMemory(device, totalOf(need)))
     throw new OutOfMemoryError(`${formatBytes(totalOf(need))}, the machine has ${formatBytes(availableMemory())} free`)
 }
 

@@ -101,7 +101,10 @@ async function run(
   const wanted = Math.min(config.training.batch_size, samples)
   const names: readonly RawName[] = raw ? RAW_NAMES : ['presence_probs', 'segmentation_probs']
   const choice = knownChoice(device, config, say)
-  const engine = await InferenceEngine.openFitting(device, model, wanted, recorderFor(names), say, choice)
+  const engine = await InferenceEngine.openFitting(device, model, wanted, recorderFor(names), say, {
+    choice,
+    isPinned: config.training.pin_memory,
+  })
   try {
     say(`adapter   ${device.name}`)
     say(`memory    ${formatBytes(totalOf(engine.need))} at batch size ${engine.batchSize}`)

@@ -1,6 +1,7 @@
 import { readWeights } from '../checkpoint/weights.ts'
 import type { Config } from '../config/schema.ts'
 import { type Dataset, openDataset, type Split } from '../data/dataset.ts'
+import { Decoders, usefulThreads } from '../data/decoders.ts'
 import { Loader } from '../data/loader.ts'
 import { Device } from '../gpu/device.ts'
 import type { SadaanShape } from '../nn/specification.ts'
@@ -20,6 +21,8 @@ export interface Session {
   variants: RunVariants
   device: Device
   engine: TrainingEngine
+  /** what both loaders decode with */
+  decoders: Decoders
   trainLoader: Loader
   validationLoader: Loader
 }
@@ -64,18 +67,19 @@ export async function openSession(config: Config, opening: Opening): Promise<Ses
   const shape = shapeFor(config, dataset)
   checkNormalisable(config, shape)
   const { train, val } = dataset.splits as Record<'train' | 'val', Split>
-  const trainLoader = loaderFor(config, shape, train, {
+  const decoders = decodersFor(config, config.training.batch_size)
+  const trainLoader = loaderFor(config, shape, train, decoders, {
     order: config.training.shuffle ? 'shuffled' : 'sequential',
     dropLast: true,
   })
-  const validationLoader = loaderFor(config, shape, val, { order: 'sequential', dropLast: false })
+  const validationLoader = loaderFor(config, shape, val, decoders, { order: 'sequential', dropLast: false })
   if (dataset.imageSize.join() !== shape.size.join())
     say(
       `samples are resampled from ${dataset.imageSize.join('×')} to ${shape.size.join('×')} (trilinear images, nearest masks)`,
     )
   const device = await Device.open(wantedAdapter(config), config.compute)
   const { engine, variants } = await openEngine(device, config, shape, dataset.structureNames, opening)
-  return { config, dataset, shape, variants, device, engine, trainLoader, validationLoader }
+  return { config, dataset, shape, variants, device, engine, decoders, trainLoader, validationLoader }
 }
 
 /** Before anything is measured it must be sure that the batch fits. */
@@ -111,15 +115,25 @@ function checkNormalisable({ training }: Config, { size }: SadaanShape): void {
     )
 }
 
+/** What loads batches of this size as `training` says. */
+export function decodersFor({ training }: Config, batchSize: number): Decoders {
+  return new Decoders({
+    threads: usefulThreads(training.num_workers, batchSize),
+    cleanupFrequency: training.memory_cleanup_frequency,
+  })
+}
+
 function loaderFor(
   config: Config,
   shape: SadaanShape,
   split: Split,
+  decoders: Decoders,
   how: { order: 'shuffled' | 'sequential'; dropLast: boolean },
 ): Loader {
   const imageSize: [number, number, number] = [...shape.size]
   return new Loader({
     split,
+    decoders,
     structures: shape.structures,
     batchSize: config.training.batch_size,
     seed: config.seed,
@@ -144,9 +158,8 @@ export function initialise({ config, engine }: Session, resume?: ResumePoint): v
   else writeInitial(storage, state, config.seed)
 }
 
-export function closeSession({ trainLoader, validationLoader, engine, device }: Session): void {
-  trainLoader.close()
-  validationLoader.close()
+export function closeSession({ decoders, engine, device }: Session): void {
+  decoders.close()
   engine.destroy()
   device.close()
 }

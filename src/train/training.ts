@@ -2,12 +2,13 @@ import { resolve } from 'node:path'
 import type { Config } from '../config/schema.ts'
 import { countParameters } from '../nn/specification.ts'
 import type { Console } from '../track/console.ts'
+import type { MongoAddress } from '../track/mongo_address.ts'
 import type { RunRecord } from '../track/run_record.ts'
 import { shouldStop } from './early_stopping.ts'
 import { Fit, type FitResult } from './fit.ts'
 import { TrainingLog } from './log.ts'
 import { formatBytes, totalOf } from './memory.ts'
-import { openRecord, type RunIdentity } from './record.ts'
+import { keepCheckpoints, openRecord, type RunIdentity } from './record.ts'
 import { findResumePoint, type ResumePoint } from './resume.ts'
 import { closeSession, initialise, openSession, type Session } from './session.ts'
 
@@ -17,6 +18,8 @@ export interface TrainingRequest {
   resume: boolean | string
   /** folder of Sacred's run directories; undefined leaves the run unobserved */
   runs: string | undefined
+  /** a database that keeps the run too */
+  mongo?: MongoAddress
   /** folder of TensorBoard's runs */
   tensorboard?: string
   identity?: RunIdentity
@@ -73,8 +76,10 @@ async function recorded(
   stop: AbortSignal,
 ): Promise<TrainingReport> {
   const { config, console } = request
-  const record = openRecord(request, session, point)
-  if (record && request.identity?.capture !== false) console.capture = text => record.capture(text)
+  const record = await openRecord(request, session, point)
+  console.capture = text => {
+    if (request.identity?.capture !== false) record?.capture(text)
+  }
   try {
     introduce(session, record, console)
     const fit = new Fit(session, new TrainingLog(console, record, config, session.dataset.structureNames), stop)
@@ -83,6 +88,7 @@ async function recorded(
     if (point) console.line(`resumed from ${point.path}, after epoch ${point.checkpoint.epoch + 1}`)
     const result = await fit.run()
     console.close()
+    if (record) keepCheckpoints(record, config, result)
     await record?.finish({ status: result.status, result: result.best.value })
     return { ...result, run: record?.places[0] }
   } catch (error) {

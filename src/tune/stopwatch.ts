@@ -31,7 +31,7 @@ export class Stopwatch {
   private async stamped(runner: Runner): Promise<number> {
     const querySet = this.queries!
     const started = performance.now()
-    runner.submit(encoder => encoder.resolveQuerySet(querySet, 0, 2, this.resolved!, 0), [], {
+    runner.submit(encoder => encoder.resolveQuerySet(querySet, 0, 2, this.resolved!, 0), undefined, {
       querySet,
       beginningOfPassWriteIndex: 0,
       endOfPassWriteIndex: 1,

@@ -1,0 +1,113 @@
+import { mkdtempSync, rmSync, statSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { performance } from 'node:perf_hooks'
+import { setTimeout } from 'node:timers/promises'
+import { defaultConfig } from '../src/config/schema.ts'
+import { RunDirectory } from '../src/track/run_directory.ts'
+import { RunRecord } from '../src/track/run_record.ts'
+import { formatBytes } from '../src/train/memory.ts'
+import { TERMS } from '../src/train/tally.ts'
+import { percent, short } from './table.ts'
+
+export interface RecordRequest {
+  /** logged as fast as it goes, before the steps that count */
+  points: number
+  stepSeconds: number
+  seconds: number
+}
+
+export interface RecordReport {
+  points: number
+  file_bytes: number
+  /** processor time of one point where they come without a pause, folds left aside */
+  point_us: number
+  step_s: number
+  points_per_step: number
+  /** processor time of the record, all threads, as a share of the time of a run with such steps */
+  share: number
+  /** the longest that a step waited for the record, ms */
+  longest_wait_ms: number
+}
+
+/** What the record of a run costs when so many points are in it: steps that only wait, with a record and without one. */
+export async function benchRecord({ points, stepSeconds, seconds }: RecordRequest): Promise<RecordReport> {
+  const base = mkdtempSync(join(tmpdir(), 'sadaan-record-'))
+  try {
+    const directory = RunDirectory.create(requestIn(base))!
+    const record = new RunRecord(directory.id, [directory])
+    const steps = Math.ceil(points / TERMS.length)
+    const filled = await processorSeconds(async () => {
+      for (let step = 0; step < steps; step++) logStep(record, step)
+    })
+    await directory.metrics.fold()
+    let longest = 0
+    const bare = await processorSeconds(() => pace(stepSeconds, seconds, async () => undefined))
+    const recorded = await processorSeconds(() =>
+      pace(stepSeconds, seconds, async step => {
+        const start = performance.now()
+        logStep(record, steps + step)
+        await Promise.resolve() // a fold that was due has begun
+        longest = Math.max(longest, performance.now() - start)
+      }),
+    )
+    await record.finish({ status: 'COMPLETED' })
+    return {
+      points: steps * TERMS.length,
+      file_bytes: statSync(join(directory.path, 'metrics.json')).size,
+      point_us: (filled / steps / TERMS.length) * 1e6,
+      step_s: stepSeconds,
+      points_per_step: TERMS.length,
+      share: (recorded - bare) / seconds,
+      longest_wait_ms: longest,
+    }
+  } finally {
+    rmSync(base, { recursive: true })
+  }
+}
+
+function requestIn(base: string) {
+  return {
+    base,
+    experiment: 'sadaan_hdf5',
+    command: 'bench record',
+    options: {},
+    config: defaultConfig(),
+    namedConfigs: [],
+    configUpdates: {},
+    adapter: { model: 'none', driver: 'none' },
+    warn(line: string): void {
+      throw new Error(line)
+    },
+  }
+}
+
+function logStep(record: RunRecord, step: number): void {
+  for (const term of TERMS) record.log(`train.batch.${term}`, 1 / Math.sqrt(step + 2), step)
+}
+
+async function pace(stepSeconds: number, seconds: number, act: (step: number) => Promise<void>): Promise<void> {
+  const start = performance.now()
+  for (let step = 0; performance.now() - start < seconds * 1000; step++) {
+    await act(step)
+    await setTimeout(stepSeconds * 1000)
+  }
+}
+
+/** Of all threads of this process. */
+async function processorSeconds(action: () => Promise<void>): Promise<number> {
+  const before = process.cpuUsage()
+  await action()
+  const { user, system } = process.cpuUsage(before)
+  return (user + system) / 1e6
+}
+
+export function recordText(report: RecordReport): string {
+  const { points, file_bytes, point_us, step_s, points_per_step, share, longest_wait_ms } = report
+  return [
+    `points     ${points.toLocaleString('en')}, metrics.json of ${formatBytes(file_bytes)}`,
+    `a point    ${point_us.toFixed(1)} µs of processor time`,
+    `a run      ${percent(share)} of its time, at ${points_per_step} points a step of ${short(step_s)} s`,
+    `a step     waits ${longest_wait_ms.toFixed(1)} ms at most`,
+  ].join('\n')
+}

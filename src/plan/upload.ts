@@ -1,0 +1,103 @@
+import { destroyBuffer, uploadBuffer } from '../gpu/buffers.ts'
+import { type Device, OutOfMemoryError } from '../gpu/device.ts'
+import { bytesOf, type Tensor } from '../graph/tensor.ts'
+import { type Storage, storedForm } from './storage.ts'
+
+interface Staging {
+  buffer: GPUBuffer
+  /** its memory, as long as it is mapped */
+  mapped: Uint8Array
+}
+
+/**
+ * Brings the inputs of a plan to the GPU, each time before it is replayed. With staging buffers, which stay mapped while the GPU does not
+ * read them, inputs are copied once, into memory that the GPU copies from; without, or where none is free, the queue copies them.
+ */
+export class Upload {
+  private readonly device: Device
+  private readonly storage: Storage
+  private readonly offsets = new Map<Tensor, number>()
+  private readonly ring: readonly GPUBuffer[]
+  private readonly free: Staging[] = []
+  /** what holds the inputs written since the last replay, and how many bytes of each */
+  private current: Staging | undefined
+  private readonly written = new Map<Tensor, number>()
+
+  private constructor(device: Device, storage: Storage, inputs: readonly Tensor[], ring: readonly GPUBuffer[]) {
+    this.device = device
+    this.storage = storage
+    this.ring = ring
+    let offset = 0
+    for (const t of inputs) {
+      this.offsets.set(t, offset)
+      offset += stagedBytes(t)
+    }
+    for (const buffer of ring) this.release(buffer)
+  }
+
+  /** For these inputs, with `depth` staging buffers, or without any where there is no room for them. */
+  static async open(device: Device, storage: Storage, inputs: readonly Tensor[], depth: number): Promise<Upload> {
+    const bytes = inputs.reduce((sum, t) => sum + stagedBytes(t), 0)
+    const ring: GPUBuffer[] = []
+    try {
+      await device.guarded('staging memory', () => {
+        for (let i = 0; i < depth; i++) ring.push(uploadBuffer(device, `staging ${i}`, bytes))
+      })
+    } catch (error) {
+      for (const buffer of ring.splice(0)) destroyBuffer(device, buffer)
+      // a RangeError is what WebGPU throws when memory cannot be mapped
+      if (!(error instanceof OutOfMemoryError || error instanceof RangeError)) throw error
+    }
+    return new Upload(device, storage, inputs, ring)
+  }
+
+  /** As Storage.write; what is submitted with `record` sees it. */
+  write(t: Tensor, data: Float32Array | Uint32Array): void {
+    this.current ??= this.free.shift()
+    if (!this.current) {
+      this.storage.write(t, data)
+      return
+    }
+    const stored = storedForm(t, data)
+    this.current.mapped.set(stored, this.offsets.get(t)!)
+    this.written.set(t, stored.byteLength)
+  }
+
+  /** Records the copies of what was written; to be called in front of the kernels that read it. */
+  record(encoder: GPUCommandEncoder): void {
+    if (!this.current) return
+    const { buffer } = this.current
+    buffer.unmap()
+    for (const [t, bytes] of this.written) {
+      const { buffer: to, offset } = this.storage.place(t)
+      encoder.copyBufferToBuffer(buffer, this.offsets.get(t)!, to, offset, bytes)
+    }
+    this.written.clear()
+  }
+
+  /** To be called when what was recorded has been submitted. */
+  submitted(): void {
+    const buffer = this.current?.buffer
+    this.current = undefined
+    // a device that is closed or lost maps nothing any more, and says so elsewhere
+    buffer?.mapAsync(GPUMapMode.WRITE).then(
+      () => this.release(buffer),
+      () => undefined,
+    )
+  }
+
+  destroy(): void {
+    this.free.splice(0)
+    this.current = undefined
+    for (const buffer of this.ring) destroyBuffer(this.device, buffer)
+  }
+
+  private release(buffer: GPUBuffer): void {
+    this.free.push({ buffer, mapped: new Uint8Array(buffer.getMappedRange()) })
+  }
+}
+
+/** Copies begin at multiples of 4 bytes. */
+function stagedBytes(t: Tensor): number {
+  return Math.ceil(bytesOf(t) / 4) * 4
+}

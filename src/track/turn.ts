@@ -1,0 +1,26 @@
+/** A task that runs once at a time, again if it was asked for meanwhile. */
+export class Turn {
+  private readonly task: () => Promise<void>
+  private running: Promise<void> | undefined
+  private isWanted = false
+
+  /** `task` never rejects. */
+  constructor(task: () => Promise<void>) {
+    this.task = task
+  }
+
+  /** Resolves once a run of the task that began after this call has ended. */
+  wake(): Promise<void> {
+    this.isWanted = true
+    this.running ??= this.run()
+    return this.running
+  }
+
+  private async run(): Promise<void> {
+    while (this.isWanted) {
+      this.isWanted = false
+      await this.task()
+    }
+    this.running = undefined
+  }
+}
