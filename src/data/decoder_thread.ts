@@ -1,5 +1,6 @@
-import { Worker } from 'node:worker_threads'
+import type { Worker } from 'node:worker_threads'
 import { InputError } from '../util/error.ts'
+import { startThread } from '../util/thread.ts'
 import type { ImageSize } from './dataset.ts'
 
 /** What a decoding thread works on, fixed for its life. */
@@ -88,7 +89,7 @@ export class DecoderThread {
   }
 
   #start(): Worker {
-    const worker = startWorker(this.#setup)
+    const worker = startThread(import.meta.url, 'decode', this.#setup)
     let cause: Error | undefined
     worker.on('message', (reply: DecodeReply) => this.#receive(reply))
     worker.on('error', error => {
@@ -128,14 +129,4 @@ export class DecoderThread {
     for (const { reject } of this.#pending.values()) reject(reason)
     this.#pending.clear()
   }
-}
-
-function startWorker(setup: DecoderSetup): Worker {
-  const isSource = import.meta.url.endsWith('.ts')
-  const file = new URL(`./decode.worker.${isSource ? 'ts' : 'js'}`, import.meta.url)
-  if (!isSource) return new Worker(file, { workerData: setup, execArgv: [] })
-  // Node 20 applies no `--import` loader to a thread's own file: tsx has to be called from inside.
-  const tsx = import.meta.resolve('tsx/esm/api')
-  const start = `import('${tsx}').then(tsx => tsx.tsImport('${file.href}', '${file.href}'))`
-  return new Worker(start, { eval: true, workerData: setup, execArgv: [] })
 }

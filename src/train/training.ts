@@ -1,15 +1,17 @@
 import { resolve } from 'node:path'
 import type { JsonObject } from '../config/json.ts'
 import type { Config } from '../config/schema.ts'
+import { DeviceLostError, OutOfMemoryError } from '../gpu/device.ts'
 import { countParameters } from '../nn/specification.ts'
 import type { Console } from '../track/console.ts'
 import type { RunRecord } from '../track/run_record.ts'
+import { DirectoryLock, refuseIfHeld } from './directory_lock.ts'
 import { shouldStop } from './early_stopping.ts'
 import { Fit, type FitResult } from './fit.ts'
 import { TrainingLog } from './log.ts'
 import { formatBytes, totalOf } from './memory.ts'
 import { openRecord } from './record.ts'
-import { findResumePoint, type ResumePoint } from './resume.ts'
+import { findResumePoint, placeText, type ResumePoint } from './resume.ts'
 import { closeSession, initialise, openSession, type Session } from './session.ts'
 
 export interface TrainingRequest {
@@ -24,7 +26,7 @@ export interface TrainingRequest {
   /** options of the command line, for the record */
   options: JsonObject
   console: Console
-  /** when aborted, training ends after the step at hand */
+  /** when aborted, training saves and ends after the step at hand; with the reason 'TIMEOUT' its status is that */
   stop: AbortSignal
 }
 
@@ -40,11 +42,17 @@ export async function train(request: TrainingRequest): Promise<TrainingReport> {
   const point = request.resume === false ? undefined : findResumePoint(config, resumePath(request.resume), say)
   if (request.resume !== false && !point) say(`nothing to resume in ${config.checkpoint.save_dir}: starting afresh`)
   if (point && isFinished(config, point)) return alreadyDone(request, point)
+  refuseIfHeld(config.checkpoint.save_dir)
   const session = await openSession(config, { say, resume: point, stop })
   try {
     // weights that do not fit are found before anything is written
     initialise(session, point)
-    return await recorded(request, session, point, stop)
+    const lock = DirectoryLock.take(config.checkpoint.save_dir)
+    try {
+      return await recorded(request, session, point, stop)
+    } finally {
+      lock.release()
+    }
   } finally {
     closeSession(session)
   }
@@ -54,15 +62,12 @@ function resumePath(resume: boolean | string): string | undefined {
   return typeof resume === 'string' ? resume : undefined
 }
 
-function isFinished({ training }: Config, { checkpoint, progress }: ResumePoint): boolean {
-  return checkpoint.epoch + 1 >= training.num_epochs || shouldStop(progress.best, training.early_stopping_patience)
+function isFinished({ training }: Config, { position, progress }: ResumePoint): boolean {
+  return position.epoch >= training.num_epochs || shouldStop(progress.best, training.early_stopping_patience)
 }
 
-function alreadyDone(
-  { config, console }: TrainingRequest,
-  { checkpoint, progress, path }: ResumePoint,
-): TrainingReport {
-  const epochs = checkpoint.epoch + 1
+function alreadyDone({ config, console }: TrainingRequest, { position, progress, path }: ResumePoint): TrainingReport {
+  const epochs = position.epoch
   const early = epochs < config.training.num_epochs ? ', stopped early' : ''
   console.line(`${path}: ${epochs} of ${config.training.num_epochs} epochs are done${early}, nothing to do`)
   const bestPath = resolve(config.checkpoint.save_dir, 'best_model.pth')
@@ -78,21 +83,32 @@ async function recorded(
   const { config, console } = request
   const record = openRecord(request, session, point)
   if (record) console.capture = text => record.capture(text)
+  let fit: Fit | undefined
   try {
     introduce(session, record, console)
-    const fit = new Fit(session, new TrainingLog(console, record, config, session.dataset.structureNames), stop)
+    fit = new Fit(session, new TrainingLog(console, record, config, session.dataset.structureNames), stop)
     await session.engine.prepare()
     if (point) fit.continueFrom(point)
-    if (point) console.line(`resumed from ${point.path}, after epoch ${point.checkpoint.epoch + 1}`)
+    if (point) console.line(`resumed from ${point.path}, ${placeText(point.position)}`)
     const result = await fit.run()
     console.close()
     await record?.finish({ status: result.status, result: result.best.value })
     return { ...result, run: record?.places[0] }
   } catch (error) {
     console.close()
+    sayWhatIsLeft(console, error, fit?.newestCheckpoint ?? point?.path)
     await record?.finish({ status: 'FAILED', error })
     throw error
   }
+}
+
+/** After a failure: where it can go on, and what may help. */
+function sayWhatIsLeft(console: Console, error: unknown, checkpoint: string | undefined): void {
+  if (checkpoint !== undefined) console.line(`the newest checkpoint is ${checkpoint}; --resume goes on from there`)
+  if (error instanceof OutOfMemoryError || error instanceof DeviceLostError)
+    console.line(
+      'a smaller training.batch_size needs less memory; with model.pretrained it can start from the weights of a checkpoint',
+    )
 }
 
 function introduce(
