@@ -1,7 +1,10 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { expect } from 'vitest'
+import type { Checkpoint } from '../../src/checkpoint/checkpoint.ts'
 import { loadConfig } from '../../src/config/load.ts'
 import { Console } from '../../src/track/console.ts'
+import { readMetrics } from '../../src/track/metrics.ts'
 import { type TrainingReport, train } from '../../src/train/training.ts'
 import { writeMetadata, writeSplit } from '../data/small_dataset.ts'
 
@@ -32,11 +35,12 @@ export async function trainHere(
   folder: string,
   words: readonly string[],
   resume: boolean | string = false,
+  stop = new AbortController().signal,
+  lines: string[] = [],
 ): Promise<Trained> {
   const { config, changed } = loadConfig({
     overrides: [...words, `checkpoint.save_dir=${join(folder, 'checkpoints')}`],
   })
-  const lines: string[] = []
   const stream = { write: (text: string) => lines.push(text.trimEnd()), on: () => undefined }
   const report = await train({
     config,
@@ -45,7 +49,27 @@ export async function trainHere(
     runs: join(folder, 'runs'),
     options: {},
     console: new Console({ stream, environment: {} }),
-    stop: new AbortController().signal,
+    stop,
   })
   return { ...report, lines }
+}
+
+/** All that must be equal, bit for bit. What tells only where a run was saved, and under which number, is left out. */
+export function substance({ sadaan, ...rest }: Checkpoint): object {
+  const { config, run, ...progress } = sadaan as unknown as { config: Record<string, object>; run: number }
+  expect(run).toBeGreaterThan(0)
+  const { checkpoint, training, ...others } = config
+  const { num_epochs, ...trained } = training as { num_epochs: number }
+  expect(checkpoint).toHaveProperty('save_dir')
+  expect(num_epochs).toBeGreaterThan(0)
+  return { ...rest, progress, others, trained }
+}
+
+/** Steps and values of every metric of a run but those that tell how fast it was. */
+export function figuresOf(run: string): object {
+  return Object.fromEntries(
+    [...readMetrics(run)]
+      .filter(([name]) => name !== 'system.samples_per_second')
+      .map(([name, { steps, values }]) => [name, { steps, values }]),
+  )
 }
