@@ -1,4 +1,4 @@
-import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, expect, test, vi } from 'vitest'
 import { type Checkpoint, readCheckpoint, writeCheckpoint } from '../../src/checkpoint/checkpoint.ts'
@@ -24,6 +24,7 @@ const words = [
   'optimizer.lr_scheduler=reduce_on_plateau',
   'optimizer.lr_patience=0',
   'augmentation.flip_probability=0.5',
+  'checkpoint.save_frequency=1',
 ]
 const folder = (run: string): string => join(root, run)
 const pathOf = (run: string, file: string): string => join(root, run, 'checkpoints', file)
@@ -86,41 +87,21 @@ test('stopped within a window, behind an epoch, in its validation and before its
   expect(read('straight', 'last.pth').optimizer!.state.get(0)!.step).toBe(3 * UPDATES)
 })
 
-test('save_minutes: last.pth within an epoch, none of them where the time is long', async () => {
-  const seen: (string | number)[] = []
-  const update = TrainingEngine.prototype.update
-  vi.spyOn(TrainingEngine.prototype, 'update').mockImplementation(async function (this: TrainingEngine, rate) {
-    const result = await update.call(this, rate)
-    const last = readdirSync(join(folder('often'), 'checkpoints')).includes('last.pth') && read('often', 'last.pth')
-    seen.push(last ? progressOf(last).position!.batch : 'none')
-    return result
-  })
-  await trainHere(folder('often'), [...words, 'training.num_epochs=2', 'checkpoint.save_minutes=1e-9'])
-  expect(seen).toHaveLength(2 * UPDATES)
-  expect(seen.filter(batch => batch !== 'none' && batch !== 0)).not.toEqual([])
-  vi.restoreAllMocks()
-  expect(substance(read('often', 'last.pth'))).toMatchObject({
-    epoch: 1,
-    progress: { position: { epoch: 2, batch: 0 } },
-  })
-})
-
 test('a damaged newest checkpoint: the one before it is used and that is said; --resume PATH of it is refused', async () => {
-  const whole = readFileSync(pathOf('straight', 'last.pth'))
-  const bytes = Buffer.from(whole)
-  bytes[bytes.length >> 1]! ^= 1
-  copyFileSync(pathOf('straight', 'last.pth'), pathOf('straight', 'checkpoint_epoch_1.pth'))
-  writeFileSync(pathOf('straight', 'last.pth'), bytes)
-  for (const [i, name] of ['best_model.pth', 'checkpoint_epoch_1.pth', 'last.pth'].entries())
-    utimesSync(pathOf('straight', name), 1e9 + i, 1e9 + i)
-  await expect(trainHere(folder('straight'), words, pathOf('straight', 'last.pth'))).rejects.toThrow(
+  const names = ['checkpoint_epoch_2.pth', 'best_model.pth', 'checkpoint_epoch_3.pth', 'last.pth']
+  mkdirSync(join(folder('damaged'), 'checkpoints'), { recursive: true })
+  for (const [i, name] of names.entries()) {
+    const bytes = readFileSync(pathOf('straight', name))
+    if (name === 'last.pth') bytes[bytes.length >> 1]! ^= 1
+    writeFileSync(pathOf('damaged', name), bytes)
+    utimesSync(pathOf('damaged', name), 1e9 + i, 1e9 + i)
+  }
+  await expect(trainHere(folder('damaged'), words, pathOf('damaged', 'last.pth'))).rejects.toThrow(
     /last\.pth: .*damaged/,
   )
-  const { lines } = await trainHere(folder('straight'), words, true)
+  const { lines } = await trainHere(folder('damaged'), words, true)
   expect(lines[0]).toMatch(/last\.pth: .*damaged.*; trying an earlier checkpoint$/)
-  expect(lines[1]).toMatch(/checkpoint_epoch_1\.pth: 3 of 3 epochs are done, nothing to do$/)
-  writeFileSync(pathOf('straight', 'last.pth'), whole)
-  rmSync(pathOf('straight', 'checkpoint_epoch_1.pth'))
+  expect(lines[1]).toMatch(/checkpoint_epoch_3\.pth: 3 of 3 epochs are done, nothing to do$/)
 })
 
 test('what does not fit is refused with both values; other data too; another validation split is warned of', async () => {
@@ -169,7 +150,8 @@ test('a device that goes away in the middle: an error, no hang, and where it goe
 
 test('a checkpoint that cannot be written ends the run, with path and reason; the one before it stays', async () => {
   const checkpoints = join(folder('full'), 'checkpoints')
-  await trainHere(folder('full'), [...words, 'training.num_epochs=1'])
+  mkdirSync(checkpoints, { recursive: true })
+  copyFileSync(pathOf('straight', 'checkpoint_epoch_1.pth'), join(checkpoints, 'last.pth'))
   const before = readFileSync(join(checkpoints, 'last.pth'))
   // what opens the temporary file fails
   const update = TrainingEngine.prototype.update
@@ -183,10 +165,8 @@ test('a checkpoint that cannot be written ends the run, with path and reason; th
 })
 
 test("goes on from what has no key of ours, as the original's checkpoints: epoch, weights, moments, histories", async () => {
-  await trainHere(folder('original'), [...words, 'training.num_epochs=2', 'checkpoint.save_frequency=1'])
-  const { sadaan: _sadaan, ...half } = read('original', 'checkpoint_epoch_1.pth')
-  rmSync(join(folder('original'), 'checkpoints'), { recursive: true })
-  mkdirSync(join(folder('original'), 'checkpoints'))
+  const { sadaan: _sadaan, ...half } = read('straight', 'checkpoint_epoch_1.pth')
+  mkdirSync(join(folder('original'), 'checkpoints'), { recursive: true })
   writeCheckpoint(pathOf('original', 'checkpoint_epoch_1.pth'), half)
   const { lines } = await trainHere(folder('original'), words, true)
   expect(lines.join('\n')).toMatch(
