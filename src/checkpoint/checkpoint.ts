@@ -62,11 +62,16 @@ function readScheduler(value: PyValue, where: string): Record<string, Json> {
 
 /** Writes it so that torch.load opens it; atomically: after an error the file is what it was. Throws WriteError. */
 export function writeCheckpoint(path: string, checkpoint: Checkpoint): void {
-  writeAtomically(path, encodeCheckpoint(checkpoint))
+  writeCopies([path], checkpoint)
 }
 
-/** The bytes of its file in pieces. */
-export function encodeCheckpoint(checkpoint: Checkpoint): Uint8Array[] {
+/** Writes it under each path, in that order; the files from the one that fails on are what they were. Throws WriteError. */
+export function writeCopies(paths: readonly string[], checkpoint: Checkpoint): void {
+  const pieces = encodeCheckpoint(checkpoint)
+  for (const path of paths) writeAtomically(path, pieces)
+}
+
+function encodeCheckpoint(checkpoint: Checkpoint): Uint8Array[] {
   const floats = (values: number[]): PyValue => values.map(value => new PyFloat(value))
   const dict = new Map<string, PyValue>([
     ['epoch', checkpoint.epoch],

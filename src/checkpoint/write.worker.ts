@@ -1,6 +1,6 @@
 import { parentPort } from 'node:worker_threads'
-import { encodeCheckpoint } from './checkpoint.ts'
-import { WriteError, writeAtomically } from './file.ts'
+import { writeCopies } from './checkpoint.ts'
+import { WriteError } from './file.ts'
 import type { WriteJob, WriteReply } from './writing_thread.ts'
 
 const port = parentPort!
@@ -9,8 +9,7 @@ const port = parentPort!
 port.on('message', ({ id, checkpoint, paths }: WriteJob) => {
   const reply: WriteReply = { id }
   try {
-    const pieces = encodeCheckpoint(checkpoint)
-    for (const path of paths) writeAtomically(path, pieces)
+    writeCopies(paths, checkpoint)
   } catch (error) {
     if (!(error instanceof WriteError)) throw error
     reply.error = error.message
