@@ -16,7 +16,7 @@ const root = temporaryDirectory()
 const dataset = await smallDataset(join(root, 'dataset'), 6, 1)
 const words = [
   ...['with', ...SMALL, `dataset_path=${dataset}`],
-  ...['training.gradient_accumulation_steps=2', 'training.num_epochs=30', 'training.early_stopping_patience=1000'],
+  ...['training.gradient_accumulation_steps=2', 'training.num_epochs=10', 'training.early_stopping_patience=1000'],
   ...['training.learning_rate=0.005', 'model.dropout=0.5', 'checkpoint.save_frequency=3'],
 ]
 /** A checkpoint behind every update. */
