@@ -69,10 +69,10 @@ export async function benchTraining({ loaded, words, epochs, samples }: Training
 
 /** The last checkpoint of a training. */
 async function trained(overrides: readonly string[], resume: boolean): Promise<Checkpoint> {
-  const { config, changed } = loadConfig({ overrides })
+  const { config } = loadConfig({ overrides })
   const console = new Console({ stream: process.stderr, environment: process.env })
   const stop = new AbortController().signal
-  await train({ config, changed, resume, runs: undefined, options: {}, console, stop })
+  await train({ config, resume, runs: undefined, console, stop })
   return readCheckpoint(join(config.checkpoint.save_dir, 'last.pth'))
 }
 

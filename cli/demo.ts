@@ -36,13 +36,12 @@ async function runDemo(folder: string): Promise<void> {
   await generate(dataset)
   const config = writeConfig(folder, dataset)
   const signals = stopOnSignals(line => console.line(line))
-  const { config: loaded, changed } = loadConfig({ file: config, overrides: [] })
+  const { config: loaded, namedConfigs } = loadConfig({ file: config, overrides: [] })
   const report = await train({
     config: loaded,
-    changed,
     resume: false,
     runs: join(folder, 'sacred_runs'),
-    options: {},
+    identity: { namedConfigs },
     console,
     stop: signals.stop,
   })

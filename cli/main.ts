@@ -11,6 +11,10 @@ import { makeEvaluateCommand } from './evaluate.ts'
 import { makeGenerateCommand } from './generate.ts'
 import { makeImportCommand } from './import.ts'
 import { makePredictCommand } from './predict.ts'
+import { makePrintConfigCommand } from './print_config.ts'
+import { makePrintDependenciesCommand } from './print_dependencies.ts'
+import { makePrintNamedConfigsCommand } from './print_named_configs.ts'
+import { makeSaveConfigCommand } from './save_config.ts'
 import { makeSummaryCommand } from './summary.ts'
 import { makeTrainCommand } from './train.ts'
 
@@ -20,21 +24,40 @@ const { version } = JSON.parse(readFileSync(join(PACKAGE_ROOT, 'package.json'), 
 const FAILED = 1
 const WRONG_INPUT = 2
 
+const EXAMPLES = `
+Examples:
+  sadaan-gpu demo
+  sadaan-gpu train with dataset_path=data/heads training.batch_size=2
+  sadaan-gpu train --config cfg.json --resume with fast seed=7
+  sadaan-gpu help train`
+
 function makeProgram(): Command {
   return new Command('sadaan-gpu')
     .description("Trains SADAAN, 3D medical segmentation that also says which organs are missing, on any vendor's GPU")
     .version(version)
     .exitOverride()
-    .configureHelp({ showGlobalOptions: true })
+    .configureHelp({ showGlobalOptions: true, subcommandTerm: command => command.name() })
+    .commandsGroup('Models:')
     .addCommand(makeTrainCommand())
-    .addCommand(makeGenerateCommand())
-    .addCommand(makeImportCommand())
-    .addCommand(makeDoctorCommand())
-    .addCommand(makeDemoCommand())
     .addCommand(makeEvaluateCommand())
     .addCommand(makePredictCommand())
     .addCommand(makeSummaryCommand())
+    .commandsGroup('Datasets:')
+    .addCommand(makeGenerateCommand())
+    .addCommand(makeImportCommand())
+    .commandsGroup('Configuration:')
+    .addCommand(makePrintConfigCommand())
+    .addCommand(makeSaveConfigCommand())
+    .addCommand(makePrintNamedConfigsCommand())
+    .addCommand(makePrintDependenciesCommand())
+    .commandsGroup('This machine:')
+    .addCommand(makeDoctorCommand())
     .addCommand(makeBenchCommand())
+    .addCommand(makeDemoCommand())
+    .addHelpCommand(
+      new Command('help').argument('[command]').description('the options of a command').helpGroup('Help:'),
+    )
+    .addHelpText('after', EXAMPLES)
 }
 
 async function main(): Promise<void> {

@@ -1,6 +1,9 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { type LoadedConfig, loadConfig } from '../src/config/load.ts'
 
+const WORDS =
+  'the word with, then key=value (Python literals), named configurations (print_named_configs) and .json files; they win over --config'
+
 /**
  * Gives a command `--config FILE` and the words `[with key=value …]` behind its options.
  * The word `with` itself is optional noise, as Sacred's users type it.
@@ -8,13 +11,20 @@ import { type LoadedConfig, loadConfig } from '../src/config/load.ts'
 export function withConfiguration(command: Command): Command {
   return command
     .addOption(new Option('--config <file>', 'JSON file, a part of the configuration; the rest keeps its defaults'))
-    .argument('[with...]', 'the word with, then key=value (Python literals) or .json files; they win over --config')
+    .argument('[with...]', WORDS)
+}
+
+/** The words that stand after `with`. */
+export function overridesOf(words: readonly string[]): readonly string[] {
+  return words[0] === 'with' ? words.slice(1) : words
 }
 
 /** The configuration that `--config` and the words after `with` make. Throws InputError with one line. */
 export function configurationOf(words: readonly string[], options: { config?: string }): LoadedConfig {
-  const overrides = words[0] === 'with' ? words.slice(1) : words
-  return loadConfig({ ...(options.config === undefined ? {} : { file: options.config }), overrides })
+  return loadConfig({
+    ...(options.config === undefined ? {} : { file: options.config }),
+    overrides: overridesOf(words),
+  })
 }
 
 /** An option's value as a number. */

@@ -1,44 +1,54 @@
 import { Command } from 'commander'
+import { configText } from '../src/config/print.ts'
 import { Console } from '../src/track/console.ts'
 import { type TrainingReport, train } from '../src/train/training.ts'
-import { configurationOf, withConfiguration } from './options.ts'
+import { colorsFor } from '../src/util/colors.ts'
+import { configurationOf, overridesOf, withConfiguration } from './options.ts'
+import {
+  consoleLevel,
+  heedSacredOptions,
+  identityOf,
+  recordedOptions,
+  type SacredOptions,
+  withSacredOptions,
+} from './sacred_options.ts'
 import { stopOnSignals } from './signals.ts'
 
-interface TrainOptions {
+interface TrainOptions extends SacredOptions {
   config?: string
   resume?: boolean | string
-  fileStorage: string
-  unobserved?: boolean
-  comment?: string
   json?: boolean
 }
 
 /** `train`: writes checkpoint.save_dir and a Sacred run directory. */
 export function makeTrainCommand(): Command {
-  return withConfiguration(new Command('train'))
+  const command = withConfiguration(new Command('train'))
     .description('train a model; writes checkpoints and a record of the run')
     .option('--resume [path]', 'go on from the newest good checkpoint of checkpoint.save_dir, or from the one given')
-    .option('-F, --file-storage <dir>', 'folder of the run records', 'sacred_runs')
-    .option('-u, --unobserved', 'keep no record')
-    .option('-c, --comment <text>', 'a comment for the record')
     .option('--json', 'print the result as one JSON object on standard output')
     .action(runTrain)
+  return withSacredOptions(command)
 }
 
-async function runTrain(given: string[], options: TrainOptions): Promise<void> {
+async function runTrain(given: string[], options: TrainOptions, command: Command): Promise<void> {
+  if (options.debug) process.env.SADAAN_DEBUG = '1'
   // `--resume with a=b`: the word with is never a path
   const words = options.resume === 'with' ? ['with', ...given] : given
   const resume = options.resume === 'with' ? true : (options.resume ?? false)
-  const { config, changed } = configurationOf(words, options)
-  const console = new Console({ stream: process.stderr, environment: process.env })
+  const loaded = configurationOf(words, options)
+  const { config } = loaded
+  const console = new Console({ stream: process.stderr, environment: process.env, ...consoleLevel(options) })
+  heedSacredOptions(options, console)
+  if (options.printConfig) {
+    const text = configText(loaded, colorsFor(process.stderr, process.env))
+    process.stderr.write(`${text}\n${'-'.repeat(79)}\n`)
+  }
   const signals = stopOnSignals(line => console.line(line))
   const report = await train({
     config,
-    changed,
     resume,
-    runs: options.unobserved ? undefined : options.fileStorage,
-    ...(options.comment === undefined ? {} : { comment: options.comment }),
-    options: { ...options },
+    runs: options.unobserved ? undefined : options.file_storage,
+    identity: identityOf(options, loaded, recordedOptions(command, overridesOf(words))),
     console,
     stop: signals.stop,
   })

@@ -69,7 +69,7 @@ const cases: Record<string, [string[], RegExp]> = {
   ],
   'an axis of image_size that does not divide by 16': [
     [`dataset_path=${good}`, 'training.image_size=[32,20,16]'],
-    /training\.image_size is \[32,20,16\] \(from the command line\), expected three axes divisible by 16/,
+    /training\.image_size is \[32, 20, 16\] \(from the command line\), expected three axes divisible by 16/,
   ],
   'another number of channels': [
     [`dataset_path=${good}`, 'model.in_channels=3'],

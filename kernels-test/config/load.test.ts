@@ -153,6 +153,13 @@ describe('layers', () => {
     expect(changed).toStrictEqual([])
   })
 
+  test('"$schema" in a file is for editors', () => {
+    const path = file('schema.json', '{"$schema": "./docs/config.schema.json", "seed": 4}')
+    expect(loadConfig({ file: path, overrides: [] })).toMatchObject({ changed: ['seed'], updates: { seed: 4 } })
+    const deeper = file('deeper.json', '{"model": {"$schema": "x"}}')
+    expect(messageOf(() => loadConfig({ file: deeper, overrides: [] }))).toMatch(/unknown key "model\.\$schema"/)
+  })
+
   test('differingKeys names what differs between two configurations', () => {
     const a = loadConfig({ overrides: ['seed=1', 'model.channels=[2,4,6,8,10]'] }).config
     const b = loadConfig({ overrides: ['seed=2', 'model.channels=(2,4,6,8,10)'] }).config
@@ -192,34 +199,34 @@ describe('unknown keys', () => {
 
 describe('values that do not fit: one line with key, value and expectation', () => {
   test.each([
-    ['training.batch_size=four', 'training.batch_size is "four"', 'a positive integer'],
+    ['training.batch_size=four', "training.batch_size is 'four'", 'a positive integer'],
     ['training.batch_size=0', 'training.batch_size is 0', 'a positive integer'],
     ['training.batch_size=2.5', 'training.batch_size is 2.5', 'a positive integer'],
     ['training.batch_size=None', 'training.batch_size is None', 'a positive integer'],
     ['training.num_workers=-1', 'training.num_workers is -1', 'an integer of at least 0'],
     ['training.learning_rate=0', 'training.learning_rate is 0', 'a positive number'],
-    ['training.image_size=[100,128,64]', 'training.image_size is [100,128,64]', 'three axes divisible by 16'],
-    ['training.image_size=[64,64]', 'training.image_size is [64,64]', 'three axes divisible by 16'],
+    ['training.image_size=[100,128,64]', 'training.image_size is [100, 128, 64]', 'three axes divisible by 16'],
+    ['training.image_size=[64,64]', 'training.image_size is [64, 64]', 'three axes divisible by 16'],
     ['training.image_size=64', 'training.image_size is 64', 'three axes divisible by 16'],
-    ['training.image_size=[0,64,64]', 'training.image_size is [0,64,64]', 'three axes divisible by 16'],
-    ['model.channels=[2,4,6,8]', 'model.channels is [2,4,6,8]', 'five positive integers'],
-    ['model.channels=[2,4,"x",8,10]', 'model.channels is [2,4,"x",8,10]', 'five positive integers'],
+    ['training.image_size=[0,64,64]', 'training.image_size is [0, 64, 64]', 'three axes divisible by 16'],
+    ['model.channels=[2,4,6,8]', 'model.channels is [2, 4, 6, 8]', 'five positive integers'],
+    ['model.channels=[2,4,"x",8,10]', "model.channels is [2, 4, 'x', 8, 10]", 'five positive integers'],
     ['model.presence_threshold=1.5', 'model.presence_threshold is 1.5', 'a number between 0 and 1'],
     ['model.dropout=1', 'model.dropout is 1', 'a number of at least 0 and below 1'],
-    ['augmentation.enabled=true', 'augmentation.enabled is "true"', 'True or False'],
+    ['augmentation.enabled=true', "augmentation.enabled is 'true'", 'True or False'],
     ['augmentation.enabled=1', 'augmentation.enabled is 1', 'True or False'],
-    ['augmentation.intensity_scale_range=[2,1]', 'augmentation.intensity_scale_range is [2,1]', 'two numbers'],
+    ['augmentation.intensity_scale_range=[2,1]', 'augmentation.intensity_scale_range is [2, 1]', 'two numbers'],
     ['augmentation.flip_axes=[3]', 'augmentation.flip_axes is [3]', 'different array axes out of 0, 1 and 2'],
-    ['augmentation.flip_axes=[1,1]', 'augmentation.flip_axes is [1,1]', 'different array axes out of 0, 1 and 2'],
-    ['optimizer.type=sgd', 'optimizer.type is "sgd"', "'adamw' or 'adam'"],
-    ['optimizer.betas=[0.9,1]', 'optimizer.betas is [0.9,1]', 'two numbers of at least 0 and below 1'],
+    ['augmentation.flip_axes=[1,1]', 'augmentation.flip_axes is [1, 1]', 'different array axes out of 0, 1 and 2'],
+    ['optimizer.type=sgd', "optimizer.type is 'sgd'", "'adamw' or 'adam'"],
+    ['optimizer.betas=[0.9,1]', 'optimizer.betas is [0.9, 1]', 'two numbers of at least 0 and below 1'],
     ['loss_weights.dice=-1', 'loss_weights.dice is -1', 'a number of at least 0'],
     ['loss_weights=3', 'loss_weights is 3', 'a dictionary of segmentation, dice, focal_seg, …'],
-    ['compute.precision=f64', 'compute.precision is "f64"', "'f32' or 'f16'"],
+    ['compute.precision=f64', "compute.precision is 'f64'", "'f32' or 'f16'"],
     ['compute.adapter=-1', 'compute.adapter is -1', 'part of an adapter name, an index, or None'],
     ['dataset_path=12', 'dataset_path is 12', 'text in quotes'],
     ['seed=1e10', 'seed is 10000000000', 'an integer between 0 and 4294967295'],
-    ['seed={"a": 1}', 'seed is {"a":1}', 'an integer between 0 and 4294967295'],
+    ['seed={"a": 1}', "seed is {'a': 1}", 'an integer between 0 and 4294967295'],
   ])('%s', (word, found, expected) => {
     expect(errorOf(word)).toContain(`configuration: ${found} (from the command line), expected ${expected}`)
     expect(errorOf(word)).not.toContain('\n')
@@ -228,7 +235,7 @@ describe('values that do not fit: one line with key, value and expectation', () 
   test('the layer that gave the value is named', () => {
     const path = file('wrong.json', '{"seed": 1, "training": {"batch_size": "a"}}')
     expect(messageOf(() => loadConfig({ file: path, overrides: ['seed=2'] }))).toBe(
-      `configuration: training.batch_size is "a" (from ${path}), expected a positive integer`,
+      `configuration: training.batch_size is 'a' (from ${path}), expected a positive integer`,
     )
     expect(loadConfig({ file: path, overrides: ['training.batch_size=2'] }).config.training.batch_size).toBe(2)
   })

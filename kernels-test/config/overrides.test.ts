@@ -89,9 +89,9 @@ describe('Python literals', () => {
 })
 
 describe('words after with', () => {
-  test('values and files are told apart; a file name with = in a value stays a value', () => {
-    expect(parseOverrides(['a.b=1', 'x/cfg.json', 'a.c=run=2.json', 'OTHER.JSON'])).toStrictEqual({
-      files: ['x/cfg.json', 'OTHER.JSON'],
+  test('values, files and named configurations are told apart; a file name with = in a value stays a value', () => {
+    expect(parseOverrides(['a.b=1', 'x/cfg.json', 'fast', 'a.c=run=2.json', 'OTHER.JSON'])).toStrictEqual({
+      bases: ['x/cfg.json', 'fast', 'OTHER.JSON'],
       values: { a: { b: 1, c: 'run=2.json' } },
     })
   })
@@ -101,9 +101,9 @@ describe('words after with', () => {
     expect(values).toStrictEqual({ a: { x: 4, y: { z: 2, w: 3 } }, b: [2] })
   })
 
-  test.each(['fast', '=3', 'a..b=3', 'a b=3', '.a=1', 'a-b=1'])('%s is refused', word => {
+  test.each(['training.num_epochs', '=3', 'a..b=3', 'a b=3', '.a=1', 'a-b=1'])('%s is refused', word => {
     expect(() => parseOverrides([word])).toThrow(
-      `configuration: ${JSON.stringify(word)} (from the command line), expected key=value or a .json file`,
+      `configuration: ${JSON.stringify(word)} (from the command line), expected key=value, a .json file or a named configuration`,
     )
   })
 

@@ -1,7 +1,9 @@
 import { z } from 'zod'
 import { isJsonObject, type Json, type JsonObject } from '../../src/config/json.ts'
 import { leavesOf } from '../../src/config/load.ts'
+import { NAMED_CONFIGS } from '../../src/config/named.ts'
 import { configSchema, defaultConfig } from '../../src/config/schema.ts'
+import { pythonLiteral } from '../../src/config/spelling.ts'
 
 /** Keys that are accepted and that nothing reads. */
 export const WITHOUT_EFFECT: readonly string[] = [
@@ -15,12 +17,13 @@ export const WITHOUT_EFFECT: readonly string[] = [
 const INTRODUCTION = `# Configuration
 
 Every key, what it takes and what it means. This page and [config.schema.json](config.schema.json) are made from the schema in
-\`src/config/schema.ts\`, and a test holds them equal to it.
+\`src/config/schema.ts\` and the named configurations in \`src/config/named.ts\`, and a test holds them equal to them.
 
 A configuration is a JSON file with the keys that differ from the defaults, given by \`--config FILE\`. Words after \`with\` win over it:
-\`key=value\` with Python literals (\`True\`, \`None\`, \`5e-4\`, \`[32, 32, 32]\`; quote what the shell would take apart), or further JSON files.
-In JSON write \`true\`, \`null\`. An unknown key, a mistyped one, or a value that does not fit ends with exit code 2 and one line that says
-what was expected and which key was probably meant.
+\`key=value\` with Python literals (\`True\`, \`None\`, \`5e-4\`, \`[32, 32, 32]\`; quote what the shell would take apart), the name of a
+[named configuration](#named-configurations), or a further JSON file. In JSON write \`true\`, \`null\`. A dictionary sets the keys it has and
+leaves the others. An unknown key, a mistyped one, or a value that does not fit ends with exit code 2 and one line that says what was expected,
+where it was given and which key was probably meant.
 
 \`\`\`json
 {
@@ -33,8 +36,17 @@ what was expected and which key was probably meant.
 
 The same in words: \`with dataset_path=data/heads model.channels='[8, 16, 32, 64, 128]' training.batch_size=2 …\`
 
-Editors complete and check such a file against \`config.schema.json\`; in VS Code: \`"json.schemas": [{ "fileMatch": ["cfg*.json"], "url":
-"./docs/config.schema.json" }]\`. (\`"$schema"\` inside the file is not a key of the configuration, so it is refused.)
+What holds in the end, as in Sacred: the defaults; over them \`--config FILE\`; then named configurations and files in the order given; and the
+\`key=value\` words over all of these, wherever they stand. To see it, and to keep it:
+
+\`\`\`sh
+sadaan-gpu print_config with fast seed=7                     # what was changed is marked with its source
+sadaan-gpu save_config --output saved.json with fast seed=7  # the whole configuration, as a file for --config
+sadaan-gpu print_named_configs
+\`\`\`
+
+Editors complete and check a file that begins with \`"$schema": "…/docs/config.schema.json"\` (an address or a path; the program ignores it). In VS Code
+a setting does the same for every file of a name: \`"json.schemas": [{ "fileMatch": ["cfg*.json"], "url": "./docs/config.schema.json" }]\`.
 `
 
 const FOOTNOTE = '¹ Accepted, so that configuration files of the original work; nothing reads it in this version.\n'
@@ -48,7 +60,9 @@ export function configurationSchema(): JsonObject {
       if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum
     },
   })
-  return JSON.parse(JSON.stringify({ ...schema, title: 'sadaan-gpu configuration' })) as JsonObject
+  const $schema = { type: 'string', description: 'What an editor checks the file against; ignored' }
+  const properties = { $schema, ...schema.properties }
+  return JSON.parse(JSON.stringify({ ...schema, properties, title: 'sadaan-gpu configuration' })) as JsonObject
 }
 
 /** JSON as the formatter of this repository leaves it: indent 2, lists of plain values on one line. */
@@ -73,7 +87,15 @@ export function configurationPage(): string {
     const title = group === '' ? 'At the top' : `\`${group}\``
     return `## ${title}\n\n| key | default | takes | meaning |\n|---|---|---|---|\n${rows.join('\n')}\n`
   })
-  return [INTRODUCTION, ...tables, FOOTNOTE].join('\n')
+  return [INTRODUCTION, namedConfigurations(), ...tables, FOOTNOTE].join('\n')
+}
+
+function namedConfigurations(): string {
+  const rows = Object.entries(NAMED_CONFIGS).map(([name, { description, values }]) => {
+    const sets = leavesOf(values as JsonObject).map(([key, value]) => `\`${key}=${pythonLiteral(value)}\``)
+    return `| \`${name}\` | ${description} | ${sets.join(', ')} |`
+  })
+  return `## Named configurations\n\n| name | for | sets |\n|---|---|---|\n${rows.join('\n')}\n`
 }
 
 function groupOf(key: string): string {
@@ -88,14 +110,7 @@ function rowOf(key: string, value: Json): string {
 
 /** As one would write it after `with`. */
 function shown(value: Json): string {
-  const words = new Map<Json, string>([
-    [null, 'None'],
-    [true, 'True'],
-    [false, 'False'],
-  ])
-  const isSmall = typeof value === 'number' && value !== 0 && Math.abs(value) < 1e-3
-  const text = words.get(value) ?? (isSmall ? value.toExponential() : formatted(value))
-  return `\`${text.replaceAll('"', "'")}\``
+  return `\`${pythonLiteral(value)}\``
 }
 
 /** What the schema says it expected when the key holds a dictionary, which no key takes. */

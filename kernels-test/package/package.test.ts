@@ -102,10 +102,10 @@ test('its types say so', async context => {
   writeFileSync(
     join(user, 'program.ts'),
     `import { ${names}, type TrainingReport } from 'sadaan-gpu'
-     const { config, changed } = loadConfig({ overrides: [] })
+     const { config } = loadConfig({ overrides: [] })
      const console = new Console({ stream: process.stderr, environment: process.env })
      const { signal: stop } = new AbortController()
-     const report: TrainingReport = await train({ config, changed, resume: false, runs: undefined, options: {}, console, stop })
+     const report: TrainingReport = await train({ config, resume: false, runs: undefined, console, stop })
      const names: string[] = (await openDataset(config.dataset_path)).structureNames
      writeCheckpoint('copy.pth', readCheckpoint(report.bestPath))
      // @ts-expect-error: there is no such split

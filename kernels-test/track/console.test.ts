@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events'
 import { describe, expect, test } from 'vitest'
-import { type BatchProgress, Console, type EpochSummary } from '../../src/track/console.ts'
+import { type BatchProgress, Console, type EpochSummary, LOG_LEVELS } from '../../src/track/console.ts'
 import { durationText } from '../../src/track/progress_text.ts'
 
 const TERMS = {
@@ -40,12 +40,16 @@ interface Session {
   wait: (milliseconds: number) => void
 }
 
-function open(terminal: { isTTY: boolean; columns?: number }, environment: Record<string, string> = {}): Session {
+function open(
+  terminal: { isTTY: boolean; columns?: number },
+  environment: Record<string, string> = {},
+  level?: number,
+): Session {
   let raw = ''
   let captured = ''
   let now = 0
   const stream = Object.assign(new EventEmitter(), { ...terminal, write: (text: string) => (raw += text) })
-  const console = new Console({ stream, environment, now: () => now })
+  const console = new Console({ stream, environment, now: () => now, ...(level === undefined ? {} : { level }) })
   console.capture = text => (captured += text)
   const wait = (milliseconds: number) => {
     now += milliseconds
@@ -183,6 +187,28 @@ describe('a terminal', () => {
     expect(raw().includes('\x1b[33mwarning:')).toBe(colored)
     expect(raw().includes('\x1b[36m')).toBe(colored)
   })
+})
+
+describe('levels of importance', () => {
+  function lines(level: number, isTTY = false): string[] {
+    const { console, captured, raw } = open({ isTTY }, {}, level)
+    console.line('a line')
+    console.warn('a warning')
+    console.batch(progressAt(1))
+    console.batch(progressAt(2))
+    console.validationBatch({ epoch: 11, epochs: 100, batch: 1, batches: 2 })
+    console.epochEnd(SUMMARY)
+    if (captured() === '') expect(raw()).toBe('')
+    return captured().split('\n').slice(0, -1)
+  }
+
+  test('DEBUG says every batch, also on a terminal', () => {
+    expect(lines(LOG_LEVELS.DEBUG)).toHaveLength(6)
+    expect(lines(LOG_LEVELS.DEBUG, true)).toHaveLength(6)
+  })
+  test('INFO says what is due', () => expect(lines(LOG_LEVELS.INFO)).toHaveLength(4))
+  test('WARNING leaves the warnings', () => expect(lines(LOG_LEVELS.WARNING, true)).toEqual(['warning: a warning']))
+  test('ERROR leaves nothing', () => expect(lines(LOG_LEVELS.ERROR)).toEqual([]))
 })
 
 test('a reader that went away changes nothing', () => {

@@ -38,16 +38,14 @@ export async function trainHere(
   stop = new AbortController().signal,
   lines: string[] = [],
 ): Promise<Trained> {
-  const { config, changed } = loadConfig({
+  const { config } = loadConfig({
     overrides: [...words, `checkpoint.save_dir=${join(folder, 'checkpoints')}`],
   })
   const stream = { write: (text: string) => lines.push(text.trimEnd()), on: () => undefined }
   const report = await train({
     config,
-    changed,
     resume,
     runs: join(folder, 'runs'),
-    options: {},
     console: new Console({ stream, environment: {} }),
     stop,
   })

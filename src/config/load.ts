@@ -1,15 +1,25 @@
 import { InputError } from '../util/error.ts'
 import { nearest } from '../util/nearest.ts'
 import { isJsonObject, type Json, type JsonObject, readJsonFile, sortedJson } from './json.ts'
+import { NAMED_CONFIGS } from './named.ts'
 import { merge, parseOverrides } from './overrides.ts'
 import { type Config, configSchema, defaultConfig } from './schema.ts'
+import { pythonLiteral } from './spelling.ts'
 
 export interface LoadedConfig {
   config: Config
   /** Dotted keys whose value differs from the default, sorted. */
   changed: string[]
-  /** What the files and words set, as a tree. */
+  /** Of each of these, what gave the value: e.g. `from fast`, `from the command line`. */
+  sources: Record<string, string>
+  /** What the named configurations, files and words set, as a tree. */
   updates: JsonObject
+  /** The named configurations and files, in the order in which they apply. */
+  namedConfigs: string[]
+  /** The files among them. */
+  files: string[]
+  /** What the `key=value` words alone set, as a tree. */
+  words: JsonObject
 }
 
 /** Some keys of the configuration and where they were given, e.g. `from the command line`. */
@@ -19,13 +29,14 @@ interface Layer {
 }
 
 /**
- * The configuration: defaults, under `file` (JSON, a part of the tree), under the files and then the `key=value` words of
- * `overrides` (the words after `with`). Throws InputError with one line for an unreadable file, an unknown key (and the
- * nearest known one) and a value that does not fit.
+ * The configuration: defaults, under `file` (JSON, a part of the tree), under the named configurations and files of `overrides`
+ * (the words after `with`) in the order given, under its `key=value` words. Throws InputError with one line for an unreadable file,
+ * an unknown key or name (and the nearest known one) and a value that does not fit.
  */
 export function loadConfig(request: { file?: string; overrides: readonly string[] }): LoadedConfig {
-  const { files, values } = parseOverrides(request.overrides)
-  const layers = (request.file === undefined ? files : [request.file, ...files]).map(readLayer)
+  const { bases, values } = parseOverrides(request.overrides)
+  const layers = bases.map(base => (Object.hasOwn(NAMED_CONFIGS, base) ? namedLayer(base) : readLayer(base)))
+  if (request.file !== undefined) layers.unshift(readLayer(request.file))
   layers.push({ values, source: 'from the command line' })
 
   const defaults = defaultConfig()
@@ -33,7 +44,11 @@ export function loadConfig(request: { file?: string; overrides: readonly string[
   const updates = layers.reduce((under, layer) => merge(under, layer.values), {} as JsonObject)
   const parsed = configSchema.safeParse(updates)
   if (!parsed.success) throw valueError(parsed.error.issues[0]!, layers, defaults)
-  return { config: parsed.data, changed: differingKeys(defaults, parsed.data), updates }
+  const changed = differingKeys(defaults, parsed.data)
+  const sources = Object.fromEntries(changed.map(key => [key, layerOf(layers, key.split('.')).source]))
+  const namedConfigs = request.file === undefined ? bases : [request.file, ...bases]
+  const files = namedConfigs.filter(base => !Object.hasOwn(NAMED_CONFIGS, base) || base === request.file)
+  return { config: parsed.data, changed, sources, updates, namedConfigs, files, words: values }
 }
 
 /** The configuration as config.json holds it: sorted keys, indent 2. */
@@ -57,10 +72,21 @@ export function leavesOf(tree: JsonObject, prefix = ''): [string, Json][] {
   )
 }
 
+function namedLayer(name: string): Layer {
+  return { values: NAMED_CONFIGS[name]!.values as JsonObject, source: `from ${name}` }
+}
+
+/** A file may say in `$schema` what an editor is to check it against. */
 function readLayer(path: string): Layer {
-  const values = readJsonFile(path)
-  if (!isJsonObject(values)) throw new InputError(`${path}: expected a JSON object of configuration keys`)
+  const tree = readJsonFile(path)
+  if (!isJsonObject(tree)) throw new InputError(`${path}: expected a JSON object of configuration keys`)
+  const { $schema: _, ...values } = tree
   return { values, source: `from ${path}` }
+}
+
+/** The layer that gave a key its value: the last that has it. */
+function layerOf(layers: readonly Layer[], path: readonly string[]): Layer {
+  return layers.findLast(({ values }) => valueAt(values, path) !== undefined)!
 }
 
 /** The tree of defaults is the list of known keys: its dictionaries are the groups, all else are leaves. */
@@ -106,7 +132,7 @@ function valueError(
   const path = issue.path.map(String)
   const isGroup = (length: number) => isJsonObject(valueAt(defaults, path.slice(0, length)))
   while (path.length > 1 && !isGroup(path.length - 1)) path.pop()
-  const layer = layers.findLast(({ values }) => valueAt(values, path) !== undefined)!
+  const layer = layerOf(layers, path)
   const value = valueAt(layer.values, path)!
   return new InputError(
     `configuration: ${path.join('.')} is ${shown(value)} (${layer.source}), expected ${issue.message}`,
@@ -119,9 +145,8 @@ function valueAt(tree: JsonObject, path: readonly string[]): Json | undefined {
   return value
 }
 
-/** A value as an error line shows it: in Python's spelling, since that is how it is typed, and short. */
+/** A value as an error line shows it: as it is typed, and short. */
 function shown(value: Json): string {
-  const spelled = { true: 'True', false: 'False', null: 'None' }[String(value)]
-  const text = typeof value === 'string' ? JSON.stringify(value) : (spelled ?? JSON.stringify(value))
+  const text = pythonLiteral(value)
   return text.length > 60 ? `${text.slice(0, 59)}…` : text
 }

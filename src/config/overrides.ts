@@ -1,37 +1,43 @@
 import { InputError } from '../util/error.ts'
+import { nearest } from '../util/nearest.ts'
 import { isJsonObject, type Json, type JsonObject } from './json.ts'
+import { NAMED_CONFIGS } from './named.ts'
 
 /** The words after `with`, sorted out. */
 export interface Overrides {
-  /** Configuration files, in the order given. */
-  files: string[]
+  /** Named configurations and configuration files (.json), in the order given. */
+  bases: string[]
   /** The `a.b=value` words as one tree, later words over earlier ones. */
   values: JsonObject
 }
 
 /**
- * Reads the words after `with`: `a.b=value`, its value a Python literal or else plain text, or the path of a configuration
- * file. Throws InputError for a word that is neither.
+ * Reads the words after `with`: `a.b=value`, its value a Python literal or else plain text, a named configuration, or the path
+ * of a configuration file. Throws InputError for a word that is none of these, with the nearest name.
  */
 export function parseOverrides(words: readonly string[]): Overrides {
-  const overrides: Overrides = { files: [], values: {} }
+  const overrides: Overrides = { bases: [], values: {} }
   for (const word of words) {
     const equals = word.indexOf('=')
-    if (equals < 0 && word.toLowerCase().endsWith('.json')) {
-      overrides.files.push(word)
+    if (equals < 0 && (word.toLowerCase().endsWith('.json') || Object.hasOwn(NAMED_CONFIGS, word))) {
+      overrides.bases.push(word)
       continue
     }
     const path = word.slice(0, Math.max(equals, 0)).split('.')
-    if (path.some(key => !/^\w+$/.test(key))) {
-      throw new InputError(
-        `configuration: ${JSON.stringify(word)} (from the command line), expected key=value or a .json file`,
-      )
-    }
+    if (path.some(key => !/^\w+$/.test(key))) throw wordError(word)
     const value = parseLiteral(word.slice(equals + 1))
     const tree = path.reduceRight<Json>((inner, key) => Object.fromEntries([[key, inner]]), value)
     overrides.values = merge(overrides.values, tree as JsonObject)
   }
   return overrides
+}
+
+function wordError(word: string): InputError {
+  const names = Object.keys(NAMED_CONFIGS)
+  const meant = nearest(word, names)
+  const hint = meant === undefined ? ` (${names.join(', ')})` : `; did you mean "${meant}"?`
+  const expected = `expected key=value, a .json file or a named configuration${word.includes('=') ? '' : hint}`
+  return new InputError(`configuration: ${JSON.stringify(word)} (from the command line), ${expected}`)
 }
 
 /** `over` laid on `base`: dictionaries merge, everything else replaces. Copies; own keys only, so `__proto__` is a plain key. */

@@ -1,4 +1,4 @@
-import { createColors } from 'picocolors'
+import { type Colors, colorsFor } from '../util/colors.ts'
 import {
   type BatchProgress,
   type EpochSummary,
@@ -27,7 +27,12 @@ export interface ConsoleOptions {
   environment: Readonly<Record<string, string | undefined>>
   /** Clock in milliseconds. */
   now?: () => number
+  /** What is less important is neither shown nor captured, as in Python's logging; INFO unless given. DEBUG shows every batch. */
+  level?: number
 }
+
+/** Python's levels of importance. */
+export const LOG_LEVELS = { DEBUG: 10, INFO: 20, WARNING: 30, ERROR: 40, CRITICAL: 50 } as const
 
 const BETWEEN_REFRESHES = 100 // milliseconds between two draws of the live display
 const BETWEEN_LINES = 10_000 // milliseconds between two progress lines of a log
@@ -45,17 +50,19 @@ export class Console {
   private readonly stream: ConsoleStream
   private readonly now: () => number
   private readonly isLive: boolean
-  private readonly colors: ReturnType<typeof createColors>
+  private readonly colors: Colors
+  private readonly level: number
   private isOpen = true
   private live: string[] = [] // the lines in place now, without colours
   private lastRefresh = Number.NEGATIVE_INFINITY
   private lastLine = Number.NEGATIVE_INFINITY
 
-  constructor({ stream, environment, now = () => performance.now() }: ConsoleOptions) {
+  constructor({ stream, environment, now = () => performance.now(), level = LOG_LEVELS.INFO }: ConsoleOptions) {
     this.stream = stream
     this.now = now
+    this.level = level
     this.isLive = stream.isTTY === true && environment.TERM !== 'dumb'
-    this.colors = createColors(this.isLive && !environment.NO_COLOR)
+    this.colors = colorsFor(stream, environment)
     stream.on('error', () => {
       this.isOpen = false
     })
@@ -63,12 +70,12 @@ export class Console {
 
   /** A line that stays. */
   line(text: string): void {
-    this.print(text, text)
+    if (this.level <= LOG_LEVELS.INFO) this.print(text, text)
   }
 
   /** A line that says that something is not as it should be. */
   warn(text: string): void {
-    this.print(`warning: ${text}`, `${this.colors.yellow('warning:')} ${text}`)
+    if (this.level <= LOG_LEVELS.WARNING) this.print(`warning: ${text}`, `${this.colors.yellow('warning:')} ${text}`)
   }
 
   /** After a training batch. */
@@ -82,6 +89,7 @@ export class Console {
   }
 
   epochEnd(summary: EpochSummary): void {
+    if (this.level > LOG_LEVELS.INFO) return
     const text = epochLine(summary)
     const gone = this.takeAway()
     this.live = []
@@ -100,10 +108,12 @@ export class Console {
     line: (progress: P) => string,
     parts: (progress: P) => string[],
   ): void {
+    if (this.level > LOG_LEVELS.INFO) return
     const now = this.now()
-    if (now - this.lastLine >= BETWEEN_LINES) {
+    const isDebug = this.level <= LOG_LEVELS.DEBUG
+    if (isDebug || now - this.lastLine >= BETWEEN_LINES) {
       this.lastLine = now
-      if (this.isLive) this.capture?.(`${line(progress)}\n`)
+      if (this.isLive && !isDebug) this.capture?.(`${line(progress)}\n`)
       else this.line(line(progress))
     }
     const isComplete = progress.batch === progress.batches

@@ -11,10 +11,13 @@ export interface RunStart {
   /** Options of the command line. */
   options: JsonObject
   comment?: string
+  /** Of the run in a queue, as Sacred's users give it. */
+  priority?: number
   /** The whole configuration. */
   config: JsonObject
+  /** Named configurations and files that it was made from. */
   namedConfigs: readonly string[]
-  /** What the user set of it. */
+  /** What the words of the command line set of it, as a tree. */
   configUpdates: JsonObject
   adapter: RecordedAdapter
 }

@@ -11,6 +11,8 @@ import { sacredTime } from './time.ts'
 export interface RunRequest extends RunStart {
   /** Folder of all runs, e.g. `sacred_runs`. */
   base: string
+  /** Number of the run; without it one above the highest. */
+  id?: number
   /** Gets the one line said when the record cannot be written. */
   warn: (line: string) => void
 }
@@ -26,13 +28,14 @@ export class RunDirectory implements Observer {
 
   /**
    * Makes the next run directory and writes its first files. Undefined, after a warning, if the disk has no room for it.
-   * Throws InputError if `base` cannot be a folder of runs.
+   * Throws InputError if `base` cannot be a folder of runs, or has one of that number already.
    */
   static create(request: RunRequest): RunDirectory | undefined {
     let id: number
     try {
-      id = allocateId(request.base)
+      id = request.id === undefined ? allocateId(request.base) : takeId(request.base, request.id)
     } catch (error) {
+      if (error instanceof InputError) throw error
       const isDiskFull = ['ENOSPC', 'EDQUOT'].includes((error as NodeJS.ErrnoException).code ?? '')
       if (!isDiskFull) throw new InputError(`${request.base}: ${reasonOf(error)}, expected a folder to record runs in`)
       request.warn(`cannot write ${request.base}: ${reasonOf(error)}; the run is not recorded`)
@@ -124,6 +127,18 @@ function allocateId(base: string): number {
   }
 }
 
+function takeId(base: string, id: number): number {
+  const path = join(base, String(id))
+  mkdirSync(base, { recursive: true })
+  try {
+    mkdirSync(path)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+    throw new InputError(`${path}: is there already, expected the number of a new run`)
+  }
+  return id
+}
+
 /** run.json of a run that has just started. It has no stop_time yet: a time is never null. */
 function firstRecord(request: RunRequest): JsonObject {
   const now = sacredTime(Date.now())
@@ -148,6 +163,7 @@ function firstRecord(request: RunRequest): JsonObject {
       named_configs: [...request.namedConfigs],
       config_updates: request.configUpdates,
       ...(request.comment === undefined ? {} : { comment: request.comment }),
+      ...(request.priority === undefined ? {} : { priority: request.priority }),
     },
     resources: [],
     artifacts: [],

@@ -13,11 +13,12 @@ export class RunRecord {
   private readonly observers: readonly Observer[]
   private readonly heart: NodeJS.Timeout
 
-  constructor(id: number | null, observers: readonly Observer[]) {
+  /** `beatSeconds`: between two heartbeats. */
+  constructor(id: number | null, observers: readonly Observer[], beatSeconds = BETWEEN_HEARTBEATS) {
     this.id = id
     this.places = observers.map(({ place }) => place)
     this.observers = observers
-    this.heart = setInterval(() => this.tell(observer => observer.beat(Date.now())), BETWEEN_HEARTBEATS * 1000).unref()
+    this.heart = setInterval(() => this.tell(observer => observer.beat(Date.now())), beatSeconds * 1000).unref()
   }
 
   log(name: string, value: number, step: number): void {

@@ -8,6 +8,26 @@ import type { ResumePoint } from './resume.ts'
 import type { Session } from './session.ts'
 import type { TrainingRequest } from './training.ts'
 
+/** What the record says of a run beside its configuration, and how it is kept. */
+export interface RunIdentity {
+  /** name of the experiment; sadaan_hdf5 if not given */
+  experiment?: string
+  /** number of the run; one above the highest if not given */
+  id?: number
+  comment?: string
+  priority?: number
+  /** options of the command line, by Sacred's names */
+  options?: JsonObject
+  /** named configurations and files that the configuration was made from */
+  namedConfigs?: readonly string[]
+  /** what was set on top of them, as a tree */
+  configUpdates?: JsonObject
+  /** false: what the console says is not kept */
+  capture?: boolean
+  /** seconds between two heartbeats */
+  beatSeconds?: number
+}
+
 /** Opens the records that are asked for; undefined when there is none. A resumed run begins with the earlier one's points. */
 export function openRecord(
   request: TrainingRequest,
@@ -17,34 +37,30 @@ export function openRecord(
   if (request.runs === undefined) return undefined
   const directory = openRun(request, request.runs, session)
   if (!directory) return undefined
-  const record = new RunRecord(directory.id, [directory])
+  const record = new RunRecord(directory.id, [directory], request.identity?.beatSeconds)
   if (point) continueRecord(record, request.runs, point, line => request.console.warn(line))
   record.setInfo('variants', describeVariants(session))
   return record
 }
 
 function openRun(
-  { config, changed, options, comment, console }: TrainingRequest,
+  { config, identity = {}, console }: TrainingRequest,
   base: string,
   { device }: Session,
 ): RunDirectory | undefined {
-  const tree = JSON.parse(toJson(config)) as JsonObject
+  const { experiment = 'sadaan_hdf5', options = {}, namedConfigs = [], configUpdates = {}, ...given } = identity
   return RunDirectory.create({
+    ...given,
     base,
-    experiment: 'sadaan_hdf5',
+    experiment,
     command: 'train',
     options,
-    ...(comment === undefined ? {} : { comment }),
-    config: tree,
-    namedConfigs: [],
-    configUpdates: Object.fromEntries(changed.map(key => [key, valueAt(tree, key)])),
+    config: JSON.parse(toJson(config)) as JsonObject,
+    namedConfigs,
+    configUpdates,
     adapter: { model: device.name, driver: device.opened.info.description },
     warn: line => console.warn(line),
   })
-}
-
-function valueAt(tree: JsonObject, key: string) {
-  return key.split('.').reduce<JsonObject[string]>((value, name) => (value as JsonObject)[name]!, tree)
 }
 
 /** Which kernels the run computes with: the digest is equal for equal choices. */

@@ -1,5 +1,4 @@
 import { resolve } from 'node:path'
-import type { JsonObject } from '../config/json.ts'
 import type { Config } from '../config/schema.ts'
 import { DeviceLostError, OutOfMemoryError } from '../gpu/device.ts'
 import { countParameters } from '../nn/specification.ts'
@@ -10,21 +9,17 @@ import { shouldStop } from './early_stopping.ts'
 import { Fit, type FitResult } from './fit.ts'
 import { TrainingLog } from './log.ts'
 import { formatBytes, totalOf } from './memory.ts'
-import { openRecord } from './record.ts'
+import { openRecord, type RunIdentity } from './record.ts'
 import { findResumePoint, placeText, type ResumePoint } from './resume.ts'
 import { closeSession, initialise, openSession, type Session } from './session.ts'
 
 export interface TrainingRequest {
   config: Config
-  /** dotted keys that differ from the defaults */
-  changed: readonly string[]
   /** true: from the newest good checkpoint of save_dir; a path: from that one */
   resume: boolean | string
   /** folder of Sacred's run directories; undefined leaves the run unobserved */
   runs: string | undefined
-  comment?: string
-  /** options of the command line, for the record */
-  options: JsonObject
+  identity?: RunIdentity
   console: Console
   /** when aborted, training saves and ends after the step at hand; with the reason 'TIMEOUT' its status is that */
   stop: AbortSignal
@@ -82,7 +77,7 @@ async function recorded(
 ): Promise<TrainingReport> {
   const { config, console } = request
   const record = openRecord(request, session, point)
-  if (record) console.capture = text => record.capture(text)
+  if (record && request.identity?.capture !== false) console.capture = text => record.capture(text)
   let fit: Fit | undefined
   try {
     introduce(session, record, console)
@@ -119,6 +114,11 @@ function introduce(
   const { train, val } = dataset.splits
   const { lasting, working } = engine.need
   console.line(`adapter   ${device.name}`)
+  const { CUDA_VISIBLE_DEVICES: visible } = process.env
+  if (visible)
+    console.line(
+      `          the one that computes; CUDA_VISIBLE_DEVICES=${visible} is not read, compute.adapter chooses`,
+    )
   console.line(
     `data      ${dataset.directory}: ${train!.samples} to train, ${val!.samples} to validate, ${shape.structures} structures, ${shape.size.join('×')}`,
   )

@@ -1,0 +1,36 @@
+import { Command } from 'commander'
+import { dependencies } from '../src/track/host.ts'
+import { describeRepository, type Repository } from '../src/track/repository.ts'
+import { type Colors, colorsFor } from '../src/util/colors.ts'
+
+/** `print_dependencies`: what a run's record would say that it ran with. */
+export function makePrintDependenciesCommand(): Command {
+  return new Command('print_dependencies')
+    .description('print the packages that a run uses and the git repository it would record')
+    .option('--json', 'print one JSON object on standard output')
+    .action(runPrintDependencies)
+}
+
+function runPrintDependencies({ json }: { json?: boolean }): void {
+  const repository = describeRepository(process.cwd())
+  const found = { dependencies: dependencies(), repositories: repository ? [repository] : [] }
+  const text = json ? JSON.stringify(found) : dependenciesText(found, colorsFor(process.stdout, process.env))
+  process.stdout.write(`${text}\n`)
+}
+
+/** As Sacred prints them: an M marks a repository with changes that are not committed. */
+function dependenciesText(
+  { dependencies, repositories }: { dependencies: string[]; repositories: Repository[] },
+  colors: Colors,
+): string {
+  const packages = dependencies.map(each => {
+    const [name, version] = each.split('==')
+    return `  ${name!.padEnd(24)} == ${version}`
+  })
+  const checkouts = repositories.map(({ url, commit, dirty }) => {
+    const line = `${dirty ? 'M' : ' '} ${url.padEnd(43)}  ${commit}`
+    return dirty ? colors.red(line) : line
+  })
+  const parts = [['Dependencies:', ...packages], ...(checkouts.length > 0 ? [['Version control:', ...checkouts]] : [])]
+  return parts.map(lines => lines.join('\n')).join('\n\n')
+}

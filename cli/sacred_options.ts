@@ -1,0 +1,183 @@
+import { type Command, InvalidArgumentError, Option } from 'commander'
+import type { JsonObject } from '../src/config/json.ts'
+import type { LoadedConfig } from '../src/config/load.ts'
+import { type Console, LOG_LEVELS } from '../src/track/console.ts'
+import { describeRepository } from '../src/track/repository.ts'
+import type { RunIdentity } from '../src/train/record.ts'
+import { InputError } from '../src/util/error.ts'
+import { numberOption } from './options.ts'
+
+/** The values of Sacred's options; commander's names of them. Text is kept as it was typed, for the record. */
+export interface SacredOptions {
+  file_storage: string
+  unobserved?: boolean
+  comment?: string
+  name?: string
+  id?: string
+  priority?: string
+  beatInterval?: string
+  capture?: string
+  loglevel?: string
+  printConfig?: boolean
+  debug?: boolean
+  enforce_clean?: boolean
+  queue?: boolean
+}
+
+/** Options of Sacred that mean nothing here → why. */
+const WITHOUT_MEANING: Readonly<Record<string, string>> = {
+  force: 'keys and types are always checked',
+  pdb: 'it is the debugger of Python; --debug shows stack traces',
+  s3: 'runs are recorded in a folder (--file_storage)',
+  sql: 'runs are recorded in a folder (--file_storage)',
+  tiny_db: 'runs are recorded in a folder (--file_storage)',
+}
+
+/** Another spelling of an option, with - where Sacred has _. */
+class Alias extends Option {
+  private readonly of: Option
+  constructor(of: Option) {
+    super(of.flags.replace(/^-\w, /, '').replaceAll('_', '-'))
+    this.of = of
+    this.hideHelp()
+  }
+  override attributeName(): string {
+    return this.of.attributeName()
+  }
+}
+
+/** Gives a command the options that Sacred gives every experiment, by its names, in a group of their own. */
+export function withSacredOptions(command: Command): Command {
+  const without = (flags: string) => {
+    const name = /--(\w+)/.exec(flags)![1]!
+    return new Option(flags, `no meaning here: ${WITHOUT_MEANING[name]}`)
+  }
+  const options = [
+    new Option('-F, --file_storage <dir>', 'folder of the run records').default('sacred_runs'),
+    new Option('-u, --unobserved', 'keep no record'),
+    new Option('-c, --comment <text>', 'a comment for the record'),
+    new Option('-n, --name <text>', 'name of the experiment in the record (default: sadaan_hdf5)'),
+    new Option('-i, --id <number>', 'number of the run; one that is there already is refused').argParser(
+      checked(runId),
+    ),
+    new Option('-P, --priority <number>', 'kept in the record').argParser(checked(numberOption)),
+    new Option('-b, --beat-interval <s>', 'seconds between two heartbeats of the record (default: 10)').argParser(
+      checked(seconds),
+    ),
+    new Option('-C, --capture <mode>', 'no keeps the console output out of the record').choices(['no', 'sys', 'fd']),
+    new Option(
+      '-l, --loglevel <level>',
+      `what the console shows: ${Object.keys(LOG_LEVELS).join(', ')}, or 0 to 50`,
+    ).argParser(checked(logLevel)),
+    new Option('-p, --print-config', 'print the configuration first'),
+    new Option('-e, --enforce_clean', 'refuse to start where git has uncommitted changes'),
+    new Option('-d, --debug', 'show full stack traces'),
+    new Option('-q, --queue', 'refused: there is no queue'),
+    without('-f, --force'),
+    without('-D, --pdb'),
+    without('-S, --s3 <bucket>'),
+    without('-s, --sql <url>'),
+    without('-t, --tiny_db <dir>'),
+  ]
+  for (const option of options) {
+    command.addOption(option.helpGroup("Sacred's options:"))
+    if (option.long!.includes('_')) command.addOption(new Alias(option))
+  }
+  return command
+}
+
+/** Keeps what was typed, once `read` accepts it. */
+function checked(read: (text: string) => unknown): (text: string) => string {
+  return text => {
+    read(text)
+    return text
+  }
+}
+
+function runId(text: string): number {
+  if (!/^[1-9]\d{0,14}$/.test(text)) throw new InvalidArgumentError('expected a positive integer')
+  return Number(text)
+}
+
+function seconds(text: string): number {
+  const value = numberOption(text)
+  // a timer of Node takes no more than 2^31 ms
+  if (value <= 0 || value > 2e6) throw new InvalidArgumentError('expected a positive number of seconds')
+  return value
+}
+
+function logLevel(text: string): number {
+  const name = text.toUpperCase() as keyof typeof LOG_LEVELS
+  if (Object.hasOwn(LOG_LEVELS, name)) return LOG_LEVELS[name]
+  if (!/^\d{1,2}$/.test(text) || Number(text) > 50)
+    throw new InvalidArgumentError(`expected ${Object.keys(LOG_LEVELS).join(', ')} or 0 to 50`)
+  return Number(text)
+}
+
+/** What the console shall show. */
+export function consoleLevel({ loglevel }: SacredOptions): { level?: number } {
+  return loglevel === undefined ? {} : { level: logLevel(loglevel) }
+}
+
+/** Says which options mean nothing here. Throws InputError for those that forbid the run. */
+export function heedSacredOptions(options: SacredOptions, console: Console): void {
+  for (const [name, why] of Object.entries(WITHOUT_MEANING))
+    if ((options as unknown as Record<string, unknown>)[name]) console.warn(`--${name} has no meaning here: ${why}`)
+  if (options.queue)
+    throw new InputError('--queue: there is no queue that a run could wait in, leave it out to train now')
+  if (options.enforce_clean) enforceClean(process.cwd())
+}
+
+function enforceClean(directory: string): void {
+  const repository = describeRepository(directory)
+  if (!repository)
+    throw new InputError(
+      `--enforce_clean: ${directory} is in no git repository, expected one without uncommitted changes`,
+    )
+  if (repository.dirty)
+    throw new InputError(
+      `--enforce_clean: ${repository.url} has uncommitted changes, expected none (git status shows them)`,
+    )
+}
+
+/** What the record says of a run that the command line started. `words` are those behind the options. */
+export function identityOf(options: SacredOptions, loaded: LoadedConfig, recorded: JsonObject): RunIdentity {
+  const { name, id, comment, priority, beatInterval, capture } = options
+  return {
+    ...(name === undefined ? {} : { experiment: name }),
+    ...(id === undefined ? {} : { id: runId(id) }),
+    ...(comment === undefined ? {} : { comment }),
+    ...(priority === undefined ? {} : { priority: numberOption(priority) }),
+    ...(beatInterval === undefined ? {} : { beatSeconds: seconds(beatInterval) }),
+    capture: capture !== 'no',
+    options: recorded,
+    namedConfigs: loaded.namedConfigs,
+    configUpdates: loaded.words,
+  }
+}
+
+/**
+ * Every option of a command by its long name, and the words behind, as Sacred records them: null or false where not given. A password in
+ * the address of a database is left out.
+ */
+export function recordedOptions(command: Command, words: readonly string[]): JsonObject {
+  const given = Object.entries(command.opts() as JsonObject)
+  const values = Object.fromEntries(
+    given.map(([name, value]) => [name, typeof value === 'string' ? withoutPassword(value) : value]),
+  )
+  const options = command.options.filter(option => !(option instanceof Alias))
+  return {
+    ...Object.fromEntries(
+      options.map(option => [option.long!, values[option.attributeName()] ?? (option.isBoolean() ? false : null)]),
+    ),
+    '--help': false,
+    COMMAND: command.name(),
+    UPDATE: [...words],
+    help: false,
+    with: words.length > 0,
+  }
+}
+
+function withoutPassword(text: string): string {
+  return text.replace(/(:\/\/[^:@/]*):.*@/, '$1@')
+}
