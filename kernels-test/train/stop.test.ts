@@ -141,6 +141,7 @@ test('a device that goes away in the middle: an error, no hang, and where it goe
   const lines: string[] = []
   await expect(trainHere(folder('lost'), words, false, undefined, lines)).rejects.toThrow()
   expect(lines.join('\n')).toMatch(/^the newest checkpoint is .*last\.pth; --resume goes on from there$/m)
+  expect(lines.at(-1)).toMatch(/ran out of memory: a smaller training\.batch_size needs less/)
   vi.restoreAllMocks()
   expect(progressOf(read('lost', 'last.pth')).position).toEqual({ epoch: 1, batch: 0 })
   const resumed = await trainHere(folder('lost'), words, true)

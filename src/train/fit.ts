@@ -1,6 +1,5 @@
 import { join } from 'node:path'
 import type { Checkpoint } from '../checkpoint/checkpoint.ts'
-import type { Json } from '../config/json.ts'
 import type { Config } from '../config/schema.ts'
 import {
   afterEpoch,
@@ -9,8 +8,6 @@ import {
   learningRate,
   type ScheduleSettings,
   type ScheduleState,
-  schedulerRate,
-  toTorchScheduler,
 } from '../optim/schedule.ts'
 import { InputError } from '../util/error.ts'
 import { fingerprintOf } from './data_fingerprint.ts'
@@ -19,10 +16,10 @@ import type { UpdateResult } from './engine.ts'
 import { InFlight } from './in_flight.ts'
 import type { TrainingLog } from './log.ts'
 import { STEPS_IN_FLIGHT } from './pacing.ts'
-import { type Position, type Progress, placeText, type ResumePoint, toRecord } from './resume.ts'
+import { type Position, placeText, type ResumePoint } from './resume.ts'
 import { Saver } from './saver.ts'
 import type { Session } from './session.ts'
-import { modelOf, optimizerOf } from './snapshot.ts'
+import { checkpointOf, type Standing } from './standing.ts'
 import type { StateCopy } from './state_copy.ts'
 import { type BatchResult, Tally } from './tally.ts'
 
@@ -261,7 +258,13 @@ export class Fit {
     const { batches } = this
     if (batches === this.saved.batches) return
     const describe = (copy: StateCopy): Checkpoint =>
-      this.checkpoint(copy, this.standing({ ...position, tally: tally.state }, batches), false)
+      checkpointOf(
+        this.session,
+        this.settings,
+        copy,
+        this.standing({ ...position, tally: tally.state }, batches),
+        false,
+      )
     await this.saver.save(['last.pth'], describe, pending)
     this.saved = { position, batches }
   }
@@ -275,7 +278,7 @@ export class Fit {
     const { batches } = this
     const position = { epoch: epoch + 1, batch: 0 }
     const standing = this.standing(position, batches)
-    await this.saver.save(names, copy => this.checkpoint(copy, standing, isBest))
+    await this.saver.save(names, copy => checkpointOf(this.session, this.settings, copy, standing, isBest))
     this.saved = { position, batches }
   }
 
@@ -300,29 +303,6 @@ export class Fit {
       valLossHistory: this.validationLosses.slice(kept),
     }
   }
-
-  private checkpoint(copy: StateCopy, { progress, ...histories }: Standing, isBest: boolean): Checkpoint {
-    const { config, engine, dataset } = this.session
-    const { state, optimizer } = engine
-    const { position, schedule } = progress
-    const { skipped, lossScale } = copy
-    return {
-      // the original has no points within an epoch: there it is the one under way
-      epoch: position.batch > 0 ? position.epoch : position.epoch - 1,
-      model: modelOf(state, copy),
-      optimizer: optimizerOf(state, optimizer, copy, config, schedulerRate(this.settings, schedule)),
-      scheduler: toTorchScheduler(this.settings, schedule) as Record<string, Json> | null,
-      structureNames: dataset.structureNames,
-      isBest,
-      ...histories,
-      sadaan: toRecord({ ...progress, skipped, ...(lossScale && { lossScale }) }),
-    }
-  }
-}
-
-/** The host's part of a checkpoint. */
-interface Standing extends Pick<Checkpoint, 'trainLossHistory' | 'valLossHistory'> {
-  progress: Omit<Progress, 'skipped' | 'lossScale'> & { position: Position; schedule: ScheduleState }
 }
 
 /** Batches after which the pace of the adapter is known well enough to cut submits by it. */

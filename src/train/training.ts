@@ -1,12 +1,13 @@
 import { resolve } from 'node:path'
+import { WriteError } from '../checkpoint/file.ts'
 import type { Config } from '../config/schema.ts'
-import { DeviceLostError, OutOfMemoryError } from '../gpu/device.ts'
 import { countParameters } from '../nn/specification.ts'
 import type { Console } from '../track/console.ts'
 import type { RunRecord } from '../track/run_record.ts'
+import { InputError } from '../util/error.ts'
 import { DirectoryLock, refuseIfHeld } from './directory_lock.ts'
 import { shouldStop } from './early_stopping.ts'
-import { Fit, type FitResult } from './fit.ts'
+import { DivergedError, Fit, type FitResult } from './fit.ts'
 import { TrainingLog } from './log.ts'
 import { formatBytes, totalOf } from './memory.ts'
 import { openRecord, type RunIdentity } from './record.ts'
@@ -97,12 +98,16 @@ async function recorded(
   }
 }
 
+/** Failures that say all of why they happened. */
+const EXPLAINED = [InputError, WriteError, DivergedError]
+
 /** After a failure: where it can go on, and what may help. */
 function sayWhatIsLeft(console: Console, error: unknown, checkpoint: string | undefined): void {
   if (checkpoint !== undefined) console.line(`the newest checkpoint is ${checkpoint}; --resume goes on from there`)
-  if (error instanceof OutOfMemoryError || error instanceof DeviceLostError)
+  // what a device throws when it is lost or has no memory left differs from driver to driver
+  if (!EXPLAINED.some(kind => error instanceof kind))
     console.line(
-      'a smaller training.batch_size needs less memory; with model.pretrained it can start from the weights of a checkpoint',
+      'if the adapter was lost or ran out of memory: a smaller training.batch_size needs less, and with model.pretrained it starts from the weights of a checkpoint',
     )
 }
 
