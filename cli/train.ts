@@ -1,4 +1,4 @@
-import { Command } from 'commander'
+import { Command, Option } from 'commander'
 import { configText } from '../src/config/print.ts'
 import { Console } from '../src/track/console.ts'
 import { type TrainingReport, train } from '../src/train/training.ts'
@@ -14,9 +14,12 @@ import {
 } from './sacred_options.ts'
 import { stopOnSignals } from './signals.ts'
 
+const TENSORBOARD_HELP = 'write events for TensorBoard too, in a folder of the run in this one'
+
 interface TrainOptions extends SacredOptions {
   config?: string
   resume?: boolean | string
+  tensorboard?: string
   json?: boolean
 }
 
@@ -25,6 +28,7 @@ export function makeTrainCommand(): Command {
   const command = withConfiguration(new Command('train'))
     .description('train a model; writes checkpoints and a record of the run')
     .option('--resume [path]', 'go on from the newest good checkpoint of checkpoint.save_dir, or from the one given')
+    .addOption(new Option('--tensorboard <dir>', TENSORBOARD_HELP).conflicts('unobserved'))
     .option('--json', 'print the result as one JSON object on standard output')
     .action(runTrain)
   return withSacredOptions(command)
@@ -48,6 +52,7 @@ async function runTrain(given: string[], options: TrainOptions, command: Command
     config,
     resume,
     runs: options.unobserved ? undefined : options.file_storage,
+    ...(options.tensorboard === undefined ? {} : { tensorboard: options.tensorboard }),
     identity: identityOf(options, loaded, recordedOptions(command, overridesOf(words))),
     console,
     stop: signals.stop,

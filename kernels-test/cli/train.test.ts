@@ -38,7 +38,7 @@ function record(cwd: string, id: number): RunRecord {
 
 test('--resume with nothing there starts afresh and says so; --json prints one object; on a finished run there is nothing to do', async () => {
   const cwd = folder('fresh')
-  const first = await run(['train', '--resume', '--json', ...small(good, 1)], cwd)
+  const first = await run(['train', '--resume', '--json', '--tensorboard', 'board', ...small(good, 1)], cwd)
   expect(first.code, first.stderr).toBe(0)
   expect(first.stderr).toMatch(/^nothing to resume in \.\/checkpoints: starting afresh$/m)
   expect(first.stdout).toMatch(/^\{.*\}\n$/)
@@ -46,6 +46,7 @@ test('--resume with nothing there starts afresh and says so; --json prints one o
   expect(result).toMatchObject({ status: 'COMPLETED', epochs: 1, best: { epoch: 0 } })
   expect(readdirSync(join(cwd, 'checkpoints')).sort()).toEqual(['best_model.pth', 'last.pth'])
   expect(record(cwd, 1)).toMatchObject({ status: 'COMPLETED', result: result.best.value })
+  expect(readdirSync(join(cwd, 'board'))).toEqual(['1'])
 
   const before = contentsOf(cwd)
   const again = await run(['train', '--resume', '--json', ...small(good, 1)], cwd)

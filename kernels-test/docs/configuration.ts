@@ -10,8 +10,6 @@ export const WITHOUT_EFFECT: readonly string[] = [
   'training.num_workers',
   'training.pin_memory',
   'training.memory_cleanup_frequency',
-  'logging.visualize_predictions',
-  'logging.num_visualization_samples',
 ]
 
 const INTRODUCTION = `# Configuration

@@ -39,13 +39,13 @@ export interface Imports {
 
 const NAMES = String.raw`(?:\* as \w+|\*|\{[^}]*\}|\w+(?:, \{[^}]*\})?)`
 const SPECIFIER = new RegExp(
-  String.raw`^(?:import|export)(?: type)? ${NAMES} from '([^']+)'|^import '([^']+)'|\bimport\('([^'$]+)'\)`,
+  String.raw`^(?:import|export)(?: type)? ${NAMES} from '([^']+)'|^import '([^']+)'|\bimport\('([^'$]+)'\)|\(import\.meta\.url\)\.resolve\('([^'$]+)'\)`,
   'gm',
 )
 
-/** What a source file imports, types and dynamic imports of a fixed name included. */
+/** What a source file imports, types, dynamic imports of a fixed name and packages whose files it looks up included. */
 export function importsOf(path: string): Imports {
-  const found = [...textOf(path).matchAll(SPECIFIER)].map(([, named, bare, dynamic]) => (named ?? bare ?? dynamic)!)
+  const found = [...textOf(path).matchAll(SPECIFIER)].map(([, ...names]) => names.find(name => name !== undefined)!)
   const own = found.filter(specifier => specifier.startsWith('.'))
   const foreign = found.filter(specifier => !specifier.startsWith('.') && !specifier.startsWith('node:'))
   return {

@@ -54,6 +54,7 @@ test('the tarball holds what runs and what is read, and nothing else', () => {
   expect(paths.filter(path => /\.test\.|(?<!\.d)\.ts$|\.map$/.test(path))).toEqual([])
   expect(paths).toEqual(expect.arrayContaining(['LICENSE', 'README.md', 'dist/cli/main.js', 'dist/src/index.d.ts']))
   expect(paths).toEqual(expect.arrayContaining(['shaders/lib/math.wgsl', 'dist/src/data/decode.worker.js']))
+  expect(paths).toContain('dist/src/report/artist.worker.js')
   expect(packed.size).toBeLessThan(LARGEST_TARBALL)
 })
 

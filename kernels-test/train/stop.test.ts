@@ -46,7 +46,7 @@ function abortAt(method: 'accumulate' | 'update' | 'evaluate', call: number, rea
 }
 
 async function trainUntil(run: string, signal: AbortSignal, resume = true): Promise<Trained> {
-  const trained = await trainHere(folder(run), words, resume, signal)
+  const trained = await trainHere(folder(run), words, resume, { stop: signal })
   vi.restoreAllMocks()
   return trained
 }
@@ -126,7 +126,7 @@ test('what does not fit is refused with both values; other data too; another val
     folder('straight'),
     [...words, 'training.num_epochs=4', `dataset_path=${other}`],
     true,
-    stop.signal,
+    { stop: stop.signal },
   )
   expect(lines.join('\n')).toMatch(/^warning: .*judged by other data: val is "1 samples, .*was "2 samples/m)
 })
@@ -139,7 +139,7 @@ test('a device that goes away in the middle: an error, no hang, and where it goe
     return update.call(this, rate)
   })
   const lines: string[] = []
-  await expect(trainHere(folder('lost'), words, false, undefined, lines)).rejects.toThrow()
+  await expect(trainHere(folder('lost'), words, false, {}, lines)).rejects.toThrow()
   expect(lines.join('\n')).toMatch(/^the newest checkpoint is .*last\.pth; --resume goes on from there$/m)
   expect(lines.at(-1)).toMatch(/ran out of memory: a smaller training\.batch_size needs less/)
   vi.restoreAllMocks()

@@ -5,11 +5,11 @@ import type { Checkpoint } from '../../src/checkpoint/checkpoint.ts'
 import { loadConfig } from '../../src/config/load.ts'
 import { Console } from '../../src/track/console.ts'
 import { readMetrics } from '../../src/track/metrics.ts'
-import { type TrainingReport, train } from '../../src/train/training.ts'
+import { type TrainingReport, type TrainingRequest, train } from '../../src/train/training.ts'
 import { writeMetadata, writeSplit } from '../data/small_dataset.ts'
 
-/** Words of every small training: the smallest model that has all of SADAAN's parts. */
-export const SMALL = ['model.channels=[2,4,4,6,8]', 'training.batch_size=1']
+/** Words of every small training: the smallest model that has all of SADAAN's parts, and no pictures, which take longer than it. */
+export const SMALL = ['model.channels=[2,4,4,6,8]', 'training.batch_size=1', 'logging.visualize_predictions=False']
 
 /** Three structures, two of them sides of one organ. */
 export const STRUCTURES = ['left_lung', 'right_lung', 'heart']
@@ -35,7 +35,7 @@ export async function trainHere(
   folder: string,
   words: readonly string[],
   resume: boolean | string = false,
-  stop = new AbortController().signal,
+  more: Partial<TrainingRequest> = {},
   lines: string[] = [],
 ): Promise<Trained> {
   const { config } = loadConfig({
@@ -47,7 +47,8 @@ export async function trainHere(
     resume,
     runs: join(folder, 'runs'),
     console: new Console({ stream, environment: {} }),
-    stop,
+    stop: new AbortController().signal,
+    ...more,
   })
   return { ...report, lines }
 }
@@ -67,7 +68,7 @@ export function substance({ sadaan, ...rest }: Checkpoint): object {
 export function figuresOf(run: string): object {
   return Object.fromEntries(
     [...readMetrics(run)]
-      .filter(([name]) => name !== 'system.samples_per_second')
+      .filter(([name]) => !/^system\.(samples_per_second|loader_wait_seconds)$/.test(name))
       .map(([name, { steps, values }]) => [name, { steps, values }]),
   )
 }

@@ -57,8 +57,8 @@ export interface RunEnd {
  * cannot be kept is said once, as a warning. Methods return at once; what takes long goes on behind them until `finish` resolves.
  */
 export interface Observer {
-  /** Where a user finds the record. */
-  readonly place: string
+  /** Where a user finds the record; undefined where nothing of its own is kept. */
+  readonly place: string | undefined
   log(point: Point): void
   /** Takes over the points of an earlier run, with their times, before any of its own. */
   adopt(earlier: ReadonlyMap<string, Series>): void

@@ -12,11 +12,15 @@ export class RunRecord {
   readonly places: readonly string[]
   private readonly observers: readonly Observer[]
   private readonly heart: NodeJS.Timeout
+  private readonly making = new Set<Promise<void>>()
 
-  /** `beatSeconds`: between two heartbeats. */
+  /**
+   * Observers are finished in the order given: one that makes artifacts of what it hears stands before those that keep them.
+   * `beatSeconds`: between two heartbeats.
+   */
   constructor(id: number | null, observers: readonly Observer[], beatSeconds = BETWEEN_HEARTBEATS) {
     this.id = id
-    this.places = observers.map(({ place }) => place)
+    this.places = observers.map(({ place }) => place).filter(place => place !== undefined)
     this.observers = observers
     this.heart = setInterval(() => this.tell(observer => observer.beat(Date.now())), beatSeconds * 1000).unref()
   }
@@ -42,10 +46,20 @@ export class RunRecord {
     this.tell(observer => observer.keep(artifact))
   }
 
-  /** Closes every record; resolves once all is kept. */
+  /** Keeps what is made behind the training, as soon as it is made; undefined where that failed, which its maker tells. Must not reject. */
+  keepOnceMade(artifact: Promise<Artifact | undefined>): void {
+    const kept = artifact.then(made => {
+      if (made) this.keep(made)
+      this.making.delete(kept)
+    })
+    this.making.add(kept)
+  }
+
+  /** Waits for what is being made, then closes every record; resolves once all is kept. */
   async finish(end: RunEnd): Promise<void> {
     clearInterval(this.heart)
-    await Promise.all(this.observers.map(observer => observer.finish(end)))
+    await Promise.all(this.making)
+    for (const observer of this.observers) await observer.finish(end)
   }
 
   private tell(say: (observer: Observer) => void): void {

@@ -17,6 +17,7 @@ import { InFlight } from './in_flight.ts'
 import type { TrainingLog } from './log.ts'
 import { STEPS_IN_FLIGHT } from './pacing.ts'
 import { type Position, placeText, type ResumePoint } from './resume.ts'
+import { SamplePictures } from './sample_pictures.ts'
 import { Saver } from './saver.ts'
 import type { Session } from './session.ts'
 import { checkpointOf, type Standing } from './standing.ts'
@@ -63,6 +64,7 @@ export class Fit {
   private readonly log: TrainingLog
   private readonly stop: AbortSignal
   private readonly saver: Saver
+  private readonly pictures: SamplePictures | undefined
   private readonly settings: ScheduleSettings
   private schedule: ScheduleState
   private best: BestModel = noBestModel()
@@ -73,6 +75,7 @@ export class Fit {
   /** what the newest save holds, and `batches` then */
   private saved: { position?: Position; batches: number } = { batches: 0 }
   private skipsInARow = 0
+  private loaderWait = 0 // seconds that this epoch's training waited for batches
   private trainLosses: number[] = []
   private validationLosses: number[] = []
   private validation: Tally | undefined
@@ -83,6 +86,7 @@ export class Fit {
     this.log = log
     this.stop = stop
     this.saver = new Saver(session.engine, session.config)
+    this.pictures = SamplePictures.of(session, log)
     this.settings = scheduleSettings(session.config)
     this.schedule = initialSchedule(this.settings)
   }
@@ -167,7 +171,9 @@ export class Fit {
     this.schedule = afterEpoch(this.settings, this.schedule, epoch, validation?.loss.total)
     const isBest = this.best.epoch === epoch
     const samples = (trainLoader.batchesPerEpoch - from) * config.training.batch_size
-    this.log.epochEnd(epoch, rate, train, validation, { samples, bytes: engine.device.allocated, isBest })
+    const { loaderWait } = this
+    this.log.epochEnd(epoch, rate, train, validation, { samples, bytes: engine.device.allocated, loaderWait, isBest })
+    if (validation) await this.pictures?.validated(epoch, this.best)
     this.epoch++
     await this.saveEpoch(epoch, isBest)
     return true
@@ -192,8 +198,10 @@ export class Fit {
     const started = performance.now()
     let batch = from
     let stopped = this.stop.aborted
+    this.loaderWait = 0
     await InFlight.during(async pending => {
       for await (const host of stopped ? [] : trainLoader.epoch(epoch, from)) {
+        this.loaderWait += host.waited
         const first = batch % window === 0
         const share = 1 / Math.min(window, batches - (batch - (batch % window)))
         const samples = [...host.samples]

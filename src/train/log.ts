@@ -75,7 +75,7 @@ export class TrainingLog {
     learningRate: number,
     train: Tally,
     validation: Tally | undefined,
-    figures: { samples: number; bytes: number; isBest: boolean },
+    figures: { samples: number; bytes: number; loaderWait: number; isBest: boolean },
   ): void {
     const seconds = (performance.now() - this.epochStarted) / 1000
     this.split('train', train, epoch)
@@ -91,6 +91,7 @@ export class TrainingLog {
     const samplesPerSecond = figures.samples / seconds
     if (figures.samples > 0) this.metric('system.samples_per_second', samplesPerSecond, epoch)
     this.metric('system.gpu_memory_bytes', figures.bytes, epoch)
+    this.metric('system.loader_wait_seconds', figures.loaderWait, epoch)
     this.console.epochEnd({
       epoch,
       epochs: this.config.training.num_epochs,

@@ -1,9 +1,13 @@
 import { resolve } from 'node:path'
 import type { Json, JsonObject } from '../config/json.ts'
 import { toJson } from '../config/load.ts'
+import type { Curves } from '../report/curves.ts'
 import { readMetrics, selectPoints } from '../track/metrics.ts'
+import type { Observer } from '../track/observer.ts'
 import { RunDirectory } from '../track/run_directory.ts'
 import { RunRecord } from '../track/run_record.ts'
+import { makeTensorBoardFolder, TensorBoard } from '../track/tensorboard.ts'
+import { CurveObserver } from './curve_observer.ts'
 import type { ResumePoint } from './resume.ts'
 import type { Session } from './session.ts'
 import type { TrainingRequest } from './training.ts'
@@ -35,12 +39,27 @@ export function openRecord(
   point: ResumePoint | undefined,
 ): RunRecord | undefined {
   if (request.runs === undefined) return undefined
+  const warn = (line: string): void => request.console.warn(line)
+  if (request.tensorboard !== undefined) makeTensorBoardFolder(request.tensorboard)
   const directory = openRun(request, request.runs, session)
-  if (!directory) return undefined
-  const record = new RunRecord(directory.id, [directory], request.identity?.beatSeconds)
-  if (point) continueRecord(record, request.runs, point, line => request.console.warn(line))
+  const observers: Observer[] = directory ? [directory] : []
+  const id = directory?.id ?? null
+  if (request.tensorboard !== undefined) {
+    const config = JSON.parse(toJson(request.config)) as JsonObject
+    observers.push(new TensorBoard({ base: request.tensorboard, id, config, warn }))
+  }
+  if (observers.length === 0) return undefined
+  const curves = new CurveObserver(describeCurves(request, id), artifact => record.keep(artifact), warn)
+  const record: RunRecord = new RunRecord(id, [curves, ...observers], request.identity?.beatSeconds)
+  if (point) continueRecord(record, request.runs, point, warn)
   record.setInfo('variants', describeVariants(session))
   return record
+}
+
+function describeCurves({ config }: TrainingRequest, id: number | null): Omit<Curves, 'metrics'> {
+  const run = id === null ? '' : `run ${id}, `
+  const { num_epochs: planned } = config.training
+  return { title: `${run}${config.dataset_path}`, planned, monitor: config.checkpoint.monitor }
 }
 
 function openRun(

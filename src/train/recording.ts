@@ -115,13 +115,17 @@ function recordLoss(tape: Tape, model: SadaanOutputs, maskBits: Tensor, presence
   return { ...loss, presenceProbability: model.presence_probs, presence }
 }
 
-/** The model with running statistics, and its loss. No gradients, no augmentation. */
-export function recordEvaluation(state: ModelState, batch: BatchTensors, config: Config): Recording<LossOutputs> {
+/** The model with running statistics, its loss, and its logits (N, S, H, W, D). No gradients, no augmentation. */
+export function recordEvaluation(
+  state: ModelState,
+  batch: BatchTensors,
+  config: Config,
+): Recording<LossOutputs & { logits: Tensor }> {
   const tape = new Tape()
   const image = cast(tape, batch.image, config.compute.precision)
   const model = new Sadaan(tape, state, batch, { training: false }).forward(image)
-  const outputs = recordLoss(tape, model, batch.maskBits, batch.presence, config)
-  return { calls: tape.calls, outputs }
+  const loss = recordLoss(tape, model, batch.maskBits, batch.presence, config)
+  return { calls: tape.calls, outputs: { ...loss, logits: model.segmentation_logits } }
 }
 
 /** The model with running statistics and nothing else. */

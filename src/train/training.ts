@@ -20,6 +20,8 @@ export interface TrainingRequest {
   resume: boolean | string
   /** folder of Sacred's run directories; undefined leaves the run unobserved */
   runs: string | undefined
+  /** folder of TensorBoard's runs */
+  tensorboard?: string
   identity?: RunIdentity
   console: Console
   /** when aborted, training saves and ends after the step at hand; with the reason 'TIMEOUT' its status is that */

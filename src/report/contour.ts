@@ -1,0 +1,46 @@
+/**
+ * The outline of a mask along its pixels' edges, as SVG path data in pixels of the mask: closed, holes included, empty for an empty mask.
+ * @param mask (height, width), 1 inside
+ */
+export function contour(mask: Uint8Array, width: number, height: number): string {
+  const edges = edgesOf(mask, width, height)
+  let path = ''
+  while (edges.size > 0) {
+    const first = edges.keys().next().value!
+    const corners: number[] = []
+    for (let at = first, direction = 0; ; ) {
+      const [next, ...others] = edges.get(at)!
+      // where two outlines touch at a corner, either way closes
+      if (others.length) edges.set(at, others)
+      else edges.delete(at)
+      const heading = next! - at
+      if (heading !== direction) corners.push(at)
+      direction = heading
+      at = next!
+      if (at === first) break
+    }
+    const points = corners.map(at => `${at % (width + 1)} ${Math.floor(at / (width + 1))}`)
+    path += `M${points.join('L')}Z`
+  }
+  return path
+}
+
+/** From each corner the corners it leads to, inside always on the right. Corners count row by row, width + 1 in a row. */
+function edgesOf(mask: Uint8Array, width: number, height: number): Map<number, number[]> {
+  const edges = new Map<number, number[]>()
+  const isInside = (x: number, y: number): boolean =>
+    x >= 0 && x < width && y >= 0 && y < height && mask[y * width + x] === 1
+  const add = (from: number, to: number): void => {
+    edges.set(from, [...(edges.get(from) ?? []), to])
+  }
+  for (let y = 0; y < height; y++)
+    for (let x = 0; x < width; x++) {
+      if (!isInside(x, y)) continue
+      const [topLeft, bottomLeft] = [y * (width + 1) + x, (y + 1) * (width + 1) + x]
+      if (!isInside(x, y - 1)) add(topLeft, topLeft + 1)
+      if (!isInside(x + 1, y)) add(topLeft + 1, bottomLeft + 1)
+      if (!isInside(x, y + 1)) add(bottomLeft + 1, bottomLeft)
+      if (!isInside(x - 1, y)) add(bottomLeft, topLeft)
+    }
+  return edges
+}

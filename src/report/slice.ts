@@ -1,0 +1,83 @@
+/** Number of voxels along (H, W, D), D fastest. */
+export type VolumeSize = readonly [number, number, number]
+
+/** A plane of a volume and how it is shown: which array axis runs to the right, which one up, and which is cut. */
+export interface Plane {
+  name: 'axial' | 'coronal' | 'sagittal'
+  cut: 0 | 1 | 2
+  right: 0 | 1 | 2
+  up: 0 | 1 | 2
+}
+
+/**
+ * With array axes running to the right, to the front and up (as `import` stores them). The patient's right is on the left of the
+ * picture, as radiologists have it.
+ */
+export const PLANES: readonly Plane[] = [
+  { name: 'axial', cut: 2, right: 0, up: 1 },
+  { name: 'coronal', cut: 1, right: 0, up: 2 },
+  { name: 'sagittal', cut: 0, right: 1, up: 2 },
+]
+
+/** Columns and rows of a plane's picture. */
+export function sizeOfPlane({ right, up }: Plane, size: VolumeSize): { width: number; height: number } {
+  return { width: size[right], height: size[up] }
+}
+
+/** Calls `use` with each voxel of a slice, and where its pixel is: row by row from the top left. */
+export function forSlice(
+  plane: Plane,
+  index: number,
+  size: VolumeSize,
+  use: (voxel: number, pixel: number) => void,
+): void {
+  const strides = [size[1] * size[2], size[2], 1] as const
+  const { width, height } = sizeOfPlane(plane, size)
+  const mirrored = plane.right === 0
+  for (let y = 0; y < height; y++)
+    for (let x = 0; x < width; x++) {
+      const across = mirrored ? width - 1 - x : x
+      const voxel = index * strides[plane.cut] + across * strides[plane.right] + (height - 1 - y) * strides[plane.up]
+      use(voxel, y * width + x)
+    }
+}
+
+/** Whether a voxel's bit is set: bit j of word i is voxel 32·i + j. */
+export function isSet(bits: Uint32Array, voxel: number): boolean {
+  return ((bits[voxel >>> 5]! >>> (voxel & 31)) & 1) === 1
+}
+
+/**
+ * Along each axis the slice that shows the most of all masks: each mask counts by its share of its own largest cross-section, so that
+ * small structures weigh as much as large ones. The middle where there is nothing.
+ * @param masks of V bits each
+ */
+export function tellingSlices(masks: readonly Uint32Array[], size: VolumeSize): [number, number, number] {
+  const scores = size.map(length => new Float64Array(length))
+  for (const mask of masks) {
+    for (const [axis, areas] of areasOf(mask, size).entries()) {
+      const largest = areas.reduce((a, b) => Math.max(a, b), 1)
+      areas.forEach((area, i) => {
+        scores[axis]![i]! += area / largest
+      })
+    }
+  }
+  return scores.map(score => {
+    const best = score.reduce((at, value, i) => (value > score[at]! ? i : at), 0)
+    return score[best]! > 0 ? best : score.length >> 1
+  }) as [number, number, number]
+}
+
+/** Voxels of a mask in every slice along each axis. */
+function areasOf(mask: Uint32Array, size: VolumeSize): [Uint32Array, Uint32Array, Uint32Array] {
+  const areas = size.map(length => new Uint32Array(length)) as [Uint32Array, Uint32Array, Uint32Array]
+  for (let i = 0; i < mask.length; i++)
+    for (let word = mask[i]!; word !== 0; word &= word - 1) {
+      const voxel = 32 * i + 31 - Math.clz32(word & -word)
+      const row = Math.floor(voxel / size[2])
+      areas[0][Math.floor(row / size[1])]!++
+      areas[1][row % size[1]]!++
+      areas[2][voxel % size[2]]!++
+    }
+  return areas
+}

@@ -1,0 +1,111 @@
+import type { Batch } from '../data/loader.ts'
+import type { SampleView } from '../report/overlay.ts'
+import type { Artifact } from '../track/observer.ts'
+import { type BestModel, shouldStop } from './early_stopping.ts'
+import { illustrator } from './illustrator.ts'
+import type { TrainingLog } from './log.ts'
+import type { Session } from './session.ts'
+import type { BatchResult } from './tally.ts'
+
+const BETWEEN_PICTURES = 30_000 // milliseconds
+const PICTURE_SHARE = 50 // pictures wait this many times as long as the last ones took: at most 2 % of the time
+
+/**
+ * Pictures the first validation samples with what the model says of them: `predictions_sample_N.png`, replaced each time. Reads the
+ * weights and draws no random number, so a training has the same bits without it.
+ */
+export class SamplePictures {
+  private readonly session: Session
+  private readonly log: TrainingLog
+  private isOwed = true // of the newest best model there are no pictures yet, or none at all
+  private due = 0 // performance.now() before which nothing is pictured
+
+  private constructor(session: Session, log: TrainingLog) {
+    this.session = session
+    this.log = log
+  }
+
+  /** Undefined where the run is unobserved or its configuration wants no pictures. */
+  static of(session: Session, log: TrainingLog): SamplePictures | undefined {
+    const { visualize_predictions, num_visualization_samples } = session.config.logging
+    const isWanted = log.record && visualize_predictions && num_visualization_samples > 0
+    return isWanted ? new SamplePictures(session, log) : undefined
+  }
+
+  /**
+   * After a validation: pictures a new best model unless that was done a moment ago, and at the end of the training one that is still
+   * owed. Drawing goes on in a thread; what fails is warned of.
+   */
+  async validated(epoch: number, best: BestModel): Promise<void> {
+    const { training } = this.session.config
+    if (best.epoch === epoch) this.isOwed = true
+    const isLast = epoch + 1 === training.num_epochs || shouldStop(best, training.early_stopping_patience)
+    if (!this.isOwed || (!isLast && performance.now() < this.due)) return
+    this.isOwed = false
+    this.due = Number.POSITIVE_INFINITY // until these are drawn
+    const started = performance.now()
+    try {
+      const drawn = await this.picture(epoch)
+      Promise.all(drawn).then(() => {
+        const ended = performance.now()
+        this.due = ended + Math.max(BETWEEN_PICTURES, PICTURE_SHARE * (ended - started))
+      })
+    } catch (error) {
+      this.log.console.warn(`no pictures of predictions: ${(error as Error).message}`)
+    }
+  }
+
+  /** What is being drawn. Samples of one batch are on their way at a time. */
+  private async picture(epoch: number): Promise<Promise<unknown>[]> {
+    const { config, engine, validationLoader } = this.session
+    const wanted = config.logging.num_visualization_samples
+    let drawn: Promise<Artifact | undefined>[] = []
+    let done = 0
+    for await (const host of validationLoader.epoch(0)) {
+      await Promise.all(drawn)
+      const count = Math.min(wanted - done, host.count)
+      const result = await engine.evaluate(host)
+      const masks = await engine.predictedMasks(count)
+      drawn = Array.from({ length: count }, (_, i) =>
+        this.drawn(
+          done + i + 1,
+          epoch,
+          this.view(host, result, masks, i, `validation sample ${done + i + 1}, epoch ${epoch + 1}`),
+        ),
+      )
+      for (const artifact of drawn) this.log.record!.keepOnceMade(artifact)
+      done += count
+      if (done >= wanted) break
+    }
+    return drawn
+  }
+
+  private async drawn(number: number, epoch: number, sample: SampleView): Promise<Artifact | undefined> {
+    const drawing = await illustrator.draw({ sample }, line => this.log.console.warn(line))
+    return drawing?.png && { name: `predictions_sample_${number}.png`, bytes: drawing.png, step: epoch }
+  }
+
+  /** Copies sample `i` out of a batch; a structure held to be absent gets an empty mask, as at inference. */
+  private view(host: Batch, result: BatchResult, masks: Uint32Array, i: number, title: string): SampleView {
+    const { dataset, shape, config } = this.session
+    const { presence_threshold: threshold } = config.model
+    const voxels = shape.size[0] * shape.size[1] * shape.size[2]
+    const words = voxels / 32
+    const image = i * shape.inChannels * voxels
+    const structures = dataset.structureNames.map((name, s) => {
+      const pair = i * shape.structures + s
+      const at = [pair * words, (pair + 1) * words] as const
+      const probability = result.presenceProbability[pair]!
+      const prediction = probability > threshold ? masks.slice(...at) : new Uint32Array(words)
+      return { name, truth: host.maskBits.slice(...at), prediction, presence: host.presence[pair]!, probability }
+    })
+    const scenario = host.scenarios[i]!
+    return {
+      title: scenario === '' ? title : `${title}, ${scenario}`,
+      size: [shape.size[0], shape.size[1], shape.size[2]],
+      image: host.images.slice(image, image + voxels),
+      structures,
+      threshold,
+    }
+  }
+}
