@@ -7,9 +7,9 @@ export function startThread(beside: string, name: string): Worker {
   const isSource = beside.endsWith('.ts')
   const file = new URL(`./${name}.worker.${isSource ? 'ts' : 'js'}`, beside)
   if (!isSource) return new Worker(file, { execArgv: [] })
-  // Node 20 applies no `--import` loader to a thread's own file: tsx has to be called from inside. Its hooks of `require` start nine times
-  // as fast as those of `import`, which need a thread of their own.
-  const tsx = createRequire(import.meta.url).resolve('tsx/cjs/api')
+  // From a checkout, which has tsx: Node 20 applies no `--import` loader to a thread's own file, so tsx is called from inside. Its hooks of
+  // `require` start nine times as fast as those of `import`, which need a thread of their own.
+  const tsx = createRequire(beside).resolve('tsx/cjs/api')
   const start = `require(${JSON.stringify(tsx)}).register(); require(${JSON.stringify(fileURLToPath(file))})`
   return new Worker(start, { eval: true, execArgv: [] })
 }
