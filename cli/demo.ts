@@ -45,7 +45,7 @@ async function runDemo(folder: string): Promise<void> {
     console,
     stop: signals.stop,
   })
-  if (report.status === 'INTERRUPTED') {
+  if (report.status !== 'COMPLETED') {
     process.exitCode = signals.exitCode()
     return
   }

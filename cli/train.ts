@@ -60,14 +60,14 @@ async function runTrain(given: string[], options: TrainOptions, command: Command
     stop: signals.stop,
   })
   say(report, console, options.json ?? false)
-  if (report.status === 'INTERRUPTED') process.exitCode = signals.exitCode()
+  if (report.status !== 'COMPLETED') process.exitCode = signals.exitCode()
 }
 
 function say(report: TrainingReport, console: Console, json: boolean): void {
   const { status, reason, epochs, best, bestPath, run } = report
   if (json) process.stdout.write(`${JSON.stringify({ status, reason, epochs, best, bestPath, run })}\n`)
-  if (status === 'INTERRUPTED') {
-    console.line(`${reason}; ${epochs} epochs are saved. Go on with --resume`)
+  if (status !== 'COMPLETED') {
+    console.line(`${reason}; go on with --resume`)
     return
   }
   if (reason) console.line(reason)

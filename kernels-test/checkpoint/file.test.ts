@@ -7,6 +7,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { WriteError, writeAtomically } from '../../src/checkpoint/file.ts'
 import { encodePth, readPth, writePth } from '../../src/checkpoint/pth.ts'
 import type { TorchTensor } from '../../src/checkpoint/torch_tensor.ts'
+import { failAt } from './failing_calls.ts'
 
 let folder = ''
 let path = ''
@@ -21,20 +22,6 @@ afterEach(() => {
 
 const pieces = [Buffer.from('new '), Buffer.from('content')]
 const content = () => fs.readFileSync(path, 'utf8')
-
-/** Lets the Nth of the calls below fail as a full or broken disk does; returns their names in order. */
-function failAt(failing: number): string[] {
-  const calls: string[] = []
-  const names = ['openSync', 'writeSync', 'fsyncSync', 'renameSync'] as const
-  for (const name of names) {
-    const real = fs[name] as (...args: unknown[]) => unknown
-    vi.spyOn(fs, name).mockImplementation(((...args: unknown[]) => {
-      if (calls.push(name) === failing) throw new Error(`EIO: ${name}`)
-      return real(...args)
-    }) as never)
-  }
-  return calls
-}
 
 describe('writing atomically', () => {
   it('writes, and again over it, and leaves nothing else', () => {

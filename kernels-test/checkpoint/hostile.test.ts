@@ -67,8 +67,10 @@ describe('a damaged file', () => {
       if (read === undefined) refused++
       else expect(isDeepStrictEqual(read, whole), `bit of byte ${position}`).toBe(true)
     }
-    // The rest is padding, dates and version numbers, which say nothing.
-    expect(refused).toBeGreaterThan(0.2 * Math.ceil(bytes.length / step))
+    // Ours are guarded as a whole; torch's padding, dates and version numbers say nothing.
+    const all = Math.ceil(bytes.length / step)
+    if (bytes === small) expect(refused).toBe(all)
+    else expect(refused).toBeGreaterThan(0.2 * all)
   })
 
   it('ends in a value or an InputError whatever byte stands where in the pickle', () => {
@@ -241,7 +243,7 @@ describe('an archive made to harm', () => {
     change(bytes)
     return bytes
   }
-  const end = small.length - 22
+  const end = small.length - 22 - 'sha256 '.length - 64
   const directory = small.readUInt32LE(end + 16)
 
   it.each<[string, Uint8Array, RegExp]>([

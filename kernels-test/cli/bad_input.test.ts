@@ -2,6 +2,7 @@ import { copyFileSync, mkdirSync, readFileSync, truncateSync, writeFileSync } fr
 import { basename, join } from 'node:path'
 import { expect, test } from 'vitest'
 import { writeCheckpoint } from '../../src/checkpoint/checkpoint.ts'
+import { writeZip } from '../../src/checkpoint/zip.ts'
 import { defaultConfig } from '../../src/config/schema.ts'
 import { exampleCheckpoint } from '../checkpoint/example.ts'
 import { corruptChunk } from '../data/corrupt.ts'
@@ -44,6 +45,10 @@ const progress = { config, schedule: { scheduler: 'none' }, best: { value: null,
 writeCheckpoint(other, { ...exampleCheckpoint, sadaan: { ...progress, batches: 4, skipped: 0, run: null } } as never)
 copyFileSync(other, torn)
 truncateSync(torn, readFileSync(torn).length - 100)
+const hostile = join(root, 'hostile.pth')
+const command = 'touch run'
+const pickle = `\x80\x02cos\nsystem\nX${String.fromCharCode(command.length)}\0\0\0${command}\x85R.`
+writeFileSync(hostile, Buffer.concat(writeZip([{ name: 'x/data.pkl', data: Buffer.from(pickle, 'latin1') }])))
 const diff = join(root, 'diff.json')
 writeFileSync(diff, JSON.stringify({ training: { learning_rat: 1e-3 } }))
 const broken = join(root, 'broken.json')
@@ -112,10 +117,14 @@ const optionCases: Record<string, [string[], RegExp]> = {
     /"training\.learning_rat" .*diff\.json.*did you mean "training\.learning_rate"\?/,
   ],
   'a torn checkpoint': [['--resume', torn], /torn\.pth: /],
+  'a checkpoint that would run a command': [
+    ['--resume', hostile],
+    /hostile\.pth: .*"os\.system", which is not on the list/,
+  ],
   'a checkpoint that is not there': [['--resume', 'none.pth'], /none\.pth: .*no such file/i],
   'a checkpoint with other channels': [
     ['--resume', other],
-    /other\.pth: cannot be resumed with another model\.channels;/,
+    /other\.pth: cannot be resumed with values other than it was trained with: model\.channels is \[16,.*\], was \[2,4,4,6,8\]/,
   ],
   'an unknown option': [['--epochs', '3'], /unknown option '--epochs'/],
 }

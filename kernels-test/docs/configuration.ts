@@ -5,9 +5,6 @@ import { NAMED_CONFIGS } from '../../src/config/named.ts'
 import { configSchema, defaultConfig } from '../../src/config/schema.ts'
 import { pythonLiteral } from '../../src/config/spelling.ts'
 
-/** Keys that are accepted and that nothing reads. */
-export const WITHOUT_EFFECT: readonly string[] = ['checkpoint.save_minutes']
-
 const INTRODUCTION = `# Configuration
 
 Every key, what it takes and what it means. This page and [config.schema.json](config.schema.json) are made from the schema in
@@ -42,8 +39,6 @@ sadaan-gpu print_named_configs
 Editors complete and check a file that begins with \`"$schema": "…/docs/config.schema.json"\` (an address or a path; the program ignores it). In VS Code
 a setting does the same for every file of a name: \`"json.schemas": [{ "fileMatch": ["cfg*.json"], "url": "./docs/config.schema.json" }]\`.
 `
-
-const FOOTNOTE = '¹ Accepted, so that configuration files of the original work; nothing reads it in this version.\n'
 
 /** The JSON Schema of a configuration file. */
 export function configurationSchema(): JsonObject {
@@ -81,7 +76,7 @@ export function configurationPage(): string {
     const title = group === '' ? 'At the top' : `\`${group}\``
     return `## ${title}\n\n| key | default | takes | meaning |\n|---|---|---|---|\n${rows.join('\n')}\n`
   })
-  return [INTRODUCTION, namedConfigurations(), ...tables, FOOTNOTE].join('\n')
+  return [INTRODUCTION, namedConfigurations(), ...tables].join('\n')
 }
 
 function namedConfigurations(): string {
@@ -97,9 +92,8 @@ function groupOf(key: string): string {
 }
 
 function rowOf(key: string, value: Json): string {
-  const mark = WITHOUT_EFFECT.includes(key) ? ' ¹' : ''
   const name = key.slice(key.lastIndexOf('.') + 1)
-  return `| \`${name}\`${mark} | ${shown(value)} | ${expectationOf(key, value === null)} | ${descriptionOf(key)} |`
+  return `| \`${name}\` | ${shown(value)} | ${expectationOf(key, value === null)} | ${descriptionOf(key)} |`
 }
 
 /** As one would write it after `with`. */

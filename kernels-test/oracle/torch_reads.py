@@ -15,8 +15,8 @@ import torch
 
 
 def facts(tensor):
-    data = tensor.detach().contiguous().numpy()
-    return [str(tensor.dtype), list(tensor.shape), hashlib.sha256(data.tobytes()).hexdigest()]
+    data = bytes(tensor.detach().contiguous().reshape(-1).view(torch.uint8).tolist())
+    return [str(tensor.dtype), list(tensor.shape), hashlib.sha256(data).hexdigest()]
 
 
 def is_buffer(name):

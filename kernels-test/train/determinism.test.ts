@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { type Checkpoint, readCheckpoint } from '../../src/checkpoint/checkpoint.ts'
 import { temporaryDirectory } from '../data/small_dataset.ts'
-import { SMALL, smallDataset, trainHere } from './training_here.ts'
+import { SMALL, smallDataset, substance, trainHere } from './training_here.ts'
 
 /** Three batches an epoch in windows of two: two updates, the second of a window that is not full. */
 const EPOCHS = 50
@@ -23,17 +23,6 @@ const words = [
 ]
 const epochs = (count: number): string[] => [...words, `training.num_epochs=${count}`]
 const read = (run: string, name: string): Checkpoint => readCheckpoint(join(root, run, 'checkpoints', name))
-
-/** All that must be equal, bit for bit. What tells only where a run was saved, and under which number, is left out. */
-function substance({ sadaan, ...rest }: Checkpoint): object {
-  const { config, run, ...progress } = sadaan as unknown as { config: Record<string, object>; run: number }
-  expect(run).toBeGreaterThan(0)
-  const { checkpoint, training, ...others } = config
-  const { num_epochs, ...trained } = training as { num_epochs: number }
-  expect(checkpoint).toHaveProperty('save_dir')
-  expect(num_epochs).toBeGreaterThan(0)
-  return { ...rest, progress, others, trained }
-}
 
 test('the same training twice, once in one go and once stopped half way and resumed, gives the same bits', async () => {
   await trainHere(join(root, 'straight'), epochs(EPOCHS))

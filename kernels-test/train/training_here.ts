@@ -1,7 +1,10 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { expect } from 'vitest'
+import type { Checkpoint } from '../../src/checkpoint/checkpoint.ts'
 import { loadConfig } from '../../src/config/load.ts'
 import { Console } from '../../src/track/console.ts'
+import { readMetrics } from '../../src/track/metrics.ts'
 import { type TrainingReport, type TrainingRequest, train } from '../../src/train/training.ts'
 import { writeMetadata, writeSplit } from '../data/small_dataset.ts'
 
@@ -33,11 +36,11 @@ export async function trainHere(
   words: readonly string[],
   resume: boolean | string = false,
   more: Partial<TrainingRequest> = {},
+  lines: string[] = [],
 ): Promise<Trained> {
   const { config } = loadConfig({
     overrides: [...words, `checkpoint.save_dir=${join(folder, 'checkpoints')}`],
   })
-  const lines: string[] = []
   const stream = { write: (text: string) => lines.push(text.trimEnd()), on: () => undefined }
   const report = await train({
     config,
@@ -48,4 +51,24 @@ export async function trainHere(
     ...more,
   })
   return { ...report, lines }
+}
+
+/** All that must be equal, bit for bit. What tells only where a run was saved, and under which number, is left out. */
+export function substance({ sadaan, ...rest }: Checkpoint): object {
+  const { config, run, ...progress } = sadaan as unknown as { config: Record<string, object>; run: number }
+  expect(run).toBeGreaterThan(0)
+  const { checkpoint, training, ...others } = config
+  const { num_epochs, ...trained } = training as { num_epochs: number }
+  expect(checkpoint).toHaveProperty('save_dir')
+  expect(num_epochs).toBeGreaterThan(0)
+  return { ...rest, progress, others, trained }
+}
+
+/** Steps and values of every metric of a run but those that tell how fast it was. */
+export function figuresOf(run: string): object {
+  return Object.fromEntries(
+    [...readMetrics(run)]
+      .filter(([name]) => !/^system\.(samples_per_second|loader_wait_seconds)$/.test(name))
+      .map(([name, { steps, values }]) => [name, { steps, values }]),
+  )
 }

@@ -1,7 +1,8 @@
 import { InputError } from '../util/error.ts'
 import { Fields, type Json, pyOf, recordOf } from './fields.ts'
+import { writeAtomically } from './file.ts'
 import { isTensor, PyFloat, type PyValue } from './pickle_value.ts'
-import { readPth, writePth } from './pth.ts'
+import { encodePth, readPth } from './pth.ts'
 import { readStateDict, stateDict } from './state_dict.ts'
 import { type OptimizerState, optimizerDict, readOptimizer } from './torch_optimizer.ts'
 import type { TorchTensor } from './torch_tensor.ts'
@@ -61,6 +62,16 @@ function readScheduler(value: PyValue, where: string): Record<string, Json> {
 
 /** Writes it so that torch.load opens it; atomically: after an error the file is what it was. Throws WriteError. */
 export function writeCheckpoint(path: string, checkpoint: Checkpoint): void {
+  writeCopies([path], checkpoint)
+}
+
+/** Writes it under each path, in that order; the files from the one that fails on are what they were. Throws WriteError. */
+export function writeCopies(paths: readonly string[], checkpoint: Checkpoint): void {
+  const pieces = encodeCheckpoint(checkpoint)
+  for (const path of paths) writeAtomically(path, pieces)
+}
+
+function encodeCheckpoint(checkpoint: Checkpoint): Uint8Array[] {
   const floats = (values: number[]): PyValue => values.map(value => new PyFloat(value))
   const dict = new Map<string, PyValue>([
     ['epoch', checkpoint.epoch],
@@ -74,5 +85,5 @@ export function writeCheckpoint(path: string, checkpoint: Checkpoint): void {
   ])
   if (checkpoint.sadaan)
     dict.set('sadaan_gpu', new Map(Object.entries(checkpoint.sadaan).map(([k, v]) => [k, pyOf(v)])))
-  writePth(path, dict)
+  return encodePth(dict)
 }

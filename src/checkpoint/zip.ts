@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { crc32 } from 'node:zlib'
 import { InputError } from '../util/error.ts'
 
@@ -15,6 +16,12 @@ const alignment = 64
 /** Zip64 marks a count or a size that lies elsewhere by all ones. */
 const mostEntries = 0xfffe
 const mostBytes = 0xfffffffe
+/**
+ * Our archives end in a comment: this label and the SHA-256, in hexadecimal digits, of every byte in front of the comment. torch and
+ * other readers of zip pass over it; a CRC-32 of each entry would leave headers and directory unguarded.
+ */
+const sealLabel = 'sha256 '
+const sealBytes = sealLabel.length + 64
 
 export interface ZipEntry {
   name: string
@@ -22,7 +29,7 @@ export interface ZipEntry {
 }
 
 /**
- * Entries of a stored zip by name, as views of `bytes`, each with its CRC verified.
+ * Entries of a stored zip by name, as views of `bytes`, each with its CRC verified, and the whole with its SHA-256 where it has one.
  * Throws InputError beginning with `where`: damaged, compressed, encrypted, Zip64, overlapping or doubled entries.
  */
 export function readZip(bytes: Uint8Array, where: string): Map<string, Uint8Array> {
@@ -45,15 +52,37 @@ export function readZip(bytes: Uint8Array, where: string): Map<string, Uint8Arra
     entries.set(header.name, data)
   }
   if (position !== end) throw new InputError(`${where}: zip directory ends at byte ${position}, expected ${end}`)
+  checkSeal(bytes, where)
   return entries
 }
 
-/** Where the directory lies and how many entries it has. The record is the last thing in the file: torch writes no comment. */
+/** Whether an end record with a comment of so many bytes is the last thing in the file. */
+function endsWith(view: DataView, commentBytes: number): boolean {
+  const end = view.byteLength - commentBytes - endRecord.bytes
+  return (
+    end >= 0 && view.getUint32(end, true) === endRecord.signature && view.getUint16(end + 20, true) === commentBytes
+  )
+}
+
+function checkSeal(bytes: Uint8Array, where: string): void {
+  const sealed = bytes.subarray(0, bytes.length - sealBytes)
+  if (endsWith(new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength), 0)) return
+  if (!Buffer.from(sealOf([sealed])).equals(bytes.subarray(sealed.length)))
+    throw new InputError(`${where}: damaged (its SHA-256 differs from the one recorded)`)
+}
+
+function sealOf(pieces: readonly Uint8Array[]): Uint8Array {
+  const hash = createHash('sha256')
+  for (const piece of pieces) hash.update(piece)
+  return Buffer.from(sealLabel + hash.digest('hex'))
+}
+
+/** Where the directory lies and how many entries it has. Behind the end record is nothing, as torch has it, or our seal. */
 function readEndRecord(view: DataView, where: string) {
-  const end = view.byteLength - endRecord.bytes
-  if (end < 0 || view.getUint32(end, true) !== endRecord.signature) {
+  const comment = [0, sealBytes].find(bytes => endsWith(view, bytes))
+  if (comment === undefined)
     throw new InputError(`${where}: no zip directory at the end, the file is truncated or no zip`)
-  }
+  const end = view.byteLength - comment - endRecord.bytes
   const count = view.getUint16(end + 10, true)
   const size = view.getUint32(end + 12, true)
   const start = view.getUint32(end + 16, true)
@@ -131,7 +160,7 @@ function entryData(view: DataView, header: CentralHeader, limit: number, where: 
   return new Uint8Array(view.buffer, view.byteOffset + start, size)
 }
 
-/** The archive in pieces, to be written one after another. Throws InputError where only Zip64 could hold it. */
+/** The archive in pieces, to be written one after another, the last one its seal. Throws InputError where only Zip64 could hold it. */
 export function writeZip(entries: readonly ZipEntry[]): Uint8Array[] {
   const pieces: Uint8Array[] = []
   const directory: Uint8Array[] = []
@@ -148,7 +177,8 @@ export function writeZip(entries: readonly ZipEntry[]): Uint8Array[] {
   if (entries.length > mostEntries || offset + directoryBytes > mostBytes) {
     throw new InputError(`${entries.length} zip entries of ${offset} bytes: at most ${mostEntries} and 4 GiB fit`)
   }
-  return [...pieces, ...directory, writeEndRecord(entries.length, offset, directoryBytes)]
+  const sealed = [...pieces, ...directory, writeEndRecord(entries.length, offset, directoryBytes)]
+  return [...sealed, sealOf(sealed)]
 }
 
 /** The 22 bytes that both headers of an entry have: version needed, flags, method, time, date, CRC, size twice. */
@@ -198,5 +228,6 @@ function writeEndRecord(count: number, start: number, size: number): Uint8Array 
   view.setUint16(10, count, true)
   view.setUint32(12, size, true)
   view.setUint32(16, start, true)
+  view.setUint16(20, sealBytes, true)
   return new Uint8Array(view.buffer)
 }

@@ -1,7 +1,6 @@
-import { createRequire } from 'node:module'
-import { fileURLToPath } from 'node:url'
-import { Worker } from 'node:worker_threads'
+import type { Worker } from 'node:worker_threads'
 import { InputError } from '../util/error.ts'
+import { startThread } from '../util/thread.ts'
 import type { ImageSize } from './dataset.ts'
 
 /** One sample to be decoded, and where to. */
@@ -109,7 +108,7 @@ export class DecoderThread {
   }
 
   private start(): Worker {
-    const worker = startWorker()
+    const worker = startThread(import.meta.url, 'decode')
     worker.unref()
     worker.postMessage({ id: START } satisfies DecodeRequest)
     this.hasStarted = false
@@ -183,15 +182,4 @@ export class DecoderThread {
     clearInterval(this.watch)
     this.watch = undefined
   }
-}
-
-function startWorker(): Worker {
-  const isSource = import.meta.url.endsWith('.ts')
-  const file = new URL(`./decode.worker.${isSource ? 'ts' : 'js'}`, import.meta.url)
-  if (!isSource) return new Worker(file, { execArgv: [] })
-  // Node 20 applies no `--import` loader to a thread's own file: tsx has to be called from inside. Its hooks of `require` start nine times
-  // as fast as those of `import`, which need a thread of their own.
-  const tsx = createRequire(import.meta.url).resolve('tsx/cjs/api')
-  const start = `require(${JSON.stringify(tsx)}).register(); require(${JSON.stringify(fileURLToPath(file))})`
-  return new Worker(start, { eval: true, execArgv: [] })
 }

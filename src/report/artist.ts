@@ -1,4 +1,5 @@
-import { Worker } from 'node:worker_threads'
+import type { Worker } from 'node:worker_threads'
+import { startThread } from '../util/thread.ts'
 import type { Drawing, Subject } from './drawing.ts'
 
 export interface DrawingOrder {
@@ -31,7 +32,7 @@ export class Artist {
   }
 
   #start(): Worker {
-    const worker = startWorker()
+    const worker = startThread(import.meta.url, 'artist')
     let cause: Error | undefined
     worker.on('message', (reply: DrawingReply) => this.#receive(reply))
     worker.on('error', error => {
@@ -53,14 +54,4 @@ export class Artist {
     if ('drawing' in reply) pending?.resolve(reply.drawing)
     else pending?.reject(new Error(reply.error))
   }
-}
-
-function startWorker(): Worker {
-  const isSource = import.meta.url.endsWith('.ts')
-  const file = new URL(`./artist.worker.${isSource ? 'ts' : 'js'}`, import.meta.url)
-  if (!isSource) return new Worker(file, { execArgv: [] })
-  // Node 20 applies no `--import` loader to a thread's own file: tsx has to be called from inside.
-  const tsx = import.meta.resolve('tsx/esm/api')
-  const start = `import('${tsx}').then(tsx => tsx.tsImport('${file.href}', '${file.href}'))`
-  return new Worker(start, { eval: true, execArgv: [] })
 }

@@ -1,6 +1,7 @@
 /** Work that was submitted and not yet waited for, oldest first. A failure is thrown when its turn comes, never earlier. */
 export class InFlight {
   private readonly pending: Promise<void>[] = []
+  private handedOver: Promise<void> = Promise.resolve()
 
   /**
    * Runs `body`, which adds work, and waits for all that is left at its end; also when it fails, whatever then comes of the work:
@@ -20,6 +21,14 @@ export class InFlight {
   add(work: Promise<void>): void {
     work.catch(() => undefined)
     this.pending.push(work)
+  }
+
+  /** As `add`, and hands the result to `handle` after the results of all work that was added so before it; promises what that gives. */
+  addInOrder<T, R>(work: Promise<T>, handle: (result: T) => R): Promise<R> {
+    const handled = Promise.all([work, this.handedOver]).then(([result]) => handle(result))
+    this.handedOver = handled.then(() => undefined)
+    this.add(this.handedOver)
+    return handled
   }
 
   /** Waits until at most `left` are on their way. */

@@ -22,6 +22,7 @@ export class TrainingLog {
   private readonly config: Config
   private readonly structureNames: readonly string[]
   private epochStarted = 0 // performance.now()
+  private batchesBefore = 0 // of the epoch, done by an earlier run
   private batchSecondsLeft: (batchesLeft: number) => number | undefined = () => undefined
 
   constructor(console: Console, record: RunRecord | undefined, config: Config, structureNames: readonly string[]) {
@@ -35,8 +36,10 @@ export class TrainingLog {
     this.record?.log(name, value, step)
   }
 
-  epochStart(epoch: number, learningRate: number): void {
+  /** `batchesBefore`: of the epoch, done by an earlier run. */
+  epochStart(epoch: number, learningRate: number, batchesBefore: number): void {
     this.epochStarted = performance.now()
+    this.batchesBefore = batchesBefore
     this.metric('train.learning_rate', learningRate, epoch)
   }
 
@@ -47,8 +50,9 @@ export class TrainingLog {
     const { total, ...parts } = terms
     const seconds = (performance.now() - this.epochStarted) / 1000
     const epochs = this.config.training.num_epochs
-    const perBatch = seconds / batch
-    this.batchSecondsLeft = left => (batch > 1 || epoch > 0 ? left * perBatch : undefined)
+    const done = batch - this.batchesBefore
+    const perBatch = seconds / done
+    this.batchSecondsLeft = left => (done > 1 || epoch > 0 ? left * perBatch : undefined)
     this.console.batch({
       epoch,
       epochs,
@@ -85,7 +89,7 @@ export class TrainingLog {
       })
     }
     const samplesPerSecond = figures.samples / seconds
-    this.metric('system.samples_per_second', samplesPerSecond, epoch)
+    if (figures.samples > 0) this.metric('system.samples_per_second', samplesPerSecond, epoch)
     this.metric('system.gpu_memory_bytes', figures.bytes, epoch)
     this.metric('system.loader_wait_seconds', figures.loaderWait, epoch)
     this.console.epochEnd({

@@ -121,14 +121,14 @@ function describeData(session: Session): Json {
 function continueRecord(
   record: RunRecord,
   base: string,
-  { path, checkpoint, progress }: ResumePoint,
+  { path, checkpoint, progress, position }: ResumePoint,
   warn: (line: string) => void,
 ): void {
   const { run, batches } = progress
   record.setInfo('resumed_from', { run, checkpoint: resolve(path), epoch: checkpoint.epoch, step: batches })
   if (run === null) return
   const isKept = (name: string, step: number): boolean =>
-    name.startsWith('train.batch.') ? step < batches : step <= checkpoint.epoch
+    step < (name.startsWith('train.batch.') ? batches : position.epoch)
   try {
     record.adopt(selectPoints(readMetrics(resolve(base, String(run))), isKept))
   } catch (error) {

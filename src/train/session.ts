@@ -7,6 +7,7 @@ import { Device } from '../gpu/device.ts'
 import type { SadaanShape } from '../nn/specification.ts'
 import { FixedChoice } from '../tune/choice.ts'
 import { InputError } from '../util/error.ts'
+import { checkSameData } from './data_fingerprint.ts'
 import { TrainingEngine } from './engine.ts'
 import { withBatchThatFits } from './memory.ts'
 import type { ResumePoint } from './resume.ts'
@@ -62,8 +63,9 @@ export interface Opening {
  * largest batch that fits.
  */
 export async function openSession(config: Config, opening: Opening): Promise<Session> {
-  const { say } = opening
+  const { say, resume } = opening
   const dataset = await openDataset(config.dataset_path)
+  if (resume) checkSameData(resume, dataset, say)
   const shape = shapeFor(config, dataset)
   checkNormalisable(config, shape)
   const { train, val } = dataset.splits as Record<'train' | 'val', Split>

@@ -9,15 +9,17 @@ import type { Storage } from '../plan/storage.ts'
 import { InputError } from '../util/error.ts'
 import { sizeOf } from '../util/shape.ts'
 import type { OptimizerMemory } from './optimizer_memory.ts'
+import type { StateCopy } from './state_copy.ts'
 
 /** A host copy of a model: state dict entries by name, in the original's order. */
 export type Weights = ReadonlyMap<string, TorchTensor>
 
-/** Reads parameters and buffers back, once all submitted work is done. */
-export async function readModel(storage: Storage, state: ModelState): Promise<Map<string, TorchTensor>> {
-  const parameters = await storage.readArena(state.parameters)
-  const running = await storage.readArena(state.running)
-  const tracked = BigInt((await storage.readWords(state.batchesTracked))[0]!)
+/** Parameters and buffers, as views into the copy. */
+export function modelOf(
+  state: ModelState,
+  { parameters, running, batchesTracked }: StateCopy,
+): Map<string, TorchTensor> {
+  const tracked = BigInt(batchesTracked)
   return new Map(
     state.entries.map(({ name, shape, role }): [string, TorchTensor] => {
       if (role === 'num_batches_tracked') return [name, { dtype: 'i64', shape: [], data: BigInt64Array.of(tracked) }]
@@ -69,17 +71,14 @@ function torchIndices(state: ModelState): { name: string; index: number; trained
     .map(({ name, role }, index) => ({ name, index, trained: role === 'trained' }))
 }
 
-/** Adam's state as torch's optimizer_state_dict holds it. Parameters without a gradient have none. */
-export async function readOptimizer(
-  storage: Storage,
+/** Adam's state as torch's optimizer_state_dict holds it, as views into the copy. Parameters without a gradient have none. */
+export function optimizerOf(
   state: ModelState,
   memory: OptimizerMemory,
+  { first, second, step }: StateCopy,
   config: Config,
   learningRate: number,
-): Promise<{ optimizer: OptimizerState; skipped: number }> {
-  const first = await storage.readArena(memory.first)
-  const second = await storage.readArena(memory.second)
-  const [step, skipped] = (await storage.readWords(memory.counts)) as unknown as [number, number]
+): OptimizerState {
   const indices = torchIndices(state)
   const states = new Map<number, AdamState>()
   for (const { name, index, trained } of indices) {
@@ -102,7 +101,7 @@ export async function readOptimizer(
     initial_lr: config.training.learning_rate,
     params: indices.map(({ index }) => index),
   }
-  return { optimizer: { state: states, group }, skipped }
+  return { state: states, group }
 }
 
 /** Loads Adam's state. Throws InputError when it is not of this model. */
@@ -132,17 +131,6 @@ export function writeOptimizer(
   storage.writeArena(memory.first, first)
   storage.writeArena(memory.second, second)
   storage.write(memory.counts, Uint32Array.of(step, skipped))
-}
-
-/** How the loss scale stands; undefined where activations are f32, which need none. */
-export async function readLossScale(
-  storage: Storage,
-  state: ModelState,
-  { compute }: Config,
-): Promise<LossScale | undefined> {
-  if (compute.precision === 'f32') return undefined
-  const [exponent, updates] = (await storage.readWords(state.lossScale)) as unknown as [number, number]
-  return { exponent, updates }
 }
 
 /** Sets the loss scale where activations are f16. */

@@ -59,10 +59,32 @@ export function* pairsOf(
   }
 }
 
+/** Sum and count. */
+type MeanState = [number, number]
+
+/** A tally as checkpoints hold it: plain data, from which it goes on to the same bits. */
+export interface TallyState {
+  terms: MeanState[]
+  accuracy: MeanState
+  soft: MeanState
+  accuracyOf: MeanState[]
+  softOf: MeanState[]
+  hardOf: MeanState[]
+}
+
 /** A running mean. */
 class Mean {
-  private sum = 0
-  private count = 0
+  private sum: number
+  private count: number
+
+  constructor([sum, count]: MeanState = [0, 0]) {
+    this.sum = sum
+    this.count = count
+  }
+
+  get state(): MeanState {
+    return [this.sum, this.count]
+  }
 
   add(value: number): void {
     this.sum += value
@@ -79,21 +101,37 @@ class Mean {
 export class Tally {
   private readonly structures: number
   private readonly threshold: number
-  private readonly terms = new Map<TermName, Mean>(TERMS.map(name => [name, new Mean()]))
-  private readonly accuracy = new Mean()
-  private readonly soft = new Mean()
+  private readonly terms: Map<TermName, Mean>
+  private readonly accuracy: Mean
+  private readonly soft: Mean
   private readonly accuracyOf: Mean[]
   private readonly softOf: Mean[]
   private readonly hardOf: Mean[]
 
-  /** `threshold`: presence_threshold */
-  constructor(structures: number, threshold: number) {
+  /** `threshold`: presence_threshold; `from`: the tally to go on from */
+  constructor(structures: number, threshold: number, from?: TallyState) {
     this.structures = structures
     this.threshold = threshold
-    const means = (): Mean[] => Array.from({ length: structures }, () => new Mean())
-    this.accuracyOf = means()
-    this.softOf = means()
-    this.hardOf = means()
+    const means = (states?: MeanState[]): Mean[] => Array.from({ length: structures }, (_, s) => new Mean(states?.[s]))
+    this.terms = new Map(TERMS.map((name, i) => [name, new Mean(from?.terms[i])]))
+    this.accuracy = new Mean(from?.accuracy)
+    this.soft = new Mean(from?.soft)
+    this.accuracyOf = means(from?.accuracyOf)
+    this.softOf = means(from?.softOf)
+    this.hardOf = means(from?.hardOf)
+  }
+
+  get state(): TallyState {
+    const states = (means: Mean[]): MeanState[] => means.map(({ state }) => state)
+    const { terms, accuracy, soft, accuracyOf, softOf, hardOf } = this
+    return {
+      terms: states([...terms.values()]),
+      accuracy: accuracy.state,
+      soft: soft.state,
+      accuracyOf: states(accuracyOf),
+      softOf: states(softOf),
+      hardOf: states(hardOf),
+    }
   }
 
   add(batch: BatchResult): void {

@@ -1,15 +1,18 @@
 import { resolve } from 'node:path'
+import { WriteError } from '../checkpoint/file.ts'
 import type { Config } from '../config/schema.ts'
 import { countParameters } from '../nn/specification.ts'
 import type { Console } from '../track/console.ts'
 import type { MongoAddress } from '../track/mongo_address.ts'
 import type { RunRecord } from '../track/run_record.ts'
+import { InputError } from '../util/error.ts'
+import { DirectoryLock, refuseIfHeld } from './directory_lock.ts'
 import { shouldStop } from './early_stopping.ts'
-import { Fit, type FitResult } from './fit.ts'
+import { DivergedError, Fit, type FitResult } from './fit.ts'
 import { TrainingLog } from './log.ts'
 import { formatBytes, totalOf } from './memory.ts'
 import { keepCheckpoints, openRecord, type RunIdentity } from './record.ts'
-import { findResumePoint, type ResumePoint } from './resume.ts'
+import { findResumePoint, placeText, type ResumePoint } from './resume.ts'
 import { closeSession, initialise, openSession, type Session } from './session.ts'
 
 export interface TrainingRequest {
@@ -24,7 +27,7 @@ export interface TrainingRequest {
   tensorboard?: string
   identity?: RunIdentity
   console: Console
-  /** when aborted, training ends after the step at hand */
+  /** when aborted, training saves and ends after the step at hand; with the reason 'TIMEOUT' its status is that */
   stop: AbortSignal
 }
 
@@ -40,11 +43,17 @@ export async function train(request: TrainingRequest): Promise<TrainingReport> {
   const point = request.resume === false ? undefined : findResumePoint(config, resumePath(request.resume), say)
   if (request.resume !== false && !point) say(`nothing to resume in ${config.checkpoint.save_dir}: starting afresh`)
   if (point && isFinished(config, point)) return alreadyDone(request, point)
+  refuseIfHeld(config.checkpoint.save_dir)
   const session = await openSession(config, { say, resume: point, stop })
   try {
     // weights that do not fit are found before anything is written
     initialise(session, point)
-    return await recorded(request, session, point, stop)
+    const lock = DirectoryLock.take(config.checkpoint.save_dir)
+    try {
+      return await recorded(request, session, point, stop)
+    } finally {
+      lock.release()
+    }
   } finally {
     closeSession(session)
   }
@@ -54,15 +63,12 @@ function resumePath(resume: boolean | string): string | undefined {
   return typeof resume === 'string' ? resume : undefined
 }
 
-function isFinished({ training }: Config, { checkpoint, progress }: ResumePoint): boolean {
-  return checkpoint.epoch + 1 >= training.num_epochs || shouldStop(progress.best, training.early_stopping_patience)
+function isFinished({ training }: Config, { position, progress }: ResumePoint): boolean {
+  return position.epoch >= training.num_epochs || shouldStop(progress.best, training.early_stopping_patience)
 }
 
-function alreadyDone(
-  { config, console }: TrainingRequest,
-  { checkpoint, progress, path }: ResumePoint,
-): TrainingReport {
-  const epochs = checkpoint.epoch + 1
+function alreadyDone({ config, console }: TrainingRequest, { position, progress, path }: ResumePoint): TrainingReport {
+  const epochs = position.epoch
   const early = epochs < config.training.num_epochs ? ', stopped early' : ''
   console.line(`${path}: ${epochs} of ${config.training.num_epochs} epochs are done${early}, nothing to do`)
   const bestPath = resolve(config.checkpoint.save_dir, 'best_model.pth')
@@ -80,12 +86,13 @@ async function recorded(
   console.capture = text => {
     if (request.identity?.capture !== false) record?.capture(text)
   }
+  let fit: Fit | undefined
   try {
     introduce(session, record, console)
-    const fit = new Fit(session, new TrainingLog(console, record, config, session.dataset.structureNames), stop)
+    fit = new Fit(session, new TrainingLog(console, record, config, session.dataset.structureNames), stop)
     await session.engine.prepare()
     if (point) fit.continueFrom(point)
-    if (point) console.line(`resumed from ${point.path}, after epoch ${point.checkpoint.epoch + 1}`)
+    if (point) console.line(`resumed from ${point.path}, ${placeText(point.position)}`)
     const result = await fit.run()
     console.close()
     if (record) keepCheckpoints(record, config, result)
@@ -93,9 +100,23 @@ async function recorded(
     return { ...result, run: record?.places[0] }
   } catch (error) {
     console.close()
+    sayWhatIsLeft(console, error, fit?.newestCheckpoint ?? point?.path)
     await record?.finish({ status: 'FAILED', error })
     throw error
   }
+}
+
+/** Failures that say all of why they happened. */
+const EXPLAINED = [InputError, WriteError, DivergedError]
+
+/** After a failure: where it can go on, and what may help. */
+function sayWhatIsLeft(console: Console, error: unknown, checkpoint: string | undefined): void {
+  if (checkpoint !== undefined) console.line(`the newest checkpoint is ${checkpoint}; --resume goes on from there`)
+  // what a device throws when it is lost or has no memory left differs from driver to driver
+  if (!EXPLAINED.some(kind => error instanceof kind))
+    console.line(
+      'if the adapter was lost or ran out of memory: a smaller training.batch_size needs less, and with model.pretrained it starts from the weights of a checkpoint',
+    )
 }
 
 function introduce(
