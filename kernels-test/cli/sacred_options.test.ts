@@ -101,8 +101,9 @@ describe('what the record says', () => {
       options: { a: 1 },
       namedConfigs: ['fast'],
       configUpdates: { loss_weights: { dice: 3 } },
+      sources: [],
     })
-    const bare = { capture: true, options: {}, namedConfigs: [], configUpdates: {} }
+    const bare = { capture: true, options: {}, namedConfigs: [], configUpdates: {}, sources: [] }
     expect(identityOf(parse().options, loadConfig({ overrides: [] }), {})).toEqual(bare)
   })
 })
