@@ -137,8 +137,13 @@ function continueRecord(
 }
 
 /** The run's best weights and the point to go on from; the checkpoints of single epochs would fill disks. */
-export function keepCheckpoints(record: RunRecord, { checkpoint }: Config, { epochs, best }: FitResult): void {
-  const names = [...(best.epoch === null ? [] : ['best_model.pth']), ...(epochs === 0 ? [] : ['last.pth'])]
+export function keepCheckpoints(
+  record: RunRecord,
+  { checkpoint }: Config,
+  { best }: FitResult,
+  hasSaved: boolean,
+): void {
+  const names = [...(best.epoch === null ? [] : ['best_model.pth']), ...(hasSaved ? ['last.pth'] : [])]
   for (const name of names) {
     const path = resolve(checkpoint.save_dir, name)
     // a run resumed from elsewhere may have found nothing better

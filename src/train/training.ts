@@ -95,7 +95,7 @@ async function recorded(
     if (point) console.line(`resumed from ${point.path}, ${placeText(point.position)}`)
     const result = await fit.run()
     console.close()
-    if (record) keepCheckpoints(record, config, result)
+    if (record) keepCheckpoints(record, config, result, fit.newestCheckpoint !== undefined)
     await record?.finish({ status: result.status, result: result.best.value })
     return { ...result, run: record?.places[0] }
   } catch (error) {
