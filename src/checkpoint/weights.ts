@@ -50,6 +50,7 @@ function readTorch(bytes: Uint8Array, path: string): ModelFile {
 }
 
 function thresholdIn(own: Fields): number | undefined {
-  const model = own.has('config') ? own.dict('config').dict('model') : undefined
+  const config = own.has('config') ? own.dict('config') : undefined
+  const model = config?.has('model') ? config.dict('model') : undefined
   return model?.has('presence_threshold') ? model.number('presence_threshold') : undefined
 }
