@@ -1,12 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { readdirSync } from 'node:fs'
-import { createRequire } from 'node:module'
-import { join } from 'node:path'
-import { pathToFileURL } from 'node:url'
-import { PACKAGE_ROOT } from '../../src/util/package_root.ts'
-
-const tsx = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href
-const program = join(PACKAGE_ROOT, 'cli/main.ts')
+import { PROGRAM } from './program.ts'
 
 /** Dawn tells standard error so when it opens some adapters; no option of it turns that off. */
 const DAWN_NOTE = /^Warning: max\w+ artificially reduced .*\n/gm
@@ -27,7 +21,7 @@ export class Command {
 
   constructor(words: readonly string[], cwd: string) {
     const environment = { ...process.env, SADAAN_DEBUG: '', NODE_OPTIONS: '' }
-    this.child = spawn(process.execPath, ['--import', tsx, program, ...words], { cwd, env: environment })
+    this.child = spawn(process.execPath, [PROGRAM, ...words], { cwd, env: environment })
     for (const name of ['stdout', 'stderr'] as const)
       this.child[name]!.setEncoding('utf8').on('data', (text: string) => this.hear(name, text))
     this.finished = new Promise(resolve => {

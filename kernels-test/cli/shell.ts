@@ -1,8 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import { delimiter, join } from 'node:path'
-import { PACKAGE_ROOT } from '../../src/util/package_root.ts'
+import { PROGRAM } from './program.ts'
 
 /** What a script left on its streams; `output` is both, as they came. */
 export interface Ran {
@@ -31,8 +30,7 @@ export class Shell {
   constructor(folder: string) {
     this.folder = folder
     mkdirSync(folder, { recursive: true })
-    const tsx = createRequire(join(PACKAGE_ROOT, 'package.json')).resolve('tsx')
-    this.install('sadaan-gpu', `exec "${process.execPath}" --import "${tsx}" "${PACKAGE_ROOT}/cli/main.ts" "$@"`)
+    this.install('sadaan-gpu', `exec "${process.execPath}" "${PROGRAM}" "$@"`)
   }
 
   /** Adds a command: a script for sh. */

@@ -30,7 +30,7 @@ function small(dataset: string, epochs: number): string[] {
 const whatRan = {
   artifacts: expect.arrayContaining(['best_model.pth', 'last.pth', 'training_curves.svg', 'training_curves.png']),
   resources: ['train', 'val'].map(split => Array(2).fill(join(good, `${split}.h5`))),
-  experiment: { sources: [[expect.stringMatching(/main\.ts$/), expect.stringMatching(/^_sources\/main_\w{32}\.ts$/)]] },
+  experiment: { sources: [[expect.stringMatching(/main\.js$/), expect.stringMatching(/^_sources\/main_\w{32}\.js$/)]] },
 }
 
 interface RunRecord {
