@@ -54,7 +54,7 @@ const FILE = 'metrics.json'
 const JOURNAL = 'metrics'
 const FRESH_LENGTH = 2 ** 16 // characters
 const PIECE_BYTES = 2 ** 20
-const BETWEEN_FOLDS = 2 // seconds
+const BETWEEN_FOLDS = 10 // seconds, as Sacred
 const FOLD_SHARE = 200 // a fold waits this many times as long as the last one took: at most 0.5 % of the time
 
 /**
