@@ -294,7 +294,8 @@ export class Fit {
   private standing(position: Position, batches: number): Standing {
     const { config, dataset, variants } = this.session
     const { schedule, best, skipsInARow } = this
-    const kept = -config.training.max_history_length
+    // the original keeps 10, whatever is set
+    const kept = -(config.compat === 'reference' ? 10 : config.training.max_history_length)
     return {
       progress: {
         config,
