@@ -1,6 +1,6 @@
 import { Command } from 'commander'
-import { dependencies } from '../src/track/experiment.ts'
-import { describeRepository, type Repository } from '../src/track/repository.ts'
+import { dependencies, repositories } from '../src/track/experiment.ts'
+import type { Repository } from '../src/track/repository.ts'
 import { type Colors, colorsFor } from '../src/util/colors.ts'
 
 /** `print_dependencies`: what a run's record would say that it ran with. */
@@ -12,8 +12,7 @@ export function makePrintDependenciesCommand(): Command {
 }
 
 function runPrintDependencies({ json }: { json?: boolean }): void {
-  const repository = describeRepository(process.cwd())
-  const found = { dependencies: dependencies(), repositories: repository ? [repository] : [] }
+  const found = { dependencies: dependencies(), repositories: repositories() }
   const text = json ? JSON.stringify(found) : dependenciesText(found, colorsFor(process.stdout, process.env))
   process.stdout.write(`${text}\n`)
 }

@@ -51,7 +51,7 @@ function packageFile(): PackageFile {
 }
 
 /** Of the user's folder, and of this program where that is a checkout of its own. */
-function repositories(): Repository[] {
+export function repositories(): Repository[] {
   const all = [...new Set([process.cwd(), PACKAGE_ROOT])].flatMap(folder => describeRepository(folder) ?? [])
   return all.filter(({ url, commit }, i) => all.findIndex(other => other.url === url && other.commit === commit) === i)
 }

@@ -2,6 +2,7 @@ import type { Collection, Double, ObjectId } from 'mongodb'
 import type { Series } from './metrics.ts'
 import { Thinning } from './mongo_thinning.ts'
 import type { Point } from './observer.ts'
+import { millisecondsOf } from './time.ts'
 
 /** A document of the collection `metrics`, as Sacred's readers expect it; the three lists are of one length. */
 export interface MetricDocument {
@@ -99,7 +100,7 @@ export class MongoMetrics {
     let isFirstThin = false
     for (const [name, { steps, timestamps, values }] of earlier)
       for (const [i, step] of steps.entries()) {
-        const point = { name, step, value: values[i] ?? Number.NaN, time: timeOf(timestamps[i]!) }
+        const point = { name, step, value: values[i] ?? Number.NaN, time: millisecondsOf(timestamps[i]!) }
         if (this.log(point)) isFirstThin = true
       }
     return isFirstThin
@@ -168,9 +169,4 @@ async function push(collection: Collection<MetricDocument>, metric: Metric, poin
 /** Whether a document of that _id exists already. */
 export function isDuplicateKey(error: unknown): boolean {
   return (error as { code?: unknown }).code === 11000
-}
-
-/** Milliseconds since 1970 of a time of Sacred's, which is UTC without saying so. */
-function timeOf(sacredTime: string): number {
-  return Date.parse(`${sacredTime.slice(0, 23)}Z`)
 }

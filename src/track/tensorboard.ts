@@ -8,6 +8,7 @@ import { reasonOf } from './files.ts'
 import type { Series } from './metrics.ts'
 import type { Artifact, Observer, Point } from './observer.ts'
 import { tfRecord } from './tfrecord.ts'
+import { millisecondsOf } from './time.ts'
 
 const BETWEEN_WRITES = 1000 // milliseconds; a kill loses what was told since
 
@@ -52,7 +53,7 @@ export class TensorBoard implements Observer {
   adopt(earlier: ReadonlyMap<string, Series>): void {
     for (const [name, { steps, timestamps, values }] of earlier)
       for (const [i, step] of steps.entries())
-        this.add(scalarEvent(tagOf(name), values[i] ?? Number.NaN, step, Date.parse(`${timestamps[i]}Z`)))
+        this.add(scalarEvent(tagOf(name), values[i] ?? Number.NaN, step, millisecondsOf(timestamps[i]!)))
     this.write()
   }
 

@@ -2,3 +2,8 @@
 export function sacredTime(milliseconds: number): string {
   return `${new Date(milliseconds).toISOString().slice(0, -1)}000`
 }
+
+/** The moment that `sacredTime` wrote, in milliseconds since 1970. */
+export function millisecondsOf(sacredTime: string): number {
+  return Date.parse(`${sacredTime.slice(0, 23)}Z`)
+}
