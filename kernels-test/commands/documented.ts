@@ -16,6 +16,17 @@ import { type SmallSplit, temporaryDirectory, writeMetadata, writeSplit } from '
 export const STRUCTURES = ['left_lung', 'right_lung', 'heart']
 export const SIZE: [number, number, number] = [32, 16, 16]
 export const NARROW = 'model.channels=[2,4,6,8,10]'
+/** The document's weights of the loss terms. */
+export const WEIGHTS = {
+  segmentation: 1,
+  dice: 2,
+  focal_seg: 1,
+  absence: 1,
+  attention_supervision: 0.5,
+  false_positive_suppression: 0.5,
+  confidence: 0.1,
+}
+
 /** pictures cost more than such a training; they change no bit of it */
 const NO_PICTURES = 'logging.visualize_predictions=False'
 export const ONE_EPOCH = 'training.num_epochs=1'

@@ -4,19 +4,8 @@ import { specify } from '../../src/nn/specification.ts'
 import { TERMS } from '../../src/train/tally.ts'
 import { augmentReference } from '../cases/augment.ts'
 import { relativeError } from '../numbers.ts'
-import { documented, type Left, ONE_EPOCH, SIZE, STRUCTURES } from './documented.ts'
+import { documented, type Left, ONE_EPOCH, SIZE, STRUCTURES, WEIGHTS } from './documented.ts'
 import { firstBatch, firstLoss, keysOf, voxelsSeen } from './seen.ts'
-
-/** The document's weights. */
-const WEIGHTS = {
-  segmentation: 1,
-  dice: 2,
-  focal_seg: 1,
-  absence: 1,
-  attention_supervision: 0.5,
-  false_positive_suppression: 0.5,
-  confidence: 0.1,
-}
 
 /** At every batch the total is the sum of the terms by these weights. */
 function expectWeights(left: Left, weights: Partial<typeof WEIGHTS>): void {

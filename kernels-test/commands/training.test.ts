@@ -3,7 +3,7 @@ import { TrainingEngine } from '../../src/train/engine.ts'
 import { totalOf } from '../../src/train/memory.ts'
 import { testDevice } from '../harness.ts'
 import { normError } from '../numbers.ts'
-import { documented, type Left, ONE_EPOCH, PLAIN, runDocumented, SIZE, STRUCTURES } from './documented.ts'
+import { documented, type Left, ONE_EPOCH, PLAIN, runDocumented, SIZE, STRUCTURES, WEIGHTS } from './documented.ts'
 
 const { device } = await testDevice()
 
@@ -25,15 +25,7 @@ const DOCUMENTED_DEFAULTS = {
     memory_cleanup_frequency: 5,
     max_history_length: 50,
   },
-  loss_weights: {
-    segmentation: 1,
-    dice: 2,
-    focal_seg: 1,
-    absence: 1,
-    attention_supervision: 0.5,
-    false_positive_suppression: 0.5,
-    confidence: 0.1,
-  },
+  loss_weights: WEIGHTS,
   augmentation: {
     enabled: true,
     noise_std: 2,

@@ -8,6 +8,7 @@ import { CapturedText } from './mongo_console.ts'
 import { RunEntry } from './mongo_document.ts'
 import { MongoMetrics } from './mongo_metrics.ts'
 import { MongoSources } from './mongo_sources.ts'
+import { WHOLE } from './mongo_thinning.ts'
 import { type MongoValue, mongoKey, mongoValue } from './mongo_values.ts'
 import type { Artifact, Observer, Point, RunEnd, RunStart } from './observer.ts'
 import { Turn } from './turn.ts'
@@ -201,7 +202,9 @@ export class MongoRun implements Observer {
   }
 
   private sayThin(): void {
-    this.warn(`${this.shown}: a metric has more than 100,000 points, later ones are thinned out there; files keep all`)
+    this.warn(
+      `${this.shown}: a metric has more than ${WHOLE.toLocaleString('en')} points, later ones are thinned out there; files keep all`,
+    )
   }
 
   private sayMissing(): void {

@@ -1,4 +1,5 @@
-const WHOLE = 100_000 // points of a metric that are all taken
+/** Points of a metric that are all taken. */
+export const WHOLE = 100_000
 const BLOCK = 20_000 // points taken after them at each stride
 
 /**
