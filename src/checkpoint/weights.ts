@@ -1,5 +1,5 @@
 import { InputError } from '../util/error.ts'
-import { Fields } from './fields.ts'
+import { Fields, type Json, recordOf } from './fields.ts'
 import { readBytes } from './file.ts'
 import { parsePth } from './pth.ts'
 import { parseSafetensors } from './safetensors.ts'
@@ -14,7 +14,13 @@ export interface ModelFile {
   structureNames: string[] | undefined
   /** model.presence_threshold that a checkpoint of this program was trained with */
   presenceThreshold: number | undefined
+  /** how scans were brought to the model's frame, as the metadata.json of its dataset says; undefined where nothing does */
+  preparation: Json | undefined
+  /** that the samples of its dataset were patches of larger scans */
+  patches: boolean
 }
+
+const UNKNOWN = { structureNames: undefined, presenceThreshold: undefined, preparation: undefined, patches: false }
 
 /**
  * The model in a training checkpoint, a bare state_dict (.pth) or a safetensors file, whichever it is by its content.
@@ -24,9 +30,7 @@ export function readModelFile(path: string): ModelFile {
   const bytes = readBytes(path)
   // Where the header of a safetensors file begins.
   const isSafetensors = bytes[8] === 0x7b && !(bytes[0] === 0x50 && bytes[1] === 0x4b)
-  const model = isSafetensors
-    ? { tensors: parseSafetensors(bytes, path).tensors, structureNames: undefined, presenceThreshold: undefined }
-    : readTorch(bytes, path)
+  const model = isSafetensors ? { ...UNKNOWN, tensors: parseSafetensors(bytes, path).tensors } : readTorch(bytes, path)
   if (model.tensors.size === 0) throw new InputError(`${path}: no tensors in it`)
   return model
 }
@@ -39,13 +43,17 @@ export function readWeights(path: string): Map<string, TorchTensor> {
 function readTorch(bytes: Uint8Array, path: string): ModelFile {
   const value = parsePth(bytes, path)
   const model = value instanceof Map ? value.get('model_state_dict') : undefined
-  if (model === undefined)
-    return { tensors: readStateDict(value, path), structureNames: undefined, presenceThreshold: undefined }
+  if (model === undefined) return { ...UNKNOWN, tensors: readStateDict(value, path) }
   const fields = new Fields(value, path)
+  const own = fields.has('sadaan_gpu') ? fields.dict('sadaan_gpu') : undefined
   return {
     tensors: readStateDict(model, `${path}: model_state_dict`),
     structureNames: fields.has('structure_names') ? fields.strings('structure_names') : undefined,
-    presenceThreshold: fields.has('sadaan_gpu') ? thresholdIn(fields.dict('sadaan_gpu')) : undefined,
+    presenceThreshold: own && thresholdIn(own),
+    preparation: own?.has('preparation')
+      ? (recordOf(own.value('preparation'), `${path}: preparation`) as Json)
+      : undefined,
+    patches: own?.has('patches') === true && own.boolean('patches'),
   }
 }
 

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { z } from 'zod'
 import { InputError } from '../util/error.ts'
 import { Hdf5File } from './hdf5_file.ts'
+import { type Preparation, parsePreparation } from './preparation.ts'
 import { type ImageSize, imagesOf, masksOf, reject } from './volumes.ts'
 
 export type { ImageSize }
@@ -23,6 +24,10 @@ export interface Split {
   presence: Int8Array
   /** One name a sample; empty strings where the file has none. */
   scenarios: string[]
+  /** Whose scan a sample is of; empty strings where the file does not say. */
+  subjects: string[]
+  /** (samples, 3): millimetres between voxels along H, W, D; undefined where the file does not say. */
+  spacing: Float64Array | undefined
 }
 
 export interface Dataset {
@@ -30,6 +35,10 @@ export interface Dataset {
   structureNames: string[]
   imageSize: ImageSize
   channels: number
+  /** How scans were brought into it; undefined where metadata.json does not say. */
+  preparation: Preparation | undefined
+  /** That its samples are patches of larger scans, so that a model of it may slide over one. */
+  patches: boolean
   splits: Partial<Record<SplitName, Split>>
 }
 
@@ -38,6 +47,8 @@ const metadataSchema = z.looseObject({
   structure_names: z.array(z.string().min(1)).min(1),
   image_size: z.tuple([axis, axis, axis]),
   num_structures: z.int().optional(),
+  preparation: z.unknown().optional(),
+  patches: z.boolean().default(false),
 })
 
 /**
@@ -60,7 +71,12 @@ export async function openDataset(directory: string): Promise<Dataset> {
   for (const split of Object.values(splits))
     if (split.channels !== channels)
       throw new InputError(`${split.path}: images have ${split.channels} channels, train.h5 has ${channels}`)
-  return { directory, structureNames, imageSize: metadata.image_size, channels, splits }
+  const { image_size: imageSize, patches } = metadata
+  const preparation =
+    metadata.preparation === undefined
+      ? undefined
+      : parsePreparation(metadata.preparation, join(directory, 'metadata.json'))
+  return { directory, structureNames, imageSize, channels, preparation, patches, splits }
 }
 
 /** Reads the shapes, presence labels and scenarios of one split file. Throws InputError as `openDataset` does. */
@@ -72,8 +88,10 @@ export async function openSplit(name: SplitName, path: string): Promise<Split> {
     const { samples, imageSize, channels } = images
     const structures = masks.shape[1]!
     const presence = readPresence(file, samples, structures)
-    const scenarios = readScenarios(file, samples)
-    return { name, path, samples, imageSize, channels, structures, presence, scenarios }
+    const scenarios = readTexts(file, 'scenarios', samples)
+    const subjects = readTexts(file, 'subjects', samples)
+    const spacing = readSpacing(file, samples)
+    return { name, path, samples, imageSize, channels, structures, presence, scenarios, subjects, spacing }
   } finally {
     file.close()
   }
@@ -95,11 +113,23 @@ function readPresence(file: Hdf5File, samples: number, structures: number): Int8
   return Int8Array.from(values)
 }
 
-function readScenarios(file: Hdf5File, samples: number): string[] {
-  if (!file.has('scenarios')) return new Array<string>(samples).fill('')
-  const dataset = file.dataset('scenarios')
-  if (dataset.shape[0] !== samples) reject(file, 'scenarios', `has shape (${dataset.shape}), expected (${samples})`)
+function readTexts(file: Hdf5File, name: 'scenarios' | 'subjects', samples: number): string[] {
+  if (!file.has(name)) return new Array<string>(samples).fill('')
+  const dataset = file.dataset(name)
+  if (dataset.shape[0] !== samples) reject(file, name, `has shape (${dataset.shape}), expected (${samples})`)
   return file.readStrings(dataset)
+}
+
+function readSpacing(file: Hdf5File, samples: number): Float64Array | undefined {
+  if (!file.has('voxel_spacing')) return undefined
+  const dataset = file.dataset('voxel_spacing')
+  if (dataset.kind === 'string' || dataset.shape.join() !== `${samples},3`)
+    reject(file, 'voxel_spacing', `is ${dataset.kind} of shape (${dataset.shape}), expected numbers of (${samples},3)`)
+  const values = Float64Array.from(file.read(dataset, 0, samples), Number)
+  const wrong = values.findIndex(value => !(value > 0 && value < Number.POSITIVE_INFINITY))
+  if (wrong >= 0)
+    reject(file, 'voxel_spacing', `sample ${Math.floor(wrong / 3)} has ${values[wrong]}, expected positive millimetres`)
+  return values
 }
 
 type Metadata = z.infer<typeof metadataSchema>

@@ -8,6 +8,8 @@ export interface SplitShape {
   channels?: number
   imageSize: ImageSize
   structures: number
+  /** That every sample says whose scan it is and how far apart its voxels lie. */
+  hasSource?: boolean
 }
 
 export interface StoredSample {
@@ -15,6 +17,14 @@ export interface StoredSample {
   masks: Uint8Array // (S, H, W, D), 0 or 1
   presence: readonly number[] // (S)
   scenario: string
+  source?: SampleSource
+}
+
+export interface SampleSource {
+  /** Whose scan it is of. */
+  subject: string
+  /** Millimetres between voxels along H, W, D. */
+  spacing: readonly [number, number, number]
 }
 
 /** Writes one split file of a dataset, sample by sample; it stands under its name only once `finish` is through. */
@@ -22,6 +32,7 @@ export class SplitWriter {
   readonly #writer: Hdf5Writer
   readonly #shape: SplitShape
   readonly #scenarios: string[] = []
+  readonly #subjects: string[] = []
 
   private constructor(writer: Hdf5Writer, shape: SplitShape) {
     this.#writer = writer
@@ -29,26 +40,31 @@ export class SplitWriter {
   }
 
   static async create(directory: string, name: SplitName, shape: SplitShape): Promise<SplitWriter> {
-    const { imageSize, channels, structures } = shape
+    const { imageSize, channels, structures, hasSource } = shape
     const imageShape = channels === undefined ? imageSize : [channels, ...imageSize]
     const writer = await Hdf5Writer.create(join(directory, `${name}.h5`), [
       { name: 'images', kind: 'float32', rowShape: imageShape },
       { name: 'masks', kind: 'bool', rowShape: [structures, ...imageSize] },
       { name: 'presence_labels', kind: 'int64', rowShape: [structures] },
+      ...(hasSource ? [{ name: 'voxel_spacing', kind: 'float32' as const, rowShape: [3] }] : []),
     ])
     return new SplitWriter(writer, shape)
   }
 
-  append({ image, masks, presence, scenario }: StoredSample): void {
+  append({ image, masks, presence, scenario, source }: StoredSample): void {
     this.#writer.append('images', image)
     this.#writer.append('masks', masks)
     this.#writer.append('presence_labels', BigInt64Array.from(presence, BigInt))
     this.#scenarios.push(scenario)
+    if (!source) return
+    this.#writer.append('voxel_spacing', Float32Array.from(source.spacing))
+    this.#subjects.push(source.subject)
   }
 
   async finish(): Promise<void> {
     const { imageSize, channels, structures } = this.#shape
     this.#writer.writeStrings('scenarios', this.#scenarios)
+    if (this.#shape.hasSource) this.#writer.writeStrings('subjects', this.#subjects)
     this.#writer.writeAttribute('n_samples', this.#scenarios.length)
     this.#writer.writeAttribute('image_shape', channels === undefined ? imageSize : [channels, ...imageSize])
     this.#writer.writeAttribute('n_structures', structures)

@@ -9,6 +9,15 @@ export interface DetailedMetrics {
   /** the same where a structure held to be absent gets an empty mask */
   segmentation_overall_gated: OverallSegmentation
   scenario_based: Record<string, ScenarioMetrics>
+  /** is an absent structure told to be absent? Over all known pairs */
+  absence_overall: AbsenceMetrics
+  absence_per_structure: Record<string, AbsenceMetrics>
+  /** of the presence probabilities over all known pairs */
+  presence_calibration: Calibration
+  /** 95 % bootstrap intervals over samples of the main figures */
+  confidence_intervals: ConfidenceIntervals
+  /** of every distance here */
+  distance_unit: 'mm' | 'voxel'
 }
 
 export interface PresenceMetrics {
@@ -35,6 +44,18 @@ export interface SegmentationMetrics {
   mean_iou: number | null
   std_iou: number | null
   num_samples: number
+  /** of voxels */
+  mean_precision: number | null
+  mean_recall: number | null
+  mean_hd95: number | null
+  std_hd95: number | null
+  mean_surface_distance: number | null
+  std_surface_distance: number | null
+  /** samples in which truth and prediction both have a surface */
+  num_surfaces: number
+  /** (predicted − true) / true volume: its mean, and the mean of its absolute value */
+  mean_volume_error: number | null
+  mean_absolute_volume_error: number | null
 }
 
 export interface OverallSegmentation {
@@ -49,4 +70,46 @@ export interface ScenarioMetrics {
   /** structures a sample */
   avg_structures_present: number
   avg_structures_predicted: number
+}
+
+/** Absence is the positive class here. */
+export interface AbsenceMetrics {
+  /** share of the absent that were told to be absent */
+  sensitivity: number | null
+  /** share of the present that were told to be present */
+  specificity: number | null
+  num_absent: number
+  num_present: number
+}
+
+export interface Calibration {
+  /** expected calibration error: Σ share of a bin · |mean probability − share present| */
+  expected_calibration_error: number | null
+  /** mean squared difference of probability and presence */
+  brier_score: number | null
+  /** equal widths over 0..1; of pairs whose probability lies in (low, high], the first with 0 */
+  bins: CalibrationBin[]
+}
+
+export interface CalibrationBin {
+  low: number
+  high: number
+  count: number
+  mean_probability: number | null
+  share_present: number | null
+}
+
+/** [2.5th, 97.5th percentile] of the figure over resampled splits; null where the figure is undefined. */
+export type Interval = [low: number, high: number] | null
+
+export interface ConfidenceIntervals {
+  resamples: number
+  presence_overall_accuracy: Interval
+  absence_sensitivity: Interval
+  absence_specificity: Interval
+  mean_dice: Interval
+  mean_iou: Interval
+  mean_hd95: Interval
+  mean_surface_distance: Interval
+  dice_per_structure: Record<string, Interval>
 }

@@ -15,6 +15,8 @@ export interface StructureView {
   presence: number
   /** Of presence. */
   probability: number
+  /** (H, W, D), 0..1: where the model looked for it */
+  attention?: Float32Array
 }
 
 export interface SampleView {

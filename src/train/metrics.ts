@@ -1,4 +1,5 @@
 import type {
+  AbsenceMetrics,
   DetailedMetrics,
   OverallSegmentation,
   PresenceMetrics,
@@ -63,6 +64,21 @@ export class Metrics {
       segmentation_overall: overall(plain),
       segmentation_overall_gated: overall(gated),
       scenario_based: this.byScenario(),
+      absence_overall: absenceOf(known),
+      absence_per_structure: named(s => absenceOf(byStructure[s]!)),
+      presence_calibration: { expected_calibration_error: null, brier_score: null, bins: [] },
+      confidence_intervals: {
+        resamples: 0,
+        presence_overall_accuracy: null,
+        absence_sensitivity: null,
+        absence_specificity: null,
+        mean_dice: null,
+        mean_iou: null,
+        mean_hd95: null,
+        mean_surface_distance: null,
+        dice_per_structure: {},
+      },
+      distance_unit: 'voxel',
     }
   }
 
@@ -133,6 +149,26 @@ function segmentationOf(overlaps: readonly Overlap[]): SegmentationMetrics {
     mean_iou: mean(iou),
     std_iou: deviation(iou),
     num_samples: overlaps.length,
+    mean_precision: null,
+    mean_recall: null,
+    mean_hd95: null,
+    std_hd95: null,
+    mean_surface_distance: null,
+    std_surface_distance: null,
+    num_surfaces: 0,
+    mean_volume_error: null,
+    mean_absolute_volume_error: null,
+  }
+}
+
+function absenceOf(pairs: readonly Judged[]): AbsenceMetrics {
+  const absent = pairs.filter(({ present }) => !present)
+  const present = pairs.filter(pair => pair.present)
+  return {
+    sensitivity: mean(absent.map(isRight)),
+    specificity: mean(present.map(isRight)),
+    num_absent: absent.length,
+    num_present: present.length,
   }
 }
 

@@ -31,6 +31,10 @@ export function checkpointOf(
     structureNames: dataset.structureNames,
     isBest,
     ...histories,
-    sadaan: toRecord({ ...progress, skipped, ...(lossScale && { lossScale }) }),
+    sadaan: {
+      ...toRecord({ ...progress, skipped, ...(lossScale && { lossScale }) }),
+      ...(dataset.preparation && { preparation: dataset.preparation as unknown as Json }),
+      patches: dataset.patches,
+    },
   }
 }

@@ -1,5 +1,6 @@
 import { readModelFile } from '../checkpoint/weights.ts'
 import type { Config } from '../config/schema.ts'
+import { type Preparation, parsePreparation } from '../data/preparation.ts'
 import type { SadaanShape } from '../nn/specification.ts'
 import { InputError } from '../util/error.ts'
 import type { Shape } from '../util/shape.ts'
@@ -14,17 +15,29 @@ export interface TrainedModel {
   structureNames: readonly string[] | undefined
   /** that it was trained with; undefined where the file does not say */
   presenceThreshold: number | undefined
+  /** how scans are brought to its frame; undefined where the file does not say */
+  preparation: Preparation | undefined
+  /** that it was trained on patches of larger scans */
+  patches: boolean
 }
 
 /** Reads .pth (ours, the original's, or a bare state_dict) or safetensors. Throws InputError with one line when it holds no SADAAN. */
 export function openTrainedModel(path: string): TrainedModel {
-  const { tensors: weights, structureNames, presenceThreshold } = readModelFile(path)
+  const { tensors: weights, structureNames, presenceThreshold, preparation, patches } = readModelFile(path)
   const shape = shapeFrom(weights, path)
   if (structureNames && structureNames.length !== shape.structures)
     throw new InputError(
       `${path}: structure_names has ${structureNames.length} names, expected ${shape.structures} as position_embeddings has`,
     )
-  return { path, shape, weights, structureNames, presenceThreshold }
+  return {
+    path,
+    shape,
+    weights,
+    structureNames,
+    presenceThreshold,
+    preparation: preparation === undefined ? undefined : parsePreparation(preparation, path),
+    patches,
+  }
 }
 
 /** The shape of the SADAAN whose state dict this is. The other entries are checked when they are loaded. */

@@ -1,0 +1,25 @@
+/** One known pair of sample and structure in an evaluation: a line of cases.csv, named as its columns. */
+export interface CaseRow {
+  /** index within the split */
+  sample: number
+  subject: string
+  scenario: string
+  structure: string
+  /** 1 present, 0 absent */
+  present: 0 | 1
+  presence_probability: number
+  predicted_present: 0 | 1
+  /** Overlap and distances are of masks at threshold 0.5 without the presence gate; null where they are undefined. */
+  dice: number | null
+  iou: number | null
+  precision: number | null
+  recall: number | null
+  /** 95th percentile of the distances between the surfaces, the larger of both directions; in `distance_unit` */
+  hd95: number | null
+  /** mean distance between the surfaces over both directions */
+  surface_distance: number | null
+  /** millilitres where the spacing is known, else voxels */
+  true_volume: number
+  predicted_volume: number
+  distance_unit: 'mm' | 'voxel'
+}
