@@ -1,0 +1,70 @@
+// Makes two subjects of one labelled brain: the left half, and the right half mirrored to lie as the left one does. Reads ch2.nii.gz (a T1
+// of one head, 1 mm), aal.nii.gz (116 labels on its grid) and aal.nii.txt (their names); writes images, labels and dataset.json.
+// Usage: npx tsx scripts/brain_hemispheres.ts TEMPLATES OUTPUT
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { type NiftiImage, readNifti, writeNiftiLabels } from '../src/data/nifti.ts'
+import { InputError } from '../src/util/error.ts'
+
+/** The structures of the example, by the beginnings of AAL's names. What nothing here names is background. */
+const STRUCTURES: Readonly<Record<string, readonly string[]>> = {
+  frontal_lobe: ['Precentral', 'Frontal', 'Rolandic', 'Supp_Motor', 'Olfactory', 'Rectus', 'Paracentral'],
+  parietal_lobe: ['Postcentral', 'Parietal', 'SupraMarginal', 'Angular', 'Precuneus'],
+  occipital_lobe: ['Calcarine', 'Cuneus', 'Lingual', 'Occipital'],
+  temporal_lobe: ['Heschl', 'Temporal', 'Fusiform'],
+  medial_temporal: ['Hippocampus', 'ParaHippocampal', 'Amygdala'],
+  insula: ['Insula'],
+  cingulate: ['Cingulum'],
+  deep_grey_matter: ['Caudate', 'Putamen', 'Pallidum', 'Thalamus'],
+  cerebellum: ['Cerebelum', 'Vermis'], // AAL's spelling
+}
+
+const [templates, output] = process.argv.slice(2)
+if (templates === undefined || output === undefined)
+  throw new InputError('usage: npx tsx scripts/brain_hemispheres.ts TEMPLATES OUTPUT')
+
+const image = readNifti(join(templates, 'ch2.nii.gz'))
+const regions = readNifti(join(templates, 'aal.nii.gz'))
+const valueOf = structureValues(readFileSync(join(templates, 'aal.nii.txt'), 'utf8'))
+for (const folder of ['images', 'labels']) mkdirSync(join(output, folder), { recursive: true })
+for (const side of ['left', 'right_mirrored'] as const) {
+  const name = `${side}.nii.gz`
+  const grid = gridOfHalf(image)
+  writeNiftiLabels(join(output, 'images', name), halfOf(image, side, value => value), grid)
+  writeNiftiLabels(join(output, 'labels', name), halfOf(regions, side, region => valueOf.get(region) ?? 0), grid)
+}
+const labels = Object.fromEntries(['background', ...Object.keys(STRUCTURES)].map((name, value) => [name, value]))
+const description = { name: 'halves of ch2 with AAL, grouped', channel_names: { 0: 'T1' }, labels, file_ending: '.nii.gz' }
+writeFileSync(join(output, 'dataset.json'), `${JSON.stringify(description, null, 2)}\n`)
+
+/** For each of AAL's labels the value of its structure: its place in STRUCTURES, from 1. */
+function structureValues(table: string): Map<number, number> {
+  const prefixes = Object.values(STRUCTURES)
+  const values = new Map<number, number>()
+  for (const [, label, name] of table.matchAll(/^(\d+)\s+(\S+)/gm)) {
+    const structure = prefixes.findIndex(list => list.some(prefix => name!.startsWith(prefix)))
+    if (structure >= 0) values.set(Number(label), structure + 1)
+  }
+  return values
+}
+
+/** The grid of the voxels left of the middle plane, which a half, mirrored or not, takes. */
+function gridOfHalf({ size: [width, height, depth], geometry }: NiftiImage): Pick<NiftiImage, 'size' | 'geometry'> {
+  return { size: [Math.floor(width / 2), height, depth], geometry }
+}
+
+/** A half of the head, (I, J, K) of `gridOfHalf`. Axis 0 runs from left to right; the middle plane itself is in no half. */
+function halfOf(
+  { size: [width, height, depth], values }: NiftiImage,
+  side: 'left' | 'right_mirrored',
+  of: (value: number) => number,
+): Uint8Array {
+  const rows = Math.floor(width / 2)
+  const plane = height * depth
+  const half = new Uint8Array(rows * plane)
+  for (let i = 0; i < rows; i++) {
+    const start = (side === 'left' ? i : width - 1 - i) * plane
+    for (let v = 0; v < plane; v++) half[i * plane + v] = of(values[start + v]!)
+  }
+  return half
+}
