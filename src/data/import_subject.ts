@@ -2,22 +2,18 @@ import { basename } from 'node:path'
 import { InputError } from '../util/error.ts'
 import { sizeOf } from '../util/shape.ts'
 import type { ImageSize } from './dataset.ts'
+import { Frame } from './frame.ts'
 import type { NumericArray } from './hdf5_file.ts'
 import type { SubjectFiles } from './import_pairs.ts'
+import { applyIntensity, type IntensityScale } from './intensity.ts'
 import { type NiftiImage, readNifti } from './nifti.ts'
 import { orientationOf, reorient } from './orientation.ts'
-import { resampleImage, resampleLabels } from './resample.ts'
+import { resampleLabels } from './resample.ts'
 
 /** A structure of the new dataset and the value that marks it in the label volumes. */
 export interface LabelledStructure {
   name: string
   value: number
-}
-
-/** What was done to one channel: stored = clip((value − low) · 255 / (high − low), 0, 255). */
-export interface IntensityScale {
-  low: number
-  high: number
 }
 
 export interface ImportedSubject {
@@ -40,7 +36,6 @@ export interface SubjectRecord {
   intensity: IntensityScale[]
 }
 
-const WHITE = 255
 const GRID_TOLERANCE = 0.5 // voxels that the label's grid may lie beside the image's
 
 /** Reads one subject and brings it to RAS, to `imageSize` and to 0..255. Throws InputError naming file and reason. */
@@ -67,16 +62,15 @@ export function standardImage(
   imageSize: ImageSize,
   percentiles: readonly [number, number],
 ): { image: Float32Array; intensity: IntensityScale[] } {
-  const { size, affine } = images[0]!
+  const frame = new Frame(images[0]!, { kind: 'field_of_view' }, imageSize)
   const channels = images.flatMap(image => channelsOf(image).map(values => ({ values, path: image.path })))
   const voxels = sizeOf(imageSize)
   const image = new Float32Array(channels.length * voxels)
   const intensity = channels.map(({ values, path }, c) => {
-    const scale = scaleOf(values, percentiles, path)
-    const oriented = reorient(values, size, orientationOf(affine))
+    const scaled = applyIntensity(values, { kind: 'percentile', low: percentiles[0], high: percentiles[1] }, path)
     const target = image.subarray(c * voxels, (c + 1) * voxels)
-    resampleImage(rescale(oriented.values, scale), oriented.size, imageSize, target)
-    return scale
+    frame.imageToModel(scaled.values, target)
+    return scaled.scale
   })
   return { image, intensity }
 }
@@ -125,27 +119,6 @@ function checkSameGrid(image: NiftiImage, label: NiftiImage): void {
     if (Math.hypot(...apart) > GRID_TOLERANCE * voxel)
       throw new InputError(`${label.path}: lies elsewhere than its image ${image.path} (their affines differ)`)
   }
-}
-
-/** Robust ends of the intensities: percentiles over all voxels, linearly interpolated as numpy's. */
-function scaleOf(values: NumericArray, percentiles: readonly [number, number], path: string): IntensityScale {
-  const sorted = values.slice().sort()
-  if (!Number.isFinite(sorted[0]! + sorted[sorted.length - 1]!))
-    throw new InputError(`${path}: has voxels that are not finite numbers`)
-  const [low, high] = percentiles.map(percentile => {
-    const place = (percentile / 100) * (sorted.length - 1)
-    const below = sorted[Math.floor(place)]!
-    return below + (sorted[Math.ceil(place)]! - below) * (place - Math.floor(place))
-  }) as [number, number]
-  if (high > low) return { low, high }
-  const [least, most] = [sorted[0]!, sorted[sorted.length - 1]!]
-  if (most > least) return { low: least, high: most } // a few bright voxels on a constant ground
-  throw new InputError(`${path}: every voxel is ${least}: there is nothing to learn from`)
-}
-
-function rescale(values: NumericArray, { low, high }: IntensityScale): Float32Array {
-  const factor = WHITE / (high - low)
-  return Float32Array.from(values, value => Math.min(Math.max((value - low) * factor, 0), WHITE))
 }
 
 function recordOf(files: SubjectFiles, image: NiftiImage): Omit<SubjectRecord, 'intensity'> {
