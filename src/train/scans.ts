@@ -1,10 +1,11 @@
+import { Frame } from '../data/frame.ts'
 import { Hdf5File } from '../data/hdf5_file.ts'
 import { ImageReader } from '../data/image_reader.ts'
-import { IMPORT_DEFAULTS } from '../data/import.ts'
-import { standardImage } from '../data/import_subject.ts'
+import { applyIntensity, DEFAULT_INTENSITY } from '../data/intensity.ts'
 import { type NiftiImage, readNifti } from '../data/nifti.ts'
 import { orientationOf } from '../data/orientation.ts'
 import type { ImageSize } from '../data/volumes.ts'
+import { sizeOf } from '../util/shape.ts'
 
 /** Images to predict on, whatever file they come from. */
 export interface Scans {
@@ -45,7 +46,13 @@ async function hdf5Images(path: string, size: ImageSize): Promise<Scans> {
 /** Brought to the network's frame as `import` does by default. */
 function niftiScan(path: string, size: ImageSize): Scans {
   const scan = readNifti(path)
-  const { image: standard } = standardImage([scan], size, IMPORT_DEFAULTS.percentiles)
+  const frame = new Frame(scan, { kind: 'field_of_view' }, size)
+  const [from, to] = [sizeOf(scan.size), sizeOf(size)]
+  const standard = new Float32Array(scan.channels * to)
+  for (let c = 0; c < scan.channels; c++) {
+    const { values } = applyIntensity(scan.values.subarray(c * from, (c + 1) * from), DEFAULT_INTENSITY, path)
+    frame.imageToModel(values, standard.subarray(c * to, (c + 1) * to))
+  }
   return {
     path,
     samples: 1,
