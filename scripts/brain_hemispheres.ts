@@ -1,5 +1,6 @@
 // Makes two subjects of one labelled brain: the left half, and the right half mirrored to lie as the left one does. Reads ch2.nii.gz (a T1
-// of one head, 1 mm), aal.nii.gz (116 labels on its grid) and aal.nii.txt (their names); writes images, labels and dataset.json.
+// of one head, 1 mm), aal.nii.gz (116 labels on its grid) and aal.nii.txt (their names); writes images, labels and a manifest for
+// `import --manifest`.
 // Usage: npx tsx scripts/brain_hemispheres.ts TEMPLATES OUTPUT
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -19,6 +20,10 @@ const STRUCTURES: Readonly<Record<string, readonly string[]>> = {
   cerebellum: ['Cerebelum', 'Vermis'], // AAL's spelling
 }
 
+/** What each half is for. */
+const SPLITS = { left: 'train', right_mirrored: 'test' } as const
+type Side = keyof typeof SPLITS
+
 const [templates, output] = process.argv.slice(2)
 if (templates === undefined || output === undefined)
   throw new InputError('usage: npx tsx scripts/brain_hemispheres.ts TEMPLATES OUTPUT')
@@ -27,15 +32,26 @@ const image = readNifti(join(templates, 'ch2.nii.gz'))
 const regions = readNifti(join(templates, 'aal.nii.gz'))
 const valueOf = structureValues(readFileSync(join(templates, 'aal.nii.txt'), 'utf8'))
 for (const folder of ['images', 'labels']) mkdirSync(join(output, folder), { recursive: true })
-for (const side of ['left', 'right_mirrored'] as const) {
+for (const side of Object.keys(SPLITS) as Side[]) {
   const name = `${side}.nii.gz`
   const grid = gridOfHalf(image)
-  writeNiftiLabels(join(output, 'images', name), halfOf(image, side, value => value), grid)
-  writeNiftiLabels(join(output, 'labels', name), halfOf(regions, side, region => valueOf.get(region) ?? 0), grid)
+  writeNiftiLabels(
+    join(output, 'images', name),
+    halfOf(image, side, value => value),
+    grid,
+  )
+  writeNiftiLabels(
+    join(output, 'labels', name),
+    halfOf(regions, side, region => valueOf.get(region) ?? 0),
+    grid,
+  )
 }
-const labels = Object.fromEntries(['background', ...Object.keys(STRUCTURES)].map((name, value) => [name, value]))
-const description = { name: 'halves of ch2 with AAL, grouped', channel_names: { 0: 'T1' }, labels, file_ending: '.nii.gz' }
-writeFileSync(join(output, 'dataset.json'), `${JSON.stringify(description, null, 2)}\n`)
+const structures = Object.fromEntries(Object.keys(STRUCTURES).map((name, s) => [name, s + 1]))
+const sources = Object.entries(SPLITS).map(([name, split]) => {
+  const file = `${name}.nii.gz`
+  return { name, images: join('images', file), labels: join('labels', file), structures, split }
+})
+writeFileSync(join(output, 'sources.json'), `${JSON.stringify({ sources }, null, 2)}\n`)
 
 /** For each of AAL's labels the value of its structure: its place in STRUCTURES, from 1. */
 function structureValues(table: string): Map<number, number> {
@@ -56,7 +72,7 @@ function gridOfHalf({ size: [width, height, depth], geometry }: NiftiImage): Pic
 /** A half of the head, (I, J, K) of `gridOfHalf`. Axis 0 runs from left to right; the middle plane itself is in no half. */
 function halfOf(
   { size: [width, height, depth], values }: NiftiImage,
-  side: 'left' | 'right_mirrored',
+  side: Side,
   of: (value: number) => number,
 ): Uint8Array {
   const rows = Math.floor(width / 2)
