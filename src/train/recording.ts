@@ -92,6 +92,18 @@ function augmented(
     flipProbability: compat === 'reference' ? 0 : augmentation.flip_probability,
     flipAxes: augmentation.flip_axes,
     partner: mirrorPartners(structureNames),
+    elastic: {
+      probability: augmentation.elastic_probability,
+      displacement: augmentation.elastic_displacement,
+      spacing: augmentation.elastic_spacing,
+    },
+    blur: { probability: augmentation.blur_probability, range: augmentation.blur_sigma_range },
+    lowResolution: {
+      probability: augmentation.low_resolution_probability,
+      range: augmentation.low_resolution_range,
+    },
+    biasField: { probability: augmentation.bias_field_probability, strength: augmentation.bias_field_strength },
+    gamma: { probability: augmentation.gamma_probability, range: augmentation.gamma_range },
     precision: compute.precision,
   })
 }
