@@ -121,8 +121,16 @@ export const rows: readonly AugmentRow[] = [
   { samples: 3, channels: 2, partner: [0], size: [32, 16, 32], settings: { biasField: BIAS_FIELD } },
   { samples: 3, channels: 3, partner: [0], size: [32, 16, 32], settings: { gamma: { ...GAMMA, probability: 0.6 } } },
   { samples: 1, channels: 1, partner: [0], size: [16, 16, 16], settings: { blur: BLUR, gamma: GAMMA } },
-  { samples: 3, channels: 3, partner: THIRTEEN, size: [32, 16, 32], settings: EVERYTHING, limit: 196_608 },
-  { samples: 3, channels: 1, partner: [1, 0, 2], size: [16, 48, 32], settings: EVERYTHING },
+  { samples: 3, channels: 4, partner: THIRTEEN, size: [32, 16, 32], settings: EVERYTHING, limit: 196_608 },
+  { samples: 3, channels: 1, partner: [1, 0, 2], size: [16, 48, 32], settings: EVERYTHING, limit: 589_824 },
+  {
+    samples: 9,
+    channels: 1,
+    partner: [0],
+    size: [16, 16, 16],
+    settings: { elastic: { probability: 0.8, displacement: 1.6, spacing: 4 } },
+    limit: 65_536,
+  },
   {
     samples: 2,
     channels: 5,
@@ -191,40 +199,46 @@ interface Drawn {
 
 /** The augmentation by the obvious loops in float64: each output voxel asks what was there before each of the steps. */
 export function augmentReference(inputs: Record<string, Float64Array>, row: AugmentRow) {
-  const { samples, channels, partner, size } = row
-  const settings = { ...UNCHANGED, ...row.settings }
+  const { samples, channels, size } = row
+  const { noiseStd } = { ...UNCHANGED, ...row.settings }
   const voxels = sizeOf(size)
   const image = new Float64Array(inputs.image!.length)
-  const maskBits = new Float64Array(inputs.maskBits!.length)
-  const presence = new Float64Array(inputs.presence!.length)
   for (let n = 0; n < samples; n++) {
-    const [seed, epoch, sample] = inputs.keys!.subarray(n * 4)
-    const drawn = drawSample([seed!, epoch!, sample!], settings, size)
-    const places: Vector[] = []
-    eachVoxel(size, axes => {
-      places.push(drawn.source(axes))
-    })
+    const { source, change, noise, scale } = drawSample(n, inputs, row)
     for (let c = 0; c < channels; c++) {
-      const source = inputs.image!.subarray((n * channels + c) * voxels)
+      const volume = inputs.image!.subarray((n * channels + c) * voxels)
       const made = image.subarray((n * channels + c) * voxels, (n * channels + c + 1) * voxels)
-      made.set(places.map(place => trilinear(source, place, size)))
-      drawn.change(made, c)
-      made.forEach((value, v) => {
-        const noisy = value + settings.noiseStd * drawn.noise(c * voxels + v)
-        made[v] = Math.min(255, Math.max(0, noisy * drawn.scale))
+      eachVoxel(size, (axes, v) => {
+        made[v] = trilinear(volume, source(axes), size)
       })
-    }
-    for (let s = 0; s < partner.length; s++) {
-      const from = n * partner.length + (drawn.flipped[0] ? partner[s]! : s)
-      presence[n * partner.length + s] = inputs.presence![from]!
-      const source = inputs.maskBits!.subarray((from * voxels) / 32)
-      const made = maskBits.subarray(((n * partner.length + s) * voxels) / 32)
-      places.forEach((place, v) => {
-        made[Math.floor(v / 32)]! += nearestBit(source, place, size) * 2 ** (v % 32)
+      change(made, c)
+      made.forEach((value, v) => {
+        made[v] = Math.min(255, Math.max(0, (value + noiseStd * noise(c * voxels + v)) * scale))
       })
     }
   }
-  return { image, maskBits, presence }
+  return { image, ...labelReference(inputs, row) }
+}
+
+/** The same of masks and presence. */
+export function labelReference(inputs: Record<string, Float64Array>, row: AugmentRow) {
+  const { samples, partner, size } = row
+  const voxels = sizeOf(size)
+  const maskBits = new Float64Array(inputs.maskBits!.length)
+  const presence = new Float64Array(inputs.presence!.length)
+  for (let n = 0; n < samples; n++) {
+    const { source, flipped } = drawSample(n, inputs, row)
+    for (let s = 0; s < partner.length; s++) {
+      const from = n * partner.length + (flipped[0] ? partner[s]! : s)
+      presence[n * partner.length + s] = inputs.presence![from]!
+      const mask = inputs.maskBits!.subarray((from * voxels) / 32)
+      const made = maskBits.subarray(((n * partner.length + s) * voxels) / 32)
+      eachVoxel(size, (axes, v) => {
+        made[Math.floor(v / 32)]! += nearestBit(mask, source(axes), size) * 2 ** (v % 32)
+      })
+    }
+  }
+  return { maskBits, presence }
 }
 
 function nearestBit(source: Float64Array, place: Vector, size: readonly number[]): number {
@@ -234,10 +248,11 @@ function nearestBit(source: Float64Array, place: Vector, size: readonly number[]
   return Math.floor(source[Math.floor(v / 32)]! / 2 ** (v % 32)) % 2
 }
 
-function drawSample(key: Vector, settings: Omit<AugmentSettings, 'partner'>, size: Size): Drawn {
-  const [seed, epoch, sample] = key
+function drawSample(n: number, inputs: Record<string, Float64Array>, { settings: given, size }: AugmentRow): Drawn {
+  const settings = { ...UNCHANGED, ...given }
+  const [seed, epoch, sample] = inputs.keys!.subarray(n * 4) as unknown as Vector
   const words: Drawing = (operation, block) => philox([block, operation, sample, epoch], [seed, 0])
-  const displaced = displacer(words, settings, size)
+  const displaced = remembered(displacer(words, settings, size), size)
   const flips = words(OP_FLIP, 0)
   const flipped = [0, 1, 2].map(
     axis => settings.flipAxes.includes(axis) && uniform01(flips[axis]!) < settings.flipProbability,
@@ -262,6 +277,15 @@ function drawSample(key: Vector, settings: Omit<AugmentSettings, 'partner'>, siz
       const pair = word < 2 ? normal2(block[0], block[1]) : normal2(block[2], block[3])
       return pair[word % 2]!
     },
+  }
+}
+
+/** Channels and structures ask for the same voxels. */
+function remembered(place: (voxel: Vector) => Vector, size: Size): (voxel: Vector) => Vector {
+  const known: Vector[] = []
+  return voxel => {
+    known[voxelIndex(voxel, size)] ??= place(voxel)
+    return known[voxelIndex(voxel, size)]!
   }
 }
 

@@ -3,7 +3,7 @@ import { Tape } from '../../src/graph/tape.ts'
 import { type Tensor, tensor } from '../../src/graph/tensor.ts'
 import { lower } from '../../src/plan/lower.ts'
 import type { CaseInput } from '../case.ts'
-import { type AugmentRow, augmentInputs, augmentReference, buildAugment, rows } from '../cases/augment.ts'
+import { type AugmentRow, augmentInputs, buildAugment, labelReference, rows } from '../cases/augment.ts'
 import { doubles, runOnce, testDevice } from '../harness.ts'
 import { randomOf } from '../numbers.ts'
 
@@ -62,7 +62,7 @@ describe('augmented masks', () => {
     test(JSON.stringify(row), async () => {
       const inputs = augmentInputs(row, randomOf(JSON.stringify(row)))
       const actual = (await run(row, inputs)).maskBits!
-      const expected = augmentReference(doubles(inputs), row).maskBits
+      const expected = labelReference(doubles(inputs), row).maskBits
       expect(actual.length).toBe(expected.length)
       const different = countBits(actual.map((word, i) => (word ^ expected[i]!) >>> 0))
       expect(different).toBeLessThanOrEqual(
