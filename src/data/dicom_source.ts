@@ -6,7 +6,7 @@ export interface DicomSource {
   seriesInstanceUid: string
   frameOfReferenceUid: string | undefined
   /** Patient and study, as stored: by tag, in the character set of `SpecificCharacterSet` among them. */
-  shared: ReadonlyMap<number, Buffer>
+  shared: ReadonlyMap<number, StoredText>
   /** of the voxel grid: rows, columns */
   rows: number
   columns: number
@@ -14,6 +14,11 @@ export interface DicomSource {
   spacing: readonly [rows: number, columns: number] // mm
   distance: number // mm from slice to slice
   slices: readonly SourceSlice[] // (K)
+}
+
+export interface StoredText {
+  vr: string
+  value: Buffer
 }
 
 export interface SourceSlice {
@@ -24,32 +29,35 @@ export interface SourceSlice {
   position: readonly number[] // (3), mm to the left, posterior, superior
 }
 
-/** What a derived object repeats of its source (PS3.3, C.7.1 and C.7.2). */
-const SHARED = [
-  TAG.SpecificCharacterSet,
-  TAG.StudyDate,
-  TAG.StudyTime,
-  TAG.AccessionNumber,
-  TAG.ReferringPhysicianName,
-  TAG.StudyDescription,
-  TAG.PatientName,
-  TAG.PatientID,
-  TAG.PatientBirthDate,
-  TAG.PatientSex,
-  TAG.PatientAge,
-  TAG.PatientSize,
-  TAG.PatientWeight,
-  TAG.StudyInstanceUID,
-  TAG.StudyID,
-  TAG.PositionReferenceIndicator,
+/** What a derived object repeats of its source, texts all (PS3.3, C.7.1, C.7.2 and C.7.6.1.1.5). */
+const SHARED: readonly (readonly [tag: number, vr: string])[] = [
+  [TAG.SpecificCharacterSet, 'CS'],
+  [TAG.StudyDate, 'DA'],
+  [TAG.StudyTime, 'TM'],
+  [TAG.AccessionNumber, 'SH'],
+  [TAG.ReferringPhysicianName, 'PN'],
+  [TAG.StudyDescription, 'LO'],
+  [TAG.PatientName, 'PN'],
+  [TAG.PatientID, 'LO'],
+  [TAG.PatientBirthDate, 'DA'],
+  [TAG.PatientSex, 'CS'],
+  [TAG.PatientAge, 'AS'],
+  [TAG.PatientSize, 'DS'],
+  [TAG.PatientWeight, 'DS'],
+  [TAG.StudyInstanceUID, 'UI'],
+  [TAG.StudyID, 'SH'],
+  [TAG.PositionReferenceIndicator, 'LO'],
+  [TAG.LossyImageCompression, 'CS'],
+  [TAG.LossyImageCompressionRatio, 'DS'],
+  [TAG.LossyImageCompressionMethod, 'CS'],
 ]
 
 export function sourceOf({ slices, distance }: SliceStack): DicomSource {
   const { image, orientation, spacing } = slices[0]!
   const { elements } = image.file
-  const shared = new Map<number, Buffer>()
+  const shared = new Map<number, StoredText>()
   // a copy: the value lies in a buffer that holds the whole header
-  for (const tag of SHARED) if (elements.has(tag)) shared.set(tag, Buffer.from(elements.raw(tag)!))
+  for (const [tag, vr] of SHARED) if (elements.has(tag)) shared.set(tag, { vr, value: Buffer.from(elements.raw(tag)!) })
   return {
     seriesInstanceUid: image.series,
     frameOfReferenceUid: elements.text(TAG.FrameOfReferenceUID),
