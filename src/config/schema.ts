@@ -35,7 +35,7 @@ const spacing = 'a number of at least 4'
 const displacement = 'at most 0.4 of elastic_spacing: more may fold the image'
 const flipAxis = z.int(axes).min(0, axes).max(2, axes)
 
-/** A range whose ends are drawn between: both of one bound, in order. */
+/** Two ends between which something is drawn. */
 const rangeBetween = (low: number, high: number, expected: string) => {
   const end = z.number(expected).min(low, expected).max(high, expected)
   return z.tuple([end, end], expected).refine(([from, to]) => from <= to, expected)
