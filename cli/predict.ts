@@ -13,6 +13,7 @@ interface PredictOptions {
   weights: string
   input: string[]
   split: SplitName
+  series?: string
   output: string
   probabilities?: boolean
   attention?: boolean
@@ -40,6 +41,7 @@ export function makePredictCommand(): Command {
       (path: string, before: string[] = []) => [...before, path],
     )
     .addOption(new Option('--split <name>', 'which part of a dataset directory').choices(SPLIT_NAMES).default('test'))
+    .option('--series <uid>', 'the series to take where a DICOM folder holds several volumes')
     .requiredOption('-o, --output <dir>', 'folder for the results')
     .option('--probabilities', 'also write the probabilities that masks are made of, float32')
     .option('--attention', 'also write where the model looked for each structure, float32')
@@ -74,6 +76,7 @@ async function runPredict(words: string[], options: PredictOptions): Promise<voi
     weights,
     input,
     split,
+    series: options.series,
     output,
     raw,
     probabilities,

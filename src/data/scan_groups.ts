@@ -1,5 +1,5 @@
 import { existsSync, readdirSync, statSync } from 'node:fs'
-import { basename, join } from 'node:path'
+import { basename, join, resolve } from 'node:path'
 import { InputError } from '../util/error.ts'
 import { isScan } from './scan.ts'
 
@@ -35,7 +35,8 @@ export function isScanFolder(path: string): boolean {
 
 function scansAt(path: string): string[] {
   if (isScan(path)) {
-    if (!existsSync(path)) throw new InputError(`${path}: no such file, expected a NIfTI file`)
+    if (!existsSync(path))
+      throw new InputError(`${path}: no such file, expected a ${NIFTI_END.test(path) ? 'NIfTI' : 'DICOM'} file`)
     return [path]
   }
   const inside = isFolder(path) ? readdirSync(path).filter(name => isVisibleScan(path, name)) : []
@@ -76,7 +77,7 @@ function channelOf(path: string): number {
 }
 
 function stemOf(path: string): string {
-  return basename(path)
+  return basename(resolve(path))
     .replace(NIFTI_END, '')
     .replace(/_0000$/, '')
 }

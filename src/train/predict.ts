@@ -43,6 +43,8 @@ export interface PredictionRequest {
   input: string | readonly string[]
   /** of a dataset's directory */
   split: SplitName
+  /** the UID of the one to take of a DICOM folder with several */
+  series?: string | undefined
   /** folder that the results go to */
   output: string
   /** also write every output of the model */
@@ -163,7 +165,11 @@ async function openJob(request: PredictionRequest, model: TrainedModel, source: 
       `${model.path}: does not say how long its voxels are (preparation.frame), so no window slides over a scan`,
     )
   const folders = groups.length === 1 ? [''] : fileNames(groups.map(({ name }) => name))
-  return { subjects: scanSubjects(groups, preparation, grid, say), folders, head: { ...head, preparation } }
+  return {
+    subjects: scanSubjects(groups, preparation, grid, { series: request.series, say }),
+    folders,
+    head: { ...head, preparation },
+  }
 }
 
 function tellOfSize(imageSize: ImageSize, { size, isSlidOver }: ModelGrid, say: (line: string) => void): void {

@@ -1,4 +1,5 @@
 import { writeFileSync } from 'node:fs'
+import { writeDicomSegmentation } from '../data/dicom_segmentation.ts'
 import { CHUNK_LIMIT } from '../data/hdf5_file.ts'
 import { type Hdf5Column, Hdf5Writer } from '../data/hdf5_writer.ts'
 import { writeNifti } from '../data/nifti_writer.ts'
@@ -9,6 +10,7 @@ import { sizeOf } from '../util/shape.ts'
 import type { Outcome, VolumeName } from './gathering.ts'
 import { labelDescription, labelTable } from './label_table.ts'
 import { LabelVolume, type MaskRule, makeMask, ontoScan } from './masks.ts'
+import { PackedMasks } from './packed_masks.ts'
 import type { StagedResults } from './staged_results.ts'
 import type { SubjectPlace } from './subjects.ts'
 
@@ -130,7 +132,8 @@ const MOST_LABELS = 255
 /**
  * On each scan's own grid masks/STRUCTURE.nii.gz, labels.nii.gz with what its values mean, and probabilities/ and attention/ if asked for.
  * `folders` has one a scan, '' being the results' own. Beside the structure's volume on the model's grid a mask and the labels are held,
- * each a byte a voxel of the scan; with probabilities or attention another four bytes.
+ * each a byte a voxel of the scan; with probabilities or attention another four bytes. Of a DICOM series masks.dcm too,
+ * for which all masks are held at a bit a voxel.
  */
 export function scanFiles(
   results: StagedResults,
@@ -145,14 +148,17 @@ export function scanFiles(
   let next = 0
   const append = (subject: SubjectPlace, outcome: Outcome): PresenceRow[] => {
     const folder = folders[next++]!
-    const { frame, grid } = subject
+    const { frame, grid, dicom } = subject
+    const segments = dicom && new PackedMasks(sizeOf(grid.size))
     const labels = hasLabels
       ? new LabelVolume(frame, grid.size, s => outcome.volume('segmentation_probs', s))
       : undefined
     const rows = rowsOf(subject, outcome, options, (s, mask) => {
       writeNifti(results.path(folder, 'masks', `${names[s]}.nii.gz`), mask, grid)
       labels?.add(s, mask)
+      segments?.add(structureNames[s]!, mask)
     })
+    if (dicom && segments) writeDicomSegmentation(results.path(folder, 'masks.dcm'), dicom, segments.views())
     if (labels) {
       writeNifti(results.path(folder, 'labels.nii.gz'), labels.labels, grid)
       writeFileSync(results.path(folder, 'labels.json'), labelTable(structureNames, names))

@@ -1,3 +1,4 @@
+import type { DicomSource } from '../data/dicom_source.ts'
 import { Frame, sizeAtSpacing } from '../data/frame.ts'
 import { Hdf5File, type NumericArray } from '../data/hdf5_file.ts'
 import { ImageReader } from '../data/image_reader.ts'
@@ -22,6 +23,8 @@ export interface SubjectPlace {
   grid: ScanGrid
   /** of a voxel of `grid`; undefined where nothing says how large it is */
   millilitres: number | undefined
+  /** of a DICOM series */
+  dicom?: DicomSource
 }
 
 export interface Subject extends SubjectPlace {
@@ -88,18 +91,21 @@ function namesAndSpacings(file: Hdf5File, samples: number): Pick<Subject, 'name'
   }))
 }
 
-/** Scans, each brought to the model's frame as `preparation` says. What of a scan lies outside that frame goes to `say`. */
+/**
+ * Scans, each brought to the model's frame as `preparation` says. How much of a scan lies outside that frame goes to
+ * `say`; `series` chooses one of a DICOM folder.
+ */
 export function scanSubjects(
   groups: readonly ScanGroup[],
   preparation: Preparation,
   model: ModelGrid,
-  say: (line: string) => void,
+  { series, say }: { series?: string | undefined; say(line: string): void },
 ): Subjects {
   const read = (index: number): Subject => {
     const { name, paths } = groups[index]!
-    const scans = paths.map(readScan)
+    const scans = paths.map(path => readScan(path, { series }))
     checkChannels(scans, model)
-    const { size, affine, geometry } = scans[0]!
+    const { size, affine, geometry, dicom } = scans[0]!
     const grid: ScanGrid = { size, affine, ...(geometry && { geometry }) }
     const frame = new Frame(grid, preparation.frame, gridFor(grid, preparation.frame, model))
     tellOfCrop(paths[0]!, frame, say)
@@ -110,7 +116,8 @@ export function scanSubjects(
       const { values, path } = channels[c]!
       return applyIntensity(values, preparation.intensity[c]!, path).values
     })
-    return { name, frame, grid, millilitres: Math.abs(determinantOf(affine)) / 1000, volume }
+    const place = { name, frame, grid, millilitres: Math.abs(determinantOf(affine)) / 1000, ...(dicom && { dicom }) }
+    return { ...place, volume }
   }
   return { count: groups.length, read, close: () => undefined }
 }
