@@ -2,7 +2,16 @@ import { sizeOf } from '../util/shape.ts'
 import type { NumericArray } from './hdf5_file.ts'
 import { type Orientation, orientationOf, reorient, restore, strideOver } from './orientation.ts'
 import type { FrameRule } from './preparation.ts'
-import { type Box, type Placement, type Placements, placeImage, placeLabels, reachOf, wholeOf } from './resample.ts'
+import {
+  type Box,
+  nearestOf,
+  type Placement,
+  type Placements,
+  placeImage,
+  placeLabels,
+  reachOf,
+  wholeOf,
+} from './resample.ts'
 import type { ScanGrid } from './scan.ts'
 import type { ImageSize } from './volumes.ts'
 
@@ -87,13 +96,43 @@ export class Frame {
     return this.placements.map(inverse) as unknown as Placements
   }
 
-  /** For right, anterior, superior: the scan's voxels from the first whose centre lies in the model's grid to behind the last. */
-  held(): [first: number, end: number][] {
-    return this.placements.map(({ from, to, step: [numerator, denominator], start }) => {
-      const first = Math.ceil(start - 0.5)
-      const end = Math.floor((to * numerator) / denominator + start - 0.5) + 1
-      return [Math.max(0, first), Math.min(from, end)]
+  /**
+   * Puts 1 into `target` (H, W, D) wherever a model voxel holds the centre of a voxel of the scan for which `isMarked`: structures so small
+   * that `labelsToModel` steps over them.
+   */
+  markInModel(values: NumericArray, isMarked: (value: number) => boolean, target: Uint8Array): void {
+    this.visit(values, (place, value) => {
+      if (place >= 0 && isMarked(value)) target[place] = 1
     })
+  }
+
+  /** Voxels of the scan for which `isMarked` and whose centres lie outside the model's grid. */
+  countOutside(values: NumericArray, isMarked: (value: number) => boolean): number {
+    let count = 0
+    if (this.isCropped)
+      this.visit(values, (place, value) => {
+        if (place < 0 && isMarked(value)) count++
+      })
+    return count
+  }
+
+  /** Whether voxels of the scan lie outside the model's grid. */
+  get isCropped(): boolean {
+    return this.placements.some(placement => nearestOf(inverse(placement)).includes(-1))
+  }
+
+  /** Calls `at` for every voxel of the scan with the place (H, W, D) of the model voxel that holds its centre; −1: none does. */
+  private visit(values: NumericArray, at: (place: number, value: number) => void): void {
+    const { values: oriented } = reorient(values, this.grid.size, this.orientation)
+    const axes = this.placements.map(placement => nearestOf(inverse(placement)))
+    const [rows, columns, slices] = axes as [Int32Array, Int32Array, Int32Array]
+    const [, width, depth] = this.size
+    let v = 0
+    for (const row of rows)
+      for (const column of columns) {
+        const line = row < 0 || column < 0 ? -1 : (row * width + column) * depth
+        for (const slice of slices) at(line < 0 || slice < 0 ? -1 : line + slice, oriented[v++]!)
+      }
   }
 }
 

@@ -18,6 +18,9 @@ export const CT_WINDOWS: Readonly<Record<string, IntensityScale>> = {
   brain: { low: 0, high: 80 },
 }
 
+/** Robust ends of whatever unit a scan has. */
+export const DEFAULT_INTENSITY: IntensityRule = { kind: 'percentile', low: 0.5, high: 99.5 }
+
 /** One channel of a scan, of any shape, scaled to 0..255 as `rule` says. Throws InputError naming `path` when that is impossible. */
 export function applyIntensity(
   values: NumericArray,

@@ -55,16 +55,31 @@ const NEEDS_DOUBLE = [8, 64, 768, 1024, 1280] // codes whose values a float32 ma
  * is believed only after its claims were compared with the file's length, so nothing large is allocated for a lie.
  */
 export function readNifti(path: string): NiftiImage {
+  return withLayout(path, (file, isGzip, layout) => {
+    const bytes = readBytes(file, isGzip, layout.offset + layout.bytes, path)
+    const { size, channels, geometry, affine } = layout
+    return { path, size, channels, values: decodeVoxels(bytes, layout), affine, geometry }
+  })
+}
+
+/** Reads the header alone. Throws InputError as `readNifti` does, except where only the voxels are wrong. */
+export function readNiftiGrid(path: string): Omit<NiftiImage, 'values'> {
+  return withLayout(path, (_file, _isGzip, { size, channels, geometry, affine }) => ({
+    path,
+    size,
+    channels,
+    affine,
+    geometry,
+  }))
+}
+
+function withLayout<T>(path: string, use: (file: number, isGzip: boolean, layout: Layout) => T): T {
   const file = openForReading(path)
   try {
     const start = readStart(file)
     const isGzip = start[0] === 0x1f && start[1] === 0x8b
     const head = isGzip ? gunzipStart(start, path) : start
-    const layout = layoutOf(head, path)
-    const bytes = readBytes(file, isGzip, layout.offset + layout.bytes, path)
-    const values = decodeVoxels(bytes, layout)
-    const { size, channels, geometry, affine } = layout
-    return { path, size, channels, values, affine, geometry }
+    return use(file, isGzip, layoutOf(head, path))
   } finally {
     closeSync(file)
   }

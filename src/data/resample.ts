@@ -153,7 +153,7 @@ export function placeLabels(source: NumericArray, placements: Placements, target
 }
 
 /** For every target voxel the source voxel that its centre lies in; −1 outside. */
-function nearestOf(placement: Placement): Int32Array {
+export function nearestOf(placement: Placement): Int32Array {
   return Int32Array.from({ length: placement.to }, (_, i) => {
     const centre = centreOf(placement, i)
     return centre === undefined ? -1 : Math.min(Math.max(0, Math.floor(centre)), placement.from - 1)
