@@ -8,10 +8,11 @@ import { Hdf5File } from '../../src/data/hdf5_file.ts'
 import { Hdf5Writer } from '../../src/data/hdf5_writer.ts'
 import { readNifti } from '../../src/data/nifti.ts'
 import { writeNifti } from '../../src/data/nifti_writer.ts'
+import { cutPatch } from '../../src/data/patches.ts'
 import type { ImageSize } from '../../src/data/volumes.ts'
 import { flipsOver, mirror } from '../../src/train/flips.ts'
 import { type Prediction, type PredictionRequest, predict } from '../../src/train/predict.ts'
-import { type Corner, cut, windowsOver } from '../../src/train/windows.ts'
+import { windowsOver } from '../../src/train/windows.ts'
 import { InputError } from '../../src/util/error.ts'
 import { mirrorPartners } from '../../src/util/mirror.ts'
 import { sizeOf } from '../../src/util/shape.ts'
@@ -202,7 +203,7 @@ describe('sliding windows', () => {
     expect(corners.length).toBe(6)
     const cuts = corners.map(corner => {
       const values = new Float32Array(VOXELS)
-      cut(image, size, corner, WINDOW, values)
+      cutPatch(image, size, corner, WINDOW, values)
       return values
     })
     const each = await run(patches, await imagesAt('windows.h5', WINDOW, cuts), { raw: true })
@@ -229,7 +230,7 @@ describe('sliding windows', () => {
     }
   })
 
-  function blended(corners: readonly Corner[], valuesOf: (window: number) => Float32Array): Float64Array {
+  function blended(corners: readonly ImageSize[], valuesOf: (window: number) => Float32Array): Float64Array {
     const [sums, weights] = [new Float64Array(sizeOf(size)), new Float64Array(sizeOf(size))]
     const weight = (i: number): number => Math.exp(-0.5 * ((i - 7.5) / 2) ** 2)
     for (const [n, [h0, w0, d0]] of corners.entries())

@@ -21,6 +21,11 @@ export interface Scan {
   dicom?: DicomSource
 }
 
+export interface ScanOptions {
+  /** the UID of the one to read of a DICOM folder with several volumes */
+  series?: string | undefined
+}
+
 /** Where a grid lies in the world. */
 export type ScanGrid = Pick<Scan, 'size' | 'affine' | 'geometry'>
 
@@ -32,10 +37,9 @@ export function isScan(path: string): boolean {
 }
 
 /**
- * Reads the scan at `path`. `series` is the UID of the series where a folder holds several volumes. Throws InputError naming file and
- * reason.
+ * Reads the scan at `path`. Throws InputError naming file and reason.
  */
-export function readScan(path: string, { series }: { series?: string | undefined } = {}): Scan {
+export function readScan(path: string, { series }: ScanOptions = {}): Scan {
   if (!isNiftiName(path)) {
     if (isScan(path)) return readDicomSeries(path, series)
     const found = isFolder(path) ? 'folder holds no DICOM series' : 'is no scan'

@@ -1,6 +1,6 @@
 import type { ImageSize } from '../data/volumes.ts'
 import type { VolumeStore } from './volume_store.ts'
-import { type Corner, importance } from './windows.ts'
+import { importance } from './windows.ts'
 
 /**
  * Blends overlapping windows into volumes (S, …grid): each voxel's mean over its windows, weighted by importance. Windows come in the order
@@ -18,7 +18,7 @@ export class WindowBlend {
   /** the first row that is not in the store yet */
   private row = 0
 
-  constructor(grid: ImageSize, window: ImageSize, corners: readonly Corner[], store: VolumeStore) {
+  constructor(grid: ImageSize, window: ImageSize, corners: readonly ImageSize[], store: VolumeStore) {
     this.grid = grid
     this.window = window
     this.store = store
@@ -33,7 +33,7 @@ export class WindowBlend {
   }
 
   /** `values` is (S, …window). */
-  add(corner: Corner, values: Float32Array): void {
+  add(corner: ImageSize, values: Float32Array): void {
     this.flush(corner[0])
     const [height, width, depth] = this.window
     const [, across, along] = this.grid

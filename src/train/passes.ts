@@ -1,15 +1,16 @@
+import { cutPatch } from '../data/patches.ts'
 import type { ImageSize } from '../data/volumes.ts'
 import { sizeOf } from '../util/shape.ts'
 import { mirror } from './flips.ts'
 import type { SubjectPlace, Subjects } from './subjects.ts'
-import { type Corner, cut, windowsOver } from './windows.ts'
+import { windowsOver } from './windows.ts'
 
 /** One input of the model: a window of a subject, mirrored or not. */
 export interface Pass {
   subject: SubjectPlace
   /** all windows of the subject */
-  corners: readonly Corner[]
-  corner: Corner
+  corners: readonly ImageSize[]
+  corner: ImageSize
   /** axes that it is mirrored along */
   flip: readonly number[]
   /** of its subject */
@@ -58,17 +59,19 @@ export async function* passesOf(subjects: Subjects, plan: PassPlan, batchSize: n
 function* subjectPasses(
   subjects: Subjects,
   index: number,
-  { window, overlap, flips }: PassPlan,
+  { window, channels, overlap, flips }: PassPlan,
 ): Generator<(image: Float32Array) => Pass> {
   const { volume, ...subject } = subjects.read(index)
   const grid = subject.frame.size
   const corners = windowsOver(grid, window, overlap)
-  const cutOut = new Float32Array((volume.length / sizeOf(grid)) * sizeOf(window))
+  const [from, to] = [sizeOf(grid), sizeOf(window)]
+  const cut = new Float32Array(channels * to)
   for (const [n, corner] of corners.entries()) {
-    cut(volume, grid, corner, window, cutOut)
+    for (let c = 0; c < channels; c++)
+      cutPatch(volume.subarray(c * from, (c + 1) * from), grid, corner, window, cut.subarray(c * to, (c + 1) * to))
     for (const [f, flip] of flips.entries())
       yield image => {
-        mirror(cutOut, window, flip, image)
+        mirror(cut, window, flip, image)
         const isFirst = n === 0 && f === 0
         const isLast = n === corners.length - 1 && f === flips.length - 1
         return { subject, corners, corner, flip, isFirst, isLast }

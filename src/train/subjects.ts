@@ -1,17 +1,16 @@
 import type { DicomSource } from '../data/dicom_source.ts'
 import { Frame, sizeAtSpacing } from '../data/frame.ts'
-import { Hdf5File, type NumericArray } from '../data/hdf5_file.ts'
+import { Hdf5File } from '../data/hdf5_file.ts'
 import { ImageReader } from '../data/image_reader.ts'
+import { channelsOf } from '../data/import_channels.ts'
 import { applyIntensity } from '../data/intensity.ts'
 import type { Affine } from '../data/nifti.ts'
 import type { FrameRule, Preparation } from '../data/preparation.ts'
-import { readScan, type Scan, type ScanGrid } from '../data/scan.ts'
+import type { Scan, ScanGrid } from '../data/scan.ts'
 import type { ScanGroup } from '../data/scan_groups.ts'
 import { type ImageSize, imagesOf } from '../data/volumes.ts'
 import { InputError } from '../util/error.ts'
 import { sizeOf } from '../util/shape.ts'
-
-const SAME_PLACE = 0.5 // voxels that channels of a scan may lie apart
 
 /** A scan or a stored sample, without its voxels. */
 export interface SubjectPlace {
@@ -60,12 +59,16 @@ export async function hdf5Subjects(path: string, model: ModelGrid): Promise<Subj
     const reader = new ImageReader(file, imageSize)
     const grid: ScanGrid = { size: imageSize, affine: VOXELS }
     const rule: FrameRule = model.isSlidOver ? { kind: 'spacing', spacing_mm: [1, 1, 1] } : { kind: 'field_of_view' }
-    const frame = new Frame(grid, rule, gridFor(grid, rule, model))
+    const frame = frameFor(grid, rule, model)
     const about = namesAndSpacings(file, samples)
-    const stored = new Float32Array(channels * sizeOf(imageSize))
+    const [from, to] = [sizeOf(imageSize), sizeOf(frame.size)]
+    const stored = new Float32Array(channels * from)
     const read = (index: number): Subject => {
       reader.read(index, stored)
-      return { ...about[index]!, frame, grid, volume: onFrame(frame, channels, c => channelOf(stored, channels, c)) }
+      const volume = new Float32Array(channels * to)
+      for (let c = 0; c < channels; c++)
+        frame.imageToModel(stored.subarray(c * from, (c + 1) * from), volume.subarray(c * to, (c + 1) * to))
+      return { ...about[index]!, frame, grid, volume }
     }
     return { count: samples, imageSize, read, close: () => file.close() }
   } catch (error) {
@@ -103,68 +106,40 @@ export function scanSubjects(
 ): Subjects {
   const read = (index: number): Subject => {
     const { name, paths } = groups[index]!
-    const scans = paths.map(path => readScan(path, { series }))
-    checkChannels(scans, model)
-    const { size, affine, geometry, dicom } = scans[0]!
-    const grid: ScanGrid = { size, affine, ...(geometry && { geometry }) }
-    const frame = new Frame(grid, preparation.frame, gridFor(grid, preparation.frame, model))
-    tellOfCrop(paths[0]!, frame, say)
-    const channels = scans.flatMap(({ values, channels: count, path }) =>
-      Array.from({ length: count }, (_, c) => ({ path, values: channelOf(values, count, c) })),
-    )
-    const volume = onFrame(frame, channels.length, c => {
-      const { values, path } = channels[c]!
-      return applyIntensity(values, preparation.intensity[c]!, path).values
-    })
-    const place = { name, frame, grid, millilitres: Math.abs(determinantOf(affine)) / 1000, ...(dicom && { dicom }) }
+    let place: SubjectPlace | undefined
+    let volume = new Float32Array(0)
+    let c = 0
+    for (const { scan, values } of channelsOf(paths, { series })) {
+      const rule = preparation.intensity[c]
+      if (!rule)
+        throw new InputError(`${paths[0]}: has more than the ${model.channels} channels that ${model.path} reads`)
+      const frame = frameFor(scan, preparation.frame, model)
+      const voxels = sizeOf(frame.size)
+      if (!place) {
+        place = placeOf(name, scan, frame)
+        tellOfCrop(scan.path, frame, say)
+        volume = new Float32Array(model.channels * voxels)
+      }
+      frame.imageToModel(applyIntensity(values, rule, scan.path).values, volume.subarray(c * voxels, ++c * voxels))
+    }
+    if (!place || c < model.channels)
+      throw new InputError(`${paths[0]}: has ${c} channels, ${model.path} reads ${model.channels}`)
     return { ...place, volume }
   }
   return { count: groups.length, read, close: () => undefined }
 }
 
-/** The grid to predict on: the model's, or for windows the whole scan at the rule's spacing, a window at least. */
-function gridFor(grid: ScanGrid, rule: FrameRule, { size, isSlidOver }: ModelGrid): ImageSize {
-  if (!isSlidOver || rule.kind !== 'spacing') return size
-  return sizeAtSpacing(grid, rule.spacing_mm).map((length, axis) => Math.max(length, size[axis]!)) as ImageSize
+function placeOf(name: string, { size, affine, geometry, dicom }: Scan, frame: Frame): SubjectPlace {
+  const grid: ScanGrid = { size, affine, ...(geometry && { geometry }) }
+  return { name, frame, grid, millilitres: Math.abs(determinantOf(affine)) / 1000, ...(dicom && { dicom }) }
 }
 
-function onFrame(frame: Frame, channels: number, valuesOf: (channel: number) => NumericArray): Float32Array {
-  const voxels = sizeOf(frame.size)
-  const volume = new Float32Array(channels * voxels)
-  for (let c = 0; c < channels; c++) frame.imageToModel(valuesOf(c), volume.subarray(c * voxels, (c + 1) * voxels))
-  return volume
-}
-
-function channelOf<T extends NumericArray>(values: T, channels: number, c: number): T {
-  const voxels = values.length / channels
-  return values.subarray(c * voxels, (c + 1) * voxels) as T
-}
-
-function checkChannels(scans: readonly Scan[], { path, channels }: ModelGrid): void {
-  const first = scans[0]!
-  const found = scans.reduce((sum, scan) => sum + scan.channels, 0)
-  if (found !== channels) throw new InputError(`${first.path}: has ${found} channels, ${path} reads ${channels}`)
-  for (const scan of scans) {
-    if (scan.size.join() !== first.size.join())
-      throw new InputError(`${scan.path}: is ${scan.size.join('×')}, ${first.path} is ${first.size.join('×')}`)
-    if (apart(scan, first) > SAME_PLACE)
-      throw new InputError(`${scan.path}: lies elsewhere than ${first.path} (their affines differ)`)
-  }
-}
-
-/** The largest distance between the corners of two grids of one size, in voxels of the second. */
-function apart({ affine }: ScanGrid, { affine: other, size: [width, height, depth] }: ScanGrid): number {
-  const corners = [
-    [0, 0, 0, 1],
-    [width, 0, 0, 1],
-    [0, height, 0, 1],
-    [0, 0, depth, 1],
-  ]
-  const voxel = Math.min(...[0, 1, 2].map(axis => Math.hypot(...other.map(row => row[axis]!))))
-  const distances = corners.map(corner =>
-    Math.hypot(...affine.map((row, r) => row.reduce((sum, value, i) => sum + (value - other[r]![i]!) * corner[i]!, 0))),
-  )
-  return Math.max(...distances) / voxel
+/** To the model's grid, or for windows to one of the rule's spacing that holds the whole scan, a window at least. Keeps no voxels. */
+function frameFor({ size, affine }: ScanGrid, rule: FrameRule, model: ModelGrid): Frame {
+  const grid: ScanGrid = { size, affine }
+  if (!model.isSlidOver || rule.kind !== 'spacing') return new Frame(grid, rule, model.size)
+  const needed = sizeAtSpacing(grid, rule.spacing_mm)
+  return new Frame(grid, rule, needed.map((length, axis) => Math.max(length, model.size[axis]!)) as ImageSize)
 }
 
 function determinantOf([a, b, c]: Affine): number {

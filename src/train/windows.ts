@@ -1,7 +1,4 @@
 import type { ImageSize } from '../data/volumes.ts'
-import { sizeOf } from '../util/shape.ts'
-
-export type Corner = readonly [number, number, number]
 
 /** The importance of a window's voxel falls off by exp(−d²/2σ²) from its centre, σ being this share of the window (as MONAI and nnU-Net have it). */
 const SIGMA = 1 / 8
@@ -14,9 +11,9 @@ export function windowStarts(length: number, window: number, overlap: number): n
 }
 
 /** First voxels of the windows over a grid, in order, the last axis fastest. */
-export function windowsOver(grid: ImageSize, window: ImageSize, overlap: number): Corner[] {
+export function windowsOver(grid: ImageSize, window: ImageSize, overlap: number): ImageSize[] {
   const [rows, columns, slices] = grid.map((length, axis) => windowStarts(length, window[axis]!, overlap))
-  return rows!.flatMap(h => columns!.flatMap(w => slices!.map((d): Corner => [h, w, d])))
+  return rows!.flatMap(h => columns!.flatMap(w => slices!.map((d): ImageSize => [h, w, d])))
 }
 
 /** A window's importance along one axis; that of a voxel is the product over the axes. */
@@ -24,23 +21,4 @@ export function importance(window: number): Float64Array {
   return Float64Array.from({ length: window }, (_, i) =>
     Math.exp(-0.5 * ((i - (window - 1) / 2) / (SIGMA * window)) ** 2),
   )
-}
-
-/** The window at `corner` of volumes (C, …grid) into `target` (C, …window). */
-export function cut(
-  volumes: Float32Array,
-  grid: ImageSize,
-  [h0, w0, d0]: Corner,
-  window: ImageSize,
-  target: Float32Array,
-): void {
-  const [height, width, depth] = window
-  let at = 0
-  for (let start = 0; start < volumes.length; start += sizeOf(grid))
-    for (let h = 0; h < height; h++)
-      for (let w = 0; w < width; w++) {
-        const from = start + ((h0 + h) * grid[1] + w0 + w) * grid[2] + d0
-        target.set(volumes.subarray(from, from + depth), at)
-        at += depth
-      }
 }
