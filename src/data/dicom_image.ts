@@ -26,10 +26,15 @@ export interface DicomSlice {
 /** Objects that carry pixels or refer to images and are no images of a patient. */
 const NO_IMAGES = ['SEG', 'SR', 'PR', 'KO', 'RTSTRUCT', 'RTDOSE', 'RTPLAN', 'DOC', 'REG']
 
+/** Of CT, MR and PET, in one file a slice or in one for all. */
+const IMAGE_CLASSES = ['2', '2.1', '4', '4.1', '128', '130'].map(end => `1.2.840.10008.5.1.4.1.1.${end}`)
+
 /** The image in a file; undefined where it holds none: a DICOMDIR, a report, a segmentation. Throws InputError. */
 export function imageOf(file: DicomFile): DicomImage | undefined {
   const { elements, path, pixels } = file
   const series = elements.text(TAG.SeriesInstanceUID)
+  if (!pixels && IMAGE_CLASSES.includes(elements.text(TAG.SOPClassUID) ?? ''))
+    throw new InputError(`${path}: is an image without pixels: truncated`)
   if (!series || !pixels || NO_IMAGES.includes(elements.text(TAG.Modality) ?? '')) return undefined
   const frames = elements.numbers(TAG.NumberOfFrames)?.[0] ?? 1
   if (!Number.isInteger(frames) || frames < 1) throw new InputError(`${path}: says that it has ${frames} frames`)

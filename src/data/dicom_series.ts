@@ -42,7 +42,7 @@ function chooseSeries(images: readonly DicomImage[], path: string, wanted: strin
   if (wanted !== undefined) {
     const found = all.get(wanted)
     if (!found) throw new InputError(`${path}: has no series ${wanted}, it holds ${listed(all)}`)
-    return found
+    return withoutLocalisers(found)
   }
   if (all.size === 1) return withoutLocalisers(images)
   const volumes = bySeries(images.filter(isOfVolume))
