@@ -9,6 +9,7 @@ import { Hdf5Writer } from '../../src/data/hdf5_writer.ts'
 import { readNifti } from '../../src/data/nifti.ts'
 import { writeNifti } from '../../src/data/nifti_writer.ts'
 import { cutPatch } from '../../src/data/patches.ts'
+import { readScan } from '../../src/data/scan.ts'
 import type { ImageSize } from '../../src/data/volumes.ts'
 import { flipsOver, mirror } from '../../src/train/flips.ts'
 import { type Prediction, type PredictionRequest, predict } from '../../src/train/predict.ts'
@@ -16,6 +17,7 @@ import { windowsOver } from '../../src/train/windows.ts'
 import { InputError } from '../../src/util/error.ts'
 import { mirrorPartners } from '../../src/util/mirror.ts'
 import { sizeOf } from '../../src/util/shape.ts'
+import { COLUMNS, DEPTH, ROWS, SERIES, writeSeries } from '../data/dicom_slices.ts'
 import { temporaryDirectory } from '../data/small_dataset.ts'
 import { writeSmallModel } from './small_model.ts'
 
@@ -192,6 +194,37 @@ test('scans of every kind get results that nibabel finds in the same place', asy
     '2 51 187 238 1 1 1 "right_lung"',
     '3 238 51 119 1 1 1 "the heart"',
   ])
+})
+
+test('a DICOM series gets NIfTI masks in its place and the same masks as a segmentation', async () => {
+  const series = writeSeries(join(folder, 'patients/thorax'))
+  const { output, prediction } = await run(plain, join(folder, 'patients'))
+  expect(prediction.found.map(({ scan }) => scan)).toStrictEqual(['thorax'])
+  const { affine, size } = readScan(series)
+  const masks = ['left_lung', 'right_lung', 'the_heart'].map(name => readNifti(join(output, `masks/${name}.nii.gz`)))
+  const bits: number[] = []
+  for (const mask of masks) {
+    expect(mask.size).toStrictEqual(size)
+    for (const [r, row] of affine.entries())
+      for (const [c, value] of row.entries()) expect(mask.affine[r]![c]).toBeCloseTo(value, 5)
+    // as DICOM has them: planes with a voxel of the structure, row by row
+    for (let k = 0; k < DEPTH; k++) {
+      const plane = Array.from({ length: ROWS * COLUMNS }, (_, v) => {
+        return mask.values[((v % COLUMNS) * ROWS + Math.floor(v / COLUMNS)) * DEPTH + k]!
+      })
+      if (plane.includes(1)) bits.push(...plane)
+    }
+  }
+  expect(bits.length).toBeGreaterThan(0)
+  const packed = Array.from({ length: Math.ceil(bits.length / 8) }, (_, byte) =>
+    bits.slice(8 * byte, 8 * byte + 8).reduce((sum, bit, i) => sum + (bit << i), 0),
+  )
+  const file = readFileSync(join(output, 'masks.dcm'))
+  expect(file.toString('latin1', 128, 132)).toBe('DICM')
+  expect(file.includes(SERIES)).toBe(true)
+  // an element of odd length ends with a byte more
+  const end = file.length - (packed.length % 2)
+  expect([...file.subarray(end - packed.length, end)]).toStrictEqual(packed)
 })
 
 describe('sliding windows', () => {
