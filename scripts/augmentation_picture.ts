@@ -6,7 +6,7 @@ import { eachVoxel } from '../kernels-test/augmentation.ts'
 import { runOnce, testDevice } from '../kernels-test/harness.ts'
 import { type Config, configSchema } from '../src/config/schema.ts'
 import { Decoder } from '../src/data/decode.ts'
-import { IMPORT_DEFAULTS, importNifti } from '../src/data/import.ts'
+import { IMPORT_DEFAULTS, importScans } from '../src/data/import.ts'
 import { Tape } from '../src/graph/tape.ts'
 import { type Tensor, tensor } from '../src/graph/tensor.ts'
 import { augment } from '../src/ops/augment.ts'
@@ -29,7 +29,7 @@ const SLICE = 33
 const SHOWN = { first: 16, count: 96 }
 const [AXIAL] = PLANES as [(typeof PLANES)[0]]
 /** What of the fluid lies in this box are the ventricles, with little else. */
-const STRUCTURE = { value: 4, name: 'fluid' }
+const STRUCTURE = { name: 'fluid', marks: [4] }
 const MIDDLE = [
   [51, 78],
   [24, 70],
@@ -116,13 +116,12 @@ async function importHead() {
   const fixture = (name: string) =>
     fileURLToPath(new URL(`../kernels-test/fixtures/head/KmeansTest_T1${name}.nii.gz`, import.meta.url))
   try {
-    await importNifti({
+    const [images, labels] = [fixture('UCharRaw'), fixture('KmeansPrelimSegmentation')]
+    await importScans({
       ...IMPORT_DEFAULTS,
-      images: fixture('UCharRaw'),
-      labels: fixture('KmeansPrelimSegmentation'),
+      sources: [{ images, labels, structures: [STRUCTURE] }],
       outputDir: folder,
       imageSize: SIZE,
-      structures: [STRUCTURE],
       validationSplit: 0,
     })
     const decoder = await Decoder.open(join(folder, 'train.h5'), SIZE)
