@@ -1,8 +1,17 @@
 import { sizeOf } from '../util/shape.ts'
 import type { NumericArray } from './hdf5_file.ts'
-import { type Orientation, orientationOf, reorient, restore } from './orientation.ts'
+import { type Orientation, orientationOf, reorient, restore, strideOver } from './orientation.ts'
 import type { FrameRule } from './preparation.ts'
-import { nearestOf, type Placement, type Placements, placeImage, placeLabels } from './resample.ts'
+import {
+  type Box,
+  nearestOf,
+  type Placement,
+  type Placements,
+  placeImage,
+  placeLabels,
+  reachOf,
+  wholeOf,
+} from './resample.ts'
 import type { ScanGrid } from './scan.ts'
 import type { ImageSize } from './volumes.ts'
 
@@ -56,8 +65,35 @@ export class Frame {
   /** A volume of the model's grid (H, W, D), such as probabilities, onto the scan's (I, J, K), trilinearly; 0 outside the model's grid. */
   imageToScan(values: Float32Array): Float32Array {
     const oriented = new Float32Array(sizeOf(this.oriented))
-    placeImage(values, this.placements.map(inverse) as unknown as Placements, oriented)
+    placeImage(values, this.back, oriented)
     return restore(oriented, this.grid.size, this.orientation)
+  }
+
+  /**
+   * The voxels of the scan, axes to right, anterior, superior, which a value above `threshold` of a volume of the model's grid (H, W, D) has a
+   * part in. Voxels outside the box are below or at it when brought to the scan.
+   */
+  boxAbove(values: Float32Array, threshold: number): Box {
+    return reachOf(this.back, extentAbove(values, this.size, threshold))
+  }
+
+  /** What `imageToScan` gives for a box of the scan, into `target`, axes to right, anterior, superior. */
+  imageToBox(values: Float32Array, box: Box, target: Float32Array): void {
+    placeImage(values, this.back, target, box)
+  }
+
+  /** Where voxel (h, w, d), counted to the right, to the front and up, lies in the scan (I, J, K): start + h·steps[0] + w·steps[1] + d·steps[2]. */
+  get stored(): { start: number; steps: ImageSize } {
+    return strideOver(this.grid.size, this.orientation)
+  }
+
+  /** The voxels of the scan, axes to right, anterior, superior, that lie in the model's grid. */
+  get reach(): Box {
+    return reachOf(this.back, wholeOf(this.size))
+  }
+
+  private get back(): Placements {
+    return this.placements.map(inverse) as unknown as Placements
   }
 
   /**
@@ -82,13 +118,13 @@ export class Frame {
 
   /** Whether voxels of the scan lie outside the model's grid. */
   get isCropped(): boolean {
-    return this.placements.some(placement => nearestOf(inverse(placement)).includes(-1))
+    return this.reach.some(([first, end], axis) => end - first < this.oriented[axis]!)
   }
 
   /** Calls `at` for every voxel of the scan with the place (H, W, D) of the model voxel that holds its centre; −1: none does. */
   private visit(values: NumericArray, at: (place: number, value: number) => void): void {
     const { values: oriented } = reorient(values, this.grid.size, this.orientation)
-    const axes = this.placements.map(placement => nearestOf(inverse(placement)))
+    const axes = this.back.map(nearestOf)
     const [rows, columns, slices] = axes as [Int32Array, Int32Array, Int32Array]
     const [, width, depth] = this.size
     let v = 0
@@ -131,4 +167,26 @@ function centred(from: number, to: number, spacing: number, voxel: number): Plac
 
 function inverse({ from, to, step: [numerator, denominator], start }: Placement): Placement {
   return { from: to, to: from, step: [denominator, numerator], start: (-start * denominator) / numerator }
+}
+
+/** The smallest box that holds every value above `threshold`; an empty one where there is none. */
+function extentAbove(values: Float32Array, [height, width, depth]: ImageSize, threshold: number): Box {
+  const [low, end] = [
+    [height, width, depth],
+    [0, 0, 0],
+  ] as [ImageSize, ImageSize]
+  const widen = (axis: number, place: number): void => {
+    if (place < low[axis]!) low[axis] = place
+    if (place >= end[axis]!) end[axis] = place + 1
+  }
+  let at = 0
+  for (let h = 0; h < height; h++)
+    for (let w = 0; w < width; w++)
+      for (let d = 0; d < depth; d++) {
+        if (!(values[at++]! > threshold)) continue
+        widen(0, h)
+        widen(1, w)
+        widen(2, d)
+      }
+  return low.map((first, axis) => [Math.min(first, end[axis]!), end[axis]!]) as unknown as Box
 }

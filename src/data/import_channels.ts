@@ -3,7 +3,7 @@ import type { NumericArray } from './hdf5_file.ts'
 import { checkSameGrid } from './import_labels.ts'
 import { isFolder } from './import_pairs.ts'
 import { readNiftiGrid } from './nifti.ts'
-import { readScan, type Scan } from './scan.ts'
+import { readScan, type Scan, type ScanOptions } from './scan.ts'
 
 /** One channel of a scan and the file that it is of. */
 export interface Channel {
@@ -12,10 +12,10 @@ export interface Channel {
 }
 
 /** The channels of a scan's files in order, one file in memory at a time. Throws InputError when one lies on another grid than the first. */
-export function* channelsOf(images: readonly string[]): Generator<Channel> {
+export function* channelsOf(images: readonly string[], options: ScanOptions = {}): Generator<Channel> {
   let first: Pick<Scan, 'path' | 'size' | 'affine'> | undefined
   for (const path of images) {
-    const scan = readScan(path)
+    const scan = readScan(path, options)
     if (first) checkSameGrid(scan, first)
     first ??= { path, size: scan.size, affine: scan.affine }
     const voxels = sizeOf(scan.size)

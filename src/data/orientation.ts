@@ -46,7 +46,7 @@ export function orientedAffine({ size, affine }: { size: ImageSize; affine: Affi
 }
 
 /** Where the voxels of a reoriented volume lie in the stored one: index = start + h·steps[0] + w·steps[1] + d·steps[2]. */
-function strideOver(size: ImageSize, { axes, flipped }: Orientation) {
+export function strideOver(size: ImageSize, { axes, flipped }: Orientation) {
   const strides = [size[1] * size[2], size[2], 1]
   return {
     target: axes.map(axis => size[axis]!) as ImageSize,

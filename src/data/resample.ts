@@ -12,6 +12,14 @@ export interface Placement {
 
 export type Placements = readonly [Placement, Placement, Placement]
 
+/** Voxels of a grid: along each axis from the first to behind the last. */
+export type Box = readonly [Span, Span, Span]
+export type Span = readonly [first: number, end: number]
+
+export function wholeOf(size: ImageSize): Box {
+  return size.map(length => [0, length]) as unknown as Box
+}
+
 /** For every target voxel the consecutive source voxels that make it; those outside the source have none. */
 interface Taps {
   first: Int32Array
@@ -74,22 +82,41 @@ export function resampleImage(source: NumericArray, from: ImageSize, to: ImageSi
   placeImage(source, covering(from, to), target)
 }
 
-/** Trilinear resampling of one channel onto a grid placed on the source's; 0 outside it. D fastest. */
-export function placeImage(source: NumericArray, placements: Placements, target: Float32Array): void {
+/** Trilinear resampling of one channel onto a grid placed on the source's, or onto a `box` of that grid; 0 outside the source. D fastest. */
+export function placeImage(
+  source: NumericArray,
+  placements: Placements,
+  target: Float32Array,
+  box: Box = wholeOf(placements.map(({ to }) => to) as ImageSize),
+): void {
   const [rows, columns, slices] = placements.map(tapsOf) as [Taps, Taps, Taps]
   const [, across, along] = placements
   const line = new Float64Array(along.from) // the source's lines around a line of the target, blended
   let at = 0
-  for (let h = 0; h < rows.first.length; h++)
-    for (let w = 0; w < columns.first.length; w++) {
+  for (let h = box[0][0]; h < box[0][1]; h++)
+    for (let w = box[1][0]; w < box[1][1]; w++) {
       blendLines(source, [across.from, along.from], [rows, h], [columns, w], line)
-      for (let d = 0; d < slices.first.length; d++) {
+      for (let d = box[2][0]; d < box[2][1]; d++) {
         const [first, weights] = [slices.first[d]!, d * slices.most]
         let sum = 0
         for (let t = 0; t < slices.count[d]!; t++) sum += slices.weights[weights + t]! * line[first + t]!
         target[at++] = sum
       }
     }
+}
+
+/** The target voxels that source voxels of `box` have a part in. */
+export function reachOf(placements: Placements, box: Box): Box {
+  return placements.map((placement, axis): Span => {
+    const { first, count } = tapsOf(placement)
+    const [low, end] = box[axis]!
+    const isReached = (i: number): boolean => count[i]! > 0 && first[i]! < end && first[i]! + count[i]! > low
+    let from = 0
+    while (from < placement.to && !isReached(from)) from++
+    let to = from
+    while (to < placement.to && isReached(to)) to++
+    return [from, to]
+  }) as unknown as Box
 }
 
 function blendLines(
