@@ -4,7 +4,9 @@
 // Usage: npx tsx scripts/brain_hemispheres.ts TEMPLATES OUTPUT
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { type NiftiImage, readNifti, writeNiftiLabels } from '../src/data/nifti.ts'
+import { type NiftiImage, readNifti } from '../src/data/nifti.ts'
+import { writeNifti } from '../src/data/nifti_writer.ts'
+import type { ScanGrid } from '../src/data/scan.ts'
 import { InputError } from '../src/util/error.ts'
 
 /** The structures of the example, by the beginnings of AAL's names. What nothing here names is background. */
@@ -35,12 +37,12 @@ for (const folder of ['images', 'labels']) mkdirSync(join(output, folder), { rec
 for (const side of Object.keys(SPLITS) as Side[]) {
   const name = `${side}.nii.gz`
   const grid = gridOfHalf(image)
-  writeNiftiLabels(
+  writeNifti(
     join(output, 'images', name),
     halfOf(image, side, value => value),
     grid,
   )
-  writeNiftiLabels(
+  writeNifti(
     join(output, 'labels', name),
     halfOf(regions, side, region => valueOf.get(region) ?? 0),
     grid,
@@ -65,8 +67,8 @@ function structureValues(table: string): Map<number, number> {
 }
 
 /** The grid of the voxels left of the middle plane, which a half, mirrored or not, takes. */
-function gridOfHalf({ size: [width, height, depth], geometry }: NiftiImage): Pick<NiftiImage, 'size' | 'geometry'> {
-  return { size: [Math.floor(width / 2), height, depth], geometry }
+function gridOfHalf({ size: [width, height, depth], affine, geometry }: NiftiImage): ScanGrid {
+  return { size: [Math.floor(width / 2), height, depth], affine, geometry }
 }
 
 /** A half of the head, (I, J, K) of `gridOfHalf`. Axis 0 runs from left to right; the middle plane itself is in no half. */
