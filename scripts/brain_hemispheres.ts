@@ -32,7 +32,7 @@ if (templates === undefined || output === undefined)
 
 const image = readNifti(join(templates, 'ch2.nii.gz'))
 const regions = readNifti(join(templates, 'aal.nii.gz'))
-const valueOf = structureValues(readFileSync(join(templates, 'aal.nii.txt'), 'utf8'))
+const structureOf = structureValues(readFileSync(join(templates, 'aal.nii.txt'), 'utf8'))
 for (const folder of ['images', 'labels']) mkdirSync(join(output, folder), { recursive: true })
 for (const side of Object.keys(SPLITS) as Side[]) {
   const name = `${side}.nii.gz`
@@ -44,7 +44,7 @@ for (const side of Object.keys(SPLITS) as Side[]) {
   )
   writeNifti(
     join(output, 'labels', name),
-    halfOf(regions, side, region => valueOf.get(region) ?? 0),
+    halfOf(regions, side, region => structureOf.get(region) ?? 0),
     grid,
   )
 }
