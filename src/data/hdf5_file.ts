@@ -40,7 +40,6 @@ export interface Hdf5Dataset {
 export const CHUNK_LIMIT = 256 * 2 ** 20 // bytes
 
 const SIGNATURE = Buffer.from('\x89HDF\r\n\x1a\n', 'latin1')
-const GZIP_AND_BUILT_IN = 6 // filters 1..6 come with the library; lzf, blosc and others are plugins
 const EXTERNAL_LINK = 4
 const SOFT_LINK = 3
 const DATASET = 1
@@ -157,8 +156,8 @@ export class Hdf5File {
     if (largest > CHUNK_LIMIT)
       this.#fail(name, `has chunks or samples of ${largest} bytes, at most ${CHUNK_LIMIT} can be read`)
     for (const filter of this.#guard(name, () => module.get_dataset_filters(this.#id, `/${name}`)))
-      if (filter.id > GZIP_AND_BUILT_IN)
-        this.#fail(name, `is compressed with ${filter.name || `filter ${filter.id}`}; gzip is supported`)
+      if (!this.#library.canUndo(filter.id))
+        this.#fail(name, `is compressed with ${filter.name || `filter ${filter.id}`}; gzip and lzf are supported`)
   }
 
   #kindOf(name: string, metadata: Metadata): ElementKind {
