@@ -199,7 +199,8 @@ test('any number of threads gives the same batches, for two loaders at once', as
   const given = async (threads: number) => {
     const decoders = decodersOf({ threads, patience: 0 })
     const from = { decoders, batchSize: 4 }
-    const loaders = [load(train, { ...from, order: 'shuffled', dropLast: true }), load(validation, from)]
+    const resampled = load(validation, { ...from, imageSize: [32, 16, 48] })
+    const loaders = [load(train, { ...from, order: 'shuffled', dropLast: true }), resampled]
     const both = (await Promise.all(loaders.map(loader => collect(loader.epoch(0))))).flat()
     while (decoders.threads < threads) await collect(loaders[0]!.epoch(1)) // until all are there
     return told([...both, ...(await collect(loaders[0]!.epoch(1)))])

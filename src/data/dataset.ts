@@ -2,6 +2,7 @@ import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { InputError } from '../util/error.ts'
+import { checkLabels, checkNamesRecorded, type Hashes, readHashes, type SampleDigests } from './hashes.ts'
 import { Hdf5File } from './hdf5_file.ts'
 import { type Preparation, parsePreparation } from './preparation.ts'
 import { type ImageSize, imagesOf, masksOf, reject } from './volumes.ts'
@@ -28,6 +29,8 @@ export interface Split {
   subjects: string[]
   /** (samples, 3): millimetres between voxels along H, W, D; undefined where the file does not say. */
   spacing: Float64Array | undefined
+  /** of each sample, where hashes.json has them */
+  digests?: readonly SampleDigests[]
 }
 
 export interface Dataset {
@@ -53,19 +56,21 @@ const metadataSchema = z.looseObject({
 
 /**
  * Opens a dataset directory: metadata.json, train.h5, val.h5 and, where there is one, test.h5.
- * Labels are read and checked, volumes are not (the loader checks them as they come).
+ * Labels are read and checked, volumes are not (the loader checks them as they come, against hashes.json too where there is one).
  * Throws InputError with one line when a file is missing or damaged, or when they contradict each other.
  */
 export async function openDataset(directory: string): Promise<Dataset> {
   const metadata = readMetadata(directory)
   const structureNames = metadata.structure_names
+  const hashes = readHashes(directory)
+  if (hashes) checkNamesRecorded(directory, structureNames, hashes)
   const splits: Partial<Record<SplitName, Split>> = {}
   for (const name of SPLIT_NAMES) {
     const path = join(directory, `${name}.h5`)
     if (name === 'test' && !isThere(path)) continue
     const split = await openSplit(name, path)
     checkAgreement(split, metadata, directory)
-    splits[name] = split
+    splits[name] = withDigests(split, hashes)
   }
   const { channels } = splits.train!
   for (const split of Object.values(splits))
@@ -77,6 +82,13 @@ export async function openDataset(directory: string): Promise<Dataset> {
       ? undefined
       : parsePreparation(metadata.preparation, join(directory, 'metadata.json'))
   return { directory, structureNames, imageSize, channels, preparation, patches, splits }
+}
+
+function withDigests(split: Split, hashes: Hashes | undefined): Split {
+  const recorded = hashes?.splits[split.name]
+  if (!recorded) return split
+  checkLabels(split, recorded)
+  return { ...split, digests: recorded.images.map((images, n) => ({ images, masks: recorded.masks[n]! })) }
 }
 
 /** Reads the shapes, presence labels and scenarios of one split file. Throws InputError as `openDataset` does. */

@@ -6,7 +6,7 @@ import { namedStructures } from './import_names.ts'
 import { pairSubjects, type SubjectFiles } from './import_pairs.ts'
 import { importSubject, type LabelledStructure, labelValues, type SubjectRecord } from './import_subject.ts'
 import { readNifti } from './nifti.ts'
-import { type StoredSample, writeDatasetFiles } from './split_writer.ts'
+import { type DatasetMetadata, type StoredSample, writeDatasetFiles } from './split_writer.ts'
 
 export interface ImportOptions {
   /** A folder of NIfTI files, or one file. */
@@ -130,7 +130,7 @@ function metadataOf(
   { imageSize, percentiles, seed, validationSplit, testSplit }: ImportOptions,
   structures: readonly LabelledStructure[],
   subjects: readonly (SubjectRecord & { split: SplitName })[],
-): Record<string, unknown> {
+): DatasetMetadata {
   return {
     structure_names: structures.map(({ name }) => name),
     num_structures: structures.length,
