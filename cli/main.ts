@@ -17,6 +17,7 @@ import { makePrintNamedConfigsCommand } from './print_named_configs.ts'
 import { makeSaveConfigCommand } from './save_config.ts'
 import { makeSummaryCommand } from './summary.ts'
 import { makeTrainCommand } from './train.ts'
+import { makeValidateCommand } from './validate.ts'
 
 const { version } = JSON.parse(readFileSync(join(PACKAGE_ROOT, 'package.json'), 'utf8')) as { version: string }
 
@@ -45,6 +46,7 @@ function makeProgram(): Command {
     .commandsGroup('Datasets:')
     .addCommand(makeGenerateCommand())
     .addCommand(makeImportCommand())
+    .addCommand(makeValidateCommand())
     .commandsGroup('Configuration:')
     .addCommand(makePrintConfigCommand())
     .addCommand(makeSaveConfigCommand())

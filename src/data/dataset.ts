@@ -46,7 +46,7 @@ export interface Dataset {
 }
 
 const axis = z.int().min(1)
-const metadataSchema = z.looseObject({
+export const metadataSchema = z.looseObject({
   structure_names: z.array(z.string().min(1)).min(1),
   image_size: z.tuple([axis, axis, axis]),
   num_structures: z.int().optional(),
@@ -125,14 +125,14 @@ function readPresence(file: Hdf5File, samples: number, structures: number): Int8
   return Int8Array.from(values)
 }
 
-function readTexts(file: Hdf5File, name: 'scenarios' | 'subjects', samples: number): string[] {
+export function readTexts(file: Hdf5File, name: 'scenarios' | 'subjects', samples: number): string[] {
   if (!file.has(name)) return new Array<string>(samples).fill('')
   const dataset = file.dataset(name)
   if (dataset.shape[0] !== samples) reject(file, name, `has shape (${dataset.shape}), expected (${samples})`)
   return file.readStrings(dataset)
 }
 
-function readSpacing(file: Hdf5File, samples: number): Float64Array | undefined {
+export function readSpacing(file: Hdf5File, samples: number): Float64Array | undefined {
   if (!file.has('voxel_spacing')) return undefined
   const dataset = file.dataset('voxel_spacing')
   if (dataset.kind === 'string' || dataset.shape.join() !== `${samples},3`)

@@ -39,6 +39,9 @@ export interface Hdf5Dataset {
 /** A chunk is decompressed whole: a larger one would exhaust the 2 GB that WebAssembly memory ends at. */
 export const CHUNK_LIMIT = 256 * 2 ** 20 // bytes
 
+/** HDF5 keeps attributes in the object's header, which holds 64 KiB. */
+const ATTRIBUTE_LIMIT = 2 ** 16 // bytes
+
 const SIGNATURE = Buffer.from('\x89HDF\r\n\x1a\n', 'latin1')
 const EXTERNAL_LINK = 4
 const SOFT_LINK = 3
@@ -116,6 +119,26 @@ export class Hdf5File {
       module.reclaim_vlen_memory_count(this.#id, `/${dataset.name}`, '', BigInt(pointer), [BigInt(rows)])
       return strings
     })
+  }
+
+  /** Numbers of an attribute of the root; undefined where it has none of that name, or none of numbers. */
+  attribute(name: string): number[] | undefined {
+    const { module } = this.#library
+    const names: string[] = this.#guard(name, () => module.get_attribute_names(this.#id, '/'))
+    if (!names.includes(name)) return undefined
+    const metadata = this.#guard(name, () => module.get_attribute_metadata(this.#id, '/', name))
+    const { H5T_INTEGER, H5T_FLOAT } = module.H5T_class_t
+    const isNumeric = metadata.type === H5T_INTEGER.value || metadata.type === H5T_FLOAT.value
+    const bytes = metadata.size * metadata.total_size
+    if (!isNumeric || bytes > ATTRIBUTE_LIMIT) return undefined
+    const pointer = module._malloc(Math.max(bytes, 1))
+    try {
+      const code = this.#guard(name, () => module.get_attribute_data(this.#id, '/', name, BigInt(pointer)))
+      if (code < 0) return undefined
+      return [...numbersOf(this.#kindOf(name, metadata), module.HEAPU8.slice(pointer, pointer + bytes))]
+    } finally {
+      module._free(pointer)
+    }
   }
 
   close(): void {
