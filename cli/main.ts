@@ -10,6 +10,7 @@ import { makeDoctorCommand } from './doctor.ts'
 import { makeEvaluateCommand } from './evaluate.ts'
 import { makeGenerateCommand } from './generate.ts'
 import { makeImportCommand } from './import.ts'
+import { makeInspectCommand } from './inspect.ts'
 import { makePredictCommand } from './predict.ts'
 import { makePrintConfigCommand } from './print_config.ts'
 import { makePrintDependenciesCommand } from './print_dependencies.ts'
@@ -46,6 +47,7 @@ function makeProgram(): Command {
     .commandsGroup('Datasets:')
     .addCommand(makeGenerateCommand())
     .addCommand(makeImportCommand())
+    .addCommand(makeInspectCommand())
     .addCommand(makeValidateCommand())
     .commandsGroup('Configuration:')
     .addCommand(makePrintConfigCommand())

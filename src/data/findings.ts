@@ -71,17 +71,35 @@ export class Findings {
     }
   }
 
-  /** Errors first, each in the order found, samples ascending. */
+  /** Errors first, then by file, dataset and sample; samples ascending. */
   list(): Finding[] {
-    const all = [...this.entries.values()].map(({ lowest, highest, indices, message, ...rest }) => ({
-      ...rest,
-      ...(indices.length > 0 ? { samples: indices.sort((a, b) => a - b) } : {}),
-      message: lowest > highest ? message : `${message} (${extentText(lowest, highest)})`,
-    }))
-    return [
-      ...all.filter(({ severity }) => severity === 'error'),
-      ...all.filter(({ severity }) => severity === 'warning'),
+    const found = [...this.entries.values()].map(findingOf)
+    const key = ({ severity, file, dataset = '', samples, message }: Finding): (string | number)[] => [
+      severity,
+      FILES.indexOf(file),
+      dataset,
+      samples?.[0] ?? -1,
+      message,
     ]
+    return found.sort((a, b) => {
+      const [keyA, keyB] = [key(a), key(b)]
+      const at = keyA.findIndex((part, i) => part !== keyB[i])
+      return at < 0 ? 0 : keyA[at]! < keyB[at]! ? -1 : 1
+    })
+  }
+}
+
+/** A dataset's files in the order of a report. */
+const FILES = ['metadata.json', 'hashes.json', 'train.h5', 'val.h5', 'test.h5']
+
+function findingOf({ severity, file, dataset, structure, indices, message, lowest, highest }: Entry): Finding {
+  return {
+    severity,
+    file,
+    ...(dataset === undefined ? {} : { dataset }),
+    ...(structure === undefined ? {} : { structure }),
+    ...(indices.length === 0 ? {} : { samples: indices.sort((a, b) => a - b) }),
+    message: lowest > highest ? message : `${message} (${extentText(lowest, highest)})`,
   }
 }
 

@@ -36,6 +36,21 @@ export interface Hdf5Dataset {
   elementBytes: number
 }
 
+/** What the file's own description of a dataset says, whether or not it can be read here. */
+export interface Hdf5Member {
+  /** path in the file, without the leading slash */
+  name: string
+  shape: number[]
+  /** as `ElementKind` where it is one of them */
+  type: string
+  /** null: stored in one piece */
+  chunks: number[] | null
+  /** in the order that a chunk goes through them when written */
+  filters: string[]
+  /** why it cannot be read; undefined where it can */
+  problem?: string
+}
+
 /** A chunk is decompressed whole: a larger one would exhaust the 2 GB that WebAssembly memory ends at. */
 export const CHUNK_LIMIT = 256 * 2 ** 20 // bytes
 
@@ -43,6 +58,7 @@ export const CHUNK_LIMIT = 256 * 2 ** 20 // bytes
 const ATTRIBUTE_LIMIT = 2 ** 16 // bytes
 
 const SIGNATURE = Buffer.from('\x89HDF\r\n\x1a\n', 'latin1')
+const GZIP = 1
 const EXTERNAL_LINK = 4
 const SOFT_LINK = 3
 const DATASET = 1
@@ -121,11 +137,43 @@ export class Hdf5File {
     })
   }
 
+  /** All datasets of the file and whatever else has a name, links among them, groups not. Throws InputError where the file is damaged. */
+  members(): Hdf5Member[] {
+    const { module } = this.#library
+    const names: string[] = this.#guard('/', () => module.get_names(this.#id, '/', true))
+    return names
+      .filter(name => module.get_type(this.#id, `/${name}`) !== module.H5G_GROUP)
+      .map(name => this.#describe(name))
+  }
+
+  #describe(name: string): Hdf5Member {
+    const { module } = this.#library
+    let kind: string | undefined
+    let problem: string | undefined
+    try {
+      kind = this.dataset(name).kind
+    } catch (error) {
+      if (!(error instanceof InputError)) throw error
+      problem = error.message.replace(`${this.path}: dataset '${name}' `, '')
+    }
+    const unknown = { name, shape: [], type: kind ?? 'unknown', chunks: null, filters: [] }
+    if (module.get_type(this.#id, `/${name}`) !== DATASET)
+      return { ...unknown, ...(problem !== undefined && { problem }) }
+    const { shape, chunks, size } = this.#guard(name, () => module.get_dataset_metadata(this.#id, `/${name}`))
+    const filters = this.#guard(name, () => module.get_dataset_filters(this.#id, `/${name}`)).map(filterText)
+    const type = kind ?? `${size * 8} bits`
+    return { name, shape: shape ?? [], type, chunks, filters, ...(problem !== undefined && { problem }) }
+  }
+
+  /** Of the root. */
+  attributeNames(): string[] {
+    return this.#guard('/', () => this.#library.module.get_attribute_names(this.#id, '/'))
+  }
+
   /** Numbers of an attribute of the root; undefined where it has none of that name, or none of numbers. */
   attribute(name: string): number[] | undefined {
     const { module } = this.#library
-    const names: string[] = this.#guard(name, () => module.get_attribute_names(this.#id, '/'))
-    if (!names.includes(name)) return undefined
+    if (!this.attributeNames().includes(name)) return undefined
     const metadata = this.#guard(name, () => module.get_attribute_metadata(this.#id, '/', name))
     const { H5T_INTEGER, H5T_FLOAT } = module.H5T_class_t
     const isNumeric = metadata.type === H5T_INTEGER.value || metadata.type === H5T_FLOAT.value
@@ -210,6 +258,11 @@ export class Hdf5File {
   #fail(name: string, reason: string): never {
     throw new InputError(`${this.path}: dataset '${name}' ${reason}`)
   }
+}
+
+function filterText({ id, name, cd_values }: { id: number; name: string; cd_values: number[] }): string {
+  if (id === GZIP) return `gzip ${cd_values[0]}`
+  return name.split(';')[0] || `filter ${id}`
 }
 
 function checkSignature(path: string): void {
