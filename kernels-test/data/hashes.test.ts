@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
 import { type Dataset, openDataset } from '../../src/data/dataset.ts'
@@ -7,10 +7,11 @@ import { Decoders } from '../../src/data/decoders.ts'
 import { GENERATE_DEFAULTS, generateDataset } from '../../src/data/generate.ts'
 import type { Hashes, SplitHashes } from '../../src/data/hashes.ts'
 import { Loader } from '../../src/data/loader.ts'
+import { validateDataset } from '../../src/data/validate.ts'
 import { checkSameData, fingerprintOf } from '../../src/train/data_fingerprint.ts'
 import { InputError } from '../../src/util/error.ts'
 import { corruptChunk, loseChunk } from './corrupt.ts'
-import { temporaryDirectory } from './small_dataset.ts'
+import { temporaryDirectory, writeMetadata } from './small_dataset.ts'
 
 const root = temporaryDirectory()
 const opened: Decoders[] = []
@@ -72,6 +73,27 @@ test.each(['images', 'masks'])('a flipped byte in a chunk of %s is named', async
   expect(seen).toEqual([0, 1, 2])
   expect(why).toMatch(new RegExp(`train\\.h5: dataset '${name}' sample 3 cannot be read`))
 })
+
+test('a flipped byte that lzf does not notice is named', async () => {
+  const directory = join(root, 'lzf')
+  mkdirSync(directory)
+  for (const name of ['train', 'val']) cpSync(join(import.meta.dirname, 'lzf.h5'), join(directory, `${name}.h5`))
+  writeMetadata(directory, { structure_names: ['a'], image_size: [16, 16, 16] })
+  expect(await validateDataset({ directory, workers: 0, hash: true })).toMatchObject({ hashes: 'recorded' })
+  const path = join(directory, 'train.h5')
+  const bytes = readFileSync(path)
+  bytes[IN_FIRST_IMAGE]! ^= 1
+  writeFileSync(path, bytes)
+  const { digests, ...unrecorded } = (await openDataset(directory)).splits.train!
+  expect(digests).toHaveLength(2)
+  expect((await samplesOf(loaderOf({ splits: { train: unrecorded } } as Dataset, 0))).why).toBe('')
+  expect((await samplesOf(loaderOf(await openDataset(directory), 1))).why).toMatch(
+    /train\.h5: dataset 'images' sample 0 is not what hashes\.json recorded/,
+  )
+})
+
+/** Where lzf.h5 has a byte of its first image's chunk. */
+const IN_FIRST_IMAGE = 5126
 
 test('a sample is held against its record once in a process', async () => {
   const directory = recorded('once')

@@ -209,7 +209,7 @@ export class Hdf5File {
       const stride = count.map(() => 1n)
       const path = `/${name}`
       const read = () => module.get_dataset_data(this.#id, path, count.map(BigInt), offset, stride, BigInt(pointer))
-      const code = this.#guard(name, read)
+      const code = this.#guard(name, read, `sample ${first} cannot be read`)
       const complaint = this.#library.complaint()
       if (code < 0 || complaint) this.#fail(name, `sample ${first} cannot be read (${complaint ?? `code ${code}`})`)
       // The heap may have grown: its buffer must be taken after the call.
@@ -246,12 +246,12 @@ export class Hdf5File {
   }
 
   /** Where a header is damaged the wrapper throws, unlike everywhere else. */
-  #guard<T>(name: string, call: () => T): T {
+  #guard<T>(name: string, call: () => T, what = 'is damaged'): T {
     this.#library.complaint()
     try {
       return call()
     } catch (error) {
-      return this.#fail(name, `is damaged (${this.#library.complaint() ?? (error as Error).message})`)
+      return this.#fail(name, `${what} (${this.#library.complaint() ?? (error as Error).message})`)
     }
   }
 

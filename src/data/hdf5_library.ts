@@ -54,6 +54,8 @@ async function start(): Promise<Hdf5Library> {
   const h5wasm = await import('h5wasm/node')
   const module = await h5wasm.ready
   const files = module.FS as unknown as FileSystem
+  // Without it the library writes to standard error; lzf's plugin ends so at damaged data, for want of errno.
+  Object.assign(module, { onAbort: giveUp })
   const complaints = captureComplaints(files)
   const { admit, admitPlugin } = guardOpen(files, usePlugins(module))
   const open = (path: string, mode: 'read' | 'create' | 'append'): bigint => {
@@ -72,6 +74,10 @@ async function start(): Promise<Hdf5Library> {
     return filter <= LAST_BUILT_IN_FILTER || plugin !== undefined
   }
   return { module, open, canUndo, complaint: () => reasonOf(complaints.splice(0).join('')) }
+}
+
+function giveUp(reason: string): never {
+  throw new Error(`HDF5 or a filter of it gave up: ${reason.split('. ')[0]}`)
 }
 
 /** The one folder that HDF5 looks for filters in. */
