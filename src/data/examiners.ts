@@ -11,7 +11,7 @@ const AT_ONCE = 2
 
 /**
  * Examines samples on `threads` threads, 0: in this one, and hands them over as they are done, in any order. Memory: one sample a thread.
- * A sample whose thread fails is handed over as refused, and the rest goes on.
+ * A sample whose thread dies gets another; if that dies too, the sample is handed over as refused, and the rest goes on.
  */
 export async function examineAll(
   requests: Iterable<SampleRequest>,
@@ -23,7 +23,11 @@ export async function examineAll(
   const work = async (examiner: Examiner): Promise<void> => {
     for (let next = waiting.next(); !next.done; next = waiting.next()) {
       const request = next.value
-      take(request, await examiner.ask(request).catch((error: Error) => refused(request, error)))
+      const ask = (): Promise<SampleFacts> => examiner.ask(request)
+      const facts = await ask()
+        .catch(ask)
+        .catch((error: Error) => refused(request, error))
+      take(request, facts)
     }
   }
   try {
