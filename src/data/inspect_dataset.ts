@@ -2,9 +2,9 @@ import { OP_SHUFFLE, RandomStream } from '../util/random.ts'
 import { openDataset, type Split, type SplitName } from './dataset.ts'
 import { Hdf5File, type NumericArray } from './hdf5_file.ts'
 import { type Hdf5Inspection, inspectHdf5 } from './inspect_hdf5.ts'
-import { type Intensity, intensityOf } from './intensity.ts'
 import type { Preparation } from './preparation.ts'
 import { imagesOf } from './volumes.ts'
+import { type Intensity, intensityOf } from './voxel_figures.ts'
 
 /** What is in a dataset's folder. */
 export interface DatasetInspection {

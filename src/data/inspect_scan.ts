@@ -1,8 +1,8 @@
 import { statSync } from 'node:fs'
-import { type Intensity, intensityOf } from './intensity.ts'
 import type { Affine } from './nifti.ts'
 import { orientationOf } from './orientation.ts'
 import { readScan } from './scan.ts'
+import { type Intensity, intensityOf } from './voxel_figures.ts'
 
 /** What is in a scan. */
 export interface ScanInspection {
