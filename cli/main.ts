@@ -10,6 +10,7 @@ import { makeDoctorCommand } from './doctor.ts'
 import { makeEvaluateCommand } from './evaluate.ts'
 import { makeGenerateCommand } from './generate.ts'
 import { makeImportCommand } from './import.ts'
+import { makeInspectCommand } from './inspect.ts'
 import { makePredictCommand } from './predict.ts'
 import { makePrintConfigCommand } from './print_config.ts'
 import { makePrintDependenciesCommand } from './print_dependencies.ts'
@@ -17,6 +18,7 @@ import { makePrintNamedConfigsCommand } from './print_named_configs.ts'
 import { makeSaveConfigCommand } from './save_config.ts'
 import { makeSummaryCommand } from './summary.ts'
 import { makeTrainCommand } from './train.ts'
+import { makeValidateCommand } from './validate.ts'
 
 const { version } = JSON.parse(readFileSync(join(PACKAGE_ROOT, 'package.json'), 'utf8')) as { version: string }
 
@@ -45,6 +47,8 @@ function makeProgram(): Command {
     .commandsGroup('Datasets:')
     .addCommand(makeGenerateCommand())
     .addCommand(makeImportCommand())
+    .addCommand(makeInspectCommand())
+    .addCommand(makeValidateCommand())
     .commandsGroup('Configuration:')
     .addCommand(makePrintConfigCommand())
     .addCommand(makeSaveConfigCommand())

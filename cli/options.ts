@@ -34,6 +34,12 @@ export function numberOption(text: string): number {
   return value
 }
 
+/** An option's value as a number of things. */
+export function countOption(text: string): number {
+  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('expected 0, 1, 2, …')
+  return Number(text)
+}
+
 /** `128,128,64` as three axes. */
 export function sizeOption(text: string): [number, number, number] {
   const axes = text.split(',').map(numberOption)

@@ -145,7 +145,7 @@ test('a generated dataset opens, is the same twice, and replaces an earlier one 
   const plan = planSplits(options)
   expect(dataset.splits.val!.scenarios).toEqual(plan.val.map(({ scenario }) => scenario.name))
   await generateDataset({ ...tiny, outputDir: join(directory, 'a'), totalSamples: 6, testSplit: 0 })
-  expect(readdirSync(join(directory, 'a')).sort()).toEqual(['metadata.json', 'train.h5', 'val.h5'])
+  expect(readdirSync(join(directory, 'a')).sort()).toEqual(['hashes.json', 'metadata.json', 'train.h5', 'val.h5'])
 })
 
 /** All images of the three files, as numbers. */

@@ -3,7 +3,7 @@ import { InputError } from '../util/error.ts'
 import { OP_SPLIT, RandomStream } from '../util/random.ts'
 import { SCENARIOS, type Scenario, STRUCTURES } from './anatomy.ts'
 import { SPLIT_NAMES, type SplitName } from './dataset.ts'
-import { type StoredSample, writeDatasetFiles } from './split_writer.ts'
+import { type DatasetMetadata, type StoredSample, writeDatasetFiles } from './split_writer.ts'
 import { drawStratified } from './stratify.ts'
 import { makeSample, type Variation } from './synthetic.ts'
 
@@ -106,7 +106,7 @@ function checkOptions(options: GenerateOptions): void {
     throw new InputError(`generate: ${totalSamples} samples leave no sample for training or validation`)
 }
 
-function metadataOf(options: GenerateOptions, plan: Record<SplitName, PlannedSample[]>): Record<string, unknown> {
+function metadataOf(options: GenerateOptions, plan: Record<SplitName, PlannedSample[]>): DatasetMetadata {
   const { imageSize, positionNoise, sizeNoise, intensityNoise, seed, totalSamples, validationSplit, testSplit } =
     options
   const counts = Object.fromEntries(SPLIT_NAMES.map(name => [`${name}_samples`, plan[name].length]))
