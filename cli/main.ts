@@ -8,6 +8,7 @@ import { makeBenchCommand } from './bench.ts'
 import { makeDemoCommand } from './demo.ts'
 import { makeDoctorCommand } from './doctor.ts'
 import { makeEvaluateCommand } from './evaluate.ts'
+import { makeExportCommand } from './export.ts'
 import { makeGenerateCommand } from './generate.ts'
 import { makeImportCommand } from './import.ts'
 import { makePredictCommand } from './predict.ts'
@@ -41,6 +42,7 @@ function makeProgram(): Command {
     .addCommand(makeTrainCommand())
     .addCommand(makeEvaluateCommand())
     .addCommand(makePredictCommand())
+    .addCommand(makeExportCommand())
     .addCommand(makeSummaryCommand())
     .commandsGroup('Datasets:')
     .addCommand(makeGenerateCommand())
