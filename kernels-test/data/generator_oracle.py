@@ -4,8 +4,8 @@ usage: generator_oracle.py SAMPLES
 
 Written from the description of the generator, not from our code; its random numbers are numpy's, so only distributions can agree. Of each
 structure in SAMPLES complete bodies of 32x32x16: the share of voxels in its mask, and mean and standard deviation of the image under the
-mask, sample by sample. Of 1000 samples: how many of each split, and in how many each structure is present. Of one body of 64x64x32 in
-which nothing varies but voxel noise and bias: the voxels of each mask.
+mask, sample by sample. Of 1000 samples: how many of each split, and in how many each structure is present. Of bodies of 64x64x32 in
+which nothing varies but voxel noise and bias: the voxels that are in each mask of all of them, and in any.
 """
 
 import json
@@ -48,6 +48,8 @@ SCENARIOS = [
     (0.02, SPINE | {"heart", "right_lung", "liver", "right_kidney"}),
     (0.02, {"heart", "liver", "L3"}),
 ]
+
+STILL = 8  # bodies in which nothing varies
 
 
 def solid(shape, centre, radius, dims):
@@ -113,11 +115,16 @@ def plan(total, validation, test):
     return {"splits": [total - held, held - tested, tested], "present": present}
 
 
+def still(rng):
+    bodies = numpy.array([complete_body((64, 64, 32), (0, 0, 0), rng)[1] for _ in range(STILL)])
+    voxels = lambda masks: [numpy.flatnonzero(mask).tolist() for mask in masks]
+    sets = zip(ORGANS, voxels(bodies.all(axis=0)), voxels(bodies.any(axis=0)))
+    return {name: {"always": always, "ever": ever} for name, always, ever in sets}
+
+
 def main(samples):
     rng = numpy.random.default_rng(0)
-    _, still = complete_body((64, 64, 32), (0, 0, 0), rng)
-    masks = {name: numpy.flatnonzero(mask).tolist() for name, mask in zip(ORGANS, still)}
-    print(json.dumps({"figures": figures(samples, rng), "plan": plan(1000, 0.2, 0.1), "still": masks}))
+    print(json.dumps({"figures": figures(samples, rng), "plan": plan(1000, 0.2, 0.1), "still": still(rng)}))
 
 
 if __name__ == "__main__":
