@@ -23,8 +23,8 @@ def inferred_shapes(model):
 
 
 def run(model, image, shape, results):
-    onnx.checker.check_model(model, full_check=True)
     proto = onnx.load(model)
+    onnx.checker.check_model(proto, full_check=True)
     session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
     (asked,) = session.get_inputs()
     values = numpy.fromfile(image, numpy.float32).reshape(shape)
