@@ -27,6 +27,7 @@ const facts = {
     intensity: [{ kind: 'zscore', deviations: 4 }],
   },
   patches: true,
+  flipAxes: [0, 2],
 }
 const original = join(folder, 'model.pth')
 writeFileSync(original, Buffer.concat(encodeModelPth({ tensors, ...facts })))
@@ -79,7 +80,12 @@ describe('a model goes through every format', () => {
     const { metadata } = readSafetensors(exported(bare, 'safetensors', 'bare again.safetensors'))
     expect(metadata).toStrictEqual({ format: 'pt', patches: 'false' })
     const pth = readModelFile(exported(bare, 'pth', 'bare.pth'))
-    expect(pth).toMatchObject({ structureNames: undefined, presenceThreshold: undefined, patches: false })
+    expect(pth).toMatchObject({
+      structureNames: undefined,
+      presenceThreshold: undefined,
+      patches: false,
+      flipAxes: undefined,
+    })
     expect(readModelFile(exported(bare, 'pth', 'set.pth', { presenceThreshold: 0.2 })).presenceThreshold).toBe(0.2)
   })
 
@@ -94,6 +100,7 @@ describe('a model goes through every format', () => {
       presence_threshold: '0.35',
       preparation: JSON.stringify(facts.preparation),
       patches: 'true',
+      flip_axes: '[0,2]',
     })
   })
 
@@ -130,6 +137,7 @@ describe('wrong input is one line and leaves nothing', () => {
     [{ presence_threshold: '1.5' }, /presence_threshold is "1\.5", expected a number from 0 to 1/],
     [{ preparation: '[]' }, /preparation is "\[\]", expected a JSON object/],
     [{ preparation: '{}' }, /odd\.safetensors: preparation\.orientation/],
+    [{ flip_axes: '[3]' }, /flip_axes is "\[3\]", expected a JSON list of 0, 1 and 2/],
     [{ patches: '1' }, /patches is "1", expected true or false/],
   ])('metadata %j', (metadata, message) => refused({ weights: withMetadata(metadata) }, message))
 

@@ -3,6 +3,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { NO_FACTS } from '../../src/checkpoint/model_facts.ts'
 import { encodeModelPth } from '../../src/checkpoint/weights.ts'
 import { defaultConfig } from '../../src/config/schema.ts'
 import { Hdf5File, type NumericArray } from '../../src/data/hdf5_file.ts'
@@ -81,7 +82,7 @@ async function prepare(name: string, { shape, batch }: Example) {
   const at = (part: string): string => join(folder, `${shape.structures} ${part}`)
   const weights = at('model.pth')
   const structureNames = Array.from({ length: shape.structures }, (_, s) => `organ, "${s}"`)
-  const facts = { structureNames, presenceThreshold: undefined, preparation: undefined, patches: false }
+  const facts = { ...NO_FACTS, structureNames }
   writeFileSync(weights, Buffer.concat(encodeModelPth({ tensors: randomModel(shape, name), ...facts })))
   const random = randomOf(`images of ${name}`)
   const axes = [shape.inChannels, ...shape.size]

@@ -11,6 +11,8 @@ export interface ModelFacts {
   preparation: Json | undefined
   /** that the samples of its dataset were patches of larger scans */
   patches: boolean
+  /** axes that training flipped samples along; undefined where the file does not say */
+  flipAxes: number[] | undefined
 }
 
 /** What is known of a model whose file holds nothing but tensors. */
@@ -19,16 +21,18 @@ export const NO_FACTS: ModelFacts = {
   presenceThreshold: undefined,
   preparation: undefined,
   patches: false,
+  flipAxes: undefined,
 }
 
 /** Texts by name, each JSON but for what is unknown, which is left out: all that safetensors and ONNX have room for. */
-export function textsOf({
-  structureNames,
-  presenceThreshold,
-  preparation,
-  patches,
-}: ModelFacts): Record<string, string> {
-  const facts = { structure_names: structureNames, presence_threshold: presenceThreshold, preparation, patches }
+export function textsOf(model: ModelFacts): Record<string, string> {
+  const facts = {
+    structure_names: model.structureNames,
+    presence_threshold: model.presenceThreshold,
+    preparation: model.preparation,
+    patches: model.patches,
+    flip_axes: model.flipAxes,
+  }
   const known = Object.entries(facts).filter(([, value]) => value !== undefined)
   return Object.fromEntries(known.map(([name, value]) => [name, JSON.stringify(value)]))
 }
@@ -51,6 +55,7 @@ export function factsIn(texts: Readonly<Record<string, string>>, where: string):
     presenceThreshold: read('presence_threshold', isShare, 'a number from 0 to 1'),
     preparation: read('preparation', isObject, 'a JSON object'),
     patches: read('patches', isFlag, 'true or false') ?? false,
+    flipAxes: read('flip_axes', areAxes, 'a JSON list of 0, 1 and 2'),
   }
 }
 
@@ -64,6 +69,10 @@ function parsed(text: string): Json | undefined {
 
 function areNames(value: Json): value is string[] {
   return Array.isArray(value) && value.every(item => typeof item === 'string')
+}
+
+function areAxes(value: Json): value is number[] {
+  return Array.isArray(value) && value.every(item => item === 0 || item === 1 || item === 2)
 }
 
 function isShare(value: Json): value is number {

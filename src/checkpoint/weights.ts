@@ -84,6 +84,7 @@ function factsOfTraining(own: Fields | undefined, path: string): ModelFacts {
       ? (recordOf(own.value('preparation'), `${path}: preparation`) as Json)
       : undefined,
     patches: own.has('patches') && own.boolean('patches'),
+    flipAxes: flipAxesIn(own),
   }
 }
 
@@ -91,4 +92,16 @@ function thresholdIn(own: Fields): number | undefined {
   const config = own.has('config') ? own.dict('config') : undefined
   const model = config?.has('model') ? config.dict('model') : undefined
   return model?.has('presence_threshold') ? model.number('presence_threshold') : undefined
+}
+
+/** `compat: reference` never flips, whatever `augmentation` says. */
+function flipAxesIn(own: Fields): number[] | undefined {
+  const config = own.has('config') ? own.dict('config') : undefined
+  const augmentation = config?.has('augmentation') ? config.dict('augmentation') : undefined
+  if (!config || !augmentation?.has('flip_axes')) return undefined
+  const isFlipping =
+    augmentation.value('enabled') !== false &&
+    augmentation.value('flip_probability') !== 0 &&
+    config.value('compat') !== 'reference'
+  return isFlipping ? augmentation.numbers('flip_axes') : []
 }

@@ -88,12 +88,18 @@ function checkedOutputs(names: readonly string[]): readonly string[] {
 
 /** Whoever runs the file needs the names and the threshold, so both are there even where the weights do not say. */
 function onnxMetadata(
-  { shape, preparation, patches }: TrainedModel,
+  { shape, preparation, patches, flipAxes }: TrainedModel,
   { structure_names, presence_threshold }: Pick<Exported, 'structure_names' | 'presence_threshold'>,
   program: string,
 ): Record<string, string> {
   return {
-    ...textsOf({ structureNames: structure_names, presenceThreshold: presence_threshold, preparation, patches }),
+    ...textsOf({
+      structureNames: structure_names,
+      presenceThreshold: presence_threshold,
+      preparation,
+      patches,
+      flipAxes: flipAxes && [...flipAxes],
+    }),
     image_size: JSON.stringify(shape.size),
     program,
     notice: NOTICE,
@@ -102,13 +108,14 @@ function onnxMetadata(
 
 /** In the original's order, whatever the file had, so that a way there and back ends at the same bytes. */
 function fileOf(model: TrainedModel, presenceThreshold: number | undefined): ModelFile {
-  const { shape, weights, structureNames, preparation, patches } = model
+  const { shape, weights, preparation, patches } = model
   const tensors = specify(shape).flatMap(({ name }) => {
     const found = weights.get(name)
     return found ? [[name, found] as const] : []
   })
-  const names = structureNames && [...structureNames]
-  return { tensors: new Map(tensors), structureNames: names, presenceThreshold, preparation, patches }
+  const structureNames = model.structureNames && [...model.structureNames]
+  const flipAxes = model.flipAxes && [...model.flipAxes]
+  return { tensors: new Map(tensors), structureNames, presenceThreshold, preparation, patches, flipAxes }
 }
 
 function write(path: string, pieces: readonly Uint8Array[]): number {
