@@ -8,6 +8,8 @@ import { makeBenchCommand } from './bench.ts'
 import { makeDemoCommand } from './demo.ts'
 import { makeDoctorCommand } from './doctor.ts'
 import { makeEvaluateCommand } from './evaluate.ts'
+import { makeExperimentCommand } from './experiment.ts'
+import { makeExportCommand } from './export.ts'
 import { makeGenerateCommand } from './generate.ts'
 import { makeImportCommand } from './import.ts'
 import { makeInspectCommand } from './inspect.ts'
@@ -43,6 +45,7 @@ function makeProgram(): Command {
     .addCommand(makeTrainCommand())
     .addCommand(makeEvaluateCommand())
     .addCommand(makePredictCommand())
+    .addCommand(makeExportCommand())
     .addCommand(makeSummaryCommand())
     .commandsGroup('Datasets:')
     .addCommand(makeGenerateCommand())
@@ -58,6 +61,7 @@ function makeProgram(): Command {
     .addCommand(makeDoctorCommand())
     .addCommand(makeBenchCommand())
     .addCommand(makeDemoCommand())
+    .addCommand(makeExperimentCommand())
     .addHelpCommand(
       new Command('help').argument('[command]').description('the options of a command').helpGroup('Help:'),
     )

@@ -1,7 +1,8 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { type LoadedConfig, loadConfig } from '../src/config/load.ts'
 
-const WORDS =
+/** What the words behind a command are. */
+export const WORDS =
   'the word with, then key=value (Python literals), named configurations (print_named_configs) and .json files; they win over --config'
 
 /**

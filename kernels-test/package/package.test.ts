@@ -54,8 +54,8 @@ test('the tarball holds what runs and what is read, and nothing else', () => {
   expect(paths.filter(path => /\.test\.|(?<!\.d)\.ts$|\.map$/.test(path))).toEqual([])
   expect(paths).toEqual(expect.arrayContaining(['LICENSE', 'README.md', 'dist/cli/main.js', 'dist/src/index.d.ts']))
   expect(paths).toContain('shaders/lib/math.wgsl')
-  for (const thread of ['data/decode', 'data/examine', 'report/artist', 'checkpoint/write', 'train/surface'])
-    expect(paths).toContain(`dist/src/${thread}.worker.js`)
+  const threads = ['data/decode', 'data/examine', 'data/sample', 'report/artist', 'checkpoint/write', 'train/surface']
+  for (const thread of threads) expect(paths).toContain(`dist/src/${thread}.worker.js`)
   expect(packed.size).toBeLessThan(LARGEST_TARBALL)
 })
 
