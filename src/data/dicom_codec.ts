@@ -15,9 +15,9 @@ export interface DicomStorage {
 
 const RLE = '1.2.840.10008.1.2.5'
 const JPEG_2000 = ['1.2.840.10008.1.2.4.90', '1.2.840.10008.1.2.4.91']
+const LOSSY_JPEG = ['1.2.840.10008.1.2.4.50', '1.2.840.10008.1.2.4.51'] // baseline, extended
 const JPEG = [
-  '1.2.840.10008.1.2.4.50', // baseline
-  '1.2.840.10008.1.2.4.51', // extended, 12 bits
+  ...LOSSY_JPEG,
   '1.2.840.10008.1.2.4.57', // lossless
   '1.2.840.10008.1.2.4.70', // lossless, first-order prediction
   '1.2.840.10008.1.2.4.80', // JPEG-LS, lossless
@@ -73,6 +73,9 @@ function decodeRunLengths(
 function decodeJpeg(bytes: Buffer, transferSyntax: string, storage: DicomStorage): ArrayLike<number> {
   const isNew = JPEG_2000.includes(transferSyntax)
   const size = isNew ? sizeOfJpeg2000(bytes, storage) : sizeOfJpeg(bytes)
+  // of 12 bits the decoder makes 8
+  if (LOSSY_JPEG.includes(transferSyntax) && (size.bits !== 8 || storage.bitsAllocated !== 8))
+    throw new DicomDamage(`has lossy JPEG voxels of ${size.bits} bits in ${storage.bitsAllocated}, which are not read`)
   if (size.rows !== storage.rows || size.columns !== storage.columns || size.components !== 1)
     throw new DicomDamage(
       `its compressed pixels are ${size.columns}×${size.rows}×${size.components}, its header says ${storage.columns}×${storage.rows}×1`,
@@ -84,14 +87,23 @@ function decodeJpeg(bytes: Buffer, transferSyntax: string, storage: DicomStorage
   put(0x0002, 0x0010, 'UI', Buffer.from(transferSyntax))
   put(0x0028, 0x0100, 'US', Buffer.from([storage.bitsAllocated, 0]))
   put(0x0028, 0x0103, 'US', Buffer.from([Number(storage.isSigned), 0]))
-  const decoded = image.decompressJPEG(Uint8Array.from(bytes).buffer)
+  const decoded = image.decompressJPEG(Uint8Array.from(isNew ? bytes : withoutFill(bytes)).buffer)
   return 'pixelData' in decoded ? decoded.pixelData : decoded
+}
+
+/** Without the fill bytes that may stand in front of the end marker (ITU-T T.81, B.1.1.2), which the decoder does not know. */
+function withoutFill(bytes: Buffer): Buffer {
+  const end = bytes.lastIndexOf(Buffer.from([0xff, 0xd9]))
+  let last = end
+  while (last > 0 && bytes[last - 1] === 0xff) last--
+  return last === end ? bytes : Buffer.concat([bytes.subarray(0, last), bytes.subarray(end)])
 }
 
 interface CodedSize {
   rows: number
   columns: number
   components: number
+  bits: number
 }
 
 /** Of the start-of-frame marker (ITU-T T.81, B.2.2; T.87 for JPEG-LS). */
@@ -106,6 +118,7 @@ function sizeOfJpeg(bytes: Buffer): CodedSize {
         rows: bytes.readUInt16BE(at + 5),
         columns: bytes.readUInt16BE(at + 7),
         components: bytes.readUInt8(at + 9),
+        bits: bytes.readUInt8(at + 4),
       }
     at += marker === 0xffff ? 1 : 2 + bytes.readUInt16BE(at + 2)
   }
@@ -122,9 +135,11 @@ function sizeOfJpeg2000(bytes: Buffer, { bitsAllocated }: DicomStorage): CodedSi
   if (tileWidth < right || tileHeight < bottom)
     throw new DicomDamage('its JPEG 2000 stream has tiles, which are not read')
   const precision = bytes.readUInt8(at + 40)
-  if ((precision & 0x7f) + 1 < 8 || precision === 0x87)
-    throw new DicomDamage(`has JPEG 2000 voxels of ${(precision & 0x7f) + 1} bits, which are not read`)
-  if ((precision & 0x7f) + 1 > bitsAllocated)
-    throw new DicomDamage('its JPEG 2000 voxels have more bits than its header says')
-  return { rows: bottom - top, columns: right - left, components: bytes.readUInt16BE(at + 38) }
+  const bits = (precision & 0x7f) + 1
+  const isSigned = precision > 0x7f
+  // of fewer bits, or of 8 with a sign, the decoder makes other numbers
+  if (bits < 8 || (bits === 8 && isSigned))
+    throw new DicomDamage(`has JPEG 2000 voxels of ${bits} bits, which are not read`)
+  if (bits > bitsAllocated) throw new DicomDamage(`has JPEG 2000 voxels of ${bits} bits in ${bitsAllocated}`)
+  return { rows: bottom - top, columns: right - left, components: bytes.readUInt16BE(at + 38), bits }
 }

@@ -23,7 +23,7 @@ export interface DicomFile {
 }
 
 const PREAMBLE = 132 // bytes: 128 of any content and DICM
-const FIRST_READ = 2 ** 18 // bytes; headers of single slices are smaller
+const FIRST_READ = 2 ** 14 // bytes, kept as long as the file is: headers of most slices are smaller
 const HEADER_LIMIT = 2 ** 26 // bytes in front of the pixels
 const DEFLATION = 16 // so much less of a deflated file is taken at first: deflate shortens by up to 1032
 const SLACK = 2 ** 20 // bytes that may follow the pixels

@@ -8,8 +8,6 @@ const NATIVE = ['1.2.840.10008.1.2', '1.2.840.10008.1.2.1', '1.2.840.10008.1.2.2
 /** Reads `length` bytes from `start`, or fewer where the data end. */
 type Read = (start: number, length: number) => Buffer
 
-type Words = Buffer | ArrayLike<number>
-
 /**
  * Calls `use` with the stored numbers (rows · columns) of each frame that `wanted` names, one frame in memory at a time.
  * Throws InputError: a transfer syntax that is not read, pixels cut off or damaged.
@@ -21,24 +19,27 @@ export function readFrames(
   wanted: readonly number[],
   use: (frame: number, stored: ArrayLike<number>) => void,
 ): void {
-  const { path, transferSyntax, pixels } = header
+  const { path, transferSyntax, encoding, pixels } = header
   withDicomFile(path, file => {
     if (!pixels) throw new DicomDamage('has no pixels')
     const isCompressed = COMPRESSED.includes(transferSyntax)
     if (!isCompressed && !NATIVE.includes(transferSyntax))
       throw new DicomDamage(`transfer syntax ${transferSyntax} is not read`)
-    const bytes = frames * frameBytes(storage)
+    const expected = frames * frameBytes(storage)
     let [read, length]: [Read, number] = [(start, count) => readAt(file, start, count), fstatSync(file).size]
     if (transferSyntax === DEFLATED) {
-      const inflated = inflateFile(file, pixels.start + bytes)
+      const inflated = inflateFile(file, pixels.start + expected)
       ;[read, length] = [(start, count) => inflated.subarray(start, start + count), inflated.length]
     }
     const frameAt = isCompressed
       ? compressedFrames(read, pixels, frames, length)
-      : nativeFrames(read, header, storage, pixels, Math.min(length, pixels.start + (pixels.length ?? 0)), bytes)
+      : nativeFrames(read, header, storage, pixels, Math.min(length, pixels.start + (pixels.length ?? 0)), expected)
     for (const frame of wanted) {
-      const words = isCompressed ? decodeFrame(frameAt(frame), transferSyntax, storage) : frameAt(frame)
-      use(frame, storedNumbers(words, header, storage))
+      const bytes = frameAt(frame)
+      const words = isCompressed
+        ? decodeFrame(bytes, transferSyntax, storage)
+        : wordsOf(bytes, storage, encoding.little)
+      use(frame, storedNumbers(words, storage))
     }
   })
 }
@@ -103,22 +104,31 @@ function fragmentsOf(read: Read, from: number, end: number): Fragment[] {
 }
 
 /** Words as the numbers that they stand for: the bits stored, with their sign. */
-function storedNumbers(words: Words, { encoding }: DicomFile, storage: DicomStorage): Float64Array {
+function storedNumbers(words: ArrayLike<number>, storage: DicomStorage): Float64Array {
   const { bitsStored, highBit, isSigned } = storage
-  const word = wordReader(words, storage, encoding.little)
   const shift = highBit + 1 - bitsStored
   const mask = bitsStored === 32 ? -1 : 2 ** bitsStored - 1
   const [half, range] = [2 ** (bitsStored - 1), 2 ** bitsStored]
   const numbers = new Float64Array(storage.rows * storage.columns)
   for (let v = 0; v < numbers.length; v++) {
-    const bits = ((word(v) >>> shift) & mask) >>> 0
+    const bits = ((words[v]! >>> shift) & mask) >>> 0
     numbers[v] = isSigned && bits >= half ? bits - range : bits
   }
   return numbers
 }
 
-function wordReader(words: Words, { bitsAllocated }: DicomStorage, little: boolean): (v: number) => number {
-  if (!Buffer.isBuffer(words) || bitsAllocated === 8) return v => words[v]!
-  if (bitsAllocated === 16) return little ? v => words.readUInt16LE(2 * v) : v => words.readUInt16BE(2 * v)
-  return little ? v => words.readUInt32LE(4 * v) : v => words.readUInt32BE(4 * v)
+/** Bytes of native pixels as words of this machine, whose low byte comes first. */
+function wordsOf(
+  bytes: Buffer,
+  { bitsAllocated }: DicomStorage,
+  little: boolean,
+): Uint8Array | Uint16Array | Uint32Array {
+  if (bitsAllocated === 8) return bytes
+  const own = Buffer.alloc(bytes.length, bytes) // in memory of its own, where words may lie
+  if (bitsAllocated === 16) {
+    if (!little) own.swap16()
+    return new Uint16Array(own.buffer, own.byteOffset, own.length / 2)
+  }
+  if (!little) own.swap32()
+  return new Uint32Array(own.buffer, own.byteOffset, own.length / 4)
 }

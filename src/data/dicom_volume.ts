@@ -25,22 +25,54 @@ export function readVolume(slices: readonly DicomSlice[], path: string): { value
   const size: ImageSize = [columns, rows, slices.length]
   if (sizeOf(size) > VOXEL_LIMIT) throw new InputError(`${path}: has ${size.join('×')} voxels, at most ${VOXEL_LIMIT}`)
   const values = allocate(slices, images, sizeOf(size))
-  const places = new Map(slices.map((slice, k) => [slice, k]))
+  const planes = new PlaneWriter(values, size)
   for (const [image, storage] of images) {
-    const own = new Map(slices.filter(slice => slice.image === image).map(slice => [slice.frame, slice]))
+    const own = new Map<number, number>() // of the image's frames: the place in the volume
+    for (const [k, slice] of slices.entries()) if (slice.image === image) own.set(slice.frame, k)
     readFrames(image.file, storage, image.frames, [...own.keys()], (frame, stored) => {
-      const slice = own.get(frame)!
-      place(stored, slice, places.get(slice)!, size, values)
+      const k = own.get(frame)!
+      planes.add({ k, slice: slices[k]!, stored })
     })
   }
+  planes.flush()
   return { values, size }
 }
 
-function place(stored: ArrayLike<number>, slice: DicomSlice, k: number, size: ImageSize, values: NumericArray): void {
-  const [columns, rows, depth] = size
-  let at = 0
-  for (let j = 0; j < rows; j++)
-    for (let i = 0; i < columns; i++) values[(i * rows + j) * depth + k] = stored[at++]! * slice.slope + slice.intercept
+interface Plane {
+  k: number
+  slice: DicomSlice
+  stored: ArrayLike<number> // (J, I)
+}
+
+const PLANES = 16 // written together: neighbours along the fastest axis share lines of the processor's cache
+
+/** Turns planes, columns fastest, into a volume, slices fastest. */
+class PlaneWriter {
+  private readonly values: NumericArray
+  private readonly size: ImageSize
+  private waiting: Plane[] = []
+
+  constructor(values: NumericArray, size: ImageSize) {
+    this.values = values
+    this.size = size
+  }
+
+  add(plane: Plane): void {
+    this.waiting.push(plane)
+    if (this.waiting.length === PLANES) this.flush()
+  }
+
+  flush(): void {
+    const { values, waiting } = this
+    const [columns, rows, depth] = this.size
+    for (let j = 0; j < rows; j++)
+      for (let i = 0; i < columns; i++) {
+        const voxel = (i * rows + j) * depth
+        for (const { k, slice, stored } of waiting)
+          values[voxel + k] = stored[j * columns + i]! * slice.slope + slice.intercept
+      }
+    this.waiting = []
+  }
 }
 
 function allocate(

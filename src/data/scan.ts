@@ -36,9 +36,7 @@ export function isScan(path: string): boolean {
   return !existsSync(join(path, 'metadata.json')) && holdsDicom(path)
 }
 
-/**
- * Reads the scan at `path`. Throws InputError naming file and reason.
- */
+/** Reads the scan at `path`. Throws InputError naming file and reason. */
 export function readScan(path: string, { series }: ScanOptions = {}): Scan {
   if (!isNiftiName(path)) {
     if (isScan(path)) return readDicomSeries(path, series)
