@@ -143,7 +143,8 @@ async function write(
       progress?.('scans written', ++done, all)
       await new Promise(resolve => setImmediate(resolve)) // lets signals and timers through
     }
-    if (tally.samplesIn(split) === 0) throw new InputError(`import: no scan is left for the split ${split}`)
+    if (tally.samplesIn(split) === 0)
+      throw new InputError(`import: no scan is left for the split ${split}, expected another --seed or share`)
   }
   mkdirSync(options.outputDir, { recursive: true })
   const channels = form.preparation.intensity.length

@@ -36,9 +36,10 @@ export function surveySources(
   sources: readonly Source[],
   { order, hasPatches, refuse, onLabel }: SurveyOptions,
 ): Survey {
+  const channels = new ChannelCount()
   const surveyed = sources.map(source => ({
     source,
-    scans: source.scans.flatMap(scan => survey(scan, refuse, onLabel)),
+    scans: source.scans.flatMap(scan => survey(scan, channels, refuse, onLabel)),
   }))
   const structures = surveyed.map(structuresOf)
   const structureNames = namesOf(structures, order)
@@ -74,16 +75,37 @@ export interface SurveyOptions {
   onLabel: () => void
 }
 
-function survey(scan: SourceScan, refuse: Refusal, onLabel: () => void): (SourceScan & LabelContent)[] {
+function survey(
+  scan: SourceScan,
+  channels: ChannelCount,
+  refuse: Refusal,
+  onLabel: () => void,
+): (SourceScan & LabelContent)[] {
   try {
     const content = surveyLabel(scan.label)
-    for (const path of scan.images) if (!isFolder(path)) checkSameGrid(content.grid, readNiftiGrid(path))
+    if (scan.images.every(path => !isFolder(path))) {
+      const headers = scan.images.map(readNiftiGrid)
+      for (const header of headers) checkSameGrid(content.grid, header)
+      channels.check(headers)
+    }
     onLabel()
     return [{ ...scan, ...content }]
   } catch (error) {
     if (!(error instanceof InputError)) throw error
     refuse(error)
     return []
+  }
+}
+
+/** Holds scans against the first. */
+class ChannelCount {
+  private expected: number | undefined
+
+  check(headers: readonly { path: string; channels: number }[]): void {
+    const channels = headers.reduce((sum, header) => sum + header.channels, 0)
+    this.expected ??= channels
+    if (channels !== this.expected)
+      throw new InputError(`${headers[0]!.path}: has ${channels} channels, the first scan ${this.expected}`)
   }
 }
 
