@@ -3,7 +3,8 @@ import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { importScans } from '../../src/data/import.ts'
-import { readNifti, writeNiftiLabels } from '../../src/data/nifti.ts'
+import { readNifti } from '../../src/data/nifti.ts'
+import { writeNifti } from '../../src/data/nifti_writer.ts'
 import { orientationOf } from '../../src/data/orientation.ts'
 import { datasetOf, optionsFor } from './import_input.ts'
 import { temporaryDirectory } from './small_dataset.ts'
@@ -116,7 +117,7 @@ test('nibabel and we agree on values and geometry: oblique, big-endian, scaled, 
       const [i, j, k] = [Math.floor(v / (17 * 18)), Math.floor(v / 18) % 17, v % 18]
       return (17 * i + 5 * j + k) % 7
     })
-    writeNiftiLabels(join(folder, `${name}_labels.nii.gz`), labels, image)
+    writeNifti(join(folder, `${name}_labels.nii.gz`), labels, image)
   }
   const found = ask<Record<string, Record<string, unknown>>>(CHECK, folder, ...names)
   for (const name of names) {
@@ -134,7 +135,7 @@ test('import records the geometry that nibabel states', async ctx => {
     mkdirSync(labels)
     const image = readNifti(join(folder, `${name}.nii.gz`))
     const inside = Uint8Array.from(image.values, value => Number(value > 0))
-    writeNiftiLabels(join(labels, 'a.nii.gz'), inside, image)
+    writeNifti(join(labels, 'a.nii.gz'), inside, image)
     const options = optionsFor(
       join(folder, name, 'out'),
       { images: join(folder, `${name}.nii.gz`), labels: join(labels, 'a.nii.gz') },
