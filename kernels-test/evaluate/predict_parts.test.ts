@@ -10,7 +10,6 @@ import type { ImageSize } from '../../src/data/volumes.ts'
 import { WindowBlend } from '../../src/train/blend.ts'
 import { flipsOver, mirror } from '../../src/train/flips.ts'
 import { LabelVolume, makeMask, ontoScan } from '../../src/train/masks.ts'
-import { PackedMasks } from '../../src/train/packed_masks.ts'
 import { VolumeStore } from '../../src/train/volume_store.ts'
 import { windowStarts, windowsOver } from '../../src/train/windows.ts'
 import { InputError } from '../../src/util/error.ts'
@@ -205,15 +204,6 @@ describe('masks on the grid of a scan', () => {
       makeMask(frame, () => there, true, size, { isLargestComponent: false }, back)
       expect([...back]).toStrictEqual([...mask])
     }
-  })
-
-  test('are held at a bit a voxel and come back', () => {
-    const masks = [0.1, 0.5, 0.9].map(share => Uint8Array.from(uniform(131), p => Number(p < share)))
-    const packed = new PackedMasks(131)
-    for (const [s, mask] of masks.entries()) packed.add(`s${s}`, mask)
-    const views = packed.views()
-    for (const s of [0, 1, 2, 1, 0]) expect([...views[s]!.mask]).toStrictEqual([...masks[s]!])
-    expect(views.map(({ name }) => name)).toStrictEqual(['s0', 's1', 's2'])
   })
 })
 
