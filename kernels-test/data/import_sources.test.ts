@@ -2,9 +2,14 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { openDataset } from '../../src/data/dataset.ts'
+import { Frame, orientedGrid } from '../../src/data/frame.ts'
 import { importScans } from '../../src/data/import.ts'
 import { readManifest } from '../../src/data/import_manifest.ts'
 import { parseStructures } from '../../src/data/import_names.ts'
+import { orientedAffine } from '../../src/data/orientation.ts'
+import { readScan } from '../../src/data/scan.ts'
+import type { ImageSize } from '../../src/data/volumes.ts'
+import { writeSeries } from './dicom_slices.ts'
 import { datasetOf, folders, optionsFor, rows, SIZE, writeVolume } from './import_input.ts'
 import { temporaryDirectory } from './small_dataset.ts'
 
@@ -168,6 +173,40 @@ test('a folder of masks a subject: they may overlap, and a missing file is no ab
   ).rejects.toThrow(/'spleen': no folder of .* has a file spleen/)
   mask(3, 'kidney_left', slabs(1, 2))
   await expect(importScans(options)).rejects.toThrow(/kidney_left\.nii: holds the labels 1, 2, expected a mask of one/)
+})
+
+test('a DICOM series a subject, its labels as NIfTI on the same voxels', async () => {
+  const images = join(root, 'dicom', 'images')
+  const labels = join(root, 'dicom', 'labels')
+  for (const name of ['a', 'b']) writeSeries(join(images, name))
+  const grid = readScan(join(images, 'a'))
+  expect([grid.size, orientedGrid(grid).spacing]).toEqual([
+    [4, 3, 5],
+    [0.5, 2, 3],
+  ])
+  // to right, front and top, whatever order the series has
+  const affine = orientedAffine(grid)
+  const size: ImageSize = [4, 3, 5]
+  for (const name of ['a', 'b'])
+    writeVolume(join(labels, `${name}.nii`), { size, affine, type: 2, value: v => Number(v < 12) })
+  const form = { imageSize: [16, 16, 16] as ImageSize, spacing: [0.5, 2, 3] as const }
+  const options = {
+    ...optionsFor(join(root, 'dicom', 'out'), { images, labels }, form),
+    intensity: [{ rule: { kind: 'window' as const, low: -130, high: 380 } }],
+  }
+  expect((await importScans(options)).splits).toMatchObject({ train: { samples: 1 }, val: { samples: 1 } })
+  const image = await rows(join(options.outputDir, 'train.h5'), 'images')
+  const masks = await rows(join(options.outputDir, 'train.h5'), 'masks')
+  const lying = new Frame(grid, { kind: 'spacing', spacing_mm: [0.5, 2, 3] }, [16, 16, 16])
+  const values = lying.imageToScan(image)
+  for (const [v, value] of grid.values.entries()) expect(values[v]! * 2 - 130).toBeCloseTo(value, 3)
+  // the lowest slice, and no other
+  const labelled = lying.imageToScan(masks)
+  for (let v = 0; v < 60; v++) expect(labelled[v]).toBe(Number(v % 5 === 0))
+  const one = { images: join(images, 'a'), labels: join(labels, 'a.nii') }
+  expect((await importScans({ ...options, sources: [one] })).splits.train.subjects).toEqual(['a'])
+  writeVolume(join(labels, 'b.nii'), { size: [4, 3, 4], affine, type: 2, value: () => 1 })
+  await expect(importScans(options)).rejects.toThrow(/b\.nii: is 4×3×4 .* its image .*b is 4×3×5/)
 })
 
 test('what a source did not annotate is unknown, never absent', async () => {

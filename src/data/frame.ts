@@ -118,13 +118,13 @@ export class Frame {
 
   /** Whether voxels of the scan lie outside the model's grid. */
   get isCropped(): boolean {
-    return this.placements.some(placement => nearestOf(inverse(placement)).includes(-1))
+    return this.reach.some(([first, end], axis) => end - first < this.oriented[axis]!)
   }
 
   /** Calls `at` for every voxel of the scan with the place (H, W, D) of the model voxel that holds its centre; −1: none does. */
   private visit(values: NumericArray, at: (place: number, value: number) => void): void {
     const { values: oriented } = reorient(values, this.grid.size, this.orientation)
-    const axes = this.placements.map(placement => nearestOf(inverse(placement)))
+    const axes = this.back.map(nearestOf)
     const [rows, columns, slices] = axes as [Int32Array, Int32Array, Int32Array]
     const [, width, depth] = this.size
     let v = 0

@@ -1,6 +1,7 @@
 import { readdirSync, statSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { InputError } from '../util/error.ts'
+import { isScan } from './scan.ts'
 
 /** The files of one scan; several images are its channels, in order. */
 export interface SubjectFiles {
@@ -27,8 +28,7 @@ const CHANNEL_SUFFIX = /_(\d{4})$/ // nnU-Net: case_0000.nii.gz, case_0001.nii.g
  * Throws InputError naming a missing path; what has no partner goes to `refuse`.
  */
 export function pairSubjects(images: string, labels: string, refuse: Refusal): SubjectFiles[] {
-  const hasImages = isFolder(images) && (isFolder(labels) || niftiFiles(images).length > 0)
-  if (!hasImages) return [{ name: stemOf(images), images: [images], label: labelAt(labels) }]
+  if (!isFolder(images) || isScan(images)) return [{ name: stemOf(images), images: [images], label: labelAt(labels) }]
   if (!isFolder(labels)) throw new InputError(`${images}, ${labels}: expected two files or two folders`)
   const labelled = stemsIn(labels)
   const subjects = new Map<string, string[]>()
@@ -65,10 +65,6 @@ export function isFolder(path: string): boolean {
   const found = statSync(path, { throwIfNoEntry: false })
   if (!found) throw new InputError(`${path}: no such file or folder`)
   return found.isDirectory()
-}
-
-export function niftiFiles(folder: string): string[] {
-  return entriesOf(folder).filter(path => NIFTI_NAME.test(path))
 }
 
 export function stemOf(path: string): string {
