@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import type { Json } from '../../src/checkpoint/fields.ts'
 import { keepLargestComponent } from '../../src/data/components.ts'
 import { Frame } from '../../src/data/frame.ts'
 import type { Affine } from '../../src/data/nifti.ts'
@@ -10,6 +11,7 @@ import type { ImageSize } from '../../src/data/volumes.ts'
 import { WindowBlend } from '../../src/train/blend.ts'
 import { flipsOver, mirror } from '../../src/train/flips.ts'
 import { LabelVolume, makeMask, ontoScan } from '../../src/train/masks.ts'
+import { openTrainedModel } from '../../src/train/trained_model.ts'
 import { VolumeStore } from '../../src/train/volume_store.ts'
 import { windowStarts, windowsOver } from '../../src/train/windows.ts'
 import { InputError } from '../../src/util/error.ts'
@@ -17,6 +19,7 @@ import { fileNames } from '../../src/util/file_names.ts'
 import { RandomStream } from '../../src/util/random.ts'
 import { sizeOf } from '../../src/util/shape.ts'
 import { temporaryDirectory } from '../data/small_dataset.ts'
+import { writeSmallModel } from './small_model.ts'
 
 const folder = temporaryDirectory()
 const random = new RandomStream({ seed: 7, operation: 1 })
@@ -139,6 +142,20 @@ describe('flips', () => {
       expect(there[60]).toBe(values[60 + (h * 4 + w) * 5 + d])
     }
   })
+})
+
+test('a checkpoint says what training flipped', () => {
+  const path = join(folder, 'flipped.pth')
+  const axesOf = (augmentation: Json, compat = 'documented'): readonly number[] | undefined => {
+    writeSmallModel(path, ['a'], { size: [16, 16, 16], inChannels: 1 }, { config: { augmentation, compat } })
+    return openTrainedModel(path).flipAxes
+  }
+  const augmentation = { enabled: true, flip_probability: 0.3, flip_axes: [0, 2] }
+  expect(axesOf(augmentation)).toStrictEqual([0, 2])
+  expect(axesOf(augmentation, 'reference')).toStrictEqual([])
+  expect(axesOf({ ...augmentation, enabled: false })).toStrictEqual([])
+  expect(axesOf({ ...augmentation, flip_probability: 0 })).toStrictEqual([])
+  expect(axesOf({})).toBeUndefined()
 })
 
 describe('masks on the grid of a scan', () => {
