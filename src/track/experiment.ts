@@ -46,7 +46,8 @@ interface PackageFile {
   dependencies: Record<string, string>
 }
 
-function packageFile(): PackageFile {
+/** What this program is by its own package.json. */
+export function packageFile(): PackageFile {
   return JSON.parse(readFileSync(join(PACKAGE_ROOT, 'package.json'), 'utf8')) as PackageFile
 }
 
