@@ -3,9 +3,8 @@ import { element, FAINT, rectangle, text } from './svg.ts'
 
 const SWATCHES = 32
 
-/** The colours of a heat map from 0 to its greatest value, within `width` pixels. */
-export function heatScale(x: number, y: number, width: number, most: number): string {
-  const label = most > 0 ? most.toPrecision(2) : '0'
+/** The colours of a heat map from 0 to its greatest value within `width` pixels. `label` stands for that value where maps differ in it. */
+export function heatScale(x: number, y: number, width: number, most: number, label = most.toPrecision(2)): string {
   const bar = width - 60
   const swatches = Array.from({ length: SWATCHES }, (_, i) =>
     rectangle(x + 16 + (i * bar) / SWATCHES, y + 3, bar / SWATCHES + 0.3, 8, {

@@ -2,6 +2,7 @@ import { diceOf, overlapOf } from './overlap.ts'
 import type { StructureView } from './overlay.ts'
 import { regionColor, WRONG } from './palette.ts'
 import { element, FAINT, fitted, GRID, line, rectangle, text } from './svg.ts'
+import { verdictOf } from './verdict.ts'
 
 const ROW = 19 // pixels
 const HEAD = 22
@@ -41,8 +42,7 @@ function row(
   at: { name: number; truth: number; bar: number; dice: number },
 ): string {
   const { name, presence, probability } = structure
-  const isPredicted = probability > threshold
-  const verdict = presence < 0 || isPredicted === presence > 0.5 ? '' : isPredicted ? 'false alarm' : 'missed'
+  const verdict = verdictOf(structure, threshold)
   const style = verdict === '' ? {} : { fill: WRONG, bold: true }
   const truth = presence < 0 ? 'unknown' : presence > 0.5 ? 'present' : 'absent'
   const base = y + 13
