@@ -100,6 +100,11 @@ test('figures are those of the masks that predict gives, counted voxel by voxel'
     'segmentation_overall',
     'segmentation_overall_gated',
     'scenario_based',
+    'absence_overall',
+    'absence_per_structure',
+    'presence_calibration',
+    'confidence_intervals',
+    'distance_unit',
   ])
   const known = q
     .map((probability, pair) => ({ probability, y: presenceOf(Math.floor(pair / STRUCTURES), pair % STRUCTURES) }))

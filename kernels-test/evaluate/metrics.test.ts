@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest'
+import type { SampleFacts } from '../../src/train/judged_pair.ts'
 import { Metrics } from '../../src/train/metrics.ts'
 import { averagePrecision, rocAuc } from '../../src/train/ranking.ts'
+import type { SurfaceDistances } from '../../src/train/surface_distance.ts'
 
 /** Scores of positives and negatives. */
 function scored(positives: number[], negatives: number[]) {
@@ -79,6 +81,7 @@ interface TestPair {
   mask?: number
   predicted?: number
   both?: number
+  surface?: SurfaceDistances
 }
 
 /** A batch as the GPU gives it: (N, S, 8) sums of which hard overlap, hard probability and mask count here. */
@@ -90,7 +93,17 @@ function batchOf(samples: TestPair[][]) {
     ),
     presence: Float32Array.from(pairs, ({ presence }) => presence),
     presenceProbability: Float32Array.from(pairs, ({ q }) => q),
+    surfaces: pairs.map(({ surface }) => surface ?? null),
   }
+}
+
+function metricsOf(structureNames: string[], threshold = 0.5): Metrics {
+  return new Metrics({ structureNames, threshold, distanceUnit: 'voxel', seed: 42 })
+}
+
+/** Samples of these scenarios, of nobody, of unknown spacing. */
+function factsOf(...scenarios: string[]): SampleFacts[] {
+  return scenarios.map(scenario => ({ scenario, subject: '', spacing: undefined }))
 }
 
 const EPSILON = 1e-6
@@ -98,7 +111,7 @@ const unknown: TestPair = { presence: -1, q: 0.9, mask: 7, predicted: 7, both: 7
 
 describe('detailed metrics', () => {
   test('presence: every count, and undefined figures', () => {
-    const metrics = new Metrics(['a', 'b', 'c'], 0.5)
+    const metrics = metricsOf(['a', 'b', 'c'])
     const b: TestPair = { presence: 1, q: 0.7 }
     const rows: TestPair[] = [
       { presence: 1, q: 0.75 },
@@ -107,9 +120,9 @@ describe('detailed metrics', () => {
       { presence: 0, q: 0.5 }, // not above the threshold
       { presence: 0, q: 0.125 },
     ]
-    metrics.add(batchOf(rows.slice(0, 3).map(a => [a, b, unknown])), ['x', 'x', 'y'])
+    metrics.add(batchOf(rows.slice(0, 3).map(a => [a, b, unknown])), factsOf('x', 'x', 'y'))
     // the last batch is padded: its padding is unknown
-    metrics.add(batchOf([...rows.slice(3).map(a => [a, b, unknown]), [unknown, unknown, unknown]]), ['y', ''])
+    metrics.add(batchOf([...rows.slice(3).map(a => [a, b, unknown]), [unknown, unknown, unknown]]), factsOf('y', ''))
     const { presence_per_structure: found, presence_overall_accuracy } = metrics.detailed()
     expect(metrics.samples).toBe(5)
     expect(presence_overall_accuracy).toBe((3 + 5) / 10)
@@ -145,14 +158,14 @@ describe('detailed metrics', () => {
   })
 
   test('segmentation: present pairs only, population deviation, empty masks, the gate', () => {
-    const metrics = new Metrics(['a', 'b', 'c'], 0.5)
+    const metrics = metricsOf(['a', 'b', 'c'])
     const absent: TestPair = { presence: 0, q: 0.9, mask: 0, predicted: 5, both: 0 }
     metrics.add(
       batchOf([
         [{ presence: 1, q: 0.9, mask: 10, predicted: 10, both: 5 }, { presence: 1, q: 0.9 }, absent],
         [{ presence: 1, q: 0.1, mask: 10, predicted: 10, both: 10 }, { presence: 1, q: 0.9, predicted: 3 }, unknown],
       ]),
-      ['', ''],
+      factsOf('', ''),
     )
     const found = metrics.detailed()
     const iou = (5 + EPSILON) / (15 + EPSILON)
@@ -172,6 +185,16 @@ describe('detailed metrics', () => {
       mean_iou: null,
       std_iou: null,
       num_samples: 0,
+      mean_precision: null,
+      mean_recall: null,
+      mean_hd95: null,
+      std_hd95: null,
+      mean_surface_distance: null,
+      std_surface_distance: null,
+      num_surfaces: 0,
+      num_empty_predictions: 0,
+      mean_volume_error: null,
+      mean_absolute_volume_error: null,
     })
     expect(found.segmentation_overall.mean_dice).toBeCloseTo((a.mean_dice! + b.mean_dice!) / 2, 9)
     expect(found.segmentation_overall.mean_iou).toBeCloseTo((a.mean_iou! + b.mean_iou!) / 2, 9)
@@ -181,7 +204,7 @@ describe('detailed metrics', () => {
   })
 
   test('scenarios: a sample counts when all of its known structures are right', () => {
-    const metrics = new Metrics(['a', 'b'], 0.5)
+    const metrics = metricsOf(['a', 'b'])
     const right: TestPair = { presence: 1, q: 0.9 }
     const wrong: TestPair = { presence: 0, q: 0.9 }
     metrics.add(
@@ -192,7 +215,7 @@ describe('detailed metrics', () => {
         [wrong, wrong],
         [unknown, unknown],
       ]),
-      ['one', 'one', 'one', 'another', 'another'],
+      factsOf('one', 'one', 'one', 'another', 'another'),
     )
     const { scenario_based } = metrics.detailed()
     expect(Object.keys(scenario_based)).toStrictEqual(['another', 'one'])
@@ -211,8 +234,8 @@ describe('detailed metrics', () => {
   })
 
   test('the threshold is presence_threshold', () => {
-    const metrics = new Metrics(['a'], 0.8)
-    metrics.add(batchOf([[{ presence: 1, q: 0.7 }], [{ presence: 0, q: 0.7 }]]), ['', ''])
+    const metrics = metricsOf(['a'], 0.8)
+    metrics.add(batchOf([[{ presence: 1, q: 0.7 }], [{ presence: 0, q: 0.7 }]]), factsOf('', ''))
     expect(metrics.detailed().presence_per_structure.a).toMatchObject({ true_negatives: 1, false_negatives: 1 })
   })
 })

@@ -12,6 +12,7 @@ const OP_SHUFFLE: u32 = 6u;
 const OP_INITIALISE: u32 = 7u;
 const OP_GENERATE: u32 = 8u;
 const OP_SPLIT: u32 = 9u;
+const OP_BOOTSTRAP: u32 = 20u;
 
 const PHILOX_ROUNDS: u32 = 10u;
 const PHILOX_MULTIPLIER: vec2u = vec2u(0xd2511f53u, 0xcd9e8d57u);

@@ -1,3 +1,5 @@
+import { csvLine } from './csv.ts'
+
 /** One known pair of sample and structure in an evaluation: a line of cases.csv, named as its columns. */
 export interface CaseRow {
   /** index within the split */
@@ -22,4 +24,28 @@ export interface CaseRow {
   true_volume: number
   predicted_volume: number
   distance_unit: 'mm' | 'voxel'
+}
+
+const COLUMNS: readonly (keyof CaseRow)[] = [
+  'sample',
+  'subject',
+  'scenario',
+  'structure',
+  'present',
+  'presence_probability',
+  'predicted_present',
+  'dice',
+  'iou',
+  'precision',
+  'recall',
+  'hd95',
+  'surface_distance',
+  'true_volume',
+  'predicted_volume',
+  'distance_unit',
+]
+
+/** cases.csv: a heading and one line a row; what is undefined is an empty cell. */
+export function casesCsv(rows: readonly CaseRow[]): string {
+  return csvLine(COLUMNS) + rows.map(row => csvLine(COLUMNS.map(column => row[column] ?? ''))).join('')
 }

@@ -5,7 +5,7 @@ export interface DetailedMetrics {
   presence_per_structure: Record<string, PresenceMetrics>
   segmentation_per_structure: Record<string, SegmentationMetrics>
   /** means over the structures that were present in at least one sample */
-  segmentation_overall: OverallSegmentation
+  segmentation_overall: OverallSegmentation & OverallVoxels
   /** the same where a structure held to be absent gets an empty mask */
   segmentation_overall_gated: OverallSegmentation
   scenario_based: Record<string, ScenarioMetrics>
@@ -44,15 +44,17 @@ export interface SegmentationMetrics {
   mean_iou: number | null
   std_iou: number | null
   num_samples: number
-  /** of voxels */
+  /** of voxels: share of the predicted that are true, over samples with any predicted; share of the true that were found, over samples with any true */
   mean_precision: number | null
   mean_recall: number | null
   mean_hd95: number | null
   std_hd95: number | null
   mean_surface_distance: number | null
   std_surface_distance: number | null
-  /** samples in which truth and prediction both have a surface */
+  /** samples in which truth and prediction both have a surface: the distances are of these */
   num_surfaces: number
+  /** samples with a true mask of which nothing was predicted: Dice is 0 there and no distance is defined */
+  num_empty_predictions: number
   /** (predicted − true) / true volume: its mean, and the mean of its absolute value */
   mean_volume_error: number | null
   mean_absolute_volume_error: number | null
@@ -62,6 +64,18 @@ export interface OverallSegmentation {
   mean_dice: number | null
   mean_iou: number | null
 }
+
+/** Means over the structures that have the figure; `num_empty_predictions` is their sum. */
+export type OverallVoxels = Pick<
+  SegmentationMetrics,
+  | 'mean_precision'
+  | 'mean_recall'
+  | 'mean_hd95'
+  | 'mean_surface_distance'
+  | 'mean_volume_error'
+  | 'mean_absolute_volume_error'
+  | 'num_empty_predictions'
+>
 
 export interface ScenarioMetrics {
   /** share of samples all of whose known structures were told rightly */
@@ -99,7 +113,7 @@ export interface CalibrationBin {
   share_present: number | null
 }
 
-/** [2.5th, 97.5th percentile] of the figure over resampled splits; null where the figure is undefined. */
+/** [2.5th, 97.5th percentile] of the figure over resampled splits; null where the figure is undefined or of one sample. */
 export type Interval = [low: number, high: number] | null
 
 export interface ConfidenceIntervals {

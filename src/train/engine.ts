@@ -4,7 +4,7 @@ import type { Device } from '../gpu/device.ts'
 import { Pipelines } from '../gpu/pipelines.ts'
 import type { Arena } from '../graph/arena.ts'
 import type { AdapterFacts, Call } from '../graph/kernel.ts'
-import type { Tensor } from '../graph/tensor.ts'
+import { bytesOf, type Tensor } from '../graph/tensor.ts'
 import { ModelState } from '../nn/model_state.ts'
 import type { SadaanShape } from '../nn/specification.ts'
 import { INITIAL_LOSS_SCALE } from '../optim/loss_scale.ts'
@@ -23,6 +23,7 @@ import { STEPS_IN_FLIGHT, submitsFor } from './pacing.ts'
 import {
   type BatchTensors,
   batchTensors,
+  type EvaluationOutputs,
   type LossOutputs,
   recordEvaluation,
   recordTraining,
@@ -57,7 +58,7 @@ interface Blueprint {
   accumulateOutputs: LossOutputs
   update: Plan
   evaluate: Plan
-  evaluateOutputs: LossOutputs & { logits: Tensor }
+  evaluateOutputs: EvaluationOutputs
   arenas: Arena[]
   tensors: Tensor[]
   need: MemoryNeed
@@ -80,8 +81,8 @@ function draw(
   const update = recordUpdate(state, optimizer, config)
   const options: PlanOptions = choice ? { choice } : {}
   const accumulatePlan = makePlan('accumulate', training.calls, resultsOf(training.outputs), facts, options)
-  // the logits stay where they are behind the pass, for the few samples that are pictured
-  const evaluated = [...resultsOf(evaluation.outputs), evaluation.outputs.logits]
+  // the masks stay where they are behind the pass, for the few samples that are pictured
+  const evaluated = [...resultsOf(evaluation.outputs), evaluation.outputs.predicted]
   const evaluatePlan = makePlan('evaluate', evaluation.calls, evaluated, facts, options)
   const updatePlan = makePlan('update', update.calls, Object.values(update.outputs), facts, options)
   const arenas = [state.parameters, state.gradients, state.running, state.batch, ...optimizer.arenas]
@@ -288,21 +289,15 @@ export class TrainingEngine {
 
   /**
    * Masks at probability 0.5, without the presence gate, of the first `samples` of the batch evaluated last; nothing may have been
-   * submitted since. They are read one pair at a time: logits take 32 times their room. Bit j of word i is voxel 32·i + j.
+   * submitted since. Bit j of word i is voxel 32·i + j.
    * @returns (samples, S, V/32)
    */
   async predictedMasks(samples: number): Promise<Uint32Array> {
-    const { logits } = this.blueprint.evaluateOutputs
+    const { predicted } = this.blueprint.evaluateOutputs
     const { runner } = await this.prepareEvaluation()
-    const [, structures, ...size] = logits.shape
-    const voxels = sizeOf(size)
-    const masks = new Uint32Array((samples * structures! * voxels) / 32)
-    const { buffer, offset } = runner.place(logits)
-    for (let pair = 0; pair < samples * structures!; pair++) {
-      const values = await readBuffer(this.device, buffer, offset + 4 * pair * voxels, 4 * voxels)
-      setPositive(masks.subarray((pair * voxels) / 32, ((pair + 1) * voxels) / 32), new Float32Array(values))
-    }
-    return masks
+    const { buffer, offset } = runner.place(predicted)
+    const bytes = (bytesOf(predicted) / predicted.shape[0]!) * samples
+    return new Uint32Array(await readBuffer(this.device, buffer, offset, bytes))
   }
 
   /** Runs one accumulation kernel by kernel on the batch uploaded last. */
@@ -327,9 +322,4 @@ export class TrainingEngine {
 
 function toResult([terms, pairs, presenceProbability, presence]: Float32Array[]): BatchResult {
   return { terms: termsOf(terms!), pairs: pairs!, presenceProbability: presenceProbability!, presence: presence! }
-}
-
-/** Sets the bits of the voxels whose logit is positive: whose probability is above 0.5. */
-function setPositive(bits: Uint32Array, logits: Float32Array): void {
-  for (let v = 0; v < logits.length; v++) if (logits[v]! > 0) bits[v >>> 5]! |= 1 << (v & 31)
 }

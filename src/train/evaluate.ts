@@ -2,20 +2,19 @@ import { join } from 'node:path'
 import { writeAtomically } from '../checkpoint/file.ts'
 import type { Config } from '../config/schema.ts'
 import { openDataset, type Split, type SplitName } from '../data/dataset.ts'
-import type { Decoders } from '../data/decoders.ts'
-import { Loader } from '../data/loader.ts'
 import { Device } from '../gpu/device.ts'
+import { type CaseRow, casesCsv } from '../report/case_row.ts'
 import type { DetailedMetrics } from '../report/detailed_metrics.ts'
-import { evaluationReport } from '../report/evaluation_report.ts'
+import { evaluationReport, type ReportHead } from '../report/evaluation_report.ts'
+import type { SampleView } from '../report/overlay.ts'
 import { InputError } from '../util/error.ts'
-import { InferenceEngine, type Recorder } from './inference.ts'
+import { EvaluationPass } from './evaluation_pass.ts'
 import { formatBytes, totalOf } from './memory.ts'
 import { Metrics } from './metrics.ts'
 import { withOutputFolder } from './output_folder.ts'
-import { recordEvaluation } from './recording.ts'
-import { decodersFor, wantedAdapter } from './session.ts'
+import { choosePictured, type PicturedSample } from './pictured_samples.ts'
+import { wantedAdapter } from './session.ts'
 import { openTrainedModel, presenceThresholdFor, type TrainedModel } from './trained_model.ts'
-import { knownChoice } from './variants.ts'
 
 export interface EvaluationRequest {
   config: Config
@@ -27,21 +26,37 @@ export interface EvaluationRequest {
   split: SplitName
   /** folder that the results go to */
   output: string
+  /** how many samples `visit` gets; none if not given */
+  pictures?: number
+  /** Gets chosen samples again, one after another, when the figures are written; what it promises is waited for. */
+  visit?(sample: EvaluatedSample): void | Promise<void>
   /** gets the lines a user wants to see */
   say(line: string): void
   progress(samples: number, all: number): void
 }
 
+/** A sample that was chosen to be looked at, with its masks and attention maps. */
+export interface EvaluatedSample extends PicturedSample {
+  /** titled with sample, subject, scenario and reason; `prediction` is gated by presence, as at inference */
+  view: SampleView
+}
+
 export interface Evaluation {
+  /** what was evaluated */
+  head: ReportHead
   metrics: DetailedMetrics
+  /** one a known pair of sample and structure */
+  cases: CaseRow[]
   samples: number
-  /** detailed_metrics.json and evaluation_report.txt */
-  files: { metrics: string; report: string }
+  /** those that `visit` got, in its order */
+  pictured: PicturedSample[]
+  /** detailed_metrics.json, evaluation_report.txt, cases.csv */
+  files: { metrics: string; report: string; cases: string }
 }
 
 /**
- * The whole of `evaluate`: the model over one split, its figures into detailed_metrics.json and evaluation_report.txt. Throws
- * InputError when weights and dataset do not fit each other; nothing is written then.
+ * The whole of `evaluate`: the model over one split, its figures into detailed_metrics.json, evaluation_report.txt and cases.csv, then
+ * the samples most worth a look to `visit`. Throws InputError when weights and dataset do not fit each other; nothing is written then.
  */
 export async function evaluate(request: EvaluationRequest): Promise<Evaluation> {
   const model = openTrainedModel(request.weights)
@@ -49,8 +64,15 @@ export async function evaluate(request: EvaluationRequest): Promise<Evaluation> 
   const device = await Device.open(wantedAdapter(request.config))
   try {
     return await withOutputFolder(request.output, async () => {
-      const metrics = await measure(request, model, split, structureNames, device)
-      return write(request, model, metrics)
+      const pass = await EvaluationPass.open(device, model, split, request.config, request.say)
+      try {
+        const metrics = await measure(request, model, split, structureNames, device, pass)
+        const evaluation = write(request, model, metrics)
+        await show(request, structureNames, pass, evaluation)
+        return evaluation
+      } finally {
+        await pass.close()
+      }
     })
   } finally {
     device.close()
@@ -85,62 +107,35 @@ async function openSplitFor(
 async function measure(
   request: EvaluationRequest,
   model: TrainedModel,
-  split: Split,
+  { samples, spacing }: Split,
   structureNames: readonly string[],
   device: Device,
+  pass: EvaluationPass,
 ): Promise<Metrics> {
   const { config, say, progress } = request
-  const wanted = Math.min(config.training.batch_size, split.samples)
-  const choice = knownChoice(device, config, say)
-  const engine = await InferenceEngine.openFitting(device, model, wanted, recorderFor(config), say, {
-    choice,
-    isPinned: config.training.pin_memory,
-  })
   say(`adapter   ${device.name}`)
-  say(`memory    ${formatBytes(totalOf(engine.need))} at batch size ${engine.batchSize}`)
-  const metrics = new Metrics(structureNames, presenceThresholdFor(model, request))
-  const decoders = decodersFor(config, engine.batchSize)
-  try {
-    const loader = loaderFor(split, model, engine.batchSize, decoders)
-    await engine.runAll(loader.epoch(0), (outputs, { presence, scenarios }) => {
-      metrics.add({ ...outputs, presence }, scenarios)
-      progress(metrics.samples, split.samples)
-    })
-    return metrics
-  } finally {
-    await decoders.close()
-    engine.destroy()
-  }
-}
-
-/** The loss's sums over each pair's voxels are all that segmentation figures need: no mask leaves the GPU. */
-function recorderFor(config: Config): Recorder<'pairs' | 'presenceProbability'> {
-  // f16 is for training: what a model is worth is told as exactly as its weights are
-  const exact = { ...config, compute: { ...config.compute, precision: 'f32' as const } }
-  return (state, batch) => {
-    const { calls, outputs } = recordEvaluation(state, batch, exact)
-    return { calls, outputs: { pairs: outputs.pairs, presenceProbability: outputs.presenceProbability } }
-  }
-}
-
-function loaderFor(split: Split, { shape }: TrainedModel, batchSize: number, decoders: Decoders): Loader {
-  const { structures, size } = shape
-  return new Loader({
-    split,
-    decoders,
-    structures,
-    batchSize,
-    order: 'sequential',
-    seed: 0,
-    imageSize: [...size],
-    dropLast: false,
+  say(`memory    ${formatBytes(totalOf(pass.need))} at batch size ${pass.batchSize}`)
+  const metrics = new Metrics({
+    structureNames,
+    threshold: presenceThresholdFor(model, request),
+    distanceUnit: spacing ? 'mm' : 'voxel',
+    seed: config.seed,
   })
+  await pass.measure(
+    (batch, facts) => metrics.add(batch, facts),
+    done => progress(done, samples),
+  )
+  return metrics
 }
 
 function write(request: EvaluationRequest, model: TrainedModel, found: Metrics): Evaluation {
   const { dataset, split, output } = request
-  const metrics = found.detailed()
-  const files = { metrics: join(output, 'detailed_metrics.json'), report: join(output, 'evaluation_report.txt') }
+  const [metrics, cases] = [found.detailed(), found.cases()]
+  const files = {
+    metrics: join(output, 'detailed_metrics.json'),
+    report: join(output, 'evaluation_report.txt'),
+    cases: join(output, 'cases.csv'),
+  }
   const head = {
     weights: model.path,
     dataset,
@@ -151,5 +146,22 @@ function write(request: EvaluationRequest, model: TrainedModel, found: Metrics):
   }
   writeAtomically(files.metrics, [Buffer.from(`${JSON.stringify(metrics, null, 2)}\n`)])
   writeAtomically(files.report, [Buffer.from(evaluationReport(head, metrics))])
-  return { metrics, samples: found.samples, files }
+  writeAtomically(files.cases, [Buffer.from(casesCsv(cases))])
+  const pictured = choosePictured(cases, request.visit ? (request.pictures ?? 0) : 0)
+  return { head, metrics, cases, samples: found.samples, pictured, files }
+}
+
+async function show(
+  { visit, split }: EvaluationRequest,
+  structureNames: readonly string[],
+  pass: EvaluationPass,
+  { pictured, head }: Evaluation,
+): Promise<void> {
+  for (const chosen of pictured) {
+    const { sample, subject, scenario, reason, meanDice } = chosen
+    const dice = meanDice === null ? reason : `${reason} (${meanDice.toFixed(3)})`
+    const title = [`${split} sample ${sample}`, subject, scenario, dice].filter(part => part !== '').join(', ')
+    const view = await pass.look(sample, { structureNames, threshold: head.presenceThreshold }, title)
+    await visit!({ ...chosen, view })
+  }
 }

@@ -1,3 +1,4 @@
+import { readBuffer } from '../gpu/buffers.ts'
 import type { Device } from '../gpu/device.ts'
 import { Pipelines } from '../gpu/pipelines.ts'
 import type { AdapterFacts } from '../graph/kernel.ts'
@@ -19,11 +20,11 @@ import { type BatchTensors, batchTensors, type Recording } from './recording.ts'
 import { writeModel } from './snapshot.ts'
 import type { TrainedModel } from './trained_model.ts'
 
-/** What is recorded, and which tensors the host reads, by name. */
-export type Recorder<Name extends string> = (
+/** What is recorded, which tensors the host reads of every batch, and which stay on the device until `readKept` wants them, by name. */
+export type Recorder<Name extends string, Kept extends string = never> = (
   state: ModelState,
   batch: BatchTensors,
-) => Recording<Readonly<Record<Name, Tensor>>>
+) => Recording<Readonly<Record<Name, Tensor>>> & { kept?: Readonly<Record<Kept, Tensor>> }
 
 /** A batch of the engine's size; arrays are copied when it is uploaded. Masks and presence are for recordings with a loss. */
 export interface InferenceBatch {
@@ -32,12 +33,13 @@ export interface InferenceBatch {
   presence?: Float32Array // (N, S)
 }
 
-interface Blueprint<Name extends string> extends Layout {
+interface Blueprint<Name extends string, Kept extends string> extends Layout {
   state: ModelState
   batch: BatchTensors
   inputs: ReadonlySet<Tensor>
   plan: Plan
   outputs: Readonly<Record<Name, Tensor>>
+  kept: Readonly<Record<Kept, Tensor>> | undefined
 }
 
 /** How an engine runs, whatever it runs. */
@@ -51,25 +53,26 @@ export interface InferenceOptions {
 const READBACKS = STEPS_IN_FLIGHT + 1
 
 /** Only what the plan touches gets memory: a prediction has no masks, an evaluation no gradients. */
-function draw<Name extends string>(
+function draw<Name extends string, Kept extends string>(
   facts: AdapterFacts,
   shape: SadaanShape,
   batchSize: number,
-  record: Recorder<Name>,
+  record: Recorder<Name, Kept>,
   choice?: Choice,
-): Blueprint<Name> {
+): Blueprint<Name, Kept> {
   const state = new ModelState(shape)
   const batch = batchTensors(state, batchSize)
-  const { calls, outputs } = record(state, batch)
+  const { calls, outputs, kept } = record(state, batch)
   const wanted = Object.values<Tensor>(outputs)
-  const plan = makePlan('inference', calls, wanted, facts, choice ? { choice } : {})
+  const lasting = [...wanted, ...Object.values<Tensor>(kept ?? {})]
+  const plan = makePlan('inference', calls, lasting, facts, choice ? { choice } : {})
   const bound = plan.dispatches.flatMap(dispatch => dispatch.bound.map(({ tensor }) => tensor))
   const inputs = new Set(bound.filter(({ kind }) => kind === 'input'))
   const arenas = [state.parameters, state.running]
   const tensors = [state.batchesTracked, ...inputs]
   const readbacks = READBACKS * wanted.reduce((sum, t) => sum + bytesOf(t), 0)
   const need = { lasting: storageBytes(arenas, tensors) + readbacks, working: slotBytes([plan]) }
-  return { state, batch, inputs, plan, outputs, arenas, tensors, plans: [plan], need }
+  return { state, batch, inputs, plan, outputs, kept, arenas, tensors, plans: [plan], need }
 }
 
 interface Opened {
@@ -81,19 +84,19 @@ interface Opened {
 }
 
 /** A trained model on a device: uploads batches, replays one plan, reads its outputs in arrears. */
-export class InferenceEngine<Name extends string> {
+export class InferenceEngine<Name extends string, Kept extends string = never> {
   readonly batchSize: number
   /** bytes, known before the first batch */
   readonly need: MemoryNeed
   private readonly device: Device
-  private readonly blueprint: Blueprint<Name>
+  private readonly blueprint: Blueprint<Name, Kept>
   private readonly storage: Storage
   private readonly pool: SlotPool
   private readonly runner: Runner
   private readonly uploads: Upload
   private readonly readback: Readback
 
-  private constructor(blueprint: Blueprint<Name>, { device, storage, pool, runner, uploads }: Opened) {
+  private constructor(blueprint: Blueprint<Name, Kept>, { device, storage, pool, runner, uploads }: Opened) {
     this.batchSize = blueprint.batch.image.shape[0]!
     this.need = blueprint.need
     this.device = device
@@ -109,13 +112,13 @@ export class InferenceEngine<Name extends string> {
    * Plans, allocates and loads the weights. Throws OutOfMemoryError or BindingLimitError when the adapter cannot hold this batch size,
    * InputError when the weights are not those of a SADAAN.
    */
-  static async open<Name extends string>(
+  static async open<Name extends string, Kept extends string = never>(
     device: Device,
     model: TrainedModel,
     batchSize: number,
-    record: Recorder<Name>,
+    record: Recorder<Name, Kept>,
     options: InferenceOptions,
-  ): Promise<InferenceEngine<Name>> {
+  ): Promise<InferenceEngine<Name, Kept>> {
     const blueprint = draw(device.facts, model.shape, batchSize, record, options.choice)
     const { storage, pool } = await allocate(device, blueprint)
     const { image, maskBits, presence } = blueprint.batch
@@ -137,14 +140,14 @@ export class InferenceEngine<Name extends string> {
   }
 
   /** As `open`, with the largest batch up to `batchSize` that the adapter holds; what is smaller than asked for goes to `say`. */
-  static async openFitting<Name extends string>(
+  static async openFitting<Name extends string, Kept extends string = never>(
     device: Device,
     model: TrainedModel,
     batchSize: number,
-    record: Recorder<Name>,
+    record: Recorder<Name, Kept>,
     say: (line: string) => void,
     options: InferenceOptions,
-  ): Promise<InferenceEngine<Name>> {
+  ): Promise<InferenceEngine<Name, Kept>> {
     const attempt = (size: number) => InferenceEngine.open(device, model, size, record, options)
     const rehearse = async (size: number): Promise<void> => {
       const { storage, pool } = await allocate(device, draw(device.facts, model.shape, size, record, options.choice))
@@ -169,10 +172,18 @@ export class InferenceEngine<Name extends string> {
     return Object.fromEntries(Object.keys(outputs).map((name, i) => [name, values[i]!])) as Record<Name, Float32Array>
   }
 
-  /** Runs all batches, two on their way at once, and hands the outputs to `use` in order. */
+  /** Sample `i` of a kept tensor of the batch run last; nothing may have been submitted since. */
+  async readKept(name: Kept, i: number): Promise<Float32Array> {
+    const t = this.blueprint.kept![name]
+    const { buffer, offset } = this.runner.place(t)
+    const bytes = bytesOf(t) / t.shape[0]!
+    return new Float32Array(await readBuffer(this.device, buffer, offset + i * bytes, bytes))
+  }
+
+  /** Runs all batches, two on their way at once, and hands the outputs to `use` in order; what it promises is waited for. */
   async runAll<Batch extends InferenceBatch>(
     batches: AsyncIterable<Batch>,
-    use: (outputs: Record<Name, Float32Array>, batch: Batch) => void,
+    use: (outputs: Record<Name, Float32Array>, batch: Batch) => void | Promise<void>,
   ): Promise<void> {
     const pending = new InFlight()
     let done = 0
@@ -180,9 +191,9 @@ export class InferenceEngine<Name extends string> {
       for await (const batch of batches) {
         const started = performance.now()
         const used = this.run(batch).then(outputs => {
-          use(outputs, batch)
           // the first batch told the pace
           if (++done === 1) this.runner.slice(submitsFor(this.device.facts, (performance.now() - started) / 1000))
+          return use(outputs, batch)
         })
         pending.add(used)
         await pending.settle(STEPS_IN_FLIGHT - 1)

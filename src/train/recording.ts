@@ -8,6 +8,7 @@ import { type Constants, constants, Sadaan, type SadaanOutputs } from '../nn/sad
 import { augment } from '../ops/augment.ts'
 import { cast } from '../ops/cast.ts'
 import { commitStatistics } from '../ops/commit_statistics.ts'
+import { maskBits } from '../ops/mask_bits.ts'
 import { adam } from '../optim/adam.ts'
 import { gradientNorm } from '../optim/clip.ts'
 import { advanceLossScale, LOSS_SCALE_GROWTH, scaledSeed } from '../optim/loss_scale.ts'
@@ -115,17 +116,21 @@ function recordLoss(tape: Tape, model: SadaanOutputs, maskBits: Tensor, presence
   return { ...loss, presenceProbability: model.presence_probs, presence }
 }
 
-/** The model with running statistics, its loss, and its logits (N, S, H, W, D). No gradients, no augmentation. */
-export function recordEvaluation(
-  state: ModelState,
-  batch: BatchTensors,
-  config: Config,
-): Recording<LossOutputs & { logits: Tensor }> {
+export interface EvaluationOutputs extends LossOutputs {
+  /** the masks at probability 0.5, without the presence gate: u32 (N, S, V/32) */
+  predicted: Tensor
+  /** (N, S, H, W, D) */
+  attention: Tensor
+}
+
+/** The model with running statistics, its loss, and what is pictured of it. No gradients, no augmentation. */
+export function recordEvaluation(state: ModelState, batch: BatchTensors, config: Config): Recording<EvaluationOutputs> {
   const tape = new Tape()
   const image = cast(tape, batch.image, config.compute.precision)
   const model = new Sadaan(tape, state, batch, { training: false }).forward(image)
   const loss = recordLoss(tape, model, batch.maskBits, batch.presence, config)
-  return { calls: tape.calls, outputs: { ...loss, logits: model.segmentation_logits } }
+  const predicted = maskBits(tape, model.segmentation_logits)
+  return { calls: tape.calls, outputs: { ...loss, predicted, attention: model.attention_maps } }
 }
 
 /** The model with running statistics and nothing else. */

@@ -1,11 +1,10 @@
-import type { Batch } from '../data/loader.ts'
 import type { SampleView } from '../report/overlay.ts'
 import type { Artifact } from '../track/observer.ts'
 import { type BestModel, shouldStop } from './early_stopping.ts'
 import { illustrator } from './illustrator.ts'
 import type { TrainingLog } from './log.ts'
+import { sampleView } from './sample_view.ts'
 import type { Session } from './session.ts'
-import type { BatchResult } from './tally.ts'
 
 const BETWEEN_PICTURES = 30_000 // milliseconds
 const PICTURE_SHARE = 50 // pictures wait this many times as long as the last ones took: at most 2 % of the time
@@ -57,22 +56,23 @@ export class SamplePictures {
 
   /** What is being drawn. Samples of one batch are on their way at a time. */
   private async picture(epoch: number): Promise<Promise<unknown>[]> {
-    const { config, engine, validationLoader } = this.session
+    const { config, engine, validationLoader, shape, dataset } = this.session
+    const { structureNames } = dataset
+    const setting = { shape, structureNames, threshold: config.model.presence_threshold }
     const wanted = config.logging.num_visualization_samples
     let drawn: Promise<Artifact | undefined>[] = []
     let done = 0
     for await (const host of validationLoader.epoch(0)) {
       await Promise.all(drawn)
       const count = Math.min(wanted - done, host.count)
-      const result = await engine.evaluate(host)
-      const masks = await engine.predictedMasks(count)
-      drawn = Array.from({ length: count }, (_, i) =>
-        this.drawn(
-          done + i + 1,
-          epoch,
-          this.view(host, result, masks, i, `validation sample ${done + i + 1}, epoch ${epoch + 1}`),
-        ),
-      )
+      const { presenceProbability } = await engine.evaluate(host)
+      const seen = { ...host, presenceProbability, predicted: await engine.predictedMasks(count) }
+      drawn = Array.from({ length: count }, (_, i) => {
+        const title = `validation sample ${done + i + 1}, epoch ${epoch + 1}`
+        const scenario = host.scenarios[i]!
+        const view = sampleView(setting, seen, i, scenario === '' ? title : `${title}, ${scenario}`)
+        return this.drawn(done + i + 1, epoch, view)
+      })
       for (const artifact of drawn) this.log.record!.keepOnceMade(artifact)
       done += count
       if (done >= wanted) break
@@ -83,29 +83,5 @@ export class SamplePictures {
   private async drawn(number: number, epoch: number, sample: SampleView): Promise<Artifact | undefined> {
     const drawing = await illustrator.draw({ sample }, line => this.log.console.warn(line))
     return drawing?.png && { name: `predictions_sample_${number}.png`, bytes: drawing.png, step: epoch }
-  }
-
-  /** Copies sample `i` out of a batch; a structure held to be absent gets an empty mask, as at inference. */
-  private view(host: Batch, result: BatchResult, masks: Uint32Array, i: number, title: string): SampleView {
-    const { dataset, shape, config } = this.session
-    const { presence_threshold: threshold } = config.model
-    const voxels = shape.size[0] * shape.size[1] * shape.size[2]
-    const words = voxels / 32
-    const image = i * shape.inChannels * voxels
-    const structures = dataset.structureNames.map((name, s) => {
-      const pair = i * shape.structures + s
-      const at = [pair * words, (pair + 1) * words] as const
-      const probability = result.presenceProbability[pair]!
-      const prediction = probability > threshold ? masks.slice(...at) : new Uint32Array(words)
-      return { name, truth: host.maskBits.slice(...at), prediction, presence: host.presence[pair]!, probability }
-    })
-    const scenario = host.scenarios[i]!
-    return {
-      title: scenario === '' ? title : `${title}, ${scenario}`,
-      size: [shape.size[0], shape.size[1], shape.size[2]],
-      image: host.images.slice(image, image + voxels),
-      structures,
-      threshold,
-    }
   }
 }

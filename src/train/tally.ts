@@ -36,6 +36,10 @@ export interface Pair {
   iou: number
   /** Dice, and IoU as well, of an empty prediction: what the presence gate leaves of a structure held to be absent */
   emptyOverlap: number
+  /** voxels of the true mask, of the mask at threshold 0.5, and of both */
+  truth: number
+  predicted: number
+  both: number
 }
 
 /** The known pairs of a batch, sample by sample. */
@@ -55,6 +59,9 @@ export function* pairsOf(
       hardDice: (2 * intersection! + EPSILON) / (count! + m! + EPSILON),
       iou: (intersection! + EPSILON) / (count! + m! - intersection! + EPSILON),
       emptyOverlap: EPSILON / (m! + EPSILON),
+      truth: m!,
+      predicted: count!,
+      both: intersection!,
     }
   }
 }

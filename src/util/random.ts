@@ -17,6 +17,7 @@ export const OP_SHUFFLE = 6
 export const OP_INITIALISE = 7
 export const OP_GENERATE = 8
 export const OP_SPLIT = 9
+export const OP_BOOTSTRAP = 20
 
 /** Four words of 32 bits, unsigned. */
 export type Words = readonly [number, number, number, number]

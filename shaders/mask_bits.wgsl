@@ -1,0 +1,27 @@
+// The voxels whose logit is positive, one bit each: one invocation makes one word.
+#import lib/grid
+
+struct Params {
+  words: u32,
+}
+
+@group(0) @binding(0) var<storage, read> logits: array<f32>; // (pairs, V)
+@group(0) @binding(1) var<storage, read_write> bits: array<u32>; // (pairs, V / 32)
+@group(0) @binding(2) var<uniform> params: Params;
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let word = linear_index(group, groups, local, 64u);
+  if (word >= params.words) {
+    return;
+  }
+  var found = 0u;
+  for (var j = 0u; j < 32u; j++) {
+    found |= select(0u, 1u << j, logits[32u * word + j] > 0.0);
+  }
+  bits[word] = found;
+}

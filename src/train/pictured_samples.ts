@@ -1,0 +1,68 @@
+import type { CaseRow } from '../report/case_row.ts'
+import { meanOfDefined } from './statistics.ts'
+
+/** A sample worth a look, and why. */
+export interface PicturedSample {
+  /** index within the split */
+  sample: number
+  subject: string
+  scenario: string
+  /** e.g. 'lowest mean Dice' */
+  reason: string
+  /** over its present structures, without the presence gate; null without any */
+  meanDice: number | null
+}
+
+interface Candidate extends Omit<PicturedSample, 'reason'> {
+  /** of its wrong presence, how far the probability lies on the wrong side: largest absent one, then largest present one; −1 where all is right */
+  falsePresence: number
+  falseAbsence: number
+}
+
+/**
+ * At most `count` samples of an evaluation, no sample twice: the lowest mean Dice, the median, the highest, the structure that was most
+ * surely held to be present and is absent (the model's purpose is to tell that), the one most surely held to be absent that is present,
+ * then from the lowest mean Dice up.
+ */
+export function choosePictured(rows: readonly CaseRow[], count: number): PicturedSample[] {
+  const candidates = candidatesOf(rows)
+  const ranked = candidates.filter(({ meanDice }) => meanDice !== null).sort((a, b) => a.meanDice! - b.meanDice!)
+  const most = (figure: 'falsePresence' | 'falseAbsence'): Candidate | undefined =>
+    candidates.filter(each => each[figure] >= 0).sort((a, b) => b[figure] - a[figure])[0]
+  const order: [Candidate | undefined, string][] = [
+    [ranked[0], 'lowest mean Dice'],
+    [ranked[Math.floor(ranked.length / 2)], 'median mean Dice'],
+    [ranked.at(-1), 'highest mean Dice'],
+    [most('falsePresence'), 'an absent structure held to be present'],
+    [most('falseAbsence'), 'a present structure held to be absent'],
+    ...ranked.map((each): [Candidate, string] => [each, 'low mean Dice']),
+    ...candidates.map((each): [Candidate, string] => [each, 'no structure present']),
+  ]
+  const chosen = new Map<number, PicturedSample>()
+  for (const [candidate, reason] of order) {
+    if (!candidate || chosen.has(candidate.sample) || chosen.size >= count) continue
+    const { sample, subject, scenario, meanDice } = candidate
+    chosen.set(sample, { sample, subject, scenario, reason, meanDice })
+  }
+  return [...chosen.values()]
+}
+
+function candidatesOf(rows: readonly CaseRow[]): Candidate[] {
+  const bySample = new Map<number, CaseRow[]>()
+  for (const row of rows) {
+    const others = bySample.get(row.sample)
+    if (others) others.push(row)
+    else bySample.set(row.sample, [row])
+  }
+  return [...bySample.values()].map(of => {
+    const { sample, subject, scenario } = of[0]!
+    const wrong = of.filter(row => row.present !== row.predicted_present)
+    const surest = (present: 0 | 1): number =>
+      Math.max(
+        -1,
+        ...wrong.filter(row => row.present === present).map(({ presence_probability: q }) => (present ? 1 - q : q)),
+      )
+    const meanDice = meanOfDefined(of.map(({ dice }) => dice))
+    return { sample, subject, scenario, meanDice, falsePresence: surest(0), falseAbsence: surest(1) }
+  })
+}
