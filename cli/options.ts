@@ -34,6 +34,13 @@ export function numberOption(text: string): number {
   return value
 }
 
+/** An option's value as a number of things. */
+export function countOption(text: string): number {
+  const value = numberOption(text)
+  if (!Number.isInteger(value) || value < 0) throw new InvalidArgumentError('expected a whole number, 0 or more')
+  return value
+}
+
 /** `128,128,64` as three axes. */
 export function sizeOption(text: string): [number, number, number] {
   const axes = text.split(',').map(numberOption)

@@ -1,5 +1,12 @@
 import type { CaseRow } from '../../src/report/case_row.ts'
-import type { CalibrationBin, DetailedMetrics, Interval, PresenceMetrics } from '../../src/report/detailed_metrics.ts'
+import type {
+  CalibrationBin,
+  DetailedMetrics,
+  Interval,
+  OverallSegmentation,
+  OverallVoxels,
+  PresenceMetrics,
+} from '../../src/report/detailed_metrics.ts'
 import type { SampleView } from '../../src/report/overlay.ts'
 import type { VolumeSize } from '../../src/report/slice.ts'
 
@@ -25,7 +32,11 @@ export function randomFrom(seed: number): () => number {
 }
 
 const share = (part: number, whole: number): number | null => (whole === 0 ? null : part / whole)
-const meanOf = (values: readonly number[]): number | null => share(values.reduce((a, b) => a + b, 0), values.length)
+const meanOf = (values: readonly number[]): number | null =>
+  share(
+    values.reduce((a, b) => a + b, 0),
+    values.length,
+  )
 const about = (value: number | null, by: number): Interval =>
   value === null ? null : [Math.max(0, value - by), Math.min(1, value + by)]
 
@@ -117,8 +128,10 @@ function binsOf(cases: readonly CaseRow[]): CalibrationBin[] {
 function metricsOf(names: readonly string[], cases: readonly CaseRow[]): DetailedMetrics {
   const of = (name: string): CaseRow[] => cases.filter(row => row.structure === name)
   const all = presenceOf(cases)
-  const values = (rows: readonly CaseRow[], key: 'dice' | 'iou' | 'hd95' | 'surface_distance' | 'precision' | 'recall') =>
-    rows.flatMap(row => row[key] ?? [])
+  const values = (
+    rows: readonly CaseRow[],
+    key: 'dice' | 'iou' | 'hd95' | 'surface_distance' | 'precision' | 'recall',
+  ) => rows.flatMap(row => row[key] ?? [])
   const segmentation = (rows: readonly CaseRow[]) => ({
     mean_dice: meanOf(values(rows, 'dice')),
     std_dice: deviationOf(values(rows, 'dice')),
@@ -132,11 +145,12 @@ function metricsOf(names: readonly string[], cases: readonly CaseRow[]): Detaile
     mean_surface_distance: meanOf(values(rows, 'surface_distance')),
     std_surface_distance: deviationOf(values(rows, 'surface_distance')),
     num_surfaces: values(rows, 'hd95').length,
+    num_empty_predictions: rows.filter(row => row.present && row.hd95 === null).length,
     mean_volume_error: rows.some(row => row.present) ? -0.04 : null,
     mean_absolute_volume_error: rows.some(row => row.present) ? 0.11 : null,
   })
   const perStructure = names.map(name => [name, segmentation(of(name))] as const)
-  const meanOver = (key: 'mean_dice' | 'mean_iou' | 'mean_hd95' | 'mean_surface_distance') =>
+  const meanOver = (key: keyof OverallSegmentation | Exclude<keyof OverallVoxels, 'num_empty_predictions'>) =>
     meanOf(perStructure.flatMap(([, figures]) => figures[key] ?? []))
   const bins = binsOf(cases)
   const filled = bins.filter(bin => bin.count > 0)
@@ -147,7 +161,17 @@ function metricsOf(names: readonly string[], cases: readonly CaseRow[]): Detaile
     presence_overall_accuracy: all.accuracy,
     presence_per_structure: Object.fromEntries(names.map(name => [name, presenceOf(of(name))])),
     segmentation_per_structure: Object.fromEntries(perStructure),
-    segmentation_overall: { mean_dice: dice, mean_iou: iou },
+    segmentation_overall: {
+      mean_dice: dice,
+      mean_iou: iou,
+      mean_precision: meanOver('mean_precision'),
+      mean_recall: meanOver('mean_recall'),
+      mean_hd95: meanOver('mean_hd95'),
+      mean_surface_distance: meanOver('mean_surface_distance'),
+      mean_volume_error: meanOver('mean_volume_error'),
+      mean_absolute_volume_error: meanOver('mean_absolute_volume_error'),
+      num_empty_predictions: cases.filter(row => row.present && row.hd95 === null).length,
+    },
     segmentation_overall_gated: { mean_dice: dice && dice * 0.97, mean_iou: iou && iou * 0.97 },
     scenario_based: Object.fromEntries(
       scenarios.map((name, i) => {
@@ -183,7 +207,9 @@ function metricsOf(names: readonly string[], cases: readonly CaseRow[]): Detaile
       mean_iou: about(iou, 0.03),
       mean_hd95: meanOver('mean_hd95') === null ? null : [meanOver('mean_hd95')! - 0.6, meanOver('mean_hd95')! + 0.8],
       mean_surface_distance: meanOver('mean_surface_distance') === null ? null : [0.6, 0.9],
-      dice_per_structure: Object.fromEntries(perStructure.map(([name, { mean_dice }]) => [name, about(mean_dice, 0.04)])),
+      dice_per_structure: Object.fromEntries(
+        perStructure.map(([name, { mean_dice }]) => [name, about(mean_dice, 0.04)]),
+      ),
     },
     distance_unit: 'mm',
   }

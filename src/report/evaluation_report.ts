@@ -10,6 +10,8 @@ export interface ReportHead {
   /** (H, W, D), voxels */
   size: readonly number[]
   presenceThreshold: number
+  /** what it was computed on */
+  adapter: string
 }
 
 const number = (heading: string): Column => ({ heading, align: 'right' })

@@ -1,5 +1,5 @@
 import type { CaseRow } from './case_row.ts'
-import { type DetailedMetrics, meanDistance } from './detailed_metrics.ts'
+import type { DetailedMetrics } from './detailed_metrics.ts'
 import { type Distribution, distribution } from './distribution.ts'
 import type { EvaluationFigures } from './evaluation_figures.ts'
 import { counted, FIGURE, figureHead, figureText, HEAD, MARGIN } from './figure_text.ts'
@@ -90,11 +90,11 @@ function rowsOf(
 
 function summary(metrics: DetailedMetrics, unit: string): string {
   const { segmentation_overall, segmentation_overall_gated, confidence_intervals: intervals } = metrics
-  const { mean_dice, mean_iou } = segmentation_overall
+  const { mean_dice, mean_iou, mean_hd95 } = segmentation_overall
   return [
     `mean Dice ${figureText(mean_dice, intervals.mean_dice)}, IoU ${figureText(mean_iou, intervals.mean_iou)}`,
     `gated by presence: Dice ${figureText(segmentation_overall_gated.mean_dice)}`,
-    `HD95 ${figureText(meanDistance(metrics, 'mean_hd95'), intervals.mean_hd95, 2)} ${unit}`,
+    `HD95 ${figureText(mean_hd95, intervals.mean_hd95, 2)} ${unit}`,
   ].join(';  ')
 }
 

@@ -20,7 +20,7 @@ export function describeExperiment(name: string): JsonObject {
     dependencies: dependencies(),
     repositories: repositories().map(repository => ({ ...repository })),
     program: {
-      version: packageFile().version,
+      version: programVersion(),
       code: digestOf(dirname(dirname(THIS_FILE))),
       shaders: digestOfShaders(),
     },
@@ -44,6 +44,11 @@ interface PackageFile {
   name: string
   version: string
   dependencies: Record<string, string>
+}
+
+/** Of this program, e.g. 0.1.0. */
+export function programVersion(): string {
+  return packageFile().version
 }
 
 function packageFile(): PackageFile {

@@ -67,7 +67,7 @@ export async function evaluate(request: EvaluationRequest): Promise<Evaluation> 
       const pass = await EvaluationPass.open(device, model, split, request.config, request.say)
       try {
         const metrics = await measure(request, model, split, structureNames, device, pass)
-        const evaluation = write(request, model, metrics)
+        const evaluation = write(request, model, metrics, device.name)
         await show(request, structureNames, pass, evaluation)
         return evaluation
       } finally {
@@ -128,7 +128,7 @@ async function measure(
   return metrics
 }
 
-function write(request: EvaluationRequest, model: TrainedModel, found: Metrics): Evaluation {
+function write(request: EvaluationRequest, model: TrainedModel, found: Metrics, adapter: string): Evaluation {
   const { dataset, split, output } = request
   const [metrics, cases] = [found.detailed(), found.cases()]
   const files = {
@@ -143,6 +143,7 @@ function write(request: EvaluationRequest, model: TrainedModel, found: Metrics):
     samples: found.samples,
     size: model.shape.size,
     presenceThreshold: presenceThresholdFor(model, request),
+    adapter,
   }
   writeAtomically(files.metrics, [Buffer.from(`${JSON.stringify(metrics, null, 2)}\n`)])
   writeAtomically(files.report, [Buffer.from(evaluationReport(head, metrics))])

@@ -1,0 +1,69 @@
+import type { ComparedRow } from './comparison.ts'
+import type { Box } from './line_panel.ts'
+import { LINES } from './palette.ts'
+import { plotAxes } from './plot.ts'
+import { linearScale } from './scale.ts'
+import { element, FAINT, fitted, GRID, line, rectangle, text } from './svg.ts'
+
+const ROW = 26 // pixels
+const NAMES = 170
+const NUMBER = 46
+const HEAD = 40
+const FOOT = 24
+const SMALL = 10
+const SPREAD = 6 // rows of dots of one name lie so far apart
+
+/** Colours of training, validation, test. */
+export const SPLIT_COLORS = [LINES[2], LINES[4], LINES[0]] as const
+
+/** What a panel of so many rows takes. */
+export function splitPanelHeight(rows: number): number {
+  return HEAD + ROW * Math.max(1, rows) + FOOT
+}
+
+/** Of each name a dot a split from 0 to 1, with its interval where it is known, and the numbers. */
+export function splitPanel(title: string, splits: readonly string[], rows: readonly ComparedRow[], box: Box): string {
+  const plot = {
+    x: box.x + NAMES,
+    y: box.y + HEAD,
+    width: box.width - NAMES - NUMBER * splits.length - 6,
+    height: ROW * Math.max(1, rows.length),
+  }
+  const x = linearScale([0, 1], [plot.x, plot.x + plot.width], 5)
+  const end = (s: number): number => plot.x + plot.width + NUMBER * (s + 1)
+  const heads = splits.map((split, s) =>
+    text(end(s), plot.y - 8, split, { size: SMALL, anchor: 'end', fill: SPLIT_COLORS[s]!, bold: true }),
+  )
+  const lines = x.ticks.map(({ value }) => line(x.at(value), plot.y, x.at(value), plot.y + plot.height, GRID))
+  const drawn = rows.map(({ name, values, intervals }, r) => {
+    const y = plot.y + ROW * (r + 0.5)
+    const marks = values.map((value, s) => {
+      const at = y + SPREAD * (s - (values.length - 1) / 2)
+      const number = text(end(s), y + 4, value === null ? '–' : value.toFixed(3), { size: SMALL, anchor: 'end' })
+      const interval = intervals[s]
+      const color = SPLIT_COLORS[s]!
+      const bar = interval
+        ? line(x.at(interval[0]), at, x.at(interval[1]), at, color, { 'stroke-width': '3', 'stroke-opacity': '0.35' })
+        : ''
+      return value === null
+        ? number
+        : bar + element('circle', { cx: x.at(value), cy: at, r: 3.6, fill: color }) + number
+    })
+    const stripe = r % 2 ? '' : rectangle(box.x - 4, y - ROW / 2, box.width + 8, ROW, { fill: '#f7f7f7' })
+    return {
+      stripe,
+      content: element('g', { 'data-row': name }, text(box.x, y + 4, fitted(name, NAMES - 12, 11)) + marks.join('')),
+    }
+  })
+  const none = rows.length ? '' : text(box.x, plot.y + 17, 'in none of the files', { fill: FAINT })
+  const parts = [
+    text(box.x, box.y + 14, title, { size: 13, bold: true }),
+    ...heads,
+    ...drawn.map(({ stripe }) => stripe),
+    ...lines,
+    ...(rows.length ? plotAxes(plot, { x }) : []),
+    ...drawn.map(({ content }) => content),
+    none,
+  ]
+  return element('g', { 'data-panel': title }, parts.join('\n'))
+}
