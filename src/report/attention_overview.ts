@@ -2,7 +2,7 @@ import { heatScale } from './heat_scale.ts'
 import type { SampleView, StructureView } from './overlay.ts'
 import { WRONG } from './palette.ts'
 import { sizeOfPlane } from './slice.ts'
-import { heatLayer, outline, outlineOf, SliceImages } from './slice_picture.ts'
+import { greatestOf, heatLayer, outline, outlineOf, SliceImages } from './slice_picture.ts'
 import { tellingCut } from './structure_pictures.ts'
 import { element, FAINT, fitted, picture, text } from './svg.ts'
 import { verdictOf } from './verdict.ts'
@@ -51,8 +51,10 @@ function tileOf(structure: StructureView, { size, threshold }: SampleView, image
   const plane = sizeOfPlane(cut.plane, size)
   const scale = TILE / Math.max(plane.width, plane.height)
   const [width, height] = [plane.width * scale, plane.height * scale]
-  const most = attention.reduce((a, b) => Math.max(a, b), 0)
-  const layers = heatLayer(attention, cut, size, most) + outline(outlineOf(truth, cut, size), '#ffffff', 1 / scale, 1.2)
+  const most = greatestOf(attention)
+  const cell = { x: (TILE - width) / 2, y: (TILE - height) / 2, width, height }
+  const layers =
+    heatLayer(attention, cut, cell, size, most) + outline(outlineOf(truth, cut, size), '#ffffff', 1 / scale, 1.2)
   const verdict = verdictOf(structure, threshold)
   const known = presence < 0 ? 'unknown' : presence > 0.5 ? 'present' : 'absent'
   return {
@@ -60,7 +62,7 @@ function tileOf(structure: StructureView, { size, threshold }: SampleView, image
     caption: `${verdict || known}, p ${probability.toFixed(2)}`,
     most,
     isWrong: verdict !== '',
-    svg: images.shown(cut, { x: (TILE - width) / 2, y: (TILE - height) / 2, width, height }, layers),
+    svg: images.shown(cut, cell, layers),
   }
 }
 

@@ -19,6 +19,9 @@ export function given(content: string): Html {
   return tag('bdi', {}, escaped(content))
 }
 
+/** What stands for a figure that nothing gives a value to. */
+export const UNDEFINED: Html = tag('span', { class: 'faint', title: 'undefined' }, '–')
+
 /** A column of a table: its heading, what it means, on which side its cells stand. */
 export interface HtmlColumn {
   heading: string
@@ -61,5 +64,5 @@ function cellOf(cell: HtmlCell, side: string | undefined): Html {
 
 function shown(cell: HtmlCell): Html {
   if (typeof cell === 'string') return cell
-  return cell.value === null ? tag('span', { class: 'faint' }, 'undefined') : cell.value.toFixed(cell.digits)
+  return cell.value === null ? UNDEFINED : cell.value.toFixed(cell.digits).replace('-', '−')
 }

@@ -3,7 +3,7 @@ import type { Box } from './line_panel.ts'
 import { regionColor } from './palette.ts'
 import { presenceTable, presenceTableHeight } from './presence_table.ts'
 import { PLANES, type Plane, sizeOfPlane, tellingSlices, type VolumeSize } from './slice.ts'
-import { heatLayer, outline, outlineOf, region, SliceImages } from './slice_picture.ts'
+import { greatestOf, heatLayer, outline, outlineOf, region, SliceImages } from './slice_picture.ts'
 import { element, FAINT, fitted, INK, picture, text } from './svg.ts'
 
 /** A structure of a sample: what is true and what a model says. */
@@ -58,7 +58,7 @@ export function overlay(view: SampleView): string {
     size,
   )
   const attention = greatestAttention(structures)
-  const most = attention?.reduce((a, b) => Math.max(a, b), 0) ?? 0
+  const most = attention ? greatestOf(attention) : 0
   const images = new SliceImages(view.image, size, `overlay ${view.title}`)
   const columns = attention ? [...COLUMNS, ATTENTION] : COLUMNS
   const scale = Math.min(COLUMN / Math.max(size[0], size[1]), TALLEST / (size[1] + 2 * size[2]))
@@ -124,7 +124,7 @@ function planeRow(view: Shown, plane: Plane, index: number, cells: readonly Box[
   const prediction = outlines.map((shape, s) => region(shape.prediction, regionColor(s), pixel))
   const thin = outlines.map(shape => outline(shape.truth, '#ffffff', pixel)).join('')
   const layers = ['', truth.join(''), prediction.join('') + thin]
-  if (attention) layers.push(heatLayer(attention, cut, size, most))
+  if (attention) layers.push(heatLayer(attention, cut, cells[0]!, size, most))
   const shown = cells.map((cell, i) => images.shown(cut, cell, layers[i]!))
   const [{ x, y, height: tall }] = cells as [Box]
   const label = `${plane.name}, ${index + 1} of ${size[plane.cut]}`

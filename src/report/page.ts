@@ -100,6 +100,7 @@ interface Section {
 function sectionsOf(page: ReportPage): Section[] {
   const { metrics, figures, cases } = page
   const figure = (name: FigureName): Html => (figures[name] ? pictureOf(figures[name]) : '')
+  const hasScenarios = Object.keys(metrics.scenario_based).length > 0
   return [
     { id: 'key', title: 'Key figures', content: [cards(page)] },
     {
@@ -113,7 +114,11 @@ function sectionsOf(page: ReportPage): Section[] {
       content: [figure('segmentation_metrics'), segmentationTable(metrics)],
     },
     { id: 'calibration', title: 'Calibration', content: [calibrationTable(metrics)] },
-    { id: 'scenarios', title: 'Scenarios', content: [figure('scenario_analysis'), scenarioTable(metrics)] },
+    {
+      id: 'scenarios',
+      title: 'Scenarios',
+      content: [hasScenarios ? figure('scenario_analysis') : '', scenarioTable(metrics)],
+    },
     { id: 'worst', title: 'Worst cases', content: casesTables(cases, metrics.distance_unit) },
     { id: 'samples', title: 'Samples', content: sampleSection(page) },
     { id: 'definitions', title: 'What the figures mean', content: [DEFINITIONS] },

@@ -18,17 +18,18 @@ nav ul{display:flex;flex-wrap:wrap;gap:2px 18px;list-style:none;padding:0;margin
 .cards{display:grid;grid-template-columns:repeat(auto-fill,minmax(205px,1fr));gap:12px;margin:14px 0}
 .card{border:1px solid var(--rule);border-radius:6px;padding:12px 14px}
 .card h3{margin:0;font-size:.85rem;font-weight:600;color:var(--faint)}
-.card .value{font-size:1.7rem;font-weight:650;line-height:1.25;margin:0;font-variant-numeric:tabular-nums}
 .card p{margin:0;font-size:.82rem;color:var(--faint)}
+.card p.value{color:var(--ink);font-size:1.7rem;font-weight:650;line-height:1.25;font-variant-numeric:tabular-nums}
+
 figure{margin:14px 0 22px}
-figure svg{display:block;width:100%;height:auto}
+figure svg{display:block;max-width:100%;height:auto}
 figcaption{font-size:.88rem;color:var(--faint);max-width:75ch}
 .scroll{overflow-x:auto;margin:10px 0 18px}
-table{border-collapse:collapse;font-size:.88rem;font-variant-numeric:tabular-nums}
+table{border-collapse:collapse;font-size:.84rem;font-variant-numeric:tabular-nums}
 caption{text-align:left;color:var(--faint);padding-bottom:6px}
-th,td{padding:5px 12px;border-bottom:1px solid var(--rule);text-align:left;white-space:nowrap}
+th,td{padding:5px 9px;border-bottom:1px solid var(--rule);text-align:left;white-space:nowrap}
 th.number,td.number{text-align:right}
-thead th{font-weight:600;border-bottom:2px solid #bbb}
+thead th{font-weight:600;white-space:normal;vertical-align:bottom;border-bottom:2px solid #bbb}
 tbody th{font-weight:400;max-width:22ch;overflow:hidden;text-overflow:ellipsis}
 tbody tr:hover{background:#f6f8fa}
 th button{font:inherit;color:inherit;background:none;border:0;padding:0;cursor:pointer}
@@ -43,16 +44,16 @@ footer{margin:44px auto;padding-top:14px;border-top:1px solid var(--rule);font-s
 :focus-visible{outline:2px solid var(--blue);outline-offset:2px}
 @media (max-width:800px){
 main,header,footer{padding-left:16px;padding-right:16px}
-.picture svg{width:900px;max-width:none}
+.picture svg{max-width:900px}
 .cards{grid-template-columns:repeat(auto-fill,minmax(150px,1fr))}
 }
 @media print{
+.picture svg{max-width:100%}
 body{font-size:10pt}
 nav,th button::after{display:none}
 h2,h3,caption,figcaption{break-after:avoid}
 figure,.card,tr{break-inside:avoid}
 .scroll{overflow:visible}
-.picture svg{width:100%}
 table{font-size:7.5pt}
 th,td{padding:2px 6px}
 a{color:inherit;text-decoration:none}

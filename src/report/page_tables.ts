@@ -1,7 +1,7 @@
 import type { CaseRow } from './case_row.ts'
 import type { DetailedMetrics } from './detailed_metrics.ts'
 import { intervalText } from './figure_text.ts'
-import { given, type Html, type HtmlCell, type HtmlColumn, htmlTable, tag } from './html.ts'
+import { given, type Html, type HtmlCell, type HtmlColumn, htmlTable, tag, UNDEFINED } from './html.ts'
 
 const WORST = 10 // rows
 
@@ -38,7 +38,7 @@ export function segmentationTable({
   const columns = [
     name('Structure'),
     ...['Samples', 'Dice', '± std', '95 % interval', 'IoU', 'Precision', 'Recall'].map(number),
-    ...[`HD95 (${distance_unit})`, `Surface (${distance_unit})`, 'Volume error', '|Volume error|'].map(number),
+    ...[`HD95 (${distance_unit})`, `Surface (${distance_unit})`, 'Vol. error', 'Abs. vol. error'].map(number),
   ]
   const rows = Object.entries(segmentation_per_structure).map(([structure, m]) => {
     const interval = confidence_intervals.dice_per_structure[structure]
@@ -46,7 +46,7 @@ export function segmentationTable({
       given(structure),
       count(m.num_samples),
       ...[m.mean_dice, m.std_dice].map(share),
-      interval ? intervalText(interval) : tag('span', { class: 'faint' }, 'undefined'),
+      interval ? intervalText(interval) : UNDEFINED,
       ...[m.mean_iou, m.mean_precision, m.mean_recall].map(share),
       ...[m.mean_hd95, m.mean_surface_distance].map(length),
       ...[m.mean_volume_error, m.mean_absolute_volume_error].map(share),
@@ -109,7 +109,7 @@ export function casesTables(cases: readonly CaseRow[], unit: string): Html[] {
       : htmlTable(`Presence told wrongly: ${of(wrong)}`, caseColumns(unit), wrong.slice(0, WORST).map(caseCells)),
     low.length === 0
       ? none('No structure is present in any sample.')
-      : htmlTable(`Lowest Dice of present structures`, caseColumns(unit), low.slice(0, WORST).map(caseCells)),
+      : htmlTable('Lowest Dice of present structures', caseColumns(unit), low.slice(0, WORST).map(caseCells)),
   ]
 }
 

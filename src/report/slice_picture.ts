@@ -2,7 +2,7 @@ import { crc32 } from 'node:zlib'
 import { contour } from './contour.ts'
 import type { Box } from './line_panel.ts'
 import { heat } from './palette.ts'
-import { colorPng, greyPng } from './png.ts'
+import { greyPng, palettePng } from './png.ts'
 import { forSlice, isSet, type Plane, sizeOfPlane, type VolumeSize } from './slice.ts'
 import { element, text } from './svg.ts'
 
@@ -32,38 +32,73 @@ export class SliceImages {
   shown({ plane, index }: Cut, cell: Box, layers: string): string {
     const { width, height } = sizeOfPlane(plane, this.size)
     const frame = { x: cell.x, y: cell.y, width: cell.width, height: cell.height, preserveAspectRatio: 'none' }
-    const content = this.slice({ plane, index }) + layers
+    const content = this.slice({ plane, index }, Math.max(1, Math.round(width / cell.width))) + layers
     return element('svg', { ...frame, viewBox: `0 0 ${width} ${height}` }, content) + sides(plane, cell)
   }
 
-  private slice(cut: Cut): string {
+  /** `every`: so many pixels along each axis become one, for a cell that shows no more. */
+  private slice(cut: Cut, every: number): string {
     const id = `${this.prefix}-${cut.plane.name}-${cut.index}`
     if (this.ids.has(id)) return element('use', { href: `#${id}` })
     this.ids.add(id)
     const [low, high] = this.grey
-    const { width, height } = sizeOfPlane(cut.plane, this.size)
-    const pixels = new Uint8Array(width * height)
-    forSlice(cut.plane, cut.index, this.size, (voxel, pixel) => {
-      pixels[pixel] = Math.max(0, Math.min(255, (255 * (this.image[voxel]! - low)) / (high - low)))
-    })
-    return embedded(greyPng(pixels, width, height), width, height, id)
+    const pixels = thinned(this.image, cut, this.size, every)
+    const grey = Uint8Array.from(pixels.values, value =>
+      Math.max(0, Math.min(255, (255 * (value - low)) / (high - low))),
+    )
+    return embedded(greyPng(grey, pixels.width, pixels.height), cut, this.size, id)
   }
 }
 
+/** The colours of a map, more transparent towards 0. */
+const HEAT = Array.from({ length: 128 }, (_, i) => {
+  const share = i / 127
+  const [red, green, blue] = heat(share)
+  return [red, green, blue, Math.round(255 * Math.min(0.85, 1.4 * share))] as const
+})
+
 /** A map over a slice, in colours that are the less transparent the nearer a value is to `most`. @param map (H, W, D), from 0 */
-export function heatLayer(map: Float32Array, { plane, index }: Cut, size: VolumeSize, most: number): string {
-  const { width, height } = sizeOfPlane(plane, size)
-  const pixels = new Uint8Array(4 * width * height)
-  forSlice(plane, index, size, (voxel, pixel) => {
-    const share = most > 0 ? Math.max(0, Math.min(1, map[voxel]! / most)) : 0
-    pixels.set([...heat(share), Math.round(255 * Math.min(0.85, 1.4 * share))], 4 * pixel)
-  })
-  return embedded(colorPng(pixels, width, height), width, height)
+export function heatLayer(map: Float32Array, cut: Cut, cell: Box, size: VolumeSize, most: number): string {
+  const { width } = sizeOfPlane(cut.plane, size)
+  const pixels = thinned(map, cut, size, Math.max(1, Math.round(width / cell.width)))
+  const top = HEAT.length - 1
+  const shares = Uint8Array.from(pixels.values, value =>
+    most > 0 ? Math.round(top * Math.max(0, Math.min(1, value / most))) : 0,
+  )
+  return embedded(palettePng(shares, pixels.width, pixels.height, HEAT), cut, size)
 }
 
-function embedded(png: Buffer, width: number, height: number, id?: string): string {
+/** A slice with the mean of `every` × `every` pixels for each of its own. */
+function thinned(
+  volume: Float32Array,
+  { plane, index }: Cut,
+  size: VolumeSize,
+  every: number,
+): { values: Float32Array; width: number; height: number } {
+  const full = sizeOfPlane(plane, size)
+  const [width, height] = [Math.ceil(full.width / every), Math.ceil(full.height / every)]
+  const [values, counts] = [new Float32Array(width * height), new Float32Array(width * height)]
+  forSlice(plane, index, size, (voxel, pixel) => {
+    const [x, y] = [pixel % full.width, Math.floor(pixel / full.width)]
+    const at = Math.floor(y / every) * width + Math.floor(x / every)
+    values[at]! += volume[voxel]!
+    counts[at]!++
+  })
+  return { values: values.map((sum, i) => sum / counts[i]!), width, height }
+}
+
+/** A picture that fills its slice. */
+function embedded(png: Buffer, { plane }: Cut, size: VolumeSize, id?: string): string {
+  const { width, height } = sizeOfPlane(plane, size)
   const href = `data:image/png;base64,${png.toString('base64')}`
   return element('image', { id, x: 0, y: 0, width, height, preserveAspectRatio: 'none', href })
+}
+
+/** The greatest value of a map from 0. */
+export function greatestOf(map: Float32Array): number {
+  let most = 0
+  for (const value of map) if (value > most) most = value
+  return most
 }
 
 /** Slice of a mask, (height, width) of its plane. */

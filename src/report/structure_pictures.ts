@@ -5,7 +5,7 @@ import { diceOf, type Overlap, overlapOf } from './overlap.ts'
 import type { SampleView, StructureView } from './overlay.ts'
 import { WRONG } from './palette.ts'
 import { PLANES, sizeOfPlane, tellingSlices, type VolumeSize } from './slice.ts'
-import { type Cut, heatLayer, maskSlice, outline, outlineOf, region, SliceImages } from './slice_picture.ts'
+import { type Cut, greatestOf, heatLayer, maskSlice, outline, outlineOf, region, SliceImages } from './slice_picture.ts'
 import { element, FAINT, fitted, GRID, line, picture, rectangle, text } from './svg.ts'
 import { verdictOf } from './verdict.ts'
 
@@ -17,6 +17,7 @@ const GAP = 8
 const ROW_GAP = 16
 const BLOCKS = 2 // beside each other
 const BETWEEN_BLOCKS = 30
+const LEAST = 760 // width
 const MOST = 24 // structures in one picture
 const TRUTH = '#33bbee'
 const PREDICTION = '#ee7733'
@@ -55,7 +56,7 @@ export function structurePictures(view: SampleView): string {
     const cells = Array.from({ length: columns }, (_, c) => ({ x: x + LABELS + c * (cell.width + GAP), y, ...cell }))
     return structureRow(each, view, images, { x, y, width: blockWidth, height: rowHeight }, cells)
   })
-  const width = Math.max(620, 2 * MARGIN + blocks * blockWidth + (blocks - 1) * BETWEEN_BLOCKS)
+  const width = Math.max(LEAST, 2 * MARGIN + blocks * blockWidth + (blocks - 1) * BETWEEN_BLOCKS)
   const height = HEAD + rows * rowHeight + MARGIN
   const head = [...heading(view, shown.length, width), ...legend(hasAttention)]
   return picture(width, height, '#ffffff', [...head, ...parts].join('\n'))
@@ -70,8 +71,7 @@ export function tellingCut({ truth, prediction, attention }: StructureView, size
 /** The axial slice through the greatest value; the middle without a map. */
 function brightest(map: Float32Array | undefined, size: VolumeSize): number {
   if (!map) return size[AXIAL.cut] >> 1
-  const at = map.reduce((best, value, v) => (value > map[best]! ? v : best), 0)
-  return at % size[AXIAL.cut]
+  return Math.max(0, map.indexOf(greatestOf(map))) % size[AXIAL.cut]
 }
 
 /** All, or those whose presence is told wrongly and then those of the lowest Dice; in the dataset's order. */
@@ -123,8 +123,8 @@ function structureRow(
     errors(structure, cut, size, pixel),
   ]
   if (structure.attention) {
-    const most = structure.attention.reduce((a, b) => Math.max(a, b), 0)
-    layers.push(heatLayer(structure.attention, cut, size, most) + outline(truth, '#ffffff', pixel, 0.8))
+    const most = greatestOf(structure.attention)
+    layers.push(heatLayer(structure.attention, cut, cells[0]!, size, most) + outline(truth, '#ffffff', pixel, 0.8))
   }
   const parts = layers.map((layer, i) => images.shown(cut, cells[i]!, layer))
   const rule = line(box.x, box.y - ROW_GAP / 2, box.x + box.width - GAP, box.y - ROW_GAP / 2, GRID)
