@@ -4,7 +4,7 @@ import { WRONG } from './palette.ts'
 import { sizeOfPlane } from './slice.ts'
 import { greatestOf, heatLayer, outline, outlineOf, SliceImages } from './slice_picture.ts'
 import { tellingCut } from './structure_pictures.ts'
-import { element, FAINT, fitted, picture, text } from './svg.ts'
+import { coordinate, element, FAINT, fitted, picture, text, widthOf } from './svg.ts'
 import { verdictOf } from './verdict.ts'
 
 /** A structure's attention in one sample, drawn; small, whatever the volume. */
@@ -14,8 +14,9 @@ export interface AttentionTile {
   /** the greatest value of the map */
   most: number
   isWrong: boolean
-  /** SVG that fills (0, 0) to (TILE, TILE) pixels */
+  /** SVG from (0, 0) on, in pixels */
   svg: string
+  height: number
 }
 
 /** A sample's tiles. */
@@ -52,7 +53,7 @@ function tileOf(structure: StructureView, { size, threshold }: SampleView, image
   const scale = TILE / Math.max(plane.width, plane.height)
   const [width, height] = [plane.width * scale, plane.height * scale]
   const most = greatestOf(attention)
-  const cell = { x: (TILE - width) / 2, y: (TILE - height) / 2, width, height }
+  const cell = { x: (TILE - width) / 2, y: 0, width, height }
   const layers =
     heatLayer(attention, cut, cell, size, most) + outline(outlineOf(truth, cut, size), '#ffffff', 1 / scale, 1.2)
   const verdict = verdictOf(structure, threshold)
@@ -63,6 +64,7 @@ function tileOf(structure: StructureView, { size, threshold }: SampleView, image
     most,
     isWrong: verdict !== '',
     svg: images.shown(cut, cell, layers),
+    height,
   }
 }
 
@@ -85,16 +87,21 @@ export function attentionOverview(rows: readonly AttentionRow[]): string {
     const note = left > 0 ? ` (the first ${tiles.length} of ${tiles.length + left} structures)` : ''
     parts.push(text(MARGIN, y + 14, fitted(title + note, width - 2 * MARGIN, 13), { size: 13, bold: true }))
     y += ROW_HEAD
+    const tall = tiles[0]!.height + CAPTIONS
     for (const [i, tile] of tiles.entries())
-      parts.push(placed(tile, MARGIN + (i % columns) * (TILE + GAP), y + Math.floor(i / columns) * (TILE + CAPTIONS)))
-    y += Math.ceil(tiles.length / columns) * (TILE + CAPTIONS) + GAP
+      parts.push(placed(tile, MARGIN + (i % columns) * (TILE + GAP), y + Math.floor(i / columns) * tall))
+    y += Math.ceil(tiles.length / columns) * tall + GAP
   }
   return picture(width, y + MARGIN - GAP, '#ffffff', parts.join('\n'))
 }
 
-function placed({ name, caption, most, isWrong, svg }: AttentionTile, x: number, y: number): string {
-  const label = text(0, TILE + 13, fitted(name, TILE, 11), { size: 11 })
-  const words = text(0, TILE + 26, caption, { size: 10, fill: isWrong ? WRONG : FAINT, bold: isWrong })
-  const greatest = text(TILE, TILE + 26, `max ${most.toPrecision(2)}`, { size: 10, fill: FAINT, anchor: 'end' })
-  return element('g', { 'data-structure': name, transform: `translate(${x} ${y})` }, svg + label + words + greatest)
+function placed({ name, caption, most, isWrong, svg, height }: AttentionTile, x: number, y: number): string {
+  const greatest = `max ${most.toPrecision(2)}`
+  const room = TILE - widthOf(greatest, 9) - 6
+  const texts = [
+    text(0, height + 13, fitted(name, room, 11), { size: 11 }),
+    text(TILE, height + 13, greatest, { size: 9, fill: FAINT, anchor: 'end' }),
+    text(0, height + 26, caption, { size: 10, fill: isWrong ? WRONG : FAINT, bold: isWrong }),
+  ]
+  return element('g', { 'data-structure': name, transform: `translate(${x} ${coordinate(y)})` }, svg + texts.join(''))
 }

@@ -36,7 +36,7 @@ const COLUMN = 264
 const TALLEST = 760 // of the three rows together
 const TABLE = 470
 const COLUMNS = ['image', 'truth', 'prediction (white: truth)'] as const
-const ATTENTION = 'attention, the most of any'
+const ATTENTION = 'attention (greatest of all)'
 
 /** A sample as its columns need it. */
 interface Shown extends SampleView {

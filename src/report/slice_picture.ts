@@ -50,11 +50,13 @@ export class SliceImages {
   }
 }
 
+const MOST_OPAQUE = 0.75 // what lies below a map stays to be seen
+
 /** The colours of a map, more transparent towards 0. */
 const HEAT = Array.from({ length: 128 }, (_, i) => {
   const share = i / 127
   const [red, green, blue] = heat(share)
-  return [red, green, blue, Math.round(255 * Math.min(0.85, 1.4 * share))] as const
+  return [red, green, blue, Math.round(255 * MOST_OPAQUE * share)] as const
 })
 
 /** A map over a slice, in colours that are the less transparent the nearer a value is to `most`. @param map (H, W, D), from 0 */
