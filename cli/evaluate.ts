@@ -2,7 +2,7 @@ import { Command, Option } from 'commander'
 import { isJsonObject } from '../src/config/json.ts'
 import type { LoadedConfig } from '../src/config/load.ts'
 import { SPLIT_NAMES, type SplitName } from '../src/data/dataset.ts'
-import type { OverallSegmentation } from '../src/report/detailed_metrics.ts'
+import { mainFigures } from '../src/report/evaluation_report.ts'
 import { type Evaluation, evaluate } from '../src/train/evaluate.ts'
 import { EvaluationPictures } from '../src/train/evaluation_pictures.ts'
 import { configurationOf, countOption, withConfiguration } from './options.ts'
@@ -75,19 +75,13 @@ export function givenThreshold({ config, updates }: LoadedConfig): { presenceThr
 }
 
 function figuresOf({ samples, metrics, files }: Evaluation) {
-  const { presence_overall_accuracy, segmentation_overall, segmentation_overall_gated } = metrics
-  return { samples, presence_overall_accuracy, segmentation_overall, segmentation_overall_gated, files }
+  const { presence_per_structure, segmentation_per_structure, scenario_based, absence_per_structure, ...main } = metrics
+  return { samples, ...main, files }
 }
 
 function report({ samples, metrics, files }: Evaluation, drawn: readonly string[], say: (line: string) => void): void {
-  const figure = (value: number | null): string => (value === null ? 'undefined' : value.toFixed(4))
-  const overlaps = ({ mean_dice, mean_iou }: OverallSegmentation): string =>
-    `Dice ${figure(mean_dice)}, IoU ${figure(mean_iou)}`
   say(`samples   ${samples}`)
-  say(`presence  accuracy ${figure(metrics.presence_overall_accuracy)}`)
-  say(
-    `masks     ${overlaps(metrics.segmentation_overall)}; gated by presence: ${overlaps(metrics.segmentation_overall_gated)}`,
-  )
+  for (const line of mainFigures(metrics)) say(line)
   say(`written   ${Object.values(files).join(', ')}`)
   const page = drawn.at(-1)
   if (page !== undefined) say(`pictures  ${drawn.length - 1}, all in ${page}`)

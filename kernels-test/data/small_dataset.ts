@@ -13,6 +13,8 @@ export interface SmallSplit {
   sampleAt?: (place: number) => number
   /** label of structure s of sample n; `presenceOf` unless given */
   presence?: (n: number, s: number) => number
+  /** millimetres between voxels, of every sample; then samples are of subjects too */
+  spacing?: [number, number, number]
 }
 
 /** Voxel v (over C, H, W, D) of sample n. */
@@ -39,7 +41,7 @@ export function temporaryDirectory(): string {
 
 export async function writeSplit(
   path: string,
-  { samples, structures, imageSize, channels, sampleAt = place => place, presence = presenceOf }: SmallSplit,
+  { samples, structures, imageSize, channels, sampleAt = place => place, presence = presenceOf, spacing }: SmallSplit,
 ): Promise<void> {
   const voxels = imageSize[0] * imageSize[1] * imageSize[2]
   const imageShape = channels === undefined ? imageSize : [channels, ...imageSize]
@@ -47,6 +49,7 @@ export async function writeSplit(
     { name: 'images', kind: 'float32', rowShape: imageShape },
     { name: 'masks', kind: 'bool', rowShape: [structures, ...imageSize] },
     { name: 'presence_labels', kind: 'int64', rowShape: [structures] },
+    ...(spacing ? [{ name: 'voxel_spacing', kind: 'float32' as const, rowShape: [3] }] : []),
   ])
   for (const n of Array.from({ length: samples }, (_, place) => sampleAt(place))) {
     writer.append(
@@ -61,11 +64,17 @@ export async function writeSplit(
       'presence_labels',
       BigInt64Array.from({ length: structures }, (_, s) => BigInt(presence(n, s))),
     )
+    if (spacing) writer.append('voxel_spacing', Float32Array.from(spacing))
   }
   writer.writeStrings(
     'scenarios',
     Array.from({ length: samples }, (_, n) => `scenario ${n}`),
   )
+  if (spacing)
+    writer.writeStrings(
+      'subjects',
+      Array.from({ length: samples }, (_, n) => `subject ${n}`),
+    )
   await writer.finish()
 }
 

@@ -7,7 +7,7 @@ import {
   scenarioRows,
 } from './comparison.ts'
 import { findings } from './comparison_report.ts'
-import { FIGURE, figureHead, HEAD, MARGIN } from './figure_text.ts'
+import { FIGURE, figureHead, HEAD, MARGIN } from './figure_frame.ts'
 import { gapPanel, gapPanelHeight } from './gap_panel.ts'
 import { splitPanel, splitPanelHeight } from './split_panel.ts'
 import { picture } from './svg.ts'

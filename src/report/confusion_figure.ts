@@ -1,6 +1,6 @@
 import type { PresenceMetrics } from './detailed_metrics.ts'
 import type { EvaluationFigures } from './evaluation_figures.ts'
-import { FIGURE, figureHead, HEAD, MARGIN } from './figure_text.ts'
+import { FIGURE, figureHead, HEAD, MARGIN } from './figure_frame.ts'
 import { LINES } from './palette.ts'
 import { element, FAINT, fitted, INK, picture, rectangle, text } from './svg.ts'
 

@@ -1,5 +1,13 @@
 import type { DetailedMetrics, OverallSegmentation } from './detailed_metrics.ts'
-import { type Column, table } from './table.ts'
+import {
+  absenceTable,
+  calibrationTable,
+  presenceTable,
+  scenarioTable,
+  segmentationTable,
+  surfaceTable,
+} from './evaluation_tables.ts'
+import { distanceOf, figureOf, withInterval } from './figure_text.ts'
 
 /** What was evaluated, in the words of the report's head. */
 export interface ReportHead {
@@ -14,9 +22,6 @@ export interface ReportHead {
   adapter: string
 }
 
-const number = (heading: string): Column => ({ heading, align: 'right' })
-const text = (heading: string): Column => ({ heading, align: 'left' })
-
 /** evaluation_report.txt: the figures of detailed_metrics.json for a reader. */
 export function evaluationReport(head: ReportHead, metrics: DetailedMetrics): string {
   const structures = Object.keys(metrics.presence_per_structure).length
@@ -25,58 +30,49 @@ export function evaluationReport(head: ReportHead, metrics: DetailedMetrics): st
     '',
     `weights   ${head.weights}`,
     `dataset   ${head.dataset}, ${head.split}: ${head.samples} samples, ${structures} structures, ${head.size.join('×')}`,
-    `presence  accuracy ${figure(metrics.presence_overall_accuracy)} at threshold ${head.presenceThreshold}`,
-    `masks     ${overlaps(metrics.segmentation_overall)}`,
-    `gated     ${overlaps(metrics.segmentation_overall_gated)}`,
+    ...mainFigures(metrics),
     '',
-    'Dice and IoU: at threshold 0.5, of the samples in which a structure is present, mean per structure, then over structures.',
-    'gated: a structure that the presence detector holds to be absent gets an empty mask.',
+    `In brackets: 95 % intervals, by ${metrics.confidence_intervals.resamples} splits drawn from the samples with replacement.`,
     '',
-    'Presence',
+    `Presence (held to be present: probability above ${head.presenceThreshold})`,
     ...presenceTable(metrics),
     '',
-    'Segmentation',
+    'Absence (sensitivity: share of the absent told absent; specificity: share of the present told present)',
+    ...absenceTable(metrics),
+    '',
+    'Calibration of the presence probability (mean: of the probabilities; present: share of the pairs)',
+    ...calibrationTable(metrics),
+    '',
+    'Segmentation (at threshold 0.5, of the samples in which a structure is present, without the presence gate)',
     ...segmentationTable(metrics),
+    '',
+    `Surfaces (${metrics.distance_unit === 'mm' ? 'mm' : 'voxels'}, of samples in which both masks have one) and volumes ((predicted − true) / true)`,
+    ...surfaceTable(metrics),
+    'not found: samples with a true mask and an empty prediction; their Dice is 0 and they have no distance.',
   ]
   if (Object.keys(metrics.scenario_based).length)
     lines.push('', 'Scenarios (accuracy: samples with every structure told rightly)', ...scenarioTable(metrics))
   return `${lines.join('\n')}\n`
 }
 
-function figure(value: number | null): string {
-  return value === null ? '-' : value.toFixed(4)
+/** The figures that an evaluation is summed up by, a line a subject. */
+export function mainFigures(metrics: DetailedMetrics): string[] {
+  const {
+    absence_overall: absence,
+    presence_calibration: calibration,
+    segmentation_overall: masks,
+    confidence_intervals: intervals,
+  } = metrics
+  const unit = metrics.distance_unit === 'mm' ? 'mm' : 'voxels'
+  return [
+    `presence  accuracy ${withInterval(metrics.presence_overall_accuracy, intervals.presence_overall_accuracy)}; calibration error ${figureOf(calibration.expected_calibration_error)}, Brier score ${figureOf(calibration.brier_score)}`,
+    `absence   sensitivity ${withInterval(absence.sensitivity, intervals.absence_sensitivity)} of ${absence.num_absent} absent, specificity ${withInterval(absence.specificity, intervals.absence_specificity)} of ${absence.num_present} present`,
+    `masks     Dice ${withInterval(masks.mean_dice, intervals.mean_dice)}, IoU ${withInterval(masks.mean_iou, intervals.mean_iou)}`,
+    `gated     ${overlaps(metrics.segmentation_overall_gated)}: what is held to be absent gets an empty mask`,
+    `surfaces  HD95 ${withInterval(masks.mean_hd95, intervals.mean_hd95, distanceOf)} ${unit}, mean distance ${withInterval(masks.mean_surface_distance, intervals.mean_surface_distance, distanceOf)} ${unit}; absolute volume error ${figureOf(masks.mean_absolute_volume_error)}`,
+  ]
 }
 
 function overlaps({ mean_dice, mean_iou }: OverallSegmentation): string {
-  return `Dice ${figure(mean_dice)}, IoU ${figure(mean_iou)}`
-}
-
-function presenceTable({ presence_per_structure }: DetailedMetrics): string[] {
-  const headings = ['accuracy', 'precision', 'recall', 'F1', 'AUC-ROC', 'AUC-PR', 'TP', 'TN', 'FP', 'FN']
-  const rows = Object.entries(presence_per_structure).map(([name, m]) => [
-    name,
-    ...[m.accuracy, m.precision, m.recall, m.f1_score, m.auc_roc, m.auc_pr].map(figure),
-    ...[m.true_positives, m.true_negatives, m.false_positives, m.false_negatives].map(String),
-  ])
-  return table([text('structure'), ...headings.map(number)], rows)
-}
-
-function segmentationTable({ segmentation_per_structure }: DetailedMetrics): string[] {
-  const rows = Object.entries(segmentation_per_structure).map(([name, m]) => [
-    name,
-    `${m.num_samples}`,
-    ...[m.mean_dice, m.std_dice, m.mean_iou, m.std_iou].map(figure),
-  ])
-  return table([text('structure'), ...['samples', 'Dice', '± std', 'IoU', '± std'].map(number)], rows)
-}
-
-function scenarioTable({ scenario_based }: DetailedMetrics): string[] {
-  const rows = Object.entries(scenario_based).map(([name, m]) => [
-    name,
-    `${m.num_samples}`,
-    figure(m.accuracy),
-    m.avg_structures_present.toFixed(2),
-    m.avg_structures_predicted.toFixed(2),
-  ])
-  return table([text('scenario'), ...['samples', 'accuracy', 'present', 'predicted'].map(number)], rows)
+  return `Dice ${figureOf(mean_dice)}, IoU ${figureOf(mean_iou)}`
 }

@@ -1,29 +1,24 @@
 import type { Interval } from './detailed_metrics.ts'
-import { FAINT, fitted, text } from './svg.ts'
 
-export const MARGIN = 24 // pixels, around every figure
-export const FIGURE = 1200 // width of a figure
-export const HEAD = 70 // above what a figure shows
-
-/** Title and what is said under it. */
-export function figureHead(title: string, line: string): string {
-  return [
-    text(MARGIN, 30, fitted(title, FIGURE - 2 * MARGIN, 17), { size: 17, bold: true }),
-    text(MARGIN, 50, fitted(line, FIGURE - 2 * MARGIN, 12), { size: 12, fill: FAINT }),
-  ].join('')
+/** A share, for a report in plain text. */
+export function figureOf(value: number | null): string {
+  return value === null ? '-' : value.toFixed(4)
 }
 
-/** A figure with three digits behind the point, and its interval. */
-export function figureText(value: number | null | undefined, interval?: Interval, digits = 3): string {
-  if (value === null || value === undefined) return 'undefined'
-  return interval ? `${value.toFixed(digits)} (${intervalText(interval, digits)})` : value.toFixed(digits)
+/** A distance, without its unit. */
+export function distanceOf(value: number | null): string {
+  return value === null ? '-' : value.toFixed(2)
 }
 
-export function intervalText([low, high]: readonly [number, number], digits = 3): string {
-  return `${low.toFixed(digits)}–${high.toFixed(digits)}`
+export function intervalOf(interval: Interval | undefined, text: (value: number) => string): string {
+  return interval ? `[${interval.map(text).join(', ')}]` : '-'
 }
 
-/** `1 sample`, `2 samples`. */
-export function counted(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? '' : 's'}`
+/** A figure and behind it its interval, where it has one. */
+export function withInterval(
+  value: number | null,
+  interval: Interval,
+  text: (value: number | null) => string = figureOf,
+): string {
+  return interval ? `${text(value)} ${intervalOf(interval, text)}` : text(value)
 }

@@ -1,6 +1,6 @@
 import type { CaseRow } from './case_row.ts'
 import type { DetailedMetrics } from './detailed_metrics.ts'
-import { intervalText } from './figure_text.ts'
+import { intervalText } from './figure_frame.ts'
 import { given, type Html, type HtmlCell, type HtmlColumn, htmlTable, tag, UNDEFINED } from './html.ts'
 
 const WORST = 10 // rows

@@ -1,6 +1,6 @@
 import type { DetailedMetrics } from './detailed_metrics.ts'
 import type { EvaluationFigures } from './evaluation_figures.ts'
-import { counted, FIGURE, figureHead, figureText, HEAD, MARGIN } from './figure_text.ts'
+import { counted, FIGURE, figureHead, figureText, HEAD, MARGIN } from './figure_frame.ts'
 import { LINES } from './palette.ts'
 import { probabilityPanel } from './probability_panel.ts'
 import { reliabilityPanel } from './reliability_panel.ts'

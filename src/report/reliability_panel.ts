@@ -1,5 +1,5 @@
 import type { Calibration } from './detailed_metrics.ts'
-import { figureText } from './figure_text.ts'
+import { figureText } from './figure_frame.ts'
 import type { Box } from './line_panel.ts'
 import { LINES } from './palette.ts'
 import { plotAxes } from './plot.ts'

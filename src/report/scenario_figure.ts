@@ -1,6 +1,6 @@
 import type { ScenarioMetrics } from './detailed_metrics.ts'
 import type { EvaluationFigures } from './evaluation_figures.ts'
-import { counted, FIGURE, figureHead, HEAD, intervalText, MARGIN } from './figure_text.ts'
+import { counted, FIGURE, figureHead, HEAD, intervalText, MARGIN } from './figure_frame.ts'
 import type { Box } from './line_panel.ts'
 import { LINES } from './palette.ts'
 import { plotAxes } from './plot.ts'

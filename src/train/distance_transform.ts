@@ -4,22 +4,49 @@ export type BoxSize = readonly [number, number, number]
 export type Spacing = readonly [number, number, number]
 
 /**
- * Squared Euclidean distance of every voxel to the nearest set one, exact: one axis after the other, along each the lower envelope of
- * parabolas (Felzenszwalb and Huttenlocher, "Distance Transforms of Sampled Functions", Theory of Computing 8, 2012), here with a spacing
- * of its own for each axis. Infinity where nothing is set. Scratch memory is kept from call to call.
+ * Squared Euclidean distance to the nearest set voxel, exact: one axis after the other, along each the lower envelope of parabolas
+ * (Felzenszwalb and Huttenlocher, "Distance Transforms of Sampled Functions", Theory of Computing 8, 2012), here with a spacing of its
+ * own for each axis. Infinity where nothing is set. Scratch memory is kept from call to call.
  */
 export class DistanceTransform {
   private readonly line = new GrowingLine()
 
-  /** `set`: 1 where distance is 0. Writes `squared`, as long as `set`; longer arrays are left alone behind it. */
-  run(set: Uint8Array, [height, width, depth]: BoxSize, spacing: Spacing, squared: Float64Array): void {
-    for (let start = 0; start < height * width * depth; start += depth) scanLine(set, squared, start, depth, spacing[2])
-    this.line.reserve(Math.max(height, width))
+  /** Writes `squared` where `wanted` is 1; what stands elsewhere means nothing. All are (H, W, D); `set` is 1 where distance is 0. */
+  run(set: Uint8Array, wanted: Uint8Array, size: BoxSize, spacing: Spacing, squared: Float64Array): void {
+    const [height, width, depth] = size
     const plane = width * depth
-    for (let h = 0; h < height; h++)
-      for (let d = 0; d < depth; d++) this.line.run(squared, h * plane + d, width, depth, spacing[1])
-    for (let at = 0; at < plane; at++) this.line.run(squared, at, height, plane, spacing[0])
+    this.line.reserve(Math.max(height, width))
+    for (let start = 0; start < height * plane; start += plane)
+      if (scanPlane(set, squared, start, plane, depth, spacing[2]))
+        for (let d = 0; d < depth; d++) this.line.run(squared, start + d, width, depth, spacing[1])
+    const isWanted = projected(wanted, plane)
+    for (let at = 0; at < plane; at++) if (isWanted[at]) this.line.run(squared, at, height, plane, spacing[0])
   }
+}
+
+/** 1 where a plane of any height has one. */
+function projected(values: Uint8Array, plane: number): Uint8Array {
+  const found = new Uint8Array(plane)
+  for (let v = 0, at = 0; v < values.length; v++) {
+    found[at]! |= values[v]!
+    if (++at === plane) at = 0
+  }
+  return found
+}
+
+/** Distances along the fastest axis; whether anything is set in this plane. */
+function scanPlane(
+  set: Uint8Array,
+  squared: Float64Array,
+  start: number,
+  plane: number,
+  depth: number,
+  spacing: number,
+): boolean {
+  const isAnySet = set.subarray(start, start + plane).includes(1)
+  if (!isAnySet) squared.fill(Number.POSITIVE_INFINITY, start, start + plane)
+  else for (let at = start; at < start + plane; at += depth) scanLine(set, squared, at, depth, spacing)
+  return isAnySet
 }
 
 /** Along the fastest axis, where values are 0 or infinite, two scans do: distance to the last one set, then to the next. */

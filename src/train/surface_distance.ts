@@ -42,7 +42,7 @@ export class SurfaceMeter {
   /** Of every voxel of one surface to the nearest of the other, in the order of voxels. */
   private distances(from: Uint8Array, to: Uint8Array, size: BoxSize, spacing: Spacing): Float64Array {
     if (this.squared.length < to.length) this.squared = new Float64Array(to.length)
-    this.transform.run(to, size, spacing, this.squared)
+    this.transform.run(to, from, size, spacing, this.squared)
     const found = new Float64Array(from.reduce((count, value) => count + value, 0))
     let count = 0
     for (let v = 0; v < from.length; v++) if (from[v]) found[count++] = Math.sqrt(this.squared[v]!)
