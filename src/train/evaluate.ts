@@ -152,8 +152,9 @@ function write(request: EvaluationRequest, model: TrainedModel, found: Metrics, 
   return { head, metrics, cases, samples: found.samples, pictured, files }
 }
 
+/** Pictures are optional: what fails on the way to them is warned of, for the figures are written. */
 async function show(
-  { visit, split }: EvaluationRequest,
+  { visit, split, say }: EvaluationRequest,
   structureNames: readonly string[],
   pass: EvaluationPass,
   { pictured, head }: Evaluation,
@@ -162,7 +163,11 @@ async function show(
     const { sample, subject, scenario, reason, meanDice } = chosen
     const dice = meanDice === null ? reason : `${reason} (${meanDice.toFixed(3)})`
     const title = [`${split} sample ${sample}`, subject, scenario, dice].filter(part => part !== '').join(', ')
-    const view = await pass.look(sample, { structureNames, threshold: head.presenceThreshold }, title)
-    await visit!({ ...chosen, view })
+    try {
+      const view = await pass.look(sample, { structureNames, threshold: head.presenceThreshold }, title)
+      await visit!({ ...chosen, view })
+    } catch (error) {
+      say(`warning: no picture of ${title}: ${(error as Error).message}`)
+    }
   }
 }
