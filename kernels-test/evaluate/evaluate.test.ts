@@ -5,10 +5,12 @@ import { writeCheckpoint } from '../../src/checkpoint/checkpoint.ts'
 import { defaultConfig } from '../../src/config/schema.ts'
 import { Hdf5File } from '../../src/data/hdf5_file.ts'
 import type { DetailedMetrics } from '../../src/report/detailed_metrics.ts'
-import { evaluate } from '../../src/train/evaluate.ts'
+import { type EvaluatedSample, evaluate } from '../../src/train/evaluate.ts'
 import { predict } from '../../src/train/predict.ts'
+import { SurfaceMeter } from '../../src/train/surface_distance.ts'
 import { InputError } from '../../src/util/error.ts'
 import {
+  intensity,
   isMasked,
   presenceOf,
   temporaryDirectory,
@@ -17,7 +19,9 @@ import {
   writeSplit,
 } from '../data/small_dataset.ts'
 import { goldenPaths, openGolden } from '../golden/golden_file.ts'
+import { relativeError } from '../numbers.ts'
 import { checkpointOf, finalWeights } from './golden_model.ts'
+import { bitsOf } from './mask_cases.ts'
 
 const SAMPLES = 7
 const STRUCTURES = 2
@@ -50,17 +54,20 @@ function request(output: string, more: { weights?: string; split?: 'val' | 'test
   }
 }
 
-/** (N, S) probabilities of presence and (N, S, V) of voxels, as predict gives them. */
-async function predicted(threshold: number): Promise<{ q: number[]; masks: number[] }> {
-  const prediction = { ...request('prediction'), input: join(dataset, 'test.h5'), raw: true }
-  prediction.config.model.presence_threshold = threshold
-  await predict(prediction)
-  const file = await Hdf5File.open(join(prediction.output, 'raw.h5'))
+/** (N, S) probabilities of presence, (N, S, V) masks and attention, as predict gives them. */
+async function predicted(threshold: number): Promise<{ q: number[]; masks: number[]; attention: number[] }> {
+  const asked = { ...request('prediction'), input: join(dataset, 'test.h5'), raw: true }
+  asked.config.model.presence_threshold = threshold
+  await predict(asked)
+  const file = await Hdf5File.open(join(asked.output, 'raw.h5'))
   const read = (name: string): number[] => [...file.read(file.dataset(name), 0, SAMPLES)]
   const [q, masks] = [read('presence_probs'), read('segmentation_probs').map(p => Number(p > 0.5))]
+  const attention = read('attention_maps')
   file.close()
-  return { q, masks }
+  return { q, masks, attention }
 }
+
+const prediction = await predicted(0.5)
 
 /** Mean Dice over structures, counted voxel by voxel. */
 function naiveDice(masks: number[], isGated: (pair: number) => boolean): number {
@@ -85,9 +92,8 @@ function naiveDice(masks: number[], isGated: (pair: number) => boolean): number 
 }
 
 test('figures are those of the masks that predict gives, counted voxel by voxel', async () => {
-  const first = await predicted(0.5)
-  const threshold = (Math.min(...first.q) + Math.max(...first.q)) / 2
-  const { q, masks } = first
+  const { q, masks } = prediction
+  const threshold = (Math.min(...q) + Math.max(...q)) / 2
   const asked = request('evaluation')
   asked.config.model.presence_threshold = threshold
   const { samples, files } = await evaluate(asked)
@@ -126,17 +132,81 @@ test('figures are those of the masks that predict gives, counted voxel by voxel'
   expect(report).toContain(`Dice ${metrics.segmentation_overall.mean_dice!.toFixed(4)}`)
 })
 
-test('resamples a dataset of another size, and says so; says when names differ', async () => {
+test('shows the samples that it chose, with masks gated by presence and attention', async () => {
+  const { q, masks, attention } = prediction
+  const threshold = (Math.min(...q) + Math.max(...q)) / 2
+  const seen: EvaluatedSample[] = []
+  const asked = { ...request('shown'), pictures: 4, visit: (sample: EvaluatedSample) => void seen.push(sample) }
+  asked.config.model.presence_threshold = threshold
+  const { pictured, files } = await evaluate(asked)
+  expect(seen.map(({ view, ...chosen }) => chosen)).toStrictEqual(pictured)
+  expect(seen).toHaveLength(4)
+  expect(new Set(seen.map(({ sample }) => sample)).size).toBe(4)
+  expect(existsSync(files.cases)).toBe(true)
+  for (const { sample, view } of seen) {
+    expect(view).toMatchObject({ size, threshold })
+    expect(view.title).toMatch(new RegExp(`^test sample ${sample}, scenario ${sample}, `))
+    expect(view.image).toStrictEqual(Float32Array.from({ length: VOXELS }, (_, v) => intensity(sample, v)))
+    for (const [s, structure] of view.structures.entries()) {
+      const pair = sample * STRUCTURES + s
+      const of = <T>(values: T[]): T[] => values.slice(pair * VOXELS, (pair + 1) * VOXELS)
+      expect(structure).toMatchObject({ name: names[s], presence: presenceOf(sample, s), probability: q[pair] })
+      const truth = Uint8Array.from({ length: VOXELS }, (_, v) => Number(isMasked(sample, s * VOXELS + v)))
+      expect(structure.truth).toStrictEqual(bitsOf(truth))
+      const isGated = q[pair]! <= threshold
+      expect(structure.prediction).toStrictEqual(bitsOf(Uint8Array.from(of(masks), p => (isGated ? 0 : p))))
+      expect(relativeError(structure.attention!, of(attention))).toBeLessThan(1e-5)
+    }
+  }
+})
+
+test('resamples a dataset of another size, and says so; says when names differ; distances in millimetres', async () => {
   const other = join(folder, 'other')
   mkdirSync(other)
-  const split = { samples: 2, structures: STRUCTURES, imageSize: [32, 16, 16] as [number, number, number] }
+  const spacing: [number, number, number] = [2, 3, 4]
+  const imageSize: [number, number, number] = [32, 16, 16]
+  const presence = (n: number, s: number): number => (n === 1 && s === 1 ? -1 : 1)
+  const split = { samples: 5, structures: STRUCTURES, imageSize, spacing, presence }
   await writeDataset(other, split)
   writeMetadata(other, { structure_names: ['liver', 'structure_1'], image_size: split.imageSize })
-  const asked = request('resampled', { dataset: other, split: 'val' })
-  const { metrics } = await evaluate(asked)
+  const seen: EvaluatedSample[] = []
+  const asked = {
+    ...request('resampled', { dataset: other, split: 'val' }),
+    pictures: split.samples,
+    visit: (sample: EvaluatedSample) => void seen.push(sample),
+  }
+  asked.config.model.presence_threshold = 0 // masks as they are measured
+  const { metrics, cases, files } = await evaluate(asked)
   expect(asked.lines.join('\n')).toContain("resampled from 32×16×16 to the model's 16×16×32")
   expect(asked.lines.join('\n')).toContain('warning: structure 0 is liver in')
   expect(Object.keys(metrics.presence_per_structure)).toStrictEqual(['liver', 'structure_1'])
+  expect(metrics.distance_unit).toBe('mm')
+  const meter = new SurfaceMeter()
+  let measured = 0
+  for (const { sample, view } of seen)
+    for (const { name, presence, truth, prediction } of view.structures) {
+      const row = cases.find(each => each.sample === sample && each.structure === name)
+      if (presence < 0) {
+        expect(row).toBeUndefined()
+        continue
+      }
+      // half as many voxels along H, twice as many along D
+      const surfaces = meter.measure(truth, prediction, size, [4, 3, 2])
+      expect(row).toMatchObject({
+        subject: `subject ${sample}`,
+        hd95: surfaces?.hd95 ?? null,
+        surface_distance: surfaces?.mean ?? null,
+      })
+      measured += Number(surfaces !== null)
+    }
+  expect(measured).toBeGreaterThan(1)
+  expect(metrics.segmentation_overall.mean_hd95).toBeGreaterThan(0)
+  const again = request('alone', { dataset: other, split: 'val' })
+  again.config.model.presence_threshold = 0
+  again.config.training.num_workers = 0
+  const alone = await evaluate(again)
+  for (const file of ['metrics', 'cases'] as const)
+    expect(readFileSync(alone.files[file], 'utf8')).toBe(readFileSync(files[file], 'utf8'))
 })
 
 test('wrong input is one line and leaves nothing', async () => {

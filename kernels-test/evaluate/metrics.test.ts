@@ -1,78 +1,10 @@
 import { describe, expect, test } from 'vitest'
+import { casesCsv } from '../../src/report/case_row.ts'
+import type { Interval } from '../../src/report/detailed_metrics.ts'
 import type { SampleFacts } from '../../src/train/judged_pair.ts'
 import { Metrics } from '../../src/train/metrics.ts'
-import { averagePrecision, rocAuc } from '../../src/train/ranking.ts'
 import type { SurfaceDistances } from '../../src/train/surface_distance.ts'
-
-/** Scores of positives and negatives. */
-function scored(positives: number[], negatives: number[]) {
-  return [
-    ...positives.map(score => ({ score, positive: true })),
-    ...negatives.map(score => ({ score, positive: false })),
-  ]
-}
-
-/** The share of positive-negative pairs in the right order, by comparing all of them. */
-function naiveRocAuc(positives: number[], negatives: number[]): number {
-  const wins = positives.flatMap(p => negatives.map(n => (p > n ? 1 : p === n ? 0.5 : 0)))
-  return wins.reduce<number>((sum, win) => sum + win, 0) / wins.length
-}
-
-/** Precision at every threshold that is a score, weighted by the recall it adds. */
-function naiveAveragePrecision(positives: number[], negatives: number[]): number {
-  const thresholds = [...new Set([...positives, ...negatives])].sort((a, b) => b - a)
-  let sum = 0
-  let recall = 0
-  for (const threshold of thresholds) {
-    const hits = positives.filter(score => score >= threshold).length
-    const alarms = negatives.filter(score => score >= threshold).length
-    sum += (hits / positives.length - recall) * (hits / (hits + alarms))
-    recall = hits / positives.length
-  }
-  return sum
-}
-
-describe('areas under curves', () => {
-  // scikit-learn's documentation: y = 0 0 1 1, scores .1 .4 .35 .8 give 0.75 and 0.8333
-  test('as in the documentation of scikit-learn', () => {
-    const example = scored([0.35, 0.8], [0.1, 0.4])
-    expect(rocAuc(example)).toBe(0.75)
-    expect(averagePrecision(example)).toBeCloseTo(0.5 * 1 + 0.5 * (2 / 3), 12)
-  })
-
-  test('ties: half a win each, and one threshold', () => {
-    const tied = scored([0.5, 0.5], [0.5, 0.2])
-    expect(rocAuc(tied)).toBe((0.5 + 0.5 + 1 + 1) / 4)
-    expect(averagePrecision(tied)).toBeCloseTo(2 / 3, 12)
-    const constant = scored([0.3, 0.3, 0.3], [0.3])
-    expect(rocAuc(constant)).toBe(0.5)
-    expect(averagePrecision(constant)).toBe(0.75)
-  })
-
-  test('perfect and inverted', () => {
-    expect(rocAuc(scored([3, 4], [1, 2]))).toBe(1)
-    expect(averagePrecision(scored([3, 4], [1, 2]))).toBe(1)
-    expect(rocAuc(scored([1, 2], [3, 4]))).toBe(0)
-  })
-
-  test('undefined without both kinds', () => {
-    for (const one of [scored([0.1, 0.2], []), scored([], [0.1, 0.2]), []]) {
-      expect(rocAuc(one)).toBeNull()
-      expect(averagePrecision(one)).toBeNull()
-    }
-  })
-
-  test('agree with comparing everything, ties among them', () => {
-    for (let round = 0; round < 20; round++) {
-      const draw = (n: number, at: number) =>
-        Array.from({ length: n }, (_, i) => ((i * 7 + at * 13 + round * 5) % 11) / 10)
-      const [positives, negatives] = [draw(3 + round, 1), draw(5 + (round % 4), 2)]
-      const all = scored(positives, negatives)
-      expect(rocAuc(all)).toBeCloseTo(naiveRocAuc(positives, negatives), 12)
-      expect(averagePrecision(all)).toBeCloseTo(naiveAveragePrecision(positives, negatives), 12)
-    }
-  })
-})
+import { randomOf } from '../numbers.ts'
 
 interface TestPair {
   presence: 1 | 0 | -1
@@ -201,6 +133,149 @@ describe('detailed metrics', () => {
     // the second sample's a is held to be absent: Dice ε/(10 + ε)
     expect(found.segmentation_overall_gated.mean_dice).toBeCloseTo(((dice + EPSILON / 10) / 2 + b.mean_dice!) / 2, 9)
     expect(found.scenario_based).toStrictEqual({})
+  })
+
+  test('voxels and surfaces: each mean over what defines it; absent structures are in none', () => {
+    const metrics = metricsOf(['a', 'b'])
+    const found = { presence: 1, q: 0.9 } as const
+    const surface = (hd95: number, mean: number) => ({ surface: { hd95, mean } })
+    const nothing: TestPair = { ...found, mask: 8 }
+    metrics.add(
+      batchOf([
+        [{ ...found, mask: 8, predicted: 4, both: 2, ...surface(3, 1) }, nothing],
+        [{ ...found, mask: 10, predicted: 15, both: 9, ...surface(5, 2) }, nothing],
+        [nothing, { presence: 0, q: 0.1, predicted: 4 }],
+        [{ ...found, predicted: 6 }, unknown],
+      ]),
+      factsOf('', '', '', ''),
+    )
+    const { segmentation_per_structure, segmentation_overall } = metrics.detailed()
+    const a = segmentation_per_structure.a!
+    expect(a).toMatchObject({
+      num_samples: 4,
+      mean_precision: (2 / 4 + 9 / 15 + 0) / 3,
+      mean_recall: (2 / 8 + 9 / 10 + 0) / 3,
+      mean_hd95: 4,
+      std_hd95: 1,
+      mean_surface_distance: 1.5,
+      std_surface_distance: 0.5,
+      num_surfaces: 2,
+      num_empty_predictions: 1,
+      mean_volume_error: (-4 / 8 + 5 / 10 - 1) / 3,
+      mean_absolute_volume_error: (4 / 8 + 5 / 10 + 1) / 3,
+    })
+    expect(segmentation_per_structure.b).toMatchObject({
+      num_samples: 2,
+      mean_precision: null,
+      mean_recall: 0,
+      mean_hd95: null,
+      num_surfaces: 0,
+      num_empty_predictions: 2,
+      mean_volume_error: -1,
+    })
+    // means over the structures that have the figure
+    expect(segmentation_overall).toMatchObject({
+      mean_precision: a.mean_precision,
+      mean_recall: a.mean_recall! / 2,
+      mean_hd95: 4,
+      num_empty_predictions: 3,
+    })
+  })
+
+  test('absence: the absent are the positives', () => {
+    const metrics = metricsOf(['a', 'b'])
+    const rows = [0.1, 0.2, 0.6].map((q): TestPair[] => [
+      { presence: 0, q },
+      { presence: 1, q },
+    ])
+    metrics.add(batchOf([...rows, [unknown, unknown]]), factsOf('', '', '', ''))
+    const { absence_overall, absence_per_structure } = metrics.detailed()
+    expect(absence_overall).toStrictEqual({ sensitivity: 2 / 3, specificity: 1 / 3, num_absent: 3, num_present: 3 })
+    expect(absence_per_structure.a).toMatchObject({ sensitivity: 2 / 3, specificity: null })
+    expect(absence_per_structure.b).toMatchObject({ sensitivity: null, specificity: 1 / 3 })
+  })
+
+  test('calibration: every pair is in one bin, and the error is that of counting naively', () => {
+    const metrics = metricsOf(['a'])
+    const random = randomOf('calibration')
+    // the ends of bins among them
+    const pairs = Array.from(
+      { length: 200 },
+      (_, i): TestPair => ({
+        presence: random.uniform(0, 1) < 0.7 ? 1 : 0,
+        q: i <= 8 ? i / 8 : random.uniform(0, 1),
+      }),
+    )
+    metrics.add(batchOf([...pairs.map(pair => [pair]), [unknown]]), factsOf(...pairs.map(() => ''), ''))
+    const { bins, expected_calibration_error, brier_score } = metrics.detailed().presence_calibration
+    const exact = pairs.map(({ presence, q }) => ({ presence, q: Math.fround(q) }))
+    let [error, all] = [0, 0]
+    for (let i = 0; i < 10; i++) {
+      const inside = exact.filter(({ q }) => (i === 0 ? q >= 0 : q > i / 10) && q <= (i + 1) / 10)
+      const sum = (of: (pair: TestPair) => number): number => inside.reduce((total, pair) => total + of(pair), 0)
+      expect(bins[i]).toMatchObject({ low: i / 10, high: (i + 1) / 10, count: inside.length })
+      expect(bins[i]!.share_present).toBeCloseTo(sum(({ presence }) => presence) / inside.length, 12)
+      error += Math.abs(sum(({ q }) => q) - sum(({ presence }) => presence)) / pairs.length
+      all += inside.length
+    }
+    expect(all).toBe(pairs.length)
+    expect(expected_calibration_error).toBeCloseTo(error, 12)
+    const squares = exact.map(({ presence, q }) => (q - presence) ** 2)
+    expect(brier_score).toBeCloseTo(squares.reduce((sum, value) => sum + value, 0) / squares.length, 12)
+    const none = metricsOf(['a']).detailed().presence_calibration
+    expect(none).toMatchObject({ expected_calibration_error: null, brier_score: null })
+    expect(none.bins[0]).toStrictEqual({ low: 0, high: 0.1, count: 0, mean_probability: null, share_present: null })
+  })
+
+  test('intervals hold their figures, and of what is undefined there is none', () => {
+    const metrics = metricsOf(['a', 'b'])
+    const random = randomOf('intervals')
+    const samples = Array.from({ length: 40 }, (): TestPair[] => {
+      const both = random.integer(10)
+      return [{ presence: 1, q: random.uniform(0, 1), mask: 10, predicted: 10, both }, unknown]
+    })
+    metrics.add(batchOf(samples), factsOf(...samples.map(() => '')))
+    const { confidence_intervals: found, segmentation_overall, absence_overall } = metrics.detailed()
+    const within = (value: number | null, interval: Interval): void => {
+      expect(interval![0]).toBeLessThan(value!)
+      expect(interval![1]).toBeGreaterThan(value!)
+    }
+    within(segmentation_overall.mean_dice, found.mean_dice)
+    within(segmentation_overall.mean_iou, found.mean_iou)
+    within(absence_overall.specificity, found.absence_specificity)
+    expect(found.dice_per_structure.a).toStrictEqual(found.mean_dice)
+    expect(found.dice_per_structure.b).toBeNull()
+    expect(found.absence_sensitivity).toBeNull()
+    expect(found.mean_hd95).toBeNull()
+    expect(found.resamples).toBe(1000)
+  })
+
+  test('cases: a row a known pair; volumes in millilitres where the spacing is known', () => {
+    const metrics = new Metrics({ structureNames: ['a', 'b'], threshold: 0.5, distanceUnit: 'mm', seed: 42 })
+    const surface = { hd95: 2.5, mean: 0.5 }
+    metrics.add(
+      batchOf([
+        [{ presence: 1, q: 0.75, mask: 8, predicted: 4, both: 2, surface }, unknown],
+        [
+          { presence: 1, q: 0.25, mask: 8 },
+          { presence: 0, q: 0.75, predicted: 5 },
+        ],
+      ]),
+      [
+        { scenario: 'one, two', subject: 'S "1"', spacing: [1, 2, 5] },
+        { scenario: '', subject: '', spacing: [1, 1, 1] },
+      ],
+    )
+    const dice = (4 + EPSILON) / (12 + EPSILON)
+    const iou = (2 + EPSILON) / (10 + EPSILON)
+    const none = EPSILON / (8 + EPSILON)
+    expect(casesCsv(metrics.cases()).split('\n')).toStrictEqual([
+      'sample,subject,scenario,structure,present,presence_probability,predicted_present,dice,iou,precision,recall,hd95,surface_distance,true_volume,predicted_volume,distance_unit',
+      `0,"S ""1""","one, two",a,1,0.75,1,${dice},${iou},0.5,0.25,2.5,0.5,0.08,0.04,mm`,
+      `1,,,a,1,0.25,0,${none},${none},,0,,,0.008,0,mm`,
+      '1,,,b,0,0.75,1,,,,,,,0,0.005,mm',
+      '',
+    ])
   })
 
   test('scenarios: a sample counts when all of its known structures are right', () => {

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { filesUnder, importsOf, textOf } from './sources.ts'
 
 /** Layers that only this layer may import a package of. */
-const ONLY_USER: Readonly<Record<string, string>> = { webgpu: 'src/gpu', wgsl_reflect: 'src/wgsl' }
+const ONLY_USER: Readonly<Record<string, string>> = { webgpu: 'src/gpu', wgsl_reflect: 'src/wgsl', daikon: 'src/data' }
 
 /** What is no layer and may all the same be imported by one that says so. */
 const TESTS = 'kernels-test'
@@ -64,7 +64,7 @@ test('every import of src, bench and cli is one that the table allows', () => {
   expect(broken).toEqual([])
 })
 
-test('webgpu is imported in src/gpu alone, wgsl_reflect in src/wgsl alone', () => {
+test('webgpu is imported in src/gpu alone, wgsl_reflect in src/wgsl alone, daikon in src/data alone', () => {
   const users = sources.flatMap(path => importsOf(path).packages.map(name => ({ path, name })))
   for (const [name, layer] of Object.entries(ONLY_USER)) {
     const own = users.filter(user => user.name === name).map(({ path }) => layerOf(path))

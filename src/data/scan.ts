@@ -1,4 +1,9 @@
+import { existsSync, statSync } from 'node:fs'
+import { join } from 'node:path'
 import { InputError } from '../util/error.ts'
+import { isDicomFile } from './dicom_file.ts'
+import { holdsDicom, readDicomSeries } from './dicom_series.ts'
+import type { DicomSource } from './dicom_source.ts'
 import type { NumericArray } from './hdf5_file.ts'
 import { type Affine, type NiftiGeometry, readNifti } from './nifti.ts'
 import type { ImageSize } from './volumes.ts'
@@ -12,18 +17,40 @@ export interface Scan {
   affine: Affine
   /** of NIfTI: how its header states the affine */
   geometry?: NiftiGeometry
+  /** of a DICOM series: what a segmentation of it repeats */
+  dicom?: DicomSource
+}
+
+export interface ScanOptions {
+  /** the UID of the one to read of a DICOM folder with several volumes */
+  series?: string | undefined
 }
 
 /** Where a grid lies in the world. */
 export type ScanGrid = Pick<Scan, 'size' | 'affine' | 'geometry'>
 
-/** Whether `path` is named as a scan is: .nii or .nii.gz. */
+/** Whether `path` is a scan: named .nii, .nii.gz or .dcm, a DICOM file of any name, or a folder with DICOM files that is no dataset. */
 export function isScan(path: string): boolean {
-  return /\.nii(\.gz)?$/i.test(path)
+  if (isNiftiName(path) || /\.dcm$/i.test(path)) return true
+  if (!isFolder(path)) return isDicomFile(path)
+  return !existsSync(join(path, 'metadata.json')) && holdsDicom(path)
 }
 
 /** Reads the scan at `path`. Throws InputError naming file and reason. */
-export function readScan(path: string): Scan {
-  if (!isScan(path)) throw new InputError(`${path}: expected a NIfTI file (.nii or .nii.gz)`)
+export function readScan(path: string, { series }: ScanOptions = {}): Scan {
+  if (!isNiftiName(path)) {
+    if (isScan(path)) return readDicomSeries(path, series)
+    const found = isFolder(path) ? 'folder holds no DICOM series' : 'is no scan'
+    throw new InputError(`${path}: ${found}, expected a NIfTI file (.nii or .nii.gz) or a DICOM series`)
+  }
+  if (series !== undefined) throw new InputError(`${path}: is a NIfTI file, a series is chosen of a DICOM folder`)
   return readNifti(path)
+}
+
+function isNiftiName(path: string): boolean {
+  return /\.nii(\.gz)?$/i.test(path)
+}
+
+function isFolder(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false
 }

@@ -7,7 +7,7 @@ export interface PicturedSample {
   sample: number
   subject: string
   scenario: string
-  /** e.g. 'lowest mean Dice' */
+  /** e.g. 'lowest mean Dice'; several with commas between */
   reason: string
   /** over its present structures, without the presence gate; null without any */
   meanDice: number | null
@@ -22,29 +22,28 @@ interface Candidate extends Omit<PicturedSample, 'reason'> {
 /**
  * At most `count` samples of an evaluation, no sample twice: the lowest mean Dice, the median, the highest, the structure that was most
  * surely held to be present and is absent (the model's purpose is to tell that), the one most surely held to be absent that is present,
- * then from the lowest mean Dice up.
+ * then from the lowest mean Dice up. A sample tells all of these reasons that it has.
  */
 export function choosePictured(rows: readonly CaseRow[], count: number): PicturedSample[] {
   const candidates = candidatesOf(rows)
   const ranked = candidates.filter(({ meanDice }) => meanDice !== null).sort((a, b) => a.meanDice! - b.meanDice!)
   const most = (figure: 'falsePresence' | 'falseAbsence'): Candidate | undefined =>
     candidates.filter(each => each[figure] >= 0).sort((a, b) => b[figure] - a[figure])[0]
-  const order: [Candidate | undefined, string][] = [
+  const reasons: [Candidate | undefined, string][] = [
     [ranked[0], 'lowest mean Dice'],
     [ranked[Math.floor(ranked.length / 2)], 'median mean Dice'],
     [ranked.at(-1), 'highest mean Dice'],
     [most('falsePresence'), 'an absent structure held to be present'],
     [most('falseAbsence'), 'a present structure held to be absent'],
-    ...ranked.map((each): [Candidate, string] => [each, 'low mean Dice']),
-    ...candidates.map((each): [Candidate, string] => [each, 'no structure present']),
   ]
-  const chosen = new Map<number, PicturedSample>()
-  for (const [candidate, reason] of order) {
-    if (!candidate || chosen.has(candidate.sample) || chosen.size >= count) continue
+  const others = [...ranked, ...candidates.filter(({ meanDice }) => meanDice === null)]
+  const order = new Set([...reasons.map(([candidate]) => candidate), ...others].filter(each => each !== undefined))
+  return [...order].slice(0, count).map(candidate => {
     const { sample, subject, scenario, meanDice } = candidate
-    chosen.set(sample, { sample, subject, scenario, reason, meanDice })
-  }
-  return [...chosen.values()]
+    const own = reasons.filter(([each]) => each === candidate).map(([, reason]) => reason)
+    const reason = own.join(', ') || (meanDice === null ? 'no structure present' : 'low mean Dice')
+    return { sample, subject, scenario, reason, meanDice }
+  })
 }
 
 function candidatesOf(rows: readonly CaseRow[]): Candidate[] {
