@@ -47,3 +47,12 @@ export function sizeOption(text: string): [number, number, number] {
   if (axes.length !== 3) throw new InvalidArgumentError('expected three numbers, e.g. 128,128,64')
   return axes as [number, number, number]
 }
+
+/** `1.5,1.5,3`, or one number for all three axes. */
+export function spacingOption(text: string): [number, number, number] {
+  const lengths = text.split(',').map(numberOption)
+  if (lengths.length === 1) return [lengths[0]!, lengths[0]!, lengths[0]!]
+  if (lengths.length !== 3)
+    throw new InvalidArgumentError('expected millimetres along three axes, e.g. 1.5,1.5,3, or one')
+  return lengths as [number, number, number]
+}

@@ -1,34 +1,61 @@
 import { Command, Option } from 'commander'
+import { isJsonObject } from '../src/config/json.ts'
+import type { LoadedConfig } from '../src/config/load.ts'
 import { SPLIT_NAMES, type SplitName } from '../src/data/dataset.ts'
 import { type Prediction, predict } from '../src/train/predict.ts'
+import { InputError } from '../src/util/error.ts'
 import { givenThreshold, withBatchSize } from './evaluate.ts'
-import { configurationOf, withConfiguration } from './options.ts'
+import { configurationOf, numberOption, withConfiguration } from './options.ts'
 import { progressOf } from './progress.ts'
 
 interface PredictOptions {
   config?: string
   weights: string
-  input: string
+  input: string[]
   split: SplitName
+  series?: string
   output: string
+  probabilities?: boolean
+  attention?: boolean
+  slidingWindow?: boolean
+  overlap?: number
+  flips?: boolean
+  largestComponent?: boolean
   raw?: boolean
   batchSize?: string
   json?: boolean
 }
 
-/** `predict`: writes masks.h5 or masks/STRUCTURE.nii.gz, presence.csv, presence.json, and raw.h5 if asked for. */
+const DEFAULT_OVERLAP = 0.5
+
+/** `predict`: writes masks, presence.csv and presence.json, and what else is asked for. */
 export function makePredictCommand(): Command {
   return withConfiguration(new Command('predict'))
     .description(
-      'segment images and tell which structures are absent; writes masks (HDF5, or NIfTI for a NIfTI scan), presence.csv and presence.json',
+      'segment images and tell which structures are absent; writes masks (HDF5, or NIfTI for scans), one label volume a scan, presence.csv and presence.json',
     )
     .requiredOption('--weights <file>', 'the model: .pth (a checkpoint or a state_dict) or safetensors')
     .requiredOption(
       '--input <path>',
-      'a NIfTI scan, an HDF5 file with the dataset images, (N, H, W, D) or (N, C, H, W, D), or a dataset directory',
+      'a scan (NIfTI, DICOM), a folder of scans, an HDF5 file with the dataset images, (N, H, W, D) or (N, C, H, W, D), or a dataset directory; several scans: give it again',
+      (path: string, before: string[] = []) => [...before, path],
     )
     .addOption(new Option('--split <name>', 'which part of a dataset directory').choices(SPLIT_NAMES).default('test'))
+    .option('--series <uid>', 'the series to take where a DICOM folder holds several volumes')
     .requiredOption('-o, --output <dir>', 'folder for the results')
+    .option('--probabilities', 'also write the probabilities that masks are made of, float32')
+    .option('--attention', 'also write where the model looked for each structure, float32')
+    .option('--largest-component', 'keep of each mask its largest connected component (26 neighbours)')
+    .option(
+      '--flips',
+      'average over mirrored inputs, along the axes that training flipped or those of augmentation.flip_axes behind with',
+    )
+    .option('--sliding-window', 'slide a window over larger volumes; only for a model that was trained on patches')
+    .option(
+      '--overlap <share>',
+      `share of a window that the next covers again; ${DEFAULT_OVERLAP} if not given`,
+      numberOption,
+    )
     .option(
       '--raw',
       'also write raw.h5: every output of the model, float32, without the presence gate (position_priors has no axis of samples)',
@@ -42,15 +69,21 @@ async function runPredict(words: string[], options: PredictOptions): Promise<voi
   const loaded = configurationOf(withBatchSize(words, options), options)
   const say = (line: string): void => console.error(line)
   const progress = progressOf('predicted')
-  const { weights, input, split, output, raw = false } = options
+  const { weights, input, split, output, probabilities = false, attention = false, raw = false } = options
   const prediction = await predict({
     config: loaded.config,
     ...givenThreshold(loaded),
     weights,
     input,
     split,
+    series: options.series,
     output,
     raw,
+    probabilities,
+    attention,
+    largestComponent: options.largestComponent ?? false,
+    ...overlapOf(options),
+    ...(options.flips && { flips: givenFlipAxes(loaded) ?? 'trained' }),
     say,
     progress: progress.update,
   }).finally(progress.end)
@@ -58,9 +91,28 @@ async function runPredict(words: string[], options: PredictOptions): Promise<voi
   else report(prediction, say)
 }
 
+function overlapOf({ slidingWindow, overlap }: PredictOptions): { overlap?: number } {
+  if (slidingWindow) return { overlap: overlap ?? DEFAULT_OVERLAP }
+  if (overlap !== undefined) throw new InputError('--overlap is of windows, expected --sliding-window with it')
+  return {}
+}
+
+/** augmentation.flip_axes where the user set it; else the checkpoint's count. */
+function givenFlipAxes({ config, updates }: LoadedConfig): readonly number[] | undefined {
+  const isGiven = isJsonObject(updates.augmentation) && Object.hasOwn(updates.augmentation, 'flip_axes')
+  return isGiven ? config.augmentation.flip_axes : undefined
+}
+
 function report({ samples, present, files }: Prediction, say: (line: string) => void): void {
   say(`samples   ${samples}`)
   const counts = Object.entries(present).map(([name, count]) => `${name} in ${count}`)
   say(`present   ${counts.join(', ')}`)
-  say(`written   ${files.join(', ')}`)
+  say(`written   ${listed(files)}`)
+}
+
+const MOST_LISTED = 8
+
+function listed(files: readonly string[]): string {
+  const rest = files.length - MOST_LISTED
+  return rest <= 1 ? files.join(', ') : `${files.slice(-MOST_LISTED).join(', ')} and ${rest} more`
 }

@@ -1,25 +1,44 @@
 import type { Tape } from '../../src/graph/tape.ts'
 import type { Tensor } from '../../src/graph/tensor.ts'
-import { type AugmentSettings, augment, type LabelledImages } from '../../src/ops/augment.ts'
+import { augment } from '../../src/ops/augment.ts'
+import type { LabelledImages } from '../../src/ops/augment_move.ts'
+import type { AugmentSettings } from '../../src/ops/augment_settings.ts'
 import {
   normal2,
+  OP_BIAS_FIELD,
+  OP_BLUR,
+  OP_ELASTIC,
   OP_FLIP,
+  OP_GAMMA,
+  OP_LOW_RESOLUTION,
   OP_NOISE,
   OP_ROTATION,
   OP_SCALE,
   philox,
   uniform01,
-  type Words,
 } from '../../src/util/random.ts'
 import { sizeOf } from '../../src/util/shape.ts'
+import {
+  alongAxis,
+  between,
+  blurredLine,
+  coarseLine,
+  type Drawing,
+  eachVoxel,
+  happens,
+  splines,
+  type Vector,
+} from '../augmentation.ts'
 import { type CaseInput, defineCase, type Random } from '../case.ts'
+
+type Size = readonly [number, number, number]
 
 /** A row: the shapes, and the settings that differ from no augmentation at all. */
 export interface AugmentRow {
   samples: number
   channels: number
   partner: readonly number[]
-  size: readonly [number, number, number]
+  size: Size
   settings: Partial<Omit<AugmentSettings, 'partner'>>
   /** bytes a binding may have */
   limit?: number
@@ -34,6 +53,21 @@ const UNCHANGED = {
 } as const
 const DOCUMENTED = { noiseStd: 2, intensityScaleRange: [0.95, 1.05], rotationDegrees: 5, flipProbability: 0.3 } as const
 const ANY_FLIP = { flipProbability: 0.5, flipAxes: [0, 1, 2] } as const
+const ELASTIC = { probability: 1, displacement: 3, spacing: 8 } as const
+const BLUR = { probability: 1, range: [0.3, 2.2] } as const
+const LOW_RESOLUTION = { probability: 1, range: [1, 4] } as const
+const BIAS_FIELD = { probability: 1, strength: 0.7 } as const
+const GAMMA = { probability: 1, range: [0.5, 2] } as const
+/** Everything at once, each in about two samples of three. */
+const EVERYTHING = {
+  ...DOCUMENTED,
+  ...ANY_FLIP,
+  elastic: { probability: 0.7, displacement: 2.4, spacing: 6 },
+  blur: { ...BLUR, probability: 0.7 },
+  lowResolution: { ...LOW_RESOLUTION, probability: 0.7 },
+  biasField: { ...BIAS_FIELD, probability: 0.7 },
+  gamma: { ...GAMMA, probability: 0.7 },
+} as const
 const THIRTEEN = [1, 0, 2, 3, 4, 5, 7, 6, 8, 9, 10, 11, 12]
 const SEED = 42
 const EPOCH = 7
@@ -72,6 +106,37 @@ export const rows: readonly AugmentRow[] = [
     partner: THIRTEEN,
     size: [32, 16, 32],
     settings: { ...DOCUMENTED, ...ANY_FLIP },
+    limit: 65_536,
+  },
+  { samples: 3, channels: 3, partner: [1, 0, 2], size: [32, 16, 32], settings: { elastic: ELASTIC } },
+  { samples: 2, channels: 1, partner: [0], size: [16, 48, 16], settings: { elastic: { ...ELASTIC, spacing: 9.5 } } },
+  { samples: 3, channels: 3, partner: [0], size: [32, 16, 32], settings: { blur: { ...BLUR, probability: 0.6 } } },
+  {
+    samples: 3,
+    channels: 2,
+    partner: [0],
+    size: [16, 48, 16],
+    settings: { lowResolution: { ...LOW_RESOLUTION, probability: 0.6 } },
+  },
+  { samples: 3, channels: 2, partner: [0], size: [32, 16, 32], settings: { biasField: BIAS_FIELD } },
+  { samples: 3, channels: 3, partner: [0], size: [32, 16, 32], settings: { gamma: { ...GAMMA, probability: 0.6 } } },
+  { samples: 1, channels: 1, partner: [0], size: [16, 16, 16], settings: { blur: BLUR, gamma: GAMMA } },
+  { samples: 3, channels: 4, partner: THIRTEEN, size: [32, 16, 32], settings: EVERYTHING, limit: 196_608 },
+  { samples: 3, channels: 1, partner: [1, 0, 2], size: [16, 48, 32], settings: EVERYTHING, limit: 589_824 },
+  {
+    samples: 9,
+    channels: 1,
+    partner: [0],
+    size: [16, 16, 16],
+    settings: { elastic: { probability: 0.8, displacement: 1.6, spacing: 4 } },
+    limit: 65_536,
+  },
+  {
+    samples: 2,
+    channels: 5,
+    partner: [1, 0, 2],
+    size: [16, 16, 16],
+    settings: { blur: BLUR, biasField: BIAS_FIELD },
     limit: 65_536,
   },
 ]
@@ -121,46 +186,59 @@ export function buildAugment(
   return augment(tape, batch, { ...UNCHANGED, ...settings, partner })
 }
 
-type Vector = [number, number, number]
-
 /** Everything drawn for one sample, and where one of its augmented voxels looks. */
 interface Drawn {
   flipped: boolean[]
   scale: number
   /** the place in the source volume that a voxel shows, in voxels */
   source(voxel: Vector): Vector
+  /** all that happens to a channel of moved voxels in front of noise, in place */
+  change(volume: Float64Array, channel: number): void
   noise(element: number): number
 }
 
 /** The augmentation by the obvious loops in float64: each output voxel asks what was there before each of the steps. */
 export function augmentReference(inputs: Record<string, Float64Array>, row: AugmentRow) {
-  const { samples, channels, partner, size } = row
-  const settings = { ...UNCHANGED, ...row.settings }
+  const { samples, channels, size } = row
+  const { noiseStd } = { ...UNCHANGED, ...row.settings }
   const voxels = sizeOf(size)
   const image = new Float64Array(inputs.image!.length)
-  const maskBits = new Float64Array(inputs.maskBits!.length)
-  const presence = new Float64Array(inputs.presence!.length)
   for (let n = 0; n < samples; n++) {
-    const [seed, epoch, sample] = inputs.keys!.subarray(n * 4)
-    const drawn = drawSample([seed!, epoch!, sample!], settings, size)
+    const { source, change, noise, scale } = drawSample(n, inputs, row)
     for (let c = 0; c < channels; c++) {
-      const source = inputs.image!.subarray((n * channels + c) * voxels)
+      const volume = inputs.image!.subarray((n * channels + c) * voxels)
+      const made = image.subarray((n * channels + c) * voxels, (n * channels + c + 1) * voxels)
       eachVoxel(size, (axes, v) => {
-        const noisy = trilinear(source, drawn.source(axes), size) + settings.noiseStd * drawn.noise(c * voxels + v)
-        image[(n * channels + c) * voxels + v] = Math.min(255, Math.max(0, noisy * drawn.scale))
+        made[v] = trilinear(volume, source(axes), size)
       })
-    }
-    for (let s = 0; s < partner.length; s++) {
-      const from = n * partner.length + (drawn.flipped[0] ? partner[s]! : s)
-      presence[n * partner.length + s] = inputs.presence![from]!
-      const source = inputs.maskBits!.subarray((from * voxels) / 32)
-      const made = maskBits.subarray(((n * partner.length + s) * voxels) / 32)
-      eachVoxel(size, (axes, v) => {
-        made[Math.floor(v / 32)]! += nearestBit(source, drawn.source(axes), size) * 2 ** (v % 32)
+      change(made, c)
+      made.forEach((value, v) => {
+        made[v] = Math.min(255, Math.max(0, (value + noiseStd * noise(c * voxels + v)) * scale))
       })
     }
   }
-  return { image, maskBits, presence }
+  return { image, ...labelReference(inputs, row) }
+}
+
+/** The same of masks and presence. */
+export function labelReference(inputs: Record<string, Float64Array>, row: AugmentRow) {
+  const { samples, partner, size } = row
+  const voxels = sizeOf(size)
+  const maskBits = new Float64Array(inputs.maskBits!.length)
+  const presence = new Float64Array(inputs.presence!.length)
+  for (let n = 0; n < samples; n++) {
+    const { source, flipped } = drawSample(n, inputs, row)
+    for (let s = 0; s < partner.length; s++) {
+      const from = n * partner.length + (flipped[0] ? partner[s]! : s)
+      presence[n * partner.length + s] = inputs.presence![from]!
+      const mask = inputs.maskBits!.subarray((from * voxels) / 32)
+      const made = maskBits.subarray(((n * partner.length + s) * voxels) / 32)
+      eachVoxel(size, (axes, v) => {
+        made[Math.floor(v / 32)]! += nearestBit(mask, source(axes), size) * 2 ** (v % 32)
+      })
+    }
+  }
+  return { maskBits, presence }
 }
 
 function nearestBit(source: Float64Array, place: Vector, size: readonly number[]): number {
@@ -170,9 +248,11 @@ function nearestBit(source: Float64Array, place: Vector, size: readonly number[]
   return Math.floor(source[Math.floor(v / 32)]! / 2 ** (v % 32)) % 2
 }
 
-function drawSample(key: Vector, settings: Omit<AugmentSettings, 'partner'>, size: readonly number[]): Drawn {
-  const [seed, epoch, sample] = key
-  const words = (operation: number, block: number): Words => philox([block, operation, sample, epoch], [seed, 0])
+function drawSample(n: number, inputs: Record<string, Float64Array>, { settings: given, size }: AugmentRow): Drawn {
+  const settings = { ...UNCHANGED, ...given }
+  const [seed, epoch, sample] = inputs.keys!.subarray(n * 4) as unknown as Vector
+  const words: Drawing = (operation, block) => philox([block, operation, sample, epoch], [seed, 0])
+  const displaced = remembered(displacer(words, settings, size), size)
   const flips = words(OP_FLIP, 0)
   const flipped = [0, 1, 2].map(
     axis => settings.flipAxes.includes(axis) && uniform01(flips[axis]!) < settings.flipProbability,
@@ -186,16 +266,72 @@ function drawSample(key: Vector, settings: Omit<AugmentSettings, 'partner'>, siz
     flipped,
     scale: low + (high - low) * uniform01(words(OP_SCALE, 0)[0]),
     source(voxel) {
-      let place = voxel.map((x, axis) => x - centre[axis]!) as Vector
+      let place = displaced(voxel).map((x, axis) => x - centre[axis]!) as Vector
       for (const axis of [2, 1, 0]) place = rotate(place, axis, -angles[axis]!)
       return place.map((x, axis) => (flipped[axis] ? -x : x) + centre[axis]!) as Vector
     },
+    change: (volume, channel) => changeChannel(volume, channel, words, settings, size),
     noise(element) {
       const word = element % 4
       const block = words(OP_NOISE, Math.floor(element / 4))
       const pair = word < 2 ? normal2(block[0], block[1]) : normal2(block[2], block[3])
       return pair[word % 2]!
     },
+  }
+}
+
+/** Channels and structures ask for the same voxels. */
+function remembered(place: (voxel: Vector) => Vector, size: Size): (voxel: Vector) => Vector {
+  const known: Vector[] = []
+  return voxel => {
+    known[voxelIndex(voxel, size)] ??= place(voxel)
+    return known[voxelIndex(voxel, size)]!
+  }
+}
+
+/** Where a voxel looks before it is turned and mirrored. */
+function displacer(words: Drawing, { elastic }: Partial<AugmentSettings>, size: Size): (voxel: Vector) => Vector {
+  if (!elastic || !happens(words, OP_ELASTIC, elastic.probability)) return voxel => voxel
+  const { spacing, displacement } = elastic
+  const field = splines(words, { operation: OP_ELASTIC, size, spacing: [spacing, spacing, spacing] })
+  return voxel => {
+    const aside = field(voxel)
+    return voxel.map((x, axis) => x + displacement * aside[axis]!) as Vector
+  }
+}
+
+/** Blur, low resolution, bias field and gamma of one channel. */
+function changeChannel(
+  volume: Float64Array,
+  channel: number,
+  words: Drawing,
+  settings: Partial<AugmentSettings>,
+  size: Size,
+): void {
+  const { blur, lowResolution, biasField, gamma } = settings
+  for (const [operation, strength, change] of [
+    [OP_BLUR, blur, blurredLine],
+    [OP_LOW_RESOLUTION, lowResolution, coarseLine],
+  ] as const) {
+    if (!strength || !happens(words, operation, strength.probability)) continue
+    for (const axis of [0, 1, 2]) {
+      const amount = between(strength.range, words(operation, 1 + channel)[axis]!)
+      alongAxis(volume, size, axis, line => change(line, amount))
+    }
+  }
+  if (biasField && happens(words, OP_BIAS_FIELD, biasField.probability)) {
+    const spacing = size.map(length => length / 2) as Vector
+    const logarithm = splines(words, { operation: OP_BIAS_FIELD, size, spacing })
+    eachVoxel(size, (axes, v) => {
+      volume[v]! *= Math.exp(biasField.strength * logarithm(axes)[0])
+    })
+  }
+  if (gamma && happens(words, OP_GAMMA, gamma.probability)) {
+    const [low, high] = gamma.range
+    const exponent = Math.exp(between([Math.log(low), Math.log(high)], words(OP_GAMMA, 1 + channel)[0]))
+    volume.forEach((value, v) => {
+      volume[v] = 255 * Math.min(1, Math.max(0, value / 255)) ** exponent
+    })
   }
 }
 
@@ -219,13 +355,6 @@ function trilinear(source: Float64Array, place: Vector, size: readonly number[])
     sum += weights[0]! * weights[1]! * weights[2]! * source[voxelIndex(at, size)]!
   })
   return sum
-}
-
-function eachVoxel(size: readonly number[], visit: (axes: Vector, voxel: number) => void): void {
-  const [height, width, depth] = size as Vector
-  let voxel = 0
-  for (let h = 0; h < height; h++)
-    for (let w = 0; w < width; w++) for (let d = 0; d < depth; d++) visit([h, w, d], voxel++)
 }
 
 function isInside(axes: Vector, size: readonly number[]): boolean {

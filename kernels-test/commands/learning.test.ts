@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { initialValues } from '../../src/nn/initialise.ts'
 import { specify } from '../../src/nn/specification.ts'
+import type { AugmentSettings } from '../../src/ops/augment_settings.ts'
 import { TERMS } from '../../src/train/tally.ts'
 import { augmentReference } from '../cases/augment.ts'
 import { relativeError } from '../numbers.ts'
@@ -55,7 +56,7 @@ const AUGMENTATION = {
 } as const
 
 /** The model was trained on these voxels: batch 0, augmented so, or as it lies in the dataset. */
-async function expectVoxels(left: Left, changes: Partial<Record<keyof typeof AUGMENTATION, unknown>> | 'none') {
+async function expectVoxels(left: Left, changes: Partial<Record<keyof AugmentSettings, unknown>> | 'none') {
   const { config } = left
   const host = firstBatch(config)
   const { images, maskBits, presence } = host
@@ -80,6 +81,20 @@ test.concurrent.each([
     changes: { intensityScaleRange: [0.9, 1.1] },
   },
   { command: 'sadaan-gpu train with augmentation.enabled=False', changes: 'none' as const },
+  {
+    command: `sadaan-gpu train with augmentation.elastic_probability=0.9 augmentation.elastic_displacement=3 \
+      augmentation.elastic_spacing=8 augmentation.blur_probability=0.8 augmentation.blur_sigma_range=[0.4,0.9] \
+      augmentation.low_resolution_probability=0.7 augmentation.low_resolution_range=[1,3] \
+      augmentation.bias_field_probability=0.6 augmentation.bias_field_strength=0.4 \
+      augmentation.gamma_probability=0.75 augmentation.gamma_range=[0.8,1.3]`,
+    changes: {
+      elastic: { probability: 0.9, displacement: 3, spacing: 8 },
+      blur: { probability: 0.8, range: [0.4, 0.9] },
+      lowResolution: { probability: 0.7, range: [1, 3] },
+      biasField: { probability: 0.6, strength: 0.4 },
+      gamma: { probability: 0.75, range: [0.8, 1.3] },
+    },
+  },
 ])('$command: these are the voxels that the model saw', async ({ command, changes }) => {
   await expectVoxels(await documented(command, [ONE_EPOCH, 'training.shuffle=False']), changes)
 })

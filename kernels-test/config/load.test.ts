@@ -64,6 +64,17 @@ const DOCUMENTED = {
   'augmentation.rotation_degrees': 5,
   'augmentation.flip_probability': 0.3,
   'augmentation.flip_axes': [0],
+  'augmentation.elastic_probability': 0,
+  'augmentation.elastic_displacement': 8,
+  'augmentation.elastic_spacing': 32,
+  'augmentation.blur_probability': 0,
+  'augmentation.blur_sigma_range': [0.5, 1.5],
+  'augmentation.low_resolution_probability': 0,
+  'augmentation.low_resolution_range': [1, 2],
+  'augmentation.bias_field_probability': 0,
+  'augmentation.bias_field_strength': 0.5,
+  'augmentation.gamma_probability': 0,
+  'augmentation.gamma_range': [0.7, 1.5],
   'optimizer.type': 'adamw',
   'optimizer.weight_decay': 1e-4,
   'optimizer.lr_scheduler': 'cosine_annealing',
@@ -121,7 +132,9 @@ describe('defaults', () => {
     const { config } = loadConfig({ overrides: ['seed=7', 'training.image_size=[64,64,32]'] })
     const path = file('saved.json', toJson(config))
     expect(loadConfig({ file: path, overrides: [] }).config).toStrictEqual(config)
-    expect(toJson(config)).toMatch(/^\{\n {2}"augmentation": \{\n {4}"enabled": true,\n {4}"flip_axes": \[\n/)
+    expect(toJson(config)).toMatch(
+      /^\{\n {2}"augmentation": \{\n {4}"bias_field_probability": 0,\n[\s\S]*"flip_axes": \[\n/,
+    )
   })
 })
 
@@ -219,6 +232,23 @@ describe('values that do not fit: one line with key, value and expectation', () 
     ['augmentation.intensity_scale_range=[2,1]', 'augmentation.intensity_scale_range is [2, 1]', 'two numbers'],
     ['augmentation.flip_axes=[3]', 'augmentation.flip_axes is [3]', 'different array axes out of 0, 1 and 2'],
     ['augmentation.flip_axes=[1,1]', 'augmentation.flip_axes is [1, 1]', 'different array axes out of 0, 1 and 2'],
+    ['augmentation.elastic_probability=2', 'augmentation.elastic_probability is 2', 'a number between 0 and 1'],
+    ['augmentation.elastic_spacing=3', 'augmentation.elastic_spacing is 3', 'a number of at least 4'],
+    [
+      'augmentation.elastic_displacement=13',
+      'augmentation.elastic_displacement is 13',
+      'at most 0.4 of elastic_spacing',
+    ],
+    ['augmentation.blur_sigma_range=[2,1]', 'augmentation.blur_sigma_range is [2, 1]', 'two numbers between 0 and 10'],
+    ['augmentation.blur_sigma_range=[1]', 'augmentation.blur_sigma_range is [1]', 'two numbers between 0 and 10'],
+    [
+      'augmentation.low_resolution_range=[0.5,2]',
+      'augmentation.low_resolution_range is [0.5, 2]',
+      'two numbers between 1 and 8',
+    ],
+    ['augmentation.bias_field_strength=3', 'augmentation.bias_field_strength is 3', 'a number between 0 and 2'],
+    ['augmentation.gamma_range=[0,1]', 'augmentation.gamma_range is [0, 1]', 'two numbers between 0.1 and 10'],
+    ['augmentation.gamma_range=1', 'augmentation.gamma_range is 1', 'two numbers between 0.1 and 10'],
     ['optimizer.type=sgd', "optimizer.type is 'sgd'", "'adamw' or 'adam'"],
     ['optimizer.betas=[0.9,1]', 'optimizer.betas is [0.9, 1]', 'two numbers of at least 0 and below 1'],
     ['loss_weights.dice=-1', 'loss_weights.dice is -1', 'a number of at least 0'],
@@ -231,6 +261,12 @@ describe('values that do not fit: one line with key, value and expectation', () 
   ])('%s', (word, found, expected) => {
     expect(errorOf(word)).toContain(`configuration: ${found} (from the command line), expected ${expected}`)
     expect(errorOf(word)).not.toContain('\n')
+  })
+
+  test('a default that does not fit what was given beside it is called one', () => {
+    expect(errorOf('augmentation.elastic_spacing=16')).toBe(
+      'configuration: augmentation.elastic_displacement is 8 (the default), expected at most 0.4 of elastic_spacing: more may fold the image',
+    )
   })
 
   test('the layer that gave the value is named', () => {

@@ -3,7 +3,8 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { gunzipSync, gzipSync } from 'node:zlib'
 import { expect, test } from 'vitest'
-import { readNifti, writeNiftiLabels } from '../../src/data/nifti.ts'
+import { readNifti } from '../../src/data/nifti.ts'
+import { writeNifti } from '../../src/data/nifti_writer.ts'
 import { orientationOf, reorient } from '../../src/data/orientation.ts'
 import { InputError } from '../../src/util/error.ts'
 import { type NiftiFields, niftiBytes, RAS } from './nifti_bytes.ts'
@@ -117,7 +118,7 @@ test('labels are written on the grid of the image they belong to', () => {
   const labels = Uint8Array.from({ length: image.values.length }, (_, v) => v % 251)
   for (const name of ['labels.nii', 'labels.nii.gz']) {
     const path = join(directory, name)
-    writeNiftiLabels(path, labels, image)
+    writeNifti(path, labels, image)
     const back = readNifti(path)
     expect([back.size, back.affine, back.geometry]).toEqual([image.size, image.affine, image.geometry])
     expect(Buffer.from(Uint8Array.from(back.values)).equals(Buffer.from(labels))).toBe(true)

@@ -4,7 +4,7 @@ const PREAMBLES: Readonly<Record<string, string>> = {
   'docs/datasets.md': twoHeads(),
   'docs/training.md': tinyDataset(),
   'docs/determinism.md': tinyDataset(),
-  'docs/inference.md': tinyDataset(),
+  'docs/inference.md': tinyDataset() + twoHeads(),
   'docs/moving-from-python.md': tinyDataset(),
 }
 

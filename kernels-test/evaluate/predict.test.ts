@@ -150,13 +150,17 @@ describe('masks and presence', () => {
     expect([...masks.values]).toStrictEqual(expected)
 
     const lines = readFileSync(join(output, 'presence.csv'), 'utf8').trimEnd().split('\n')
-    expect(lines[0]).toBe('sample,structure,presence_probability,present,mask_voxels')
+    expect(lines[0]).toBe('sample,structure,presence_probability,present,mask_voxels,volume_ml,presence_threshold,scan')
     const count = (pair: number) =>
       expected.slice(pair * voxels, (pair + 1) * voxels).reduce((sum, value) => sum + value, 0)
     const structures = small.shape.structures
     expect(lines.slice(1)).toStrictEqual(
       Array.from(presence, (q, pair) =>
-        [Math.floor(pair / structures), `organ ${pair % structures}`, q, Number(q > threshold), count(pair)].join(),
+        [
+          Math.floor(pair / structures),
+          `organ ${pair % structures}`,
+          ...[q, Number(q > threshold), count(pair), '', threshold, ''],
+        ].join(),
       ),
     )
     const table = JSON.parse(readFileSync(join(output, 'presence.json'), 'utf8'))
@@ -165,7 +169,9 @@ describe('masks and presence', () => {
       presence_probability: presence[structures + 1],
       present: presence[structures + 1]! > threshold,
       mask_voxels: count(structures + 1),
+      volume_ml: null,
     })
+    expect(prediction.found).toStrictEqual(table.samples)
     expect(Object.values(prediction.present).reduce((sum, each) => sum + each, 0)).toBe(
       presence.filter(q => q > threshold).length,
     )

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { beforeAll, expect, test } from 'vitest'
-import { IMPORT_DEFAULTS, importNifti } from '../../src/data/import.ts'
+import { IMPORT_DEFAULTS, importScans } from '../../src/data/import.ts'
 import { readMetrics } from '../../src/track/metrics.ts'
 import { temporaryDirectory } from '../data/small_dataset.ts'
 import { trainHere } from './training_here.ts'
@@ -11,9 +11,9 @@ const dataset = join(root, 'dataset')
 const fixture = (name: string): string =>
   fileURLToPath(new URL(`../fixtures/head/KmeansTest_T1${name}.nii.gz`, import.meta.url))
 const TISSUES = [
-  { value: 4, name: 'csf' },
-  { value: 5, name: 'grey_matter' },
-  { value: 6, name: 'white_matter' },
+  { marks: [4], name: 'csf' },
+  { marks: [5], name: 'grey_matter' },
+  { marks: [6], name: 'white_matter' },
 ]
 
 /** A narrow SADAAN on one sample. The Dice term leads: the tissues are some 3 to 6 % of the volume. */
@@ -33,13 +33,11 @@ const words = [
 ]
 
 beforeAll(async () => {
-  await importNifti({
+  await importScans({
     ...IMPORT_DEFAULTS,
-    images: fixture('UCharRaw'),
-    labels: fixture('KmeansPrelimSegmentation'),
+    sources: [{ images: fixture('UCharRaw'), labels: fixture('KmeansPrelimSegmentation'), structures: TISSUES }],
     outputDir: dataset,
     imageSize: [32, 32, 16],
-    structures: TISSUES,
     validationSplit: 0,
   })
 })

@@ -23,7 +23,9 @@ const words = [
   'model.dropout=0.5',
   'optimizer.lr_scheduler=reduce_on_plateau',
   'optimizer.lr_patience=0',
-  'augmentation.flip_probability=0.5',
+  ...['flip', 'elastic', 'blur', 'low_resolution', 'bias_field', 'gamma'].map(
+    name => `augmentation.${name}_probability=0.5`,
+  ),
   'checkpoint.save_frequency=1',
 ]
 const folder = (run: string): string => join(root, run)

@@ -1,8 +1,11 @@
-// Flip and rotation (trilinear, outside = 0), noise, intensity scale and clip of an image in one pass. One invocation makes four
-// neighbours along D, which share a block of noise.
+// Flip, rotation and elastic deformation (one trilinear lookup, outside = 0), noise, intensity scale and clip of an image in one pass.
+// One invocation makes four neighbours along D, which share a block of noise.
 #import lib/grid
 #import lib/random
+#import lib/sample
+#import lib/volume
 #import lib/pose
+#import lib/intensity
 #import lib/activation
 
 struct Params {
@@ -23,9 +26,9 @@ struct Params {
 @group(0) @binding(1) var<storage, read> keys: array<u32>;           // (N, 4)
 @group(0) @binding(2) var<storage, read_write> augmented: array<Activation>; // (n, c, H, W, D)
 @group(0) @binding(3) var<uniform> params: Params;
+@group(0) @binding(4) var<storage, read> displacement: array<f32>;   // (n, 3, H, W, D) voxels
 
 const WORKGROUP: u32 = 256u;
-const MAX_INTENSITY: f32 = 255.0;
 
 fn intensity(base: u32, axes: vec3i) -> f32 {
   if (!inside(axes, params.size)) {
@@ -48,8 +51,41 @@ fn trilinear(base: u32, position: vec3f) -> f32 {
   return sum;
 }
 
+// Makes quad `index`, each of whose voxels looks `aside` from its own place.
+fn make(index: u32, aside: array<vec3f, 4>) {
+  let voxels = params.size.x * params.size.y * params.size.z;
+  let volume = index * 4u / voxels;
+  let voxel = index * 4u % voxels;
+  let k = (params.first_sample + volume / params.channels) * 4u;
+  let key = SampleKey(keys[k], keys[k + 1u], keys[k + 2u]);
+  let pose = sample_pose(key, params.flip_axes, params.flip_probability, params.rotation_turns);
+  let axes = voxel_axes(voxel, params.size);
+  var moved: vec4f;
+  for (var i = 0u; i < 4u; i++) {
+    let place = vec3f(axes + vec3u(0u, 0u, i)) + aside[i];
+    moved[i] = trilinear(volume * voxels, source_position(pose, place, params.size));
+  }
+  let element = (params.first_channel + volume % params.channels) * voxels + voxel;
+  let made = finished(moved, key, element, Finish(params.noise_std, params.scale_low, params.scale_high));
+  for (var i = 0u; i < 4u; i++) {
+    augmented[index * 4u + i] = Activation(made[i]);
+  }
+}
+
 @compute @workgroup_size(256)
 fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let index = linear_index(group, groups, local, WORKGROUP);
+  if (index < params.quads) {
+    make(index, array<vec3f, 4>());
+  }
+}
+
+@compute @workgroup_size(256)
+fn elastic(
   @builtin(workgroup_id) group: vec3u,
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
@@ -59,19 +95,11 @@ fn main(
     return;
   }
   let voxels = params.size.x * params.size.y * params.size.z;
-  let volume = index * 4u / voxels;
-  let voxel = index * 4u % voxels;
-  let channel = params.first_channel + volume % params.channels;
-  let k = (params.first_sample + volume / params.channels) * 4u;
-  let key = SampleKey(keys[k], keys[k + 1u], keys[k + 2u]);
-  let pose = sample_pose(key, params.flip_axes, params.flip_probability, params.rotation_turns);
-  let scale = params.scale_low + (params.scale_high - params.scale_low) * uniform01(draw(key, OP_SCALE, 0u).x);
-  let words = draw(key, OP_NOISE, (channel * voxels + voxel) / 4u);
-  let noise = params.noise_std * vec4f(normal2(words.xy), normal2(words.zw));
-  let axes = voxel_axes(voxel, params.size);
+  let n = index * 4u / voxels / params.channels;
+  var aside: array<vec3f, 4>;
   for (var i = 0u; i < 4u; i++) {
-    let position = source_position(pose, axes + vec3u(0u, 0u, i), params.size);
-    let moved = trilinear(volume * voxels, position);
-    augmented[index * 4u + i] = Activation(clamp((moved + noise[i]) * scale, 0.0, MAX_INTENSITY));
+    let at = n * 3u * voxels + index * 4u % voxels + i;
+    aside[i] = vec3f(displacement[at], displacement[at + voxels], displacement[at + 2u * voxels]);
   }
+  make(index, aside);
 }

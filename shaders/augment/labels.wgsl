@@ -1,6 +1,8 @@
-// Flip and rotation (nearest, outside = 0) of masks, and the exchange of left and right in masks and presence, for up to four
+// Flip, rotation and elastic deformation (nearest, outside = 0) of masks, and the exchange of left and right in masks and presence, for up to four
 // structures at once: one invocation finds the sources of 32 voxels and makes the mask word of each structure.
 #import lib/grid
+#import lib/sample
+#import lib/volume
 #import lib/pose
 
 struct Params {
@@ -23,6 +25,7 @@ struct Params {
 @group(0) @binding(3) var<storage, read_write> augmented_masks: array<u32>;    // (n, S, V/32)
 @group(0) @binding(4) var<storage, read_write> augmented_presence: array<f32>; // (N, S)
 @group(0) @binding(5) var<uniform> params: Params;
+@group(0) @binding(6) var<storage, read> displacement: array<f32>;             // (n, 3, H, W, D) voxels
 
 const WORKGROUP: u32 = 64u;
 
@@ -31,6 +34,45 @@ fn mask_bits(bases: vec4u, voxel: u32) -> vec4u {
   let word = bases + vec4u(voxel / 32u);
   let four = vec4u(masks[word.x], masks[word.y], masks[word.z], masks[word.w]);
   return (four >> vec4u(voxel % 32u)) & vec4u(1u);
+}
+
+// A mask word of each structure of the dispatch, while it is made.
+struct Words {
+  n: u32,        // sample of the slice
+  word: u32,
+  pose: Pose,
+  sources: vec4u, // the structures that the four become
+  made: vec4u,
+}
+
+fn begin(index: u32) -> Words {
+  let n = index / params.words;
+  let k = (params.first_sample + n) * 4u;
+  let key = SampleKey(keys[k], keys[k + 1u], keys[k + 2u]);
+  let pose = sample_pose(key, params.flip_axes, params.flip_probability, params.rotation_turns);
+  let own = min(vec4u(0u, 1u, 2u, 3u), vec4u(params.together - 1u)) + vec4u(params.first_structure);
+  return Words(n, index % params.words, pose, select(own, params.partners, pose.swapped), vec4u(0u));
+}
+
+// Bit j of the words, whose voxel looks `aside` from its own place.
+fn look_up(words: ptr<function, Words>, j: u32, aside: vec3f) {
+  let place = vec3f(voxel_axes((*words).word * 32u + j, params.size)) + aside;
+  let nearest = vec3i(floor(source_position((*words).pose, place, params.size) + 0.5));
+  if (inside(nearest, params.size)) {
+    let bases = (vec4u((*words).n * params.structures) + (*words).sources) * params.words;
+    (*words).made |= mask_bits(bases, voxel_index(nearest, params.size)) << vec4u(j);
+  }
+}
+
+fn store(words: Words) {
+  let sample = params.first_sample + words.n;
+  for (var s = 0u; s < params.together; s++) {
+    let structure = params.first_structure + s;
+    augmented_masks[(words.n * params.structures + structure) * params.words + words.word] = words.made[s];
+    if (words.word == 0u) {
+      augmented_presence[sample * params.structures + structure] = presence[sample * params.structures + words.sources[s]];
+    }
+  }
 }
 
 @compute @workgroup_size(64)
@@ -43,27 +85,28 @@ fn main(
   if (index >= params.samples * params.words) {
     return;
   }
-  let n = index / params.words;
-  let word = index % params.words;
-  let sample = params.first_sample + n;
-  let key = SampleKey(keys[sample * 4u], keys[sample * 4u + 1u], keys[sample * 4u + 2u]);
-  let pose = sample_pose(key, params.flip_axes, params.flip_probability, params.rotation_turns);
-  let own = min(vec4u(0u, 1u, 2u, 3u), vec4u(params.together - 1u)) + vec4u(params.first_structure);
-  let sources = select(own, params.partners, pose.swapped);
-  let bases = (vec4u(n * params.structures) + sources) * params.words;
-  var made = vec4u(0u);
+  var words = begin(index);
   for (var j = 0u; j < 32u; j++) {
-    let axes = voxel_axes(word * 32u + j, params.size);
-    let nearest = vec3i(floor(source_position(pose, axes, params.size) + 0.5));
-    if (inside(nearest, params.size)) {
-      made |= mask_bits(bases, voxel_index(nearest, params.size)) << vec4u(j);
-    }
+    look_up(&words, j, vec3f());
   }
-  for (var s = 0u; s < params.together; s++) {
-    let structure = params.first_structure + s;
-    augmented_masks[(n * params.structures + structure) * params.words + word] = made[s];
-    if (word == 0u) {
-      augmented_presence[sample * params.structures + structure] = presence[sample * params.structures + sources[s]];
-    }
+  store(words);
+}
+
+@compute @workgroup_size(64)
+fn elastic(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let index = linear_index(group, groups, local, WORKGROUP);
+  if (index >= params.samples * params.words) {
+    return;
   }
+  var words = begin(index);
+  let voxels = params.words * 32u;
+  for (var j = 0u; j < 32u; j++) {
+    let at = words.n * 3u * voxels + words.word * 32u + j;
+    look_up(&words, j, vec3f(displacement[at], displacement[at + voxels], displacement[at + 2u * voxels]));
+  }
+  store(words);
 }

@@ -1,17 +1,7 @@
 // How a sample is turned and mirrored, from its key alone: the image kernel and the label kernel must agree.
 #import lib/random
-
-// A sample's key: seed, epoch, sample index; one of four u32 a sample, the last unused.
-struct SampleKey {
-  seed: u32,
-  epoch: u32,
-  sample: u32, // index in the data set
-}
-
-// The four words of a block of a sample.
-fn draw(key: SampleKey, operation: u32, number: u32) -> vec4u {
-  return philox(vec4u(number, operation, key.sample, key.epoch), vec2u(key.seed, 0u));
-}
+#import lib/sample
+#import lib/volume
 
 struct Pose {
   to_source: mat3x3f, // from an augmented voxel to the voxel it shows, both counted from the volume's centre
@@ -40,22 +30,8 @@ fn sample_pose(key: SampleKey, flip_axes: u32, flip_probability: f32, rotation_t
   return Pose(flip * back_0 * back_1 * back_2, sign.x < 0.0);
 }
 
-// The axes (H, W, D) of a voxel of a volume of `size`, D fastest.
-fn voxel_axes(voxel: u32, size: vec3u) -> vec3u {
-  let row = voxel / size.z;
-  return vec3u(row / size.y, row % size.y, voxel % size.z);
-}
-
-// The place, in voxels, that an augmented voxel shows. Exact where the pose is.
-fn source_position(pose: Pose, axes: vec3u, size: vec3u) -> vec3f {
+// The place in the source, in voxels, that a place of the augmented volume shows. Exact where the pose is.
+fn source_position(pose: Pose, place: vec3f, size: vec3u) -> vec3f {
   let centre = 0.5 * vec3f(size - vec3u(1u));
-  return pose.to_source * (vec3f(axes) - centre) + centre;
-}
-
-fn inside(axes: vec3i, size: vec3u) -> bool {
-  return all(axes >= vec3i(0)) && all(axes < vec3i(size));
-}
-
-fn voxel_index(axes: vec3i, size: vec3u) -> u32 {
-  return (u32(axes.x) * size.y + u32(axes.y)) * size.z + u32(axes.z);
+  return pose.to_source * (place - centre) + centre;
 }

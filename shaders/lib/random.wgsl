@@ -12,6 +12,11 @@ const OP_SHUFFLE: u32 = 6u;
 const OP_INITIALISE: u32 = 7u;
 const OP_GENERATE: u32 = 8u;
 const OP_SPLIT: u32 = 9u;
+const OP_ELASTIC: u32 = 10u;
+const OP_BLUR: u32 = 11u;
+const OP_LOW_RESOLUTION: u32 = 12u;
+const OP_BIAS_FIELD: u32 = 13u;
+const OP_GAMMA: u32 = 14u;
 const OP_BOOTSTRAP: u32 = 20u;
 
 const PHILOX_ROUNDS: u32 = 10u;

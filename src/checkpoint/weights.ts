@@ -18,9 +18,17 @@ export interface ModelFile {
   preparation: Json | undefined
   /** that the samples of its dataset were patches of larger scans */
   patches: boolean
+  /** axes that training flipped samples along; undefined where the file does not say */
+  flipAxes: number[] | undefined
 }
 
-const UNKNOWN = { structureNames: undefined, presenceThreshold: undefined, preparation: undefined, patches: false }
+const UNKNOWN = {
+  structureNames: undefined,
+  presenceThreshold: undefined,
+  preparation: undefined,
+  patches: false,
+  flipAxes: undefined,
+}
 
 /**
  * The model in a training checkpoint, a bare state_dict (.pth) or a safetensors file, whichever it is by its content.
@@ -54,6 +62,7 @@ function readTorch(bytes: Uint8Array, path: string): ModelFile {
       ? (recordOf(own.value('preparation'), `${path}: preparation`) as Json)
       : undefined,
     patches: own?.has('patches') === true && own.boolean('patches'),
+    flipAxes: own && flipAxesIn(own),
   }
 }
 
@@ -61,4 +70,16 @@ function thresholdIn(own: Fields): number | undefined {
   const config = own.has('config') ? own.dict('config') : undefined
   const model = config?.has('model') ? config.dict('model') : undefined
   return model?.has('presence_threshold') ? model.number('presence_threshold') : undefined
+}
+
+/** `compat: reference` never flips, whatever `augmentation` says. */
+function flipAxesIn(own: Fields): number[] | undefined {
+  const config = own.has('config') ? own.dict('config') : undefined
+  const augmentation = config?.has('augmentation') ? config.dict('augmentation') : undefined
+  if (!config || !augmentation?.has('flip_axes')) return undefined
+  const isFlipping =
+    augmentation.value('enabled') !== false &&
+    augmentation.value('flip_probability') !== 0 &&
+    config.value('compat') !== 'reference'
+  return isFlipping ? augmentation.numbers('flip_axes') : []
 }

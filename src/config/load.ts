@@ -45,7 +45,7 @@ export function loadConfig(request: { file?: string; overrides: readonly string[
   const parsed = configSchema.safeParse(updates)
   if (!parsed.success) throw valueError(parsed.error.issues[0]!, layers, defaults)
   const changed = differingKeys(defaults, parsed.data)
-  const sources = Object.fromEntries(changed.map(key => [key, layerOf(layers, key.split('.')).source]))
+  const sources = Object.fromEntries(changed.map(key => [key, layerOf(layers, key.split('.'))!.source]))
   const namedConfigs = request.file === undefined ? bases : [request.file, ...bases]
   const files = namedConfigs.filter(base => !Object.hasOwn(NAMED_CONFIGS, base) || base === request.file)
   return { config: parsed.data, changed, sources, updates, namedConfigs, files, words: values }
@@ -84,9 +84,9 @@ function readLayer(path: string): Layer {
   return { values, source: `from ${path}` }
 }
 
-/** The layer that gave a key its value: the last that has it. */
-function layerOf(layers: readonly Layer[], path: readonly string[]): Layer {
-  return layers.findLast(({ values }) => valueAt(values, path) !== undefined)!
+/** The layer that gave a key its value: the last that has it; undefined where the value is the default. */
+function layerOf(layers: readonly Layer[], path: readonly string[]): Layer | undefined {
+  return layers.findLast(({ values }) => valueAt(values, path) !== undefined)
 }
 
 /** The tree of defaults is the list of known keys: its dictionaries are the groups, all else are leaves. */
@@ -137,10 +137,10 @@ function valueError(
   const path = issue.path.map(String)
   const isGroup = (length: number) => isJsonObject(valueAt(defaults, path.slice(0, length)))
   while (path.length > 1 && !isGroup(path.length - 1)) path.pop()
-  const layer = layerOf(layers, path)
-  const value = valueAt(layer.values, path)!
+  // a value that does not fit beside another one may be the default
+  const { values, source } = layerOf(layers, path) ?? { values: defaults, source: 'the default' }
   return new InputError(
-    `configuration: ${path.join('.')} is ${shown(value)} (${layer.source}), expected ${issue.message}`,
+    `configuration: ${path.join('.')} is ${shown(valueAt(values, path)!)} (${source}), expected ${issue.message}`,
   )
 }
 

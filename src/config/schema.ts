@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { LARGEST_DISPLACEMENT } from '../util/spline.ts'
 
 // A leaf has one text that says what it expects. It is the message of every check on the leaf and on its elements, so that
 // an error is one line: key, value, expectation.
@@ -25,9 +26,21 @@ const axis = z.int(size).positive(size).multipleOf(16, size)
 const range = 'two numbers of at least 0, the smaller first, e.g. [0.95, 1.05]'
 const bound = z.number(range).nonnegative(range)
 const axes = 'different array axes out of 0, 1 and 2, e.g. [0]'
+const sigmas = 'two numbers between 0 and 10, the smaller first, e.g. [0.5, 1.5]'
+const factors = 'two numbers between 1 and 8, the smaller first, e.g. [1, 2]'
+const gammas = 'two numbers between 0.1 and 10, the smaller first, e.g. [0.7, 1.5]'
 const betas = 'two numbers of at least 0 and below 1, e.g. [0.9, 0.999]'
 const adapter = 'part of an adapter name, an index, or None'
+const spacing = 'a number of at least 4'
+const displacement = 'at most 0.4 of elastic_spacing: more may fold the image'
 const flipAxis = z.int(axes).min(0, axes).max(2, axes)
+
+/** Two ends between which something is drawn. */
+const rangeBetween = (low: number, high: number, expected: string) => {
+  const end = z.number(expected).min(low, expected).max(high, expected)
+  return z.tuple([end, end], expected).refine(([from, to]) => from <= to, expected)
+}
+const chance = (what: string) => between(0, 1).default(0).describe(`Probability that a sample is ${what}`)
 
 const model = z.strictObject({
   in_channels: positiveInteger().default(1).describe('Image channels the network reads'),
@@ -85,22 +98,52 @@ const lossWeights = z.strictObject({
   confidence: notNegative().default(0.1).describe('Weight of the penalty on presence probabilities on the wrong side'),
 })
 
-const augmentation = z.strictObject({
-  enabled: flag().default(true).describe('Augment the training samples'),
-  noise_std: notNegative().default(2).describe('Standard deviation of the added noise, in intensity units of 0..255'),
-  intensity_scale_range: z
-    .tuple([bound, bound], range)
-    .refine(([low, high]) => low <= high, range)
-    .default([0.95, 1.05])
-    .describe('Range of the factor on the intensities'),
-  rotation_degrees: between(0, 180).default(5).describe('Largest rotation about each axis, in degrees'),
-  flip_probability: between(0, 1).default(0.3).describe('Probability of a flip along each of flip_axes'),
-  flip_axes: z
-    .array(flipAxis, axes)
-    .refine(list => new Set(list).size === list.length, axes)
-    .default([0])
-    .describe('Array axes that may be flipped; 0 is left-right and swaps left_*/right_* structures'),
-})
+const augmentation = z
+  .strictObject({
+    enabled: flag().default(true).describe('Augment the training samples'),
+    noise_std: notNegative().default(2).describe('Standard deviation of the added noise, in intensity units of 0..255'),
+    intensity_scale_range: z
+      .tuple([bound, bound], range)
+      .refine(([low, high]) => low <= high, range)
+      .default([0.95, 1.05])
+      .describe('Range of the factor on the intensities'),
+    rotation_degrees: between(0, 180).default(5).describe('Largest rotation about each axis, in degrees'),
+    flip_probability: between(0, 1).default(0.3).describe('Probability of a flip along each of flip_axes'),
+    flip_axes: z
+      .array(flipAxis, axes)
+      .refine(list => new Set(list).size === list.length, axes)
+      .default([0])
+      .describe('Array axes that may be flipped; 0 is left-right and swaps left_*/right_* structures'),
+    elastic_probability: chance('deformed elastically'),
+    elastic_displacement: notNegative()
+      .default(8)
+      .describe('Largest displacement of a control point along each axis, in voxels; at most 0.4 of elastic_spacing'),
+    elastic_spacing: z
+      .number(spacing)
+      .min(4, spacing)
+      .default(32)
+      .describe('Distance of the control points of an elastic deformation, in voxels'),
+    blur_probability: chance('blurred'),
+    blur_sigma_range: rangeBetween(0, 10, sigmas)
+      .default([0.5, 1.5])
+      .describe("Range of the blur's standard deviation along each axis, in voxels"),
+    low_resolution_probability: chance('brought to a lower resolution and back'),
+    low_resolution_range: rangeBetween(1, 8, factors)
+      .default([1, 2])
+      .describe('Range of the number of voxels that become one along each axis'),
+    bias_field_probability: chance('multiplied by a smooth bias field'),
+    bias_field_strength: between(0, 2)
+      .default(0.5)
+      .describe("Bound of the bias field's logarithm, whose standard deviation is about a fifth of it"),
+    gamma_probability: chance('gamma-corrected'),
+    gamma_range: rangeBetween(0.1, 10, gammas)
+      .default([0.7, 1.5])
+      .describe('Range of the exponent of the intensities as shares of 255'),
+  })
+  .refine(settings => settings.elastic_displacement <= LARGEST_DISPLACEMENT * settings.elastic_spacing, {
+    path: ['elastic_displacement'],
+    error: displacement,
+  })
 
 const optimizer = z.strictObject({
   type: oneOf('adamw', 'adam')

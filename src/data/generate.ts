@@ -4,6 +4,7 @@ import { OP_SPLIT, RandomStream } from '../util/random.ts'
 import { SCENARIOS, type Scenario, STRUCTURES } from './anatomy.ts'
 import { SPLIT_NAMES, type SplitName } from './dataset.ts'
 import { type StoredSample, writeDatasetFiles } from './split_writer.ts'
+import { drawStratified } from './stratify.ts'
 import { makeSample, type Variation } from './synthetic.ts'
 
 export interface GenerateOptions extends Variation {
@@ -82,37 +83,6 @@ function planScenarios(totalSamples: number): PlannedSample[][] {
   counts[counts.length - 1]! += totalSamples - given
   let index = 0
   return SCENARIOS.map((scenario, i) => Array.from({ length: counts[i]! }, () => ({ index: index++, scenario })))
-}
-
-/** Draws `count` samples in the scenarios' proportions; scenarios of a single sample are drawn from together. */
-function drawStratified(scenarios: PlannedSample[][], count: number, random: RandomStream) {
-  const large = scenarios.filter(samples => samples.length > 1)
-  const single = scenarios.filter(samples => samples.length === 1).flat()
-  const strata = single.length > 0 ? [...large, single] : large
-  const drawnCounts = shareOut(
-    strata.map(samples => samples.length),
-    count,
-    random,
-  )
-  const kept: PlannedSample[] = []
-  const drawn: PlannedSample[] = []
-  for (const [i, samples] of strata.entries()) {
-    const shuffled = random.shuffle([...samples])
-    drawn.push(...shuffled.slice(0, drawnCounts[i]!))
-    kept.push(...shuffled.slice(drawnCounts[i]!))
-  }
-  return { kept, drawn }
-}
-
-/** Shares `count` out in proportion to `sizes`: floors first, then one each by largest remainder, ties at random. */
-function shareOut(sizes: number[], count: number, random: RandomStream): number[] {
-  const total = sizes.reduce((sum, size) => sum + size, 0)
-  const exact = sizes.map(size => (size * count) / total)
-  const shares = exact.map(Math.floor)
-  const missing = count - shares.reduce((sum, share) => sum + share, 0)
-  const remainders = random.shuffle([...sizes.keys()]).sort((a, b) => exact[b]! - shares[b]! - (exact[a]! - shares[a]!))
-  for (const i of remainders.slice(0, missing)) shares[i]!++
-  return shares
 }
 
 function checkOptions(options: GenerateOptions): void {

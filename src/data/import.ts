@@ -1,158 +1,206 @@
 import { mkdirSync } from 'node:fs'
 import { InputError } from '../util/error.ts'
-import { OP_SPLIT, RandomStream } from '../util/random.ts'
 import { type ImageSize, SPLIT_NAMES, type SplitName } from './dataset.ts'
-import { namedStructures } from './import_names.ts'
-import { pairSubjects, type SubjectFiles } from './import_pairs.ts'
-import { importSubject, type LabelledStructure, labelValues, type SubjectRecord } from './import_subject.ts'
-import { readNifti } from './nifti.ts'
+import { sizeAtSpacing } from './frame.ts'
+import { countChannels } from './import_channels.ts'
+import { type ChannelRule, rulesFor } from './import_intensity.ts'
+import { type ImportReport, ImportTally } from './import_report.ts'
+import { openSource, type SourceRequest } from './import_sources.ts'
+import { planSplits } from './import_split.ts'
+import { type ImportedForm, importScan } from './import_subject.ts'
+import { type Survey, type SurveyedScan, surveySources } from './import_survey.ts'
+import type { Preparation } from './preparation.ts'
 import { type StoredSample, writeDatasetFiles } from './split_writer.ts'
 
 export interface ImportOptions {
-  /** A folder of NIfTI files, or one file. */
-  images: string
-  /** A folder of NIfTI label volumes on the images' grids, or one file. */
-  labels: string
+  sources: readonly SourceRequest[]
+  /** The order of all structures. Default: that of the sources. */
+  structureNames?: readonly string[]
   outputDir: string
-  imageSize: ImageSize
-  /** Default: what a dataset.json beside the images says; without one every value that occurs, named label_<value>. */
-  structures?: readonly LabelledStructure[]
+  /** The model's voxels along right, anterior, superior. With a spacing it may be left out: the smallest size that holds every scan. */
+  imageSize?: ImageSize
+  /** Millimetres between the model's voxels; left out: the whole field of view becomes `imageSize`. */
+  spacing?: readonly [number, number, number]
+  /** Cut scans that are larger than `imageSize` into patches of that size, half a patch apart. */
+  patches: boolean
+  /** Rules for channels; the others have their defaults (`rulesFor`). */
+  intensity: readonly ChannelRule[]
   /** Share of the subjects. */
   validationSplit: number
   /** Share of the subjects. */
   testSplit: number
-  /** Percentiles of a volume's intensities that become 0 and 255. */
-  percentiles: readonly [number, number]
+  /** of the division into splits */
   seed: number
+  /** Leave out scans that cannot be used, and list them, instead of stopping at the first. */
+  skipBad: boolean
 }
 
 export const IMPORT_DEFAULTS = {
+  patches: false,
+  intensity: [],
   validationSplit: 0.2,
   testSplit: 0,
-  percentiles: [0.5, 99.5],
   seed: 42,
+  skipBad: false,
 } as const satisfies Partial<ImportOptions>
 
-export interface ImportReport {
-  structureNames: string[]
-  splits: Record<SplitName, string[]>
-  /** Lines for the user. */
-  warnings: string[]
-}
+/** Called after each label of the survey and each scan that was written. */
+export type ImportProgress = (step: 'labels read' | 'scans written', done: number, all: number) => void
 
 /**
- * Turns NIfTI images with label volumes into a dataset: axes brought to right, anterior, superior; the whole field of
- * view resampled to `imageSize` (trilinear images, nearest labels); intensities scaled to 0..255 by percentiles; one mask
- * per label value; a structure is present where the label volume has a voxel of it, even if resampling loses it.
- * Subjects are divided at random by seed. Where none is left for validation the training subjects serve for both, with a
- * warning. metadata.json records what was done to each subject. `onSubject` is called after each with the number done.
- * Throws InputError naming file and reason; the directory then holds no dataset.
+ * Turns scans with labels into a dataset: axes brought to right, anterior, superior; resampled to one frame; intensities to 0..255; a mask
+ * for each structure, which may overlap; presence from the masks, −1 where a source did not look. Subjects are divided into splits. The
+ * labels are read first, so that what does not fit is said before anything is written; then scan by scan, one in memory at a time.
+ * metadata.json records under `preparation` what `predict` has to do to a scan, and for each scan what was done to it.
+ * Throws InputError naming file and reason; the directory then holds no new dataset.
  */
-export async function importNifti(options: ImportOptions, onSubject?: (done: number) => void): Promise<ImportReport> {
+export async function importScans(options: ImportOptions, progress?: ImportProgress): Promise<ImportReport> {
   checkOptions(options)
-  const subjects = pairSubjects(options.images, options.labels)
-  const structures = options.structures ?? namedStructures(options.images) ?? findStructures(subjects)
-  checkStructures(structures)
-  const plan = planSubjects(subjects, options)
-  const channels = subjects[0]!.images.reduce((sum, path) => sum + readNifti(path).channels, 0)
-  mkdirSync(options.outputDir, { recursive: true })
-  const records: (SubjectRecord & { split: SplitName })[] = []
-  function* samplesOf(split: SplitName): Iterable<StoredSample> {
-    for (const files of plan.splits[split]) {
-      const { record, ...sample } = importSubject(files, options.imageSize, structures, options.percentiles)
-      if (record.intensity.length !== channels)
-        throw new InputError(
-          `${files.images[0]}: has ${record.intensity.length} channels, the first subject ${channels}`,
-        )
-      records.push({ ...record, split })
-      yield { ...sample, scenario: files.name }
-      onSubject?.(records.length)
-    }
+  const skipped: string[] = []
+  const refuse = (error: InputError): void => {
+    if (!options.skipBad) throw error
+    skipped.push(error.message)
   }
-  const filled = SPLIT_NAMES.filter(name => plan.splits[name].length > 0)
-  const splits = Object.fromEntries(filled.map(name => [name, samplesOf(name)]))
-  const stored = channels === 1 ? {} : { channels }
-  const shape = { ...stored, imageSize: options.imageSize, structures: structures.length }
-  await writeDatasetFiles(options.outputDir, shape, splits, () => metadataOf(options, structures, records))
-  return reportOf(structures, plan)
+  const sources = options.sources.map(request => openSource(request, refuse))
+  const all = sources.reduce((sum, { scans }) => sum + scans.length, 0)
+  let read = 0
+  const survey = surveySources(sources, {
+    order: options.structureNames,
+    hasPatches: options.patches,
+    refuse,
+    onLabel: () => progress?.('labels read', ++read, all),
+  })
+  const { splits, warnings } = planSplits(survey.scans, options)
+  const form = formOf(options, survey.structureNames, survey.scans, splits.train)
+  const tally = new ImportTally(survey.structureNames, splits.val === splits.train)
+  await write(options, form, splits, { survey, tally, refuse, ...(progress && { progress }) })
+  const { preparation, patches } = form
+  return tally.report({
+    dataset: options.outputDir,
+    preparation,
+    patches,
+    skipped,
+    warnings: [...survey.warnings, ...warnings],
+  })
 }
 
-interface Plan {
-  splits: Record<SplitName, SubjectFiles[]>
-  warnings: string[]
+function formOf(
+  { imageSize, spacing, patches, intensity }: ImportOptions,
+  structureNames: string[],
+  scans: readonly SurveyedScan[],
+  training: readonly SurveyedScan[],
+): ImportedForm {
+  const [first] = scans
+  if (!first) throw new InputError('import: no scan is left of which anything is known')
+  const channels = countChannels(first.images)
+  const channelNames = scans.find(({ source }) => source.channelNames)?.source.channelNames
+  if (channelNames && channelNames.length !== channels)
+    throw new InputError(
+      `${first.images.join(', ')}: ${channels} channels, its dataset.json names ${channelNames.length} (${channelNames.join(', ')})`,
+    )
+  const preparation: Preparation = {
+    orientation: 'RAS',
+    frame: spacing ? { kind: 'spacing', spacing_mm: [...spacing] } : { kind: 'field_of_view' },
+    image_size: imageSize ?? sizeForAll(scans, spacing!),
+    intensity: rulesFor(channels, intensity, channelNames, training),
+  }
+  return { preparation, patches, structureNames }
 }
 
-function planSubjects(subjects: SubjectFiles[], { validationSplit, testSplit, seed }: ImportOptions): Plan {
-  const order = new RandomStream({ seed, operation: OP_SPLIT }).shuffle([...subjects])
-  const share = (part: number): number => (part > 0 ? Math.max(1, Math.round(part * order.length)) : 0)
-  const warnings: string[] = []
-  // Training comes first: with few subjects the other two get what it leaves.
-  const test = Math.min(share(testSplit), Math.max(0, order.length - 2))
-  const validation = Math.min(share(validationSplit), order.length - test - 1)
-  if (testSplit > 0 && test === 0) warnings.push(`${order.length} subjects leave none for testing: no test split`)
-  const train = order.slice(test + validation)
-  if (validation > 0)
-    return { splits: { train, val: order.slice(test, test + validation), test: order.slice(0, test) }, warnings }
-  warnings.push(
-    'no subject is left for validation: it uses the training subjects, its figures say nothing about others',
-  )
-  return { splits: { train, val: train, test: order.slice(0, test) }, warnings }
+/** The smallest size divisible by 16 that holds every scan. */
+function sizeForAll(scans: readonly SurveyedScan[], spacing: readonly [number, number, number]): ImageSize {
+  const sizes = scans.map(({ grid }) => sizeAtSpacing(grid, spacing))
+  return [0, 1, 2].map(axis => Math.ceil(Math.max(...sizes.map(size => size[axis]!)) / 16) * 16) as ImageSize
 }
 
-function findStructures(subjects: SubjectFiles[]): LabelledStructure[] {
-  const values = new Set(subjects.flatMap(({ label }) => labelValues(label)))
-  if (values.size === 0) throw new InputError(`${subjects[0]!.label}: no label but 0 in any volume`)
-  return [...values].sort((a, b) => a - b).map(value => ({ value, name: `label_${value}` }))
+interface Writing {
+  survey: Survey
+  tally: ImportTally
+  refuse: (error: InputError) => void
+  progress?: ImportProgress
 }
 
-function checkOptions({ imageSize, validationSplit, testSplit, percentiles }: ImportOptions): void {
-  if (imageSize.some(axis => !Number.isInteger(axis) || axis < 16 || axis % 16 !== 0))
+async function write(
+  options: ImportOptions,
+  form: ImportedForm,
+  splits: Record<SplitName, SurveyedScan[]>,
+  { survey, tally, refuse, progress }: Writing,
+): Promise<void> {
+  const filled = SPLIT_NAMES.filter(name => splits[name].length > 0)
+  const all = filled.reduce((sum, name) => sum + splits[name].length, 0)
+  let done = 0
+  async function* samplesOf(split: SplitName): AsyncGenerator<StoredSample> {
+    for (const scan of splits[split]) {
+      try {
+        for (const sample of recorded(importScan(scan, form), record => tally.addScan(split, record))) {
+          tally.addSample(split, sample.presence)
+          yield sample
+        }
+      } catch (error) {
+        if (!(error instanceof InputError)) throw error
+        refuse(error)
+      }
+      progress?.('scans written', ++done, all)
+      await new Promise(resolve => setImmediate(resolve)) // lets signals and timers through
+    }
+    if (tally.samplesIn(split) === 0)
+      throw new InputError(`import: no scan is left for the split ${split}, expected another --seed or share`)
+  }
+  mkdirSync(options.outputDir, { recursive: true })
+  const channels = form.preparation.intensity.length
+  const shape = {
+    ...(channels === 1 ? {} : { channels }),
+    imageSize: form.preparation.image_size,
+    structures: form.structureNames.length,
+    hasSource: true,
+  }
+  const samples = Object.fromEntries(filled.map(name => [name, samplesOf(name)]))
+  await writeDatasetFiles(options.outputDir, shape, samples, () => metadataOf(options, form, survey, tally))
+}
+
+/** The values of a generator, whose result goes to `onEnd`. */
+function* recorded<T, R>(values: Generator<T, R>, onEnd: (result: R) => void): Generator<T> {
+  onEnd(yield* values)
+}
+
+function checkOptions(options: ImportOptions): void {
+  const { imageSize, spacing, patches, validationSplit, testSplit, seed, sources } = options
+  if (sources.length === 0) throw new InputError('import: no source, expected --images and --labels, or --manifest')
+  if (!imageSize && !spacing) throw new InputError('import: expected --image-size, --spacing, or both')
+  if (patches && !(imageSize && spacing))
+    throw new InputError(
+      'import: patches need --spacing and --image-size: voxels of one length, and how many a patch has',
+    )
+  if (imageSize?.some(axis => !Number.isInteger(axis) || axis < 16 || axis % 16 !== 0))
     throw new InputError(`import: image size ${imageSize.join(',')}: every axis must be a multiple of 16`)
+  if (spacing?.some(length => !(length > 0 && length < Number.POSITIVE_INFINITY)))
+    throw new InputError(`import: spacing ${spacing.join(',')}: expected millimetres above 0`)
   if (!(validationSplit >= 0 && testSplit >= 0 && validationSplit + testSplit < 1))
     throw new InputError(
       `import: validation ${validationSplit} and test ${testSplit}: expected shares with a sum below 1`,
     )
-  const [low, high] = percentiles
-  if (!(low >= 0 && low < high && high <= 100))
-    throw new InputError(`import: percentiles ${low} and ${high}, expected 0 ≤ low < high ≤ 100`)
-}
-
-function checkStructures(structures: readonly LabelledStructure[]): void {
-  if (structures.length === 0) throw new InputError('import: no structures were named')
-  for (const key of ['name', 'value'] as const) {
-    const all = structures.map(structure => structure[key])
-    const twice = all.find((item, i) => all.indexOf(item) !== i)
-    if (twice !== undefined) throw new InputError(`import: structure ${key} ${twice} is given twice`)
-  }
+  if (seed >>> 0 !== seed) throw new InputError(`import: seed ${seed}, expected an integer from 0 to 4294967295`)
 }
 
 function metadataOf(
-  { imageSize, percentiles, seed, validationSplit, testSplit }: ImportOptions,
-  structures: readonly LabelledStructure[],
-  subjects: readonly (SubjectRecord & { split: SplitName })[],
-): Record<string, unknown> {
+  { seed, validationSplit, testSplit, sources }: ImportOptions,
+  { preparation, patches, structureNames }: ImportedForm,
+  { marks }: Survey,
+  { records }: ImportTally,
+): { structure_names: readonly string[] } & Record<string, unknown> {
   return {
-    structure_names: structures.map(({ name }) => name),
-    num_structures: structures.length,
-    image_size: imageSize,
+    structure_names: structureNames,
+    num_structures: structureNames.length,
+    image_size: preparation.image_size,
+    preparation,
+    patches,
     dataset_info: {
-      source: 'nifti',
-      orientation: 'RAS',
-      label_values: Object.fromEntries(structures.map(({ name, value }) => [name, value])),
-      percentiles,
+      source: 'import',
       validation_split: validationSplit,
       test_split: testSplit,
       seed,
-      subjects,
+      sources: sources.map((source, i) => ({ ...source, structures: marks[i] })),
+      subjects: records,
     },
-  }
-}
-
-function reportOf(structures: readonly LabelledStructure[], { splits, warnings }: Plan): ImportReport {
-  const names = (subjects: SubjectFiles[]): string[] => subjects.map(({ name }) => name)
-  return {
-    structureNames: structures.map(({ name }) => name),
-    splits: { train: names(splits.train), val: names(splits.val), test: names(splits.test) },
-    warnings,
   }
 }

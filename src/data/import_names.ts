@@ -1,43 +1,40 @@
-import { existsSync, readFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
-import { z } from 'zod'
 import { InputError } from '../util/error.ts'
-import type { LabelledStructure } from './import_subject.ts'
 
-/** nnU-Net 2 says {"liver": 1}, nnU-Net 1 and the Medical Decathlon {"1": "liver"}. */
-const datasetJson = z.looseObject({
-  labels: z.union([z.record(z.string(), z.int()), z.record(z.string().regex(/^-?\d+$/), z.string().min(1))]),
-})
-
-/**
- * The structures that a dataset.json beside the folder of images names, as nnU-Net and the Medical Decathlon have it;
- * undefined where there is none. Throws InputError when there is one that names no labels.
- */
-export function namedStructures(images: string): LabelledStructure[] | undefined {
-  const path = join(dirname(images), 'dataset.json')
-  if (!existsSync(path)) return undefined
-  let content: unknown
-  try {
-    content = JSON.parse(readFileSync(path, 'utf8'))
-  } catch {
-    throw new InputError(`${path}: is not JSON`)
-  }
-  const parsed = datasetJson.safeParse(content)
-  if (!parsed.success) throw new InputError(`${path}: labels: expected {"name": value} or {"value": "name"}`)
-  const structures = Object.entries(parsed.data.labels).map(([key, value]) =>
-    typeof value === 'number' ? { name: key, value } : { name: value, value: Number(key) },
-  )
-  const named = structures.filter(({ value }) => value !== 0).sort((a, b) => a.value - b.value)
-  if (named.length === 0) throw new InputError(`${path}: labels names nothing but the background`)
-  return named
+/** A structure of the new dataset and what marks it: values of a label volume, or files of a subject's folder. Any of them does. */
+export interface LabelledStructure {
+  name: string
+  marks: readonly (number | string)[]
 }
 
-/** Reads "csf=4,grey=5,white=6". Throws InputError naming the part that is no name with an integer other than 0. */
+/**
+ * Reads "csf=4,whole tumour=1+2+3,liver": values, or file names, that mark a structure; a name alone is the file of that name.
+ * Throws InputError naming the part that is wrong.
+ */
 export function parseStructures(text: string): LabelledStructure[] {
   return text.split(',').map(part => {
-    const match = part.trim().match(/^(.+)=(-?\d+)$/)
-    if (!match || Number(match[2]) === 0)
-      throw new InputError(`structures: '${part}', expected name=value with an integer other than 0, as in grey=5`)
-    return { name: match[1]!.trim(), value: Number(match[2]) }
+    const [name = '', marks = name, ...more] = part.split('=').map(piece => piece.trim())
+    const given = marks.split('+').map(mark => (/^-?\d+$/.test(mark.trim()) ? Number(mark) : mark.trim()))
+    if (!name || more.length > 0 || given.some(mark => mark === '' || mark === 0))
+      throw new InputError(
+        `structures: '${part}', expected name=value with an integer other than 0, as in grey=5 or tumour=1+2+3, or the name of a file`,
+      )
+    return { name, marks: given }
   })
+}
+
+/** Reads "liver,spleen". Throws InputError on an empty name. */
+export function parseNames(text: string): string[] {
+  const names = text.split(',').map(name => name.trim())
+  if (names.includes('')) throw new InputError(`'${text}': expected names, separated by commas`)
+  return names
+}
+
+/** Throws InputError naming `where` when a structure is named twice, or two are marked alike. */
+export function checkStructures(structures: readonly LabelledStructure[], where: string): void {
+  if (structures.length === 0) throw new InputError(`${where}: names no structure`)
+  const marks = structures.map(structure => [...structure.marks].sort().join('+'))
+  for (const [key, all] of [['name', structures.map(({ name }) => name)] as const, ['value', marks] as const]) {
+    const twice = all.find((item, i) => all.indexOf(item) !== i)
+    if (twice !== undefined) throw new InputError(`${where}: structure ${key} ${twice} is given twice`)
+  }
 }

@@ -1,35 +1,21 @@
 import { basename } from 'node:path'
 import { InputError } from '../util/error.ts'
 import { sizeOf } from '../util/shape.ts'
-import type { ImageSize } from './dataset.ts'
-import type { NumericArray } from './hdf5_file.ts'
-import type { SubjectFiles } from './import_pairs.ts'
-import { type NiftiImage, readNifti } from './nifti.ts'
-import { orientationOf, reorient } from './orientation.ts'
-import { resampleImage, resampleLabels } from './resample.ts'
+import { Frame, orientedGrid, sizeAtSpacing } from './frame.ts'
+import { channelsOf } from './import_channels.ts'
+import { checkSameGrid, type PlacedLabels, placeLabel } from './import_labels.ts'
+import type { SurveyedScan } from './import_survey.ts'
+import { applyIntensity, type IntensityScale } from './intensity.ts'
+import { cutPatch, patchStarts } from './patches.ts'
+import type { Preparation } from './preparation.ts'
+import type { ScanGrid } from './scan.ts'
+import type { StoredSample } from './split_writer.ts'
+import type { ImageSize } from './volumes.ts'
 
-/** A structure of the new dataset and the value that marks it in the label volumes. */
-export interface LabelledStructure {
+/** How a scan got into the dataset, as metadata.json keeps it. */
+export interface ScanRecord {
   name: string
-  value: number
-}
-
-/** What was done to one channel: stored = clip((value − low) · 255 / (high − low), 0, 255). */
-export interface IntensityScale {
-  low: number
-  high: number
-}
-
-export interface ImportedSubject {
-  image: Float32Array // (C, H, W, D), 0..255; H to the right, W to the front, D up
-  masks: Uint8Array // (S, H, W, D)
-  presence: number[] // (S): 1 where the label volume has the structure
-  record: SubjectRecord
-}
-
-/** How a subject got into the dataset, as metadata.json keeps it. */
-export interface SubjectRecord {
-  name: string
+  subject: string
   images: string[]
   label: string
   /** Where the stored axes ran to, e.g. "LSA". */
@@ -38,125 +24,134 @@ export interface SubjectRecord {
   size: ImageSize
   voxel_size_mm: number[]
   intensity: IntensityScale[]
+  /** How many samples it became: one, or patches. */
+  samples: number
+  /** Whether a part of it lies outside the frame, and how many of its labelled voxels do. */
+  cropped: boolean
+  labelled_voxels_cut_off: number
 }
 
-const WHITE = 255
-const GRID_TOLERANCE = 0.5 // voxels that the label's grid may lie beside the image's
-
-/** Reads one subject and brings it to RAS, to `imageSize` and to 0..255. Throws InputError naming file and reason. */
-export function importSubject(
-  files: SubjectFiles,
-  imageSize: ImageSize,
-  structures: readonly LabelledStructure[],
-  percentiles: readonly [number, number],
-): ImportedSubject {
-  const label = readNifti(files.label)
-  const images = files.images.map(path => readNifti(path))
-  for (const image of images) checkSameGrid(image, label)
-  const { image, intensity } = standardImage(images, imageSize, percentiles)
-  const { masks, presence } = masksOf(label, imageSize, structures)
-  return { image, masks, presence, record: { ...recordOf(files, images[0]!), intensity } }
+/** What holds for every scan of a dataset. */
+export interface ImportedForm {
+  preparation: Preparation
+  patches: boolean
+  structureNames: readonly string[]
 }
 
 /**
- * Volumes on one grid, each a channel or several, as the network takes them: (C, H, W, D) of `imageSize`, axes to right, anterior,
- * superior, intensities scaled to 0..255 between the percentiles. Throws InputError naming file and reason.
+ * Reads one scan and brings it to the dataset's frame and to 0..255: one sample, or patches one after another. Presence is that of a sample's
+ * own masks; a patch of which nothing is known, or without any intensity, is left out. Returns what was done.
+ * Throws InputError naming file and reason, before it gives a sample.
  */
-export function standardImage(
-  images: readonly NiftiImage[],
-  imageSize: ImageSize,
-  percentiles: readonly [number, number],
-): { image: Float32Array; intensity: IntensityScale[] } {
-  const { size, affine } = images[0]!
-  const channels = images.flatMap(image => channelsOf(image).map(values => ({ values, path: image.path })))
-  const voxels = sizeOf(imageSize)
-  const image = new Float32Array(channels.length * voxels)
-  const intensity = channels.map(({ values, path }, c) => {
-    const scale = scaleOf(values, percentiles, path)
-    const oriented = reorient(values, size, orientationOf(affine))
-    const target = image.subarray(c * voxels, (c + 1) * voxels)
-    resampleImage(rescale(oriented.values, scale), oriented.size, imageSize, target)
-    return scale
-  })
-  return { image, intensity }
+export function* importScan(scan: SurveyedScan, form: ImportedForm): Generator<StoredSample, ScanRecord> {
+  const frameOf = frameFor(form)
+  const { image, intensity, frame } = placeImages(scan, form.preparation, frameOf)
+  const { known: structures, source, subject } = scan
+  const labels = placeLabel(scan.label, { frameOf, structures, ignoredValue: source.ignored })
+  const whole = { image, labels, size: frame.size, channels: intensity.length }
+  let samples = 0
+  for (const start of patchStarts(frame.size, form.preparation.image_size)) {
+    const sample = cutSample(whole, start, scan, form)
+    if (!sample) continue
+    samples++
+    yield { ...sample, source: { subject, spacing: frame.spacing } }
+  }
+  if (samples === 0) throw new InputError(`${scan.images[0]}: its frame is empty, or nothing is known in it`)
+  return recordOf(scan, { frame, intensity, samples, cutOff: labels.cutOff })
 }
 
-/** The label values other than 0 in a volume, ascending. Throws InputError when one is not an integer. */
-export function labelValues(path: string): number[] {
-  const found = new Set(readNifti(path).values)
-  found.delete(0)
-  for (const value of found) if (!Number.isInteger(value)) throw new InputError(`${path}: label ${value} is no integer`)
-  return [...found].sort((a, b) => a - b)
+interface WholeScan {
+  image: Float32Array // (C, H, W, D)
+  labels: PlacedLabels
+  size: ImageSize
+  channels: number
 }
 
-function channelsOf({ values, channels, size }: NiftiImage): NumericArray[] {
+/** The sample at `start` of a scan; undefined where there is nothing to see or nothing known. */
+function cutSample(
+  { image, labels, size: whole, channels }: WholeScan,
+  start: ImageSize,
+  { known }: SurveyedScan,
+  { preparation: { image_size: size }, structureNames }: ImportedForm,
+): Omit<StoredSample, 'source'> | undefined {
+  const cut = <T extends Float32Array | Uint8Array>(volumes: T, count: number, patches: T): T => {
+    const [from, to] = [sizeOf(whole), sizeOf(size)]
+    for (let i = 0; i < count; i++)
+      cutPatch(volumes.subarray(i * from, (i + 1) * from) as T, whole, start, size, patches.subarray(i * to) as T)
+    return patches
+  }
   const voxels = sizeOf(size)
-  return Array.from({ length: channels }, (_, c) => values.subarray(c * voxels, (c + 1) * voxels))
+  const cutImage = cut(image, channels, new Float32Array(channels * voxels))
+  const isSpoilt = labels.ignored && cut(labels.ignored, 1, new Uint8Array(voxels)).includes(1)
+  if (isSpoilt || !cutImage.some(value => value !== 0)) return undefined
+  const masks = cut(labels.masks, known.length, new Uint8Array(known.length * voxels))
+  const presence = known.map((structure, s) =>
+    structure ? Number(masks.subarray(s * voxels, (s + 1) * voxels).includes(1)) : -1,
+  )
+  return { image: cutImage, masks, presence, scenario: scenarioOf(presence, structureNames) }
 }
 
-function masksOf(label: NiftiImage, imageSize: ImageSize, structures: readonly LabelledStructure[]) {
-  const oriented = reorient(label.values, label.size, orientationOf(label.affine))
-  const voxels = sizeOf(imageSize)
-  const resampled = new Float64Array(voxels)
-  resampleLabels(oriented.values, oriented.size, imageSize, resampled)
-  const masks = new Uint8Array(structures.length * voxels)
-  for (const [s, { value }] of structures.entries())
-    for (let v = 0; v < voxels; v++) if (resampled[v] === value) masks[s * voxels + v] = 1
-  return { masks, presence: structures.map(({ value }) => Number(label.values.includes(value))) }
+const LISTED_ABSENCES = 3
+
+/** A word about what a sample has: "complete", "without_spleen", "5_of_9_structures". What is unknown does not count. */
+function scenarioOf(presence: readonly number[], names: readonly string[]): string {
+  const absent = names.filter((_, s) => presence[s] === 0)
+  if (absent.length === 0) return 'complete'
+  const known = presence.filter(state => state !== -1).length
+  const isShort = absent.length <= LISTED_ABSENCES && absent.length < known
+  return isShort ? `without_${absent.join('_')}` : `${known - absent.length}_of_${known}_structures`
 }
 
-function checkSameGrid(image: NiftiImage, label: NiftiImage): void {
-  const sizes = [image, label].map(({ size }) => size.join('×'))
-  if (label.channels !== 1)
-    throw new InputError(`${label.path}: has ${label.channels} channels, expected one volume of labels`)
-  if (sizes[0] !== sizes[1])
-    throw new InputError(`${label.path}: is ${sizes[1]}, its image ${image.path} is ${sizes[0]}`)
-  const [width, height, depth] = image.size
-  const voxel = Math.min(...[0, 1, 2].map(axis => Math.hypot(...image.affine.map(row => row[axis]!))))
-  for (const corner of [
-    [0, 0, 0, 1],
-    [width, 0, 0, 1],
-    [0, height, 0, 1],
-    [0, 0, depth, 1],
-  ]) {
-    const apart = image.affine.map((row, r) =>
-      row.reduce((sum, value, i) => sum + (value - label.affine[r]![i]!) * corner[i]!, 0),
-    )
-    if (Math.hypot(...apart) > GRID_TOLERANCE * voxel)
-      throw new InputError(`${label.path}: lies elsewhere than its image ${image.path} (their affines differ)`)
+/** The frame that a scan is brought to whole: the dataset's, or, to be cut into patches, one of its spacing that holds the scan. */
+function frameFor({ preparation, patches }: ImportedForm): (grid: ScanGrid) => Frame {
+  const { frame: rule, image_size: size } = preparation
+  return grid => {
+    if (!patches || rule.kind !== 'spacing') return new Frame(grid, rule, size)
+    const needed = sizeAtSpacing(grid, rule.spacing_mm)
+    return new Frame(grid, rule, needed.map((length, axis) => Math.max(length, size[axis]!)) as ImageSize)
   }
 }
 
-/** Robust ends of the intensities: percentiles over all voxels, linearly interpolated as numpy's. */
-function scaleOf(values: NumericArray, percentiles: readonly [number, number], path: string): IntensityScale {
-  const sorted = values.slice().sort()
-  if (!Number.isFinite(sorted[0]! + sorted[sorted.length - 1]!))
-    throw new InputError(`${path}: has voxels that are not finite numbers`)
-  const [low, high] = percentiles.map(percentile => {
-    const place = (percentile / 100) * (sorted.length - 1)
-    const below = sorted[Math.floor(place)]!
-    return below + (sorted[Math.ceil(place)]! - below) * (place - Math.floor(place))
-  }) as [number, number]
-  if (high > low) return { low, high }
-  const [least, most] = [sorted[0]!, sorted[sorted.length - 1]!]
-  if (most > least) return { low: least, high: most } // a few bright voxels on a constant ground
-  throw new InputError(`${path}: every voxel is ${least}: there is nothing to learn from`)
+function placeImages(
+  { images, grid }: SurveyedScan,
+  { intensity: rules }: Preparation,
+  frameOf: (grid: ScanGrid) => Frame,
+) {
+  const voxels = sizeOf(frameOf(grid).size)
+  const image = new Float32Array(rules.length * voxels) // (C, H, W, D)
+  const intensity: IntensityScale[] = []
+  let frame: Frame | undefined
+  for (const { scan, values } of channelsOf(images)) {
+    const rule = rules[intensity.length]
+    if (!rule) throw new InputError(`${scan.path}: more channels than the first scan, which has ${rules.length}`)
+    if (intensity.length === 0) checkSameGrid(grid, scan)
+    const scaled = applyIntensity(values, rule, scan.path)
+    const target = image.subarray(intensity.length * voxels, (intensity.length + 1) * voxels)
+    frame = frameOf(scan)
+    frame.imageToModel(scaled.values, target)
+    intensity.push(scaled.scale)
+  }
+  if (intensity.length < rules.length)
+    throw new InputError(`${images[0]}: has ${intensity.length} channels, the first scan ${rules.length}`)
+  return { image, intensity, frame: frame! }
 }
 
-function rescale(values: NumericArray, { low, high }: IntensityScale): Float32Array {
-  const factor = WHITE / (high - low)
-  return Float32Array.from(values, value => Math.min(Math.max((value - low) * factor, 0), WHITE))
-}
-
-function recordOf(files: SubjectFiles, image: NiftiImage): Omit<SubjectRecord, 'intensity'> {
-  const { axes, code } = orientationOf(image.affine)
-  const lengths = axes.map(axis => Math.hypot(...image.affine.map(row => row[axis]!)))
+function recordOf(
+  { name, subject, images, label, grid }: SurveyedScan,
+  { frame, intensity, samples, cutOff }: { frame: Frame; intensity: IntensityScale[]; samples: number; cutOff: number },
+): ScanRecord {
+  const { size, spacing } = orientedGrid(grid)
   return {
-    name: files.name,
-    images: files.images.map(path => basename(path)),
-    label: basename(files.label),
-    orientation: code,
-    size: axes.map(axis => image.size[axis]!) as ImageSize,
-    voxel_size_mm: lengths.map(length => Number(length.toFixed(6))),
+    name,
+    subject,
+    images: images.map(path => basename(path)),
+    label: basename(label.path),
+    orientation: frame.orientation.code,
+    size,
+    voxel_size_mm: spacing.map(length => Number(length.toFixed(6))),
+    intensity,
+    samples,
+    cropped: frame.isCropped,
+    labelled_voxels_cut_off: cutOff,
   }
 }

@@ -1,7 +1,7 @@
-import { closeSync, fstatSync, openSync, readSync, renameSync, rmSync, writeFileSync } from 'node:fs'
-import { constants, gunzipSync, gzipSync } from 'node:zlib'
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
+import { constants, gunzipSync } from 'node:zlib'
 import { isNIFTI1, isNIFTI2, type NIFTI1, type NIFTI2, readHeader } from 'nifti-reader-js'
-import { ContractError, InputError } from '../util/error.ts'
+import { InputError } from '../util/error.ts'
 import { sizeOf } from '../util/shape.ts'
 import type { ImageSize } from './dataset.ts'
 import type { NumericArray } from './hdf5_file.ts'
@@ -55,16 +55,31 @@ const NEEDS_DOUBLE = [8, 64, 768, 1024, 1280] // codes whose values a float32 ma
  * is believed only after its claims were compared with the file's length, so nothing large is allocated for a lie.
  */
 export function readNifti(path: string): NiftiImage {
+  return withLayout(path, (file, isGzip, layout) => {
+    const bytes = readBytes(file, isGzip, layout.offset + layout.bytes, path)
+    const { size, channels, geometry, affine } = layout
+    return { path, size, channels, values: decodeVoxels(bytes, layout), affine, geometry }
+  })
+}
+
+/** Reads the header alone. Throws InputError as `readNifti` does, except where only the voxels are wrong. */
+export function readNiftiGrid(path: string): Omit<NiftiImage, 'values'> {
+  return withLayout(path, (_file, _isGzip, { size, channels, geometry, affine }) => ({
+    path,
+    size,
+    channels,
+    affine,
+    geometry,
+  }))
+}
+
+function withLayout<T>(path: string, use: (file: number, isGzip: boolean, layout: Layout) => T): T {
   const file = openForReading(path)
   try {
     const start = readStart(file)
     const isGzip = start[0] === 0x1f && start[1] === 0x8b
     const head = isGzip ? gunzipStart(start, path) : start
-    const layout = layoutOf(head, path)
-    const bytes = readBytes(file, isGzip, layout.offset + layout.bytes, path)
-    const values = decodeVoxels(bytes, layout)
-    const { size, channels, geometry, affine } = layout
-    return { path, size, channels, values, affine, geometry }
+    return use(file, isGzip, layoutOf(head, path))
   } finally {
     closeSync(file)
   }
@@ -244,46 +259,4 @@ function decodeVoxels(
           values[at++] = read(view, offset + stored * step, isLittle) * slope + intercept
         }
   return values
-}
-
-/**
- * Writes a label or mask volume as NIfTI-1 (gzip when `path` ends in .gz) on the grid of `like`: the same affine, voxel
- * sizes and units. `labels` is (I, J, K), k fastest, as `readNifti` gives it. The file appears whole or not at all.
- */
-export function writeNiftiLabels(path: string, labels: Uint8Array, like: Pick<NiftiImage, 'size' | 'geometry'>): void {
-  const [width, height, depth] = like.size
-  if (labels.length !== sizeOf(like.size))
-    throw new ContractError('writeNiftiLabels', 'labels', labels.length, `${width}·${height}·${depth} voxels`)
-  const bytes = Buffer.alloc(352 + labels.length)
-  writeHeader(bytes, like)
-  let at = 0
-  for (let i = 0; i < width; i++)
-    for (let j = 0; j < height; j++)
-      for (let k = 0; k < depth; k++) bytes[352 + (k * height + j) * width + i] = labels[at++]!
-  const temporary = `${path}.${process.pid}.tmp`
-  try {
-    writeFileSync(temporary, path.endsWith('.gz') ? gzipSync(bytes) : bytes, { flush: true })
-    renameSync(temporary, path)
-  } catch (error) {
-    rmSync(temporary, { force: true })
-    throw error
-  }
-}
-
-/** The fields of nifti1.h that a volume of uint8 on a known grid needs, little-endian. */
-function writeHeader(bytes: Buffer, { size, geometry }: Pick<NiftiImage, 'size' | 'geometry'>): void {
-  bytes.writeInt32LE(348, 0)
-  for (const [i, axis] of [3, ...size, 1, 1, 1, 1].entries()) bytes.writeInt16LE(axis, 40 + 2 * i)
-  bytes.writeInt16LE(2, 70) // uint8
-  bytes.writeInt16LE(8, 72) // bits
-  for (const [i, length] of geometry.pixdim.entries()) bytes.writeFloatLE(length, 76 + 4 * i)
-  bytes.writeFloatLE(352, 108) // first voxel
-  bytes.writeFloatLE(1, 112) // slope
-  bytes.writeUInt8(geometry.units & 0xff, 123)
-  bytes.writeInt16LE(geometry.qformCode, 252)
-  bytes.writeInt16LE(geometry.sformCode, 254)
-  for (const [i, value] of [...geometry.quaternion, ...geometry.offset].entries())
-    bytes.writeFloatLE(value, 256 + 4 * i)
-  for (const [i, value] of geometry.sform.flat().entries()) bytes.writeFloatLE(value, 280 + 4 * i)
-  bytes.write('n+1\0', 344, 'latin1')
 }

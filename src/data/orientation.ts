@@ -35,8 +35,18 @@ export function orientationOf(affine: Affine): Orientation {
   return { axes: [...axes], flipped, code: letters.join('') }
 }
 
+/** The affine of a grid whose axes were brought to right, anterior, superior. */
+export function orientedAffine({ size, affine }: { size: ImageSize; affine: Affine }): Affine {
+  const { axes, flipped } = orientationOf(affine)
+  return affine.map(row => {
+    const steps = axes.map((axis, world) => (flipped[world] ? -row[axis]! : row[axis]!))
+    const toFirst = axes.map((axis, world) => (flipped[world] ? (size[axis]! - 1) * row[axis]! : 0))
+    return [...steps, toFirst.reduce((sum, step) => sum + step, row[3]!)]
+  }) as unknown as Affine
+}
+
 /** Where the voxels of a reoriented volume lie in the stored one: index = start + h·steps[0] + w·steps[1] + d·steps[2]. */
-function strideOver(size: ImageSize, { axes, flipped }: Orientation) {
+export function strideOver(size: ImageSize, { axes, flipped }: Orientation) {
   const strides = [size[1] * size[2], size[2], 1]
   return {
     target: axes.map(axis => size[axis]!) as ImageSize,

@@ -1,55 +1,25 @@
-import { type Dispatch, kernel, type Lowering } from '../graph/kernel.ts'
 import type { Tape } from '../graph/tape.ts'
-import { type Precision, slices, type Tensor, windowOf } from '../graph/tensor.ts'
+import type { Tensor } from '../graph/tensor.ts'
 import { ContractError } from '../util/error.ts'
-import { sameShape, type Volume, volumeOf } from '../util/shape.ts'
+import { OP_BIAS_FIELD, OP_ELASTIC } from '../util/random.ts'
+import { sameShape, volumeOf } from '../util/shape.ts'
+import { blurAxis, coarsenAxis, finishImage } from './augment_intensity.ts'
+import { type LabelledImages, moveImage, moveLabels } from './augment_move.ts'
+import { type AugmentSettings, checkSettings, used } from './augment_settings.ts'
+import { controlShape, displace, drawControl, latticeOf } from './augment_spline.ts'
 
-/** How strongly samples are changed. With zeros and a range of [1, 1] every sample is copied exactly. */
-export interface AugmentSettings {
-  /** standard deviation of the noise, intensities */
-  noiseStd: number
-  /** the factor of a sample's intensities is uniform in [low, high) */
-  intensityScaleRange: readonly [number, number]
-  /** degrees; the angle about each axis is uniform in ± this, independently */
-  rotationDegrees: number
-  /** of each axis in flipAxes, independently */
-  flipProbability: number
-  /** of 0 (H, left-right), 1 (W), 2 (D) */
-  flipAxes: readonly number[]
-  /** for each structure the index of its mirror partner, itself if it has none */
-  partner: readonly number[]
-  /** of the augmented image; f32 unless given */
-  precision?: Precision
-}
-
-/** What a training step reads of a batch. */
-export interface LabelledImages {
-  image: Tensor // (N, C, H, W, D), intensities 0..255
-  maskBits: Tensor // (N, S, V/32) u32
-  presence: Tensor // (N, S)
-}
-
-interface AugmentArgs {
-  from: LabelledImages
+interface Batch extends LabelledImages {
   keys: Tensor // (N, 4) u32
-  to: LabelledImages
-  settings: AugmentSettings
 }
-
-/** A dispatch of the label kernel reads its mirror partners from one vec4u. */
-const STRUCTURES_PER_DISPATCH = 4
 
 /**
- * Augments a batch as documented: flip, rotation about the volume's centre in voxels (trilinear image, nearest masks, outside
- * 0), then on the image noise, scale and clip to [0, 255]. A flip of axis 0 exchanges mirror partners in masks and presence.
- * `keys` holds (seed, epoch, sample index, 0) of each sample; all that happens to a sample follows from its key and the settings.
+ * Augments a batch as documented: flip, rotation about the volume's centre in voxels and elastic deformation in one lookup (trilinear
+ * image, nearest masks, outside 0), then on the image blur, low resolution, bias field, gamma, noise, scale and clip to [0, 255]. A flip
+ * of axis 0 exchanges mirror partners in masks and presence. `keys` holds (seed, epoch, sample index, 0) of each sample; all that happens
+ * to a sample follows from its key and the settings. What the settings leave out is not recorded.
  * Returns temporaries of the same shapes; no gradient passes. Throws ContractError when shapes or settings do not fit.
  */
-export function augment(
-  tape: Tape,
-  from: LabelledImages & { keys: Tensor },
-  settings: AugmentSettings,
-): LabelledImages {
+export function augment(tape: Tape, from: Batch, settings: AugmentSettings): LabelledImages {
   const { image, maskBits, presence, keys } = from
   checkShapes(from, settings)
   checkSettings(settings)
@@ -58,13 +28,72 @@ export function augment(
     maskBits: tape.temporary('augmented.masks', maskBits.shape, 'u32'),
     presence: tape.temporary('augmented.presence', presence.shape),
   }
-  const args = { from: { image, maskBits, presence }, keys, to, settings }
-  tape.run(augmentImage, args)
-  tape.run(augmentLabels, args)
+  const move = { from: { image, maskBits, presence }, keys, displacement: displacementOf(tape, from, settings) }
+  const { blur, lowResolution, biasField, gamma } = settings
+  if ([blur, lowResolution, biasField, gamma].some(used)) {
+    const moved = tape.temporary('augmented.moved', image.shape)
+    const noFinish = { noiseStd: 0, intensityScaleRange: [1, 1] } as const
+    tape.run(moveImage, { ...move, to: { ...to, image: moved }, settings: { ...settings, ...noFinish } })
+    tape.run(moveLabels, { ...move, to, settings })
+    changeIntensities(tape, { from: moved, keys, to: to.image }, settings)
+  } else {
+    tape.run(moveImage, { ...move, to, settings })
+    tape.run(moveLabels, { ...move, to, settings })
+  }
   return to
 }
 
-function checkShapes(from: LabelledImages & { keys: Tensor }, settings: AugmentSettings): void {
+/** (N, 3, H, W, D) voxels by which each voxel of the result looks aside; undefined without elastic deformation. */
+function displacementOf(tape: Tape, { image, keys }: Batch, settings: AugmentSettings): Tensor | undefined {
+  const elastic = used(settings.elastic)
+  if (!elastic) return undefined
+  const { samples, ...volume } = volumeOf(image.shape, 'augment')
+  const { spacing, probability, displacement: amplitude } = elastic
+  const lattice = latticeOf(volume, [spacing, spacing, spacing])
+  const control = tape.temporary('augmented.elastic', controlShape(samples, lattice))
+  const displacement = tape.temporary('augmented.displacement', [samples, 3, ...image.shape.slice(2)])
+  tape.run(drawControl, { keys, control, operation: OP_ELASTIC, probability, amplitude })
+  tape.run(displace, { control, displacement, lattice })
+  return displacement
+}
+
+interface Change {
+  from: Tensor // (N, C, H, W, D)
+  keys: Tensor // (N, 4) u32
+  to: Tensor // (N, C, H, W, D)
+}
+
+/** What is done to an image whose voxels are in place, from blur to clip. */
+function changeIntensities(tape: Tape, { from, keys, to }: Change, settings: AugmentSettings): void {
+  let image = from
+  for (const [name, along] of [
+    ['blur', blurAxis],
+    ['lowResolution', coarsenAxis],
+  ] as const) {
+    const strength = used(settings[name])
+    if (!strength) continue
+    for (const axis of [0, 1, 2]) {
+      const next = tape.temporary(`augmented.${name}${axis}`, image.shape)
+      tape.run(along, { from: image, keys, to: next, axis, ...strength })
+      image = next
+    }
+  }
+  tape.run(finishImage, { from: image, keys, to, bias: biasOf(tape, { from, keys }, settings), settings })
+}
+
+/** Control points of the logarithm of the bias field, two spacings along each axis of the volume. */
+function biasOf(tape: Tape, { from, keys }: Pick<Change, 'from' | 'keys'>, settings: AugmentSettings) {
+  const biasField = used(settings.biasField)
+  if (!biasField) return undefined
+  const { samples, ...volume } = volumeOf(from.shape, 'augment')
+  const lattice = latticeOf(volume, [volume.height / 2, volume.width / 2, volume.depth / 2])
+  const control = tape.temporary('augmented.bias', controlShape(samples, lattice))
+  const { probability, strength: amplitude } = biasField
+  tape.run(drawControl, { keys, control, operation: OP_BIAS_FIELD, probability, amplitude })
+  return { control, lattice }
+}
+
+function checkShapes(from: Batch, settings: AugmentSettings): void {
   const { samples, depth, voxels } = volumeOf(from.image.shape, 'augment')
   const structures = settings.partner.length
   if (depth % 4 !== 0 || voxels % 4096 !== 0)
@@ -73,87 +102,4 @@ function checkShapes(from: LabelledImages & { keys: Tensor }, settings: AugmentS
   for (const name of ['maskBits', 'presence', 'keys'] as const)
     if (!sameShape(from[name].shape, expected[name]))
       throw new ContractError('augment', `${name} shape`, from[name].shape, JSON.stringify(expected[name]))
-}
-
-function checkSettings({ partner, flipAxes }: AugmentSettings): void {
-  if (partner.some((other, own) => partner[other] !== own))
-    throw new ContractError('augment', 'partner', partner, 'each structure to be the partner of its partner')
-  if (flipAxes.some(axis => ![0, 1, 2].includes(axis)))
-    throw new ContractError('augment', 'flipAxes', flipAxes, 'axes of 0, 1, 2')
-}
-
-const augmentImage = kernel<AugmentArgs>('augment.image', ({ from, keys, to, settings }, { facts }) => {
-  const { samples, channels, voxels, ...volume } = volumeOf(from.image.shape, 'augment.image')
-  return slices(samples, channels, voxels, facts.maxBindingBytes).map(slice => {
-    const quads = (slice.samples * slice.channels * voxels) / 4
-    return {
-      shader: 'augment/image',
-      bindings: { image: windowOf(from.image, slice), keys, augmented: windowOf(to.image, slice) },
-      params: {
-        ...poseParams(volume, settings),
-        quads,
-        channels: slice.channels,
-        first_sample: slice.sample,
-        first_channel: slice.channel,
-        noise_std: settings.noiseStd,
-        scale_low: settings.intensityScaleRange[0],
-        scale_high: settings.intensityScaleRange[1],
-      },
-      invocations: quads,
-    }
-  })
-})
-
-const augmentLabels = kernel<AugmentArgs>('augment.labels', (args, at) => {
-  const structures = args.settings.partner.length
-  const groups = Math.ceil(structures / STRUCTURES_PER_DISPATCH)
-  return Array.from({ length: groups }, (_, group) => labelDispatches(args, at, group * STRUCTURES_PER_DISPATCH)).flat()
-})
-
-/** The dispatches that make the labels of up to four structures from `firstStructure` on. */
-function labelDispatches(
-  { from, keys, to, settings }: AugmentArgs,
-  { facts }: Lowering,
-  firstStructure: number,
-): Dispatch[] {
-  const [samples, structures, words] = from.maskBits.shape as [number, number, number]
-  if (structures * words * 4 > facts.maxBindingBytes)
-    throw new ContractError(
-      'augment',
-      "a sample's mask bytes",
-      structures * words * 4,
-      `at most ${facts.maxBindingBytes}`,
-    )
-  const partners = settings.partner.slice(firstStructure, firstStructure + STRUCTURES_PER_DISPATCH)
-  return slices(samples, structures, words, facts.maxBindingBytes).map(slice => ({
-    shader: 'augment/labels',
-    bindings: {
-      masks: windowOf(from.maskBits, slice),
-      presence: from.presence,
-      keys,
-      augmented_masks: windowOf(to.maskBits, slice),
-      augmented_presence: to.presence,
-    },
-    params: {
-      ...poseParams(volumeOf(from.image.shape, 'augment.labels'), settings),
-      words,
-      partners: [0, 1, 2, 3].map(s => partners[Math.min(s, partners.length - 1)]!),
-      first_structure: firstStructure,
-      together: partners.length,
-      structures,
-      samples: slice.samples,
-      first_sample: slice.sample,
-    },
-    invocations: slice.samples * words,
-  }))
-}
-
-/** What both kernels need to find the same pose. */
-function poseParams({ height, width, depth }: Pick<Volume, 'height' | 'width' | 'depth'>, settings: AugmentSettings) {
-  return {
-    size: [height, width, depth],
-    flip_axes: settings.flipAxes.reduce((bits, axis) => bits | (1 << axis), 0),
-    flip_probability: settings.flipProbability,
-    rotation_turns: settings.rotationDegrees / 360,
-  }
 }

@@ -1,21 +1,30 @@
-import { statSync } from 'node:fs'
-import { join } from 'node:path'
 import type { Config } from '../config/schema.ts'
-import { openDataset, type SplitName } from '../data/dataset.ts'
+import type { SplitName } from '../data/dataset.ts'
+import type { ImageSize } from '../data/volumes.ts'
 import { Device } from '../gpu/device.ts'
 import type { Tensor } from '../graph/tensor.ts'
-import { InputError } from '../util/error.ts'
-import { sizeOf } from '../util/shape.ts'
+import { mirrorPartners } from '../util/mirror.ts'
+import { Gathering } from './gathering.ts'
+import { Hdf5Results } from './hdf5_results.ts'
 import { InferenceEngine, type Recorder } from './inference.ts'
-import { hdf5Masks, type MaskFiles, niftiMasks } from './mask_files.ts'
-import { MaskMaker } from './masks.ts'
 import { formatBytes, totalOf } from './memory.ts'
 import { withOutputFolder } from './output_folder.ts'
-import { PredictionFiles, type PredictionHead, RAW_NAMES, type RawName, type RawOutputs } from './prediction_files.ts'
+import { type PassBatch, passesOf } from './passes.ts'
+import {
+  PredictionFiles,
+  type PredictionHead,
+  RAW_NAMES,
+  type RawName,
+  type RawOutputs,
+  samplesOf,
+} from './prediction_files.ts'
+import { openJob, type PredictionJob } from './prediction_job.ts'
 import { recordPrediction } from './recording.ts'
-import { openScans, type Scans } from './scans.ts'
+import { ScanResults } from './scan_results.ts'
 import { wantedAdapter } from './session.ts'
-import { openTrainedModel, presenceThresholdFor, structureNamesOf, type TrainedModel } from './trained_model.ts'
+import { StagedResults } from './staged_results.ts'
+import { type SubjectFiles, volumeNames } from './subject_files.ts'
+import { openTrainedModel, type TrainedModel } from './trained_model.ts'
 import { knownChoice } from './variants.ts'
 
 export interface PredictionRequest {
@@ -24,14 +33,26 @@ export interface PredictionRequest {
   presenceThreshold?: number
   /** path of .pth or safetensors */
   weights: string
-  /** an HDF5 file with images, a NIfTI scan, or a dataset's directory */
-  input: string
+  /** an HDF5 file with images, a dataset's directory, or scans and folders of scans */
+  input: string | readonly string[]
   /** of a dataset's directory */
   split: SplitName
+  /** the UID of the one to take of a DICOM folder with several */
+  series?: string | undefined
   /** folder that the results go to */
   output: string
   /** also write every output of the model */
   raw: boolean
+  /** also write what masks are made of */
+  probabilities?: boolean
+  /** also write where the model looked for each structure */
+  attention?: boolean
+  /** slide a window of the model's size over each volume, the next covering this share of it again */
+  overlap?: number
+  /** average over inputs mirrored along these axes; 'trained' are those that training flipped */
+  flips?: readonly number[] | 'trained'
+  /** keep of each mask its largest component */
+  largestComponent?: boolean
   /** gets the lines a user wants to see */
   say(line: string): void
   progress(samples: number, all: number): void
@@ -39,99 +60,85 @@ export interface PredictionRequest {
 
 export interface Prediction {
   samples: number
+  presence_threshold: number
   files: string[]
   /** samples in which each structure was held to be present, by its name */
   present: Record<string, number>
+  /** what was found, sample by sample, as in presence.json */
+  found: ReturnType<typeof samplesOf>
 }
 
+/** More of a subject's blended volumes than this lies in a file while it is needed, bytes. */
+const MEMORY_LIMIT = 2 ** 30
+
 /**
- * The whole of `predict`: masks_s = [p_s > 0.5]·[q_s > presence_threshold] on the input's grid (NIfTI in, NIfTI out), a presence table,
- * and with `raw` every output. Throws InputError when the input cannot be read or does not fit the model; nothing is left written then.
+ * The whole of `predict`: masks_s = [p_s > 0.5]·[q_s > presence_threshold] on the input's grid (scans: NIfTI of the same geometry), a
+ * presence table, and what else is asked for. Throws InputError when the input cannot be read or does not fit the model; the results'
+ * folder is then as it was.
  */
 export async function predict(request: PredictionRequest): Promise<Prediction> {
   const model = openTrainedModel(request.weights)
-  const { path, structureNames } = await locate(request)
-  const scans = await openScans(path, [...model.shape.size])
+  const job = await openJob(request, model)
   try {
-    checkFit(scans, model)
-    if (scans.imageSize.join() !== model.shape.size.join())
-      request.say(
-        `images are resampled from ${scans.imageSize.join('×')} to the model's ${model.shape.size.join('×')}, masks back again`,
-      )
-    const head = {
-      weights: model.path,
-      input: path,
-      structureNames: structureNamesOf(model, structureNames),
-      presenceThreshold: presenceThresholdFor(model, request),
-    }
     const device = await Device.open(wantedAdapter(request.config))
     try {
-      return await withOutputFolder(request.output, () => run(request, model, scans, head, device))
+      return await withOutputFolder(request.output, () => run(request, model, job, device))
     } finally {
       device.close()
     }
   } finally {
-    scans.close()
+    job.subjects.close()
   }
-}
-
-/** The file to read images from; a dataset also names its structures. */
-async function locate({ input, split: name }: PredictionRequest): Promise<{ path: string; structureNames?: string[] }> {
-  if (!statSync(input, { throwIfNoEntry: false })?.isDirectory()) return { path: input }
-  const { splits, structureNames } = await openDataset(input)
-  const split = splits[name]
-  if (!split) throw new InputError(`${join(input, `${name}.h5`)}: no such file, expected the split to predict`)
-  return { path: split.path, structureNames }
-}
-
-function checkFit({ channels, path: input }: Scans, { shape, path }: TrainedModel): void {
-  if (channels !== shape.inChannels)
-    throw new InputError(`${input}: images have ${channels} channels, ${path} reads ${shape.inChannels}`)
 }
 
 async function run(
   request: PredictionRequest,
   model: TrainedModel,
-  scans: Scans,
-  head: PredictionHead,
+  job: PredictionJob,
   device: Device,
 ): Promise<Prediction> {
   const { config, output, raw, say } = request
-  const { samples } = scans
-  const wanted = Math.min(config.training.batch_size, samples)
-  const names: readonly RawName[] = raw ? RAW_NAMES : ['presence_probs', 'segmentation_probs']
+  const { head, subjects } = job
+  const outputs: readonly RawName[] = raw ? RAW_NAMES : ['presence_probs', ...volumeNames(head)]
+  const most = head.overlap === undefined ? subjects.count * head.flips.length : Number.POSITIVE_INFINITY
+  const wanted = Math.min(config.training.batch_size, most)
   const choice = knownChoice(device, config, say)
-  const engine = await InferenceEngine.openFitting(device, model, wanted, recorderFor(names), say, {
+  const engine = await InferenceEngine.openFitting(device, model, wanted, recorderFor(outputs), say, {
     choice,
     isPinned: config.training.pin_memory,
   })
+  const results = new StagedResults(output)
   try {
     say(`adapter   ${device.name}`)
     say(`memory    ${formatBytes(totalOf(engine.need))} at batch size ${engine.batchSize}`)
     const files = await PredictionFiles.create(
-      output,
+      results,
       head,
-      await masksFor(scans, output, head),
+      await filesFor(request, job, results),
       raw ? model.shape : undefined,
     )
     try {
-      const present = await predictAll(request, model, scans, head, engine, files)
-      return { samples, files: await files.finish(), present }
+      await predictAll(request, model, job, engine, files, results)
+      return reportOf(head, files, await files.finish())
     } catch (error) {
       files.abandon()
       throw error
     }
   } finally {
+    results.abandon()
     engine.destroy()
   }
 }
 
-async function masksFor(
-  { nifti, imageSize }: Scans,
-  folder: string,
-  { structureNames }: PredictionHead,
-): Promise<MaskFiles> {
-  return nifti ? niftiMasks(folder, structureNames, nifti) : hdf5Masks(folder, structureNames.length, imageSize)
+async function filesFor(
+  { probabilities = false, say }: PredictionRequest,
+  { head, subjects, folders }: PredictionJob,
+  results: StagedResults,
+): Promise<SubjectFiles> {
+  const options = { ...head, hasProbabilities: probabilities }
+  return folders
+    ? new ScanResults(results, folders, options, say)
+    : Hdf5Results.create(results, subjects.imageSize!, options)
 }
 
 function recorderFor(names: readonly RawName[]): Recorder<RawName> {
@@ -144,36 +151,44 @@ function recorderFor(names: readonly RawName[]): Recorder<RawName> {
 async function predictAll(
   { raw, progress }: PredictionRequest,
   model: TrainedModel,
-  scans: Scans,
-  { structureNames, presenceThreshold }: PredictionHead,
+  { subjects, head }: PredictionJob,
   engine: InferenceEngine<RawName>,
   files: PredictionFiles,
-): Promise<Record<string, number>> {
-  const maker = new MaskMaker([...model.shape.size], scans.imageSize)
-  const voxels = sizeOf(model.shape.size)
-  const counts = structureNames.map(() => 0)
-  let done = 0
-  await engine.runAll(batchesOf(scans, model, engine.batchSize), (outputs, { count }) => {
-    for (let i = 0; i < count; i++) {
-      const sample = sampleOf(outputs, i, engine.batchSize)
-      files.append(s => {
-        const probability = sample.presence_probs[s]!
-        const present = probability > presenceThreshold
-        counts[s]! += Number(present)
-        const made = maker.make(sample.segmentation_probs.subarray(s * voxels, (s + 1) * voxels), present)
-        return { mask: made.mask, row: { probability, present, voxels: made.voxels } }
-      })
-      if (raw) files.appendRaw(sample)
-      progress(++done, scans.samples)
-    }
+  results: StagedResults,
+): Promise<void> {
+  const { structures, inChannels } = model.shape
+  const window: ImageSize = [...model.shape.size]
+  const gathering = new Gathering({
+    structures,
+    window,
+    names: volumeNames(head),
+    partners: mirrorPartners(head.structureNames),
+    flips: head.flips.length,
+    scratch: name => results.scratch(name),
+    memoryLimit: MEMORY_LIMIT,
   })
+  const plan = { window, channels: inChannels, overlap: head.overlap ?? 0, flips: head.flips }
+  const use = (outputs: RawOutputs, { passes }: PassBatch): void => {
+    for (const [i, pass] of passes.entries()) {
+      const own = passOf(outputs, i, engine.batchSize)
+      const outcome = gathering.add(pass, own)
+      if (raw) files.appendRaw(own)
+      if (!outcome) continue
+      files.append(pass.subject, outcome)
+      progress(files.subjects.length, subjects.count)
+    }
+  }
+  try {
+    await engine.runAll(passesOf(subjects, plan, engine.batchSize), use)
+  } finally {
+    gathering.close()
+  }
   const priors = model.weights.get('attention_module.position_embeddings')!
   if (raw) files.writePriors(Float32Array.from(priors.data as ArrayLike<number>))
-  return Object.fromEntries(structureNames.map((name, s) => [name, counts[s]!]))
 }
 
-/** Sample `i` of the outputs of a batch. */
-function sampleOf(outputs: RawOutputs, i: number, batchSize: number): RawOutputs {
+/** Pass `i` of the outputs of a batch. */
+function passOf(outputs: RawOutputs, i: number, batchSize: number): RawOutputs {
   const entries = Object.entries(outputs).map(([name, values]) => {
     const length = values.length / batchSize
     return [name, values.subarray(i * length, (i + 1) * length)]
@@ -181,18 +196,20 @@ function sampleOf(outputs: RawOutputs, i: number, batchSize: number): RawOutputs
   return Object.fromEntries(entries) as RawOutputs
 }
 
-/** All images in order; the last batch is padded with zeros. The array is used again for the next batch. */
-async function* batchesOf(
-  scans: Scans,
-  { shape }: TrainedModel,
-  batchSize: number,
-): AsyncGenerator<{ images: Float32Array; count: number }> {
-  const length = shape.inChannels * sizeOf(shape.size)
-  const images = new Float32Array(batchSize * length)
-  for (let first = 0; first < scans.samples; first += batchSize) {
-    const count = Math.min(batchSize, scans.samples - first)
-    for (let i = 0; i < count; i++) scans.read(first + i, images.subarray(i * length, (i + 1) * length))
-    images.fill(0, count * length)
-    yield { images, count }
+function reportOf(
+  { structureNames, presenceThreshold }: PredictionHead,
+  { subjects }: PredictionFiles,
+  files: string[],
+): Prediction {
+  const present = structureNames.map((name, s): [string, number] => [
+    name,
+    subjects.filter(({ rows }) => rows[s]!.present).length,
+  ])
+  return {
+    samples: subjects.length,
+    presence_threshold: presenceThreshold,
+    files,
+    present: Object.fromEntries(present),
+    found: samplesOf(subjects, structureNames),
   }
 }

@@ -1,26 +1,35 @@
-import { join } from 'node:path'
-import { writeAtomically } from '../checkpoint/file.ts'
+import { writeFileSync } from 'node:fs'
 import { type Hdf5Column, Hdf5Writer } from '../data/hdf5_writer.ts'
+import type { Preparation } from '../data/preparation.ts'
 import type { SadaanOutputs } from '../nn/sadaan.ts'
 import type { SadaanShape } from '../nn/specification.ts'
 import { csvLine } from '../report/csv.ts'
-import type { MaskFiles } from './mask_files.ts'
+import type { Outcome } from './gathering.ts'
+import type { StagedResults } from './staged_results.ts'
+import type { PresenceRow, SubjectFiles } from './subject_files.ts'
+import type { SubjectPlace } from './subjects.ts'
 
-/** What every presence table says first. */
+/** What presence.json says first: how the predictions were made. */
 export interface PredictionHead {
   weights: string
   input: string
   structureNames: readonly string[]
   presenceThreshold: number
+  /** of scans */
+  preparation?: Preparation
+  /** of windows; undefined where the model saw each volume at once */
+  overlap?: number
+  /** sets of axes that inputs were mirrored along */
+  flips: readonly (readonly number[])[]
+  isLargestComponent: boolean
+  hasAttention: boolean
 }
 
-/** A structure of a sample: is it there, and how large is its mask? */
-export interface PresenceRow {
-  probability: number
-  /** probability > presence_threshold */
-  present: boolean
-  /** of the mask, on the grid of the input */
-  voxels: number
+/** What is said of one sample or scan. */
+export interface PredictedSubject {
+  /** empty where nothing names it */
+  scan: string
+  rows: readonly PresenceRow[] // (S)
 }
 
 /** Outputs of one sample by name, as the model gives them. */
@@ -45,50 +54,39 @@ const RAW_AXES: Record<RawName, Axes> = {
 
 export const RAW_NAMES = Object.keys(RAW_AXES) as RawName[]
 
-/**
- * The results of a prediction, written sample by sample: masks, presence.csv and presence.json, and raw.h5 if asked for. What is
- * half-written stands under no final name.
- */
+/** The results of a prediction, written subject by subject: volumes, raw.h5 if asked for, presence.csv and presence.json. */
 export class PredictionFiles {
-  private readonly folder: string
+  private readonly results: StagedResults
   private readonly head: PredictionHead
-  private readonly masks: MaskFiles
+  private readonly files: SubjectFiles
   private readonly raw: Hdf5Writer | undefined
-  private readonly samples: PresenceRow[][] = []
+  readonly subjects: PredictedSubject[] = []
 
-  private constructor(folder: string, head: PredictionHead, masks: MaskFiles, raw: Hdf5Writer | undefined) {
-    this.folder = folder
+  private constructor(results: StagedResults, head: PredictionHead, files: SubjectFiles, raw: Hdf5Writer | undefined) {
+    this.results = results
     this.head = head
-    this.masks = masks
+    this.files = files
     this.raw = raw
   }
 
   /** `raw`: the shape of the model whose outputs are wanted. */
   static async create(
-    folder: string,
+    results: StagedResults,
     head: PredictionHead,
-    masks: MaskFiles,
+    files: SubjectFiles,
     raw?: SadaanShape,
   ): Promise<PredictionFiles> {
     try {
-      const writer = raw && (await Hdf5Writer.create(join(folder, 'raw.h5'), rawColumns(raw)))
-      return new PredictionFiles(folder, head, masks, writer)
+      const writer = raw && (await Hdf5Writer.create(results.path('raw.h5'), rawColumns(raw)))
+      return new PredictionFiles(results, head, files, writer)
     } catch (error) {
-      masks.abandon()
+      files.abandon()
       throw error
     }
   }
 
-  /** One sample: a mask (H, W, D) and a row for each structure. */
-  append(of: (structure: number) => { mask: Uint8Array; row: PresenceRow }): PresenceRow[] {
-    const rows: PresenceRow[] = []
-    this.masks.append(s => {
-      const { mask, row } = of(s)
-      rows.push(row)
-      return mask
-    })
-    this.samples.push(rows)
-    return rows
+  append(subject: SubjectPlace, outcome: Outcome): void {
+    this.subjects.push({ scan: subject.name, rows: this.files.append(subject, outcome) })
   }
 
   /** The sample's outputs, where raw.h5 is written. */
@@ -104,43 +102,83 @@ export class PredictionFiles {
       this.raw?.append('position_priors', priors.subarray(s * voxels, (s + 1) * voxels))
   }
 
-  /** Verifies and renames what was written. Returns the paths. */
+  /** Verifies what was written and puts it in its place. Returns the paths. */
   async finish(): Promise<string[]> {
     await this.raw?.finish()
-    const masks = await this.masks.finish()
-    const [csv, json] = ['presence.csv', 'presence.json'].map(name => join(this.folder, name)) as [string, string]
-    writeAtomically(csv, [Buffer.from(this.table())])
-    writeAtomically(json, [Buffer.from(`${JSON.stringify(this.record(), null, 2)}\n`)])
-    return [...(this.raw ? [this.raw.path] : []), ...masks, csv, json]
+    await this.files.finish()
+    writeFileSync(this.results.path('presence.csv'), this.table())
+    writeFileSync(this.results.path('presence.json'), `${JSON.stringify(this.record(), null, 2)}\n`)
+    return this.results.commit()
   }
 
-  /** Removes what is half-written. */
+  /** Lets go of what is half-written. */
   abandon(): void {
     this.raw?.abandon()
-    this.masks.abandon()
+    this.files.abandon()
   }
 
   private table(): string {
-    const lines = this.samples.flatMap((rows, sample) =>
-      rows.map(({ probability, present, voxels }, s) =>
-        csvLine([sample, this.head.structureNames[s]!, probability, Number(present), voxels]),
-      ),
+    const { structureNames, presenceThreshold } = this.head
+    const columns = [...COLUMNS, ...(this.head.hasAttention ? ['attention_peak'] : [])]
+    const lines = this.subjects.flatMap(({ scan, rows }, sample) =>
+      rows.map(({ probability, present, voxels, millilitres, attentionPeak }, s) => {
+        const cells = [
+          sample,
+          structureNames[s]!,
+          probability,
+          Number(present),
+          voxels,
+          millilitres ?? '',
+          presenceThreshold,
+          scan,
+        ]
+        return csvLine(attentionPeak === undefined ? cells : [...cells, attentionPeak])
+      }),
     )
-    return [csvLine(['sample', 'structure', 'presence_probability', 'present', 'mask_voxels']), ...lines].join('')
+    return [csvLine(columns), ...lines].join('')
   }
 
   private record() {
-    const { weights, input, structureNames, presenceThreshold } = this.head
-    const structures = (rows: PresenceRow[]) =>
-      Object.fromEntries(
-        rows.map(({ probability, present, voxels }, s) => [
-          structureNames[s]!,
-          { presence_probability: probability, present, mask_voxels: voxels },
-        ]),
-      )
-    const samples = this.samples.map((rows, sample) => ({ sample, structures: structures(rows) }))
-    return { weights, input, presence_threshold: presenceThreshold, structure_names: structureNames, samples }
+    const { head } = this
+    return {
+      weights: head.weights,
+      input: head.input,
+      presence_threshold: head.presenceThreshold,
+      structure_names: head.structureNames,
+      preparation: head.preparation ?? null,
+      sliding_window: head.overlap === undefined ? null : { overlap: head.overlap },
+      flips: head.flips,
+      largest_component: head.isLargestComponent,
+      samples: samplesOf(this.subjects, head.structureNames),
+    }
   }
+}
+
+const COLUMNS = [
+  'sample',
+  'structure',
+  'presence_probability',
+  'present',
+  'mask_voxels',
+  'volume_ml',
+  'presence_threshold',
+  'scan',
+] as const
+
+/** As presence.json has them; volumes are null where nothing says how large a voxel is. */
+export function samplesOf(subjects: readonly PredictedSubject[], structureNames: readonly string[]) {
+  const structure = ({ probability, present, voxels, millilitres, attentionPeak }: PresenceRow) => ({
+    presence_probability: probability,
+    present,
+    mask_voxels: voxels,
+    volume_ml: millilitres ?? null,
+    ...(attentionPeak !== undefined && { attention_peak: attentionPeak }),
+  })
+  return subjects.map(({ scan, rows }, sample) => ({
+    sample,
+    scan,
+    structures: Object.fromEntries(rows.map((row, s) => [structureNames[s]!, structure(row)])),
+  }))
 }
 
 function rawColumns(shape: SadaanShape): Hdf5Column[] {

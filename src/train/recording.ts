@@ -6,6 +6,7 @@ import { type Loss, sadaanLoss } from '../loss/sadaan_loss.ts'
 import type { ModelState } from '../nn/model_state.ts'
 import { type Constants, constants, Sadaan, type SadaanOutputs } from '../nn/sadaan.ts'
 import { augment } from '../ops/augment.ts'
+import type { AugmentSettings } from '../ops/augment_settings.ts'
 import { cast } from '../ops/cast.ts'
 import { commitStatistics } from '../ops/commit_statistics.ts'
 import { maskBits } from '../ops/mask_bits.ts'
@@ -64,7 +65,7 @@ export function recordTraining(
   state.watch(tape)
   const { precision } = config.compute
   const { image, maskBits, presence } = config.augmentation.enabled
-    ? augmented(tape, batch, config, structureNames)
+    ? augment(tape, batch, augmentSettings(config, structureNames))
     : { ...batch, image: cast(tape, batch.image, precision) }
   const mode = { training: true as const, keys: batch.keys, dropout: config.model.dropout }
   const model = new Sadaan(tape, state, batch, mode).forward(image)
@@ -79,13 +80,12 @@ export function recordTraining(
   return { calls: tape.calls, outputs: { ...loss, model } }
 }
 
-function augmented(
-  tape: Tape,
-  batch: BatchTensors,
+/** The configuration's augmentation as the operation takes it. */
+export function augmentSettings(
   { augmentation, compat, compute }: Config,
   structureNames: readonly string[],
-) {
-  return augment(tape, batch, {
+): AugmentSettings {
+  return {
     noiseStd: augmentation.noise_std,
     intensityScaleRange: augmentation.intensity_scale_range,
     rotationDegrees: augmentation.rotation_degrees,
@@ -93,8 +93,20 @@ function augmented(
     flipProbability: compat === 'reference' ? 0 : augmentation.flip_probability,
     flipAxes: augmentation.flip_axes,
     partner: mirrorPartners(structureNames),
+    elastic: {
+      probability: augmentation.elastic_probability,
+      displacement: augmentation.elastic_displacement,
+      spacing: augmentation.elastic_spacing,
+    },
+    blur: { probability: augmentation.blur_probability, range: augmentation.blur_sigma_range },
+    lowResolution: {
+      probability: augmentation.low_resolution_probability,
+      range: augmentation.low_resolution_range,
+    },
+    biasField: { probability: augmentation.bias_field_probability, strength: augmentation.bias_field_strength },
+    gamma: { probability: augmentation.gamma_probability, range: augmentation.gamma_range },
     precision: compute.precision,
-  })
+  }
 }
 
 function recordLoss(tape: Tape, model: SadaanOutputs, maskBits: Tensor, presence: Tensor, config: Config): LossOutputs {

@@ -19,11 +19,13 @@ export interface TrainedModel {
   preparation: Preparation | undefined
   /** that it was trained on patches of larger scans */
   patches: boolean
+  /** axes that it saw flipped in training; undefined where the file does not say */
+  flipAxes: readonly number[] | undefined
 }
 
 /** Reads .pth (ours, the original's, or a bare state_dict) or safetensors. Throws InputError with one line when it holds no SADAAN. */
 export function openTrainedModel(path: string): TrainedModel {
-  const { tensors: weights, structureNames, presenceThreshold, preparation, patches } = readModelFile(path)
+  const { tensors: weights, structureNames, presenceThreshold, preparation, patches, flipAxes } = readModelFile(path)
   const shape = shapeFrom(weights, path)
   if (structureNames && structureNames.length !== shape.structures)
     throw new InputError(
@@ -37,6 +39,7 @@ export function openTrainedModel(path: string): TrainedModel {
     presenceThreshold,
     preparation: preparation === undefined ? undefined : parsePreparation(preparation, path),
     patches,
+    flipAxes,
   }
 }
 

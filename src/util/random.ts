@@ -17,6 +17,11 @@ export const OP_SHUFFLE = 6
 export const OP_INITIALISE = 7
 export const OP_GENERATE = 8
 export const OP_SPLIT = 9
+export const OP_ELASTIC = 10
+export const OP_BLUR = 11
+export const OP_LOW_RESOLUTION = 12
+export const OP_BIAS_FIELD = 13
+export const OP_GAMMA = 14
 export const OP_BOOTSTRAP = 20
 
 /** Four words of 32 bits, unsigned. */

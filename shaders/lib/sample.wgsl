@@ -1,0 +1,24 @@
+// What is drawn for a sample, from its key alone.
+#import lib/random
+
+// A sample's key: seed, epoch, sample index; one of four u32 a sample, the last unused.
+struct SampleKey {
+  seed: u32,
+  epoch: u32,
+  sample: u32, // index in the data set
+}
+
+// The four words of a block of a sample.
+fn draw(key: SampleKey, operation: u32, number: u32) -> vec4u {
+  return philox(vec4u(number, operation, key.sample, key.epoch), vec2u(key.seed, 0u));
+}
+
+// Whether an operation that has a probability changes the sample: block 0. What it does there is drawn from block 1 on.
+fn chosen(key: SampleKey, operation: u32, probability: f32) -> bool {
+  return uniform01(draw(key, operation, 0u).x) < probability;
+}
+
+// Uniform in [low, high), a multiple of 2^-24 of the way.
+fn between(low: f32, high: f32, word: u32) -> f32 {
+  return low + (high - low) * uniform01(word);
+}

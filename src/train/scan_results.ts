@@ -1,0 +1,83 @@
+import { writeFileSync } from 'node:fs'
+import { writeDicomSegmentation } from '../data/dicom_segmentation.ts'
+import { writeNifti } from '../data/nifti_writer.ts'
+import { fileNames } from '../util/file_names.ts'
+import { sizeOf } from '../util/shape.ts'
+import type { Outcome } from './gathering.ts'
+import { labelDescription, labelTable } from './label_table.ts'
+import { LabelVolume, ontoScan } from './masks.ts'
+import { PackedMasks } from './packed_masks.ts'
+import type { StagedResults } from './staged_results.ts'
+import { FLOATS, makeMasks, type PresenceRow, type SubjectFileOptions, type SubjectFiles } from './subject_files.ts'
+import type { SubjectPlace } from './subjects.ts'
+
+const MOST_LABELS = 255 // of a byte
+
+/**
+ * On each scan's own grid masks/STRUCTURE.nii.gz, labels.nii.gz with what its values mean, and probabilities/ and attention/ if asked for.
+ * Beside a structure's volume on the model's grid (two where masks overlap) a mask and the labels are held, each a byte a voxel of the scan;
+ * for probabilities or attention four bytes in their place. Of a DICOM series masks.dcm too, for which all masks are held at a bit a voxel.
+ */
+export class ScanResults implements SubjectFiles {
+  private readonly results: StagedResults
+  private readonly folders: readonly string[]
+  private readonly options: SubjectFileOptions
+  /** of files, one a structure */
+  private readonly names: readonly string[]
+  private readonly hasLabels: boolean
+  private done = 0
+
+  /** `folders` has one a scan, '' being the results' own. */
+  constructor(
+    results: StagedResults,
+    folders: readonly string[],
+    options: SubjectFileOptions,
+    say: (line: string) => void,
+  ) {
+    const { structureNames } = options
+    this.results = results
+    this.folders = folders
+    this.options = options
+    this.names = fileNames(structureNames)
+    this.hasLabels = structureNames.length <= MOST_LABELS
+    if (!this.hasLabels) say(`no labels.nii.gz: ${structureNames.length} structures, it holds up to ${MOST_LABELS}`)
+  }
+
+  append(subject: SubjectPlace, outcome: Outcome): PresenceRow[] {
+    const folder = this.folders[this.done++]!
+    const rows = this.writeMasks(folder, subject, outcome)
+    for (const { name, output, wanted } of FLOATS) {
+      if (!this.options[wanted]) continue
+      const values = new Float32Array(sizeOf(subject.grid.size))
+      for (const [s, file] of this.names.entries()) {
+        ontoScan(subject.frame, outcome.volume(output, s), values)
+        writeNifti(this.results.path(folder, name, `${file}.nii.gz`), values, subject.grid)
+      }
+    }
+    return rows
+  }
+
+  async finish(): Promise<void> {}
+
+  abandon(): void {}
+
+  private writeMasks(folder: string, subject: SubjectPlace, outcome: Outcome): PresenceRow[] {
+    const { frame, grid, dicom } = subject
+    const { structureNames } = this.options
+    const volumeOf = (s: number): Float32Array => outcome.volume('segmentation_probs', s)
+    const labels = this.hasLabels ? new LabelVolume(frame, grid.size, volumeOf) : undefined
+    const segments = dicom && new PackedMasks(sizeOf(grid.size))
+    const rows = makeMasks(subject, outcome, this.options, (s, mask) => {
+      writeNifti(this.results.path(folder, 'masks', `${this.names[s]}.nii.gz`), mask, grid)
+      labels?.add(s, mask)
+      segments?.add(structureNames[s]!, mask)
+    })
+    if (dicom && segments) writeDicomSegmentation(this.results.path(folder, 'masks.dcm'), dicom, segments.views())
+    if (labels) {
+      writeNifti(this.results.path(folder, 'labels.nii.gz'), labels.labels, grid)
+      writeFileSync(this.results.path(folder, 'labels.json'), labelTable(structureNames, this.names))
+      writeFileSync(this.results.path(folder, 'labels.label'), labelDescription(structureNames))
+    }
+    return rows
+  }
+}
