@@ -63,47 +63,48 @@ export function parseCompared(text: string, name: ComparedSplit['name'], path: s
   throw new InputError(`${path}: not the detailed_metrics.json of an evaluation (${where}${issue.message})`)
 }
 
+type Intervals = Partial<NonNullable<ComparedMetrics['confidence_intervals']>>
+
+const OVERALL: readonly {
+  name: string
+  figureOf(metrics: ComparedMetrics): number | null | undefined
+  rangeOf?(intervals: Intervals): Interval | undefined
+}[] = [
+  {
+    name: 'presence accuracy',
+    figureOf: metrics => metrics.presence_overall_accuracy,
+    rangeOf: intervals => intervals.presence_overall_accuracy,
+  },
+  {
+    name: 'absence sensitivity',
+    figureOf: metrics => metrics.absence_overall?.sensitivity,
+    rangeOf: intervals => intervals.absence_sensitivity,
+  },
+  {
+    name: 'absence specificity',
+    figureOf: metrics => metrics.absence_overall?.specificity,
+    rangeOf: intervals => intervals.absence_specificity,
+  },
+  {
+    name: 'mean Dice',
+    figureOf: metrics => metrics.segmentation_overall.mean_dice,
+    rangeOf: intervals => intervals.mean_dice,
+  },
+  { name: 'mean Dice, gated', figureOf: metrics => metrics.segmentation_overall_gated?.mean_dice },
+  {
+    name: 'mean IoU',
+    figureOf: metrics => metrics.segmentation_overall.mean_iou,
+    rangeOf: intervals => intervals.mean_iou,
+  },
+]
+
 /** The main figures, those that at least one split has. */
 export function overallRows(splits: readonly ComparedSplit[]): ComparedRow[] {
-  const row = (
-    name: string,
-    figureOf: (metrics: ComparedMetrics) => number | null | undefined,
-    rangeOf: (intervals: NonNullable<ComparedMetrics['confidence_intervals']>) => Interval | undefined = () => null,
-  ): ComparedRow => ({
+  return OVERALL.map(({ name, figureOf, rangeOf }) => ({
     name,
     values: splits.map(({ metrics }) => figureOf(metrics) ?? null),
-    intervals: splits.map(
-      ({ metrics }) => (metrics.confidence_intervals && rangeOf(metrics.confidence_intervals)) ?? null,
-    ),
-  })
-  return [
-    row(
-      'presence accuracy',
-      m => m.presence_overall_accuracy,
-      ci => ci.presence_overall_accuracy,
-    ),
-    row(
-      'absence sensitivity',
-      m => m.absence_overall?.sensitivity,
-      ci => ci.absence_sensitivity,
-    ),
-    row(
-      'absence specificity',
-      m => m.absence_overall?.specificity,
-      ci => ci.absence_specificity,
-    ),
-    row(
-      'mean Dice',
-      m => m.segmentation_overall.mean_dice,
-      ci => ci.mean_dice,
-    ),
-    row('mean Dice, gated', m => m.segmentation_overall_gated?.mean_dice),
-    row(
-      'mean IoU',
-      m => m.segmentation_overall.mean_iou,
-      ci => ci.mean_iou,
-    ),
-  ].filter(({ values }) => values.some(value => value !== null))
+    intervals: splits.map(({ metrics }) => rangeOf?.(metrics.confidence_intervals ?? {}) ?? null),
+  })).filter(({ values }) => values.some(value => value !== null))
 }
 
 /** Dice of every structure of any split. */

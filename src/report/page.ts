@@ -126,52 +126,23 @@ function sectionsOf(page: ReportPage): Section[] {
 }
 
 function cards({ metrics }: ReportPage): Html {
-  const {
-    segmentation_overall,
-    segmentation_overall_gated,
-    absence_overall: absence,
-    confidence_intervals: ci,
-  } = metrics
+  const { absence_overall: absence, presence_calibration: calibration, confidence_intervals: ci } = metrics
+  const { segmentation_overall: masks, segmentation_overall_gated: gated } = metrics
   const unit = metrics.distance_unit === 'mm' ? ' mm' : ' voxels'
-  const all = [
-    card(
-      'Presence accuracy',
-      metrics.presence_overall_accuracy,
-      ci.presence_overall_accuracy,
-      'known pairs told rightly',
-    ),
-    card(
-      'Absence sensitivity',
-      absence.sensitivity,
-      ci.absence_sensitivity,
-      `of ${absence.num_absent} absent, told absent`,
-    ),
-    card(
-      'Absence specificity',
-      absence.specificity,
-      ci.absence_specificity,
-      `of ${absence.num_present} present, told present`,
-    ),
-    card('Mean Dice', segmentation_overall.mean_dice, ci.mean_dice, 'where the structure is present'),
-    card('Mean Dice, gated', segmentation_overall_gated.mean_dice, null, 'no mask where held to be absent'),
-    card('Mean IoU', segmentation_overall.mean_iou, ci.mean_iou, 'where the structure is present'),
-    card('HD95', segmentation_overall.mean_hd95, ci.mean_hd95, '95th percentile of surface distances', unit),
-    card(
-      'Surface distance',
-      segmentation_overall.mean_surface_distance,
-      ci.mean_surface_distance,
-      'mean over both surfaces',
-      unit,
-    ),
-    card(
-      'Calibration error',
-      metrics.presence_calibration.expected_calibration_error,
-      null,
-      'ECE of presence, 0 is best',
-    ),
+  const [absent, present] = [`of ${absence.num_absent} absent`, `of ${absence.num_present} present`]
+  const all: Parameters<typeof card>[] = [
+    ['Presence accuracy', metrics.presence_overall_accuracy, ci.presence_overall_accuracy, 'known pairs told rightly'],
+    ['Absence sensitivity', absence.sensitivity, ci.absence_sensitivity, `${absent}, told absent`],
+    ['Absence specificity', absence.specificity, ci.absence_specificity, `${present}, told present`],
+    ['Mean Dice', masks.mean_dice, ci.mean_dice, 'where the structure is present'],
+    ['Mean Dice, gated', gated.mean_dice, null, 'no mask where held to be absent'],
+    ['Mean IoU', masks.mean_iou, ci.mean_iou, 'where the structure is present'],
+    ['HD95', masks.mean_hd95, ci.mean_hd95, '95th percentile of surface distances', unit],
+    ['Surface distance', masks.mean_surface_distance, ci.mean_surface_distance, 'mean over both surfaces', unit],
+    ['Calibration error', calibration.expected_calibration_error, null, 'ECE of presence, 0 is best'],
   ]
   const note = `In brackets: 95 % intervals of ${ci.resamples} bootstrap resamples of the samples.`
-  return tag('div', { class: 'cards' }, ...all) + tag('p', { class: 'faint' }, note)
+  return tag('div', { class: 'cards' }, ...all.map(words => card(...words))) + tag('p', { class: 'faint' }, note)
 }
 
 function card(title: string, value: number | null, interval: Interval, said: string, unit = ''): Html {
