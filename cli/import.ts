@@ -40,7 +40,8 @@ export function makeImportCommand(): Command {
       'millimetres of a voxel; scans are cropped or padded. Default: the whole scan',
       spacingOption,
     )
-    .option('--patches', 'cut larger scans into patches of --image-size, half a patch apart', false)
+    .option('--patches', 'cut larger scans into patches of --image-size', false)
+    .option('--patch-stride <h,w,d>', 'voxels from patch to patch. Default: half a patch', sizeOption)
     .option('--structures <list>', 'csf=4,brain=5+6, or names of mask files; else dataset.json, or all that occur')
     .option('--annotated <names>', 'the structures that were looked for; the others are unknown. Default: all')
     .option('--subject-pattern <regex>', 'its first group in a scan’s name is whose scan it is. Default: the name')
@@ -60,7 +61,7 @@ export function makeImportCommand(): Command {
 }
 
 async function runImport(options: ImportCommandOptions): Promise<void> {
-  const { outputDir, imageSize, spacing, patches, validationSplit, testSplit, seed, skipBad } = options
+  const { outputDir, imageSize, spacing, patches, patchStride, validationSplit, testSplit, seed, skipBad } = options
   let progress: ReturnType<typeof progressOf> | undefined
   let shown = ''
   const report = await importScans(
@@ -69,6 +70,7 @@ async function runImport(options: ImportCommandOptions): Promise<void> {
       ...{ outputDir, patches, validationSplit, testSplit, seed, skipBad },
       ...(imageSize && { imageSize }),
       ...(spacing && { spacing }),
+      ...(patchStride && { patchStride }),
       intensity: [...(options.percentiles ?? []), ...(options.zscore ?? []), ...(options.window ?? [])],
     },
     (step, done, all) => {

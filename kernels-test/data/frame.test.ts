@@ -132,10 +132,10 @@ test('a structure smaller than the model’s voxels is marked where it lies', ()
   expect(placed.indexOf(1)).toBe((0 * 4 + 1) * 4 + 3)
 })
 
-test('patches lie half a patch apart and reach the end', () => {
-  expect(patchStarts([32, 16, 16], [16, 16, 16]).map(([h]) => h)).toEqual([0, 8, 16])
-  expect(patchStarts([27, 16, 16], [16, 16, 16]).map(([h]) => h)).toEqual([0, 8, 11])
-  expect(patchStarts([20, 20, 16], [16, 16, 16])).toEqual([
+test('patches lie a stride apart and reach the end', () => {
+  expect(patchStarts([32, 16, 16], [16, 16, 16], [8, 8, 8]).map(([h]) => h)).toEqual([0, 8, 16])
+  expect(patchStarts([27, 16, 16], [16, 16, 16], [8, 8, 8]).map(([h]) => h)).toEqual([0, 8, 11])
+  expect(patchStarts([20, 20, 16], [16, 16, 16], [8, 16, 1])).toEqual([
     [0, 0, 0],
     [0, 4, 0],
     [4, 0, 0],

@@ -211,7 +211,13 @@ test('patches: half a patch apart, each with its own presence, in the split of t
   const seen = Array.from({ length: 12 }, (_, i) => Number(masks.subarray(i * 4096, (i + 1) * 4096).includes(1)))
   expect([...dataset.splits.train!.presence]).toEqual(seen)
   expect(presence[0]!.absent).toBe(0) // label 1 fills the first slices, which every patch holds
+  const dense = await importScans({ ...options, ...form, patchStride: [4, 4, 4] })
+  expect(dense.splits.train.samples).toBe(10)
   await expect(importScans({ ...options, patches: true })).rejects.toThrow(/patches need --spacing and --image-size/)
+  const far = importScans({ ...options, ...form, patchStride: [8, 17, 8] })
+  await expect(far).rejects.toThrow(
+    /^import: patch stride 8,17,8: expected whole voxels from 1 to the image size 16,16,16$/,
+  )
 })
 
 test('what does not fit is refused with one line, and no dataset is left', async () => {

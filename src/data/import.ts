@@ -21,8 +21,10 @@ export interface ImportOptions {
   imageSize?: ImageSize
   /** Millimetres between the model's voxels; left out: the whole field of view becomes `imageSize`. */
   spacing?: readonly [number, number, number]
-  /** Cut scans that are larger than `imageSize` into patches of that size, half a patch apart. */
+  /** Cut scans that are larger than `imageSize` into patches of that size. */
   patches: boolean
+  /** Voxels from patch to patch along right, anterior, superior. Default: half a patch. */
+  patchStride?: ImageSize
   /** Rules for channels; the others have their defaults (`rulesFor`). */
   intensity: readonly ChannelRule[]
   /** Share of the subjects. */
@@ -74,18 +76,18 @@ export async function importScans(options: ImportOptions, progress?: ImportProgr
   const form = formOf(options, survey.structureNames, survey.scans, splits.train)
   const tally = new ImportTally(survey.structureNames, splits.val === splits.train)
   await write(options, form, splits, { survey, tally, refuse, ...(progress && { progress }) })
-  const { preparation, patches } = form
+  const { preparation, patchStride } = form
   return tally.report({
     dataset: options.outputDir,
     preparation,
-    patches,
+    patches: patchStride !== undefined,
     skipped,
     warnings: [...survey.warnings, ...warnings],
   })
 }
 
 function formOf(
-  { imageSize, spacing, patches, intensity }: ImportOptions,
+  { imageSize, spacing, patches, patchStride, intensity }: ImportOptions,
   structureNames: string[],
   scans: readonly SurveyedScan[],
   training: readonly SurveyedScan[],
@@ -104,7 +106,8 @@ function formOf(
     image_size: imageSize ?? sizeForAll(scans, spacing!),
     intensity: rulesFor(channels, intensity, channelNames, training),
   }
-  return { preparation, patches, structureNames }
+  const half = preparation.image_size.map(axis => axis / 2) as ImageSize
+  return { preparation, structureNames, ...(patches && { patchStride: patchStride ?? half }) }
 }
 
 /** The smallest size divisible by 16 that holds every scan. */
@@ -164,12 +167,17 @@ function* recorded<T, R>(values: Generator<T, R>, onEnd: (result: R) => void): G
 }
 
 function checkOptions(options: ImportOptions): void {
-  const { imageSize, spacing, patches, validationSplit, testSplit, seed, sources } = options
+  const { imageSize, spacing, patches, patchStride, validationSplit, testSplit, seed, sources } = options
   if (sources.length === 0) throw new InputError('import: no source, expected --images and --labels, or --manifest')
   if (!imageSize && !spacing) throw new InputError('import: expected --image-size, --spacing, or both')
   if (patches && !(imageSize && spacing))
     throw new InputError(
       'import: patches need --spacing and --image-size: voxels of one length, and how many a patch has',
+    )
+  if (patchStride && !patches) throw new InputError('import: a patch stride without --patches: nothing is cut')
+  if (patchStride?.some((step, axis) => !(Number.isInteger(step) && step >= 1 && step <= imageSize![axis]!)))
+    throw new InputError(
+      `import: patch stride ${patchStride.join(',')}: expected whole voxels from 1 to the image size ${imageSize!.join(',')}`,
     )
   if (imageSize?.some(axis => !Number.isInteger(axis) || axis < 16 || axis % 16 !== 0))
     throw new InputError(`import: image size ${imageSize.join(',')}: every axis must be a multiple of 16`)
@@ -184,7 +192,7 @@ function checkOptions(options: ImportOptions): void {
 
 function metadataOf(
   { seed, validationSplit, testSplit, sources }: ImportOptions,
-  { preparation, patches, structureNames }: ImportedForm,
+  { preparation, patchStride, structureNames }: ImportedForm,
   { marks }: Survey,
   { records }: ImportTally,
 ): { structure_names: readonly string[] } & Record<string, unknown> {
@@ -193,9 +201,10 @@ function metadataOf(
     num_structures: structureNames.length,
     image_size: preparation.image_size,
     preparation,
-    patches,
+    patches: patchStride !== undefined,
     dataset_info: {
       source: 'import',
+      ...(patchStride && { patch_stride: patchStride }),
       validation_split: validationSplit,
       test_split: testSplit,
       seed,

@@ -55,18 +55,19 @@ function foregroundWindow(training: readonly SurveyedScan[], channel: number): I
 }
 
 /** Some of the values under the labels of a scan, evenly spread. */
-function labelledValues({ images, label }: SurveyedScan, channel: number): number[] {
+function labelledValues({ images, label, source }: SurveyedScan, channel: number): number[] {
   const image = channelAt(images, channel)
   if (!image) return []
   const values = oriented(image.scan, image.values)
   const scan = readScan(label.path)
   const labels = oriented(scan, scan.values)
+  const isLabelled = (v: number): boolean => labels[v] !== 0 && labels[v] !== source.ignored
   let labelled = 0
-  for (let v = 0; v < labels.length; v++) if (labels[v] !== 0) labelled++
+  for (let v = 0; v < labels.length; v++) if (isLabelled(v)) labelled++
   const step = Math.max(1, Math.floor(labelled / VOXELS_A_SCAN))
   const chosen: number[] = []
   let seen = 0
-  for (let v = 0; v < labels.length; v++) if (labels[v] !== 0 && seen++ % step === 0) chosen.push(values[v]!)
+  for (let v = 0; v < labels.length; v++) if (isLabelled(v) && seen++ % step === 0) chosen.push(values[v]!)
   return chosen
 }
 

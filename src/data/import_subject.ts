@@ -34,7 +34,8 @@ export interface ScanRecord {
 /** What holds for every scan of a dataset. */
 export interface ImportedForm {
   preparation: Preparation
-  patches: boolean
+  /** Voxels from patch to patch, where scans are cut into patches. */
+  patchStride?: ImageSize
   structureNames: readonly string[]
 }
 
@@ -50,7 +51,8 @@ export function* importScan(scan: SurveyedScan, form: ImportedForm): Generator<S
   const labels = placeLabel(scan.label, { frameOf, structures, ignoredValue: source.ignored })
   const whole = { image, labels, size: frame.size, channels: intensity.length }
   let samples = 0
-  for (const start of patchStarts(frame.size, form.preparation.image_size)) {
+  const { image_size: size } = form.preparation
+  for (const start of patchStarts(frame.size, size, form.patchStride ?? size)) {
     const sample = cutSample(whole, start, scan, form)
     if (!sample) continue
     samples++
@@ -103,10 +105,10 @@ function scenarioOf(presence: readonly number[], names: readonly string[]): stri
 }
 
 /** The frame that a scan is brought to whole: the dataset's, or, to be cut into patches, one of its spacing that holds the scan. */
-function frameFor({ preparation, patches }: ImportedForm): (grid: ScanGrid) => Frame {
+function frameFor({ preparation, patchStride }: ImportedForm): (grid: ScanGrid) => Frame {
   const { frame: rule, image_size: size } = preparation
   return grid => {
-    if (!patches || rule.kind !== 'spacing') return new Frame(grid, rule, size)
+    if (!patchStride || rule.kind !== 'spacing') return new Frame(grid, rule, size)
     const needed = sizeAtSpacing(grid, rule.spacing_mm)
     return new Frame(grid, rule, needed.map((length, axis) => Math.max(length, size[axis]!)) as ImageSize)
   }

@@ -77,12 +77,37 @@ function momentsOf(values: NumericArray): { mean: number; deviation: number } {
   return { mean, deviation: Math.sqrt(squares / values.length) }
 }
 
-/** Over all values, linearly interpolated as numpy's. */
+/** Over all values, linearly interpolated as numpy's; NaN of none. */
 export function percentilesOf(values: NumericArray, percentiles: readonly number[]): number[] {
-  const sorted = values.slice().sort()
-  return percentiles.map(percentile => {
-    const place = (percentile / 100) * (sorted.length - 1)
-    const below = sorted[Math.floor(place)]!
-    return below + (sorted[Math.ceil(place)]! - below) * (place - Math.floor(place))
+  const places = percentiles.map(percentile => (percentile / 100) * Math.max(0, values.length - 1))
+  const around = places.flatMap(place => [Math.floor(place), Math.ceil(place)])
+  const found = valuesAt(values, around)
+  return places.map((place, i) => {
+    const [below, above] = [found[2 * i]!, found[2 * i + 1]!]
+    return below + (above - below) * (place - Math.floor(place))
+  })
+}
+
+const BINS = 2 ** 16
+
+/** The values at these places of the sorted array. Only the bins of a histogram that hold them are sorted: a scan has many millions. */
+function valuesAt(values: NumericArray, places: readonly number[]): number[] {
+  let [least, most] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]
+  for (let v = 0; v < values.length; v++) {
+    least = Math.min(least, values[v]!)
+    most = Math.max(most, values[v]!)
+  }
+  const scale = (BINS - 1) / (most - least)
+  if (!Number.isFinite(scale)) return places.map(() => (values.length === 0 ? Number.NaN : least)) // all alike
+  const counts = new Uint32Array(BINS)
+  for (let v = 0; v < values.length; v++) counts[Math.floor((values[v]! - least) * scale)]!++
+  return places.map(place => {
+    let [bin, before] = [0, 0]
+    while (before + counts[bin]! <= place) before += counts[bin++]!
+    const inside = new Float64Array(counts[bin]!)
+    let at = 0
+    for (let v = 0; v < values.length; v++)
+      if (Math.floor((values[v]! - least) * scale) === bin) inside[at++] = values[v]!
+    return inside.sort()[place - before]!
   })
 }

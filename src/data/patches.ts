@@ -1,8 +1,8 @@
 import type { ImageSize } from './volumes.ts'
 
-/** Where patches of `size` start in a volume of `whole`, half a patch apart, the last of each axis at its end. D fastest. */
-export function patchStarts(whole: ImageSize, size: ImageSize): ImageSize[] {
-  const [rows, columns, slices] = whole.map((length, axis) => startsAlong(length, size[axis]!)) as [
+/** Where patches of `size` start in a volume of `whole`, `stride` voxels apart, the last of each axis at its end. D fastest. */
+export function patchStarts(whole: ImageSize, size: ImageSize, stride: ImageSize): ImageSize[] {
+  const [rows, columns, slices] = whole.map((length, axis) => startsAlong(length, size[axis]!, stride[axis]!)) as [
     number[],
     number[],
     number[],
@@ -10,9 +10,9 @@ export function patchStarts(whole: ImageSize, size: ImageSize): ImageSize[] {
   return rows.flatMap(h => columns.flatMap(w => slices.map((d): ImageSize => [h, w, d])))
 }
 
-function startsAlong(length: number, size: number): number[] {
-  const steps = Math.ceil(Math.max(0, length - size) / (size / 2))
-  return Array.from({ length: steps + 1 }, (_, i) => Math.min((i * size) / 2, Math.max(0, length - size)))
+function startsAlong(length: number, size: number, stride: number): number[] {
+  const last = Math.max(0, length - size)
+  return Array.from({ length: Math.ceil(last / stride) + 1 }, (_, i) => Math.min(i * stride, last))
 }
 
 /** Copies the patch at `start` out of a volume of `whole` into `patch`, a volume of `size`. */
