@@ -22,7 +22,7 @@ export const OP_BLUR = 11
 export const OP_LOW_RESOLUTION = 12
 export const OP_BIAS_FIELD = 13
 export const OP_GAMMA = 14
-export const OP_BOOTSTRAP = 20
+export const OP_BOOTSTRAP = 15
 
 /** Four words of 32 bits, unsigned. */
 export type Words = readonly [number, number, number, number]
