@@ -1,12 +1,12 @@
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Command } from 'commander'
 import { loadConfig } from '../src/config/load.ts'
-import { GENERATE_DEFAULTS, generateDataset } from '../src/data/generate.ts'
+import { GENERATE_DEFAULTS } from '../src/data/generate.ts'
 import { ensureAdapter } from '../src/gpu/adapter.ts'
+import type { DetailedMetrics } from '../src/report/detailed_metrics.ts'
 import { Console } from '../src/track/console.ts'
-import { type Evaluation, evaluate } from '../src/train/evaluate.ts'
-import { train } from '../src/train/training.ts'
+import { runCourse } from '../src/train/course.ts'
 import { progressOf } from './progress.ts'
 import { stopOnSignals } from './signals.ts'
 
@@ -32,53 +32,35 @@ async function runDemo(folder: string): Promise<void> {
   const console = new Console({ stream: process.stderr, environment: process.env })
   const started = performance.now()
   await ensureAdapter(line => console.line(line))
-  const dataset = join(folder, 'dataset')
-  await generate(dataset)
-  const config = writeConfig(folder, dataset)
+  const file = writeConfig(folder)
   const signals = stopOnSignals(line => console.line(line))
-  const { config: loaded, namedConfigs } = loadConfig({ file: config, overrides: [] })
-  const report = await train({
-    config: loaded,
-    resume: false,
-    runs: join(folder, 'sacred_runs'),
+  const { config, namedConfigs } = loadConfig({ file, overrides: [] })
+  const { training, metrics } = await runCourse({
+    config,
+    data: { ...GENERATE_DEFAULTS, imageSize: [...IMAGE_SIZE], totalSamples: SAMPLES },
+    folder,
+    splits: ['test'],
+    goOn: false,
     identity: { namedConfigs },
     console,
+    progress: progressOf,
     stop: signals.stop,
   })
-  if (report.status !== 'COMPLETED') {
+  const path = metrics?.test
+  if (!training || path === undefined) {
     process.exitCode = signals.exitCode()
     return
   }
-  const output = join(folder, 'evaluation')
-  const say = (line: string): void => console.line(line)
-  const evaluation = await evaluate({
-    config: loaded,
-    weights: report.bestPath,
-    dataset,
-    split: 'test',
-    output,
-    say,
-    progress: () => undefined,
-  })
-  conclude(evaluation, { model: report.bestPath, run: report.run!, config }, (performance.now() - started) / 1000, say)
-}
-
-async function generate(outputDir: string): Promise<void> {
-  const progress = progressOf('generated')
-  const options = {
-    ...GENERATE_DEFAULTS,
-    outputDir,
-    imageSize: [...IMAGE_SIZE] as [number, number, number],
-    totalSamples: SAMPLES,
-  }
-  await generateDataset(options, done => progress.update(done, SAMPLES)).finally(progress.end)
+  const seconds = (performance.now() - started) / 1000
+  const paths = { metrics: path, model: training.bestPath, run: training.run!, config: file }
+  conclude(JSON.parse(readFileSync(path, 'utf8')), paths, seconds, line => console.line(line))
 }
 
 /** The configuration as a user would write it: a part of the tree. Returns its path. */
-function writeConfig(folder: string, dataset: string): string {
+function writeConfig(folder: string): string {
   const path = join(folder, 'config.json')
   const config = {
-    dataset_path: dataset,
+    dataset_path: join(folder, 'dataset'),
     model: { channels: CHANNELS },
     training: { ...TRAINING, num_epochs: EPOCHS },
     loss_weights: { dice: 10 },
@@ -92,12 +74,13 @@ function writeConfig(folder: string, dataset: string): string {
 }
 
 function conclude(
-  { samples, metrics, files }: Evaluation,
-  paths: { model: string; run: string; config: string },
+  metrics: DetailedMetrics,
+  paths: { metrics: string; model: string; run: string; config: string },
   seconds: number,
   say: (line: string) => void,
 ): void {
   const { segmentation_per_structure, segmentation_overall, presence_overall_accuracy } = metrics
+  const samples = Object.values(metrics.scenario_based).reduce((sum, { num_samples }) => sum + num_samples, 0)
   const best = Object.entries(segmentation_per_structure)
     .filter(([, { num_samples }]) => num_samples > 0)
     .sort(([, a], [, b]) => (b.mean_dice ?? 0) - (a.mean_dice ?? 0))
@@ -111,7 +94,7 @@ function conclude(
   )
   say(`            best: ${best.map(([name, { mean_dice }]) => `${name} ${mean_dice?.toFixed(2)}`).join(', ')}`)
   say(`model       ${paths.model}`)
-  say(`metrics     ${files.metrics}`)
+  say(`metrics     ${paths.metrics}`)
   say(`run record  ${paths.run}`)
   say(`again       npx sadaan-gpu train --config ${paths.config}`)
 }

@@ -1,4 +1,7 @@
+import { statSync } from 'node:fs'
+import { join } from 'node:path'
 import { Command } from 'commander'
+import { SPLIT_NAMES } from '../src/data/dataset.ts'
 import { GENERATE_DEFAULTS, type GenerateOptions, generateDataset } from '../src/data/generate.ts'
 import { numberOption, sizeOption } from './options.ts'
 import { progressOf } from './progress.ts'
@@ -27,11 +30,18 @@ export function makeGenerateCommand(): Command {
     .option('--size-noise <sd>', 'of a structure’s size, relative', numberOption, sizeNoise)
     .option('--intensity-noise <sd>', 'of a structure’s intensity, relative', numberOption, intensityNoise)
     .option('--seed <n>', 'every sample follows from it and its index', numberOption, seed)
-    .action(async (options: GenerateOptions) => {
-      const progress = progressOf('generated')
-      const started = performance.now()
-      await generateDataset(options, done => progress.update(done, options.totalSamples)).finally(progress.end)
-      const seconds = (performance.now() - started) / 1000
-      console.error(`${options.totalSamples} samples in ${options.outputDir}, ${seconds.toFixed(1)} s`)
-    })
+    .action(runGenerate)
+}
+
+async function runGenerate(options: GenerateOptions): Promise<void> {
+  const { outputDir, totalSamples } = options
+  const progress = progressOf('generated')
+  const started = performance.now()
+  await generateDataset(options, done => progress.update(done, totalSamples)).finally(progress.end)
+  const seconds = (performance.now() - started) / 1000
+  const bytes = SPLIT_NAMES.map(name => statSync(join(outputDir, `${name}.h5`), { throwIfNoEntry: false })?.size ?? 0)
+  const megabytes = bytes.reduce((sum, size) => sum + size, 0) / 1e6
+  console.error(
+    `${totalSamples} samples in ${outputDir}: ${megabytes.toFixed(1)} MB, ${seconds.toFixed(1)} s, ${(totalSamples / seconds).toFixed(1)} samples/s`,
+  )
 }

@@ -9,8 +9,11 @@ import { makeBenchCommand } from './bench.ts'
 import { makeDemoCommand } from './demo.ts'
 import { makeDoctorCommand } from './doctor.ts'
 import { makeEvaluateCommand } from './evaluate.ts'
+import { makeExperimentCommand } from './experiment.ts'
+import { makeExportCommand } from './export.ts'
 import { makeGenerateCommand } from './generate.ts'
 import { makeImportCommand } from './import.ts'
+import { makeInspectCommand } from './inspect.ts'
 import { makePredictCommand } from './predict.ts'
 import { makePrintConfigCommand } from './print_config.ts'
 import { makePrintDependenciesCommand } from './print_dependencies.ts'
@@ -18,6 +21,7 @@ import { makePrintNamedConfigsCommand } from './print_named_configs.ts'
 import { makeSaveConfigCommand } from './save_config.ts'
 import { makeSummaryCommand } from './summary.ts'
 import { makeTrainCommand } from './train.ts'
+import { makeValidateCommand } from './validate.ts'
 
 const { version } = JSON.parse(readFileSync(join(PACKAGE_ROOT, 'package.json'), 'utf8')) as { version: string }
 
@@ -43,10 +47,13 @@ function makeProgram(): Command {
     .addCommand(makeEvaluateCommand())
     .addCommand(makeAnalysisCommand())
     .addCommand(makePredictCommand())
+    .addCommand(makeExportCommand())
     .addCommand(makeSummaryCommand())
     .commandsGroup('Datasets:')
     .addCommand(makeGenerateCommand())
     .addCommand(makeImportCommand())
+    .addCommand(makeInspectCommand())
+    .addCommand(makeValidateCommand())
     .commandsGroup('Configuration:')
     .addCommand(makePrintConfigCommand())
     .addCommand(makeSaveConfigCommand())
@@ -56,6 +63,7 @@ function makeProgram(): Command {
     .addCommand(makeDoctorCommand())
     .addCommand(makeBenchCommand())
     .addCommand(makeDemoCommand())
+    .addCommand(makeExperimentCommand())
     .addHelpCommand(
       new Command('help').argument('[command]').description('the options of a command').helpGroup('Help:'),
     )

@@ -1,7 +1,8 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { type LoadedConfig, loadConfig } from '../src/config/load.ts'
 
-const WORDS =
+/** What the words behind a command are. */
+export const WORDS =
   'the word with, then key=value (Python literals), named configurations (print_named_configs) and .json files; they win over --config'
 
 /**
@@ -36,9 +37,8 @@ export function numberOption(text: string): number {
 
 /** An option's value as a number of things. */
 export function countOption(text: string): number {
-  const value = numberOption(text)
-  if (!Number.isInteger(value) || value < 0) throw new InvalidArgumentError('expected a whole number, 0 or more')
-  return value
+  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('expected 0, 1, 2, …')
+  return Number(text)
 }
 
 /** `128,128,64` as three axes. */

@@ -81,6 +81,69 @@ test('a presence label other than 1, 0, -1 is named with sample and structure', 
   expect(await refusal(path)).toMatch(/'presence_labels' sample 0, structure 1 is 7, expected 1, 0 or -1/)
 })
 
+const preparation = {
+  orientation: 'RAS',
+  frame: { kind: 'spacing', spacing_mm: [1.5, 1.5, 3] },
+  image_size: size,
+  intensity: [{ kind: 'window', low: -160, high: 240 }],
+}
+const names = ['structure_0', 'structure_1']
+
+test('where samples come from and how scans were prepared is read, and may be missing', async () => {
+  const path = directory('source')
+  await writeDataset(path, small)
+  const bare = await openDataset(path)
+  expect(bare).toMatchObject({ preparation: undefined, patches: false })
+  expect(bare.splits.train).toMatchObject({ subjects: ['', ''], spacing: undefined })
+  await writeSourced(join(path, 'train.h5'), ['anna', 'bert'], [0.5, 1, 2, 3, 4.5, 6])
+  writeMetadata(path, { structure_names: names, image_size: size, preparation, patches: true })
+  const dataset = await openDataset(path)
+  expect(dataset).toMatchObject({ preparation, patches: true })
+  expect(dataset.splits.train!.subjects).toEqual(['anna', 'bert'])
+  expect([...dataset.splits.train!.spacing!]).toEqual([0.5, 1, 2, 3, 4.5, 6])
+})
+
+test('subjects, spacings and a preparation that contradict the rest are refused', async () => {
+  const path = directory('wrong source')
+  await writeDataset(path, small)
+  const train = join(path, 'train.h5')
+  await writeSourced(train, ['anna'], [1, 1, 1, 1, 1, 1])
+  expect(await refusal(path)).toMatch(/train\.h5: dataset 'subjects' has shape \(1\), expected \(2\)$/)
+  await writeSourced(train, ['anna', 'bert'], [1, 1, 1, 1, 0, 1])
+  expect(await refusal(path)).toMatch(/'voxel_spacing' sample 1 has 0, expected positive millimetres$/)
+  await writeSourced(train, ['anna', 'bert'], [1, Number.NaN, 1, 1, 1, 1])
+  expect(await refusal(path)).toMatch(/'voxel_spacing' sample 0 has NaN, expected positive millimetres$/)
+  await writeSourced(train, ['anna', 'bert'], [1, 1])
+  expect(await refusal(path)).toMatch(/'voxel_spacing' is float32 of shape \(2,1\), expected numbers of \(2,3\)$/)
+  await writeSplit(train, small)
+  const metadata = { structure_names: names, image_size: size }
+  writeMetadata(path, { ...metadata, preparation: { ...preparation, intensity: [] } })
+  expect(await refusal(path)).toMatch(/metadata\.json: preparation\.intensity: /)
+  writeMetadata(path, { ...metadata, preparation: { ...preparation, orientation: 'LPS' } })
+  expect(await refusal(path)).toMatch(/metadata\.json: preparation\.orientation: /)
+  writeMetadata(path, { ...metadata, patches: 'yes' })
+  expect(await refusal(path)).toMatch(/metadata\.json: patches: /)
+})
+
+/** Two samples with these subjects; the spacings are divided among them. */
+async function writeSourced(path: string, subjects: string[], spacing: number[]): Promise<void> {
+  const axes = spacing.length / 2
+  const writer = await Hdf5Writer.create(path, [
+    { name: 'images', kind: 'float32', rowShape: size },
+    { name: 'masks', kind: 'bool', rowShape: [2, ...size] },
+    { name: 'presence_labels', kind: 'int64', rowShape: [2] },
+    { name: 'voxel_spacing', kind: 'float32', rowShape: [axes] },
+  ])
+  for (const n of [0, 1]) {
+    writer.append('images', new Float32Array(4096).fill(1))
+    writer.append('masks', new Uint8Array(2 * 4096))
+    writer.append('presence_labels', new BigInt64Array(2))
+    writer.append('voxel_spacing', Float32Array.from(spacing.slice(n * axes, (n + 1) * axes)))
+  }
+  writer.writeStrings('subjects', subjects)
+  await writer.finish()
+}
+
 async function writeBare(path: string, imageShape: number[], label: bigint, hasMasks = false): Promise<void> {
   const masks = { name: 'masks', kind: 'bool' as const, rowShape: [2, ...imageShape] }
   const images = { name: 'images', kind: 'float32' as const, rowShape: imageShape }

@@ -31,6 +31,26 @@ test('what is written reads back, row by row', async () => {
   file.close()
 })
 
+/** Written by make_filters.py with h5py and hdf5plugin. */
+const FILTERS = join(import.meta.dirname, 'filters.h5')
+
+test.each(['gzip', 'lzf', 'blosc', 'blosc2', 'bitshuffle', 'bzip2', 'lz4', 'zfp', 'zstd'])(
+  'chunks that went through %s are read',
+  async name => {
+    const file = await Hdf5File.open(FILTERS)
+    const stored = file.dataset(name)
+    for (const n of [1, 0])
+      expect(file.read(stored, n, 1)).toEqual(Float32Array.from({ length: 512 }, (_, v) => (512 * n + v) % 97))
+    file.close()
+  },
+)
+
+test('a filter that is not known is named', async () => {
+  const file = await Hdf5File.open(FILTERS)
+  expect(() => file.dataset('sz3')).toThrow(/filters\.h5: dataset 'sz3' is compressed with .*SZ3.*; gzip and lzf are/)
+  file.close()
+})
+
 test('a flipped byte in a compressed chunk is an error naming file, dataset and sample', async () => {
   const path = join(directory, 'corrupt.h5')
   await writeSplit(path, split)

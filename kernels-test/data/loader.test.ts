@@ -199,7 +199,8 @@ test('any number of threads gives the same batches, for two loaders at once', as
   const given = async (threads: number) => {
     const decoders = decodersOf({ threads, patience: 0 })
     const from = { decoders, batchSize: 4 }
-    const loaders = [load(train, { ...from, order: 'shuffled', dropLast: true }), load(validation, from)]
+    const resampled = load(validation, { ...from, imageSize: [32, 16, 48] })
+    const loaders = [load(train, { ...from, order: 'shuffled', dropLast: true }), resampled]
     const both = (await Promise.all(loaders.map(loader => collect(loader.epoch(0))))).flat()
     while (decoders.threads < threads) await collect(loaders[0]!.epoch(1)) // until all are there
     return told([...both, ...(await collect(loaders[0]!.epoch(1)))])
@@ -212,6 +213,16 @@ test('any number of threads gives the same batches, for two loaders at once', as
     expect(workers.splice(0)).toHaveLength(threads)
   }
 }, 60_000)
+
+/** h5py's own compression, where numbers and masks count upwards; make_filters.py wrote it. */
+test.each([0, 1])('a file that lzf compressed is decoded, with %i threads', async threads => {
+  const split = await openSplit('train', join(import.meta.dirname, 'lzf.h5'))
+  const loader = load(split, { decoders: decodersOf({ threads }), structures: 1 })
+  const [batch] = await collect(loader.epoch(0))
+  expect(batch!.images).toEqual(Float32Array.from({ length: 2 * 4096 }, (_, v) => v % 97))
+  const bits = Array.from({ length: 2 * 4096 }, (_, v) => (batch!.maskBits[v >>> 5]! >>> (v % 32)) & 1)
+  expect(bits).toEqual(Array.from({ length: 2 * 4096 }, (_, v) => Number(v % 97 > 40)))
+})
 
 const WRITE_LARGE = `
 import sys, h5py, numpy

@@ -135,30 +135,32 @@ test('blur and zoom are those of scipy.ndimage', () => {
   expect(part[(1 * 3 + 2) * 2 + 1]).toBe(fine[at(4, 7, 8)])
 })
 
-test('a generated dataset opens, is the same twice, and replaces an earlier one whole', async () => {
-  const twice = await Promise.all(['a', 'b'].map(name => generate(join(directory, name))))
+test('a generated dataset opens, is the same with and without threads, and replaces an earlier one whole', async () => {
+  const twice = await Promise.all([0, 2].map(threads => generate(join(directory, `${threads}`), threads)))
   expect(twice[0]).toEqual(twice[1])
-  const dataset = await openDataset(join(directory, 'a'))
+  const dataset = await openDataset(join(directory, '0'))
   expect(dataset.structureNames).toEqual(STRUCTURES.map(({ name }) => name))
   const counts = Object.entries(dataset.splits).map(([name, split]) => [name, split.samples])
   expect(Object.fromEntries(counts)).toEqual({ train: 27, val: 8, test: 5 })
   const plan = planSplits(options)
   expect(dataset.splits.val!.scenarios).toEqual(plan.val.map(({ scenario }) => scenario.name))
-  await generateDataset({ ...tiny, outputDir: join(directory, 'a'), totalSamples: 6, testSplit: 0 })
-  expect(readdirSync(join(directory, 'a')).sort()).toEqual(['metadata.json', 'train.h5', 'val.h5'])
+  await generateDataset({ ...tiny, outputDir: join(directory, '0'), totalSamples: 6, testSplit: 0 })
+  expect(readdirSync(join(directory, '0')).sort()).toEqual(['hashes.json', 'metadata.json', 'train.h5', 'val.h5'])
 })
 
-/** All images of the three files, as numbers. */
-async function generate(outputDir: string): Promise<Record<string, unknown>> {
+/** All images and masks of the three files, as numbers. */
+async function generate(outputDir: string, threads: number): Promise<Record<string, unknown>> {
   const done: number[] = []
-  await generateDataset({ ...tiny, outputDir }, count => done.push(count))
+  await generateDataset({ ...tiny, outputDir }, count => done.push(count), threads)
   expect(done).toEqual(Array.from({ length: 40 }, (_, i) => i + 1))
   const names: SplitName[] = ['train', 'val', 'test']
   const contents: Record<string, unknown> = { metadata: readFileSync(join(outputDir, 'metadata.json'), 'utf8') }
   for (const name of names) {
     const file = await Hdf5File.open(join(outputDir, `${name}.h5`))
-    const images = file.dataset('images')
-    contents[name] = file.read(images, 0, images.shape[0]!)
+    for (const part of ['images', 'masks']) {
+      const dataset = file.dataset(part)
+      contents[`${name} ${part}`] = file.read(dataset, 0, dataset.shape[0]!)
+    }
     file.close()
   }
   return contents

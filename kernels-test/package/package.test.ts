@@ -54,8 +54,8 @@ test('the tarball holds what runs and what is read, and nothing else', () => {
   expect(paths.filter(path => /\.test\.|(?<!\.d)\.ts$|\.map$/.test(path))).toEqual([])
   expect(paths).toEqual(expect.arrayContaining(['LICENSE', 'README.md', 'dist/cli/main.js', 'dist/src/index.d.ts']))
   expect(paths).toContain('shaders/lib/math.wgsl')
-  for (const thread of ['data/decode', 'report/artist', 'checkpoint/write', 'train/surface'])
-    expect(paths).toContain(`dist/src/${thread}.worker.js`)
+  const threads = ['data/decode', 'data/examine', 'data/sample', 'report/artist', 'checkpoint/write', 'train/surface']
+  for (const thread of threads) expect(paths).toContain(`dist/src/${thread}.worker.js`)
   expect(packed.size).toBeLessThan(LARGEST_TARBALL)
 })
 
@@ -79,6 +79,17 @@ test('it trains two steps on a dataset that it made', async context => {
   expect(JSON.parse(stdout)).toMatchObject({ status: 'COMPLETED', epochs: 1 })
   const metrics = JSON.parse(readFileSync(join(user, 'sacred_runs/1/metrics.json'), 'utf8'))
   expect(metrics['train.batch.total'].steps).toEqual([0, 1])
+})
+
+/** npm puts a second h5wasm beside the plugins, for their peer dependency; the program takes its own. */
+test('it reads what lzf compressed, in threads too', async context => {
+  skipOffline(context)
+  mkdirSync(join(user, 'lzf'))
+  for (const split of ['train', 'val'])
+    cpSync(join(PACKAGE_ROOT, 'kernels-test/data/lzf.h5'), join(user, 'lzf', `${split}.h5`))
+  writeFileSync(join(user, 'lzf/metadata.json'), '{ "structure_names": ["a"], "image_size": [16, 16, 16] }')
+  const { stdout } = await sadaan('validate', 'lzf', '--workers', '1', '--json')
+  expect(JSON.parse(stdout)).toMatchObject({ errors: 0, splits: { train: 2, val: 2 } })
 })
 
 test('a program can import it', async context => {

@@ -43,6 +43,11 @@ export class Fields {
     return typeof value === 'boolean' ? value : this.#refuse(key, value, 'True or False')
   }
 
+  text(key: string): string {
+    const value = this.#dict.get(key)
+    return typeof value === 'string' ? value : this.#refuse(key, value, 'a text')
+  }
+
   numbers(key: string): number[] {
     const value = this.#dict.get(key)
     const isList = Array.isArray(value) && value.every(item => typeof item === 'number')

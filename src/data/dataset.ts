@@ -2,6 +2,7 @@ import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { InputError } from '../util/error.ts'
+import { checkLabels, checkNamesRecorded, type Hashes, readHashes, type SampleDigests } from './hashes.ts'
 import { Hdf5File } from './hdf5_file.ts'
 import { type Preparation, parsePreparation } from './preparation.ts'
 import { type ImageSize, imagesOf, masksOf, reject } from './volumes.ts'
@@ -28,6 +29,8 @@ export interface Split {
   subjects: string[]
   /** (samples, 3): millimetres between voxels along H, W, D; undefined where the file does not say. */
   spacing: Float64Array | undefined
+  /** of each sample, where hashes.json has them */
+  digests?: readonly SampleDigests[]
 }
 
 export interface Dataset {
@@ -43,7 +46,7 @@ export interface Dataset {
 }
 
 const axis = z.int().min(1)
-const metadataSchema = z.looseObject({
+export const metadataSchema = z.looseObject({
   structure_names: z.array(z.string().min(1)).min(1),
   image_size: z.tuple([axis, axis, axis]),
   num_structures: z.int().optional(),
@@ -53,19 +56,21 @@ const metadataSchema = z.looseObject({
 
 /**
  * Opens a dataset directory: metadata.json, train.h5, val.h5 and, where there is one, test.h5.
- * Labels are read and checked, volumes are not (the loader checks them as they come).
+ * Labels are read and checked, volumes are not (the loader checks them as they come, against hashes.json too where there is one).
  * Throws InputError with one line when a file is missing or damaged, or when they contradict each other.
  */
 export async function openDataset(directory: string): Promise<Dataset> {
   const metadata = readMetadata(directory)
   const structureNames = metadata.structure_names
+  const hashes = readHashes(directory)
+  if (hashes) checkNamesRecorded(directory, structureNames, hashes)
   const splits: Partial<Record<SplitName, Split>> = {}
   for (const name of SPLIT_NAMES) {
     const path = join(directory, `${name}.h5`)
     if (name === 'test' && !isThere(path)) continue
     const split = await openSplit(name, path)
     checkAgreement(split, metadata, directory)
-    splits[name] = split
+    splits[name] = withDigests(split, hashes)
   }
   const { channels } = splits.train!
   for (const split of Object.values(splits))
@@ -77,6 +82,13 @@ export async function openDataset(directory: string): Promise<Dataset> {
       ? undefined
       : parsePreparation(metadata.preparation, join(directory, 'metadata.json'))
   return { directory, structureNames, imageSize, channels, preparation, patches, splits }
+}
+
+function withDigests(split: Split, hashes: Hashes | undefined): Split {
+  const recorded = hashes?.splits[split.name]
+  if (!recorded) return split
+  checkLabels(split, recorded)
+  return { ...split, digests: recorded.images.map((images, n) => ({ images, masks: recorded.masks[n]! })) }
 }
 
 /** Reads the shapes, presence labels and scenarios of one split file. Throws InputError as `openDataset` does. */
@@ -113,14 +125,14 @@ function readPresence(file: Hdf5File, samples: number, structures: number): Int8
   return Int8Array.from(values)
 }
 
-function readTexts(file: Hdf5File, name: 'scenarios' | 'subjects', samples: number): string[] {
+export function readTexts(file: Hdf5File, name: 'scenarios' | 'subjects', samples: number): string[] {
   if (!file.has(name)) return new Array<string>(samples).fill('')
   const dataset = file.dataset(name)
   if (dataset.shape[0] !== samples) reject(file, name, `has shape (${dataset.shape}), expected (${samples})`)
   return file.readStrings(dataset)
 }
 
-function readSpacing(file: Hdf5File, samples: number): Float64Array | undefined {
+export function readSpacing(file: Hdf5File, samples: number): Float64Array | undefined {
   if (!file.has('voxel_spacing')) return undefined
   const dataset = file.dataset('voxel_spacing')
   if (dataset.kind === 'string' || dataset.shape.join() !== `${samples},3`)

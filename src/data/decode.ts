@@ -1,5 +1,6 @@
 import { InputError } from '../util/error.ts'
 import { sizeOf } from '../util/shape.ts'
+import { checkDigest, type SampleDigests } from './hashes.ts'
 import { Hdf5File, type NumericArray } from './hdf5_file.ts'
 import { ImageReader } from './image_reader.ts'
 import { resampleLabels } from './resample.ts'
@@ -24,19 +25,21 @@ export class Decoder {
 
   /**
    * Decodes sample `index` into `image` (C, H, W, D) and `maskBits` (S, H·W·D/32).
-   * Throws InputError naming file, dataset and sample: corrupt chunk, empty image, voxel not finite, mask value not 0 or 1.
+   * Throws InputError naming file, dataset and sample: corrupt chunk, empty image, voxel not finite, mask value not 0 or 1,
+   * or another digest than was `recorded`.
    */
-  decode(index: number, image: Float32Array, maskBits: Uint32Array): void {
-    this.#images.read(index, image)
-    this.#decodeMasks(index, maskBits)
+  decode(index: number, image: Float32Array, maskBits: Uint32Array, recorded?: SampleDigests): void {
+    this.#images.read(index, image, recorded?.images)
+    this.#decodeMasks(index, maskBits, recorded?.masks)
   }
 
   close(): void {
     this.#file.close()
   }
 
-  #decodeMasks(index: number, maskBits: Uint32Array): void {
+  #decodeMasks(index: number, maskBits: Uint32Array, recorded?: string): void {
     const stored = this.#file.read(this.#masks, index, 1)
+    if (recorded !== undefined) checkDigest(this.#file, 'masks', index, stored, recorded)
     const { stored: images, size, isResampled } = this.#images
     const { imageSize } = images
     const [from, to] = [sizeOf(imageSize), sizeOf(size)]

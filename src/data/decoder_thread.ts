@@ -2,6 +2,7 @@ import type { Worker } from 'node:worker_threads'
 import { InputError } from '../util/error.ts'
 import { startThread } from '../util/thread.ts'
 import type { ImageSize } from './dataset.ts'
+import type { SampleDigests } from './hashes.ts'
 
 /** One sample to be decoded, and where to. */
 export interface SampleJob {
@@ -11,6 +12,8 @@ export interface SampleJob {
   sample: number
   image: Float32Array // (C, H, W, D)
   maskBits: Uint32Array // (S, V/32)
+  /** what the sample is to be, where that was recorded and has not been checked yet */
+  recorded?: SampleDigests
 }
 
 /** Without a job the thread only makes itself ready. */

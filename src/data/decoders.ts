@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os'
 import { InputError } from '../util/error.ts'
 import { DecoderThread, type SampleJob } from './decoder_thread.ts'
+import type { SampleDigests } from './hashes.ts'
 import { HostBufferPool, type HostBuffers } from './host_buffers.ts'
 import { MainThreadDecoder } from './main_thread_decoder.ts'
 
@@ -27,6 +28,8 @@ export interface BatchRequest {
   imageLength: number
   /** Words of one sample's masks (S, V/32). */
   maskWords: number
+  /** of every sample of the split, where they were recorded: each is checked the first time that it is decoded */
+  digests?: readonly SampleDigests[] | undefined
 }
 
 interface Queued {
@@ -60,6 +63,8 @@ export class Decoders {
   /** a thread that is on its way to be a member */
   private coming: DecoderThread | undefined
   private isClosed = false
+  /** samples that are what was recorded, as `path sample` */
+  private readonly checked = new Set<string>()
   private batches = 0
   /** seconds, ever since the newest thread was ready */
   private waited = 0
@@ -87,7 +92,7 @@ export class Decoders {
     if (++this.batches % this.options.cleanupFrequency === 0) this.cleanUp()
     const { samples, batchSize, imageLength, maskWords } = batch
     const buffers = this.buffers.take({ images: batchSize * imageLength, maskBits: batchSize * maskWords })
-    const jobs = samples.map((sample, slot) => this.enqueue(jobOf(batch, sample, slot, buffers)))
+    const jobs = samples.map((sample, slot) => this.decodeChecked(batch, jobOf(batch, sample, slot, buffers)))
     this.dispatch()
     buffers.images.fill(0, samples.length * imageLength)
     buffers.maskBits.fill(0, samples.length * maskWords)
@@ -114,6 +119,14 @@ export class Decoders {
     this.isClosed = true
     this.giveUp(new Error('the loader was closed'))
     await Promise.all([...this.members, this.coming].map(member => member?.close()))
+  }
+
+  private async decodeChecked({ digests }: BatchRequest, job: SampleJob): Promise<void> {
+    const recorded = digests?.[job.sample]
+    const sample = `${job.path} ${job.sample}`
+    if (!recorded || this.checked.has(sample)) return this.enqueue(job)
+    await this.enqueue({ ...job, recorded })
+    this.checked.add(sample)
   }
 
   private enqueue(job: SampleJob): Promise<void> {

@@ -36,11 +36,29 @@ export interface Hdf5Dataset {
   elementBytes: number
 }
 
+/** What the file's own description of a dataset says, whether or not it can be read here. */
+export interface Hdf5Member {
+  /** path in the file, without the leading slash */
+  name: string
+  shape: number[]
+  /** as `ElementKind` where it is one of them */
+  type: string
+  /** null: stored in one piece */
+  chunks: number[] | null
+  /** in the order that a chunk goes through them when written */
+  filters: string[]
+  /** why it cannot be read; undefined where it can */
+  problem?: string
+}
+
 /** A chunk is decompressed whole: a larger one would exhaust the 2 GB that WebAssembly memory ends at. */
 export const CHUNK_LIMIT = 256 * 2 ** 20 // bytes
 
+/** HDF5 keeps attributes in the object's header, which holds 64 KiB. */
+const ATTRIBUTE_LIMIT = 2 ** 16 // bytes
+
 const SIGNATURE = Buffer.from('\x89HDF\r\n\x1a\n', 'latin1')
-const GZIP_AND_BUILT_IN = 6 // filters 1..6 come with the library; lzf, blosc and others are plugins
+const GZIP = 1
 const EXTERNAL_LINK = 4
 const SOFT_LINK = 3
 const DATASET = 1
@@ -119,6 +137,58 @@ export class Hdf5File {
     })
   }
 
+  /** All datasets of the file and whatever else has a name, links among them, groups not. Throws InputError where the file is damaged. */
+  members(): Hdf5Member[] {
+    const { module } = this.#library
+    const names: string[] = this.#guard('/', () => module.get_names(this.#id, '/', true))
+    return names
+      .filter(name => module.get_type(this.#id, `/${name}`) !== module.H5G_GROUP)
+      .map(name => this.#describe(name))
+  }
+
+  #describe(name: string): Hdf5Member {
+    const { module } = this.#library
+    let kind: string | undefined
+    let problem: string | undefined
+    try {
+      kind = this.dataset(name).kind
+    } catch (error) {
+      if (!(error instanceof InputError)) throw error
+      problem = error.message.replace(`${this.path}: dataset '${name}' `, '')
+    }
+    const unknown = { name, shape: [], type: kind ?? 'unknown', chunks: null, filters: [] }
+    if (module.get_type(this.#id, `/${name}`) !== DATASET)
+      return { ...unknown, ...(problem !== undefined && { problem }) }
+    const { shape, chunks, size } = this.#guard(name, () => module.get_dataset_metadata(this.#id, `/${name}`))
+    const filters = this.#guard(name, () => module.get_dataset_filters(this.#id, `/${name}`)).map(filterText)
+    const type = kind ?? `${size * 8} bits`
+    return { name, shape: shape ?? [], type, chunks, filters, ...(problem !== undefined && { problem }) }
+  }
+
+  /** Of the root. */
+  attributeNames(): string[] {
+    return this.#guard('/', () => this.#library.module.get_attribute_names(this.#id, '/'))
+  }
+
+  /** Numbers of an attribute of the root; undefined where it has none of that name, or none of numbers. */
+  attribute(name: string): number[] | undefined {
+    const { module } = this.#library
+    if (!this.attributeNames().includes(name)) return undefined
+    const metadata = this.#guard(name, () => module.get_attribute_metadata(this.#id, '/', name))
+    const { H5T_INTEGER, H5T_FLOAT } = module.H5T_class_t
+    const isNumeric = metadata.type === H5T_INTEGER.value || metadata.type === H5T_FLOAT.value
+    const bytes = metadata.size * metadata.total_size
+    if (!isNumeric || bytes > ATTRIBUTE_LIMIT) return undefined
+    const pointer = module._malloc(Math.max(bytes, 1))
+    try {
+      const code = this.#guard(name, () => module.get_attribute_data(this.#id, '/', name, BigInt(pointer)))
+      if (code < 0) return undefined
+      return [...numbersOf(this.#kindOf(name, metadata), module.HEAPU8.slice(pointer, pointer + bytes))]
+    } finally {
+      module._free(pointer)
+    }
+  }
+
   close(): void {
     this.#library.module.close_file(this.#id)
   }
@@ -139,7 +209,7 @@ export class Hdf5File {
       const stride = count.map(() => 1n)
       const path = `/${name}`
       const read = () => module.get_dataset_data(this.#id, path, count.map(BigInt), offset, stride, BigInt(pointer))
-      const code = this.#guard(name, read)
+      const code = this.#guard(name, read, `sample ${first} cannot be read`)
       const complaint = this.#library.complaint()
       if (code < 0 || complaint) this.#fail(name, `sample ${first} cannot be read (${complaint ?? `code ${code}`})`)
       // The heap may have grown: its buffer must be taken after the call.
@@ -157,8 +227,8 @@ export class Hdf5File {
     if (largest > CHUNK_LIMIT)
       this.#fail(name, `has chunks or samples of ${largest} bytes, at most ${CHUNK_LIMIT} can be read`)
     for (const filter of this.#guard(name, () => module.get_dataset_filters(this.#id, `/${name}`)))
-      if (filter.id > GZIP_AND_BUILT_IN)
-        this.#fail(name, `is compressed with ${filter.name || `filter ${filter.id}`}; gzip is supported`)
+      if (!this.#library.canUndo(filter.id))
+        this.#fail(name, `is compressed with ${filter.name || `filter ${filter.id}`}; gzip and lzf are supported`)
   }
 
   #kindOf(name: string, metadata: Metadata): ElementKind {
@@ -176,18 +246,23 @@ export class Hdf5File {
   }
 
   /** Where a header is damaged the wrapper throws, unlike everywhere else. */
-  #guard<T>(name: string, call: () => T): T {
+  #guard<T>(name: string, call: () => T, what = 'is damaged'): T {
     this.#library.complaint()
     try {
       return call()
     } catch (error) {
-      return this.#fail(name, `is damaged (${this.#library.complaint() ?? (error as Error).message})`)
+      return this.#fail(name, `${what} (${this.#library.complaint() ?? (error as Error).message})`)
     }
   }
 
   #fail(name: string, reason: string): never {
     throw new InputError(`${this.path}: dataset '${name}' ${reason}`)
   }
+}
+
+function filterText({ id, name, cd_values }: { id: number; name: string; cd_values: number[] }): string {
+  if (id === GZIP) return `gzip ${cd_values[0]}`
+  return name.split(';')[0] || `filter ${id}`
 }
 
 function checkSignature(path: string): void {

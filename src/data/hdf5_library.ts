@@ -1,4 +1,5 @@
-import { resolve } from 'node:path'
+import { createRequire } from 'node:module'
+import { basename, dirname, join, resolve } from 'node:path'
 
 type H5wasm = typeof import('h5wasm/node')
 type Hdf5Module = H5wasm['Module']
@@ -7,8 +8,22 @@ type Hdf5Module = H5wasm['Module']
 interface FileSystem {
   ErrnoError: new (errno: number) => Error
   open(path: string, ...rest: unknown[]): unknown
+  readdir(path: string): string[]
   write(stream: { fd: number }, bytes: Uint8Array, offset: number, length: number, ...rest: unknown[]): number
 }
+
+/** Filters that are no part of HDF5 itself, by their registered number, as h5wasm-plugins names their files. */
+const PLUGINS: Readonly<Record<number, string>> = {
+  307: 'bz2',
+  32000: 'lzf',
+  32001: 'blosc',
+  32004: 'lz4',
+  32008: 'bshuf',
+  32013: 'zfp',
+  32015: 'zstd',
+  32026: 'blosc2',
+}
+const LAST_BUILT_IN_FILTER = 6 // gzip, shuffle, fletcher32, szip, nbit, scaleoffset
 
 const STANDARD_ERROR = 2
 const PERMISSION_DENIED = 2 // EACCES in WASI's numbering
@@ -21,6 +36,8 @@ export interface Hdf5Library {
   module: Hdf5Module
   /** Opens `path`; a negative id is a failure. While this library lives, files named inside `path` cannot be opened. */
   open(path: string, mode: 'read' | 'create' | 'append'): bigint
+  /** Whether chunks that went through this filter can be read; what that takes is loaded with the first of them. */
+  canUndo(filter: number): boolean
   /** The deepest reason HDF5 gave since the last call, or undefined when it complained about nothing. */
   complaint(): string | undefined
 }
@@ -37,8 +54,10 @@ async function start(): Promise<Hdf5Library> {
   const h5wasm = await import('h5wasm/node')
   const module = await h5wasm.ready
   const files = module.FS as unknown as FileSystem
+  // Without it the library writes to standard error; lzf's plugin ends so at damaged data, for want of errno.
+  Object.assign(module, { onAbort: giveUp })
   const complaints = captureComplaints(files)
-  const admit = guardOpen(files)
+  const { admit, admitPlugin } = guardOpen(files, usePlugins(module))
   const open = (path: string, mode: 'read' | 'create' | 'append'): bigint => {
     const flags = { read: module.H5F_ACC_RDONLY, create: module.H5F_ACC_TRUNC, append: module.H5F_ACC_RDWR }
     admit(resolve(path))
@@ -49,19 +68,47 @@ async function start(): Promise<Hdf5Library> {
       admit(undefined)
     }
   }
-  return { module, open, complaint: () => reasonOf(complaints.splice(0).join('')) }
+  const canUndo = (filter: number): boolean => {
+    const plugin = PLUGINS[filter]
+    if (plugin !== undefined) admitPlugin(`libH5Z${plugin}.so`)
+    return filter <= LAST_BUILT_IN_FILTER || plugin !== undefined
+  }
+  return { module, open, canUndo, complaint: () => reasonOf(complaints.splice(0).join('')) }
 }
 
-/** External links, external storage and virtual datasets would let a file read any other file of this machine. */
-function guardOpen(files: FileSystem): (path: string | undefined) => void {
-  const open = files.open
+function giveUp(reason: string): never {
+  throw new Error(`HDF5 or a filter of it gave up: ${reason.split('. ')[0]}`)
+}
+
+/** The one folder that HDF5 looks for filters in. */
+function usePlugins(module: Hdf5Module): string {
+  const folder = join(dirname(createRequire(import.meta.url).resolve('h5wasm-plugins')), 'plugins')
+  while (module.get_plugin_search_paths().length > 0) module.remove_plugin_search_path(0)
+  module.insert_plugin_search_path(folder, 0)
+  return folder
+}
+
+/**
+ * External links, external storage and virtual datasets would let a file read any other file of this machine. HDF5 loads every plugin that
+ * its folder lists until it finds the filter, so the folder lists those that were asked for.
+ */
+function guardOpen(files: FileSystem, plugins: string) {
+  const { open, readdir } = files
+  const listed = new Set<string>()
   let admitted: string | undefined
+  const isPlugin = (path: string): boolean =>
+    path === plugins || (dirname(path) === plugins && listed.has(basename(path)))
   files.open = (path, ...rest) => {
-    if (resolve(path) !== admitted) throw new files.ErrnoError(PERMISSION_DENIED)
+    const wanted = resolve(path)
+    if (wanted !== admitted && !isPlugin(wanted)) throw new files.ErrnoError(PERMISSION_DENIED)
     return open(path, ...rest)
   }
-  return path => {
-    admitted = path
+  files.readdir = path => (resolve(path) === plugins ? ['.', '..', ...listed] : readdir(path))
+  return {
+    admit: (path: string | undefined): void => {
+      admitted = path
+    },
+    admitPlugin: (name: string): void => void listed.add(name),
   }
 }
 

@@ -1,5 +1,6 @@
 import { InputError } from '../util/error.ts'
 import { sizeOf } from '../util/shape.ts'
+import { checkDigest } from './hashes.ts'
 import type { Hdf5File } from './hdf5_file.ts'
 import { resampleImage } from './resample.ts'
 import { type ImageSize, type Images, imagesOf } from './volumes.ts'
@@ -22,10 +23,14 @@ export class ImageReader {
     return this.size.join() !== this.stored.imageSize.join()
   }
 
-  /** Reads sample `index` into `image` (C, H, W, D). Throws InputError naming the sample: corrupt chunk, empty image, voxel not finite. */
-  read(index: number, image: Float32Array): void {
+  /**
+   * Reads sample `index` into `image` (C, H, W, D). Throws InputError naming the sample: corrupt chunk, empty image, voxel not finite, or not
+   * of the `recorded` digest.
+   */
+  read(index: number, image: Float32Array, recorded?: string): void {
     const { dataset, channels, imageSize } = this.stored
     const stored = this.#file.read(dataset, index, 1)
+    if (recorded !== undefined) checkDigest(this.#file, 'images', index, stored, recorded)
     if (this.isResampled) {
       const [from, to] = [sizeOf(imageSize), sizeOf(this.size)]
       for (let c = 0; c < channels; c++) {

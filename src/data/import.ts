@@ -10,7 +10,7 @@ import { planSplits } from './import_split.ts'
 import { type ImportedForm, importScan } from './import_subject.ts'
 import { type Survey, type SurveyedScan, surveySources } from './import_survey.ts'
 import type { Preparation } from './preparation.ts'
-import { type StoredSample, writeDatasetFiles } from './split_writer.ts'
+import { type DatasetMetadata, type StoredSample, writeDatasetFiles } from './split_writer.ts'
 
 export interface ImportOptions {
   sources: readonly SourceRequest[]
@@ -195,7 +195,7 @@ function metadataOf(
   { preparation, patchStride, structureNames }: ImportedForm,
   { marks }: Survey,
   { records }: ImportTally,
-): { structure_names: readonly string[] } & Record<string, unknown> {
+): DatasetMetadata {
   return {
     structure_names: structureNames,
     num_structures: structureNames.length,

@@ -11,11 +11,11 @@ export class SampleDecoder {
   }
 
   /** Throws InputError when the sample cannot be decoded. */
-  async decode({ path, imageSize, sample, image, maskBits }: SampleJob): Promise<void> {
+  async decode({ path, imageSize, sample, image, maskBits, recorded }: SampleJob): Promise<void> {
     const key = `${path} ${imageSize}`
     if (!this.files.has(key)) this.files.set(key, Decoder.open(path, imageSize))
     const decoder = await this.files.get(key)!
-    decoder.decode(sample, image, maskBits)
+    decoder.decode(sample, image, maskBits, recorded)
   }
 
   async close(): Promise<void> {

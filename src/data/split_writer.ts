@@ -1,7 +1,9 @@
-import { renameSync, rmSync, writeFileSync } from 'node:fs'
+import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import type { ImageSize, SplitName } from './dataset.ts'
+import { digestOf, removeHashes, type SplitHashes, SplitRecorder, writeHashes } from './hashes.ts'
 import { Hdf5Writer } from './hdf5_writer.ts'
+import { writeJsonFile } from './json_file.ts'
 
 export interface SplitShape {
   /** Left out: images are stored as (N, H, W, D); given: as (N, C, H, W, D). */
@@ -27,12 +29,16 @@ export interface SampleSource {
   spacing: readonly [number, number, number]
 }
 
+/** What metadata.json holds, beside what `openDataset` reads of it. */
+export type DatasetMetadata = Record<string, unknown> & { structure_names: readonly string[] }
+
 /** Writes one split file of a dataset, sample by sample; it stands under its name only once `finish` is through. */
 export class SplitWriter {
   readonly #writer: Hdf5Writer
   readonly #shape: SplitShape
   readonly #scenarios: string[] = []
   readonly #subjects: string[] = []
+  readonly #recorder = new SplitRecorder()
 
   private constructor(writer: Hdf5Writer, shape: SplitShape) {
     this.#writer = writer
@@ -56,12 +62,14 @@ export class SplitWriter {
     this.#writer.append('masks', masks)
     this.#writer.append('presence_labels', BigInt64Array.from(presence, BigInt))
     this.#scenarios.push(scenario)
+    this.#recorder.add({ images: digestOf(image), masks: digestOf(masks) }, presence)
     if (!source) return
     this.#writer.append('voxel_spacing', Float32Array.from(source.spacing))
     this.#subjects.push(source.subject)
   }
 
-  async finish(): Promise<void> {
+  /** Gives the digests of what it wrote. */
+  async finish(): Promise<SplitHashes> {
     const { imageSize, channels, structures } = this.#shape
     this.#writer.writeStrings('scenarios', this.#scenarios)
     if (this.#shape.hasSource) this.#writer.writeStrings('subjects', this.#subjects)
@@ -69,6 +77,7 @@ export class SplitWriter {
     this.#writer.writeAttribute('image_shape', channels === undefined ? imageSize : [channels, ...imageSize])
     this.#writer.writeAttribute('n_structures', structures)
     await this.#writer.finish()
+    return this.#recorder.hashes
   }
 
   abandon(): void {
@@ -77,18 +86,20 @@ export class SplitWriter {
 }
 
 /**
- * Writes the split files, then metadata.json. An earlier dataset in the directory stops being one at the start, so that
+ * Writes the split files, their digests, then metadata.json. An earlier dataset in the directory stops being one at the start, so that
  * an interrupted run leaves no mixture. `splits` gives each split's samples in order.
  */
 export async function writeDatasetFiles(
   directory: string,
   shape: SplitShape,
   splits: Partial<Record<SplitName, Iterable<StoredSample> | AsyncIterable<StoredSample>>>,
-  metadata: () => Record<string, unknown>,
+  metadata: () => DatasetMetadata,
 ): Promise<void> {
   const metadataPath = join(directory, 'metadata.json')
   rmSync(metadataPath, { force: true })
+  removeHashes(directory)
   rmSync(join(directory, 'test.h5'), { force: true }) // optional: an earlier one would count as part of this dataset
+  const hashes: Partial<Record<SplitName, SplitHashes>> = {}
   for (const [name, samples] of Object.entries(splits)) {
     const writer = await SplitWriter.create(directory, name as SplitName, shape)
     try {
@@ -97,14 +108,9 @@ export async function writeDatasetFiles(
       writer.abandon()
       throw error
     }
-    await writer.finish()
+    hashes[name as SplitName] = await writer.finish()
   }
-  const temporary = `${metadataPath}.${process.pid}.tmp`
-  try {
-    writeFileSync(temporary, `${JSON.stringify(metadata(), null, 2)}\n`, { flush: true })
-    renameSync(temporary, metadataPath)
-  } catch (error) {
-    rmSync(temporary, { force: true })
-    throw error
-  }
+  const described = metadata()
+  writeHashes(directory, described.structure_names, hashes)
+  writeJsonFile(metadataPath, described)
 }

@@ -1,4 +1,4 @@
-import { block, double, type Field, float, integer, message } from './protobuf.ts'
+import { block, double, float, integer, message, type Pieces } from '../util/protobuf.ts'
 
 // Field numbers of TensorFlow's event.proto, summary.proto and tensor.proto.
 const DT_STRING = 7
@@ -6,7 +6,7 @@ const RGBA = 4
 
 /** The first event of a file. `time` is in milliseconds since 1970, here and below. */
 export function versionEvent(time: number): Buffer {
-  return message(double(1, time / 1000), block(3, 'brain.Event:2'))
+  return Buffer.concat(message(double(1, time / 1000), block(3, 'brain.Event:2')))
 }
 
 export function scalarEvent(tag: string, value: number, step: number, time: number): Buffer {
@@ -28,9 +28,9 @@ export function textEvent(tag: string, text: string, step: number, time: number)
   return summaryEvent(tag, [block(8, tensor), block(9, metadata)], step, time)
 }
 
-function summaryEvent(tag: string, value: readonly Field[], step: number, time: number): Buffer {
+function summaryEvent(tag: string, value: readonly Pieces[], step: number, time: number): Buffer {
   const summary = message(block(1, message(block(1, tag), ...value)))
-  return message(double(1, time / 1000), integer(2, step), block(5, summary))
+  return Buffer.concat(message(double(1, time / 1000), integer(2, step), block(5, summary)))
 }
 
 /** Of the header, which every PNG begins with. */

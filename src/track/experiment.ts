@@ -20,7 +20,7 @@ export function describeExperiment(name: string): JsonObject {
     dependencies: dependencies(),
     repositories: repositories().map(repository => ({ ...repository })),
     program: {
-      version: programVersion(),
+      version: packageFile().version,
       code: digestOf(dirname(dirname(THIS_FILE))),
       shaders: digestOfShaders(),
     },
@@ -46,12 +46,8 @@ interface PackageFile {
   dependencies: Record<string, string>
 }
 
-/** Of this program, e.g. 0.1.0. */
-export function programVersion(): string {
-  return packageFile().version
-}
-
-function packageFile(): PackageFile {
+/** What this program is by its own package.json. */
+export function packageFile(): PackageFile {
   return JSON.parse(readFileSync(join(PACKAGE_ROOT, 'package.json'), 'utf8')) as PackageFile
 }
 

@@ -4,7 +4,7 @@ import { type AttentionRow, attentionRow } from '../report/attention_overview.ts
 import type { Subject } from '../report/drawing.ts'
 import { type EvaluationFigures, FIGURE_NAMES, type FigureName } from '../report/evaluation_figures.ts'
 import { type PagePicture, type ReportPage, reportPage } from '../report/page.ts'
-import { programVersion } from '../track/experiment.ts'
+import { packageFile } from '../track/experiment.ts'
 import type { EvaluatedSample, Evaluation } from './evaluate.ts'
 import { illustrator } from './illustrator.ts'
 
@@ -58,7 +58,7 @@ export class EvaluationPictures {
     const page: ReportPage = {
       ...evaluation,
       date: new Date().toISOString(),
-      version: programVersion(),
+      version: packageFile().version,
       figures,
       samples,
       attention,

@@ -3,11 +3,11 @@ import type { TorchTensor } from '../checkpoint/torch_tensor.ts'
 import type { Config } from '../config/schema.ts'
 import { initialValues } from '../nn/initialise.ts'
 import type { ModelState } from '../nn/model_state.ts'
-import { isParameter } from '../nn/specification.ts'
+import { isParameter, type SadaanShape, specify } from '../nn/specification.ts'
 import type { LossScale } from '../optim/loss_scale.ts'
 import type { Storage } from '../plan/storage.ts'
 import { InputError } from '../util/error.ts'
-import { sizeOf } from '../util/shape.ts'
+import { type Shape, sizeOf } from '../util/shape.ts'
 import type { OptimizerMemory } from './optimizer_memory.ts'
 import type { StateCopy } from './state_copy.ts'
 
@@ -38,30 +38,40 @@ export function writeInitial(storage: Storage, state: ModelState, seed: number):
   })
 }
 
-/**
- * Loads a model. Every entry must be there in its shape; num_batches_tracked may be missing. Throws InputError naming `source`, the
- * entry and what was expected, before anything is written.
- */
+/** Loads a model. Throws InputError as `floatsOf` does, before anything is written. */
 export function writeModel(storage: Storage, state: ModelState, weights: Weights, source: string): void {
-  const checked = state.entries
-    .filter(({ role }) => role !== 'num_batches_tracked')
-    .map(({ name, shape }) => {
-      const given = weights.get(name)
-      if (!given) throw new InputError(`${source}: no ${name}, expected a SADAAN of ${describe(state)}`)
-      if (given.shape.join() !== shape.join())
-        throw new InputError(
-          `${source}: ${name} is (${given.shape.join(', ')}), expected (${shape.join(', ')}) for ${describe(state)}`,
-        )
-      return [state.tensor(name), Float32Array.from(given.data as ArrayLike<number>)] as const
-    })
-  for (const [t, values] of checked) storage.write(t, values)
+  for (const [name, { data }] of floatsOf(state.shape, weights, source)) storage.write(state.tensor(name), data)
   const tracked = state.entries.find(({ role }) => role === 'num_batches_tracked')!
   const count = weights.get(tracked.name)?.data[0] ?? 0
   storage.write(state.batchesTracked, Uint32Array.of(Number(count)))
 }
 
-function describe({ shape }: ModelState): string {
-  return `${shape.structures} structures, ${shape.size.join('×')} voxels, channels ${shape.channels.join(', ')}, ${shape.inChannels} input`
+/**
+ * The entries of a SADAAN as float32, by name and in the original's order, num_batches_tracked left out. Every one must be there in its
+ * shape: throws InputError naming `source`, the entry and what was expected.
+ */
+export function floatsOf(
+  shape: SadaanShape,
+  weights: Weights,
+  source: string,
+): Map<string, { shape: Shape; data: Float32Array }> {
+  const floats = specify(shape).filter(({ role }) => role !== 'num_batches_tracked')
+  return new Map(
+    floats.map(({ name, shape: axes }) => {
+      const given = weights.get(name)
+      if (!given) throw new InputError(`${source}: no ${name}, expected a SADAAN of ${describe(shape)}`)
+      if (given.shape.join() !== axes.join())
+        throw new InputError(
+          `${source}: ${name} is (${given.shape.join(', ')}), expected (${axes.join(', ')}) for ${describe(shape)}`,
+        )
+      const data = given.dtype === 'f32' ? given.data : Float32Array.from(given.data as ArrayLike<number>)
+      return [name, { shape: axes, data }]
+    }),
+  )
+}
+
+function describe({ structures, size, channels, inChannels }: SadaanShape): string {
+  return `${structures} structures, ${size.join('×')} voxels, channels ${channels.join(', ')}, ${inChannels} input`
 }
 
 /** torch's index of each trained parameter: its place in model.parameters(), the frozen ones counted. */

@@ -1,0 +1,163 @@
+import { mkdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { Command } from 'commander'
+import { writeAtomically } from '../src/checkpoint/file.ts'
+import { type LoadedConfig, loadConfig } from '../src/config/load.ts'
+import { GENERATE_DEFAULTS, type GenerateOptions } from '../src/data/generate.ts'
+import { ensureAdapter } from '../src/gpu/adapter.ts'
+import type { DetailedMetrics } from '../src/report/detailed_metrics.ts'
+import {
+  compareWithOriginal,
+  type ExperimentResults,
+  PUBLISHED,
+  resultsPage,
+} from '../src/report/experiment_results.ts'
+import { type BatchProgress, Console, type EpochSummary } from '../src/track/console.ts'
+import { packageFile } from '../src/track/experiment.ts'
+import { durationText } from '../src/track/progress_text.ts'
+import { runCourse } from '../src/train/course.ts'
+import type { TrainingReport } from '../src/train/training.ts'
+import { numberOption, overridesOf, sizeOption, WORDS } from './options.ts'
+import { progressOf } from './progress.ts'
+import { stopOnSignals } from './signals.ts'
+
+interface ExperimentOptions {
+  outputDir: string
+  samples: number
+  imageSize: [number, number, number]
+  epochs: number
+  seed: number
+  json?: boolean
+}
+
+const SPLITS = ['train', 'val', 'test'] as const
+
+/** `experiment`: the published experiment, its figures beside the original's. */
+export function makeExperimentCommand(): Command {
+  const { samples, size, allEpochs, seed } = PUBLISHED
+  return new Command('experiment')
+    .description(
+      'the published experiment: generate, train, evaluate, and results.md with the figures beside the original’s; started again, it goes on',
+    )
+    .option('--output-dir <dir>', 'folder for everything it writes', 'experiment')
+    .option('--samples <n>', 'samples of all splits together', numberOption, samples)
+    .option('--image-size <h,w,d>', 'voxels along each axis', sizeOption, [...size])
+    .option('--epochs <n>', 'of the training', numberOption, allEpochs)
+    .option('--seed <n>', 'of the dataset and of the training', numberOption, seed)
+    .option('--json', 'print the results as one JSON object on standard output')
+    .argument('[with...]', WORDS)
+    .action(runExperiment)
+}
+
+async function runExperiment(words: string[], options: ExperimentOptions): Promise<void> {
+  const { outputDir: folder, samples: totalSamples, imageSize, seed } = options
+  const console = new EstimatingConsole({ stream: process.stderr, environment: process.env })
+  const loaded = configurationFor(words, options)
+  const { config } = loaded
+  await ensureAdapter(line => console.line(line))
+  console.line(
+    `${totalSamples} samples of ${imageSize.join('×')}, ${config.training.num_epochs} epochs, in ${folder}; Ctrl-C saves, and the same command goes on`,
+  )
+  const signals = stopOnSignals(line => console.line(line))
+  const data: Omit<GenerateOptions, 'outputDir'> = { ...GENERATE_DEFAULTS, totalSamples, imageSize, seed }
+  const identity = { namedConfigs: loaded.namedConfigs, configUpdates: loaded.updates, sources: loaded.files }
+  const { training, metrics } = await runCourse({
+    config,
+    data,
+    folder,
+    splits: SPLITS,
+    goOn: true,
+    identity,
+    console,
+    progress: progressOf,
+    stop: signals.stop,
+  })
+  if (!training || !metrics) {
+    console.line(`stopped; the same command goes on: sadaan-gpu experiment --output-dir ${folder} …`)
+    process.exitCode = signals.exitCode()
+    return
+  }
+  const read = (path: string): DetailedMetrics => JSON.parse(readFileSync(path, 'utf8'))
+  const [train, val, test] = SPLITS.map(split => read(metrics[split]!)) as [
+    DetailedMetrics,
+    DetailedMetrics,
+    DetailedMetrics,
+  ]
+  const results = compareWithOriginal(factsOf(options, loaded, training), { train, val, test })
+  conclude(results, folder, options.json ?? false, console)
+}
+
+/** What differs from the defaults, as a user would write it, kept as config.json; the words behind `with` win over it. */
+function configurationFor(words: readonly string[], { outputDir, epochs, seed }: ExperimentOptions): LoadedConfig {
+  const own = {
+    dataset_path: join(outputDir, 'dataset'),
+    training: { batch_size: PUBLISHED.batchSize, num_epochs: epochs },
+    checkpoint: { save_dir: join(outputDir, 'checkpoints') },
+    seed,
+  }
+  const file = join(outputDir, 'config.json')
+  mkdirSync(outputDir, { recursive: true })
+  writeAtomically(file, [Buffer.from(`${JSON.stringify(own, null, 2)}\n`)])
+  return loadConfig({ file, overrides: overridesOf(words) })
+}
+
+function factsOf(
+  { samples, imageSize, seed }: ExperimentOptions,
+  { config }: LoadedConfig,
+  { epochs, best }: TrainingReport,
+): ExperimentResults['facts'] {
+  const { name, version } = packageFile()
+  return {
+    program: `${name} ${version}`,
+    samples,
+    size: imageSize,
+    seed,
+    batchSize: config.training.batch_size,
+    channels: config.model.channels,
+    epochs,
+    allEpochs: config.training.num_epochs,
+    bestEpoch: best.epoch === null ? null : best.epoch + 1,
+  }
+}
+
+function conclude(results: ExperimentResults, folder: string, json: boolean, console: Console): void {
+  const page = resultsPage(results)
+  const [markdown, record] = ['results.md', 'results.json'].map(name => join(folder, name)) as [string, string]
+  writeAtomically(markdown, [Buffer.from(page)])
+  writeAtomically(record, [Buffer.from(`${JSON.stringify(results, null, 2)}\n`)])
+  if (json) process.stdout.write(`${JSON.stringify(results)}\n`)
+  for (const line of page.trimEnd().split('\n')) console.line(line)
+  console.line(`written   ${markdown}, ${record}`)
+}
+
+/** Batches behind the first, which also compiles, that tell how long a training takes. */
+const MEASURED_BATCHES = 10
+
+/** Says once how long the training will take, by its first batches, and once more by its first epoch, validation included. */
+class EstimatingConsole extends Console {
+  private first: { at: number; left: number } | undefined
+  private said = 0
+
+  override batch(progress: BatchProgress): void {
+    const { epoch, epochs, batch, batches } = progress
+    const left = batches - batch + (epochs - epoch - 1) * batches
+    const at = performance.now()
+    this.first ??= { at, left }
+    const done = this.first.left - left
+    if (this.said === 0 && done > 0 && (done >= MEASURED_BATCHES || batch === batches)) {
+      this.said = 1
+      const seconds = (((at - this.first.at) / done) * left) / 1000
+      this.line(`estimate  ${durationText(seconds)} for the training, by ${done} batches; validation comes on top`)
+    }
+    super.batch(progress)
+  }
+
+  override epochEnd(summary: EpochSummary): void {
+    super.epochEnd(summary)
+    const { epoch, epochs, seconds } = summary
+    const left = epochs - epoch - 1
+    if (this.said < 2 && left > 0)
+      this.line(`estimate  ${durationText(seconds * left)} for the rest of the training, by this epoch`)
+    this.said = 2
+  }
+}

@@ -1,0 +1,60 @@
+import { extname } from 'node:path'
+import { Command, Option } from 'commander'
+import { EXPORT_FORMATS, type Exported, type ExportFormat, exportModel } from '../src/train/export.ts'
+import { InputError } from '../src/util/error.ts'
+import { givenThreshold } from './evaluate.ts'
+import { configurationOf, withConfiguration } from './options.ts'
+
+interface ExportOptions {
+  config?: string
+  weights: string
+  format?: ExportFormat
+  output: string
+  outputs?: string[]
+  json?: boolean
+}
+
+/** `export`: the trained model as ONNX, safetensors or .pth. */
+export function makeExportCommand(): Command {
+  return withConfiguration(new Command('export'))
+    .description('write a trained model as one file for other programs: ONNX, safetensors or .pth')
+    .requiredOption('--weights <file>', 'the model: .pth (a checkpoint or a state_dict) or safetensors')
+    .addOption(
+      new Option('--format <name>', "what to write; by the output's extension if not given").choices(EXPORT_FORMATS),
+    )
+    .requiredOption('-o, --output <file>', 'the file to write')
+    .option(
+      '--outputs <names>',
+      'outputs of an ONNX file, e.g. masks,presence_probs; all if not given. Less is computed for fewer',
+      text => text.split(','),
+    )
+    .option('--json', 'print what was written as one JSON object on standard output')
+    .action(runExport)
+}
+
+function runExport(words: string[], { weights, format, output, outputs, json, ...options }: ExportOptions): void {
+  const exported = exportModel({
+    weights,
+    format: format ?? formatOf(output),
+    output,
+    ...givenThreshold(configurationOf(words, options)),
+    ...(outputs === undefined ? {} : { outputs }),
+  })
+  if (json) process.stdout.write(`${JSON.stringify(exported)}\n`)
+  else report(exported)
+}
+
+function formatOf(path: string): ExportFormat {
+  const extension = extname(path).slice(1)
+  const format = EXPORT_FORMATS.find(name => name === extension)
+  if (!format) throw new InputError(`${path}: which format? Expected --format or one of .${EXPORT_FORMATS.join(', .')}`)
+  return format
+}
+
+function report({ output, bytes, structure_names, presence_threshold, input, outputs }: Exported): void {
+  const say = (line: string): void => console.error(line)
+  say(`structures ${structure_names.join(', ')}; present above ${presence_threshold}`)
+  say(`input      image (${input.join(', ')}), raw intensity 0..255`)
+  if (outputs) say(`outputs    ${outputs.join(', ')}`)
+  say(`written    ${output}, ${(bytes / 1e6).toFixed(1)} MB`)
+}

@@ -1,0 +1,77 @@
+import { availableParallelism } from 'node:os'
+import { Command } from 'commander'
+import { type Finding, rangesText } from '../src/data/findings.ts'
+import { type Validation, validateDataset } from '../src/data/validate.ts'
+import { table } from '../src/report/table.ts'
+import { countOption } from './options.ts'
+import { progressOf } from './progress.ts'
+
+interface ValidateCommandOptions {
+  hash?: boolean
+  workers: number
+  strict?: boolean
+  json?: boolean
+}
+
+const SHOWN_RANGES = 6
+const MOST_WORKERS = 4 // a sample each is in memory, and reading is what takes the time
+
+/** `validate`: every contradiction in a dataset; exit code 1 where there is an error. */
+export function makeValidateCommand(): Command {
+  const workers = Math.min(availableParallelism(), MOST_WORKERS)
+  return new Command('validate')
+    .description('find every contradiction in a dataset, with the samples it is in; exit code 1 if there is an error')
+    .argument('<dir>', 'the dataset: metadata.json, train.h5, val.h5 and, if there is one, test.h5')
+    .option('--hash', 'if there is no error, record what each sample is in hashes.json, which training then checks')
+    .option('--workers <n>', 'threads that read, 0: none but the main one', countOption, workers)
+    .option('--strict', 'let warnings count as errors for the exit code')
+    .option('--json', 'print one JSON object on standard output')
+    .action(runValidate)
+}
+
+async function runValidate(directory: string, options: ValidateCommandOptions): Promise<void> {
+  const { hash = false, workers, strict = false, json = false } = options
+  const progress = progressOf('checked')
+  const validation = await validateDataset({ directory, workers, hash, progress: progress.update }).finally(
+    progress.end,
+  )
+  process.stdout.write(json ? `${JSON.stringify(validation)}\n` : validationText(validation))
+  if (validation.errors > 0 || (strict && validation.warnings > 0)) process.exitCode = 1
+}
+
+function validationText({ directory, splits, structureNames, findings, errors, warnings, hashes }: Validation): string {
+  const counts = Object.entries(splits).map(([name, samples]) => `${name} ${samples}`)
+  const kept: Record<Validation['hashes'], string> = {
+    none: 'none recorded; --hash records them',
+    compared: 'compared with hashes.json',
+    recorded: 'recorded in hashes.json',
+    'not recorded': 'not recorded, because of the errors',
+  }
+  return [
+    ...(findings.length > 0 ? [...findingsTable(findings), ''] : []),
+    `dataset   ${directory}: ${structureNames.length} structures`,
+    `samples   ${counts.join(', ') || 'none that can be read'}`,
+    `hashes    ${kept[hashes]}`,
+    `found     ${counted(errors, 'error')}, ${counted(warnings, 'warning')}`,
+    '',
+  ].join('\n')
+}
+
+function findingsTable(findings: readonly Finding[]): string[] {
+  const columns = ['', 'file', 'dataset', 'structure', 'samples', 'finding']
+  return table(
+    columns.map(heading => ({ heading, align: 'left' as const })),
+    findings.map(({ severity, file, dataset = '', structure = '', samples = [], message }) => [
+      severity,
+      file,
+      dataset,
+      structure,
+      rangesText(samples, SHOWN_RANGES),
+      message,
+    ]),
+  )
+}
+
+function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`
+}
