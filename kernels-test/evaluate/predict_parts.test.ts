@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import type { Json } from '../../src/checkpoint/fields.ts'
 import { keepLargestComponent } from '../../src/data/components.ts'
 import { Frame } from '../../src/data/frame.ts'
 import type { Affine } from '../../src/data/nifti.ts'
@@ -10,7 +11,7 @@ import type { ImageSize } from '../../src/data/volumes.ts'
 import { WindowBlend } from '../../src/train/blend.ts'
 import { flipsOver, mirror } from '../../src/train/flips.ts'
 import { LabelVolume, makeMask, ontoScan } from '../../src/train/masks.ts'
-import { PackedMasks } from '../../src/train/packed_masks.ts'
+import { openTrainedModel } from '../../src/train/trained_model.ts'
 import { VolumeStore } from '../../src/train/volume_store.ts'
 import { windowStarts, windowsOver } from '../../src/train/windows.ts'
 import { InputError } from '../../src/util/error.ts'
@@ -18,6 +19,7 @@ import { fileNames } from '../../src/util/file_names.ts'
 import { RandomStream } from '../../src/util/random.ts'
 import { sizeOf } from '../../src/util/shape.ts'
 import { temporaryDirectory } from '../data/small_dataset.ts'
+import { writeSmallModel } from './small_model.ts'
 
 const folder = temporaryDirectory()
 const random = new RandomStream({ seed: 7, operation: 1 })
@@ -142,6 +144,20 @@ describe('flips', () => {
   })
 })
 
+test('a checkpoint says what training flipped', () => {
+  const path = join(folder, 'flipped.pth')
+  const axesOf = (augmentation: Json, compat = 'documented'): readonly number[] | undefined => {
+    writeSmallModel(path, ['a'], { size: [16, 16, 16], inChannels: 1 }, { config: { augmentation, compat } })
+    return openTrainedModel(path).flipAxes
+  }
+  const augmentation = { enabled: true, flip_probability: 0.3, flip_axes: [0, 2] }
+  expect(axesOf(augmentation)).toStrictEqual([0, 2])
+  expect(axesOf(augmentation, 'reference')).toStrictEqual([])
+  expect(axesOf({ ...augmentation, enabled: false })).toStrictEqual([])
+  expect(axesOf({ ...augmentation, flip_probability: 0 })).toStrictEqual([])
+  expect(axesOf({})).toBeUndefined()
+})
+
 describe('masks on the grid of a scan', () => {
   // to the back, to the left, up; 2, 1.5 and 3 mm, a little oblique
   const affine: Affine = [
@@ -205,15 +221,6 @@ describe('masks on the grid of a scan', () => {
       makeMask(frame, () => there, true, size, { isLargestComponent: false }, back)
       expect([...back]).toStrictEqual([...mask])
     }
-  })
-
-  test('are held at a bit a voxel and come back', () => {
-    const masks = [0.1, 0.5, 0.9].map(share => Uint8Array.from(uniform(131), p => Number(p < share)))
-    const packed = new PackedMasks(131)
-    for (const [s, mask] of masks.entries()) packed.add(`s${s}`, mask)
-    const views = packed.views()
-    for (const s of [0, 1, 2, 1, 0]) expect([...views[s]!.mask]).toStrictEqual([...masks[s]!])
-    expect(views.map(({ name }) => name)).toStrictEqual(['s0', 's1', 's2'])
   })
 })
 

@@ -62,7 +62,7 @@ export class DicomSegmentation {
     const pixels = isEmpty ? Buffer.alloc(Math.ceil((source.rows * source.columns) / 8)) : this.bits.bytes()
     const instance = newUid()
     const elements = segmentationElements(instance, source, { names, frames, isOverlapping })
-    writeWhole(path, encodeFile(SEGMENTATION_CLASS, instance, [...elements, [TAG.PixelData, 'OB', pixels]]))
+    writeWhole(path, [encodeFile(SEGMENTATION_CLASS, instance, [...elements, [TAG.PixelData, 'OB', pixels]])])
   }
 
   /** Takes a mask's voxels; gives the slices that have one. */

@@ -1,7 +1,7 @@
-import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from 'node:fs'
 import { constants, crc32, deflateRawSync } from 'node:zlib'
 import { ContractError, InputError } from '../util/error.ts'
 import { sizeOf } from '../util/shape.ts'
+import { writeWhole } from '../util/whole_file.ts'
 import type { Affine, NiftiGeometry } from './nifti.ts'
 import type { ScanGrid } from './scan.ts'
 import type { ImageSize } from './volumes.ts'
@@ -23,25 +23,8 @@ export function writeNifti(path: string, values: Uint8Array | Float32Array, like
     throw new ContractError('writeNifti', 'values', values.length, `${like.size.join('·')} voxels`)
   if (like.size.some(axis => axis > LONGEST_AXIS))
     throw new InputError(`${path}: is ${like.size.join('×')} voxels, NIfTI-1 holds up to ${LONGEST_AXIS} along an axis`)
-  const temporary = `${path}.${process.pid}.tmp`
-  try {
-    const file = openSync(temporary, 'w')
-    try {
-      const pieces = stored(values, like)
-      for (const piece of path.endsWith('.gz') ? gzipped(pieces) : pieces) writeAll(file, piece)
-      fsyncSync(file)
-    } finally {
-      closeSync(file)
-    }
-    renameSync(temporary, path)
-  } catch (error) {
-    rmSync(temporary, { force: true })
-    throw error
-  }
-}
-
-function writeAll(file: number, bytes: Uint8Array): void {
-  for (let done = 0; done < bytes.length; ) done += writeSync(file, bytes, done)
+  const pieces = stored(values, like)
+  writeWhole(path, path.endsWith('.gz') ? gzipped(pieces) : pieces)
 }
 
 /** The bytes of the file: its header, then slices as NIfTI has them, i fastest. */

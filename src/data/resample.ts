@@ -20,6 +20,14 @@ export function wholeOf(size: ImageSize): Box {
   return size.map(length => [0, length]) as unknown as Box
 }
 
+/** The voxels in both. */
+export function intersection(a: Box, b: Box): Box {
+  return a.map(([first, end], axis): Span => {
+    const from = Math.max(first, b[axis]![0])
+    return [from, Math.max(from, Math.min(end, b[axis]![1]))]
+  }) as unknown as Box
+}
+
 /** For every target voxel the consecutive source voxels that make it; those outside the source have none. */
 interface Taps {
   first: Int32Array

@@ -1,6 +1,6 @@
 import { keepLargestComponent } from '../data/components.ts'
 import type { Frame } from '../data/frame.ts'
-import { type Box, wholeOf } from '../data/resample.ts'
+import { type Box, intersection, wholeOf } from '../data/resample.ts'
 import type { ImageSize } from '../data/volumes.ts'
 import { sizeOf } from '../util/shape.ts'
 
@@ -100,8 +100,9 @@ export class LabelVolume {
   /** Voxels of `other` that `s` claims too. */
   private settle(s: number, other: number, mask: Uint8Array): void {
     const { labels, frame } = this
-    const claimed = this.volumeOf(s)
-    visitBox(frame, [claimed, this.volumeOf(other)], frame.boxAbove(claimed, VOXEL_THRESHOLD), (voxel, values, at) => {
+    const volumes = [this.volumeOf(s), this.volumeOf(other)] as const
+    const [own, others] = volumes.map(volume => frame.boxAbove(volume, VOXEL_THRESHOLD)) as [Box, Box]
+    visitBox(frame, volumes, intersection(own, others), (voxel, values, at) => {
       const isBoth = mask[voxel] === 1 && labels[voxel] === other + 1
       if (isBoth && values[0]![at]! > values[1]![at]!) labels[voxel] = s + 1
     })

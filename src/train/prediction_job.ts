@@ -85,6 +85,8 @@ export async function openJob(request: PredictionRequest, model: TrainedModel): 
     throw new InputError(
       `${model.path}: does not say how long its voxels are (preparation.frame), so no window slides over a scan`,
     )
+  if (model.patches && overlap === undefined)
+    say(`${model.path} was trained on patches: without --sliding-window only what lies in one of them is predicted`)
   const folders = groups.length === 1 ? [''] : fileNames(groups.map(({ name }) => name))
   return {
     subjects: scanSubjects(groups, preparation, grid, { series: request.series, say }),

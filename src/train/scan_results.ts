@@ -1,12 +1,11 @@
 import { writeFileSync } from 'node:fs'
-import { writeDicomSegmentation } from '../data/dicom_segmentation.ts'
+import { DicomSegmentation } from '../data/dicom_segmentation.ts'
 import { writeNifti } from '../data/nifti_writer.ts'
 import { fileNames } from '../util/file_names.ts'
 import { sizeOf } from '../util/shape.ts'
 import type { Outcome } from './gathering.ts'
 import { labelDescription, labelTable } from './label_table.ts'
 import { LabelVolume, ontoScan } from './masks.ts'
-import { PackedMasks } from './packed_masks.ts'
 import type { StagedResults } from './staged_results.ts'
 import { FLOATS, makeMasks, type PresenceRow, type SubjectFileOptions, type SubjectFiles } from './subject_files.ts'
 import type { SubjectPlace } from './subjects.ts'
@@ -16,7 +15,7 @@ const MOST_LABELS = 255 // of a byte
 /**
  * On each scan's own grid masks/STRUCTURE.nii.gz, labels.nii.gz with what its values mean, and probabilities/ and attention/ if asked for.
  * Beside a structure's volume on the model's grid (two where masks overlap) a mask and the labels are held, each a byte a voxel of the scan;
- * for probabilities or attention four bytes in their place. Of a DICOM series masks.dcm too, for which all masks are held at a bit a voxel.
+ * for probabilities or attention four bytes in their place. Of a DICOM series masks.dcm too, for which the planes that masks are in are held at a bit a voxel.
  */
 export class ScanResults implements SubjectFiles {
   private readonly results: StagedResults
@@ -66,13 +65,13 @@ export class ScanResults implements SubjectFiles {
     const { structureNames } = this.options
     const volumeOf = (s: number): Float32Array => outcome.volume('segmentation_probs', s)
     const labels = this.hasLabels ? new LabelVolume(frame, grid.size, volumeOf) : undefined
-    const segments = dicom && new PackedMasks(sizeOf(grid.size))
+    const segments = dicom && new DicomSegmentation(dicom)
     const rows = makeMasks(subject, outcome, this.options, (s, mask) => {
       writeNifti(this.results.path(folder, 'masks', `${this.names[s]}.nii.gz`), mask, grid)
       labels?.add(s, mask)
       segments?.add(structureNames[s]!, mask)
     })
-    if (dicom && segments) writeDicomSegmentation(this.results.path(folder, 'masks.dcm'), dicom, segments.views())
+    segments?.write(this.results.path(folder, 'masks.dcm'))
     if (labels) {
       writeNifti(this.results.path(folder, 'labels.nii.gz'), labels.labels, grid)
       writeFileSync(this.results.path(folder, 'labels.json'), labelTable(structureNames, this.names))

@@ -1,10 +1,16 @@
-import { renameSync, rmSync, writeFileSync } from 'node:fs'
+import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from 'node:fs'
 
-/** Writes a file that appears whole or not at all. */
-export function writeWhole(path: string, bytes: Uint8Array): void {
+/** Writes a file of these pieces, one after another, that appears whole or not at all. */
+export function writeWhole(path: string, pieces: Iterable<Uint8Array>): void {
   const temporary = `${path}.${process.pid}.tmp`
   try {
-    writeFileSync(temporary, bytes, { flush: true })
+    const file = openSync(temporary, 'w')
+    try {
+      for (const piece of pieces) for (let done = 0; done < piece.length; ) done += writeSync(file, piece, done)
+      fsyncSync(file)
+    } finally {
+      closeSync(file)
+    }
     renameSync(temporary, path)
   } catch (error) {
     rmSync(temporary, { force: true })
