@@ -4,7 +4,8 @@ import type { LoadedConfig } from '../src/config/load.ts'
 import { SPLIT_NAMES, type SplitName } from '../src/data/dataset.ts'
 import { mainFigures } from '../src/report/evaluation_report.ts'
 import { type Evaluation, evaluate } from '../src/train/evaluate.ts'
-import { configurationOf, withConfiguration } from './options.ts'
+import { EvaluationPictures } from '../src/train/evaluation_pictures.ts'
+import { configurationOf, countOption, withConfiguration } from './options.ts'
 import { progressOf } from './progress.ts'
 
 interface EvaluateOptions {
@@ -14,20 +15,26 @@ interface EvaluateOptions {
   split: SplitName
   output: string
   batchSize?: string
+  /** false: --no-pictures */
+  pictures: number | false
   json?: boolean
 }
 
-/** `evaluate`: writes detailed_metrics.json and evaluation_report.txt. */
+const PICTURES = 3
+
+/** `evaluate`: writes detailed_metrics.json, evaluation_report.txt, cases.csv, pictures and report.html. */
 export function makeEvaluateCommand(): Command {
   return withConfiguration(new Command('evaluate'))
     .description(
-      'measure a trained model on a split of a dataset; writes detailed_metrics.json and evaluation_report.txt',
+      'measure a trained model on a split of a dataset; writes detailed_metrics.json, evaluation_report.txt, cases.csv, pictures and report.html',
     )
     .requiredOption('--weights <file>', 'the model: .pth (a checkpoint or a state_dict) or safetensors')
     .option('--dataset <dir>', 'the dataset; dataset_path of the configuration if not given')
     .addOption(new Option('--split <name>', 'which part of it').choices(SPLIT_NAMES).default('test'))
     .requiredOption('-o, --output <dir>', 'folder for the results')
     .option('--batch-size <n>', 'samples at once; training.batch_size of the configuration if not given')
+    .option('--pictures <n>', 'how many samples are pictured, those most worth a look', countOption, PICTURES)
+    .option('--no-pictures', 'neither pictures nor report.html')
     .option('--json', 'print the main figures as one JSON object on standard output')
     .action(runEvaluate)
 }
@@ -38,6 +45,8 @@ async function runEvaluate(words: string[], options: EvaluateOptions): Promise<v
   const say = (line: string): void => console.error(line)
   const progress = progressOf('evaluated')
   const { weights, split, output, dataset = config.dataset_path } = options
+  const pictures =
+    options.pictures === false ? undefined : new EvaluationPictures(output, line => say(`warning: ${line}`))
   const evaluation = await evaluate({
     config,
     ...givenThreshold(loaded),
@@ -45,11 +54,13 @@ async function runEvaluate(words: string[], options: EvaluateOptions): Promise<v
     dataset,
     split,
     output,
+    ...(pictures && { pictures: options.pictures || 0, visit: sample => pictures.add(sample) }),
     say,
     progress: progress.update,
   }).finally(progress.end)
-  if (options.json) process.stdout.write(`${JSON.stringify(figuresOf(evaluation))}\n`)
-  else report(evaluation, say)
+  const drawn = (await pictures?.finish(evaluation)) ?? []
+  if (options.json) process.stdout.write(`${JSON.stringify({ ...figuresOf(evaluation), pictures: drawn })}\n`)
+  else report(evaluation, drawn, say)
 }
 
 /** `--batch-size N` is the word training.batch_size=N, and checked as such. */
@@ -68,8 +79,10 @@ function figuresOf({ samples, metrics, files }: Evaluation) {
   return { samples, ...main, files }
 }
 
-function report({ samples, metrics, files }: Evaluation, say: (line: string) => void): void {
+function report({ samples, metrics, files }: Evaluation, drawn: readonly string[], say: (line: string) => void): void {
   say(`samples   ${samples}`)
   for (const line of mainFigures(metrics)) say(line)
   say(`written   ${Object.values(files).join(', ')}`)
+  const page = drawn.at(-1)
+  if (page !== undefined) say(`pictures  ${drawn.length - 1}, all in ${page}`)
 }

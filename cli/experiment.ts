@@ -15,6 +15,7 @@ import {
 import { type BatchProgress, Console, type EpochSummary } from '../src/track/console.ts'
 import { packageFile } from '../src/track/experiment.ts'
 import { durationText } from '../src/track/progress_text.ts'
+import { analyse } from '../src/train/analysis.ts'
 import { runCourse } from '../src/train/course.ts'
 import type { TrainingReport } from '../src/train/training.ts'
 import { numberOption, overridesOf, sizeOption, WORDS } from './options.ts'
@@ -77,6 +78,8 @@ async function runExperiment(words: string[], options: ExperimentOptions): Promi
     process.exitCode = signals.exitCode()
     return
   }
+  const files = { train: metrics.train!, val: metrics.val!, test: metrics.test! }
+  await analyse({ files, output: join(folder, 'analysis'), say: line => console.line(line) })
   const read = (path: string): DetailedMetrics => JSON.parse(readFileSync(path, 'utf8'))
   const [train, val, test] = SPLITS.map(split => read(metrics[split]!)) as [
     DetailedMetrics,

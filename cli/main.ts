@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { Command, CommanderError } from 'commander'
 import { InputError } from '../src/util/error.ts'
 import { PACKAGE_ROOT } from '../src/util/package_root.ts'
+import { makeAnalysisCommand } from './analysis.ts'
 import { makeBenchCommand } from './bench.ts'
 import { makeDemoCommand } from './demo.ts'
 import { makeDoctorCommand } from './doctor.ts'
@@ -44,6 +45,7 @@ function makeProgram(): Command {
     .commandsGroup('Models:')
     .addCommand(makeTrainCommand())
     .addCommand(makeEvaluateCommand())
+    .addCommand(makeAnalysisCommand())
     .addCommand(makePredictCommand())
     .addCommand(makeExportCommand())
     .addCommand(makeSummaryCommand())

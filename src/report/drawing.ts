@@ -1,9 +1,23 @@
+import { type AttentionRow, attentionOverview } from './attention_overview.ts'
+import { type ComparisonFigure, comparisonFigure } from './comparison_figures.ts'
+import { confusionFigure } from './confusion_figure.ts'
 import { type Curves, trainingCurves } from './curves.ts'
+import type { EvaluationFigures, FigureName } from './evaluation_figures.ts'
 import { overlay, type SampleView } from './overlay.ts'
+import { presenceFigure } from './presence_figure.ts'
 import { rasterise } from './rasterise.ts'
+import { scenarioFigure } from './scenario_figure.ts'
+import { segmentationFigure } from './segmentation_figure.ts'
+import { structurePictures } from './structure_pictures.ts'
 
 /** What can be drawn; plain data, so that it can be drawn in another thread. */
-export type Subject = { curves: Curves } | { sample: SampleView }
+export type Subject =
+  | { curves: Curves }
+  | { sample: SampleView }
+  | { structures: SampleView }
+  | { attention: readonly AttentionRow[] }
+  | { evaluation: EvaluationFigures; figure: FigureName }
+  | { comparison: ComparisonFigure }
 
 export interface Drawing {
   svg: string
@@ -13,11 +27,27 @@ export interface Drawing {
   reason?: string
 }
 
+const FIGURES: Readonly<Record<FigureName, (figures: EvaluationFigures) => string>> = {
+  presence_detection_metrics: presenceFigure,
+  segmentation_metrics: segmentationFigure,
+  scenario_analysis: scenarioFigure,
+  confusion_matrices: confusionFigure,
+}
+
 export async function draw(subject: Subject): Promise<Drawing> {
-  const svg = 'curves' in subject ? trainingCurves(subject.curves) : overlay(subject.sample)
+  const svg = svgOf(subject)
   try {
     return { svg, png: await rasterise(svg) }
   } catch (error) {
     return { svg, png: undefined, reason: (error as Error).message.split('\n')[0]! }
   }
+}
+
+function svgOf(subject: Subject): string {
+  if ('curves' in subject) return trainingCurves(subject.curves)
+  if ('sample' in subject) return overlay(subject.sample)
+  if ('structures' in subject) return structurePictures(subject.structures)
+  if ('attention' in subject) return attentionOverview(subject.attention)
+  if ('comparison' in subject) return comparisonFigure(subject.comparison)
+  return FIGURES[subject.figure](subject.evaluation)
 }

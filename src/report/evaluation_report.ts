@@ -18,6 +18,8 @@ export interface ReportHead {
   /** (H, W, D), voxels */
   size: readonly number[]
   presenceThreshold: number
+  /** what it was computed on */
+  adapter: string
 }
 
 /** evaluation_report.txt: the figures of detailed_metrics.json for a reader. */

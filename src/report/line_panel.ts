@@ -1,5 +1,6 @@
+import { plotAxes } from './plot.ts'
 import { extent, linearScale, logScale, paddedDecades, paddedRange, type Scale } from './scale.ts'
-import { coordinate, element, FAINT, fitted, GRID, INK, line, rectangle, text, widthOf } from './svg.ts'
+import { coordinate, element, FAINT, fitted, INK, line, text, widthOf } from './svg.ts'
 
 /** Values of one thing over the steps they were taken at, in ascending order. A value that is not finite is a gap. */
 export interface Line {
@@ -45,7 +46,7 @@ export function linePanel(panel: LinePanel, box: Box): string {
   const plot = { x: box.x + LEFT, y: top, width: box.width - LEFT - 8, height: box.y + box.height - 34 - top }
   const x = linearScale(stepRange(panel.steps), [plot.x, plot.x + plot.width], 6, true)
   const y = verticalScale(panel, [plot.y + plot.height, plot.y])
-  const parts = [text(box.x, box.y + 12, panel.title, { size: 13, bold: true }), ...lines, ...axes(plot, x, y)]
+  const parts = [text(box.x, box.y + 12, panel.title, { size: 13, bold: true }), ...lines, ...plotAxes(plot, { x, y })]
   parts.push(text(plot.x + plot.width / 2, plot.y + plot.height + 29, panel.axis, { anchor: 'middle', fill: FAINT }))
   if (panel.mark) parts.push(markOf(panel.mark, plot, x))
   for (const each of panel.lines) parts.push(drawn(each, x, y, plot.width))
@@ -89,19 +90,6 @@ function verticalScale({ lines, range, mayBeLogarithmic }: LinePanel, pixels: [n
   if (!range) return linearScale(paddedRange(found), pixels, 5)
   const [low, high] = range
   return linearScale([Math.min(low, found[0]), found[1] <= high ? high : paddedRange(found)[1]], pixels, 5)
-}
-
-function axes({ x: left, y: top, width, height }: Box, x: Scale, y: Scale): string[] {
-  const bottom = top + height
-  const across = y.ticks.flatMap(({ value, label }) => [
-    line(left, y.at(value), left + width, y.at(value), GRID),
-    text(left - 5, y.at(value) + 3.5, label, { size: SMALL, anchor: 'end', fill: FAINT }),
-  ])
-  const along = x.ticks.flatMap(({ value, label }) => [
-    line(x.at(value), bottom, x.at(value), bottom + 4, FAINT),
-    text(x.at(value), bottom + 15, label, { size: SMALL, anchor: 'middle', fill: FAINT }),
-  ])
-  return [...across, ...along, rectangle(left, top, width, height, { fill: 'none', stroke: '#b5b5b5' })]
 }
 
 function markOf({ step, label }: { step: number; label: string }, plot: Box, x: Scale): string {

@@ -1,9 +1,9 @@
-import { contour } from './contour.ts'
+import { heatScale } from './heat_scale.ts'
 import type { Box } from './line_panel.ts'
 import { regionColor } from './palette.ts'
-import { greyPng } from './png.ts'
 import { presenceTable, presenceTableHeight } from './presence_table.ts'
-import { forSlice, isSet, PLANES, type Plane, sizeOfPlane, tellingSlices, type VolumeSize } from './slice.ts'
+import { PLANES, type Plane, sizeOfPlane, tellingSlices, type VolumeSize } from './slice.ts'
+import { greatestOf, heatLayer, outline, outlineOf, region, SliceImages } from './slice_picture.ts'
 import { element, FAINT, fitted, INK, picture, text } from './svg.ts'
 
 /** A structure of a sample: what is true and what a model says. */
@@ -29,16 +29,27 @@ export interface SampleView {
 }
 
 const MARGIN = 24 // pixels
+const LABELS = 20
 const GAP = 10
 const HEAD = 84
 const COLUMN = 264
 const TALLEST = 760 // of the three rows together
 const TABLE = 470
 const COLUMNS = ['image', 'truth', 'prediction (white: truth)'] as const
+const ATTENTION = 'attention (greatest of all)'
+
+/** A sample as its columns need it. */
+interface Shown extends SampleView {
+  images: SliceImages
+  /** (H, W, D): in each voxel the greatest of all structures; undefined where there is none */
+  attention: Float32Array | undefined
+  /** the greatest attention of all */
+  most: number
+}
 
 /**
- * A sample with its masks (SVG): three planes through the slices that show most, each as image, truth and prediction, beside a table of
- * the structures with what is said of their presence. Texts may be anything.
+ * A sample with its masks (SVG): three planes through the slices that show most, each as image, truth, prediction and, where there is
+ * any, attention, beside a table of the structures with what is said of their presence. Texts may be anything.
  */
 export function overlay(view: SampleView): string {
   const { size, structures } = view
@@ -46,29 +57,46 @@ export function overlay(view: SampleView): string {
     structures.flatMap(({ truth, prediction }) => [truth, prediction]),
     size,
   )
+  const attention = greatestAttention(structures)
+  const most = attention ? greatestOf(attention) : 0
+  const images = new SliceImages(view.image, size, `overlay ${view.title}`)
+  const columns = attention ? [...COLUMNS, ATTENTION] : COLUMNS
   const scale = Math.min(COLUMN / Math.max(size[0], size[1]), TALLEST / (size[1] + 2 * size[2]))
   const column = Math.max(size[0], size[1]) * scale
+  const left = (i: number): number => MARGIN + LABELS + i * (column + GAP)
   const parts = [
     heading(view),
-    ...COLUMNS.map((name, i) => columnTitle(name, MARGIN + 20 + i * (column + GAP) + column / 2)),
+    ...columns.map((name, i) => text(left(i) + column / 2, HEAD - 8, name, { size: 12, anchor: 'middle' })),
   ]
-  const grey = greyRange(view.image)
   let y = HEAD
   for (const plane of PLANES) {
     const { width, height } = sizeOfPlane(plane, size)
-    const cells = COLUMNS.map((_, i) => ({
-      x: MARGIN + 20 + i * (column + GAP) + (column - width * scale) / 2,
+    const cells = columns.map((_, i) => ({
+      x: left(i) + (column - width * scale) / 2,
       y,
       width: width * scale,
       height: height * scale,
     }))
-    parts.push(planeRow(view, plane, slices[plane.cut], cells, grey))
+    parts.push(planeRow({ ...view, images, attention, most }, plane, slices[plane.cut], cells))
     y += height * scale + GAP
   }
-  const x = MARGIN + 20 + 3 * (column + GAP) + GAP
+  if (attention) {
+    parts.push(heatScale(left(3), y, column, most))
+    y += 22
+  }
+  const x = left(columns.length) + GAP
   parts.push(presenceTable(view, x, HEAD - 20, TABLE))
   const height = Math.max(y - GAP, HEAD - 20 + presenceTableHeight(structures.length)) + MARGIN
   return picture(x + TABLE + MARGIN, height, '#ffffff', parts.join('\n'))
+}
+
+function greatestAttention(structures: readonly StructureView[]): Float32Array | undefined {
+  const maps = structures.flatMap(({ attention }) => (attention ? [attention] : []))
+  if (maps.length === 0) return undefined
+  const greatest = maps[0]!.slice()
+  for (const map of maps.slice(1))
+    for (let v = 0; v < map.length; v++) if (map[v]! > greatest[v]!) greatest[v] = map[v]!
+  return greatest
 }
 
 function heading({ title, structures, threshold }: SampleView): string {
@@ -83,101 +111,27 @@ function heading({ title, structures, threshold }: SampleView): string {
   ].join('')
 }
 
-function columnTitle(name: string, x: number): string {
-  return text(x, HEAD - 8, name, { size: 12, anchor: 'middle' })
-}
-
-/** One plane: the image alone, with the true masks, with the predicted ones. */
-function planeRow(
-  view: SampleView,
-  plane: Plane,
-  slice: number,
-  cells: readonly Box[],
-  grey: [number, number],
-): string {
-  const { size, image, structures } = view
-  const { width, height } = sizeOfPlane(plane, size)
-  const href = imageSlice(image, plane, slice, size, grey)
+/** One plane: the image alone, with the true masks, with the predicted ones, with the attention. */
+function planeRow(view: Shown, plane: Plane, index: number, cells: readonly Box[]): string {
+  const { size, structures, images, attention, most } = view
+  const cut = { plane, index }
   const outlines = structures.map(({ truth, prediction }) => ({
-    truth: outlineOf(truth, plane, slice, size),
-    prediction: outlineOf(prediction, plane, slice, size),
+    truth: outlineOf(truth, cut, size),
+    prediction: outlineOf(prediction, cut, size),
   }))
-  const pixel = width / cells[0]!.width
+  const pixel = sizeOfPlane(plane, size).width / cells[0]!.width
   const truth = outlines.map((shape, s) => region(shape.truth, regionColor(s), pixel))
   const prediction = outlines.map((shape, s) => region(shape.prediction, regionColor(s), pixel))
-  const thin = outlines.map(shape => outline(shape.truth, pixel))
-  const layers = ['', truth.join(''), [...prediction, ...thin].join('')]
-  const shown = cells.map((cell, i) => {
-    const frame = { width: cell.width, height: cell.height, preserveAspectRatio: 'none' }
-    const nested = element(
-      'svg',
-      { x: cell.x, y: cell.y, ...frame, viewBox: `0 0 ${width} ${height}` },
-      element('image', { x: 0, y: 0, width, height, preserveAspectRatio: 'none', href }) + layers[i],
-    )
-    return nested + sides(plane, cell)
-  })
+  const thin = outlines.map(shape => outline(shape.truth, '#ffffff', pixel)).join('')
+  const layers = ['', truth.join(''), prediction.join('') + thin]
+  if (attention) layers.push(heatLayer(attention, cut, cells[0]!, size, most))
+  const shown = cells.map((cell, i) => images.shown(cut, cell, layers[i]!))
   const [{ x, y, height: tall }] = cells as [Box]
-  const label = `${plane.name}, ${slice + 1} of ${size[plane.cut]}`
+  const label = `${plane.name}, ${index + 1} of ${size[plane.cut]}`
   const title = tall < 110 ? plane.name : label
   return element(
     'g',
     { 'data-plane': label },
     text(x - 8, y + tall / 2, title, { anchor: 'middle', rotate: -90, fill: INK }) + shown.join(''),
   )
-}
-
-/** The patient's sides, where the picture shows them. */
-function sides({ right }: Plane, { x, y, width, height }: Box): string {
-  if (right !== 0) return ''
-  const at = y + height - 5
-  return (
-    text(x + 4, at, 'R', { size: 10, fill: '#dddddd' }) +
-    text(x + width - 4, at, 'L', { size: 10, fill: '#dddddd', anchor: 'end' })
-  )
-}
-
-/** A filled region with its outline. `pixel`: of the picture, in pixels of the mask. */
-function region(path: string, color: string, pixel: number): string {
-  const stroke = { stroke: color, 'stroke-width': (1.3 * pixel).toFixed(3), 'stroke-linejoin': 'round' }
-  const fill = { fill: color, 'fill-opacity': '0.4', 'fill-rule': 'evenodd' }
-  return path === '' ? '' : element('path', { d: path, ...fill, ...stroke })
-}
-
-/** An outline alone, thin and white. */
-function outline(path: string, pixel: number): string {
-  const stroke = { stroke: '#ffffff', 'stroke-width': (0.6 * pixel).toFixed(3), 'stroke-opacity': '0.9' }
-  return path === '' ? '' : element('path', { d: path, fill: 'none', ...stroke })
-}
-
-function outlineOf(bits: Uint32Array, plane: Plane, slice: number, size: VolumeSize): string {
-  const { width, height } = sizeOfPlane(plane, size)
-  const mask = new Uint8Array(width * height)
-  forSlice(plane, slice, size, (voxel, pixel) => {
-    mask[pixel] = Number(isSet(bits, voxel))
-  })
-  return contour(mask, width, height)
-}
-
-function imageSlice(
-  image: Float32Array,
-  plane: Plane,
-  slice: number,
-  size: VolumeSize,
-  [low, high]: [number, number],
-): string {
-  const { width, height } = sizeOfPlane(plane, size)
-  const pixels = new Uint8Array(width * height)
-  forSlice(plane, slice, size, (voxel, pixel) => {
-    pixels[pixel] = Math.max(0, Math.min(255, (255 * (image[voxel]! - low)) / (high - low)))
-  })
-  return `data:image/png;base64,${greyPng(pixels, width, height).toString('base64')}`
-}
-
-/** What becomes black and what white: the image without its darkest 0.5 % and its brightest 0.2 %. */
-function greyRange(image: Float32Array): [number, number] {
-  const stride = Math.max(1, Math.floor(image.length / 20_000))
-  const sample = Float32Array.from({ length: Math.floor(image.length / stride) }, (_, i) => image[i * stride]!).sort()
-  const at = (share: number): number => sample[Math.floor(share * (sample.length - 1))]!
-  const [low, high] = [at(0.005), at(0.998)]
-  return high > low ? [low, high] : [sample[0]!, Math.max(sample.at(-1)!, sample[0]! + 1)]
 }

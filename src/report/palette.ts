@@ -4,6 +4,9 @@
  */
 export const LINES = ['#0072b2', '#d55e00', '#009e73', '#cc79a7', '#e69f00', '#56b4e9', '#333333'] as const
 
+/** What is told wrongly. */
+export const WRONG = '#c1121f'
+
 /** Colours of regions on a grey image: the bright and light ones of Paul Tol's qualitative schemes (SRON/EPS/TN/09-002). */
 const REGIONS = [
   '#ee7733',
@@ -29,12 +32,12 @@ export function regionColor(index: number): string {
 }
 
 function fromHsl(hue: number, saturation: number, lightness: number): string {
-  const channel = (n: number): string => {
+  const channel = (n: number): number => {
     const k = (n + hue / 30) % 12
     const value = lightness - saturation * Math.min(lightness, 1 - lightness) * Math.max(-1, Math.min(k - 3, 9 - k, 1))
-    return hexadecimal(255 * value)
+    return 255 * value
   }
-  return `#${channel(0)}${channel(8)}${channel(4)}`
+  return hexadecimal([channel(0), channel(8), channel(4)])
 }
 
 /** Eleven colours of viridis (van der Walt and Smith, 2015), evenly spaced. */
@@ -52,14 +55,38 @@ const VIRIDIS = [
   [253, 231, 37],
 ] as const
 
+/** Nine colours of inferno (van der Walt and Smith, 2015), evenly spaced, without its blackest eighth: it lies over dark images. */
+const INFERNO = [
+  [50, 10, 94],
+  [87, 16, 110],
+  [120, 28, 109],
+  [153, 41, 101],
+  [187, 55, 84],
+  [221, 81, 58],
+  [243, 120, 25],
+  [252, 180, 26],
+  [252, 255, 164],
+] as const
+
+type Color = readonly [red: number, green: number, blue: number]
+
 /** The colour of a share between 0 and 1. */
 export function viridis(share: number): string {
-  const at = Math.min(1, Math.max(0, share)) * (VIRIDIS.length - 1)
-  const below = Math.min(Math.floor(at), VIRIDIS.length - 2)
-  const [from, to] = [VIRIDIS[below]!, VIRIDIS[below + 1]!]
-  return `#${from.map((value, i) => hexadecimal(value + (at - below) * (to[i]! - value))).join('')}`
+  return hexadecimal(between(VIRIDIS, share))
 }
 
-function hexadecimal(value: number): string {
-  return Math.round(value).toString(16).padStart(2, '0')
+/** The colour of a share between 0 and 1 in a map over an image, as bytes. */
+export function heat(share: number): Color {
+  return between(INFERNO, share)
+}
+
+export function hexadecimal(color: Color): string {
+  return `#${color.map(value => Math.round(value).toString(16).padStart(2, '0')).join('')}`
+}
+
+function between(colors: readonly Color[], share: number): Color {
+  const at = Math.min(1, Math.max(0, share)) * (colors.length - 1)
+  const below = Math.min(Math.floor(at), colors.length - 2)
+  const [from, to] = [colors[below]!, colors[below + 1]!]
+  return from.map((value, i) => value + (at - below) * (to[i]! - value)) as unknown as Color
 }

@@ -1,21 +1,40 @@
 import { crc32, deflateSync } from 'node:zlib'
 
 const SIGNATURE = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a])
+/** How PNG calls a pixel of one byte that is a grey, or the number of a colour. */
 const GREY = 0
+const PALETTE = 3
 const BITS = 8
 
 /** A grey picture (height, width) of bytes as PNG. */
 export function greyPng(pixels: Uint8Array, width: number, height: number): Buffer {
+  return png(pixels, width, height, GREY)
+}
+
+/** A picture (height, width) of the numbers of colours as PNG. @param palette at most 256 colours, bytes; opacity last */
+export function palettePng(
+  pixels: Uint8Array,
+  width: number,
+  height: number,
+  palette: readonly (readonly [red: number, green: number, blue: number, opacity: number])[],
+): Buffer {
+  const colors = Buffer.from(palette.flatMap(color => color.slice(0, 3)))
+  const opacities = Buffer.from(palette.map(color => color[3]))
+  return png(pixels, width, height, PALETTE, [chunk('PLTE', colors), chunk('tRNS', opacities)])
+}
+
+function png(pixels: Uint8Array, width: number, height: number, type: number, colors: readonly Buffer[] = []): Buffer {
   const header = Buffer.alloc(13)
   header.writeUInt32BE(width, 0)
   header.writeUInt32BE(height, 4)
-  header.set([BITS, GREY], 8)
+  header.set([BITS, type], 8)
   // each row begins with the number of its filter, 0: none
   const rows = Buffer.alloc(height * (width + 1))
   for (let y = 0; y < height; y++) rows.set(pixels.subarray(y * width, (y + 1) * width), y * (width + 1) + 1)
   return Buffer.concat([
     SIGNATURE,
     chunk('IHDR', header),
+    ...colors,
     chunk('IDAT', deflateSync(rows)),
     chunk('IEND', Buffer.alloc(0)),
   ])

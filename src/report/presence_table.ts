@@ -1,10 +1,11 @@
+import { diceOf, overlapOf } from './overlap.ts'
 import type { StructureView } from './overlay.ts'
-import { regionColor } from './palette.ts'
+import { regionColor, WRONG } from './palette.ts'
 import { element, FAINT, fitted, GRID, line, rectangle, text } from './svg.ts'
+import { verdictOf } from './verdict.ts'
 
 const ROW = 19 // pixels
 const HEAD = 22
-const WRONG = '#c1121f'
 const BAR = 90
 
 /** What a table of so many structures takes. */
@@ -41,12 +42,11 @@ function row(
   at: { name: number; truth: number; bar: number; dice: number },
 ): string {
   const { name, presence, probability } = structure
-  const isPredicted = probability > threshold
-  const verdict = presence < 0 || isPredicted === presence > 0.5 ? '' : isPredicted ? 'false alarm' : 'missed'
+  const verdict = verdictOf(structure, threshold)
   const style = verdict === '' ? {} : { fill: WRONG, bold: true }
   const truth = presence < 0 ? 'unknown' : presence > 0.5 ? 'present' : 'absent'
   const base = y + 13
-  const overlap = presence > 0.5 ? diceOf(structure) : undefined
+  const overlap = presence > 0.5 ? diceOf(overlapOf(structure)) : undefined
   const parts = [
     rectangle(at.name - 18, y + 3, 12, 12, { fill: regionColor(index), rx: 2 }),
     text(at.name, base, fitted(name, at.truth - at.name - 12, 11), style),
@@ -64,21 +64,4 @@ function row(
     }),
   ]
   return element('g', { 'data-structure': name, 'data-verdict': verdict }, parts.join(''))
-}
-
-/** 2·|truth ∩ prediction| / (|truth| + |prediction|), over the volume; undefined where both are empty. */
-function diceOf({ truth, prediction }: StructureView): number | undefined {
-  let [both, sum] = [0, 0]
-  for (let i = 0; i < truth.length; i++) {
-    both += bitsIn(truth[i]! & prediction[i]!)
-    sum += bitsIn(truth[i]!) + bitsIn(prediction[i]!)
-  }
-  return sum === 0 ? undefined : (2 * both) / sum
-}
-
-/** Bits that are set in a word (Warren, Hacker's Delight, section 5-1). */
-function bitsIn(word: number): number {
-  let count = word - ((word >>> 1) & 0x55555555)
-  count = (count & 0x33333333) + ((count >>> 2) & 0x33333333)
-  return Math.imul((count + (count >>> 4)) & 0x0f0f0f0f, 0x01010101) >>> 24
 }

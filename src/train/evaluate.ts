@@ -67,7 +67,7 @@ export async function evaluate(request: EvaluationRequest): Promise<Evaluation> 
       const pass = await EvaluationPass.open(device, model, split, request.config, request.say)
       try {
         const metrics = await measure(request, model, split, structureNames, device, pass)
-        const evaluation = write(request, model, metrics)
+        const evaluation = write(request, model, metrics, device.name)
         await show(request, structureNames, pass, evaluation)
         return evaluation
       } finally {
@@ -128,7 +128,7 @@ async function measure(
   return metrics
 }
 
-function write(request: EvaluationRequest, model: TrainedModel, found: Metrics): Evaluation {
+function write(request: EvaluationRequest, model: TrainedModel, found: Metrics, adapter: string): Evaluation {
   const { dataset, split, output } = request
   const [metrics, cases] = [found.detailed(), found.cases()]
   const files = {
@@ -143,6 +143,7 @@ function write(request: EvaluationRequest, model: TrainedModel, found: Metrics):
     samples: found.samples,
     size: model.shape.size,
     presenceThreshold: presenceThresholdFor(model, request),
+    adapter,
   }
   writeAtomically(files.metrics, [Buffer.from(`${JSON.stringify(metrics, null, 2)}\n`)])
   writeAtomically(files.report, [Buffer.from(evaluationReport(head, metrics))])
@@ -151,8 +152,9 @@ function write(request: EvaluationRequest, model: TrainedModel, found: Metrics):
   return { head, metrics, cases, samples: found.samples, pictured, files }
 }
 
+/** Pictures are optional: what fails on the way to them is warned of, for the figures are written. */
 async function show(
-  { visit, split }: EvaluationRequest,
+  { visit, split, say }: EvaluationRequest,
   structureNames: readonly string[],
   pass: EvaluationPass,
   { pictured, head }: Evaluation,
@@ -161,7 +163,11 @@ async function show(
     const { sample, subject, scenario, reason, meanDice } = chosen
     const dice = meanDice === null ? reason : `${reason} (${meanDice.toFixed(3)})`
     const title = [`${split} sample ${sample}`, subject, scenario, dice].filter(part => part !== '').join(', ')
-    const view = await pass.look(sample, { structureNames, threshold: head.presenceThreshold }, title)
-    await visit!({ ...chosen, view })
+    try {
+      const view = await pass.look(sample, { structureNames, threshold: head.presenceThreshold }, title)
+      await visit!({ ...chosen, view })
+    } catch (error) {
+      say(`warning: no picture of ${title}: ${(error as Error).message}`)
+    }
   }
 }

@@ -1,0 +1,31 @@
+import { Command } from 'commander'
+import { analyse } from '../src/train/analysis.ts'
+
+interface AnalysisOptions {
+  train: string
+  val: string
+  test: string
+  output: string
+  json?: boolean
+}
+
+/** `analysis`: writes analysis_report.txt and four PNGs. */
+export function makeAnalysisCommand(): Command {
+  return new Command('analysis')
+    .description(
+      'compare the evaluations of training, validation and test; writes analysis_report.txt and four pictures',
+    )
+    .requiredOption('--train <file>', 'detailed_metrics.json of the training split')
+    .requiredOption('--val <file>', 'detailed_metrics.json of the validation split')
+    .requiredOption('--test <file>', 'detailed_metrics.json of the test split')
+    .requiredOption('-o, --output <dir>', 'folder for the results')
+    .option('--json', 'print the findings and the files written as one JSON object on standard output')
+    .action(runAnalysis)
+}
+
+async function runAnalysis({ train, val, test, output, json }: AnalysisOptions): Promise<void> {
+  const say = (line: string): void => console.error(line)
+  const analysis = await analyse({ files: { train, val, test }, output, say })
+  if (json) process.stdout.write(`${JSON.stringify(analysis)}\n`)
+  else for (const line of [...analysis.findings, `written   ${analysis.files.join(', ')}`]) say(line)
+}

@@ -1,0 +1,84 @@
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import type { DetailedMetrics } from '../../src/report/detailed_metrics.ts'
+import { FIGURE_NAMES } from '../../src/report/evaluation_figures.ts'
+import { type Finished, run } from '../cli/command.ts'
+import { temporaryDirectory, writeMetadata, writeSplit } from '../data/small_dataset.ts'
+import { writeUntrainedModel } from '../docs/untrained_model.ts'
+import { readPage } from '../report/read_html.ts'
+import { PNG_SIGNATURE, pngSize } from '../report/read_svg.ts'
+
+const folder = temporaryDirectory()
+const names = ['left_lung', '<b>heart</b>']
+const imageSize: [number, number, number] = [32, 16, 16]
+mkdirSync(join(folder, 'data'))
+for (const split of ['train', 'val', 'test'])
+  await writeSplit(join(folder, 'data', `${split}.h5`), { samples: 4, structures: names.length, imageSize })
+writeMetadata(join(folder, 'data'), { structure_names: names, image_size: imageSize })
+writeUntrainedModel(join(folder, 'model.pth'), join(folder, 'data'))
+
+function evaluate(output: string, ...words: string[]): Promise<Finished> {
+  const adapter = process.env.SADAAN_ADAPTER === undefined ? [] : [`compute.adapter='${process.env.SADAAN_ADAPTER}'`]
+  const files = ['--weights', 'model.pth', '--dataset', 'data', '--output', output]
+  return run(['evaluate', ...files, ...words, 'with', 'training.batch_size=2', ...adapter], folder)
+}
+
+const FIGURES = ['cases.csv', 'detailed_metrics.json', 'evaluation_report.txt']
+
+test('evaluate draws every picture, all of them on one page; without pictures there are only figures', async () => {
+  // a picture that cannot be written is warned of
+  mkdirSync(join(folder, 'seen', 'confusion_matrices.png', 'in the way'), { recursive: true })
+  const [seen, unseen] = await Promise.all([
+    evaluate('seen', '--pictures', '2', '--json'),
+    evaluate('unseen', '--no-pictures'),
+  ])
+  expect(seen.stderr).toMatch(/warning: .*confusion_matrices\.png: cannot be written/)
+  expect([seen.code, unseen.code]).toEqual([0, 0])
+  const samples = [1, 2].flatMap(n => [
+    `comprehensive_analysis_sample_${n}.png`,
+    `segmentation_analysis_sample_${n}.png`,
+  ])
+  const pictures = ['attention_maps_overview.png', ...samples, ...FIGURE_NAMES.map(name => `${name}.png`)]
+  expect(readdirSync(join(folder, 'seen')).sort()).toEqual([...FIGURES, ...pictures, 'report.html'].sort())
+  expect(readdirSync(join(folder, 'unseen')).sort()).toEqual(FIGURES)
+  const told = JSON.parse(seen.stdout) as { pictures: string[] }
+  expect(told.pictures.map(path => path.split('/').at(-1)).sort()).toEqual(
+    [...pictures, 'report.html'].filter(name => name !== 'confusion_matrices.png').sort(),
+  )
+  for (const name of pictures.filter(name => name !== 'confusion_matrices.png')) {
+    const { signature, width } = pngSize(readFileSync(join(folder, 'seen', name)))
+    expect([name, signature, width > 500]).toEqual([name, PNG_SIGNATURE, true])
+  }
+  const html = readFileSync(join(folder, 'seen', 'report.html'), 'utf8')
+  const { elements, text } = readPage(html)
+  expect(elements.filter(name => name === 'figure')).toHaveLength(4 + 4 + 1)
+  expect(text).toContain('<b>heart</b>')
+  const { segmentation_overall } = JSON.parse(
+    readFileSync(join(folder, 'unseen', 'detailed_metrics.json'), 'utf8'),
+  ) as DetailedMetrics
+  expect(text).toContain(segmentation_overall.mean_dice!.toFixed(3))
+})
+
+test('analysis compares what evaluate wrote, and says which file is none', async () => {
+  const metrics = join('unseen', 'detailed_metrics.json')
+  const splits = ['--train', metrics, '--val', metrics, '--test', metrics]
+  writeFileSync(join(folder, 'note.txt'), 'no JSON')
+  const [good, bad] = await Promise.all([
+    run(['analysis', ...splits, '--output', 'compared', '--json'], folder),
+    run(['analysis', ...splits, '--val', 'note.txt', '--output', 'nothing'], folder),
+  ])
+  expect([good.code, bad.code]).toEqual([0, 2])
+  expect(bad.stderr).toBe('sadaan-gpu: note.txt: not JSON, expected the detailed_metrics.json of an evaluation\n')
+  expect(readdirSync(folder)).not.toContain('nothing')
+  const files = [
+    'analysis_report.txt',
+    'dice_by_split.png',
+    'generalisation_gap.png',
+    'overall_comparison.png',
+    'presence_by_split.png',
+  ]
+  expect(readdirSync(join(folder, 'compared')).sort()).toEqual(files)
+  const { findings } = JSON.parse(good.stdout) as { findings: string[] }
+  expect(readFileSync(join(folder, 'compared', 'analysis_report.txt'), 'utf8')).toContain(findings[0])
+})

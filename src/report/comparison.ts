@@ -1,0 +1,169 @@
+import { z } from 'zod'
+import { InputError } from '../util/error.ts'
+import type { Interval } from './detailed_metrics.ts'
+
+const figure = z.number().nullable()
+const maybe = figure.optional()
+const interval = z.tuple([z.number(), z.number()]).nullable().optional()
+
+/** What a comparison reads of detailed_metrics.json: the original's keys, and those of ours that may be missing in it. */
+const schema = z.object({
+  presence_overall_accuracy: figure,
+  presence_per_structure: z.record(z.string(), z.object({ accuracy: figure, f1_score: maybe })),
+  segmentation_per_structure: z.record(z.string(), z.object({ mean_dice: figure, num_samples: z.number().optional() })),
+  segmentation_overall: z.object({ mean_dice: figure, mean_iou: figure }),
+  segmentation_overall_gated: z.object({ mean_dice: figure }).optional(),
+  scenario_based: z.record(z.string(), z.object({ accuracy: figure, num_samples: z.number() })).optional(),
+  absence_overall: z.object({ sensitivity: figure, specificity: figure }).optional(),
+  confidence_intervals: z
+    .object({
+      presence_overall_accuracy: interval,
+      absence_sensitivity: interval,
+      absence_specificity: interval,
+      mean_dice: interval,
+      mean_iou: interval,
+      dice_per_structure: z.record(z.string(), interval).optional(),
+    })
+    .optional(),
+})
+
+type ComparedMetrics = z.infer<typeof schema>
+
+export const COMPARED_SPLITS = ['train', 'val', 'test'] as const
+
+/** A split's figures, and the file they come from. */
+export interface ComparedSplit {
+  name: (typeof COMPARED_SPLITS)[number]
+  path: string
+  metrics: ComparedMetrics
+}
+
+/** One thing measured on every split; null where a split lacks it. */
+export interface ComparedRow {
+  name: string
+  values: (number | null)[]
+  intervals: Interval[]
+}
+
+/**
+ * Figures of detailed_metrics.json, of this program or of the original. Python's NaN and Infinity count as undefined.
+ * Throws InputError naming file and key.
+ */
+export function parseCompared(text: string, name: ComparedSplit['name'], path: string): ComparedSplit {
+  let value: unknown
+  try {
+    value = JSON.parse(text.replace(/("(?:[^"\\]|\\.)*")|-?\b(?:NaN|Infinity)\b/g, (_, quoted) => quoted ?? 'null'))
+  } catch {
+    throw new InputError(`${path}: not JSON, expected the detailed_metrics.json of an evaluation`)
+  }
+  const parsed = schema.safeParse(value)
+  if (parsed.success) return { name, path, metrics: parsed.data }
+  const issue = parsed.error.issues[0]!
+  const where = issue.path.length ? `${issue.path.join('.')}: ` : ''
+  throw new InputError(`${path}: not the detailed_metrics.json of an evaluation (${where}${issue.message})`)
+}
+
+type Intervals = Partial<NonNullable<ComparedMetrics['confidence_intervals']>>
+
+const OVERALL: readonly {
+  name: string
+  figureOf(metrics: ComparedMetrics): number | null | undefined
+  rangeOf?(intervals: Intervals): Interval | undefined
+}[] = [
+  {
+    name: 'presence accuracy',
+    figureOf: metrics => metrics.presence_overall_accuracy,
+    rangeOf: intervals => intervals.presence_overall_accuracy,
+  },
+  {
+    name: 'absence sensitivity',
+    figureOf: metrics => metrics.absence_overall?.sensitivity,
+    rangeOf: intervals => intervals.absence_sensitivity,
+  },
+  {
+    name: 'absence specificity',
+    figureOf: metrics => metrics.absence_overall?.specificity,
+    rangeOf: intervals => intervals.absence_specificity,
+  },
+  {
+    name: 'mean Dice',
+    figureOf: metrics => metrics.segmentation_overall.mean_dice,
+    rangeOf: intervals => intervals.mean_dice,
+  },
+  { name: 'mean Dice, gated', figureOf: metrics => metrics.segmentation_overall_gated?.mean_dice },
+  {
+    name: 'mean IoU',
+    figureOf: metrics => metrics.segmentation_overall.mean_iou,
+    rangeOf: intervals => intervals.mean_iou,
+  },
+]
+
+/** The main figures, those that at least one split has. */
+export function overallRows(splits: readonly ComparedSplit[]): ComparedRow[] {
+  return OVERALL.map(({ name, figureOf, rangeOf }) => ({
+    name,
+    values: splits.map(({ metrics }) => figureOf(metrics) ?? null),
+    intervals: splits.map(({ metrics }) => rangeOf?.(metrics.confidence_intervals ?? {}) ?? null),
+  })).filter(({ values }) => values.some(value => value !== null))
+}
+
+/** Dice of every structure of any split. */
+export function diceRows(splits: readonly ComparedSplit[]): ComparedRow[] {
+  return rowsOver(
+    splits,
+    ({ segmentation_per_structure }) => segmentation_per_structure,
+    structure => structure.mean_dice,
+    (metrics, name) => metrics.confidence_intervals?.dice_per_structure?.[name],
+  )
+}
+
+/** Presence accuracy, or F1, of every structure of any split. */
+export function presenceRows(splits: readonly ComparedSplit[], key: 'accuracy' | 'f1_score'): ComparedRow[] {
+  return rowsOver(
+    splits,
+    ({ presence_per_structure }) => presence_per_structure,
+    structure => structure[key],
+  )
+}
+
+/** Share of the samples of every scenario that were told rightly. */
+export function scenarioRows(splits: readonly ComparedSplit[]): ComparedRow[] {
+  return rowsOver(
+    splits,
+    ({ scenario_based }) => scenario_based ?? {},
+    scenario => scenario.accuracy,
+  )
+}
+
+function rowsOver<T>(
+  splits: readonly ComparedSplit[],
+  thingsOf: (metrics: ComparedMetrics) => Record<string, T>,
+  figureOf: (thing: T) => number | null | undefined,
+  rangeOf: (metrics: ComparedMetrics, name: string) => Interval | undefined = () => null,
+): ComparedRow[] {
+  const names = [...new Set(splits.flatMap(({ metrics }) => Object.keys(thingsOf(metrics))))]
+  return names.map(name => ({
+    name,
+    values: splits.map(({ metrics }) => {
+      const things = thingsOf(metrics)
+      return Object.hasOwn(things, name) ? (figureOf(things[name]!) ?? null) : null
+    }),
+    intervals: splits.map(({ metrics }) => rangeOf(metrics, name) ?? null),
+  }))
+}
+
+/** How a figure changes from training to test; null where either is undefined. Negative: worse on test. */
+export function gapOf({ values }: ComparedRow): number | null {
+  const [train, , test] = values
+  return train === null || train === undefined || test === null || test === undefined ? null : test - train
+}
+
+/** Rows that have a gap, the largest fall first. */
+export function byGap(rows: readonly ComparedRow[]): { row: ComparedRow; gap: number }[] {
+  return rows
+    .flatMap(row => {
+      const gap = gapOf(row)
+      return gap === null ? [] : [{ row, gap }]
+    })
+    .sort((a, b) => a.gap - b.gap)
+}

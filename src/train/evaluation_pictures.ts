@@ -1,0 +1,95 @@
+import { join } from 'node:path'
+import { writeAtomically } from '../checkpoint/file.ts'
+import { type AttentionRow, attentionRow } from '../report/attention_overview.ts'
+import type { Subject } from '../report/drawing.ts'
+import { type EvaluationFigures, FIGURE_NAMES, type FigureName } from '../report/evaluation_figures.ts'
+import { type PagePicture, type ReportPage, reportPage } from '../report/page.ts'
+import { packageFile } from '../track/experiment.ts'
+import type { EvaluatedSample, Evaluation } from './evaluate.ts'
+import { illustrator } from './illustrator.ts'
+
+const ON_PAGE = 8 // samples that the report shows: each is about a megabyte
+
+/**
+ * Pictures of an evaluation, as PNG beside its figures and all of them in report.html. They are optional outputs: what cannot be drawn
+ * or written is warned of, and the evaluation stands. Samples are drawn as they come, one at a time.
+ */
+export class EvaluationPictures {
+  private readonly output: string
+  private readonly warn: (line: string) => void
+  private readonly samples: ReportPage['samples'][number][] = []
+  private readonly attention: AttentionRow[] = []
+  private readonly written: string[] = []
+  private seen = 0
+
+  /** `output`: folder of the results. */
+  constructor(output: string, warn: (line: string) => void) {
+    this.output = output
+    this.warn = warn
+  }
+
+  /** comprehensive_analysis_sample_N.png and segmentation_analysis_sample_N.png, N from 1. */
+  async add({ view }: EvaluatedSample): Promise<void> {
+    const number = ++this.seen
+    const pictures = [
+      await this.drawn(`comprehensive_analysis_sample_${number}`, { sample: view }, `${view.title}: three planes`),
+      await this.drawn(`segmentation_analysis_sample_${number}`, { structures: view }, `${view.title}: each structure`),
+    ].filter(picture => picture !== undefined)
+    if (this.samples.length >= ON_PAGE) return
+    this.samples.push({ title: view.title, pictures })
+    const row = attentionRow(view)
+    if (row) this.attention.push(row)
+  }
+
+  /** The figures and report.html. Returns the paths of all that was written. */
+  async finish({ head, metrics, cases }: Evaluation): Promise<string[]> {
+    const evaluation: EvaluationFigures = { head, metrics, cases }
+    const figures: Partial<Record<FigureName, PagePicture>> = {}
+    for (const figure of FIGURE_NAMES) {
+      const picture = await this.drawn(figure, { evaluation, figure }, ALT[figure])
+      if (picture) figures[figure] = picture
+    }
+    const alt = 'Where the model looked for each structure of the pictured samples'
+    const attention = this.attention.length
+      ? await this.drawn('attention_maps_overview', { attention: this.attention }, alt)
+      : undefined
+    const { samples, seen } = this
+    const note = `${samples.length} of ${seen} pictured samples are shown here; the files beside this one have them all.`
+    const page: ReportPage = {
+      ...evaluation,
+      date: new Date().toISOString(),
+      version: packageFile().version,
+      figures,
+      samples,
+      attention,
+      ...(samples.length < seen ? { note } : {}),
+    }
+    this.write('report.html', () => Buffer.from(reportPage(page)))
+    return this.written
+  }
+
+  private async drawn(name: string, subject: Subject, alt: string): Promise<PagePicture | undefined> {
+    const drawing = await illustrator.draw(subject, this.warn)
+    const { svg, png } = drawing ?? {}
+    if (png) this.write(`${name}.png`, () => png)
+    return svg === undefined ? undefined : { svg, alt }
+  }
+
+  private write(name: string, make: () => Uint8Array): void {
+    const path = join(this.output, name)
+    try {
+      writeAtomically(path, [make()])
+      this.written.push(path)
+    } catch (error) {
+      this.warn((error as Error).message)
+    }
+  }
+}
+
+const ALT: Readonly<Record<FigureName, string>> = {
+  presence_detection_metrics:
+    'Accuracy, precision, recall, F1, areas under curves and absence sensitivity and specificity of each structure, reliability diagram, probabilities by truth',
+  segmentation_metrics: 'Dice and Hausdorff distance of each structure: every sample, quartiles, means with intervals',
+  scenario_analysis: 'Of each scenario the samples told rightly, and the structures present and predicted',
+  confusion_matrices: 'Two by two counts of truth and told presence of each structure',
+}
