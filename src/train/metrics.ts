@@ -1,5 +1,6 @@
 import type { CaseRow } from '../report/case_row.ts'
 import type { DetailedMetrics, ScenarioMetrics } from '../report/detailed_metrics.ts'
+import { mean } from '../util/statistics.ts'
 import { caseRow } from './case_rows.ts'
 import { intervalsOf } from './intervals.ts'
 import {
@@ -12,7 +13,6 @@ import {
 } from './judged_pair.ts'
 import { absenceOf, calibrationOf, presenceOf } from './presence_figures.ts'
 import { gatedOverlapOf, overallOf, segmentationOf } from './segmentation_figures.ts'
-import { mean } from './statistics.ts'
 
 /** What the figures of an evaluation depend on beside what is measured. */
 export interface MetricsSetting {
