@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { writeAtomically } from '../checkpoint/file.ts'
 import type { Config } from '../config/schema.ts'
@@ -9,6 +10,7 @@ import { evaluationReport, type ReportHead } from '../report/evaluation_report.t
 import type { SampleView } from '../report/overlay.ts'
 import { InputError } from '../util/error.ts'
 import { EvaluationPass } from './evaluation_pass.ts'
+import { removePictures } from './evaluation_pictures.ts'
 import { formatBytes, totalOf } from './memory.ts'
 import { Metrics } from './metrics.ts'
 import { withOutputFolder } from './output_folder.ts'
@@ -145,6 +147,7 @@ function write(request: EvaluationRequest, model: TrainedModel, found: Metrics, 
     presenceThreshold: presenceThresholdFor(model, request),
     adapter,
   }
+  if (existsSync(files.metrics)) removePictures(output)
   writeAtomically(files.metrics, [Buffer.from(`${JSON.stringify(metrics, null, 2)}\n`)])
   writeAtomically(files.report, [Buffer.from(evaluationReport(head, metrics))])
   writeAtomically(files.cases, [Buffer.from(casesCsv(cases))])
