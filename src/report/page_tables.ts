@@ -1,5 +1,5 @@
 import type { CaseRow } from './case_row.ts'
-import type { DetailedMetrics } from './detailed_metrics.ts'
+import { type DetailedMetrics, definedShares } from './detailed_metrics.ts'
 import { intervalText } from './figure_frame.ts'
 import { given, type Html, type HtmlCell, type HtmlColumn, htmlTable, tag, UNDEFINED } from './html.ts'
 
@@ -19,13 +19,16 @@ function folded(title: string, table: Html): Html {
 
 export function presenceTables({ presence_per_structure, absence_per_structure }: DetailedMetrics): Html[] {
   const headings = ['Accuracy', 'Precision', 'Recall', 'F1', 'AUC ROC', 'AUC PR', 'TP', 'TN', 'FP', 'FN']
-  const rows = Object.entries(presence_per_structure).map(([structure, m]) => [
-    given(structure),
-    ...[m.accuracy, m.precision, m.recall, m.f1_score, m.auc_roc, m.auc_pr].map(share),
-    ...[m.true_positives, m.true_negatives, m.false_positives, m.false_negatives].map(count),
-    share(absence_per_structure[structure]?.sensitivity),
-    share(absence_per_structure[structure]?.specificity),
-  ])
+  const rows = Object.entries(presence_per_structure).map(([structure, m]) => {
+    const { precision, recall, f1 } = definedShares(m)
+    return [
+      given(structure),
+      ...[m.accuracy, precision, recall, f1, m.auc_roc, m.auc_pr].map(share),
+      ...[m.true_positives, m.true_negatives, m.false_positives, m.false_negatives].map(count),
+      share(absence_per_structure[structure]?.sensitivity),
+      share(absence_per_structure[structure]?.specificity),
+    ]
+  })
   const columns = [name('Structure'), ...[...headings, 'Absence sens.', 'Absence spec.'].map(number)]
   return [folded('All numbers of presence', htmlTable('Presence of each structure', columns, rows))]
 }
