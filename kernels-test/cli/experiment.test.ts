@@ -36,6 +36,7 @@ test('an experiment that was stopped goes on where it was, and ends with its fig
     const metrics = JSON.parse(read('evaluation', split, 'detailed_metrics.json'))
     expect(results.here.splits[split].mean_iou).toBe(metrics.segmentation_overall.mean_iou)
     expect(results.here.splits[split].presence_accuracy).toBe(metrics.presence_overall_accuracy)
+    expect(read('evaluation', split, 'report.html')).toContain('<!DOCTYPE html>')
   }
   expect(read('results.md')).toBe(resultsPage(results))
 

@@ -29,6 +29,10 @@ const FIGURES = ['cases.csv', 'detailed_metrics.json', 'evaluation_report.txt']
 test('evaluate draws every picture, all of them on one page; without pictures there are only figures', async () => {
   // a picture that cannot be written is warned of
   mkdirSync(join(folder, 'seen', 'confusion_matrices.png', 'in the way'), { recursive: true })
+  // what an earlier evaluation drew goes, what is not ours stays
+  mkdirSync(join(folder, 'unseen'))
+  for (const name of ['detailed_metrics.json', 'report.html', 'comprehensive_analysis_sample_9.png', 'mine.png'])
+    writeFileSync(join(folder, 'unseen', name), '{}')
   const [seen, unseen] = await Promise.all([
     evaluate('seen', '--pictures', '2', '--json'),
     evaluate('unseen', '--no-pictures'),
@@ -41,7 +45,7 @@ test('evaluate draws every picture, all of them on one page; without pictures th
   ])
   const pictures = ['attention_maps_overview.png', ...samples, ...FIGURE_NAMES.map(name => `${name}.png`)]
   expect(readdirSync(join(folder, 'seen')).sort()).toEqual([...FIGURES, ...pictures, 'report.html'].sort())
-  expect(readdirSync(join(folder, 'unseen')).sort()).toEqual(FIGURES)
+  expect(readdirSync(join(folder, 'unseen')).sort()).toEqual([...FIGURES, 'mine.png'])
   const told = JSON.parse(seen.stdout) as { pictures: string[] }
   expect(told.pictures.map(path => path.split('/').at(-1)).sort()).toEqual(
     [...pictures, 'report.html'].filter(name => name !== 'confusion_matrices.png').sort(),
