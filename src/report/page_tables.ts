@@ -40,7 +40,7 @@ export function segmentationTable({
 }: DetailedMetrics): Html {
   const columns = [
     name('Structure'),
-    ...['Samples', 'Dice', '± std', '95 % interval', 'IoU', 'Precision', 'Recall'].map(number),
+    ...['Samples', 'Not found', 'Dice', '± std', '95 % interval', 'IoU', 'Precision', 'Recall'].map(number),
     ...[`HD95 (${distance_unit})`, `Surface (${distance_unit})`, 'Vol. error', 'Abs. vol. error'].map(number),
   ]
   const rows = Object.entries(segmentation_per_structure).map(([structure, m]) => {
@@ -48,6 +48,7 @@ export function segmentationTable({
     return [
       given(structure),
       count(m.num_samples),
+      count(m.num_empty_predictions),
       ...[m.mean_dice, m.std_dice].map(share),
       interval ? intervalText(interval) : UNDEFINED,
       ...[m.mean_iou, m.mean_precision, m.mean_recall].map(share),

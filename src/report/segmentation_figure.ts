@@ -97,7 +97,7 @@ function summary(metrics: DetailedMetrics, unit: string): string {
   return [
     `mean Dice ${figureText(mean_dice, intervals.mean_dice)}, IoU ${figureText(mean_iou, intervals.mean_iou)}`,
     `gated by presence: Dice ${figureText(segmentation_overall_gated.mean_dice)}`,
-    `HD95 ${figureText(mean_hd95, intervals.mean_hd95, 2)} ${unit}`,
+    `HD95 ${figureText(mean_hd95, intervals.mean_hd95, 2)}${mean_hd95 === null ? '' : ` ${unit}`}`,
   ].join(';  ')
 }
 

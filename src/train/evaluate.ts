@@ -164,8 +164,10 @@ async function show(
 ): Promise<void> {
   for (const chosen of pictured) {
     const { sample, subject, scenario, reason, meanDice } = chosen
-    const dice = meanDice === null ? reason : `${reason} (${meanDice.toFixed(3)})`
-    const title = [`${split} sample ${sample}`, subject, scenario, dice].filter(part => part !== '').join(', ')
+    const dice = meanDice === null ? '' : `mean Dice ${meanDice.toFixed(3)}`
+    const title = [`${split} sample ${sample}`, subject, scenario, dice, reason.replaceAll(' mean Dice', '')]
+      .filter(part => part !== '')
+      .join(', ')
     try {
       const view = await pass.look(sample, { structureNames, threshold: head.presenceThreshold }, title)
       await visit!({ ...chosen, view })
