@@ -375,7 +375,7 @@ test('of HDF5 the table names subjects and measures in millilitres where the fil
   expect(scan).toBe('Doe, 1')
   for (const { mask_voxels, volume_ml } of Object.values(structures))
     expect(volume_ml).toBeCloseTo((mask_voxels * 12) / 1000, 9)
-  expect(structures.left_lung!.mask_voxels).toBeGreaterThan(0)
+  expect(Math.max(...Object.values(structures).map(each => each.mask_voxels))).toBeGreaterThan(0)
   expect(readFileSync(join(output, 'presence.csv'), 'utf8')).toContain(',"Doe, 1"\n')
   const failure = await run(plain, await fileAt('flat.h5', [1.5, 0, 4])).catch((error: unknown) => error)
   expect(failure).toBeInstanceOf(InputError)
