@@ -80,8 +80,12 @@ export class Metrics {
   /** By name in alphabetical order. Samples without a scenario's name or without a known pair are left out. */
   private byScenario(): Record<string, ScenarioMetrics> {
     const samples = new Map<string, JudgedPair[][]>()
-    for (const { scenario, pairs } of this.judged)
-      if (scenario !== '' && pairs.length) samples.set(scenario, [...(samples.get(scenario) ?? []), pairs])
+    for (const { scenario, pairs } of this.judged) {
+      if (scenario === '' || pairs.length === 0) continue
+      const others = samples.get(scenario)
+      if (others) others.push(pairs)
+      else samples.set(scenario, [pairs])
+    }
     const names = [...samples.keys()].sort()
     return Object.fromEntries(names.map(name => [name, scenarioOf(samples.get(name)!)]))
   }
