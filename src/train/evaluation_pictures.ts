@@ -1,3 +1,4 @@
+import { readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { writeAtomically } from '../checkpoint/file.ts'
 import { type AttentionRow, attentionRow } from '../report/attention_overview.ts'
@@ -8,6 +9,8 @@ import { packageFile } from '../track/experiment.ts'
 import type { EvaluatedSample, Evaluation } from './evaluate.ts'
 import { illustrator } from './illustrator.ts'
 
+const PAGE = 'report.html'
+const OVERVIEW = 'attention_maps_overview'
 const ON_PAGE = 8 // samples that the report shows: each is about a megabyte
 
 /**
@@ -50,9 +53,7 @@ export class EvaluationPictures {
       if (picture) figures[figure] = picture
     }
     const alt = 'Where the model looked for each structure of the pictured samples'
-    const attention = this.attention.length
-      ? await this.drawn('attention_maps_overview', { attention: this.attention }, alt)
-      : undefined
+    const attention = this.attention.length ? await this.drawn(OVERVIEW, { attention: this.attention }, alt) : undefined
     const { samples, seen } = this
     const note = `${samples.length} of ${seen} pictured samples are shown here; the files beside this one have them all.`
     const page: ReportPage = {
@@ -64,7 +65,7 @@ export class EvaluationPictures {
       attention,
       ...(samples.length < seen ? { note } : {}),
     }
-    this.write('report.html', () => Buffer.from(reportPage(page)))
+    this.write(PAGE, () => Buffer.from(reportPage(page)))
     return this.written
   }
 
@@ -83,6 +84,15 @@ export class EvaluationPictures {
     } catch (error) {
       this.warn((error as Error).message)
     }
+  }
+}
+
+/** Removes the pictures and the page of an earlier evaluation: beside new figures they would tell of another model or split. */
+export function removePictures(output: string): void {
+  const names = new Set([PAGE, ...[OVERVIEW, ...FIGURE_NAMES].map(name => `${name}.png`)])
+  for (const entry of readdirSync(output, { withFileTypes: true })) {
+    const isOurs = names.has(entry.name) || /^(comprehensive|segmentation)_analysis_sample_\d+\.png$/.test(entry.name)
+    if (isOurs && entry.isFile()) rmSync(join(output, entry.name))
   }
 }
 
