@@ -4,9 +4,9 @@ import { expect, test } from 'vitest'
 import { codeOf } from '../../src/data/dicom_codes.ts'
 import type { DicomElements } from '../../src/data/dicom_elements.ts'
 import { readDicomFile } from '../../src/data/dicom_file.ts'
-import { DicomSegmentation, writeDicomSegmentation } from '../../src/data/dicom_segmentation.ts'
+import { DicomSegmentation } from '../../src/data/dicom_segmentation.ts'
 import { isScan, readScan } from '../../src/data/scan.ts'
-import { COLUMNS, DEPTH, ROWS, SERIES, writeSeries } from './dicom_slices.ts'
+import { COLUMNS, DEPTH, ROWS, SERIES, writeSegmentation, writeSeries } from './dicom_slices.ts'
 import { temporaryDirectory } from './small_dataset.ts'
 
 const directory = temporaryDirectory()
@@ -44,7 +44,7 @@ function maskOf(has: (i: number, j: number, k: number) => boolean): Uint8Array {
 
 test('a segmentation has the planes with voxels, bit after bit, and names patient, series and slices of its source', () => {
   const path = join(directory, 'masks.dcm')
-  writeDicomSegmentation(path, source, [
+  writeSegmentation(path, source, [
     { name: 'liver', mask: maskOf((i, j, k) => k === 3 && i === j) },
     { name: 'nothing', mask: maskOf(() => false) },
     { name: 'left_lung', mask: maskOf((i, _, k) => k < 2 && i === 3) },
@@ -72,7 +72,7 @@ test('a segmentation has the planes with voxels, bit after bit, and names patien
     .map(frame => frame.items(0x00089124)[0]!.items(0x00082112)[0]!.text(0x00081155))
   expect(sources).toEqual(['1.2.3.5.4', '1.2.3.5.1', '1.2.3.5.2'])
   // beside the slices it is passed over, and is no scan itself
-  writeDicomSegmentation(join(directory, 'series', 'masks.dcm'), source, [{ name: 'liver', mask: maskOf(() => true) }])
+  writeSegmentation(join(directory, 'series', 'masks.dcm'), source, [{ name: 'liver', mask: maskOf(() => true) }])
   expect(readScan(join(directory, 'series')).size).toEqual([COLUMNS, ROWS, DEPTH])
   expect(isScan(path)).toBe(true)
   expect(() => readScan(path)).toThrow('holds no DICOM image')
@@ -81,13 +81,13 @@ test('a segmentation has the planes with voxels, bit after bit, and names patien
 test('overlap is told, of nothing at all one empty plane is written, and a mask of another size is refused', () => {
   const path = join(directory, 'overlap.dcm')
   const whole = maskOf(() => true)
-  writeDicomSegmentation(
+  writeSegmentation(
     path,
     source,
     ['spleen', 'tumour'].map(name => ({ name, mask: whole })),
   )
   expect([read(path).elements.text(0x00620013), read(path).planes.size]).toEqual(['YES', 2 * DEPTH])
-  writeDicomSegmentation(path, source, [{ name: 'spleen', mask: new Uint8Array(VOXELS) }])
+  writeSegmentation(path, source, [{ name: 'spleen', mask: new Uint8Array(VOXELS) }])
   expect([...read(path).planes]).toEqual([['spleen at 30', Array(ROWS * COLUMNS).fill(0)]])
   expect(() => new DicomSegmentation(source).add('spleen', new Uint8Array(7))).toThrow(
     'spleen is 7, expected 60 voxels',

@@ -5,19 +5,6 @@ import type { DicomSource } from './dicom_source.ts'
 import { TAG } from './dicom_tags.ts'
 import { encodeFile, newUid } from './dicom_writer.ts'
 
-/** A structure and its voxels on the grid of the series. */
-export interface StructureMask {
-  name: string
-  mask: Uint8Array // (I, J, K) as a scan's values: columns, rows, slices, the last fastest; not 0 where the structure is
-}
-
-/** Writes masks of a series as `DicomSegmentation` does, which takes them one by one where memory matters. */
-export function writeDicomSegmentation(path: string, source: DicomSource, structures: readonly StructureMask[]): void {
-  const segmentation = new DicomSegmentation(source)
-  for (const { name, mask } of structures) segmentation.add(name, mask)
-  segmentation.write(path)
-}
-
 /**
  * A DICOM Segmentation (PS3.3, A.51): BINARY, one segment a structure in the order of their adding, planes without a voxel left out, each
  * plane naming the slice it is of. Patient, study and frame of reference are the source's. A structure that is empty is a segment without
@@ -36,7 +23,10 @@ export class DicomSegmentation {
     this.taken = new Uint8Array(Math.ceil((source.rows * source.columns * source.slices.length) / 8))
   }
 
-  /** `mask` is (I, J, K) on the grid of the series, as of `StructureMask`. Throws ContractError when it has another size. */
+  /**
+   * `mask` is (I, J, K) as a scan's values: columns, rows, slices of the series, the last fastest; not 0 where the structure is. Throws
+   * ContractError when it has another size.
+   */
   add(name: string, mask: Uint8Array): void {
     const { rows, columns, slices } = this.source
     const depth = slices.length

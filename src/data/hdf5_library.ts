@@ -54,7 +54,7 @@ async function start(): Promise<Hdf5Library> {
   const h5wasm = await import('h5wasm/node')
   const module = await h5wasm.ready
   const files = module.FS as unknown as FileSystem
-  // Without it the library writes to standard error; lzf's plugin ends so at damaged data, for want of errno.
+  // Without it the library writes to standard error.
   Object.assign(module, { onAbort: giveUp })
   const complaints = captureComplaints(files)
   const { admit, admitPlugin } = guardOpen(files, usePlugins(module))
@@ -76,7 +76,9 @@ async function start(): Promise<Hdf5Library> {
   return { module, open, canUndo, complaint: () => reasonOf(complaints.splice(0).join('')) }
 }
 
+/** The only thing that filters ask for and do not get is errno, to say what is wrong with their data. */
 function giveUp(reason: string): never {
+  if (reason.includes('__errno_location')) throw new Error('a filter found its data damaged')
   throw new Error(`HDF5 or a filter of it gave up: ${reason.split('. ')[0]}`)
 }
 
