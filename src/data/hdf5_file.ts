@@ -187,7 +187,7 @@ export class Hdf5File {
       const stride = count.map(() => 1n)
       const path = `/${name}`
       const read = () => module.get_dataset_data(this.#id, path, count.map(BigInt), offset, stride, BigInt(pointer))
-      const code = this.#guard(name, read, `sample ${first} cannot be read`)
+      const code = this.#guard(name, () => this.#library.withFilters(read), `sample ${first} cannot be read`)
       const complaint = this.#library.complaint()
       if (code < 0 || complaint) this.#fail(name, `sample ${first} cannot be read (${complaint ?? `code ${code}`})`)
       // The heap may have grown: its buffer must be taken after the call.
