@@ -302,17 +302,17 @@ test('a sample larger than can be read is refused before an earlier dataset is t
 })
 
 test('a label whose voxels are a little longer than its image’s is cut into the same patches', async () => {
-  const options = folders(join(root, 'longer'), 1, { size: [48, 16, 16] })
+  const options = folders(join(root, 'longer'), 1, { size: [16, 16, 48] })
   const label = (length: number): void =>
     writeVolume(join(options.sources[0]!.labels!, 's0.nii'), {
-      size: [48, 16, 16],
+      size: [16, 16, 48],
       affine: [
-        [length, 0, 0, 0],
+        [1, 0, 0, 0],
         [0, 1, 0, 0],
-        [0, 0, 1, 0],
+        [0, 0, length, 0],
       ],
       type: 2,
-      value: v => Number(v % 48 < 20 && v < 3000),
+      value: v => Number(v < 20 * 256 && v % 256 < 100),
     })
   const patched = { ...options, imageSize: [16, 16, 16] as ImageSize, spacing: [1, 1, 1] as const, patches: true }
   const masks = async (): Promise<Float32Array> => {
