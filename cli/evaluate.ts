@@ -1,3 +1,4 @@
+import { basename } from 'node:path'
 import { Command, Option } from 'commander'
 import { isJsonObject } from '../src/config/json.ts'
 import type { LoadedConfig } from '../src/config/load.ts'
@@ -83,6 +84,6 @@ function report({ samples, metrics, files }: Evaluation, drawn: readonly string[
   say(`samples   ${samples}`)
   for (const line of mainFigures(metrics)) say(line)
   say(`written   ${Object.values(files).join(', ')}`)
-  const page = drawn.at(-1)
+  const page = drawn.find(path => basename(path) === 'report.html')
   if (page !== undefined) say(`pictures  ${drawn.length - 1}, all in ${page}`)
 }

@@ -6,10 +6,10 @@ import { afterAll, describe, expect, it } from 'vitest'
 import { type Checkpoint, readCheckpoint, writeCheckpoint } from '../../src/checkpoint/checkpoint.ts'
 import type { PyValue } from '../../src/checkpoint/pickle_value.ts'
 import { encodePth, readPth, writePth } from '../../src/checkpoint/pth.ts'
-import { writeSafetensors } from '../../src/checkpoint/safetensors.ts'
 import { readWeights } from '../../src/checkpoint/weights.ts'
 import { InputError } from '../../src/util/error.ts'
 import { exampleCheckpoint, f32 } from './example.ts'
+import { writeSafetensors } from './safetensors_file.ts'
 
 const folder = fs.mkdtempSync(join(tmpdir(), 'checkpoint-'))
 afterAll(() => fs.rmSync(folder, { recursive: true }))

@@ -3,8 +3,8 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, type TestContext, test } from 'vitest'
+import { DicomSegmentation } from '../../src/data/dicom_segmentation.ts'
 import { readScan } from '../../src/data/scan.ts'
-import { writeSegmentation } from './dicom_slices.ts'
 import { temporaryDirectory } from './small_dataset.ts'
 
 const directory = temporaryDirectory()
@@ -58,8 +58,9 @@ test('series that pydicom wrote have the voxels and the affine that numpy comput
     lesion: Uint8Array.from(values, (_, v) => Number(v === 77)),
   }
   const path = join(directory, 'masks.dcm')
-  const structures = Object.entries(masks).map(([name, mask]) => ({ name, mask }))
-  writeSegmentation(path, dicom!, structures)
+  const segmentation = new DicomSegmentation(dicom!)
+  for (const [name, mask] of Object.entries(masks)) segmentation.add(name, mask)
+  segmentation.write(path)
   const raw = join(directory, 'masks.raw')
   const { affine: planes, ...read } = run<Segmentation>(context, 'dicom_segments.py', path, folder, raw)
   expect(read).toEqual({

@@ -6,7 +6,7 @@ import type { DicomElements } from '../../src/data/dicom_elements.ts'
 import { readDicomFile } from '../../src/data/dicom_file.ts'
 import { DicomSegmentation } from '../../src/data/dicom_segmentation.ts'
 import { isScan, readScan } from '../../src/data/scan.ts'
-import { COLUMNS, DEPTH, ROWS, SERIES, writeSegmentation, writeSeries } from './dicom_slices.ts'
+import { COLUMNS, DEPTH, ROWS, SERIES, writeSeries } from './dicom_slices.ts'
 import { temporaryDirectory } from './small_dataset.ts'
 
 const directory = temporaryDirectory()
@@ -42,13 +42,19 @@ function maskOf(has: (i: number, j: number, k: number) => boolean): Uint8Array {
   return Uint8Array.from({ length: VOXELS }, (_, v) => Number(voxel(v)))
 }
 
+function write(path: string, masks: Readonly<Record<string, Uint8Array>>): void {
+  const segmentation = new DicomSegmentation(source)
+  for (const [name, mask] of Object.entries(masks)) segmentation.add(name, mask)
+  segmentation.write(path)
+}
+
 test('a segmentation has the planes with voxels, bit after bit, and names patient, series and slices of its source', () => {
   const path = join(directory, 'masks.dcm')
-  writeSegmentation(path, source, [
-    { name: 'liver', mask: maskOf((i, j, k) => k === 3 && i === j) },
-    { name: 'nothing', mask: maskOf(() => false) },
-    { name: 'left_lung', mask: maskOf((i, _, k) => k < 2 && i === 3) },
-  ])
+  write(path, {
+    liver: maskOf((i, j, k) => k === 3 && i === j),
+    nothing: maskOf(() => false),
+    left_lung: maskOf((i, _, k) => k < 2 && i === 3),
+  })
   const { elements, planes, labels } = read(path)
   expect(labels).toEqual(['liver', 'nothing', 'left_lung'])
   const right = [0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1]
@@ -72,7 +78,7 @@ test('a segmentation has the planes with voxels, bit after bit, and names patien
     .map(frame => frame.items(0x00089124)[0]!.items(0x00082112)[0]!.text(0x00081155))
   expect(sources).toEqual(['1.2.3.5.4', '1.2.3.5.1', '1.2.3.5.2'])
   // beside the slices it is passed over, and is no scan itself
-  writeSegmentation(join(directory, 'series', 'masks.dcm'), source, [{ name: 'liver', mask: maskOf(() => true) }])
+  write(join(directory, 'series', 'masks.dcm'), { liver: maskOf(() => true) })
   expect(readScan(join(directory, 'series')).size).toEqual([COLUMNS, ROWS, DEPTH])
   expect(isScan(path)).toBe(true)
   expect(() => readScan(path)).toThrow('holds no DICOM image')
@@ -81,13 +87,9 @@ test('a segmentation has the planes with voxels, bit after bit, and names patien
 test('overlap is told, of nothing at all one empty plane is written, and a mask of another size is refused', () => {
   const path = join(directory, 'overlap.dcm')
   const whole = maskOf(() => true)
-  writeSegmentation(
-    path,
-    source,
-    ['spleen', 'tumour'].map(name => ({ name, mask: whole })),
-  )
+  write(path, { spleen: whole, tumour: whole })
   expect([read(path).elements.text(0x00620013), read(path).planes.size]).toEqual(['YES', 2 * DEPTH])
-  writeSegmentation(path, source, [{ name: 'spleen', mask: new Uint8Array(VOXELS) }])
+  write(path, { spleen: new Uint8Array(VOXELS) })
   expect([...read(path).planes]).toEqual([['spleen at 30', Array(ROWS * COLUMNS).fill(0)]])
   expect(() => new DicomSegmentation(source).add('spleen', new Uint8Array(7))).toThrow(
     'spleen is 7, expected 60 voxels',

@@ -1,7 +1,5 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { DicomSegmentation } from '../../src/data/dicom_segmentation.ts'
-import type { DicomSource } from '../../src/data/dicom_source.ts'
 import { dicomBytes, type Item, type Syntax } from './dicom_bytes.ts'
 
 export const [COLUMNS, ROWS, DEPTH] = [4, 3, 5] as const
@@ -84,14 +82,4 @@ interface SeriesOptions {
   changes?: (k: number) => Item
   syntax?: Syntax
   prefix?: string
-}
-
-export function writeSegmentation(
-  path: string,
-  source: DicomSource,
-  structures: readonly { name: string; mask: Uint8Array }[],
-): void {
-  const segmentation = new DicomSegmentation(source)
-  for (const { name, mask } of structures) segmentation.add(name, mask)
-  segmentation.write(path)
 }

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import type { Json } from '../../src/checkpoint/fields.ts'
@@ -6,11 +6,15 @@ import { keepLargestComponent } from '../../src/data/components.ts'
 import { Frame } from '../../src/data/frame.ts'
 import type { Affine } from '../../src/data/nifti.ts'
 import type { FrameRule } from '../../src/data/preparation.ts'
+import type { ScanGrid } from '../../src/data/scan.ts'
 import { scanGroups } from '../../src/data/scan_groups.ts'
 import type { ImageSize } from '../../src/data/volumes.ts'
 import { WindowBlend } from '../../src/train/blend.ts'
 import { flipsOver, mirror } from '../../src/train/flips.ts'
+import { Gathering } from '../../src/train/gathering.ts'
 import { LabelVolume, makeMask, ontoScan } from '../../src/train/masks.ts'
+import type { RawOutputs } from '../../src/train/prediction_files.ts'
+import { StagedResults } from '../../src/train/staged_results.ts'
 import { openTrainedModel } from '../../src/train/trained_model.ts'
 import { VolumeStore } from '../../src/train/volume_store.ts'
 import { windowStarts, windowsOver } from '../../src/train/windows.ts'
@@ -125,6 +129,54 @@ describe('windows', () => {
     store.close()
     expect(existsSync(path)).toBe(false)
   })
+})
+
+test('subjects are gathered to the same bits in memory and in files, which are gone behind each', () => {
+  const [window, grid] = [[16, 16, 16] as ImageSize, [24, 16, 20] as ImageSize]
+  const names = ['segmentation_probs', 'attention_maps'] as const
+  const corners = windowsOver(grid, window, 0.5)
+  const flips = flipsOver([0])
+  const affine: Affine = [
+    [1, 0, 0, 0],
+    [0, 1, 0, 0],
+    [0, 0, 1, 0],
+  ]
+  const place: ScanGrid = { size: grid, affine }
+  const subject = { name: '', frame: new Frame(place, { kind: 'field_of_view' }, grid), grid: place, millilitres: 1 }
+  const passes = corners.flatMap(corner => flips.map(flip => ({ corner, flip })))
+  const outputs = [0, 1].map(() =>
+    passes.map(() => {
+      const [segmentation_probs, attention_maps] = [uniform(2 * 4096), uniform(2 * 4096)]
+      return { segmentation_probs, attention_maps, presence_probs: uniform(2) } as unknown as RawOutputs
+    }),
+  )
+  const at = join(folder, 'gathered')
+  mkdirSync(at)
+  const results = new StagedResults(at)
+  const stage = join(at, readdirSync(at)[0]!)
+  const gathered = (memoryLimit: number, files: number): number[][] => {
+    const scratch = (name: string): string => results.scratch(name)
+    const setting = { structures: 2, window, names, partners: [1, 0], flips: 2, scratch, memoryLimit }
+    const gathering = new Gathering(setting)
+    const found = outputs.flatMap(own =>
+      passes.flatMap(({ corner, flip }, i) => {
+        const pass = { subject, corners, corner, flip, isFirst: i === 0, isLast: i === passes.length - 1 }
+        const outcome = gathering.add(pass, own[i]!)
+        expect(outcome === undefined).toBe(!pass.isLast)
+        expect(readdirSync(stage)).toHaveLength(files)
+        if (!outcome) return []
+        return [Array.from(outcome.presence), ...names.flatMap(name => [0, 1].map(s => [...outcome.volume(name, s)]))]
+      }),
+    )
+    gathering.close()
+    expect(readdirSync(stage)).toStrictEqual([])
+    return found
+  }
+  const inMemory = gathered(Number.POSITIVE_INFINITY, 0)
+  expect(inMemory).toHaveLength(2 * 5)
+  expect(gathered(0, 2)).toStrictEqual(inMemory)
+  results.abandon()
+  expect(readdirSync(at)).toStrictEqual([])
 })
 
 describe('flips', () => {

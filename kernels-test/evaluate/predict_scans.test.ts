@@ -4,11 +4,13 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import type { Json } from '../../src/checkpoint/fields.ts'
 import { defaultConfig } from '../../src/config/schema.ts'
+import { Frame } from '../../src/data/frame.ts'
 import { Hdf5File } from '../../src/data/hdf5_file.ts'
 import { Hdf5Writer } from '../../src/data/hdf5_writer.ts'
-import { readNifti } from '../../src/data/nifti.ts'
+import { type Affine, readNifti } from '../../src/data/nifti.ts'
 import { writeNifti } from '../../src/data/nifti_writer.ts'
 import { cutPatch } from '../../src/data/patches.ts'
+import type { FrameRule } from '../../src/data/preparation.ts'
 import { readScan } from '../../src/data/scan.ts'
 import type { ImageSize } from '../../src/data/volumes.ts'
 import { flipsOver, mirror } from '../../src/train/flips.ts'
@@ -17,6 +19,7 @@ import { windowsOver } from '../../src/train/windows.ts'
 import { InputError } from '../../src/util/error.ts'
 import { mirrorPartners } from '../../src/util/mirror.ts'
 import { sizeOf } from '../../src/util/shape.ts'
+import { run as command } from '../cli/command.ts'
 import { COLUMNS, DEPTH, ROWS, SERIES, writeSeries } from '../data/dicom_slices.ts'
 import { temporaryDirectory } from '../data/small_dataset.ts'
 import { writeSmallModel } from './small_model.ts'
@@ -27,7 +30,7 @@ const names = ['left_lung', 'right_lung', 'the heart']
 const WINDOW: ImageSize = [16, 16, 16]
 const VOXELS = sizeOf(WINDOW)
 
-const millimetre = { kind: 'spacing', spacing_mm: [1, 1, 1] }
+const millimetre = { kind: 'spacing', spacing_mm: [1, 1, 1] } satisfies FrameRule
 const preparation: Json = {
   orientation: 'RAS',
   frame: millimetre,
@@ -79,19 +82,20 @@ function imageOf(size: ImageSize, seed = 1): Float32Array {
   })
 }
 
+const MILLIMETRES: Affine = [
+  [1, 0, 0, 0],
+  [0, 1, 0, 0],
+  [0, 0, 1, 0],
+]
+
 /** Images with the first voxel black and the last white, so that nothing is rescaled. */
 function scanAt(name: string, size: ImageSize, values = imageOf(size)): string {
   const path = join(folder, name)
-  const affine = [
-    [1, 0, 0, 0],
-    [0, 1, 0, 0],
-    [0, 0, 1, 0],
-  ] as [number[], number[], number[]]
-  writeNifti(path, values, { size, affine })
+  writeNifti(path, values, { size, affine: MILLIMETRES })
   return path
 }
 
-async function imagesAt(name: string, size: ImageSize, images: readonly Float32Array[]): Promise<string> {
+async function imagesAt(name: string, size: readonly number[], images: readonly Float32Array[]): Promise<string> {
   const writer = await Hdf5Writer.create(join(folder, name), [{ name: 'images', kind: 'float32', rowShape: size }])
   for (const image of images) writer.append('images', image)
   await writer.finish()
@@ -252,7 +256,9 @@ describe('sliding windows', () => {
       join(slid.output, `probabilities/${name}.nii.gz`),
     )
     for (const [s, path] of files.entries()) {
-      const expected = blended(corners, n => probabilities.subarray((n * 3 + s) * VOXELS, (n * 3 + s + 1) * VOXELS))
+      const expected = blended(size, corners, n =>
+        probabilities.subarray((n * 3 + s) * VOXELS, (n * 3 + s + 1) * VOXELS),
+      )
       const { values } = readNifti(path)
       let most = 0
       for (let v = 0; v < values.length; v++) most = Math.max(most, Math.abs(values[v]! - expected[v]!))
@@ -263,7 +269,47 @@ describe('sliding windows', () => {
     }
   })
 
-  function blended(corners: readonly ImageSize[], valuesOf: (window: number) => Float32Array): Float64Array {
+  test('are blended of the mean over the flips of each', async () => {
+    const long: ImageSize = [24, 16, 16]
+    const corners = windowsOver(long, WINDOW, 0.5)
+    const flips = flipsOver([0])
+    const cuts = corners.flatMap(corner =>
+      flips.map(flip => {
+        const [cut, values] = [new Float32Array(VOXELS), new Float32Array(VOXELS)]
+        cutPatch(imageOf(long), long, corner, WINDOW, cut)
+        mirror(cut, WINDOW, flip, values)
+        return values
+      }),
+    )
+    const each = await run(patches, await imagesAt('flipped windows.h5', WINDOW, cuts), { raw: true })
+    const [probabilities, presence] = [
+      await read(each.output, 'raw.h5', 'segmentation_probs'),
+      await read(each.output, 'raw.h5', 'presence_probs'),
+    ]
+    const input = await imagesAt('flipped.h5', long, [imageOf(long)])
+    const slid = await run(patches, input, { overlap: 0.5, flips: [0], probabilities: true })
+    const found = await read(slid.output, 'probabilities.h5', 'probabilities')
+    const partners = mirrorPartners(names)
+    for (const [s, name] of names.entries()) {
+      const places = corners.map((_, n) => flips.map((flip, f) => (2 * n + f) * 3 + (flip.length ? partners[s]! : s)))
+      const windows = places.map(([plain, flipped]) => {
+        const mean = new Float32Array(VOXELS)
+        mirror(probabilities.subarray(flipped! * VOXELS, (flipped! + 1) * VOXELS), WINDOW, [0], mean)
+        return mean.map((value, v) => (value + probabilities[plain! * VOXELS + v]!) / 2)
+      })
+      const expected = blended(long, corners, n => windows[n]!)
+      const own = found.subarray(s * expected.length, (s + 1) * expected.length)
+      expect(Math.max(...own.map((value, v) => Math.abs(value - expected[v]!)))).toBeLessThan(1e-6)
+      const means = places.map(([plain, flipped]) => (presence[plain!]! + presence[flipped!]!) / 2)
+      expect(slid.prediction.found[0]!.structures[name]!.presence_probability).toBeCloseTo(Math.max(...means), 6)
+    }
+  })
+
+  function blended(
+    size: ImageSize,
+    corners: readonly ImageSize[],
+    valuesOf: (window: number) => Float32Array,
+  ): Float64Array {
     const [sums, weights] = [new Float64Array(sizeOf(size)), new Float64Array(sizeOf(size))]
     const weight = (i: number): number => Math.exp(-0.5 * ((i - 7.5) / 2) ** 2)
     for (const [n, [h0, w0, d0]] of corners.entries())
@@ -286,6 +332,82 @@ describe('sliding windows', () => {
     for (const file of ['presence.csv', 'labels.nii.gz', 'masks/the_heart.nii.gz', 'probabilities/left_lung.nii.gz'])
       expect(readFileSync(join(slid.output, file)).equals(readFileSync(join(whole.output, file))), file).toBe(true)
   })
+})
+
+test('a model of another size than the frame of its dataset sees of a scan what it was trained on', async () => {
+  const stored: ImageSize = [32, 32, 32]
+  const weights = modelAt('resized.pth', { preparation: { ...(preparation as object), image_size: stored } as Json })
+  const size: ImageSize = [40, 32, 28] // cropped, whole, padded
+  const prepared = new Float32Array(sizeOf(stored))
+  new Frame({ size, affine: MILLIMETRES }, millimetre, stored).imageToModel(imageOf(size), prepared)
+  const images = await run(weights, await imagesAt('prepared.h5', stored, [prepared]), { probabilities: true })
+  const scan = await run(weights, scanAt('whole.nii', size), { probabilities: true })
+  expect(images.lines.join()).toContain("images are resampled from 32×32×32 to the model's 16×16×16")
+  expect(scan.lines.join()).toContain("brought to the model's 16×16×16, its dataset's frame was 32×32×32")
+  const expected = await read(images.output, 'probabilities.h5', 'probabilities')
+  for (const [s, name] of names.entries()) {
+    const of = (run: typeof scan): number => run.prediction.found[0]!.structures[name]!.presence_probability
+    expect(of(scan)).toBeCloseTo(of(images), 6)
+    const { values } = readNifti(join(scan.output, `probabilities/${name.replace(' ', '_')}.nii.gz`))
+    const differing = [...values].filter((value, v) => {
+      const [h, w, d] = [Math.floor(v / (32 * 28)) - 4, Math.floor(v / 28) % 32, (v % 28) + 2]
+      const same = h < 0 || h >= 32 ? 0 : expected[((s * 32 + h) * 32 + w) * 32 + d]!
+      return Math.abs(value - same) > 1e-6
+    })
+    expect(differing).toStrictEqual([])
+  }
+})
+
+test('of HDF5 the table names subjects and measures in millilitres where the file says how long voxels are', async () => {
+  const fileAt = async (name: string, spacing: readonly number[]): Promise<string> => {
+    const writer = await Hdf5Writer.create(join(folder, name), [
+      { name: 'images', kind: 'float32', rowShape: WINDOW },
+      { name: 'voxel_spacing', kind: 'float32', rowShape: [3] },
+    ])
+    writer.append('images', imageOf(WINDOW))
+    writer.writeStrings('subjects', ['Doe, 1'])
+    writer.append('voxel_spacing', Float32Array.from(spacing))
+    await writer.finish()
+    return writer.path
+  }
+  const { output, prediction } = await run(plain, await fileAt('spaced.h5', [1.5, 2, 4]))
+  const [{ scan, structures }] = prediction.found as [Prediction['found'][0]]
+  expect(scan).toBe('Doe, 1')
+  for (const { mask_voxels, volume_ml } of Object.values(structures))
+    expect(volume_ml).toBeCloseTo((mask_voxels * 12) / 1000, 9)
+  expect(Math.max(...Object.values(structures).map(each => each.mask_voxels))).toBeGreaterThan(0)
+  expect(readFileSync(join(output, 'presence.csv'), 'utf8')).toContain(',"Doe, 1"\n')
+  const failure = await run(plain, await fileAt('flat.h5', [1.5, 0, 4])).catch((error: unknown) => error)
+  expect(failure).toBeInstanceOf(InputError)
+  expect((failure as Error).message).toMatch(
+    /flat\.h5: .*voxel_spacing.* sample 0 has 0, expected positive millimetres/,
+  )
+})
+
+test('the command takes the channels of a scan from files', async () => {
+  const [first] = (preparation as { intensity: Json[] }).intensity
+  const weights = modelAt(
+    'channels.pth',
+    { preparation: { ...(preparation as object), intensity: [first!, first!] } },
+    2,
+  )
+  mkdirSync(join(folder, 'channels'))
+  const scans = [1, 2].map(seed => [imageOf(WINDOW, seed), imageOf(WINDOW, seed + 5)] as const)
+  for (const [n, channels] of scans.entries())
+    for (const [c, values] of channels.entries())
+      scanAt(`channels/${'ab'[n]}_000${c}.nii${c ? '' : '.gz'}`, WINDOW, values)
+  const adapter = process.env.SADAAN_ADAPTER === undefined ? [] : [`compute.adapter='${process.env.SADAAN_ADAPTER}'`]
+  const words = ['--weights', weights, '--input', 'channels', '--output', 'by channel', '--json', 'with', ...adapter]
+  const { code, stdout, stderr } = await command(['predict', ...words], folder)
+  expect(code, stderr).toBe(0)
+  const { found } = JSON.parse(stdout) as Prediction
+  const joined = scans.map(channels => Float32Array.from(channels.flatMap(values => [...values])))
+  const { prediction } = await run(weights, await imagesAt('channels.h5', [2, ...WINDOW], joined))
+  const presence = (samples: Prediction['found']): number[] =>
+    samples.flatMap(({ structures }) => Object.values(structures).map(each => each.presence_probability))
+  expect(found.map(({ scan }) => scan)).toStrictEqual(['a', 'b'])
+  expect(presence(found)).toStrictEqual(presence(prediction.found))
+  expect(readdirSync(join(folder, 'by channel/a/masks'))).toHaveLength(3)
 })
 
 test('flips are the mean of what the model says of mirrored inputs, sides exchanged', async () => {

@@ -1,6 +1,5 @@
 import { InputError } from '../util/error.ts'
 import { type Shape, sizeOf } from '../util/shape.ts'
-import { readBytes, writeAtomically } from './file.ts'
 import {
   bytesOf,
   checkTensor,
@@ -43,12 +42,10 @@ interface Entry {
   end: number
 }
 
-/** Reads a safetensors file; F16 and BF16 come as f32. Throws InputError: unreadable, or a header that does not fit its file. */
-export function readSafetensors(path: string): Safetensors {
-  return parseSafetensors(readBytes(path), path)
-}
-
-/** As readSafetensors, of bytes; `where` begins every message. */
+/**
+ * Reads the bytes of a safetensors file; F16 and BF16 come as f32. Throws InputError, beginning with `where`, for a header that does not fit
+ * its file.
+ */
 export function parseSafetensors(bytes: Uint8Array, where: string): Safetensors {
   const { header, start } = readHeader(bytes, where)
   const { __metadata__: metadata, ...described } = header
@@ -128,11 +125,6 @@ function readMetadata(value: unknown, where: string): Record<string, string> {
     throw new InputError(`${where}: __metadata__ holds something else than texts by name`)
   }
   return value as Record<string, string>
-}
-
-/** Writes the tensors in their types, atomically. Throws WriteError with path and reason. */
-export function writeSafetensors(path: string, { tensors, metadata }: Safetensors): void {
-  writeAtomically(path, encodeSafetensors({ tensors, metadata }))
 }
 
 /** The bytes of a safetensors file in pieces. Wider elements come first, so that each lies on a multiple of its size. */

@@ -24,8 +24,8 @@ export class DicomSegmentation {
   }
 
   /**
-   * `mask` is (I, J, K) as a scan's values: columns, rows, slices of the series, the last fastest; not 0 where the structure is. Throws
-   * ContractError when it has another size.
+   * `mask` is (I, J, K) on the grid of the series as a scan's values (columns, rows, slices, the last fastest), not 0 where the structure
+   * is. Throws ContractError when it has another size.
    */
   add(name: string, mask: Uint8Array): void {
     const { rows, columns, slices } = this.source

@@ -63,13 +63,7 @@ function labelDispatches(
   firstStructure: number,
 ): Dispatch[] {
   const [samples, structures, words] = from.maskBits.shape as [number, number, number]
-  if (structures * words * 4 > facts.maxBindingBytes)
-    throw new ContractError(
-      'augment',
-      "a sample's mask bytes",
-      structures * words * 4,
-      `at most ${facts.maxBindingBytes}`,
-    )
+  checkBinding(4 * structures * words, facts.maxBindingBytes)
   const volume = volumeOf(from.image.shape, 'augment.labels')
   const partners = settings.partner.slice(firstStructure, firstStructure + STRUCTURES_PER_DISPATCH)
   const largest = Math.max(structures * words, displacement ? 3 * volume.voxels : 0)
@@ -99,6 +93,11 @@ function labelDispatches(
       invocations: slice.samples * words,
     }
   })
+}
+
+/** A sample's masks are looked up in one binding: a side's come from the other's. */
+function checkBinding(bytes: number, limit: number): void {
+  if (bytes > limit) throw new ContractError('augment', "a sample's mask bytes", bytes, `at most ${limit}`)
 }
 
 /** What both kernels need to find the same pose. */

@@ -1,3 +1,4 @@
+import { quantile } from '../util/statistics.ts'
 import type { Interval } from './detailed_metrics.ts'
 import type { Scale } from './scale.ts'
 import { coordinate, element, INK, line, rectangle } from './svg.ts'
@@ -73,12 +74,4 @@ function diamond(x: number, y: number): string {
   const [left, top, right, bottom] = [x - 5, y - 5, x + 5, y + 5].map(coordinate)
   const d = `M${left} ${coordinate(y)}L${coordinate(x)} ${top}L${right} ${coordinate(y)}L${coordinate(x)} ${bottom}Z`
   return element('path', { d, fill: '#ffffff', stroke: INK, 'stroke-width': '1.5' })
-}
-
-/** Between the two nearest values where the place lies between them. `sorted` ascending, not empty. */
-function quantile(sorted: readonly number[], share: number): number {
-  const at = share * (sorted.length - 1)
-  const below = Math.floor(at)
-  const low = sorted[below]!
-  return low + (at - below) * ((sorted[below + 1] ?? low) - low)
 }

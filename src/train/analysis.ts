@@ -34,7 +34,7 @@ export async function analyse({ files, output, say }: AnalysisRequest): Promise<
     writeAtomically(report, [Buffer.from(comparisonReport(splits))])
     const written = [report]
     for (const figure of COMPARISON_NAMES) {
-      const drawing = await illustrator.draw({ comparison: { figure, splits } }, say)
+      const drawing = await illustrator.draw({ comparison: { figure, splits } }, line => say(`warning: ${line}`))
       if (!drawing?.png) continue
       const path = join(output, `${figure}.png`)
       writeAtomically(path, [drawing.png])

@@ -1,6 +1,6 @@
 import type { Interval } from '../report/detailed_metrics.ts'
 import { OP_BOOTSTRAP, RandomStream } from '../util/random.ts'
-import { meanOfDefined, quantile } from './statistics.ts'
+import { meanOfDefined, quantile } from '../util/statistics.ts'
 
 /** Σ numerator / Σ denominator over samples. */
 export interface Ratio {

@@ -1,3 +1,4 @@
+import { readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { writeAtomically } from '../checkpoint/file.ts'
 import { type AttentionRow, attentionRow } from '../report/attention_overview.ts'
@@ -9,10 +10,13 @@ import type { EvaluatedSample, Evaluation } from './evaluate.ts'
 import { illustrator } from './illustrator.ts'
 
 const ON_PAGE = 8 // samples that the report shows: each is about a megabyte
+/** What is drawn of samples, as many as there are this time. */
+const OF_SAMPLES = /^((comprehensive|segmentation)_analysis_sample_[1-9]\d*|attention_maps_overview)\.png$/
 
 /**
  * Pictures of an evaluation, as PNG beside its figures and all of them in report.html. They are optional outputs: what cannot be drawn
- * or written is warned of, and the evaluation stands. Samples are drawn as they come, one at a time.
+ * or written is warned of, and the evaluation stands. Samples are drawn as they come, one at a time. Those that an earlier evaluation left
+ * in the folder are removed first: behind fewer of this one they would pass for its own.
  */
 export class EvaluationPictures {
   private readonly output: string
@@ -21,6 +25,7 @@ export class EvaluationPictures {
   private readonly attention: AttentionRow[] = []
   private readonly written: string[] = []
   private seen = 0
+  private hasBegun = false
 
   /** `output`: folder of the results. */
   constructor(output: string, warn: (line: string) => void) {
@@ -78,11 +83,17 @@ export class EvaluationPictures {
   private write(name: string, make: () => Uint8Array): void {
     const path = join(this.output, name)
     try {
+      if (!this.hasBegun) this.removeOlder()
       writeAtomically(path, [make()])
       this.written.push(path)
     } catch (error) {
       this.warn((error as Error).message)
     }
+  }
+
+  private removeOlder(): void {
+    this.hasBegun = true
+    for (const name of readdirSync(this.output)) if (OF_SAMPLES.test(name)) rmSync(join(this.output, name))
   }
 }
 

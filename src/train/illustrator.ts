@@ -1,7 +1,7 @@
 import { Artist } from '../report/artist.ts'
 import type { Drawing, Subject } from '../report/drawing.ts'
 
-/** Has pictures drawn. They are optional outputs: what cannot be drawn is said once, and training goes on. */
+/** Has pictures drawn. They are optional outputs: what cannot be drawn is said once, and the command goes on. */
 class Illustrator {
   private readonly artist = new Artist()
   private hasWarned = false

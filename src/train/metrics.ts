@@ -1,5 +1,6 @@
 import type { CaseRow } from '../report/case_row.ts'
 import type { DetailedMetrics, ScenarioMetrics } from '../report/detailed_metrics.ts'
+import { mean } from '../util/statistics.ts'
 import { caseRow } from './case_rows.ts'
 import { intervalsOf } from './intervals.ts'
 import {
@@ -12,7 +13,6 @@ import {
 } from './judged_pair.ts'
 import { absenceOf, calibrationOf, presenceOf } from './presence_figures.ts'
 import { gatedOverlapOf, overallOf, segmentationOf } from './segmentation_figures.ts'
-import { mean } from './statistics.ts'
 
 /** What the figures of an evaluation depend on beside what is measured. */
 export interface MetricsSetting {
@@ -80,8 +80,12 @@ export class Metrics {
   /** By name in alphabetical order. Samples without a scenario's name or without a known pair are left out. */
   private byScenario(): Record<string, ScenarioMetrics> {
     const samples = new Map<string, JudgedPair[][]>()
-    for (const { scenario, pairs } of this.judged)
-      if (scenario !== '' && pairs.length) samples.set(scenario, [...(samples.get(scenario) ?? []), pairs])
+    for (const { scenario, pairs } of this.judged) {
+      if (scenario === '' || pairs.length === 0) continue
+      const others = samples.get(scenario)
+      if (others) others.push(pairs)
+      else samples.set(scenario, [pairs])
+    }
     const names = [...samples.keys()].sort()
     return Object.fromEntries(names.map(name => [name, scenarioOf(samples.get(name)!)]))
   }

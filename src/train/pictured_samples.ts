@@ -1,5 +1,5 @@
 import type { CaseRow } from '../report/case_row.ts'
-import { meanOfDefined } from './statistics.ts'
+import { meanOfDefined } from '../util/statistics.ts'
 
 /** A sample worth a look, and why. */
 export interface PicturedSample {

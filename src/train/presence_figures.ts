@@ -1,7 +1,7 @@
 import type { AbsenceMetrics, Calibration, CalibrationBin, PresenceMetrics } from '../report/detailed_metrics.ts'
+import { mean } from '../util/statistics.ts'
 import { isRight, type JudgedPair } from './judged_pair.ts'
 import { averagePrecision, rocAuc } from './ranking.ts'
-import { mean } from './statistics.ts'
 
 /** Of the known pairs of one structure. */
 export function presenceOf(pairs: readonly JudgedPair[]): PresenceMetrics {

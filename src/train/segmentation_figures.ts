@@ -1,6 +1,6 @@
 import type { OverallSegmentation, OverallVoxels, SegmentationMetrics } from '../report/detailed_metrics.ts'
+import { deviation, mean, meanOfDefined } from '../util/statistics.ts'
 import type { JudgedPair } from './judged_pair.ts'
-import { deviation, mean, meanOfDefined } from './statistics.ts'
 
 /** Of the present pairs of one structure, without the presence gate. */
 export function segmentationOf(pairs: readonly JudgedPair[]): SegmentationMetrics {

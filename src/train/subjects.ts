@@ -1,3 +1,4 @@
+import { readSpacing, readTexts } from '../data/dataset.ts'
 import type { DicomSource } from '../data/dicom_source.ts'
 import { Frame, sizeToCut } from '../data/frame.ts'
 import { Hdf5File } from '../data/hdf5_file.ts'
@@ -85,12 +86,10 @@ const VOXELS: Affine = [
 ]
 
 function namesAndSpacings(file: Hdf5File, samples: number): Pick<Subject, 'name' | 'millilitres'>[] {
-  const names = file.has('subjects') ? file.readStrings(file.dataset('subjects')) : []
-  const spacing = file.has('voxel_spacing') ? file.dataset('voxel_spacing') : undefined
-  const millimetres = spacing && spacing.shape.join() === `${samples},3` ? file.read(spacing, 0, samples) : undefined
-  return Array.from({ length: samples }, (_, n) => ({
-    name: names[n] ?? '',
-    millilitres: millimetres && (millimetres[3 * n]! * millimetres[3 * n + 1]! * millimetres[3 * n + 2]!) / 1000,
+  const spacing = readSpacing(file, samples)
+  return readTexts(file, 'subjects', samples).map((name, n) => ({
+    name,
+    millilitres: spacing && (spacing[3 * n]! * spacing[3 * n + 1]! * spacing[3 * n + 2]!) / 1000,
   }))
 }
 

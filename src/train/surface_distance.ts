@@ -1,5 +1,5 @@
+import { quantile } from '../util/statistics.ts'
 import { type BoxSize, DistanceTransform, type Spacing } from './distance_transform.ts'
-import { quantile } from './statistics.ts'
 
 /** How far the surfaces of two masks lie from each other, in the unit of the spacing. */
 export interface SurfaceDistances {

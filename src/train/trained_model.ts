@@ -44,7 +44,7 @@ export function openTrainedModel(path: string): TrainedModel {
 }
 
 /** The shape of the SADAAN whose state dict this is. The other entries are checked when they are loaded. */
-export function shapeFrom(weights: Weights, source: string): SadaanShape {
+function shapeFrom(weights: Weights, source: string): SadaanShape {
   const axesOf = (name: string, rank: number): Shape => {
     const found = weights.get(name)
     if (found?.shape.length === rank) return found.shape
