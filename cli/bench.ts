@@ -71,7 +71,9 @@ function print(value: object | string): void {
 /** `bench`: without a subcommand the target table; each subcommand is one of its measurements. */
 export function makeBenchCommand(): Command {
   return new Command('bench')
-    .description('measure what the targets of this project are stated in; alone it prints the table of them')
+    .description(
+      'time kernels, training steps, the loader and more; alone it prints the table of this project’s targets',
+    )
     .addCommand(makeTargetsCommand(), { isDefault: true })
     .addCommand(makeOpsCommand())
     .addCommand(makeStepCommand())

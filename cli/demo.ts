@@ -1,5 +1,5 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { Command } from 'commander'
 import { loadConfig } from '../src/config/load.ts'
 import { GENERATE_DEFAULTS } from '../src/data/generate.ts'
@@ -94,6 +94,7 @@ function conclude(
   )
   say(`            best: ${best.map(([name, { mean_dice }]) => `${name} ${mean_dice?.toFixed(2)}`).join(', ')}`)
   say(`model       ${paths.model}`)
+  say(`report      ${join(dirname(paths.metrics), 'report.html')} (open it in a browser)`)
   say(`metrics     ${paths.metrics}`)
   say(`run record  ${paths.run}`)
   say(`again       npx sadaan-gpu train --config ${paths.config}`)

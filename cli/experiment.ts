@@ -18,6 +18,7 @@ import { durationText } from '../src/track/progress_text.ts'
 import { analyse } from '../src/train/analysis.ts'
 import { runCourse } from '../src/train/course.ts'
 import type { TrainingReport } from '../src/train/training.ts'
+import { InputError } from '../src/util/error.ts'
 import { numberOption, overridesOf, sizeOption, WORDS } from './options.ts'
 import { progressOf } from './progress.ts'
 import { stopOnSignals } from './signals.ts'
@@ -101,7 +102,10 @@ function configurationFor(words: readonly string[], { outputDir, epochs, seed }:
   const file = join(outputDir, 'config.json')
   mkdirSync(outputDir, { recursive: true })
   writeAtomically(file, [Buffer.from(`${JSON.stringify(own, null, 2)}\n`)])
-  return loadConfig({ file, overrides: overridesOf(words) })
+  const loaded = loadConfig({ file, overrides: overridesOf(words) })
+  if (loaded.config.seed !== seed)
+    throw new InputError(`seed=${loaded.config.seed} behind with: expected --seed, which is the dataset's too`)
+  return loaded
 }
 
 function factsOf(

@@ -6,11 +6,13 @@ import { parseNames, parseStructures } from '../src/data/import_names.ts'
 import type { SourceRequest } from '../src/data/import_sources.ts'
 import { InputError } from '../src/util/error.ts'
 import { summaryLines } from './import_summary.ts'
-import { percentileRules, windowRules, zscoreRules } from './intensity_options.ts'
+import { ALL_CHANNELS, percentileRules, windowRules, zscoreRules } from './intensity_options.ts'
 import { numberOption, sizeOption, spacingOption } from './options.ts'
 import { progressOf } from './progress.ts'
 
-interface ImportCommandOptions extends Omit<ImportOptions, 'sources' | 'intensity'> {
+interface ImportCommandOptions extends Omit<ImportOptions, 'sources' | 'intensity' | 'patches' | 'skipBad'> {
+  patches?: boolean
+  skipBad?: boolean
   images?: string
   labels?: string
   manifest?: string
@@ -28,7 +30,7 @@ export function makeImportCommand(): Command {
   const { validationSplit, testSplit, seed } = IMPORT_DEFAULTS
   return new Command('import')
     .description(
-      'turn scans (NIfTI, DICOM series) with labels into a dataset; nnU-Net and Medical Decathlon as they are',
+      'turn scans (NIfTI, DICOM series) and their labels into a dataset; takes nnU-Net raw and Medical Decathlon folders as they are',
     )
     .option('--images <path>', 'folder of scans, one scan, or a folder with a dataset.json')
     .option('--labels <path>', 'folder of label volumes, or of folders of masks; else those of dataset.json')
@@ -40,7 +42,7 @@ export function makeImportCommand(): Command {
       'millimetres of a voxel; scans are cropped or padded. Default: the whole scan',
       spacingOption,
     )
-    .option('--patches', 'cut larger scans into patches of --image-size', false)
+    .option('--patches', 'cut larger scans into patches of --image-size')
     .option('--patch-stride <h,w,d>', 'voxels from patch to patch. Default: half a patch', sizeOption)
     .option('--structures <list>', 'csf=4,brain=5+6, or names of mask files; else dataset.json, or all that occur')
     .option('--annotated <names>', 'the structures that were looked for; the others are unknown. Default: all')
@@ -49,19 +51,20 @@ export function makeImportCommand(): Command {
     .addOption(
       new Option('--zscore [channel]', 'mean ± 4 standard deviations of a scan become 0 and 255')
         .argParser(zscoreRules)
-        .preset(''),
+        .preset(ALL_CHANNELS),
     )
     .option('--percentiles <[channel=]low,high>', 'of a scan become 0 and 255. Default: 0.5,99.5', percentileRules)
     .option('--validation-split <share>', 'share of the subjects', numberOption, validationSplit)
     .option('--test-split <share>', 'share of the subjects', numberOption, testSplit)
     .option('--seed <n>', 'of the division into splits', numberOption, seed)
-    .option('--skip-bad', 'leave out scans that cannot be used and list them, instead of stopping', false)
+    .option('--skip-bad', 'leave out scans that cannot be used and list them, instead of stopping')
     .option('--json', 'print the summary as one JSON object on standard output')
     .action(runImport)
 }
 
 async function runImport(options: ImportCommandOptions): Promise<void> {
-  const { outputDir, imageSize, spacing, patches, patchStride, validationSplit, testSplit, seed, skipBad } = options
+  const { outputDir, imageSize, spacing, patchStride, validationSplit, testSplit, seed } = options
+  const { patches = false, skipBad = false } = options
   let progress: ReturnType<typeof progressOf> | undefined
   let shown = ''
   const report = await importScans(

@@ -16,10 +16,13 @@ export function windowRules(text: string, rules: readonly ChannelRule[] = []): C
   return [...rules, { ...channel, rule: { kind: 'window', low, high } }]
 }
 
-/** A channel, or '' for all of them. */
+/** The word for every channel of `--zscore`. */
+export const ALL_CHANNELS = 'all'
+
+/** A channel, or ALL_CHANNELS. */
 export function zscoreRules(channel: string, rules: readonly ChannelRule[] = []): ChannelRule[] {
   const rule = { kind: 'zscore', deviations: DEVIATIONS } as const
-  return [...rules, channel === '' ? { rule } : { channel, rule }]
+  return [...rules, channel === ALL_CHANNELS ? { rule } : { channel, rule }]
 }
 
 /** `[channel=]low,high` */

@@ -34,6 +34,8 @@ Examples:
   sadaan-gpu demo
   sadaan-gpu train with dataset_path=data/heads training.batch_size=2
   sadaan-gpu train --config cfg.json --resume with fast seed=7
+  sadaan-gpu evaluate --weights checkpoints/best_model.pth --dataset data/heads --output results
+  sadaan-gpu predict --weights checkpoints/best_model.pth --input scan.nii.gz --output results
   sadaan-gpu help train`
 
 function makeProgram(): Command {
@@ -42,6 +44,11 @@ function makeProgram(): Command {
     .version(version)
     .exitOverride()
     .configureHelp({ showGlobalOptions: true, subcommandTerm: command => command.name() })
+    .commandsGroup('Datasets:')
+    .addCommand(makeGenerateCommand())
+    .addCommand(makeImportCommand())
+    .addCommand(makeInspectCommand())
+    .addCommand(makeValidateCommand())
     .commandsGroup('Models:')
     .addCommand(makeTrainCommand())
     .addCommand(makeEvaluateCommand())
@@ -49,11 +56,6 @@ function makeProgram(): Command {
     .addCommand(makePredictCommand())
     .addCommand(makeExportCommand())
     .addCommand(makeSummaryCommand())
-    .commandsGroup('Datasets:')
-    .addCommand(makeGenerateCommand())
-    .addCommand(makeImportCommand())
-    .addCommand(makeInspectCommand())
-    .addCommand(makeValidateCommand())
     .commandsGroup('Configuration:')
     .addCommand(makePrintConfigCommand())
     .addCommand(makeSaveConfigCommand())
@@ -62,6 +64,7 @@ function makeProgram(): Command {
     .commandsGroup('This machine:')
     .addCommand(makeDoctorCommand())
     .addCommand(makeBenchCommand())
+    .commandsGroup('From data to figures:')
     .addCommand(makeDemoCommand())
     .addCommand(makeExperimentCommand())
     .addHelpCommand(

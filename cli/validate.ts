@@ -22,7 +22,7 @@ export function makeValidateCommand(): Command {
   return new Command('validate')
     .description('find every contradiction in a dataset, with the samples it is in; exit code 1 if there is an error')
     .argument('<dir>', 'the dataset: metadata.json, train.h5, val.h5 and, if there is one, test.h5')
-    .option('--hash', 'if there is no error, record what each sample is in hashes.json, which training then checks')
+    .option('--hash', 'if there is no error, record a digest of each sample in hashes.json, which training then checks')
     .option('--workers <n>', 'threads that read, 0: none but the main one', countOption, workers)
     .option('--strict', 'let warnings count as errors for the exit code')
     .option('--json', 'print one JSON object on standard output')

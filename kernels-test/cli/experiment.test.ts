@@ -36,17 +36,23 @@ test('an experiment that was stopped goes on where it was, and ends with its fig
     const metrics = JSON.parse(read('evaluation', split, 'detailed_metrics.json'))
     expect(results.here.splits[split].mean_iou).toBe(metrics.segmentation_overall.mean_iou)
     expect(results.here.splits[split].presence_accuracy).toBe(metrics.presence_overall_accuracy)
+    expect(read('evaluation', split, 'report.html')).toContain('<!DOCTYPE html>')
   }
   expect(read('results.md')).toBe(resultsPage(results))
 
-  const [third, other] = await Promise.all([run(options(24), cwd), run(options(25), cwd)])
+  const [third, other, seeded] = await Promise.all([
+    run(options(24), cwd),
+    run(options(25), cwd),
+    run([...options(24), 'seed=7'], cwd),
+  ])
   expect(third.stderr).toMatch(/3 of 3 epochs are done, nothing to do/)
   expect(third.stderr.match(/the evaluation is there/g)).toHaveLength(3)
   expect(third.stdout).toBe(second.stdout)
   expect(readdirSync(join(cwd, 'exp', 'sacred_runs')).filter(name => name !== '_sources')).toEqual(['1', '2'])
   expect(other.code).toBe(2)
+  expect([seeded.code, seeded.stderr]).toEqual([2, expect.stringContaining('expected --seed')])
   expect(other.stderr).toMatch(/exp\/dataset: holds another dataset: total_samples is 24, expected 25; choose/)
-}, 120_000)
+}, 240_000)
 
 test('only an experiment of the published size is compared', () => {
   const metrics = JSON.parse(read('evaluation', 'test', 'detailed_metrics.json'))

@@ -29,9 +29,11 @@ const FIGURES = ['cases.csv', 'detailed_metrics.json', 'evaluation_report.txt']
 test('evaluate draws every picture, all of them on one page; without pictures there are only figures', async () => {
   // a picture that cannot be written is warned of
   mkdirSync(join(folder, 'seen', 'confusion_matrices.png', 'in the way'), { recursive: true })
-  // an earlier evaluation pictured more samples; what somebody else put there stays
+  // what an earlier evaluation drew goes, more samples too; what somebody else put there stays
+  mkdirSync(join(folder, 'unseen'))
   const older = ['comprehensive_analysis_sample_3.png', 'segmentation_analysis_sample_12.png', 'mine_sample_3.png']
-  for (const name of older) writeFileSync(join(folder, 'seen', name), '')
+  for (const output of ['seen', 'unseen'])
+    for (const name of ['detailed_metrics.json', 'report.html', ...older]) writeFileSync(join(folder, output, name), '')
   const [seen, unseen] = await Promise.all([
     evaluate('seen', '--pictures', '2', '--json'),
     evaluate('unseen', '--no-pictures'),
@@ -45,7 +47,7 @@ test('evaluate draws every picture, all of them on one page; without pictures th
   const pictures = ['attention_maps_overview.png', ...samples, ...FIGURE_NAMES.map(name => `${name}.png`)]
   const files = [...FIGURES, ...pictures, 'report.html', 'mine_sample_3.png']
   expect(readdirSync(join(folder, 'seen')).sort()).toEqual(files.sort())
-  expect(readdirSync(join(folder, 'unseen')).sort()).toEqual(FIGURES)
+  expect(readdirSync(join(folder, 'unseen')).sort()).toEqual([...FIGURES, 'mine_sample_3.png'].sort())
   const told = JSON.parse(seen.stdout) as { pictures: string[] }
   expect(told.pictures.map(path => path.split('/').at(-1)).sort()).toEqual(
     [...pictures, 'report.html'].filter(name => name !== 'confusion_matrices.png').sort(),

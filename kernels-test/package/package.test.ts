@@ -111,7 +111,19 @@ test('a program can import it', async context => {
 
 test('its types say so', async context => {
   skipOffline(context)
-  const names = 'Console, loadConfig, openDataset, readCheckpoint, train, writeCheckpoint'
+  const names = [
+    ...[
+      'Console',
+      'EvaluationPictures',
+      'IMPORT_DEFAULTS',
+      'analyse',
+      'evaluate',
+      'importScans',
+      'loadConfig',
+      'openDataset',
+    ],
+    ...['readCheckpoint', 'train', 'validateDataset', 'writeCheckpoint'],
+  ].join(', ')
   writeFileSync(
     join(user, 'program.ts'),
     `import { ${names}, type TrainingReport } from 'sadaan-gpu'
@@ -121,6 +133,20 @@ test('its types say so', async context => {
      const report: TrainingReport = await train({ config, resume: false, runs: undefined, console, stop })
      const names: string[] = (await openDataset(config.dataset_path)).structureNames
      writeCheckpoint('copy.pth', readCheckpoint(report.bestPath))
+     const say = (line: string): void => console.line(line)
+     const sources = [{ images: 'scans', labels: 'labels' }]
+     const { warnings } = await importScans({ ...IMPORT_DEFAULTS, sources, outputDir: 'data', imageSize: [32, 32, 16] })
+     const { errors } = await validateDataset({ directory: 'data', workers: 2, hash: false })
+     say([...warnings, errors].join())
+     const output = 'results'
+     const pictures = new EvaluationPictures(output, say)
+     const visit = pictures.add.bind(pictures)
+     const what = { config, weights: report.bestPath, dataset: 'data', split: 'test', output, pictures: 3 } as const
+     const evaluation = await evaluate({ ...what, visit, say, progress: () => undefined })
+     const drawn: string[] = await pictures.finish(evaluation)
+     const file = evaluation.files.metrics
+     const { findings } = await analyse({ files: { train: file, val: file, test: file }, output, say })
+     say([...drawn, ...findings].join())
      // @ts-expect-error: there is no such split
      export const split = (await openDataset(names[0]!)).splits.verify`,
   )

@@ -2,10 +2,13 @@ import { expect, test } from 'vitest'
 import { attentionOverview, attentionRow } from '../../src/report/attention_overview.ts'
 import { confusionFigure } from '../../src/report/confusion_figure.ts'
 import type { EvaluationFigures } from '../../src/report/evaluation_figures.ts'
+import { UNDEFINED } from '../../src/report/html.ts'
 import { overlay } from '../../src/report/overlay.ts'
+import { presenceTables } from '../../src/report/page_tables.ts'
 import { presenceFigure } from '../../src/report/presence_figure.ts'
 import { scenarioFigure, wilson } from '../../src/report/scenario_figure.ts'
 import { segmentationFigure } from '../../src/report/segmentation_figure.ts'
+import { heatRange } from '../../src/report/slice_picture.ts'
 import { structurePictures } from '../../src/report/structure_pictures.ts'
 import { madeEvaluation, madeSample, organNames } from './made_evaluation.ts'
 import { drawn, groupsOf, textsOf } from './read_svg.ts'
@@ -59,6 +62,23 @@ test('segmentation: every case is a dot up to eighty, of more the worst', () => 
   const [low, high] = usual.metrics.confidence_intervals.dice_per_structure.liver!
   const said = `${liver.mean_dice!.toFixed(3)} (${low.toFixed(3)}–${high.toFixed(3)})`
   expect(textsOf(segmentationFigure(usual))).toContain(said)
+})
+
+test('shares of nothing are undefined in the table of the page too', () => {
+  const { metrics } = figuresOf(['liver'], { samples: 2, absent: 1, skill: 1 })
+  expect(metrics.presence_per_structure.liver).toMatchObject({ true_negatives: 2, precision: 0 })
+  const table = presenceTables(metrics).join('')
+  expect(table.split(UNDEFINED)).toHaveLength(1 + 6) // precision, recall, F1, both areas, the specificity of absence
+})
+
+test('a structure that was not found says in how many samples', () => {
+  const { segmentation_per_structure: own } = usual.metrics
+  const metrics = {
+    ...usual.metrics,
+    segmentation_per_structure: { ...own, liver: { ...own.liver!, num_empty_predictions: 3 } },
+  }
+  const rows = groupsOf(segmentationFigure({ ...usual, metrics }), 'data-structure')
+  expect(textsOf(rows.get('liver')!)).toContain(`${own.liver!.num_samples} samples, 3 not found`)
 })
 
 test('scenarios with their interval; Wilson’s is the published one', () => {
@@ -139,6 +159,16 @@ test('of very many structures those told worst are pictured, and it is said', ()
   const overview = attentionOverview([attentionRow(view)!])
   expect(groupsOf(overview, 'data-structure').size).toBe(28)
   expect(textsOf(overview).join()).toContain('the first 28 of 60 structures')
+})
+
+test('attention is coloured from its least to its greatest value; a flat map stays flat', () => {
+  expect(heatRange(Float32Array.of(0.5, 0.75, 0.625))).toEqual([0.5, 0.75])
+  const [least, most] = heatRange(Float32Array.of(0.5, 0.5))
+  expect([least, most > 0.59 && most < 0.61]).toEqual([0.5, true])
+  const view = madeSample(['liver'], [16, 16, 16], 'sample')
+  const attention = new Float32Array(16 ** 3).map((_, v) => (v === 99 ? 0.75 : 0.5))
+  const svg = overlay({ ...view, structures: view.structures.map(each => ({ ...each, attention })) })
+  expect(textsOf(svg)).toEqual(expect.arrayContaining(['0.50', '0.75']))
 })
 
 test('a slice larger than its cell is embedded no finer than it is shown', () => {

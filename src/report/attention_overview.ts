@@ -2,7 +2,7 @@ import { heatScale } from './heat_scale.ts'
 import type { SampleView, StructureView } from './overlay.ts'
 import { WRONG } from './palette.ts'
 import { sizeOfPlane } from './slice.ts'
-import { greatestOf, heatLayer, outline, outlineOf, SliceImages } from './slice_picture.ts'
+import { type HeatRange, heatLayer, heatRange, outline, outlineOf, SliceImages } from './slice_picture.ts'
 import { tellingCut } from './structure_pictures.ts'
 import { coordinate, element, FAINT, fitted, picture, text, widthOf } from './svg.ts'
 import { verdictOf } from './verdict.ts'
@@ -11,8 +11,8 @@ import { verdictOf } from './verdict.ts'
 export interface AttentionTile {
   name: string
   caption: string
-  /** the greatest value of the map */
-  most: number
+  /** of the map's colours */
+  range: HeatRange
   isWrong: boolean
   /** SVG from (0, 0) on, in pixels */
   svg: string
@@ -52,16 +52,16 @@ function tileOf(structure: StructureView, { size, threshold }: SampleView, image
   const plane = sizeOfPlane(cut.plane, size)
   const scale = TILE / Math.max(plane.width, plane.height)
   const [width, height] = [plane.width * scale, plane.height * scale]
-  const most = greatestOf(attention)
+  const range = heatRange(attention)
   const cell = { x: (TILE - width) / 2, y: 0, width, height }
   const layers =
-    heatLayer(attention, cut, cell, size, most) + outline(outlineOf(truth, cut, size), '#ffffff', 1 / scale, 1.2)
+    heatLayer(attention, cut, cell, size, range) + outline(outlineOf(truth, cut, size), '#ffffff', 1 / scale, 1.2)
   const verdict = verdictOf(structure, threshold)
   const known = presence < 0 ? 'unknown' : presence > 0.5 ? 'present' : 'absent'
   return {
     name,
     caption: `${verdict || known}, p ${probability.toFixed(2)}`,
-    most,
+    range,
     isWrong: verdict !== '',
     svg: images.shown(cut, cell, layers),
     height,
@@ -80,7 +80,7 @@ export function attentionOverview(rows: readonly AttentionRow[]): string {
       'In the axial slice where a structure is largest; white: its truth; p: told probability of presence',
       { size: 12, fill: FAINT },
     ),
-    heatScale(width - MARGIN - 190, 21, 150, 0, 'max of each map'),
+    heatScale(width - MARGIN - 200, 21, 90, ['least', 'greatest of each']),
   ]
   let y = HEAD
   for (const { title, tiles, left } of rows) {
@@ -95,12 +95,12 @@ export function attentionOverview(rows: readonly AttentionRow[]): string {
   return picture(width, y + MARGIN - GAP, '#ffffff', parts.join('\n'))
 }
 
-function placed({ name, caption, most, isWrong, svg, height }: AttentionTile, x: number, y: number): string {
-  const greatest = `max ${most.toPrecision(2)}`
-  const room = TILE - widthOf(greatest, 9) - 6
+function placed({ name, caption, range, isWrong, svg, height }: AttentionTile, x: number, y: number): string {
+  const values = range.map(value => value.toFixed(2)).join('–')
+  const room = TILE - widthOf(values, 9) - 6
   const texts = [
     text(0, height + 13, fitted(name, room, 11), { size: 11 }),
-    text(TILE, height + 13, greatest, { size: 9, fill: FAINT, anchor: 'end' }),
+    text(TILE, height + 13, values, { size: 9, fill: FAINT, anchor: 'end' }),
     text(0, height + 26, caption, { size: 10, fill: isWrong ? WRONG : FAINT, bold: isWrong }),
   ]
   return element('g', { 'data-structure': name, transform: `translate(${x} ${coordinate(y)})` }, svg + texts.join(''))

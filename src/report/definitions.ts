@@ -36,6 +36,10 @@ const ENTRIES: readonly (readonly [term: string, meaning: string])[] = [
     'HD95, surface distance',
     'The 95th percentile of the distances from one surface to the other, the larger of both directions; the mean distance over both directions. Undefined where truth or prediction is empty.',
   ],
+  [
+    'Not found',
+    'Samples with a true mask of which nothing was predicted: their Dice is 0, and they have no distance and no precision.',
+  ],
   ['Volume error', '(predicted − true) / true volume; and the mean of its absolute value.'],
   ['Scenario accuracy', 'Share of the samples all of whose known structures were told rightly.'],
   [

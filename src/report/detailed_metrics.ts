@@ -37,6 +37,13 @@ export interface PresenceMetrics {
   auc_pr: number | null
 }
 
+/** The shares that are of something: the file has 0, as the original's, where nothing was told present or nothing is. */
+export function definedShares(m: PresenceMetrics): Record<'precision' | 'recall' | 'f1', number | null> {
+  const precision = m.true_positives + m.false_positives > 0 ? m.precision : null
+  const recall = m.support_positive > 0 ? m.recall : null
+  return { precision, recall, f1: precision === null && recall === null ? null : m.f1_score }
+}
+
 /** Over the samples in which the structure is present. */
 export interface SegmentationMetrics {
   mean_dice: number | null

@@ -1,20 +1,22 @@
 import { heat, hexadecimal } from './palette.ts'
-import { element, FAINT, rectangle, text } from './svg.ts'
+import { element, FAINT, rectangle, text, widthOf } from './svg.ts'
 
 const SWATCHES = 32
+const SMALL = 10 // pixels
+const SPACE = 6
 
-/** The colours of a heat map from 0 to its greatest value within `width` pixels. `label` stands for that value where maps differ in it. */
-export function heatScale(x: number, y: number, width: number, most: number, label = most.toPrecision(2)): string {
-  const bar = width - 60
+/** The colours of a heat map, `bar` pixels wide, between what its least and its greatest value are called; from `x` on. */
+export function heatScale(x: number, y: number, bar: number, [least, most]: readonly [string, string]): string {
+  const start = x + widthOf(least, SMALL) + SPACE
   const swatches = Array.from({ length: SWATCHES }, (_, i) =>
-    rectangle(x + 16 + (i * bar) / SWATCHES, y + 3, bar / SWATCHES + 0.3, 8, {
+    rectangle(start + (i * bar) / SWATCHES, y + 3, bar / SWATCHES + 0.3, 8, {
       fill: hexadecimal(heat((i + 0.5) / SWATCHES)),
     }),
   )
-  const style = { size: 10, fill: FAINT }
-  return element(
-    'g',
-    {},
-    [text(x + 4, y + 11, '0', style), ...swatches, text(x + bar + 21, y + 11, label, style)].join(''),
-  )
+  const style = { size: SMALL, fill: FAINT }
+  const [low, high] = [
+    text(start - SPACE, y + 11, least, { ...style, anchor: 'end' }),
+    text(start + bar + SPACE, y + 11, most, style),
+  ]
+  return element('g', {}, [low, ...swatches, high].join(''))
 }

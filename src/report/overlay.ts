@@ -3,7 +3,7 @@ import type { Box } from './line_panel.ts'
 import { regionColor } from './palette.ts'
 import { presenceTable, presenceTableHeight } from './presence_table.ts'
 import { PLANES, type Plane, sizeOfPlane, tellingSlices, type VolumeSize } from './slice.ts'
-import { greatestOf, heatLayer, outline, outlineOf, region, SliceImages } from './slice_picture.ts'
+import { type HeatRange, heatLayer, heatRange, outline, outlineOf, region, SliceImages } from './slice_picture.ts'
 import { element, FAINT, fitted, INK, picture, text } from './svg.ts'
 
 /** A structure of a sample: what is true and what a model says. */
@@ -43,8 +43,8 @@ interface Shown extends SampleView {
   images: SliceImages
   /** (H, W, D): in each voxel the greatest of all structures; undefined where there is none */
   attention: Float32Array | undefined
-  /** the greatest attention of all */
-  most: number
+  /** of `attention` */
+  range: HeatRange
 }
 
 /**
@@ -58,7 +58,7 @@ export function overlay(view: SampleView): string {
     size,
   )
   const attention = greatestAttention(structures)
-  const most = attention ? greatestOf(attention) : 0
+  const range: HeatRange = attention ? heatRange(attention) : [0, 1]
   const images = new SliceImages(view.image, size, `overlay ${view.title}`)
   const columns = attention ? [...COLUMNS, ATTENTION] : COLUMNS
   const scale = Math.min(COLUMN / Math.max(size[0], size[1]), TALLEST / (size[1] + 2 * size[2]))
@@ -77,11 +77,11 @@ export function overlay(view: SampleView): string {
       width: width * scale,
       height: height * scale,
     }))
-    parts.push(planeRow({ ...view, images, attention, most }, plane, slices[plane.cut], cells))
+    parts.push(planeRow({ ...view, images, attention, range }, plane, slices[plane.cut], cells))
     y += height * scale + GAP
   }
   if (attention) {
-    parts.push(heatScale(left(3), y, column, most))
+    parts.push(heatScale(left(3), y, column - 80, [range[0].toFixed(2), range[1].toFixed(2)]))
     y += 22
   }
   const x = left(columns.length) + GAP
@@ -113,7 +113,7 @@ function heading({ title, structures, threshold }: SampleView): string {
 
 /** One plane: the image alone, with the true masks, with the predicted ones, with the attention. */
 function planeRow(view: Shown, plane: Plane, index: number, cells: readonly Box[]): string {
-  const { size, structures, images, attention, most } = view
+  const { size, structures, images, attention, range } = view
   const cut = { plane, index }
   const outlines = structures.map(({ truth, prediction }) => ({
     truth: outlineOf(truth, cut, size),
@@ -124,7 +124,7 @@ function planeRow(view: Shown, plane: Plane, index: number, cells: readonly Box[
   const prediction = outlines.map((shape, s) => region(shape.prediction, regionColor(s), pixel))
   const thin = outlines.map(shape => outline(shape.truth, '#ffffff', pixel)).join('')
   const layers = ['', truth.join(''), prediction.join('') + thin]
-  if (attention) layers.push(heatLayer(attention, cut, cells[0]!, size, most))
+  if (attention) layers.push(heatLayer(attention, cut, cells[0]!, size, range))
   const shown = cells.map((cell, i) => images.shown(cut, cell, layers[i]!))
   const [{ x, y, height: tall }] = cells as [Box]
   const label = `${plane.name}, ${index + 1} of ${size[plane.cut]}`

@@ -1,4 +1,4 @@
-import type { DetailedMetrics } from './detailed_metrics.ts'
+import { type DetailedMetrics, definedShares } from './detailed_metrics.ts'
 import type { EvaluationFigures } from './evaluation_figures.ts'
 import { counted, FIGURE, figureHead, figureText, HEAD, MARGIN } from './figure_frame.ts'
 import { LINES } from './palette.ts'
@@ -38,22 +38,11 @@ const COLUMNS = [
 function presenceRows({ presence_per_structure, absence_per_structure }: DetailedMetrics) {
   return Object.entries(presence_per_structure).map(([name, m]) => {
     const absence = absence_per_structure[name]
-    // 0 stands for a share of nothing there
-    const precision = m.true_positives + m.false_positives > 0 ? m.precision : null
-    const recall = m.support_positive > 0 ? m.recall : null
-    const f1 = precision === null && recall === null ? null : m.f1_score
+    const { precision, recall, f1 } = definedShares(m)
+    const own = [m.accuracy, precision, recall, f1, m.auc_roc, m.auc_pr]
     return {
       name,
-      values: [
-        m.accuracy,
-        precision,
-        recall,
-        f1,
-        m.auc_roc,
-        m.auc_pr,
-        absence?.sensitivity ?? null,
-        absence?.specificity ?? null,
-      ],
+      values: [...own, absence?.sensitivity ?? null, absence?.specificity ?? null],
       note: `${m.support_positive} / ${m.support_negative}`,
     }
   })

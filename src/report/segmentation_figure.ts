@@ -22,6 +22,8 @@ interface Row {
   samples: number
   dice: Distribution
   hd95: Distribution
+  /** samples of which nothing was predicted */
+  notFound: number
 }
 
 /** How the masks overlap and how far their surfaces lie apart (SVG): each case of each structure, means with intervals. */
@@ -34,7 +36,7 @@ export function segmentationFigure({ head, metrics, cases }: EvaluationFigures):
   const unit = metrics.distance_unit === 'mm' ? 'mm' : 'voxels'
   const parts = [
     figureHead(`Segmentation, ${head.split}`, summary(metrics, unit)),
-    ...rows.map(({ name, samples }, r) => nameOf(name, samples, plot.y + ROW * r)),
+    ...rows.map((row, r) => nameOf(row, plot.y + ROW * r)),
     panel(
       'Dice of the samples with the structure',
       rows.map(row => row.dice),
@@ -53,7 +55,7 @@ export function segmentationFigure({ head, metrics, cases }: EvaluationFigures):
 }
 
 const KEY =
-  'Dot: a sample. Box: quartiles and median; whiskers: 5th and 95th percentile; of more than 80 samples dots for the 20 worst. Diamond: mean, with its 95 % bootstrap interval.'
+  'Dot: a sample. Box: quartiles and median; whiskers: 5th and 95th percentile; of more than 80 samples dots for the 20 worst. Diamond: mean, with its 95 % bootstrap interval. Not found: empty prediction, Dice 0, no distance.'
 
 function rowsOf(
   { segmentation_per_structure, confidence_intervals }: DetailedMetrics,
@@ -84,6 +86,7 @@ function rowsOf(
         color: LINES[2],
         worst: 'greatest' as const,
       },
+      notFound: m.num_empty_predictions,
     }
   })
 }
@@ -94,18 +97,19 @@ function summary(metrics: DetailedMetrics, unit: string): string {
   return [
     `mean Dice ${figureText(mean_dice, intervals.mean_dice)}, IoU ${figureText(mean_iou, intervals.mean_iou)}`,
     `gated by presence: Dice ${figureText(segmentation_overall_gated.mean_dice)}`,
-    `HD95 ${figureText(mean_hd95, intervals.mean_hd95, 2)} ${unit}`,
+    `HD95 ${figureText(mean_hd95, intervals.mean_hd95, 2)}${mean_hd95 === null ? '' : ` ${unit}`}`,
   ].join(';  ')
 }
 
-function nameOf(name: string, samples: number, y: number): string {
+function nameOf({ name, samples, notFound }: Row, y: number): string {
+  const missing = notFound > 0 ? `, ${notFound} not found` : ''
   return element(
     'g',
     { 'data-structure': name },
     [
       line(MARGIN, y, FIGURE - MARGIN, y, GRID),
       text(MARGIN, y + ROW / 2 + 1, fitted(name, NAMES - 12, 11)),
-      text(MARGIN, y + ROW / 2 + 12, counted(samples, 'sample'), { size: 9, fill: FAINT }),
+      text(MARGIN, y + ROW / 2 + 12, counted(samples, 'sample') + missing, { size: 9, fill: FAINT }),
     ].join(''),
   )
 }

@@ -51,21 +51,22 @@ export class SliceImages {
 }
 
 const MOST_OPAQUE = 0.75 // what lies below a map stays to be seen
+const LEAST_SPAN = 0.1 // a map that varies less is shown as flat as it is
 
 /** The colours of a map, more transparent towards 0. */
 const HEAT = Array.from({ length: 128 }, (_, i) => {
   const share = i / 127
   const [red, green, blue] = heat(share)
-  return [red, green, blue, Math.round(255 * MOST_OPAQUE * share)] as const
+  return [red, green, blue, Math.round(255 * MOST_OPAQUE * share ** 1.5)] as const
 })
 
-/** A map over a slice, in colours that are the less transparent the nearer a value is to `most`. @param map (H, W, D), from 0 */
-export function heatLayer(map: Float32Array, cut: Cut, cell: Box, size: VolumeSize, most: number): string {
+/** A map over a slice, in colours that are the less transparent the nearer a value is to the greatest of `range`. @param map (H, W, D) */
+export function heatLayer(map: Float32Array, cut: Cut, cell: Box, size: VolumeSize, [least, most]: HeatRange): string {
   const { width } = sizeOfPlane(cut.plane, size)
   const pixels = thinned(map, cut, size, Math.max(1, Math.round(width / cell.width)))
   const top = HEAT.length - 1
   const shares = Uint8Array.from(pixels.values, value =>
-    most > 0 ? Math.round(top * Math.max(0, Math.min(1, value / most))) : 0,
+    Math.round(top * Math.max(0, Math.min(1, (value - least) / (most - least)))),
   )
   return embedded(palettePng(shares, pixels.width, pixels.height, HEAT), cut, size)
 }
@@ -96,11 +97,20 @@ function embedded(png: Buffer, { plane }: Cut, size: VolumeSize, id?: string): s
   return element('image', { id, x: 0, y: 0, width, height, preserveAspectRatio: 'none', href })
 }
 
-/** The greatest value of a map from 0. */
-export function greatestOf(map: Float32Array): number {
-  let most = 0
-  for (const value of map) if (value > most) most = value
-  return most
+/** Which values have the first and the last colour of a map. */
+export type HeatRange = readonly [least: number, most: number]
+
+/**
+ * From the least to the greatest value of a map of values in 0..1: the attention of a model that has not learned much lies around 0.5
+ * everywhere, and counted from 0 it would cover the image evenly.
+ */
+export function heatRange(map: Float32Array): HeatRange {
+  let [least, most] = [1, 0]
+  for (const value of map) {
+    if (value < least) least = value
+    if (value > most) most = value
+  }
+  return [Math.min(least, most), Math.max(most, least + LEAST_SPAN)]
 }
 
 /** Slice of a mask, (height, width) of its plane. */

@@ -5,12 +5,12 @@ import { diceOf, type Overlap, overlapOf } from './overlap.ts'
 import type { SampleView, StructureView } from './overlay.ts'
 import { WRONG } from './palette.ts'
 import { PLANES, sizeOfPlane, tellingSlices, type VolumeSize } from './slice.ts'
-import { type Cut, greatestOf, heatLayer, maskSlice, outline, outlineOf, region, SliceImages } from './slice_picture.ts'
+import { type Cut, heatLayer, heatRange, maskSlice, outline, outlineOf, region, SliceImages } from './slice_picture.ts'
 import { element, FAINT, fitted, GRID, line, picture, rectangle, text } from './svg.ts'
 import { verdictOf } from './verdict.ts'
 
 const MARGIN = 24 // pixels
-const HEAD = 92
+const HEAD = 108
 const LABELS = 150
 const CELL = 138
 const GAP = 8
@@ -18,6 +18,7 @@ const ROW_GAP = 16
 const BLOCKS = 2 // beside each other
 const BETWEEN_BLOCKS = 30
 const LEAST = 760 // width
+const COLUMNS = ['outlines', 'right and wrong', 'attention'] as const
 const MOST = 24 // structures in one picture
 const TRUTH = '#33bbee'
 const PREDICTION = '#ee7733'
@@ -54,7 +55,8 @@ export function structurePictures(view: SampleView): string {
     const x = MARGIN + Math.floor(i / rows) * (blockWidth + BETWEEN_BLOCKS)
     const y = HEAD + (i % rows) * rowHeight
     const cells = Array.from({ length: columns }, (_, c) => ({ x: x + LABELS + c * (cell.width + GAP), y, ...cell }))
-    return structureRow(each, view, images, { x, y, width: blockWidth, height: rowHeight }, cells)
+    const drawn = structureRow(each, view, images, { x, y, width: blockWidth, height: rowHeight }, cells)
+    return i % rows === 0 ? columnNames(cells) + drawn : drawn
   })
   const width = Math.max(LEAST, 2 * MARGIN + blocks * blockWidth + (blocks - 1) * BETWEEN_BLOCKS)
   const height = HEAD + rows * rowHeight + MARGIN
@@ -71,7 +73,7 @@ export function tellingCut({ truth, prediction, attention }: StructureView, size
 /** The axial slice through the greatest value; the middle without a map. */
 function brightest(map: Float32Array | undefined, size: VolumeSize): number {
   if (!map) return size[AXIAL.cut] >> 1
-  return Math.max(0, map.indexOf(greatestOf(map))) % size[AXIAL.cut]
+  return map.reduce((best, value, v) => (value > map[best]! ? v : best), 0) % size[AXIAL.cut]
 }
 
 /** All, or those whose presence is told wrongly and then those of the lowest Dice; in the dataset's order. */
@@ -104,8 +106,14 @@ function legend(hasAttention: boolean): string[] {
     const swatch = rectangle(x, 62, 12, 12, { fill: color, rx: 2, stroke: '#8a8a8a', 'stroke-width': '0.6' })
     return swatch + text(x + 18, 72, label, { size: 11 })
   })
-  if (hasAttention) parts.push(heatScale(MARGIN + 458, 61, 150, 0, 'attention, to its greatest'))
+  if (hasAttention) parts.push(heatScale(MARGIN + 470, 61, 90, ['attention: its least', 'greatest']))
   return parts
+}
+
+/** Above the first row of a block. */
+function columnNames(cells: readonly Box[]): string {
+  const style = { size: 11, anchor: 'middle', fill: FAINT } as const
+  return cells.map(({ x, y, width }, c) => text(x + width / 2, y - ROW_GAP + 2, COLUMNS[c]!, style)).join('')
 }
 
 function structureRow(
@@ -123,8 +131,8 @@ function structureRow(
     errors(structure, cut, size, pixel),
   ]
   if (structure.attention) {
-    const most = greatestOf(structure.attention)
-    layers.push(heatLayer(structure.attention, cut, cells[0]!, size, most) + outline(truth, '#ffffff', pixel, 0.8))
+    const map = heatLayer(structure.attention, cut, cells[0]!, size, heatRange(structure.attention))
+    layers.push(map + outline(truth, '#ffffff', pixel, 0.8))
   }
   const parts = layers.map((layer, i) => images.shown(cut, cells[i]!, layer))
   const rule = line(box.x, box.y - ROW_GAP / 2, box.x + box.width - GAP, box.y - ROW_GAP / 2, GRID)

@@ -6,6 +6,7 @@ import { type GenerateOptions, generateDataset } from '../data/generate.ts'
 import { isGenerated } from '../data/generated.ts'
 import type { Console } from '../track/console.ts'
 import { evaluate } from './evaluate.ts'
+import { EvaluationPictures } from './evaluation_pictures.ts'
 import type { RunIdentity } from './record.ts'
 import { type TrainingReport, train } from './training.ts'
 
@@ -24,10 +25,12 @@ export interface CourseRequest {
   stop: AbortSignal
 }
 
+const PICTURES = 3 // samples of each evaluation
+
 /** What came of it. Undefined: stopped before the training was through, or within the evaluations. */
 export interface Course {
   training: TrainingReport | undefined
-  /** paths of detailed_metrics.json */
+  /** paths of detailed_metrics.json; report.html and the pictures lie beside them */
   metrics: Partial<Record<SplitName, string>> | undefined
 }
 
@@ -37,7 +40,7 @@ class StoppedError extends Error {
 }
 
 /**
- * From nothing to figures: a synthetic dataset, a training on it, the best model measured on splits. Throws what these throw, and
+ * From nothing to figures: a synthetic dataset, a training on it, the best model measured on splits, with pictures. Throws what these throw, and
  * InputError where `goOn` finds another dataset in its place.
  */
 export async function runCourse(request: CourseRequest): Promise<Course> {
@@ -78,15 +81,18 @@ async function measureAll(request: CourseRequest, weights: string): Promise<Cour
 async function measure(request: CourseRequest, weights: string, split: SplitName): Promise<string> {
   const { config, folder, goOn, console } = request
   const output = join(folder, 'evaluation', split)
-  const path = join(output, 'detailed_metrics.json')
-  if (goOn && isNewer(path, weights)) {
+  const [path, page] = [join(output, 'detailed_metrics.json'), join(output, 'report.html')]
+  if (goOn && isNewer(path, weights) && isNewer(page, weights)) {
     console.line(`${path}: the evaluation is there`)
     return path
   }
   const { update, end } = stoppable(request, 'evaluated')
   const say = (line: string): void => console.line(line)
   const dataset = config.dataset_path
-  await evaluate({ config, weights, dataset, split, output, say, progress: update }).finally(end)
+  const pictures = new EvaluationPictures(output, line => say(`warning: ${line}`))
+  const visit = pictures.add.bind(pictures)
+  const what = { config, weights, dataset, split, output, pictures: PICTURES, visit, say, progress: update }
+  await pictures.finish(await evaluate(what).finally(end))
   return path
 }
 

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { writeAtomically } from '../checkpoint/file.ts'
 import type { Config } from '../config/schema.ts'
@@ -9,6 +10,7 @@ import { evaluationReport, type ReportHead } from '../report/evaluation_report.t
 import type { SampleView } from '../report/overlay.ts'
 import { InputError } from '../util/error.ts'
 import { EvaluationPass } from './evaluation_pass.ts'
+import { removePictures } from './evaluation_pictures.ts'
 import { formatBytes, totalOf } from './memory.ts'
 import { Metrics } from './metrics.ts'
 import { withOutputFolder } from './output_folder.ts'
@@ -145,6 +147,7 @@ function write(request: EvaluationRequest, model: TrainedModel, found: Metrics, 
     presenceThreshold: presenceThresholdFor(model, request),
     adapter,
   }
+  if (existsSync(files.metrics)) removePictures(output)
   writeAtomically(files.metrics, [Buffer.from(`${JSON.stringify(metrics, null, 2)}\n`)])
   writeAtomically(files.report, [Buffer.from(evaluationReport(head, metrics))])
   writeAtomically(files.cases, [Buffer.from(casesCsv(cases))])
@@ -161,8 +164,10 @@ async function show(
 ): Promise<void> {
   for (const chosen of pictured) {
     const { sample, subject, scenario, reason, meanDice } = chosen
-    const dice = meanDice === null ? reason : `${reason} (${meanDice.toFixed(3)})`
-    const title = [`${split} sample ${sample}`, subject, scenario, dice].filter(part => part !== '').join(', ')
+    const dice = meanDice === null ? '' : `mean Dice ${meanDice.toFixed(3)}`
+    const title = [`${split} sample ${sample}`, subject, scenario, dice, reason.replaceAll(' mean Dice', '')]
+      .filter(part => part !== '')
+      .join(', ')
     try {
       const view = await pass.look(sample, { structureNames, threshold: head.presenceThreshold }, title)
       await visit!({ ...chosen, view })

@@ -9,14 +9,13 @@ import { packageFile } from '../track/experiment.ts'
 import type { EvaluatedSample, Evaluation } from './evaluate.ts'
 import { illustrator } from './illustrator.ts'
 
+const PAGE = 'report.html'
+const OVERVIEW = 'attention_maps_overview'
 const ON_PAGE = 8 // samples that the report shows: each is about a megabyte
-/** What is drawn of samples, as many as there are this time. */
-const OF_SAMPLES = /^((comprehensive|segmentation)_analysis_sample_[1-9]\d*|attention_maps_overview)\.png$/
 
 /**
  * Pictures of an evaluation, as PNG beside its figures and all of them in report.html. They are optional outputs: what cannot be drawn
- * or written is warned of, and the evaluation stands. Samples are drawn as they come, one at a time. Those that an earlier evaluation left
- * in the folder are removed first: behind fewer of this one they would pass for its own.
+ * or written is warned of, and the evaluation stands. Samples are drawn as they come, one at a time.
  */
 export class EvaluationPictures {
   private readonly output: string
@@ -25,7 +24,6 @@ export class EvaluationPictures {
   private readonly attention: AttentionRow[] = []
   private readonly written: string[] = []
   private seen = 0
-  private hasBegun = false
 
   /** `output`: folder of the results. */
   constructor(output: string, warn: (line: string) => void) {
@@ -55,9 +53,7 @@ export class EvaluationPictures {
       if (picture) figures[figure] = picture
     }
     const alt = 'Where the model looked for each structure of the pictured samples'
-    const attention = this.attention.length
-      ? await this.drawn('attention_maps_overview', { attention: this.attention }, alt)
-      : undefined
+    const attention = this.attention.length ? await this.drawn(OVERVIEW, { attention: this.attention }, alt) : undefined
     const { samples, seen } = this
     const note = `${samples.length} of ${seen} pictured samples are shown here; the files beside this one have them all.`
     const page: ReportPage = {
@@ -69,7 +65,7 @@ export class EvaluationPictures {
       attention,
       ...(samples.length < seen ? { note } : {}),
     }
-    this.write('report.html', () => Buffer.from(reportPage(page)))
+    this.write(PAGE, () => Buffer.from(reportPage(page)))
     return this.written
   }
 
@@ -83,17 +79,20 @@ export class EvaluationPictures {
   private write(name: string, make: () => Uint8Array): void {
     const path = join(this.output, name)
     try {
-      if (!this.hasBegun) this.removeOlder()
       writeAtomically(path, [make()])
       this.written.push(path)
     } catch (error) {
       this.warn((error as Error).message)
     }
   }
+}
 
-  private removeOlder(): void {
-    this.hasBegun = true
-    for (const name of readdirSync(this.output)) if (OF_SAMPLES.test(name)) rmSync(join(this.output, name))
+/** Removes the pictures and the page of an earlier evaluation: beside new figures they would tell of another model or split. */
+export function removePictures(output: string): void {
+  const names = new Set([PAGE, ...[OVERVIEW, ...FIGURE_NAMES].map(name => `${name}.png`)])
+  for (const entry of readdirSync(output, { withFileTypes: true })) {
+    const isOurs = names.has(entry.name) || /^(comprehensive|segmentation)_analysis_sample_\d+\.png$/.test(entry.name)
+    if (isOurs && entry.isFile()) rmSync(join(output, entry.name))
   }
 }
 
