@@ -119,6 +119,10 @@ test('subjects, spacings and a preparation that contradict the rest are refused'
   const metadata = { structure_names: names, image_size: size }
   writeMetadata(path, { ...metadata, preparation: { ...preparation, intensity: [] } })
   expect(await refusal(path)).toMatch(/metadata\.json: preparation\.intensity: /)
+  for (const kind of ['window', 'percentile']) {
+    writeMetadata(path, { ...metadata, preparation: { ...preparation, intensity: [{ kind, low: 5, high: 5 }] } })
+    expect(await refusal(path)).toMatch(/preparation\.intensity\.0: expected low below high/)
+  }
   writeMetadata(path, { ...metadata, preparation: { ...preparation, orientation: 'LPS' } })
   expect(await refusal(path)).toMatch(/metadata\.json: preparation\.orientation: /)
   writeMetadata(path, { ...metadata, patches: 'yes' })

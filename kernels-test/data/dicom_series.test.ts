@@ -7,18 +7,8 @@ import { imageOf, storageOf } from '../../src/data/dicom_image.ts'
 import { readFrames } from '../../src/data/dicom_pixels.ts'
 import { isScan, readScan, type Scan } from '../../src/data/scan.ts'
 import { InputError } from '../../src/util/error.ts'
-import { dicomBytes, type Item, type Syntax } from './dicom_bytes.ts'
-import {
-  COLUMNS,
-  DEPTH,
-  pixelsOf,
-  ROWS,
-  SERIES,
-  sliceBytes,
-  sliceElements,
-  stored,
-  writeSeries,
-} from './dicom_slices.ts'
+import type { Item, Syntax } from './dicom_bytes.ts'
+import { COLUMNS, DEPTH, ROWS, SERIES, sliceBytes, stored, writeEnhanced, writeSeries } from './dicom_slices.ts'
 import { temporaryDirectory } from './small_dataset.ts'
 
 const directory = temporaryDirectory()
@@ -118,23 +108,7 @@ function meanOf(name: string): { sum: number; mean: number } {
 }
 
 test.each<Syntax>(['explicit', 'implicit'])('an enhanced image in one file, of syntax %s, is a volume', syntax => {
-  const order = [3, 0, 4, 1, 2] // of the slices in the file
-  const { 0x00200032: _, 0x00200037: orientation, 0x00280030: spacing, ...rest } = sliceElements(0)
-  const elements: Item = {
-    ...rest,
-    2621448: ['IS', '5'],
-    1375769129: ['SQ', [{ 2134294: ['SQ', [{ 2097207: orientation! }]], 2658576: ['SQ', [{ 2621488: spacing! }]] }]],
-    1375769136: [
-      'SQ',
-      order.map(k => ({
-        2134291: ['SQ', [{ 2097202: ['DS', `-10\\20\\${30 - 3 * k}`] }]],
-        2658629: ['SQ', [{ 2625618: ['DS', `${-k}`], 2625619: ['DS', '2'] }]],
-      })),
-    ],
-  }
-  const path = `${newFolder()}.dcm`
-  writeFileSync(path, dicomBytes(syntax, elements, order.flatMap(pixelsOf)))
-  const scan = readScan(path)
+  const scan = readScan(writeEnhanced(`${newFolder()}.dcm`, syntax))
   // the slices run downwards: the last of them is the first along the normal
   expectVoxels(scan, (i, j, k) => stored(i, j, 4 - k) * 2 - (4 - k))
   expect(scan.affine[2]).toEqual([0, 0, 3, 18])

@@ -58,6 +58,26 @@ export function writeSeries(
   return folder
 }
 
+/** One file of all slices, in an order of its own; they run downwards, each with an intercept of its own. */
+export function writeEnhanced(path: string, syntax: Syntax = 'explicit'): string {
+  const order = [3, 0, 4, 1, 2]
+  const { 0x00200032: _, 0x00200037: orientation, 0x00280030: spacing, ...rest } = sliceElements(0)
+  const elements: Item = {
+    ...rest,
+    2621448: ['IS', '5'],
+    1375769129: ['SQ', [{ 2134294: ['SQ', [{ 2097207: orientation! }]], 2658576: ['SQ', [{ 2621488: spacing! }]] }]],
+    1375769136: [
+      'SQ',
+      order.map(k => ({
+        2134291: ['SQ', [{ 2097202: ['DS', `-10\\20\\${30 - 3 * k}`] }]],
+        2658629: ['SQ', [{ 2625618: ['DS', `${-k}`], 2625619: ['DS', '2'] }]],
+      })),
+    ],
+  }
+  writeFileSync(path, dicomBytes(syntax, elements, order.flatMap(pixelsOf)))
+  return path
+}
+
 interface SeriesOptions {
   changes?: (k: number) => Item
   syntax?: Syntax

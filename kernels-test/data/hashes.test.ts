@@ -6,6 +6,7 @@ import { type Dataset, openDataset } from '../../src/data/dataset.ts'
 import { Decoders } from '../../src/data/decoders.ts'
 import { GENERATE_DEFAULTS, generateDataset } from '../../src/data/generate.ts'
 import type { Hashes, SplitHashes } from '../../src/data/hashes.ts'
+import { Hdf5File } from '../../src/data/hdf5_file.ts'
 import { Loader } from '../../src/data/loader.ts'
 import { validateDataset } from '../../src/data/validate.ts'
 import { checkSameData, fingerprintOf } from '../../src/train/data_fingerprint.ts'
@@ -90,6 +91,20 @@ test('a flipped byte that lzf does not notice is named', async () => {
   expect((await samplesOf(loaderOf(await openDataset(directory), 1))).why).toMatch(
     /train\.h5: dataset 'images' sample 0 is not what hashes\.json recorded/,
   )
+})
+
+test('damage that lzf notices is named, and keeps no other chunk from being read', async () => {
+  const path = join(root, 'damaged_lzf.h5')
+  const bytes = readFileSync(join(import.meta.dirname, 'lzf.h5'))
+  bytes.fill(0xff, IN_FIRST_IMAGE, IN_FIRST_IMAGE + 40)
+  writeFileSync(path, bytes)
+  const file = await Hdf5File.open(path)
+  const images = file.dataset('images')
+  for (const _ of [0, 1]) {
+    expect(() => file.read(images, 0, 1)).toThrow(/sample 0 cannot be read \(filter returned failure during read\)$/)
+    expect(file.read(images, 1, 1).length).toBe(16 ** 3)
+  }
+  file.close()
 })
 
 /** Where lzf.h5 has a byte of its first image's chunk. */

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { type ImageSize, openDataset } from '../../src/data/dataset.ts'
@@ -275,4 +275,53 @@ test('scans that cannot be used are left out and listed, if asked for', async ()
   expect(JSON.parse(readFileSync(join(options.outputDir, 'metadata.json'), 'utf8')).dataset_info.subjects).toHaveLength(
     7,
   )
+})
+
+test('a split that loses all its scans: no test split, validation with the training scans', async () => {
+  const [good, bad] = [folders(join(root, 'good'), 3), folders(join(root, 'lost'), 1, { value: () => 7 })]
+  const [train, lost] = [good.sources[0]!, { ...bad.sources[0]!, name: 'lost' }]
+  const options = { ...good, sources: [train, { ...lost, split: 'test' as const }], skipBad: true }
+  const untested = await importScans(options)
+  expect(untested.warnings).toContain('no scan is left for testing: no test split')
+  expect(existsSync(join(good.outputDir, 'test.h5'))).toBe(false)
+  expect(Object.keys((await openDataset(good.outputDir)).splits)).toEqual(['train', 'val'])
+  const shared = await importScans({ ...options, sources: [train, { ...lost, split: 'val' as const }] })
+  expect(shared.warnings).toContainEqual(expect.stringMatching(/no subject is left for validation/))
+  expect(shared.splits.val.subjects).toEqual(shared.splits.train.subjects)
+  expect(shared.skipped).toHaveLength(1)
+  expect(shared.presence[0]).toMatchObject({ present: 3, absent: 0 })
+  await expect(importScans({ ...bad, skipBad: true })).rejects.toThrow(/no scan is left for training/)
+  expect(readdirSync(bad.outputDir)).toEqual([])
+})
+
+test('a sample larger than can be read is refused before an earlier dataset is touched', async () => {
+  const options = folders(join(root, 'large'), 2)
+  await importScans(options)
+  await expect(importScans({ ...options, imageSize: [512, 512, 512] })).rejects.toThrow(/512,512,512: .* at most/)
+  expect((await openDataset(options.outputDir)).imageSize).toEqual(SIZE)
+})
+
+test('a label whose voxels are a little longer than its image’s is cut into the same patches', async () => {
+  const options = folders(join(root, 'longer'), 1, { size: [16, 16, 48] })
+  const label = (length: number): void =>
+    writeVolume(join(options.sources[0]!.labels!, 's0.nii'), {
+      size: [16, 16, 48],
+      affine: [
+        [1, 0, 0, 0],
+        [0, 1, 0, 0],
+        [0, 0, length, 0],
+      ],
+      type: 2,
+      value: v => Number(v < 20 * 256 && v % 256 < 100),
+    })
+  const patched = { ...options, imageSize: [16, 16, 16] as ImageSize, spacing: [1, 1, 1] as const, patches: true }
+  const masks = async (): Promise<Float32Array> => {
+    await importScans(patched)
+    return rows(join(options.outputDir, 'train.h5'), 'masks')
+  }
+  label(1)
+  const same = await masks()
+  expect(same.includes(1)).toBe(true)
+  label(1.004)
+  expect(await masks()).toEqual(same)
 })

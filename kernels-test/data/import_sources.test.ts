@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { openDataset } from '../../src/data/dataset.ts'
@@ -6,10 +6,11 @@ import { Frame, orientedGrid } from '../../src/data/frame.ts'
 import { importScans } from '../../src/data/import.ts'
 import { readManifest } from '../../src/data/import_manifest.ts'
 import { parseStructures } from '../../src/data/import_names.ts'
+import { writeNifti } from '../../src/data/nifti_writer.ts'
 import { orientedAffine } from '../../src/data/orientation.ts'
 import { readScan } from '../../src/data/scan.ts'
 import type { ImageSize } from '../../src/data/volumes.ts'
-import { writeSeries } from './dicom_slices.ts'
+import { writeEnhanced, writeSeries } from './dicom_slices.ts'
 import { datasetOf, folders, optionsFor, rows, SIZE, writeVolume } from './import_input.ts'
 import { temporaryDirectory } from './small_dataset.ts'
 
@@ -207,6 +208,38 @@ test('a DICOM series a subject, its labels as NIfTI on the same voxels', async (
   expect((await importScans({ ...options, sources: [one] })).splits.train.subjects).toEqual(['a'])
   writeVolume(join(labels, 'b.nii'), { size: [4, 3, 4], affine, type: 2, value: () => 1 })
   await expect(importScans(options)).rejects.toThrow(/b\.nii: is 4×3×4 .* its image .*b is 4×3×5/)
+})
+
+test('one scan may be an enhanced DICOM image in one file', async () => {
+  const images = writeEnhanced(join(root, 'enhanced.dcm'))
+  const labels = join(root, 'enhanced.nii.gz')
+  const scan = readScan(images)
+  const marked = Uint8Array.from(scan.values, (_, v) => Number(v === 7))
+  writeNifti(labels, marked, scan)
+  const options = optionsFor(join(root, 'enhanced'), { images, labels }, { imageSize: [16, 16, 16] })
+  expect((await importScans(options)).splits.train.subjects).toEqual(['enhanced'])
+  const masks = await rows(join(options.outputDir, 'train.h5'), 'masks')
+  const back = new Frame(scan, { kind: 'field_of_view' }, [16, 16, 16]).imageToScan(masks)
+  expect(back.indexOf(Math.max(...back))).toBe(7)
+})
+
+test('scans that cannot be read have no part in the window of CT', async () => {
+  const folder = join(root, 'window')
+  const image = (n: number): string => join(folder, 'imagesTr', `case_${n}_0000.nii`)
+  for (const n of [0, 1, 2, 3]) {
+    writeVolume(image(n), { value: v => (n === 1 && v === 3 ? Number.NaN : (v % 100) - 50) })
+    writeVolume(join(folder, 'labelsTr', `case_${n}.nii`), { type: 2, value: slabs(1) })
+  }
+  truncateSync(image(2), 1000)
+  writeJson(folder, { channel_names: { 0: 'CT' }, labels: { background: 0, a: 1 }, file_ending: '.nii' })
+  const options = optionsFor(join(root, 'window', 'out'), { images: folder }, { imageSize: SIZE })
+  const report = await importScans({ ...options, skipBad: true })
+  expect(report.preparation.intensity).toEqual([{ kind: 'window', low: -50, high: 49 }])
+  expect([...report.skipped].sort()).toEqual([
+    expect.stringMatching(/case_1_0000\.nii: has voxels that are not finite/),
+    expect.stringMatching(/case_2_0000\.nii: holds 1000 bytes/),
+  ])
+  await expect(importScans(options)).rejects.toThrow(/case_[12]_0000\.nii: h/)
 })
 
 test('what a source did not annotate is unknown, never absent', async () => {

@@ -176,7 +176,7 @@ function itemAt(bytes: Buffer, at: number, encoding: DicomEncoding, depth: numbe
 }
 
 /** As in "(0028,0010)". */
-export function tagText(tag: number): string {
+function tagText(tag: number): string {
   const digits = tag.toString(16).padStart(8, '0')
   return `(${digits.slice(0, 4)},${digits.slice(4)})`
 }

@@ -120,7 +120,9 @@ function image(source: DicomSource, { names, frames, isOverlapping }: Segmentati
 function segment(name: string, number: number, isUnicode: boolean): DicomItem {
   const { type, side } = codeOf(name)
   // The source's character set holds for the whole file. Any has ASCII; of the others only Unicode is sure to have the rest.
-  const label = [...name].slice(0, LABEL_LENGTH).map(letter => (isUnicode || /[ -[\]-~]/.test(letter) ? letter : '?'))
+  // A backslash would begin another value.
+  const allowed = isUnicode ? /[^\\\p{Cc}]/u : /[ -[\]-~]/
+  const label = [...name].slice(0, LABEL_LENGTH).map(letter => (allowed.test(letter) ? letter : '?'))
   const modifier: DicomElement[] = side ? [[0x00620011, 'SQ', [code(side)]]] : []
   return [
     [0x00620003, 'SQ', [code(ANATOMICAL_STRUCTURE)]], // SegmentedPropertyCategoryCodeSequence

@@ -29,12 +29,12 @@ export class Frame {
   readonly orientation: Orientation
   /** of the scan with its axes brought to right, anterior, superior */
   readonly oriented: ImageSize
-  private readonly grid: ScanGrid
+  private readonly scanSize: ImageSize // along its stored axes
   private readonly placements: Placements
 
   /** `size` is the model's. With a constant spacing the scan is cropped or padded about its centre. */
   constructor(grid: ScanGrid, rule: FrameRule, size: ImageSize) {
-    this.grid = grid
+    this.scanSize = grid.size
     this.size = size
     this.orientation = orientationOf(grid.affine)
     const { size: oriented, spacing: voxel } = orientedGrid(grid)
@@ -52,13 +52,13 @@ export class Frame {
    * twice as long as the scan's. Outside the scan: 0, so bring its intensities to 0..255 first.
    */
   imageToModel(values: NumericArray, target: Float32Array): void {
-    const { values: oriented } = reorient(values, this.grid.size, this.orientation)
+    const { values: oriented } = reorient(values, this.scanSize, this.orientation)
     placeImage(oriented, this.placements, target)
   }
 
   /** Labels of the scan's grid (I, J, K) into `target` (H, W, D), nearest; outside the scan 0. */
   labelsToModel(values: NumericArray, target: NumericArray): void {
-    const { values: oriented } = reorient(values, this.grid.size, this.orientation)
+    const { values: oriented } = reorient(values, this.scanSize, this.orientation)
     placeLabels(oriented, this.placements, target)
   }
 
@@ -66,7 +66,7 @@ export class Frame {
   imageToScan(values: Float32Array): Float32Array {
     const oriented = new Float32Array(sizeOf(this.oriented))
     placeImage(values, this.back, oriented)
-    return restore(oriented, this.grid.size, this.orientation)
+    return restore(oriented, this.scanSize, this.orientation)
   }
 
   /**
@@ -84,7 +84,7 @@ export class Frame {
 
   /** Where voxel (h, w, d), counted to the right, to the front and up, lies in the scan (I, J, K): start + h·steps[0] + w·steps[1] + d·steps[2]. */
   get stored(): { start: number; steps: ImageSize } {
-    return strideOver(this.grid.size, this.orientation)
+    return strideOver(this.scanSize, this.orientation)
   }
 
   /** The voxels of the scan, axes to right, anterior, superior, that lie in the model's grid. */
@@ -123,7 +123,7 @@ export class Frame {
 
   /** Calls `at` for every voxel of the scan with the place (H, W, D) of the model voxel that holds its centre; −1: none does. */
   private visit(values: NumericArray, at: (place: number, value: number) => void): void {
-    const { values: oriented } = reorient(values, this.grid.size, this.orientation)
+    const { values: oriented } = reorient(values, this.scanSize, this.orientation)
     const axes = this.back.map(nearestOf)
     const [rows, columns, slices] = axes as [Int32Array, Int32Array, Int32Array]
     const [, width, depth] = this.size
@@ -149,6 +149,12 @@ export function orientedGrid({ size, affine }: ScanGrid): { size: ImageSize; spa
 export function sizeAtSpacing(grid: ScanGrid, spacing: readonly [number, number, number]): ImageSize {
   const { size, spacing: voxel } = orientedGrid(grid)
   return size.map((from, i) => Math.max(1, Math.ceil((from * voxel[i]!) / spacing[i]! - SAME_GRID))) as ImageSize
+}
+
+/** The grid that windows or patches of `size` are cut from: of the rule's spacing it holds the whole scan, and at least one of them. */
+export function sizeToCut(grid: ScanGrid, rule: FrameRule, size: ImageSize): ImageSize {
+  if (rule.kind !== 'spacing') return size
+  return sizeAtSpacing(grid, rule.spacing_mm).map((length, axis) => Math.max(length, size[axis]!)) as ImageSize
 }
 
 function scaled(voxel: Triple, from: ImageSize, to: ImageSize): Triple {

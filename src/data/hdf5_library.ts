@@ -38,6 +38,8 @@ export interface Hdf5Library {
   open(path: string, mode: 'read' | 'create' | 'append'): bigint
   /** Whether chunks that went through this filter can be read; what that takes is loaded with the first of them. */
   canUndo(filter: number): boolean
+  /** Runs a call that may load a filter. */
+  withFilters<T>(call: () => T): T
   /** The deepest reason HDF5 gave since the last call, or undefined when it complained about nothing. */
   complaint(): string | undefined
 }
@@ -54,7 +56,7 @@ async function start(): Promise<Hdf5Library> {
   const h5wasm = await import('h5wasm/node')
   const module = await h5wasm.ready
   const files = module.FS as unknown as FileSystem
-  // Without it the library writes to standard error; lzf's plugin ends so at damaged data, for want of errno.
+  // Without it the library writes to standard error.
   Object.assign(module, { onAbort: giveUp })
   const complaints = captureComplaints(files)
   const { admit, admitPlugin } = guardOpen(files, usePlugins(module))
@@ -73,11 +75,46 @@ async function start(): Promise<Hdf5Library> {
     if (plugin !== undefined) admitPlugin(`libH5Z${plugin}.so`)
     return filter <= LAST_BUILT_IN_FILTER || plugin !== undefined
   }
-  return { module, open, canUndo, complaint: () => reasonOf(complaints.splice(0).join('')) }
+  const withFilters = errnoLender(module)
+  return { module, open, canUndo, withFilters, complaint: () => reasonOf(complaints.splice(0).join('')) }
 }
 
 function giveUp(reason: string): never {
   throw new Error(`HDF5 or a filter of it gave up: ${reason.split('. ')[0]}`)
+}
+
+/** What of WebAssembly is used here; TypeScript declares it for browsers only. */
+type InstanceMaker = new (compiled: object, imports?: Imports) => object
+interface Imports {
+  env?: { memory?: { buffer: ArrayBufferLike } }
+}
+
+/**
+ * Filters say through errno that their data are damaged, and the library hands on none: lzf's would abort amid HDF5's work, after which
+ * sound chunks cannot be read either. While a call runs, what is loaded into this library's memory gets an errno.
+ */
+function errnoLender(module: Hdf5Module): Hdf5Library['withFilters'] {
+  const { WebAssembly: wasm } = globalThis as unknown as { WebAssembly: { Instance: InstanceMaker } }
+  const { Instance } = wasm
+  const errno = module._malloc(4)
+  const withErrno = ({ env, ...rest }: Imports): Imports => ({
+    ...rest,
+    env: new Proxy(env!, { get: (of, name) => (name === '__errno_location' ? () => errno : Reflect.get(of, name)) }),
+  })
+  const lending = new Proxy(Instance, {
+    construct: (of, [compiled, imports]: [object, Imports?]) => {
+      const isOurs = imports?.env?.memory?.buffer === module.HEAPU8.buffer
+      return new of(compiled, isOurs ? withErrno(imports) : imports)
+    },
+  })
+  return call => {
+    wasm.Instance = lending
+    try {
+      return call()
+    } finally {
+      wasm.Instance = Instance
+    }
+  }
 }
 
 /** The one folder that HDF5 looks for filters in. */

@@ -2,11 +2,10 @@ import { mkdirSync } from 'node:fs'
 import { InputError } from '../util/error.ts'
 import { type ImageSize, SPLIT_NAMES, type SplitName } from './dataset.ts'
 import { sizeAtSpacing } from './frame.ts'
-import { countChannels } from './import_channels.ts'
 import { type ChannelRule, rulesFor } from './import_intensity.ts'
 import { type ImportReport, ImportTally } from './import_report.ts'
 import { openSource, type SourceRequest } from './import_sources.ts'
-import { planSplits } from './import_split.ts'
+import { NO_VALIDATION, planSplits } from './import_split.ts'
 import { type ImportedForm, importScan } from './import_subject.ts'
 import { type Survey, type SurveyedScan, surveySources } from './import_survey.ts'
 import type { Preparation } from './preparation.ts'
@@ -61,7 +60,7 @@ export async function importScans(options: ImportOptions, progress?: ImportProgr
   const skipped: string[] = []
   const refuse = (error: InputError): void => {
     if (!options.skipBad) throw error
-    skipped.push(error.message)
+    if (!skipped.includes(error.message)) skipped.push(error.message)
   }
   const sources = options.sources.map(request => openSource(request, refuse))
   const all = sources.reduce((sum, { scans }) => sum + scans.length, 0)
@@ -73,9 +72,9 @@ export async function importScans(options: ImportOptions, progress?: ImportProgr
     onLabel: () => progress?.('labels read', ++read, all),
   })
   const { splits, warnings } = planSplits(survey.scans, options)
-  const form = formOf(options, survey.structureNames, survey.scans, splits.train)
+  const form = formOf(options, survey, splits.train)
   const tally = new ImportTally(survey.structureNames, splits.val === splits.train)
-  await write(options, form, splits, { survey, tally, refuse, ...(progress && { progress }) })
+  await write(options, form, splits, { survey, tally, warnings, refuse, ...(progress && { progress }) })
   const { preparation, patchStride } = form
   return tally.report({
     dataset: options.outputDir,
@@ -88,13 +87,11 @@ export async function importScans(options: ImportOptions, progress?: ImportProgr
 
 function formOf(
   { imageSize, spacing, patches, patchStride, intensity }: ImportOptions,
-  structureNames: string[],
-  scans: readonly SurveyedScan[],
+  { structureNames, scans, channels }: Survey,
   training: readonly SurveyedScan[],
 ): ImportedForm {
   const [first] = scans
   if (!first) throw new InputError('import: no scan is left of which anything is known')
-  const channels = countChannels(first.images)
   const channelNames = scans.find(({ source }) => source.channelNames)?.source.channelNames
   if (channelNames && channelNames.length !== channels)
     throw new InputError(
@@ -119,6 +116,7 @@ function sizeForAll(scans: readonly SurveyedScan[], spacing: readonly [number, n
 interface Writing {
   survey: Survey
   tally: ImportTally
+  warnings: string[]
   refuse: (error: InputError) => void
   progress?: ImportProgress
 }
@@ -127,13 +125,13 @@ async function write(
   options: ImportOptions,
   form: ImportedForm,
   splits: Record<SplitName, SurveyedScan[]>,
-  { survey, tally, refuse, progress }: Writing,
+  { survey, tally, warnings, refuse, progress }: Writing,
 ): Promise<void> {
   const filled = SPLIT_NAMES.filter(name => splits[name].length > 0)
-  const all = filled.reduce((sum, name) => sum + splits[name].length, 0)
+  let all = filled.reduce((sum, name) => sum + splits[name].length, 0)
   let done = 0
-  async function* samplesOf(split: SplitName): AsyncGenerator<StoredSample> {
-    for (const scan of splits[split]) {
+  async function* samplesOf(split: SplitName, scans = splits[split]): AsyncGenerator<StoredSample> {
+    for (const scan of scans) {
       try {
         for (const sample of recorded(importScan(scan, form), record => tally.addScan(split, record))) {
           tally.addSample(split, sample.presence)
@@ -146,8 +144,14 @@ async function write(
       progress?.('scans written', ++done, all)
       await new Promise(resolve => setImmediate(resolve)) // lets signals and timers through
     }
-    if (tally.samplesIn(split) === 0)
-      throw new InputError(`import: no scan is left for the split ${split}, expected another --seed or share`)
+    if (tally.samplesIn(split) > 0) return
+    if (split === 'test') warnings.push('no scan is left for testing: no test split')
+    else if (split === 'val' && scans !== splits.train) {
+      warnings.push(NO_VALIDATION)
+      tally.isShared = true
+      all += splits.train.length
+      yield* samplesOf(split, splits.train)
+    } else throw new InputError('import: no scan is left for training')
   }
   mkdirSync(options.outputDir, { recursive: true })
   const channels = form.preparation.intensity.length

@@ -1,8 +1,6 @@
 import { sizeOf } from '../util/shape.ts'
 import type { NumericArray } from './hdf5_file.ts'
 import { checkSameGrid } from './import_labels.ts'
-import { isFolder } from './import_pairs.ts'
-import { readNiftiGrid } from './nifti.ts'
 import { readScan, type Scan, type ScanOptions } from './scan.ts'
 
 /** One channel of a scan and the file that it is of. */
@@ -21,9 +19,4 @@ export function* channelsOf(images: readonly string[], options: ScanOptions = {}
     const voxels = sizeOf(scan.size)
     for (let c = 0; c < scan.channels; c++) yield { scan, values: scan.values.subarray(c * voxels, (c + 1) * voxels) }
   }
-}
-
-/** How many channels the files have together; of NIfTI only headers are read. */
-export function countChannels(images: readonly string[]): number {
-  return images.reduce((sum, path) => sum + (isFolder(path) ? readScan(path) : readNiftiGrid(path)).channels, 0)
 }

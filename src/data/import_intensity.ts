@@ -54,14 +54,24 @@ function foregroundWindow(training: readonly SurveyedScan[], channel: number): I
   return { kind: 'window', low, high }
 }
 
-/** Some of the values under the labels of a scan, evenly spread. */
-function labelledValues({ images, label, source }: SurveyedScan, channel: number): number[] {
+/** Some of the values under the labels of a scan, evenly spread; none of one that cannot be read, which its import says. */
+function labelledValues(scan: SurveyedScan, channel: number): number[] {
+  try {
+    return sampled(scan, channel)
+  } catch (error) {
+    if (error instanceof InputError) return []
+    throw error
+  }
+}
+
+function sampled({ images, label, source }: SurveyedScan, channel: number): number[] {
   const image = channelAt(images, channel)
   if (!image) return []
   const values = oriented(image.scan, image.values)
   const scan = readScan(label.path)
   const labels = oriented(scan, scan.values)
-  const isLabelled = (v: number): boolean => labels[v] !== 0 && labels[v] !== source.ignored
+  const isLabelled = (v: number): boolean =>
+    labels[v] !== 0 && labels[v] !== source.ignored && Number.isFinite(values[v])
   let labelled = 0
   for (let v = 0; v < labels.length; v++) if (isLabelled(v)) labelled++
   const step = Math.max(1, Math.floor(labelled / VOXELS_A_SCAN))

@@ -1,12 +1,12 @@
-import { readdirSync, statSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { InputError } from '../util/error.ts'
-import { isScan } from './scan.ts'
+import { isFolder, isNiftiName, isScan } from './scan.ts'
 
 /** The files of one scan; several images are its channels, in order. */
 export interface SubjectFiles {
   name: string
-  images: string[] // NIfTI files, or folders of a DICOM series
+  images: string[] // NIfTI files, or a DICOM series: its folder, or its one file
   label: LabelFiles
 }
 
@@ -18,7 +18,6 @@ export type LabelFiles =
 /** What to do about a file that cannot be used: throw, or note it and go on. */
 export type Refusal = (error: InputError) => void
 
-const NIFTI_NAME = /\.nii(\.gz)?$/i
 const CHANNEL_SUFFIX = /_(\d{4})$/ // nnU-Net: case_0000.nii.gz, case_0001.nii.gz
 
 /**
@@ -28,6 +27,7 @@ const CHANNEL_SUFFIX = /_(\d{4})$/ // nnU-Net: case_0000.nii.gz, case_0001.nii.g
  * Throws InputError naming a missing path; what has no partner goes to `refuse`.
  */
 export function pairSubjects(images: string, labels: string, refuse: Refusal): SubjectFiles[] {
+  for (const path of [images, labels]) if (!existsSync(path)) throw new InputError(`${path}: no such file or folder`)
   if (!isFolder(images) || isScan(images)) return [{ name: stemOf(images), images: [images], label: labelAt(labels) }]
   if (!isFolder(labels)) throw new InputError(`${images}, ${labels}: expected two files or two folders`)
   const labelled = stemsIn(labels)
@@ -50,7 +50,7 @@ export function pairSubjects(images: string, labels: string, refuse: Refusal): S
 /** The label at `path`, a file or a folder. Throws InputError when there is neither, or nothing in the folder. */
 export function labelAt(path: string): LabelFiles {
   if (!isFolder(path)) return { kind: 'volume', path }
-  const files = new Map([...stemsIn(path)].filter(([, file]) => NIFTI_NAME.test(file)))
+  const files = new Map([...stemsIn(path)].filter(([, file]) => isNiftiName(file)))
   if (files.size === 0) throw new InputError(`${path}: holds no .nii or .nii.gz file`)
   return { kind: 'folder', path, files }
 }
@@ -61,21 +61,15 @@ export function areChannels(name: string, images: readonly string[]): boolean {
   return images.every((path, channel) => stemOf(path) === `${name}_${String(channel).padStart(4, '0')}`)
 }
 
-export function isFolder(path: string): boolean {
-  const found = statSync(path, { throwIfNoEntry: false })
-  if (!found) throw new InputError(`${path}: no such file or folder`)
-  return found.isDirectory()
-}
-
 export function stemOf(path: string): string {
-  return basename(path).replace(NIFTI_NAME, '')
+  return basename(path).replace(/\.(nii(\.gz)?|dcm)$/i, '')
 }
 
 /** NIfTI files and folders by their stems, in the order of names. Throws InputError when two have one stem, or there are none. */
 function stemsIn(folder: string): Map<string, string> {
   const found = new Map<string, string>()
   for (const path of entriesOf(folder)) {
-    if (!NIFTI_NAME.test(path) && !isFolder(path)) continue
+    if (!isNiftiName(path) && !isFolder(path)) continue
     const other = found.get(stemOf(path))
     if (other) throw new InputError(`${path}: has the same name as ${other}, expected one of them`)
     found.set(stemOf(path), path)

@@ -45,9 +45,9 @@ export interface ImportReport {
 export class ImportTally {
   readonly records: (ScanRecord & { split: SplitName })[] = []
   private readonly presence: PresenceCount[]
-  private readonly isShared: boolean
+  /** validation uses the training scans, which are counted once */
+  isShared: boolean
 
-  /** `isShared`: validation uses the training scans, which are counted once. */
   constructor(structureNames: readonly string[], isShared: boolean) {
     const none = { present: 0, absent: 0, unknown: 0 }
     this.presence = structureNames.map(name => ({ name, ...none, presentIn: { train: 0, val: 0, test: 0 } }))

@@ -4,7 +4,8 @@ import { InputError } from '../util/error.ts'
 import type { SplitName } from './dataset.ts'
 import { type DatasetJson, readDatasetJson, subjectsOf } from './import_dataset_json.ts'
 import { checkStructures, type LabelledStructure } from './import_names.ts'
-import { isFolder, pairSubjects, type Refusal, type SubjectFiles } from './import_pairs.ts'
+import { pairSubjects, type Refusal, type SubjectFiles } from './import_pairs.ts'
+import { isFolder } from './scan.ts'
 
 /** Scans that one hand has labelled, as asked for. */
 export interface SourceRequest {
@@ -69,6 +70,7 @@ export function openSource(request: SourceRequest, refuse: Refusal): Source {
 }
 
 function locate({ images, labels }: SourceRequest, refuse: Refusal) {
+  if (!existsSync(images)) throw new InputError(`${images}: no such file or folder`)
   const isRoot = isFolder(images) && existsSync(join(images, 'dataset.json'))
   const folder = isRoot ? images : dirname(images)
   const json: DatasetJson | undefined = readDatasetJson(folder)

@@ -4,6 +4,9 @@ import type { SplitName } from './dataset.ts'
 import type { SurveyedScan } from './import_survey.ts'
 import { drawStratified } from './stratify.ts'
 
+export const NO_VALIDATION =
+  'no subject is left for validation: it uses the training subjects, its figures say nothing about others'
+
 export interface SplitPlan {
   splits: Record<SplitName, SurveyedScan[]>
   warnings: string[]
@@ -56,9 +59,7 @@ export function planSplits(
     warnings.push(`${free.length} subjects leave none for testing: no test split`)
   if (splits.val.length === 0) {
     splits.val = splits.train
-    warnings.push(
-      'no subject is left for validation: it uses the training subjects, its figures say nothing about others',
-    )
+    warnings.push(NO_VALIDATION)
   }
   return { splits, warnings }
 }

@@ -1,7 +1,7 @@
 import { basename } from 'node:path'
 import { InputError } from '../util/error.ts'
 import { sizeOf } from '../util/shape.ts'
-import { Frame, orientedGrid, sizeAtSpacing } from './frame.ts'
+import { Frame, orientedGrid, sizeToCut } from './frame.ts'
 import { channelsOf } from './import_channels.ts'
 import { checkSameGrid, type PlacedLabels, placeLabel } from './import_labels.ts'
 import type { SurveyedScan } from './import_survey.ts'
@@ -45,9 +45,9 @@ export interface ImportedForm {
  * Throws InputError naming file and reason, before it gives a sample.
  */
 export function* importScan(scan: SurveyedScan, form: ImportedForm): Generator<StoredSample, ScanRecord> {
-  const frameOf = frameFor(form)
-  const { image, intensity, frame } = placeImages(scan, form.preparation, frameOf)
+  const { image, intensity, frame } = placeImages(scan, form)
   const { known: structures, source, subject } = scan
+  const frameOf = (grid: ScanGrid): Frame => new Frame(grid, form.preparation.frame, frame.size)
   const labels = placeLabel(scan.label, { frameOf, structures, ignoredValue: source.ignored })
   const whole = { image, labels, size: frame.size, channels: intensity.length }
   let samples = 0
@@ -104,33 +104,21 @@ function scenarioOf(presence: readonly number[], names: readonly string[]): stri
   return isShort ? `without_${absent.join('_')}` : `${known - absent.length}_of_${known}_structures`
 }
 
-/** The frame that a scan is brought to whole: the dataset's, or, to be cut into patches, one of its spacing that holds the scan. */
-function frameFor({ preparation, patchStride }: ImportedForm): (grid: ScanGrid) => Frame {
-  const { frame: rule, image_size: size } = preparation
-  return grid => {
-    if (!patchStride || rule.kind !== 'spacing') return new Frame(grid, rule, size)
-    const needed = sizeAtSpacing(grid, rule.spacing_mm)
-    return new Frame(grid, rule, needed.map((length, axis) => Math.max(length, size[axis]!)) as ImageSize)
-  }
-}
-
-function placeImages(
-  { images, grid }: SurveyedScan,
-  { intensity: rules }: Preparation,
-  frameOf: (grid: ScanGrid) => Frame,
-) {
-  const voxels = sizeOf(frameOf(grid).size)
-  const image = new Float32Array(rules.length * voxels) // (C, H, W, D)
+/** Every channel, and the label, goes to one grid, whose size the first channel gives, as in `predict`. */
+function placeImages({ images, grid }: SurveyedScan, { preparation, patchStride }: ImportedForm) {
+  const { frame: placing, image_size: size, intensity: rules } = preparation
   const intensity: IntensityScale[] = []
+  let image = new Float32Array(0) // (C, H, W, D)
   let frame: Frame | undefined
   for (const { scan, values } of channelsOf(images)) {
     const rule = rules[intensity.length]
     if (!rule) throw new InputError(`${scan.path}: more channels than the first scan, which has ${rules.length}`)
-    if (intensity.length === 0) checkSameGrid(grid, scan)
+    if (!frame) checkSameGrid(grid, scan)
     const scaled = applyIntensity(values, rule, scan.path)
-    const target = image.subarray(intensity.length * voxels, (intensity.length + 1) * voxels)
-    frame = frameOf(scan)
-    frame.imageToModel(scaled.values, target)
+    frame = new Frame(scan, placing, frame?.size ?? (patchStride ? sizeToCut(scan, placing, size) : size))
+    const voxels = sizeOf(frame.size)
+    if (intensity.length === 0) image = new Float32Array(rules.length * voxels)
+    frame.imageToModel(scaled.values, image.subarray(intensity.length * voxels, (intensity.length + 1) * voxels))
     intensity.push(scaled.scale)
   }
   if (intensity.length < rules.length)

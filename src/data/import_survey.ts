@@ -2,9 +2,10 @@ import { InputError } from '../util/error.ts'
 import { nearest } from '../util/nearest.ts'
 import { checkSameGrid, type LabelContent, surveyLabel } from './import_labels.ts'
 import type { LabelledStructure } from './import_names.ts'
-import { isFolder, type Refusal } from './import_pairs.ts'
+import type { Refusal } from './import_pairs.ts'
 import type { Source, SourceScan } from './import_sources.ts'
 import { readNiftiGrid } from './nifti.ts'
+import { isNiftiName } from './scan.ts'
 
 /** A scan whose label was read once. */
 export interface SurveyedScan extends SourceScan, LabelContent {
@@ -18,6 +19,8 @@ export interface SurveyedScan extends SourceScan, LabelContent {
 export interface Survey {
   structureNames: string[]
   scans: SurveyedScan[]
+  /** of every scan */
+  channels: number
   /** for each source, what marks the structures it names */
   marks: Record<string, LabelledStructure['marks']>[]
   warnings: string[]
@@ -63,7 +66,7 @@ export function surveySources(
     ),
   ]
   const marks = structures.map(named => Object.fromEntries(named.map(({ name, marks }) => [name, marks])))
-  return { structureNames, scans: usable, marks, warnings }
+  return { structureNames, scans: usable, channels: channels.expected ?? 0, marks, warnings }
 }
 
 export interface SurveyOptions {
@@ -83,11 +86,13 @@ function survey(
 ): (SourceScan & LabelContent)[] {
   try {
     const content = surveyLabel(scan.label)
-    if (scan.images.every(path => !isFolder(path))) {
-      const headers = scan.images.map(readNiftiGrid)
-      for (const header of headers) checkSameGrid(content.grid, header)
-      channels.check(headers)
-    }
+    const headers = scan.images.filter(isNiftiName).map(readNiftiGrid)
+    for (const header of headers) checkSameGrid(content.grid, header)
+    const series = scan.images.length - headers.length // of DICOM, a channel each
+    channels.check(
+      scan,
+      headers.reduce((sum, header) => sum + header.channels, series),
+    )
     onLabel()
     return [{ ...scan, ...content }]
   } catch (error) {
@@ -99,13 +104,12 @@ function survey(
 
 /** Holds scans against the first. */
 class ChannelCount {
-  private expected: number | undefined
+  expected: number | undefined
 
-  check(headers: readonly { path: string; channels: number }[]): void {
-    const channels = headers.reduce((sum, header) => sum + header.channels, 0)
+  check({ images }: SourceScan, channels: number): void {
     this.expected ??= channels
     if (channels !== this.expected)
-      throw new InputError(`${headers[0]!.path}: has ${channels} channels, the first scan ${this.expected}`)
+      throw new InputError(`${images[0]}: has ${channels} channels, the first scan ${this.expected}`)
   }
 }
 

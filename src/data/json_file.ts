@@ -1,13 +1,6 @@
-import { renameSync, rmSync, writeFileSync } from 'node:fs'
+import { writeWhole } from '../util/whole_file.ts'
 
 /** Writes `value` to `path`; after an error the file is what it was. */
 export function writeJsonFile(path: string, value: unknown): void {
-  const temporary = `${path}.${process.pid}.tmp`
-  try {
-    writeFileSync(temporary, `${JSON.stringify(value, null, 2)}\n`, { flush: true })
-    renameSync(temporary, path)
-  } catch (error) {
-    rmSync(temporary, { force: true })
-    throw error
-  }
+  writeWhole(path, [Buffer.from(`${JSON.stringify(value, null, 2)}\n`)])
 }

@@ -3,12 +3,16 @@ import { InputError } from '../util/error.ts'
 
 const millimetres = z.number().positive()
 const finite = z.number()
+const isRange = ({ low, high }: { low: number; high: number }): boolean => low < high
+const RANGE = 'expected low below high'
 
 /** What becomes 0 and what 255: given values, the mean ± `deviations` standard deviations of a volume, or percentiles of it. */
 const intensityRule = z.discriminatedUnion('kind', [
-  z.strictObject({ kind: z.literal('window'), low: finite, high: finite }),
+  z.strictObject({ kind: z.literal('window'), low: finite, high: finite }).refine(isRange, RANGE),
   z.strictObject({ kind: z.literal('zscore'), deviations: z.number().positive() }),
-  z.strictObject({ kind: z.literal('percentile'), low: z.number().min(0), high: z.number().max(100) }),
+  z
+    .strictObject({ kind: z.literal('percentile'), low: z.number().min(0), high: z.number().max(100) })
+    .refine(isRange, RANGE),
 ])
 
 /** The grid of the model's frame: the whole field of view in so many voxels, or voxels of a constant size about the volume's centre. */
@@ -21,7 +25,7 @@ const frameRule = z.discriminatedUnion('kind', [
  * How scans were brought into a dataset's frame. `import` writes it into metadata.json under `preparation`, training into its checkpoints
  * under `sadaan_gpu.preparation`, and `predict` does the same to a scan.
  */
-export const preparationSchema = z.strictObject({
+const preparationSchema = z.strictObject({
   orientation: z.literal('RAS'),
   frame: frameRule,
   /** voxels along right, anterior, superior */

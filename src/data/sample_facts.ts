@@ -74,7 +74,7 @@ function attempt<T>(read: () => T): T | Refusal {
 }
 
 /** `stored`: (C, H, W, D). */
-export function imageFactsOf(stored: NumericArray): ImageFacts {
+function imageFactsOf(stored: NumericArray): ImageFacts {
   let [lowest, highest, notFinite] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 0]
   for (const value of stored) {
     // as training takes it
@@ -89,7 +89,7 @@ export function imageFactsOf(stored: NumericArray): ImageFacts {
 }
 
 /** `stored`: (S, H, W, D), each mask of `length` voxels. */
-export function maskFactsOf(stored: NumericArray, length: number): MaskFacts {
+function maskFactsOf(stored: NumericArray, length: number): MaskFacts {
   const structures = stored.length / length
   const voxels = new Array<number>(structures).fill(0)
   const wrong = new Array<number>(structures).fill(0)

@@ -47,10 +47,11 @@ export function readScan(path: string, { series }: ScanOptions = {}): Scan {
   return readNifti(path)
 }
 
-function isNiftiName(path: string): boolean {
+export function isNiftiName(path: string): boolean {
   return /\.nii(\.gz)?$/i.test(path)
 }
 
-function isFolder(path: string): boolean {
+/** False where there is nothing. */
+export function isFolder(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false
 }

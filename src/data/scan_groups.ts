@@ -1,7 +1,7 @@
-import { existsSync, readdirSync, statSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import { basename, join, resolve } from 'node:path'
 import { InputError } from '../util/error.ts'
-import { isScan } from './scan.ts'
+import { isFolder, isNiftiName, isScan } from './scan.ts'
 
 /** The files of one scan: several are channels. */
 export interface ScanGroup {
@@ -36,7 +36,7 @@ export function isScanFolder(path: string): boolean {
 function scansAt(path: string): string[] {
   if (isScan(path)) {
     if (!existsSync(path))
-      throw new InputError(`${path}: no such file, expected a ${NIFTI_END.test(path) ? 'NIfTI' : 'DICOM'} file`)
+      throw new InputError(`${path}: no such file, expected a ${isNiftiName(path) ? 'NIfTI' : 'DICOM'} file`)
     return [path]
   }
   const inside = isFolder(path) ? readdirSync(path).filter(name => isVisibleScan(path, name)) : []
@@ -47,10 +47,6 @@ function scansAt(path: string): string[] {
 
 function isVisibleScan(folder: string, name: string): boolean {
   return !name.startsWith('.') && isScan(join(folder, name))
-}
-
-function isFolder(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true
 }
 
 /** Files by the name in front of their channel's number, channels in order. */

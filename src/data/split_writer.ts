@@ -1,7 +1,10 @@
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { InputError } from '../util/error.ts'
+import { sizeOf } from '../util/shape.ts'
 import type { ImageSize, SplitName } from './dataset.ts'
 import { digestOf, removeHashes, type SplitHashes, SplitRecorder, writeHashes } from './hashes.ts'
+import { CHUNK_LIMIT } from './hdf5_file.ts'
 import { Hdf5Writer } from './hdf5_writer.ts'
 import { writeJsonFile } from './json_file.ts'
 
@@ -68,6 +71,10 @@ export class SplitWriter {
     this.#subjects.push(source.subject)
   }
 
+  get isEmpty(): boolean {
+    return this.#scenarios.length === 0
+  }
+
   /** Gives the digests of what it wrote. */
   async finish(): Promise<SplitHashes> {
     const { imageSize, channels, structures } = this.#shape
@@ -87,7 +94,8 @@ export class SplitWriter {
 
 /**
  * Writes the split files, their digests, then metadata.json. An earlier dataset in the directory stops being one at the start, so that
- * an interrupted run leaves no mixture. `splits` gives each split's samples in order.
+ * an interrupted run leaves no mixture. `splits` gives each split's samples in order; one without a sample gets no file. Throws InputError
+ * when a sample is larger than `Hdf5File` reads.
  */
 export async function writeDatasetFiles(
   directory: string,
@@ -95,6 +103,7 @@ export async function writeDatasetFiles(
   splits: Partial<Record<SplitName, Iterable<StoredSample> | AsyncIterable<StoredSample>>>,
   metadata: () => DatasetMetadata,
 ): Promise<void> {
+  checkSize(shape)
   const metadataPath = join(directory, 'metadata.json')
   rmSync(metadataPath, { force: true })
   removeHashes(directory)
@@ -108,9 +117,20 @@ export async function writeDatasetFiles(
       writer.abandon()
       throw error
     }
-    hashes[name as SplitName] = await writer.finish()
+    if (writer.isEmpty) writer.abandon()
+    else hashes[name as SplitName] = await writer.finish()
   }
   const described = metadata()
   writeHashes(directory, described.structure_names, hashes)
   writeJsonFile(metadataPath, described)
+}
+
+/** A chunk is a sample's images, 4 bytes a voxel, or its masks, one byte a voxel. */
+function checkSize({ channels = 1, imageSize, structures }: SplitShape): void {
+  const voxels = sizeOf(imageSize)
+  const count = Math.max(4 * channels, structures) * voxels
+  if (count > CHUNK_LIMIT)
+    throw new InputError(
+      `image size ${imageSize.join(',')}: a sample of ${channels} channels and ${structures} structures has ${count} bytes, at most ${CHUNK_LIMIT}`,
+    )
 }

@@ -1,6 +1,6 @@
 import { readSpacing, readTexts } from '../data/dataset.ts'
 import type { DicomSource } from '../data/dicom_source.ts'
-import { Frame, sizeAtSpacing } from '../data/frame.ts'
+import { Frame, sizeToCut } from '../data/frame.ts'
 import { Hdf5File } from '../data/hdf5_file.ts'
 import { ImageReader } from '../data/image_reader.ts'
 import { channelsOf } from '../data/import_channels.ts'
@@ -112,7 +112,7 @@ export function scanSubjects(
       const rule = preparation.intensity[c]
       if (!rule)
         throw new InputError(`${paths[0]}: has more than the ${model.channels} channels that ${model.path} reads`)
-      const frame = frameFor(scan, preparation.frame, model)
+      const frame = frameFor(scan, preparation.frame, model, place?.frame.size)
       const voxels = sizeOf(frame.size)
       if (!place) {
         place = placeOf(name, scan, frame)
@@ -133,12 +133,9 @@ function placeOf(name: string, { size, affine, geometry, dicom }: Scan, frame: F
   return { name, frame, grid, millilitres: Math.abs(determinantOf(affine)) / 1000, ...(dicom && { dicom }) }
 }
 
-/** To the model's grid, or for windows to one of the rule's spacing that holds the whole scan, a window at least. Keeps no voxels. */
-function frameFor({ size, affine }: ScanGrid, rule: FrameRule, model: ModelGrid): Frame {
-  const grid: ScanGrid = { size, affine }
-  if (!model.isSlidOver || rule.kind !== 'spacing') return new Frame(grid, rule, model.size)
-  const needed = sizeAtSpacing(grid, rule.spacing_mm)
-  return new Frame(grid, rule, needed.map((length, axis) => Math.max(length, model.size[axis]!)) as ImageSize)
+/** To the model's grid, or for windows to one that holds the whole scan. */
+function frameFor(grid: ScanGrid, rule: FrameRule, model: ModelGrid, to?: ImageSize): Frame {
+  return new Frame(grid, rule, to ?? (model.isSlidOver ? sizeToCut(grid, rule, model.size) : model.size))
 }
 
 function determinantOf([a, b, c]: Affine): number {
