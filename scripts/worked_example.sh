@@ -26,7 +26,7 @@ node --import "$repository/node_modules/tsx/dist/loader.mjs" "$repository/script
 
 say 'import: patches of 32³ voxels of 3 mm, 8 voxels apart'
 sadaan import --manifest halves/sources.json --spacing 3,3,3 --patches --patch-stride 8,8,8 --image-size 32,32,32 --output-dir data
-sadaan validate data
+sadaan inspect data
 
 say 'train'
 sadaan train --config "$repository/scripts/worked_example.json" --resume "$@"
@@ -38,3 +38,4 @@ say 'the whole half at once, by a sliding window'
 sadaan predict --weights checkpoints/best_model.pth --input halves/images/right_mirrored.nii.gz --sliding-window --output prediction
 
 say "the report is $PWD/results/report.html"
+if [ -n "${DISPLAY:-}" ] && command -v xdg-open >/dev/null; then xdg-open results/report.html; fi
