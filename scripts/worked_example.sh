@@ -21,11 +21,12 @@ if [ ! -f templates/aal.nii.gz ]; then
   rm -r package
 fi
 
-say 'two halves'
-node --import "$repository/node_modules/tsx/dist/loader.mjs" "$repository/scripts/brain_hemispheres.ts" templates halves
-
-say 'import: patches of 32³ voxels of 3 mm, 8 voxels apart'
-sadaan import --manifest halves/sources.json --spacing 3,3,3 --patches --patch-stride 8,8,8 --image-size 32,32,32 --output-dir data
+if [ ! -f data/metadata.json ]; then
+  say 'two halves'
+  node --import "$repository/node_modules/tsx/dist/loader.mjs" "$repository/scripts/brain_hemispheres.ts" templates halves
+  say 'import: patches of 32³ voxels of 3 mm, 8 voxels apart'
+  sadaan import --manifest halves/sources.json --spacing 3,3,3 --patches --patch-stride 8,8,8 --image-size 32,32,32 --output-dir data
+fi
 sadaan inspect data
 
 say 'train'
