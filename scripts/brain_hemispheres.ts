@@ -51,7 +51,7 @@ for (const side of Object.keys(SPLITS) as Side[]) {
 const structures = Object.fromEntries(Object.keys(STRUCTURES).map((name, s) => [name, s + 1]))
 const sources = Object.entries(SPLITS).map(([name, split]) => {
   const file = `${name}.nii.gz`
-  return { name, images: join('images', file), labels: join('labels', file), structures, split }
+  return { images: join('images', file), labels: join('labels', file), structures, split }
 })
 writeFileSync(join(output, 'sources.json'), `${JSON.stringify({ sources }, null, 2)}\n`)
 
