@@ -93,6 +93,10 @@ async function runExperiment(words: string[], options: ExperimentOptions): Promi
 
 /** What differs from the defaults, as a user would write it, kept as config.json; the words behind `with` win over it. */
 function configurationFor(words: readonly string[], { outputDir, epochs, seed }: ExperimentOptions): LoadedConfig {
+  const overrides = overridesOf(words)
+  // what is wrong with the words is said before config.json is written
+  const { seed: worded = seed } = loadConfig({ overrides }).updates
+  if (worded !== seed) throw new InputError(`seed=${worded} behind with: expected --seed, which is the dataset's too`)
   const own = {
     dataset_path: join(outputDir, 'dataset'),
     training: { batch_size: PUBLISHED.batchSize, num_epochs: epochs },
@@ -102,10 +106,7 @@ function configurationFor(words: readonly string[], { outputDir, epochs, seed }:
   const file = join(outputDir, 'config.json')
   mkdirSync(outputDir, { recursive: true })
   writeAtomically(file, [Buffer.from(`${JSON.stringify(own, null, 2)}\n`)])
-  const loaded = loadConfig({ file, overrides: overridesOf(words) })
-  if (loaded.config.seed !== seed)
-    throw new InputError(`seed=${loaded.config.seed} behind with: expected --seed, which is the dataset's too`)
-  return loaded
+  return loadConfig({ file, overrides })
 }
 
 function factsOf(
