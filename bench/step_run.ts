@@ -1,5 +1,5 @@
-import type { Dataset } from '../src/data/dataset.ts'
-import { Loader } from '../src/data/loader.ts'
+import type { Dataset } from '../src/data/dataset/dataset.ts'
+import { Loader } from '../src/data/loader/loader.ts'
 import { Device } from '../src/gpu/device.ts'
 import type { Choice } from '../src/plan/lower.ts'
 import { type HostBatch, TrainingEngine } from '../src/train/engine.ts'

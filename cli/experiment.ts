@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { Command } from 'commander'
 import { writeAtomically } from '../src/checkpoint/file.ts'
 import { type LoadedConfig, loadConfig } from '../src/config/load.ts'
-import { GENERATE_DEFAULTS, type GenerateOptions } from '../src/data/generate.ts'
+import { GENERATE_DEFAULTS, type GenerateOptions } from '../src/data/synthetic/generate.ts'
 import { ensureAdapter } from '../src/gpu/adapter.ts'
 import type { DetailedMetrics } from '../src/report/detailed_metrics.ts'
 import {

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { beforeAll, expect, test } from 'vitest'
-import { IMPORT_DEFAULTS, importScans } from '../../src/data/import.ts'
+import { IMPORT_DEFAULTS, importScans } from '../../src/data/import/import.ts'
 import { readMetrics } from '../../src/track/metrics.ts'
 import { temporaryDirectory } from '../data/small_dataset.ts'
 import { trainHere } from './training_here.ts'

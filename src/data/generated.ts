@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { InputError } from '../util/error.ts'
-import type { GenerateOptions } from './generate.ts'
+import type { GenerateOptions } from './synthetic/generate.ts'
 
 /**
  * Whether the folder holds the dataset that `generateDataset` would write with these options: all of it, since metadata.json is written

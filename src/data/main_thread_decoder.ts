@@ -1,5 +1,5 @@
 import { setImmediate } from 'node:timers/promises'
-import type { SampleJob } from './decoder_thread.ts'
+import type { SampleJob } from './loader/decoder_thread.ts'
 import { SampleDecoder } from './sample_decoder.ts'
 
 /** Decodes in the calling thread, as a DecoderThread does in its own. */

@@ -1,5 +1,5 @@
-import { Decoder } from './decode.ts'
-import type { SampleJob } from './decoder_thread.ts'
+import { Decoder } from './loader/decoder.ts'
+import type { SampleJob } from './loader/decoder_thread.ts'
 
 /** Decodes samples of any files in the thread that it is made in, and keeps the files open. */
 export class SampleDecoder {

@@ -1,4 +1,4 @@
-import type { ImageSize } from '../data/volumes.ts'
+import type { ImageSize } from '../data/dataset/volumes.ts'
 import type { VolumeStore } from './volume_store.ts'
 import { importance } from './windows.ts'
 

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { Dataset, Split } from '../data/dataset.ts'
+import type { Dataset, Split } from '../data/dataset/dataset.ts'
 import { InputError } from '../util/error.ts'
 import type { ResumePoint } from './resume.ts'
 

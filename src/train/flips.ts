@@ -1,4 +1,4 @@
-import type { ImageSize } from '../data/volumes.ts'
+import type { ImageSize } from '../data/dataset/volumes.ts'
 import { sizeOf } from '../util/shape.ts'
 
 /** Every set of these axes, the empty one first: for [0, 1] none, 0, 1, both. */

@@ -1,4 +1,4 @@
-import type { ImageSize } from '../data/volumes.ts'
+import type { ImageSize } from '../data/dataset/volumes.ts'
 import { sizeOf } from '../util/shape.ts'
 import { WindowBlend } from './blend.ts'
 import { mirror } from './flips.ts'

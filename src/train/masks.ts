@@ -1,7 +1,7 @@
-import { keepLargestComponent } from '../data/components.ts'
-import type { Frame } from '../data/frame.ts'
-import { type Box, intersection, wholeOf } from '../data/resample.ts'
-import type { ImageSize } from '../data/volumes.ts'
+import type { ImageSize } from '../data/dataset/volumes.ts'
+import { keepLargestComponent } from '../data/scan/components.ts'
+import type { Frame } from '../data/scan/frame.ts'
+import { type Box, intersection, wholeOf } from '../data/scan/resample.ts'
 import { sizeOf } from '../util/shape.ts'
 
 /** Probability above which a voxel belongs to a structure. */

@@ -1,5 +1,5 @@
 import type { Config } from '../config/schema.ts'
-import { openDataset } from '../data/dataset.ts'
+import { openDataset } from '../data/dataset/dataset.ts'
 import { NoAdapterError } from '../gpu/adapter.ts'
 import { Device } from '../gpu/device.ts'
 import { type AdapterFacts, GUARANTEED_FACTS } from '../graph/kernel.ts'

@@ -1,5 +1,5 @@
-import { cutPatch } from '../data/patches.ts'
-import type { ImageSize } from '../data/volumes.ts'
+import type { ImageSize } from '../data/dataset/volumes.ts'
+import { cutPatch } from '../data/scan/patches.ts'
 import { sizeOf } from '../util/shape.ts'
 import { mirror } from './flips.ts'
 import type { SubjectPlace, Subjects } from './subjects.ts'

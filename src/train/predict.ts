@@ -1,6 +1,6 @@
 import type { Config } from '../config/schema.ts'
-import type { SplitName } from '../data/dataset.ts'
-import type { ImageSize } from '../data/volumes.ts'
+import type { SplitName } from '../data/dataset/dataset.ts'
+import type { ImageSize } from '../data/dataset/volumes.ts'
 import { Device } from '../gpu/device.ts'
 import type { Tensor } from '../graph/tensor.ts'
 import { mirrorPartners } from '../util/mirror.ts'

@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs'
-import { type Hdf5Column, Hdf5Writer } from '../data/hdf5_writer.ts'
-import type { Preparation } from '../data/preparation.ts'
+import { type Hdf5Column, Hdf5Writer } from '../data/hdf5/writer.ts'
+import type { Preparation } from '../data/scan/preparation.ts'
 import type { SadaanOutputs } from '../nn/sadaan.ts'
 import type { SadaanShape } from '../nn/specification.ts'
 import { csvLine } from '../report/csv.ts'

@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs'
-import { DicomSegmentation } from '../data/dicom_segmentation.ts'
-import { writeNifti } from '../data/nifti_writer.ts'
+import { DicomSegmentation } from '../data/scan/dicom/segmentation.ts'
+import { writeNifti } from '../data/scan/nifti_writer.ts'
 import { fileNames } from '../util/file_names.ts'
 import { sizeOf } from '../util/shape.ts'
 import type { Outcome } from './gathering.ts'

@@ -1,6 +1,6 @@
 import { readModelFile } from '../checkpoint/weights.ts'
 import type { Config } from '../config/schema.ts'
-import { type Preparation, parsePreparation } from '../data/preparation.ts'
+import { type Preparation, parsePreparation } from '../data/scan/preparation.ts'
 import type { SadaanShape } from '../nn/specification.ts'
 import { InputError } from '../util/error.ts'
 import type { Shape } from '../util/shape.ts'

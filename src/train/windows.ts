@@ -1,4 +1,4 @@
-import type { ImageSize } from '../data/volumes.ts'
+import type { ImageSize } from '../data/dataset/volumes.ts'
 
 /** The importance of a window's voxel falls off by exp(−d²/2σ²) from its centre, σ being this share of the window (as MONAI and nnU-Net have it). */
 const SIGMA = 1 / 8
