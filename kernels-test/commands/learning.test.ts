@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { initialValues } from '../../src/nn/initialise.ts'
 import { specify } from '../../src/nn/specification.ts'
-import type { AugmentSettings } from '../../src/ops/augment_settings.ts'
+import type { AugmentSettings } from '../../src/ops/augment/settings.ts'
 import { TERMS } from '../../src/train/tally.ts'
 import { augmentReference } from '../cases/augment.ts'
 import { relativeError } from '../numbers.ts'

@@ -5,7 +5,7 @@ import type { AdapterFacts, Call, Dispatch, Kernel, Variant } from '../../src/gr
 import { Tape } from '../../src/graph/tape.ts'
 import { type Tensor, tensor } from '../../src/graph/tensor.ts'
 import { batchNorm } from '../../src/ops/batch_norm.ts'
-import { conv3d } from '../../src/ops/conv3d.ts'
+import { conv3d } from '../../src/ops/conv3d/conv3d.ts'
 import { elementwise } from '../../src/ops/elementwise.ts'
 import { chooseVariant } from '../../src/plan/lower.ts'
 import { fixVariants } from '../../src/train/variants.ts'

@@ -3,6 +3,7 @@ import type { GradientTarget, Tape } from '../graph/tape.ts'
 import type { Tensor } from '../graph/tensor.ts'
 import { ContractError } from '../util/error.ts'
 import { sameShape, volumeOf } from '../util/shape.ts'
+import { backwardBias, chunking, sumPartials } from './conv3d/bias.ts'
 import {
   bindingElements,
   channelWindow,
@@ -13,8 +14,7 @@ import {
   sourceWindow,
   tiledWorkgroups,
   windowAt,
-} from './conv3d_layout.ts'
-import { backwardBias, chunking, sumPartials } from './conv3d_reduce.ts'
+} from './conv3d/ranges.ts'
 
 const TAPS = 8
 

@@ -2,8 +2,8 @@ import { type AdapterFacts, type Dispatch, type Kernel, kernel } from '../graph/
 import type { GradientTarget, Tape } from '../graph/tape.ts'
 import type { Tensor } from '../graph/tensor.ts'
 import { sizeOf } from '../util/shape.ts'
-import { type Run, runsOf, runWindow } from './rows.ts'
-import { type Cut, elementwiseCut } from './span.ts'
+import { type Run, runsOf, runWindow } from './runs.ts'
+import { type Cut, elementwiseCut } from './work.ts'
 
 /** A function of single elements whose derivative follows from its output, so that the input need not be kept. */
 export interface Elementwise {

@@ -3,7 +3,7 @@ import type { GradientTarget, Tape } from '../graph/tape.ts'
 import type { Tensor } from '../graph/tensor.ts'
 import { ContractError } from '../util/error.ts'
 import { sizeOf } from '../util/shape.ts'
-import { runsOf, runWindow } from './rows.ts'
+import { runsOf, runWindow } from './runs.ts'
 
 /** Softmax of x over its last axis. Throws ContractError when x has no axis. */
 export function softmax(tape: Tape, x: Tensor): Tensor {

@@ -1,6 +1,6 @@
 import type { Dispatch } from '../graph/kernel.ts'
 import type { Tensor } from '../graph/tensor.ts'
-import { workgroupEach } from './span.ts'
+import { workgroupEach } from './work.ts'
 
 /** Second stage of a sum: sums (rows) = or += scale · the sum of each row of values (rows, length), in fixed order. */
 export function sumRows(

@@ -1,7 +1,7 @@
 import { kernel } from '../graph/kernel.ts'
 import type { Tape } from '../graph/tape.ts'
 import type { Tensor } from '../graph/tensor.ts'
-import { runsOf, runWindow } from '../ops/rows.ts'
+import { runsOf, runWindow } from '../ops/runs.ts'
 import { expectElements } from './flat.ts'
 
 /** One invocation each: enough of them to fill a GPU. */

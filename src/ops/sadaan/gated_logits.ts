@@ -1,11 +1,11 @@
-import { kernel } from '../graph/kernel.ts'
-import type { GradientTarget, Tape } from '../graph/tape.ts'
-import { type Tensor, windowOf } from '../graph/tensor.ts'
-import { ContractError } from '../util/error.ts'
-import { sameShape } from '../util/shape.ts'
-import { gridInvocations } from './invocations.ts'
-import { chunksOf, pairSlices, pairsOf } from './pairs.ts'
-import { sumRows } from './sum_rows.ts'
+import { kernel } from '../../graph/kernel.ts'
+import type { GradientTarget, Tape } from '../../graph/tape.ts'
+import { type Tensor, windowOf } from '../../graph/tensor.ts'
+import { ContractError } from '../../util/error.ts'
+import { sameShape } from '../../util/shape.ts'
+import { gridInvocations } from '../invocations.ts'
+import { chunksOf, pairSlices, pairsOf } from '../pairs.ts'
+import { sumRows } from '../sum_rows.ts'
 
 /**
  * Segmentation logits z = A · u + b. Since A multiplies each structure's map as a whole, w · (r ⊙ A) + b = A · (w · r) + b, and the

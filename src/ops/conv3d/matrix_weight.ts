@@ -1,8 +1,8 @@
-import type { AdapterFacts, Dispatch, Lowering, Variant } from '../graph/kernel.ts'
-import type { Tensor } from '../graph/tensor.ts'
-import { volumeOf } from '../util/shape.ts'
-import type { BackwardWeightArgs } from './conv3d_backward_weight.ts'
-import { bindingElements, channelWindow, type Range, ranges, rowOf, weightWindow } from './conv3d_layout.ts'
+import type { AdapterFacts, Dispatch, Lowering, Variant } from '../../graph/kernel.ts'
+import type { Tensor } from '../../graph/tensor.ts'
+import { volumeOf } from '../../util/shape.ts'
+import { chunking, sumPartials } from './bias.ts'
+import type { BackwardWeightArgs } from './direct_weight.ts'
 import {
   type BrickLayout,
   bindSources,
@@ -11,8 +11,8 @@ import {
   isWorthRounding,
   layoutParams,
   samplesTogether,
-} from './conv3d_matrix_layout.ts'
-import { chunking, sumPartials } from './conv3d_reduce.ts'
+} from './matrix_layout.ts'
+import { bindingElements, channelWindow, type Range, ranges, rowOf, weightWindow } from './ranges.ts'
 
 /** Runs of voxels of a tile. */
 const RUNS = 8

@@ -1,15 +1,7 @@
-import type { AdapterFacts, Dispatch, Lowering, Variant } from '../graph/kernel.ts'
-import type { Tensor } from '../graph/tensor.ts'
-import { volumeOf } from '../util/shape.ts'
-import {
-  bindingElements,
-  channelWindow,
-  type Range,
-  ranges,
-  rowOf,
-  tiledWorkgroups,
-  weightWindow,
-} from './conv3d_layout.ts'
+import type { AdapterFacts, Dispatch, Lowering, Variant } from '../../graph/kernel.ts'
+import type { Tensor } from '../../graph/tensor.ts'
+import { volumeOf } from '../../util/shape.ts'
+import type { Pass } from './direct.ts'
 import {
   type BrickLayout,
   bindSources,
@@ -19,8 +11,8 @@ import {
   layoutParams,
   SUBGROUPS,
   samplesTogether,
-} from './conv3d_matrix_layout.ts'
-import type { Pass } from './conv3d_pass.ts'
+} from './matrix_layout.ts'
+import { bindingElements, channelWindow, type Range, ranges, rowOf, tiledWorkgroups, weightWindow } from './ranges.ts'
 
 /** Runs of voxels of a workgroup. */
 const RUNS = 16

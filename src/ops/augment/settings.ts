@@ -1,6 +1,6 @@
-import type { Precision } from '../graph/tensor.ts'
-import { ContractError } from '../util/error.ts'
-import { LARGEST_DISPLACEMENT } from '../util/spline.ts'
+import type { Precision } from '../../graph/tensor.ts'
+import { ContractError } from '../../util/error.ts'
+import { LARGEST_DISPLACEMENT } from '../../util/spline.ts'
 
 /** How often, and how strongly, an operation changes samples. A probability of 0 leaves it out of the step. */
 interface Sometimes {

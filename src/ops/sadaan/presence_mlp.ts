@@ -1,10 +1,10 @@
-import { type Dispatch, type Kernel, kernel } from '../graph/kernel.ts'
-import type { GradientTarget, Tape } from '../graph/tape.ts'
-import type { Tensor } from '../graph/tensor.ts'
-import { ContractError } from '../util/error.ts'
-import { sizeOf } from '../util/shape.ts'
-import { checkDropout } from './dropout.ts'
-import { workgroupEach } from './span.ts'
+import { type Dispatch, type Kernel, kernel } from '../../graph/kernel.ts'
+import type { GradientTarget, Tape } from '../../graph/tape.ts'
+import type { Tensor } from '../../graph/tensor.ts'
+import { ContractError } from '../../util/error.ts'
+import { sizeOf } from '../../util/shape.ts'
+import { checkDropout } from '../dropout.ts'
+import { workgroupEach } from '../work.ts'
 
 /** Where a structure's six tensors lie within its row of the block, and how wide its hidden layers are. */
 export interface PresenceLayout {

@@ -1,6 +1,6 @@
-import { type Dispatch, kernel } from '../graph/kernel.ts'
-import { type Slice, slices, type Tensor, windowOf } from '../graph/tensor.ts'
-import { type Volume, volumeOf } from '../util/shape.ts'
+import { type Dispatch, kernel } from '../../graph/kernel.ts'
+import { type Slice, slices, type Tensor, windowOf } from '../../graph/tensor.ts'
+import { type Volume, volumeOf } from '../../util/shape.ts'
 
 /** Where the control points of a sample's splines lie. */
 export interface Lattice {

@@ -1,9 +1,9 @@
-import { type Dispatch, kernel, type Lowering } from '../graph/kernel.ts'
-import { slices, type Tensor, windowOf } from '../graph/tensor.ts'
-import { volumeOf } from '../util/shape.ts'
-import { finishParams } from './augment_move.ts'
-import { type AugmentSettings, used } from './augment_settings.ts'
-import { type Lattice, latticeParams, windowOfSamples } from './augment_spline.ts'
+import { type Dispatch, kernel, type Lowering } from '../../graph/kernel.ts'
+import { slices, type Tensor, windowOf } from '../../graph/tensor.ts'
+import { volumeOf } from '../../util/shape.ts'
+import { finishParams } from './move.ts'
+import { type AugmentSettings, used } from './settings.ts'
+import { type Lattice, latticeParams, windowOfSamples } from './spline.ts'
 
 interface Image {
   from: Tensor // (N, C, H, W, D)

@@ -1,6 +1,8 @@
-import type { AdapterFacts, Dispatch, Lowering, Variant } from '../graph/kernel.ts'
-import type { Tensor } from '../graph/tensor.ts'
-import { volumeOf } from '../util/shape.ts'
+import type { AdapterFacts, Dispatch, Lowering, Variant } from '../../graph/kernel.ts'
+import type { Tensor } from '../../graph/tensor.ts'
+import { volumeOf } from '../../util/shape.ts'
+import { BLOCK_OUTPUTS, BLOCK_TILES, frequencyStride, multiply } from '../winograd_multiply.ts'
+import { isTiled, type Pass } from './direct.ts'
 import {
   bindingElements,
   channelWindow,
@@ -10,9 +12,7 @@ import {
   rowOf,
   sourceWindow,
   weightWindow,
-} from './conv3d_layout.ts'
-import { isTiled, type Pass } from './conv3d_pass.ts'
-import { BLOCK_OUTPUTS, BLOCK_TILES, frequencyStride, multiply } from './winograd_multiply.ts'
+} from './ranges.ts'
 import { occupancyOf, shaderOf, TILE_2, TILE_4, tilesOf, type WinogradTile } from './winograd_tile.ts'
 
 /** Elements of V or M at a time: they stay in a CPU's cache between the stages, and memory stays small. */

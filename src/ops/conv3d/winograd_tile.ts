@@ -1,5 +1,5 @@
-import type { Tensor } from '../graph/tensor.ts'
-import { volumeOf } from '../util/shape.ts'
+import type { Tensor } from '../../graph/tensor.ts'
+import { volumeOf } from '../../util/shape.ts'
 
 /** One size of Winograd tile, F(edge³, 3³): edge³ outputs from (edge + 2)³ products instead of 27 · edge³. */
 export interface WinogradTile {

@@ -1,12 +1,12 @@
-import type { Tape } from '../graph/tape.ts'
-import type { Tensor } from '../graph/tensor.ts'
-import { ContractError } from '../util/error.ts'
-import { OP_BIAS_FIELD, OP_ELASTIC } from '../util/random.ts'
-import { sameShape, volumeOf } from '../util/shape.ts'
-import { blurAxis, coarsenAxis, finishImage } from './augment_intensity.ts'
-import { type LabelledImages, moveImage, moveLabels } from './augment_move.ts'
-import { type AugmentSettings, checkSettings, used } from './augment_settings.ts'
-import { controlShape, displace, drawControl, latticeOf } from './augment_spline.ts'
+import type { Tape } from '../../graph/tape.ts'
+import type { Tensor } from '../../graph/tensor.ts'
+import { ContractError } from '../../util/error.ts'
+import { OP_BIAS_FIELD, OP_ELASTIC } from '../../util/random.ts'
+import { sameShape, volumeOf } from '../../util/shape.ts'
+import { blurAxis, coarsenAxis, finishImage } from './intensity.ts'
+import { type LabelledImages, moveImage, moveLabels } from './move.ts'
+import { type AugmentSettings, checkSettings, used } from './settings.ts'
+import { controlShape, displace, drawControl, latticeOf } from './spline.ts'
 
 interface Batch extends LabelledImages {
   keys: Tensor // (N, 4) u32

@@ -1,9 +1,9 @@
-import { type Dispatch, kernel, type Lowering } from '../graph/kernel.ts'
-import { slices, type Tensor, windowOf } from '../graph/tensor.ts'
-import { ContractError } from '../util/error.ts'
-import { type Volume, volumeOf } from '../util/shape.ts'
-import type { AugmentSettings } from './augment_settings.ts'
-import { sampleSlices, windowOfSamples } from './augment_spline.ts'
+import { type Dispatch, kernel, type Lowering } from '../../graph/kernel.ts'
+import { slices, type Tensor, windowOf } from '../../graph/tensor.ts'
+import { ContractError } from '../../util/error.ts'
+import { type Volume, volumeOf } from '../../util/shape.ts'
+import type { AugmentSettings } from './settings.ts'
+import { sampleSlices, windowOfSamples } from './spline.ts'
 
 /** What a training step reads of a batch. */
 export interface LabelledImages {

@@ -1,9 +1,9 @@
-import { kernel } from '../graph/kernel.ts'
-import type { GradientTarget, Tape } from '../graph/tape.ts'
-import type { Tensor } from '../graph/tensor.ts'
-import { ContractError } from '../util/error.ts'
-import { sizeOf } from '../util/shape.ts'
-import { sumRows } from './sum_rows.ts'
+import { kernel } from '../../graph/kernel.ts'
+import type { GradientTarget, Tape } from '../../graph/tape.ts'
+import type { Tensor } from '../../graph/tensor.ts'
+import { ContractError } from '../../util/error.ts'
+import { sizeOf } from '../../util/shape.ts'
+import { sumRows } from '../sum_rows.ts'
 
 const TAPS = 27
 

@@ -1,8 +1,8 @@
-import { kernel } from '../graph/kernel.ts'
-import type { Tape } from '../graph/tape.ts'
-import type { Tensor } from '../graph/tensor.ts'
-import { ContractError } from '../util/error.ts'
-import { sameShape, sizeOf } from '../util/shape.ts'
+import { kernel } from '../../graph/kernel.ts'
+import type { Tape } from '../../graph/tape.ts'
+import type { Tensor } from '../../graph/tensor.ts'
+import { ContractError } from '../../util/error.ts'
+import { sameShape, sizeOf } from '../../util/shape.ts'
 
 /** Share of the batch in the running statistics: PyTorch's default. */
 const MOMENTUM = 0.1

@@ -1,6 +1,7 @@
-import type { AdapterFacts, Dispatch, Lowering, Variant } from '../graph/kernel.ts'
-import type { Tensor } from '../graph/tensor.ts'
-import { type Volume, volumeOf } from '../util/shape.ts'
+import type { AdapterFacts, Dispatch, Lowering, Variant } from '../../graph/kernel.ts'
+import type { Tensor } from '../../graph/tensor.ts'
+import { type Volume, volumeOf } from '../../util/shape.ts'
+import { isTiled, type Pass } from './direct.ts'
 import {
   bindingElements,
   channelWindow,
@@ -12,8 +13,7 @@ import {
   sourceWindow,
   tiledWorkgroups,
   weightWindow,
-} from './conv3d_layout.ts'
-import { isTiled, type Pass } from './conv3d_pass.ts'
+} from './ranges.ts'
 
 /** What a workgroup of lib/conv3d_gemm computes: output channels times voxels, eight of each an invocation. Overrides of the shader. */
 const SHAPES = [

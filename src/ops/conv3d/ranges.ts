@@ -1,7 +1,7 @@
-import type { AdapterFacts, Lowering } from '../graph/kernel.ts'
-import { type Tensor, WINDOW_ALIGNMENT, type Window, windowAlignment } from '../graph/tensor.ts'
-import { ContractError } from '../util/error.ts'
-import { type Shape, type Volume, volumeOf } from '../util/shape.ts'
+import type { AdapterFacts, Lowering } from '../../graph/kernel.ts'
+import { type Tensor, WINDOW_ALIGNMENT, type Window, windowAlignment } from '../../graph/tensor.ts'
+import { ContractError } from '../../util/error.ts'
+import { type Shape, type Volume, volumeOf } from '../../util/shape.ts'
 
 /** Output channels of one invocation: the last axis of packed weights. */
 export const BLOCK = 4

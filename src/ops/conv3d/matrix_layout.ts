@@ -1,7 +1,7 @@
-import type { AdapterFacts, Lowering } from '../graph/kernel.ts'
-import { elementBytes, type Tensor } from '../graph/tensor.ts'
-import { type Volume, volumeOf } from '../util/shape.ts'
-import { bindingElements, channelWindow, type Range } from './conv3d_layout.ts'
+import type { AdapterFacts, Lowering } from '../../graph/kernel.ts'
+import { elementBytes, type Tensor } from '../../graph/tensor.ts'
+import { type Volume, volumeOf } from '../../util/shape.ts'
+import { bindingElements, channelWindow, type Range } from './ranges.ts'
 
 /** Subgroups of a workgroup. */
 export const SUBGROUPS = 8

@@ -1,6 +1,6 @@
-import type { AdapterFacts, Dispatch, Lowering } from '../graph/kernel.ts'
-import type { Tensor } from '../graph/tensor.ts'
-import { volumeOf } from '../util/shape.ts'
+import type { AdapterFacts, Dispatch, Lowering } from '../../graph/kernel.ts'
+import type { Tensor } from '../../graph/tensor.ts'
+import { volumeOf } from '../../util/shape.ts'
 import {
   BLOCK,
   bindingElements,
@@ -17,7 +17,7 @@ import {
   sourceWindow,
   tiledWorkgroups,
   weightWindow,
-} from './conv3d_layout.ts'
+} from './ranges.ts'
 
 /**
  * One convolution over channels: the forward pass sums over input channels into output channels, the backward-data pass the

@@ -1,18 +1,9 @@
-import type { AdapterFacts, Dispatch, Lowering, Variant } from '../graph/kernel.ts'
-import { type Volume, volumeOf } from '../util/shape.ts'
-import type { BackwardWeightArgs } from './conv3d_backward_weight.ts'
-import { fitsGemm, MOST_PARTIALS, sourcesOf } from './conv3d_gemm.ts'
-import {
-  bindingElements,
-  channelWindow,
-  type Range,
-  ranges,
-  rowOf,
-  type Slab,
-  slabs,
-  weightWindow,
-} from './conv3d_layout.ts'
-import { chunking, sumPartials } from './conv3d_reduce.ts'
+import type { AdapterFacts, Dispatch, Lowering, Variant } from '../../graph/kernel.ts'
+import { type Volume, volumeOf } from '../../util/shape.ts'
+import { chunking, sumPartials } from './bias.ts'
+import type { BackwardWeightArgs } from './direct_weight.ts'
+import { fitsGemm, MOST_PARTIALS, sourcesOf } from './gemm.ts'
+import { bindingElements, channelWindow, type Range, ranges, rowOf, type Slab, slabs, weightWindow } from './ranges.ts'
 
 /** Channels that a workgroup of conv3d/gemm_backward_weight may take, and what it stages at a time. Overrides of the shader. */
 const OUTPUTS = [64, 16] as const

@@ -1,11 +1,11 @@
-import { kernel } from '../graph/kernel.ts'
-import type { GradientTarget, Tape } from '../graph/tape.ts'
-import { type Tensor, type Window, windowOf } from '../graph/tensor.ts'
-import { ContractError } from '../util/error.ts'
-import { sameShape } from '../util/shape.ts'
-import { gridInvocations } from './invocations.ts'
-import { chunksOf, type PairSlice, pairSlices, pairsOf } from './pairs.ts'
-import { sumRows } from './sum_rows.ts'
+import { kernel } from '../../graph/kernel.ts'
+import type { GradientTarget, Tape } from '../../graph/tape.ts'
+import { type Tensor, type Window, windowOf } from '../../graph/tensor.ts'
+import { ContractError } from '../../util/error.ts'
+import { sameShape } from '../../util/shape.ts'
+import { gridInvocations } from '../invocations.ts'
+import { chunksOf, type PairSlice, pairSlices, pairsOf } from '../pairs.ts'
+import { sumRows } from '../sum_rows.ts'
 
 /**
  * Attention maps A = sigmoid(logits) · sigmoid(priors).

@@ -1,7 +1,10 @@
-import type { AdapterFacts, Dispatch, Kernel, Lowering } from '../graph/kernel.ts'
-import type { Tensor } from '../graph/tensor.ts'
-import { volumeOf } from '../util/shape.ts'
-import { gemmWeight } from './conv3d_gemm_weight.ts'
+import type { AdapterFacts, Dispatch, Kernel, Lowering } from '../../graph/kernel.ts'
+import type { Tensor } from '../../graph/tensor.ts'
+import { volumeOf } from '../../util/shape.ts'
+import { chunking, sumPartials } from './bias.ts'
+import { isPointwise, isTiled, padSlab } from './direct.ts'
+import { gemmWeight } from './gemm_weight.ts'
+import { matrixWeight } from './matrix_weight.ts'
 import {
   BLOCK,
   bindingElements,
@@ -17,11 +20,8 @@ import {
   slabs,
   sourceWindow,
   weightWindow,
-} from './conv3d_layout.ts'
-import { matrixWeight } from './conv3d_matrix_weight.ts'
-import { isPointwise, isTiled, padSlab } from './conv3d_pass.ts'
-import { chunking, sumPartials } from './conv3d_reduce.ts'
-import { winogradWeight } from './conv3d_winograd_weight.ts'
+} from './ranges.ts'
+import { winogradWeight } from './winograd_weight.ts'
 
 export interface BackwardWeightArgs {
   sources: readonly Tensor[] // concatenated along channels

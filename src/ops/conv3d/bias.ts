@@ -1,7 +1,7 @@
-import type { AdapterFacts, Dispatch, Kernel, Lowering } from '../graph/kernel.ts'
-import type { Tensor, Window } from '../graph/tensor.ts'
-import { sizeOf, volumeOf } from '../util/shape.ts'
-import { bindingElements, channelWindow, fitting, type Range, ranges } from './conv3d_layout.ts'
+import type { AdapterFacts, Dispatch, Kernel, Lowering } from '../../graph/kernel.ts'
+import type { Tensor, Window } from '../../graph/tensor.ts'
+import { sizeOf, volumeOf } from '../../util/shape.ts'
+import { bindingElements, channelWindow, fitting, type Range, ranges } from './ranges.ts'
 
 /** Workgroups that keep any adapter busy; a sum over voxels is cut into chunks until there are as many. */
 const WORKGROUPS = 512
