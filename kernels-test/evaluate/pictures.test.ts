@@ -6,7 +6,7 @@ import { FIGURE_NAMES } from '../../src/report/evaluation_figures.ts'
 import { type Finished, run } from '../cli/command.ts'
 import { temporaryDirectory, writeMetadata, writeSplit } from '../data/small_dataset.ts'
 import { writeUntrainedModel } from '../docs/untrained_model.ts'
-import { readPage } from '../report/read_html.ts'
+import { readPage } from '../report/page/read_html.ts'
 import { PNG_SIGNATURE, pngSize } from '../report/read_svg.ts'
 
 const folder = temporaryDirectory()

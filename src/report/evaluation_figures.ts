@@ -1,6 +1,6 @@
 import type { CaseRow } from './case_row.ts'
 import type { DetailedMetrics } from './detailed_metrics.ts'
-import type { ReportHead } from './evaluation_report.ts'
+import type { ReportHead } from './text/evaluation_report.ts'
 
 /** An evaluation as its figures show it. */
 export interface EvaluationFigures {

@@ -1,9 +1,9 @@
+import type { Box } from './chart/line_panel.ts'
+import { LINES } from './chart/palette.ts'
+import { linearScale } from './chart/scale.ts'
+import { element, FAINT, fitted, INK, line, rectangle, text } from './chart/svg.ts'
 import { byGap, type ComparedRow } from './comparison.ts'
-import type { Box } from './line_panel.ts'
-import { LINES } from './palette.ts'
 import { plotAxes } from './plot.ts'
-import { linearScale } from './scale.ts'
-import { element, FAINT, fitted, INK, line, rectangle, text } from './svg.ts'
 
 const ROW = 22 // pixels
 const NAMES = 160

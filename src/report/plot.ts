@@ -1,6 +1,6 @@
-import type { Box } from './line_panel.ts'
-import type { Scale } from './scale.ts'
-import { FAINT, GRID, line, rectangle, text } from './svg.ts'
+import type { Box } from './chart/line_panel.ts'
+import type { Scale } from './chart/scale.ts'
+import { FAINT, GRID, line, rectangle, text } from './chart/svg.ts'
 
 const SMALL = 10 // pixels
 

@@ -1,9 +1,9 @@
 import type { CaseRow } from './case_row.ts'
-import type { Box } from './line_panel.ts'
-import { LINES } from './palette.ts'
+import type { Box } from './chart/line_panel.ts'
+import { LINES } from './chart/palette.ts'
+import { linearScale } from './chart/scale.ts'
+import { element, FAINT, INK, line, rectangle, text } from './chart/svg.ts'
 import { plotAxes } from './plot.ts'
-import { linearScale } from './scale.ts'
-import { element, FAINT, INK, line, rectangle, text } from './svg.ts'
 
 const BINS = 25
 const LEFT = 46

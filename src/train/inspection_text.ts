@@ -3,7 +3,7 @@ import type { Hdf5Inspection } from '../data/inspect/hdf5.ts'
 import type { ScanInspection } from '../data/inspect/scan.ts'
 import type { Intensity } from '../data/inspect/voxel_intensity.ts'
 import type { IntensityRule, Preparation } from '../data/scan/preparation.ts'
-import { type Column, table } from '../report/table.ts'
+import { type Column, table } from '../report/text/table.ts'
 import type { Inspection, ModelInspection } from './inspect.ts'
 import { formatBytes } from './memory.ts'
 

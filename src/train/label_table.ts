@@ -1,4 +1,4 @@
-import { regionColor } from '../report/palette.ts'
+import { regionColor } from '../report/chart/palette.ts'
 
 /** What the values of labels.nii.gz mean, as JSON. `files` are the names of the masks. */
 export function labelTable(structureNames: readonly string[], files: readonly string[]): string {

@@ -1,0 +1,29 @@
+import { FAINT, fitted, text } from '../chart/svg.ts'
+import type { Interval } from '../detailed_metrics.ts'
+
+export const MARGIN = 24 // pixels, around every figure
+export const FIGURE = 1200 // width of a figure
+export const HEAD = 70 // above what a figure shows
+
+/** Title and what is said under it. */
+export function figureHead(title: string, line: string): string {
+  return [
+    text(MARGIN, 30, fitted(title, FIGURE - 2 * MARGIN, 17), { size: 17, bold: true }),
+    text(MARGIN, 50, fitted(line, FIGURE - 2 * MARGIN, 12), { size: 12, fill: FAINT }),
+  ].join('')
+}
+
+/** A figure with three digits behind the point, and its interval. */
+export function figureText(value: number | null | undefined, interval?: Interval, digits = 3): string {
+  if (value === null || value === undefined) return 'undefined'
+  return interval ? `${value.toFixed(digits)} (${intervalText(interval, digits)})` : value.toFixed(digits)
+}
+
+export function intervalText([low, high]: readonly [number, number], digits = 3): string {
+  return `${low.toFixed(digits)}–${high.toFixed(digits)}`
+}
+
+/** `1 sample`, `2 samples`. */
+export function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`
+}
