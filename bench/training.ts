@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { type Checkpoint, readCheckpoint } from '../src/checkpoint/checkpoint.ts'
 import type { TorchTensor } from '../src/checkpoint/torch_tensor.ts'
 import { type LoadedConfig, loadConfig } from '../src/config/load.ts'
-import { Console } from '../src/track/console.ts'
+import { Console } from '../src/track/console/console.ts'
 import { train } from '../src/train/training.ts'
 import { withTemporaryDataset, workloadOf } from './workload.ts'
 

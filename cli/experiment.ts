@@ -12,9 +12,9 @@ import {
   PUBLISHED,
   resultsPage,
 } from '../src/report/experiment_results.ts'
-import { type BatchProgress, Console, type EpochSummary } from '../src/track/console.ts'
+import { type BatchProgress, Console, type EpochSummary } from '../src/track/console/console.ts'
+import { durationText } from '../src/track/console/progress_text.ts'
 import { packageFile } from '../src/track/experiment.ts'
-import { durationText } from '../src/track/progress_text.ts'
 import { analyse } from '../src/train/analysis.ts'
 import { runCourse } from '../src/train/course.ts'
 import type { TrainingReport } from '../src/train/training.ts'

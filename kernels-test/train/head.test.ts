@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { beforeAll, expect, test } from 'vitest'
 import { IMPORT_DEFAULTS, importScans } from '../../src/data/import/import.ts'
-import { readMetrics } from '../../src/track/metrics.ts'
+import { readMetrics } from '../../src/track/directory/metrics.ts'
 import { temporaryDirectory } from '../data/small_dataset.ts'
 import { trainHere } from './training_here.ts'
 

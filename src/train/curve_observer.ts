@@ -1,5 +1,5 @@
 import type { Curves, EpochSeries } from '../report/figures/training_curves.ts'
-import type { Series } from '../track/metrics.ts'
+import type { Series } from '../track/directory/metrics.ts'
 import type { Artifact, Observer, Point } from '../track/observer.ts'
 import { illustrator } from './illustrator.ts'
 

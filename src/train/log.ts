@@ -1,5 +1,5 @@
 import type { Config } from '../config/schema.ts'
-import type { Console } from '../track/console.ts'
+import type { Console } from '../track/console/console.ts'
 import type { RunRecord } from '../track/run_record.ts'
 import type { BatchResult, Tally } from './tally.ts'
 import { TERMS } from './tally.ts'
