@@ -1,7 +1,7 @@
 import { InputError } from '../util/error.ts'
 import { Fields, type Json, pyOf, recordOf } from './fields.ts'
 import { writeAtomically } from './file.ts'
-import { isTensor, PyFloat, type PyValue } from './pickle_value.ts'
+import { isTensor, PyFloat, type PyValue } from './pickle/value.ts'
 import { encodePth, readPth } from './pth.ts'
 import { readStateDict, stateDict } from './state_dict.ts'
 import { type OptimizerState, optimizerDict, readOptimizer } from './torch_optimizer.ts'

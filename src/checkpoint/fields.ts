@@ -1,5 +1,5 @@
 import { InputError } from '../util/error.ts'
-import { isTensor, type PyValue } from './pickle_value.ts'
+import { isTensor, type PyValue } from './pickle/value.ts'
 import type { TorchTensor } from './torch_tensor.ts'
 
 /** Values as in JSON, but numbers may be infinite or NaN. */

@@ -1,9 +1,9 @@
 import { InputError } from '../util/error.ts'
 import { readBytes, writeAtomically } from './file.ts'
-import { storageTypes } from './pickle_globals.ts'
-import { readPickle } from './pickle_read.ts'
-import type { PyValue } from './pickle_value.ts'
-import { writePickle } from './pickle_write.ts'
+import { storageTypes } from './pickle/globals.ts'
+import { readPickle } from './pickle/read.ts'
+import type { PyValue } from './pickle/value.ts'
+import { writePickle } from './pickle/write.ts'
 import { bytesOf, elementBytes, type Storage, storageOf } from './torch_tensor.ts'
 import { readZip, writeZip, type ZipEntry } from './zip.ts'
 

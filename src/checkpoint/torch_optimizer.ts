@@ -1,6 +1,6 @@
 import { InputError } from '../util/error.ts'
 import { Fields } from './fields.ts'
-import { PyFloat, type PyValue, tupleOf } from './pickle_value.ts'
+import { PyFloat, type PyValue, tupleOf } from './pickle/value.ts'
 import type { TorchTensor } from './torch_tensor.ts'
 
 /** Of one parameter, named as in torch. */

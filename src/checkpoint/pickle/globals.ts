@@ -1,7 +1,7 @@
-import { sizeOf } from '../util/shape.ts'
-import { checkTypeState, NumpyType, rebuildBytes, rebuildScalar, rebuildType } from './pickle_numpy.ts'
-import { isTensor, OrderedDict, tupleOf } from './pickle_value.ts'
-import { type ElementType, elementBytes, gather, type Storage } from './torch_tensor.ts'
+import { sizeOf } from '../../util/shape.ts'
+import { type ElementType, elementBytes, gather, type Storage } from '../torch_tensor.ts'
+import { checkTypeState, NumpyType, rebuildBytes, rebuildScalar, rebuildType } from './numpy.ts'
+import { isTensor, OrderedDict, tupleOf } from './value.ts'
 
 /** A name that the pickle asked for; nothing is ever imported or run, the few known names are acted out below. */
 export class Global {

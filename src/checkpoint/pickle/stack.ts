@@ -1,4 +1,4 @@
-import type { Fail } from './pickle_cursor.ts'
+import type { Fail } from './cursor.ts'
 
 const mostMarks = 1_000
 const mostMemo = 1_000_000

@@ -1,16 +1,9 @@
-import { InputError } from '../util/error.ts'
-import { PickleCursor } from './pickle_cursor.ts'
-import {
-  callGlobal,
-  Global,
-  isAllowed,
-  type RebuildContext,
-  StorageReference,
-  setAttributes,
-} from './pickle_globals.ts'
-import { PickleStack } from './pickle_stack.ts'
-import { checkValue, type PyValue } from './pickle_value.ts'
-import type { Storage } from './torch_tensor.ts'
+import { InputError } from '../../util/error.ts'
+import type { Storage } from '../torch_tensor.ts'
+import { PickleCursor } from './cursor.ts'
+import { callGlobal, Global, isAllowed, type RebuildContext, StorageReference, setAttributes } from './globals.ts'
+import { PickleStack } from './stack.ts'
+import { checkValue, type PyValue } from './value.ts'
 
 /** A SADAAN checkpoint has some 20 thousand operations; this ends a pickle made to exhaust memory or time. */
 const mostOperations = 2_000_000

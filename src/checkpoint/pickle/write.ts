@@ -1,6 +1,6 @@
-import { storageTypes } from './pickle_globals.ts'
-import { OrderedDict, PyFloat, type PyValue } from './pickle_value.ts'
-import { checkTensor, type Dtype, type TorchTensor } from './torch_tensor.ts'
+import { checkTensor, type Dtype, type TorchTensor } from '../torch_tensor.ts'
+import { storageTypes } from './globals.ts'
+import { OrderedDict, PyFloat, type PyValue } from './value.ts'
 
 /** A pickle and what its persistent ids '0', '1', … stand for. */
 export interface Pickle {
