@@ -6,8 +6,8 @@ import { setTimeout } from 'node:timers/promises'
 import { defaultConfig } from '../src/config/schema.ts'
 import { RunDirectory } from '../src/track/directory/run_directory.ts'
 import { RunRecord } from '../src/track/run_record.ts'
+import { TERMS } from '../src/train/batch_result.ts'
 import { formatBytes } from '../src/train/memory.ts'
-import { TERMS } from '../src/train/tally.ts'
 import { percent, short } from './table.ts'
 
 export interface RecordRequest {

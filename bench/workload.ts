@@ -10,7 +10,7 @@ import { GENERATE_DEFAULTS } from '../src/data/synthetic/generate.ts'
 import { makeSample } from '../src/data/synthetic/synthetic.ts'
 import type { SadaanShape } from '../src/nn/specification.ts'
 import type { HostBatch } from '../src/train/engine.ts'
-import { shapeFor } from '../src/train/session.ts'
+import { shapeFor } from '../src/train/open.ts'
 import { OP_GENERATE, RandomStream } from '../src/util/random.ts'
 import { sizeOf } from '../src/util/shape.ts'
 

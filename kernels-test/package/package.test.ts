@@ -54,7 +54,14 @@ test('the tarball holds what runs and what is read, and nothing else', () => {
   expect(paths.filter(path => /\.test\.|(?<!\.d)\.ts$|\.map$/.test(path))).toEqual([])
   expect(paths).toEqual(expect.arrayContaining(['LICENSE', 'README.md', 'dist/cli/main.js', 'dist/src/index.d.ts']))
   expect(paths).toContain('shaders/lib/math.wgsl')
-  const threads = ['data/loader/decode', 'data/validate/examine', 'data/synthetic/sample', 'report/artist', 'checkpoint/write', 'train/surface']
+  const threads = [
+    'data/loader/decode',
+    'data/validate/examine',
+    'data/synthetic/sample',
+    'report/artist',
+    'checkpoint/write',
+    'train/surface',
+  ]
   for (const thread of threads) expect(paths).toContain(`dist/src/${thread}.worker.js`)
   expect(packed.size).toBeLessThan(LARGEST_TARBALL)
 })

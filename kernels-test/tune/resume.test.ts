@@ -5,7 +5,7 @@ import { type Checkpoint, readCheckpoint } from '../../src/checkpoint/checkpoint
 import { loadConfig } from '../../src/config/load.ts'
 import { chooseVariant } from '../../src/plan/lower.ts'
 import { TrainingEngine } from '../../src/train/engine.ts'
-import type { Progress } from '../../src/train/resume.ts'
+import type { Progress } from '../../src/train/progress.ts'
 import { fixVariants } from '../../src/train/variants.ts'
 import { identityOf } from '../../src/tune/adapter_identity.ts'
 import { openCalls } from '../../src/tune/autotune.ts'

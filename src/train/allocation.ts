@@ -5,8 +5,8 @@ import type { Plan } from '../plan/plan.ts'
 import { SlotPool } from '../plan/runner.ts'
 import { Storage, storageBytes } from '../plan/storage.ts'
 import { Upload } from '../plan/upload.ts'
+import { STEPS_IN_FLIGHT } from './in_flight.ts'
 import { checkHostMemory, fitsHostMemory, type MemoryNeed } from './memory.ts'
-import { STEPS_IN_FLIGHT } from './pacing.ts'
 
 /** What a way of running keeps between steps, the plans that share its slots, and what both take. */
 export interface Layout {

@@ -7,7 +7,7 @@ import { type GenerateOptions, generateDataset } from '../data/synthetic/generat
 import type { Console } from '../track/console/console.ts'
 import { evaluate } from './evaluate.ts'
 import { EvaluationPictures } from './evaluation_pictures.ts'
-import type { RunIdentity } from './record.ts'
+import type { RunIdentity } from './request.ts'
 import { type TrainingReport, train } from './training.ts'
 
 export interface CourseRequest {

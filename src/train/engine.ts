@@ -17,9 +17,10 @@ import type { Upload } from '../plan/upload.ts'
 import { InputError } from '../util/error.ts'
 import { sizeOf } from '../util/shape.ts'
 import { allocate, openUploads } from './allocation.ts'
+import { type BatchResult, termsOf } from './batch_result.ts'
+import { STEPS_IN_FLIGHT, submitsFor } from './in_flight.ts'
 import type { MemoryNeed } from './memory.ts'
 import { OptimizerMemory } from './optimizer_memory.ts'
-import { STEPS_IN_FLIGHT, submitsFor } from './pacing.ts'
 import {
   type BatchTensors,
   batchTensors,
@@ -30,7 +31,6 @@ import {
   recordUpdate,
 } from './recording.ts'
 import { writeLossScale } from './snapshot.ts'
-import { type BatchResult, termsOf } from './tally.ts'
 import { factsFor } from './variants.ts'
 
 /** A batch as the loader gives it; arrays are copied when it is uploaded. */

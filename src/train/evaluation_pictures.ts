@@ -6,7 +6,7 @@ import { type EvaluationFigures, FIGURE_NAMES, type FigureName } from '../report
 import { type PagePicture, type ReportPage, reportPage } from '../report/page/page.ts'
 import { type AttentionRow, attentionRow } from '../report/sample/attention_overview.ts'
 import { packageFile } from '../track/experiment.ts'
-import type { EvaluatedSample, Evaluation } from './evaluate.ts'
+import type { EvaluatedSample, Evaluation } from './evaluation.ts'
 import { illustrator } from './illustrator.ts'
 
 const PAGE = 'report.html'

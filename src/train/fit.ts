@@ -10,19 +10,19 @@ import {
   type ScheduleState,
 } from '../optim/schedule.ts'
 import { InputError } from '../util/error.ts'
+import type { BatchResult } from './batch_result.ts'
 import { fingerprintOf } from './data_fingerprint.ts'
 import { afterValidation, type BestModel, noBestModel, shouldStop } from './early_stopping.ts'
 import type { UpdateResult } from './engine.ts'
-import { InFlight } from './in_flight.ts'
+import { InFlight, STEPS_IN_FLIGHT } from './in_flight.ts'
 import type { TrainingLog } from './log.ts'
-import { STEPS_IN_FLIGHT } from './pacing.ts'
-import { type Position, placeText, type ResumePoint } from './resume.ts'
+import { type Position, placeText, type Standing } from './progress.ts'
+import type { ResumePoint } from './resume.ts'
 import { SamplePictures } from './sample_pictures.ts'
-import { Saver } from './saver.ts'
+import { checkpointOf, Saver } from './saver.ts'
 import type { Session } from './session.ts'
-import { checkpointOf, type Standing } from './standing.ts'
-import type { StateCopy } from './state_copy.ts'
-import { type BatchResult, Tally } from './tally.ts'
+import type { StateCopy } from './snapshot.ts'
+import { Tally } from './tally.ts'
 
 /** Updates in a row that may be skipped because the gradient was not finite; one more ends the training. */
 const SKIPS_ALLOWED = 10

@@ -1,20 +1,9 @@
 import type { ImageSize } from '../data/dataset/volumes.ts'
 import { sizeOf } from '../util/shape.ts'
 import { WindowBlend } from './blend.ts'
-import { mirror } from './flips.ts'
-import type { Pass } from './passes.ts'
-import type { RawOutputs } from './prediction_files.ts'
+import type { Outcome, RawOutputs, VolumeName } from './outcome.ts'
+import { mirror, type Pass } from './passes.ts'
 import { VolumeStore } from './volume_store.ts'
-
-/** Outputs that are volumes of a subject's grid. */
-export type VolumeName = 'segmentation_probs' | 'attention_maps'
-
-/** What the model says of a subject, over all its passes. */
-export interface Outcome {
-  presence: ArrayLike<number> // (S)
-  /** of structure s, on the grid of the subject's frame */
-  volume(name: VolumeName, s: number): Float32Array
-}
 
 export interface GatheringOptions {
   structures: number

@@ -1,3 +1,5 @@
+import type { AdapterFacts } from '../graph/kernel.ts'
+
 /** Work that was submitted and not yet waited for, oldest first. A failure is thrown when its turn comes, never earlier. */
 export class InFlight {
   private readonly pending: Promise<void>[] = []
@@ -40,4 +42,15 @@ export class InFlight {
   async drain(): Promise<void> {
     await Promise.allSettled(this.pending.splice(0))
   }
+}
+
+/** Steps that may be on their way through the GPU at once; a further one waits for the oldest. */
+export const STEPS_IN_FLIGHT = 2
+
+/** Longest work of one submit: desktops reset a GPU that does not answer for a second or two. */
+export const SECONDS_PER_SUBMIT = 0.5
+
+/** How many submits a step of this length is to be cut into. A software adapter has no watchdog. */
+export function submitsFor(facts: AdapterFacts, secondsPerStep: number): number {
+  return facts.software ? 1 : Math.max(1, Math.ceil(secondsPerStep / SECONDS_PER_SUBMIT))
 }

@@ -9,7 +9,7 @@ import { isScan } from '../data/scan/scan.ts'
 import { InputError } from '../util/error.ts'
 import { sizeOf } from '../util/shape.ts'
 import type { DataFingerprint } from './data_fingerprint.ts'
-import type { Progress } from './resume.ts'
+import type { Progress } from './progress.ts'
 import { openTrainedModel } from './trained_model.ts'
 
 /** What is in a file of weights. */

@@ -1,6 +1,6 @@
+import { type BatchResult, type Pair, pairsOf } from './batch_result.ts'
 import type { Spacing } from './distance_transform.ts'
 import type { SurfaceDistances } from './surface_distance.ts'
-import { type BatchResult, type Pair, pairsOf } from './tally.ts'
 
 /** A known pair, whether its structure is held to be present, and how far its surfaces lie apart. */
 export interface JudgedPair extends Pair {

@@ -1,8 +1,8 @@
 import type { Config } from '../config/schema.ts'
 import type { Console } from '../track/console/console.ts'
 import type { RunRecord } from '../track/run_record.ts'
-import type { BatchResult, Tally } from './tally.ts'
-import { TERMS } from './tally.ts'
+import { type BatchResult, TERMS } from './batch_result.ts'
+import type { Tally } from './tally.ts'
 
 /** How far an epoch is. */
 export interface EpochProgress {

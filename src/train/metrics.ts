@@ -1,8 +1,7 @@
 import type { CaseRow } from '../report/case_row.ts'
 import type { DetailedMetrics, ScenarioMetrics } from '../report/detailed_metrics.ts'
 import { mean } from '../util/statistics.ts'
-import { caseRow } from './case_rows.ts'
-import { intervalsOf } from './intervals.ts'
+import { intervalsOf } from './bootstrap.ts'
 import {
   isRight,
   type JudgedPair,
@@ -12,7 +11,7 @@ import {
   type SampleFacts,
 } from './judged_pair.ts'
 import { absenceOf, calibrationOf, presenceOf } from './presence_figures.ts'
-import { gatedOverlapOf, overallOf, segmentationOf } from './segmentation_figures.ts'
+import { gatedOverlapOf, overallOf, precisionOf, recallOf, segmentationOf } from './segmentation_figures.ts'
 
 /** What the figures of an evaluation depend on beside what is measured. */
 export interface MetricsSetting {
@@ -100,3 +99,36 @@ function scenarioOf(samples: readonly JudgedPair[][]): ScenarioMetrics {
     avg_structures_predicted: average(pairs => pairs.filter(({ isHeldPresent }) => isHeldPresent).length),
   }
 }
+
+/** Overlap and distances of an absent structure are undefined: what was predicted of it shows as its volume. */
+export function caseRow(
+  { scenario, subject, spacing }: SampleFacts,
+  pair: JudgedPair,
+  structure: string,
+  distanceUnit: CaseRow['distance_unit'],
+): CaseRow {
+  const { present, truth, predicted } = pair
+  const defined = <T>(value: T): T | null => (present ? value : null)
+  const volume = (voxels: number): number =>
+    spacing ? (voxels * spacing[0] * spacing[1] * spacing[2]) / CUBIC_MILLIMETRES_PER_MILLILITRE : voxels
+  return {
+    sample: pair.sample,
+    subject,
+    scenario,
+    structure,
+    present: present ? 1 : 0,
+    presence_probability: pair.probability,
+    predicted_present: pair.isHeldPresent ? 1 : 0,
+    dice: defined(pair.hardDice),
+    iou: defined(pair.iou),
+    precision: defined(precisionOf(pair)),
+    recall: defined(recallOf(pair)),
+    hd95: pair.surface?.hd95 ?? null,
+    surface_distance: pair.surface?.mean ?? null,
+    true_volume: volume(truth),
+    predicted_volume: volume(predicted),
+    distance_unit: distanceUnit,
+  }
+}
+
+export const CUBIC_MILLIMETRES_PER_MILLILITRE = 1000

@@ -10,7 +10,7 @@ import { table } from '../report/text/table.ts'
 import { InputError } from '../util/error.ts'
 import { TrainingEngine } from './engine.ts'
 import { formatBytes, type MemoryNeed, totalOf } from './memory.ts'
-import { shapeFor, wantedAdapter } from './session.ts'
+import { shapeFor, wantedAdapter } from './open.ts'
 import { knownChoice } from './variants.ts'
 
 /** What `summary` says of the model that a configuration makes. */

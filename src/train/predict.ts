@@ -1,5 +1,3 @@
-import type { Config } from '../config/schema.ts'
-import type { SplitName } from '../data/dataset/dataset.ts'
 import type { ImageSize } from '../data/dataset/volumes.ts'
 import { Device } from '../gpu/device.ts'
 import type { Tensor } from '../graph/tensor.ts'
@@ -8,55 +6,18 @@ import { Gathering } from './gathering.ts'
 import { Hdf5Results } from './hdf5_results.ts'
 import { InferenceEngine, type Recorder } from './inference.ts'
 import { formatBytes, totalOf } from './memory.ts'
+import { wantedAdapter } from './open.ts'
+import { RAW_NAMES, type RawName, type RawOutputs } from './outcome.ts'
 import { withOutputFolder } from './output_folder.ts'
 import { type PassBatch, passesOf } from './passes.ts'
-import {
-  PredictionFiles,
-  type PredictionHead,
-  RAW_NAMES,
-  type RawName,
-  type RawOutputs,
-  samplesOf,
-} from './prediction_files.ts'
-import { openJob, type PredictionJob } from './prediction_job.ts'
+import { PredictionFiles, type PredictionHead, samplesOf } from './prediction_files.ts'
+import { openJob, type PredictionJob, type PredictionRequest } from './prediction_job.ts'
 import { recordPrediction } from './recording.ts'
 import { ScanResults } from './scan_results.ts'
-import { wantedAdapter } from './session.ts'
 import { StagedResults } from './staged_results.ts'
 import { type SubjectFiles, volumeNames } from './subject_files.ts'
 import { openTrainedModel, type TrainedModel } from './trained_model.ts'
 import { knownChoice } from './variants.ts'
-
-export interface PredictionRequest {
-  config: Config
-  /** wins over the one that the model was trained with */
-  presenceThreshold?: number
-  /** path of .pth or safetensors */
-  weights: string
-  /** an HDF5 file with images, a dataset's directory, or scans and folders of scans */
-  input: string | readonly string[]
-  /** of a dataset's directory */
-  split: SplitName
-  /** the UID of the one to take of a DICOM folder with several */
-  series?: string | undefined
-  /** folder that the results go to */
-  output: string
-  /** also write every output of the model */
-  raw: boolean
-  /** also write what masks are made of */
-  probabilities?: boolean
-  /** also write where the model looked for each structure */
-  attention?: boolean
-  /** slide a window of the model's size over each volume, the next covering this share of it again */
-  overlap?: number
-  /** average over inputs mirrored along these axes; 'trained' are those that training flipped */
-  flips?: readonly number[] | 'trained'
-  /** keep of each mask its largest component */
-  largestComponent?: boolean
-  /** gets the lines a user wants to see */
-  say(line: string): void
-  progress(samples: number, all: number): void
-}
 
 export interface Prediction {
   samples: number

@@ -1,10 +1,9 @@
 import { writeFileSync } from 'node:fs'
 import { type Hdf5Column, Hdf5Writer } from '../data/hdf5/writer.ts'
 import type { Preparation } from '../data/scan/preparation.ts'
-import type { SadaanOutputs } from '../nn/sadaan.ts'
 import type { SadaanShape } from '../nn/specification.ts'
 import { csvLine } from '../report/text/csv.ts'
-import type { Outcome } from './gathering.ts'
+import { type Outcome, RAW_AXES, RAW_NAMES, type RawOutputs } from './outcome.ts'
 import type { StagedResults } from './staged_results.ts'
 import type { PresenceRow, SubjectFiles } from './subject_files.ts'
 import type { SubjectPlace } from './subjects.ts'
@@ -31,28 +30,6 @@ export interface PredictedSubject {
   scan: string
   rows: readonly PresenceRow[] // (S)
 }
-
-/** Outputs of one sample by name, as the model gives them. */
-export type RawOutputs = Readonly<Record<RawName, Float32Array>>
-export type RawName = Exclude<keyof SadaanOutputs, 'position_priors'>
-
-type Axes = (shape: SadaanShape) => readonly number[]
-const volumes: Axes = ({ structures, size }) => [structures, ...size]
-const scores: Axes = ({ structures }) => [structures]
-
-/** Axes of each output behind the samples' one. */
-const RAW_AXES: Record<RawName, Axes> = {
-  attention_maps: volumes,
-  feature_responses: volumes,
-  alignment_scores: scores,
-  absence_logits: ({ structures }) => [structures, 2],
-  presence_probs: scores,
-  confidence_scores: scores,
-  segmentation_logits: volumes,
-  segmentation_probs: volumes,
-}
-
-export const RAW_NAMES = Object.keys(RAW_AXES) as RawName[]
 
 /** The results of a prediction, written subject by subject: volumes, raw.h5 if asked for, presence.csv and presence.json. */
 export class PredictionFiles {

@@ -1,6 +1,7 @@
 import { statSync } from 'node:fs'
 import { join } from 'node:path'
-import { openDataset } from '../data/dataset/dataset.ts'
+import type { Config } from '../config/schema.ts'
+import { openDataset, type SplitName } from '../data/dataset/dataset.ts'
 import type { ImageSize } from '../data/dataset/volumes.ts'
 import { DEFAULT_INTENSITY } from '../data/scan/intensity.ts'
 import type { Preparation } from '../data/scan/preparation.ts'
@@ -8,8 +9,7 @@ import { isScan } from '../data/scan/scan.ts'
 import { isScanFolder, scanGroups } from '../data/scan/scan_groups.ts'
 import { InputError } from '../util/error.ts'
 import { fileNames } from '../util/file_names.ts'
-import { flipsOver } from './flips.ts'
-import type { PredictionRequest } from './predict.ts'
+import { flipsOver } from './passes.ts'
 import type { PredictionHead } from './prediction_files.ts'
 import { hdf5Subjects, type ModelGrid, type Subjects, scanSubjects } from './subjects.ts'
 import { presenceThresholdFor, structureNamesOf, type TrainedModel } from './trained_model.ts'
@@ -133,4 +133,35 @@ function preparationFor({ preparation, path, shape }: TrainedModel, say: (line: 
   // training.image_size resampled the frame as a whole, so its voxels became longer or shorter
   const spacing_mm = frame.spacing_mm.map((length, axis) => (length * image_size[axis]!) / size[axis]!) as ImageSize
   return { ...preparation, frame: { kind: 'spacing', spacing_mm }, image_size: size }
+}
+
+export interface PredictionRequest {
+  config: Config
+  /** wins over the one that the model was trained with */
+  presenceThreshold?: number
+  /** path of .pth or safetensors */
+  weights: string
+  /** an HDF5 file with images, a dataset's directory, or scans and folders of scans */
+  input: string | readonly string[]
+  /** of a dataset's directory */
+  split: SplitName
+  /** the UID of the one to take of a DICOM folder with several */
+  series?: string | undefined
+  /** folder that the results go to */
+  output: string
+  /** also write every output of the model */
+  raw: boolean
+  /** also write what masks are made of */
+  probabilities?: boolean
+  /** also write where the model looked for each structure */
+  attention?: boolean
+  /** slide a window of the model's size over each volume, the next covering this share of it again */
+  overlap?: number
+  /** average over inputs mirrored along these axes; 'trained' are those that training flipped */
+  flips?: readonly number[] | 'trained'
+  /** keep of each mask its largest component */
+  largestComponent?: boolean
+  /** gets the lines a user wants to see */
+  say(line: string): void
+  progress(samples: number, all: number): void
 }

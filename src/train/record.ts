@@ -14,31 +14,9 @@ import { makeTensorBoardFolder, TensorBoard } from '../track/tensorboard/tensorb
 import { sacredTime } from '../track/time.ts'
 import { CurveObserver } from './curve_observer.ts'
 import type { FitResult } from './fit.ts'
+import type { TrainingRequest } from './request.ts'
 import type { ResumePoint } from './resume.ts'
 import type { Session } from './session.ts'
-import type { TrainingRequest } from './training.ts'
-
-/** What the record says of a run beside its configuration, and how it is kept. */
-export interface RunIdentity {
-  /** name of the experiment; sadaan_hdf5 if not given */
-  experiment?: string
-  /** number of the run; one above the highest if not given */
-  id?: number
-  comment?: string
-  priority?: number
-  /** options of the command line, by Sacred's names */
-  options?: JsonObject
-  /** named configurations and files that the configuration was made from */
-  namedConfigs?: readonly string[]
-  /** what was set on top of them, as a tree */
-  configUpdates?: JsonObject
-  /** files that the configuration was read from */
-  sources?: readonly string[]
-  /** false: what the console says is not kept */
-  capture?: boolean
-  /** seconds between two heartbeats */
-  beatSeconds?: number
-}
 
 /** Opens the records that are asked for; undefined when there is none. A resumed run begins with the earlier one's points. */
 export async function openRecord(

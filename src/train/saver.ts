@@ -1,10 +1,15 @@
 import { join } from 'node:path'
 import type { Checkpoint } from '../checkpoint/checkpoint.ts'
 import { WritingThread } from '../checkpoint/writing_thread.ts'
+import type { Json } from '../config/json.ts'
 import type { Config } from '../config/schema.ts'
+import { type ScheduleSettings, schedulerRate, toTorchScheduler } from '../optim/schedule.ts'
 import type { TrainingEngine } from './engine.ts'
 import type { InFlight } from './in_flight.ts'
-import { StateCopier, type StateCopy } from './state_copy.ts'
+import { type Standing, toRecord } from './progress.ts'
+import type { Session } from './session.ts'
+import { modelOf, optimizerOf, type StateCopy } from './snapshot.ts'
+import { StateCopier } from './state_copy.ts'
 
 /** Saves that may be unfinished at once: one being written and one that waits for it; a third has to wait itself. */
 const UNFINISHED = 2
@@ -83,5 +88,33 @@ export class Saver {
 
   private check(): void {
     if (this.failure !== undefined) throw this.failure
+  }
+}
+
+/** The tensors are views into the copy. */
+export function checkpointOf(
+  { config, engine, dataset }: Session,
+  settings: ScheduleSettings,
+  copy: StateCopy,
+  { progress, ...histories }: Standing,
+  isBest: boolean,
+): Checkpoint {
+  const { state, optimizer } = engine
+  const { position, schedule } = progress
+  const { skipped, lossScale } = copy
+  return {
+    // the original has no points within an epoch: there it is the one under way
+    epoch: position.batch > 0 ? position.epoch : position.epoch - 1,
+    model: modelOf(state, copy),
+    optimizer: optimizerOf(state, optimizer, copy, config, schedulerRate(settings, schedule)),
+    scheduler: toTorchScheduler(settings, schedule) as Record<string, Json> | null,
+    structureNames: dataset.structureNames,
+    isBest,
+    ...histories,
+    sadaan: {
+      ...toRecord({ ...progress, skipped, ...(lossScale && { lossScale }) }),
+      ...(dataset.preparation && { preparation: dataset.preparation as unknown as Json }),
+      patches: dataset.patches,
+    },
   }
 }

@@ -9,7 +9,6 @@ import type { Storage } from '../plan/storage.ts'
 import { InputError } from '../util/error.ts'
 import { type Shape, sizeOf } from '../util/shape.ts'
 import type { OptimizerMemory } from './optimizer_memory.ts'
-import type { StateCopy } from './state_copy.ts'
 
 /** A host copy of a model: state dict entries by name, in the original's order. */
 export type Weights = ReadonlyMap<string, TorchTensor>
@@ -146,4 +145,19 @@ export function writeOptimizer(
 /** Sets the loss scale where activations are f16. */
 export function writeLossScale(storage: Storage, state: ModelState, { compute }: Config, scale: LossScale): void {
   if (compute.precision === 'f16') storage.write(state.lossScale, Uint32Array.of(scale.exponent, scale.updates))
+}
+
+/** All that training has on the GPU, on the host. The arrays have buffers of their own. */
+export interface StateCopy {
+  /** as their arenas lie, padding included */
+  parameters: Float32Array<ArrayBuffer>
+  running: Float32Array<ArrayBuffer>
+  first: Float32Array<ArrayBuffer>
+  second: Float32Array<ArrayBuffer>
+  batchesTracked: number
+  /** updates made, and those left out because the gradient was not finite */
+  step: number
+  skipped: number
+  /** undefined where activations are f32, which need none */
+  lossScale: LossScale | undefined
 }

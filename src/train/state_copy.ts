@@ -1,24 +1,9 @@
 import type { Config } from '../config/schema.ts'
 import { destroyBuffer, readbackBuffer } from '../gpu/buffers.ts'
-import type { LossScale } from '../optim/loss_scale.ts'
 import type { Place } from '../plan/storage.ts'
 import { sizeOf } from '../util/shape.ts'
 import type { TrainingEngine } from './engine.ts'
-
-/** All that training has on the GPU, on the host. The arrays have buffers of their own. */
-export interface StateCopy {
-  /** as their arenas lie, padding included */
-  parameters: Float32Array<ArrayBuffer>
-  running: Float32Array<ArrayBuffer>
-  first: Float32Array<ArrayBuffer>
-  second: Float32Array<ArrayBuffer>
-  batchesTracked: number
-  /** updates made, and those left out because the gradient was not finite */
-  step: number
-  skipped: number
-  /** undefined where activations are f32, which need none */
-  lossScale: LossScale | undefined
-}
+import type { StateCopy } from './snapshot.ts'
 
 /**
  * Copies the training's state in arrears: the copies are queued behind the work submitted so far, into buffers that are mapped once that

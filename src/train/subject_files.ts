@@ -1,6 +1,6 @@
 import { sizeOf } from '../util/shape.ts'
-import type { Outcome, VolumeName } from './gathering.ts'
 import { type MaskRule, makeMask } from './masks.ts'
+import type { Outcome, VolumeName } from './outcome.ts'
 import type { SubjectPlace } from './subjects.ts'
 
 /** A structure of a subject: is it there, and how large is its mask? */

@@ -3,7 +3,6 @@ import { WriteError } from '../checkpoint/file.ts'
 import type { Config } from '../config/schema.ts'
 import { countParameters } from '../nn/specification.ts'
 import type { Console } from '../track/console/console.ts'
-import type { MongoAddress } from '../track/mongo/address.ts'
 import type { RunRecord } from '../track/run_record.ts'
 import { InputError } from '../util/error.ts'
 import { DirectoryLock, refuseIfHeld } from './directory_lock.ts'
@@ -11,25 +10,11 @@ import { shouldStop } from './early_stopping.ts'
 import { DivergedError, Fit, type FitResult } from './fit.ts'
 import { TrainingLog } from './log.ts'
 import { formatBytes, totalOf } from './memory.ts'
-import { keepCheckpoints, openRecord, type RunIdentity } from './record.ts'
-import { findResumePoint, placeText, type ResumePoint } from './resume.ts'
+import { placeText } from './progress.ts'
+import { keepCheckpoints, openRecord } from './record.ts'
+import type { TrainingRequest } from './request.ts'
+import { findResumePoint, type ResumePoint } from './resume.ts'
 import { closeSession, initialise, openSession, type Session } from './session.ts'
-
-export interface TrainingRequest {
-  config: Config
-  /** true: from the newest good checkpoint of save_dir; a path: from that one */
-  resume: boolean | string
-  /** folder of Sacred's run directories; undefined leaves the run unobserved */
-  runs: string | undefined
-  /** a database that keeps the run too */
-  mongo?: MongoAddress
-  /** folder of TensorBoard's runs */
-  tensorboard?: string
-  identity?: RunIdentity
-  console: Console
-  /** when aborted, training saves and ends after the step at hand; with the reason 'TIMEOUT' its status is that */
-  stop: AbortSignal
-}
 
 export interface TrainingReport extends FitResult {
   /** the run's directory; undefined when unobserved */

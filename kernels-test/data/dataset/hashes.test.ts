@@ -9,7 +9,8 @@ import { Decoders } from '../../../src/data/loader/decoders.ts'
 import { Loader } from '../../../src/data/loader/loader.ts'
 import { GENERATE_DEFAULTS, generateDataset } from '../../../src/data/synthetic/generate.ts'
 import { validateDataset } from '../../../src/data/validate/validate.ts'
-import { checkSameData, fingerprintOf } from '../../../src/train/data_fingerprint.ts'
+import { fingerprintOf } from '../../../src/train/data_fingerprint.ts'
+import { checkSameData } from '../../../src/train/resume.ts'
 import { InputError } from '../../../src/util/error.ts'
 import { corruptChunk, loseChunk } from '../corrupt.ts'
 import { temporaryDirectory, writeMetadata } from '../small_dataset.ts'
@@ -78,7 +79,8 @@ test.each(['images', 'masks'])('a flipped byte in a chunk of %s is named', async
 test('a flipped byte that lzf does not notice is named', async () => {
   const directory = join(root, 'lzf')
   mkdirSync(directory)
-  for (const name of ['train', 'val']) cpSync(join(import.meta.dirname, '../hdf5/lzf.h5'), join(directory, `${name}.h5`))
+  for (const name of ['train', 'val'])
+    cpSync(join(import.meta.dirname, '../hdf5/lzf.h5'), join(directory, `${name}.h5`))
   writeMetadata(directory, { structure_names: ['a'], image_size: [16, 16, 16] })
   expect(await validateDataset({ directory, workers: 0, hash: true })).toMatchObject({ hashes: 'recorded' })
   const path = join(directory, 'train.h5')

@@ -1,9 +1,10 @@
-// Logs points of eight metrics into the directory given until it is killed, and says on standard output how many are logged.
 import { writeSync } from 'node:fs'
 import { setImmediate } from 'node:timers/promises'
 import { RunFiles } from '../../../../src/track/directory/files.ts'
 import { Metrics } from '../../../../src/track/directory/metrics.ts'
-import { TERMS } from '../../../../src/train/tally.ts'
+import { TERMS } from '../../../../src/train/batch_result.ts'
+
+// Logs points of eight metrics into the directory given until it is killed, and says on standard output how many are logged.
 
 const metrics = new Metrics(new RunFiles(process.argv[2]!, console.error))
 let folding = Promise.resolve()
