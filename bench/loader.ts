@@ -1,6 +1,7 @@
 import { closeSync, openSync, readSync } from 'node:fs'
 import type { LoadedConfig } from '../src/config/load.ts'
-import type { Dataset, Split } from '../src/data/dataset/dataset.ts'
+import type { Dataset } from '../src/data/dataset/dataset.ts'
+import type { Split } from '../src/data/dataset/split.ts'
 import { Decoder } from '../src/data/loader/decoder.ts'
 import { Decoders, usefulThreads } from '../src/data/loader/decoders.ts'
 import { Loader } from '../src/data/loader/loader.ts'

@@ -1,4 +1,4 @@
-import { SPLIT_NAMES } from '../src/data/dataset/dataset.ts'
+import { SPLIT_NAMES } from '../src/data/dataset/split.ts'
 import type { ImportReport } from '../src/data/import/report.ts'
 import type { IntensityRule } from '../src/data/scan/preparation.ts'
 import { table } from '../src/report/text/table.ts'

@@ -1,7 +1,7 @@
 import { Command, Option } from 'commander'
 import { isJsonObject } from '../src/config/json.ts'
 import type { LoadedConfig } from '../src/config/load.ts'
-import { SPLIT_NAMES, type SplitName } from '../src/data/dataset/dataset.ts'
+import { SPLIT_NAMES, type SplitName } from '../src/data/dataset/split.ts'
 import { type Prediction, predict } from '../src/train/predict.ts'
 import { InputError } from '../src/util/error.ts'
 import { givenThreshold, withBatchSize } from './evaluate.ts'

@@ -19,9 +19,6 @@ import { filesUnder, importsOf, textOf } from './sources.ts'
 /** What WebGPU guarantees on every adapter. */
 const GUARANTEED = { storageBuffers: 8, uniformBuffers: 12, invocations: 256, workgroupAxes: [256, 256, 64] }
 
-/** What relu and sigmoid have in common; their case file runs it. */
-const ELEMENTWISE = 'src/ops/elementwise.ts'
-
 /** Adapters for which kernels are laid out differently. */
 const adapters: readonly AdapterFacts[] = [
   GUARANTEED_FACTS,
@@ -84,7 +81,7 @@ const entryOf = ({ key }: Lowered): string => `${key.shader}:${key.entry}`
 describe('every operation', () => {
   const operations = ['src/ops', 'src/loss', 'src/optim']
     .flatMap(folder => filesUnder(folder, '.ts'))
-    .filter(path => path !== ELEMENTWISE && /^export function \w+\(\s*tape: Tape\b/m.test(textOf(path)))
+    .filter(path => /^export function \w+\(\s*tape: Tape\b/m.test(textOf(path)))
   const tested = new Set(filesUnder('kernels-test/cases', '.ts').flatMap(path => importsOf(path).files))
 
   test.each(operations)('%s has a case file', path => {

@@ -1,9 +1,8 @@
 import { kernel } from '../graph/kernel.ts'
 import type { GradientTarget, Tape } from '../graph/tape.ts'
 import { type Tensor, windowOf } from '../graph/tensor.ts'
-import { gridInvocations } from '../ops/invocations.ts'
-import { chunksOf, pairSlices, pairsOf } from '../ops/pairs.ts'
-import { sumRows } from '../ops/sum_rows.ts'
+import { chunksOf, pairSlices, pairsOf } from '../ops/runs.ts'
+import { gridInvocations, sumRows } from '../ops/work.ts'
 import { ContractError } from '../util/error.ts'
 import { type Shape, sameShape } from '../util/shape.ts'
 

@@ -3,7 +3,8 @@ import type { GradientTarget, Tape } from '../graph/tape.ts'
 import type { Tensor } from '../graph/tensor.ts'
 import { ContractError } from '../util/error.ts'
 import { sameShape, volumeOf } from '../util/shape.ts'
-import { backwardBias, chunking, sumPartials } from './conv3d/bias.ts'
+import { backwardBias } from './conv3d/bias.ts'
+import { chunking, sumPartials } from './conv3d/chunks.ts'
 import {
   bindingElements,
   channelWindow,

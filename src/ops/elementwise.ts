@@ -51,9 +51,22 @@ export function elementwise(name: 'relu' | 'sigmoid'): Elementwise {
 }
 
 /** Records an elementwise function of x (any shape). */
-export function applyElementwise(tape: Tape, f: Elementwise, x: Tensor): Tensor {
+function applyElementwise(tape: Tape, f: Elementwise, x: Tensor): Tensor {
   const y = tape.temporary(f.name, x.shape, x.dtype)
   tape.run(f.forward, { x, y })
   tape.backward(y, [[x, (dOutput, into) => tape.run(f.backward, { y, dOutput, into })]])
   return y
+}
+
+const RELU = elementwise('relu')
+const SIGMOID = elementwise('sigmoid')
+
+/** max(0, x) of any shape. The gradient at 0 is 0. */
+export function relu(tape: Tape, x: Tensor): Tensor {
+  return applyElementwise(tape, RELU, x)
+}
+
+/** 1 / (1 + e^−x) of any shape. */
+export function sigmoid(tape: Tape, x: Tensor): Tensor {
+  return applyElementwise(tape, SIGMOID, x)
 }

@@ -1,5 +1,15 @@
-import { type DType, elementBytes, type Tensor, type Window, windowAlignment } from '../graph/tensor.ts'
-import { sizeOf } from '../util/shape.ts'
+import type { AdapterFacts } from '../graph/kernel.ts'
+import {
+  type DType,
+  elementBytes,
+  type Slice,
+  slices,
+  type Tensor,
+  type Window,
+  windowAlignment,
+} from '../graph/tensor.ts'
+import { ContractError } from '../util/error.ts'
+import { type Shape, sizeOf } from '../util/shape.ts'
 
 /** A contiguous run of a tensor's elements that fits one binding. */
 export interface Run {
@@ -23,4 +33,47 @@ export function runsOf(elements: number, unit: number, maxBytes: number, dtype: 
 /** The window of `t` that a run names; the tensor itself when the run is all of it. */
 export function runWindow(t: Tensor, run: Run): Tensor | Window {
   return run.length === sizeOf(t.shape) ? t : { tensor: t, ...run }
+}
+
+/** Axes of a tensor of (sample, structure) pairs: (N, S, H, W, D) or (N, S, V). */
+export interface Pairs {
+  samples: number
+  structures: number
+  /** per pair */
+  voxels: number
+}
+
+/** Reads (N, S, ...). Throws ContractError naming `operation` when there are fewer than three axes. */
+export function pairsOf(shape: Shape, operation: string): Pairs {
+  if (shape.length < 3) throw new ContractError(operation, 'shape', shape, '(N, S, H, W, D)')
+  const [samples, structures] = shape as [number, number]
+  return { samples, structures, voxels: sizeOf(shape) / (samples * structures) }
+}
+
+/** A run of pairs that fits one binding. */
+export interface PairSlice extends Slice {
+  firstPair: number
+  pairs: number
+  /** pairs · voxels */
+  elements: number
+}
+
+/** Cuts the pairs into runs that fit the adapter's binding, in order. */
+export function pairSlices({ samples, structures, voxels }: Pairs, facts: AdapterFacts): PairSlice[] {
+  return slices(samples, structures, voxels, facts.maxBindingBytes).map(slice => {
+    const pairs = slice.samples * slice.channels
+    return { ...slice, firstPair: slice.sample * structures + slice.channel, pairs, elements: pairs * voxels }
+  })
+}
+
+export const MAX_CHUNKS = 1024
+
+export const CHUNK_VOXELS = 128
+
+/**
+ * Into how many chunks, one invocation each, a sum over voxels is cut: enough of them to fill a GPU, few enough for the second
+ * stage. Chunk c takes voxels c, c + chunks, …, so that neighbours read neighbours. A multiple of 32 where `voxels` is one of 4096.
+ */
+export function chunksOf(voxels: number): number {
+  return Math.min(MAX_CHUNKS, Math.ceil(voxels / CHUNK_VOXELS))
 }

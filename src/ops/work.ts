@@ -1,4 +1,5 @@
-import type { AdapterFacts } from '../graph/kernel.ts'
+import type { AdapterFacts, Dispatch } from '../graph/kernel.ts'
+import type { Tensor } from '../graph/tensor.ts'
 
 /** The parameter `cut` of kernels that use lib/span: (voxels of a plane, lanes, run, parts). */
 export type Cut = readonly [voxels: number, lanes: number, run: number, parts: number]
@@ -34,4 +35,35 @@ export function reductionCut(planes: number, voxels: number, bytes: number, fact
 export function workgroupEach(count: number): readonly [number, number, number] {
   const rows = Math.ceil(count / MAX_WORKGROUPS)
   return [Math.ceil(count / rows), rows, 1]
+}
+
+/**
+ * Elements that one invocation of an element-wise kernel takes, a whole grid apart so that neighbours read neighbours. On a CPU
+ * starting an invocation costs more than its element (measured: 8 elements each are twice as fast); a GPU stays full at 8.
+ */
+export const ELEMENTS_PER_INVOCATION = 8
+
+/** Invocations of an element-wise kernel that steps through its elements by the size of its grid. */
+export function gridInvocations(elements: number): number {
+  return Math.ceil(elements / ELEMENTS_PER_INVOCATION)
+}
+
+/** Second stage of a sum: sums (rows) = or += scale · the sum of each row of values (rows, length), in fixed order. */
+export function sumRows(
+  values: Tensor,
+  sums: Tensor,
+  {
+    rows,
+    length,
+    scale = 1,
+    accumulate = false,
+  }: { rows: number; length: number; scale?: number; accumulate?: boolean },
+): Dispatch {
+  return {
+    shader: 'reduce/rows',
+    bindings: { values, sums },
+    params: { rows, length, scale },
+    constants: { ACCUMULATE: Number(accumulate) },
+    workgroups: workgroupEach(rows),
+  }
 }

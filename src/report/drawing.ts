@@ -1,14 +1,15 @@
 import { rasterise } from './chart/rasterise.ts'
-import type { EvaluationFigures, FigureName } from './evaluation_figures.ts'
 import { type ComparisonFigure, comparisonFigure } from './figures/comparison.ts'
 import { confusionFigure } from './figures/confusion.ts'
+import type { EvaluationFigures, FigureName } from './figures/frame.ts'
 import { presenceFigure } from './figures/presence.ts'
 import { scenarioFigure } from './figures/scenario.ts'
 import { segmentationFigure } from './figures/segmentation.ts'
 import { type Curves, trainingCurves } from './figures/training_curves.ts'
 import { type AttentionRow, attentionOverview } from './sample/attention_overview.ts'
-import { overlay, type SampleView } from './sample/overlay.ts'
+import { overlay } from './sample/overlay.ts'
 import { structurePictures } from './sample/structure_pictures.ts'
+import type { SampleView } from './sample/view.ts'
 
 /** What can be drawn; plain data, so that it can be drawn in another thread. */
 export type Subject =

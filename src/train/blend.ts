@@ -1,4 +1,4 @@
-import type { ImageSize } from '../data/dataset/volumes.ts'
+import type { ImageSize } from '../util/shape.ts'
 import type { VolumeStore } from './volume_store.ts'
 
 /**

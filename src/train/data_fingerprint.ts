@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
-import type { Dataset, Split } from '../data/dataset/dataset.ts'
+import type { Dataset } from '../data/dataset/dataset.ts'
+import type { Split } from '../data/dataset/split.ts'
 
 /** What tells one dataset from another without reading its volumes: a checkpoint keeps it, since the folder may move. */
 export interface DataFingerprint {

@@ -1,8 +1,8 @@
 import type { Config } from '../config/schema.ts'
-import type { SplitName } from '../data/dataset/dataset.ts'
+import type { SplitName } from '../data/dataset/split.ts'
 import type { CaseRow } from '../report/case_row.ts'
 import type { DetailedMetrics } from '../report/detailed_metrics.ts'
-import type { SampleView } from '../report/sample/overlay.ts'
+import type { SampleView } from '../report/sample/view.ts'
 import type { ReportHead } from '../report/text/evaluation_report.ts'
 import type { PicturedSample } from './pictured_samples.ts'
 

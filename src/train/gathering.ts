@@ -1,5 +1,4 @@
-import type { ImageSize } from '../data/dataset/volumes.ts'
-import { sizeOf } from '../util/shape.ts'
+import { type ImageSize, sizeOf } from '../util/shape.ts'
 import { WindowBlend } from './blend.ts'
 import type { Outcome, RawOutputs, VolumeName } from './outcome.ts'
 import { mirror, type Pass } from './passes.ts'

@@ -5,7 +5,7 @@ import { type DatasetInspection, inspectDataset } from '../data/inspect/dataset.
 import { type Hdf5Inspection, inspectHdf5 } from '../data/inspect/hdf5.ts'
 import { inspectScan, type ScanInspection } from '../data/inspect/scan.ts'
 import type { Preparation } from '../data/scan/preparation.ts'
-import { isScan } from '../data/scan/scan.ts'
+import { isScan } from '../data/scan/read_scan.ts'
 import { InputError } from '../util/error.ts'
 import { sizeOf } from '../util/shape.ts'
 import type { DataFingerprint } from './data_fingerprint.ts'

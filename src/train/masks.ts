@@ -1,8 +1,7 @@
-import type { ImageSize } from '../data/dataset/volumes.ts'
 import { keepLargestComponent } from '../data/scan/components.ts'
 import type { Frame } from '../data/scan/frame.ts'
 import { type Box, intersection, wholeOf } from '../data/scan/resample.ts'
-import { sizeOf } from '../util/shape.ts'
+import { type ImageSize, sizeOf } from '../util/shape.ts'
 
 /** Probability above which a voxel belongs to a structure. */
 const VOXEL_THRESHOLD = 0.5

@@ -1,6 +1,5 @@
-import type { ImageSize } from '../data/dataset/volumes.ts'
 import { cutPatch } from '../data/scan/patches.ts'
-import { sizeOf } from '../util/shape.ts'
+import { type ImageSize, sizeOf } from '../util/shape.ts'
 import { windowsOver } from './blend.ts'
 import type { SubjectPlace, Subjects } from './subjects.ts'
 

@@ -1,7 +1,7 @@
-import type { ImageSize } from '../data/dataset/volumes.ts'
 import { Device } from '../gpu/device.ts'
 import type { Tensor } from '../graph/tensor.ts'
 import { mirrorPartners } from '../util/mirror.ts'
+import type { ImageSize } from '../util/shape.ts'
 import { Gathering } from './gathering.ts'
 import { Hdf5Results } from './hdf5_results.ts'
 import { InferenceEngine, type Recorder } from './inference.ts'

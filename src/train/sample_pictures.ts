@@ -1,4 +1,4 @@
-import type { SampleView } from '../report/sample/overlay.ts'
+import type { SampleView } from '../report/sample/view.ts'
 import type { Artifact } from '../track/observer.ts'
 import { type BestModel, shouldStop } from './early_stopping.ts'
 import { illustrator } from './illustrator.ts'

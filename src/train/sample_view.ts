@@ -1,5 +1,5 @@
 import type { SadaanShape } from '../nn/specification.ts'
-import type { SampleView } from '../report/sample/overlay.ts'
+import type { SampleView } from '../report/sample/view.ts'
 import { sizeOf } from '../util/shape.ts'
 
 /** What a sample's picture needs to know of model and dataset. */

@@ -1,6 +1,7 @@
 import { readWeights } from '../checkpoint/weights.ts'
 import type { Config } from '../config/schema.ts'
-import { type Dataset, openDataset, type Split } from '../data/dataset/dataset.ts'
+import { type Dataset, openDataset } from '../data/dataset/dataset.ts'
+import type { Split } from '../data/dataset/split.ts'
 import type { Decoders } from '../data/loader/decoders.ts'
 import { Loader } from '../data/loader/loader.ts'
 import { Device } from '../gpu/device.ts'

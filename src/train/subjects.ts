@@ -1,17 +1,17 @@
 import { readSpacing, readTexts } from '../data/dataset/dataset.ts'
 import { ImageReader } from '../data/dataset/image_reader.ts'
-import { type ImageSize, imagesOf } from '../data/dataset/volumes.ts'
+import { imagesOf } from '../data/dataset/volumes.ts'
 import { Hdf5File } from '../data/hdf5/file.ts'
 import { channelsOf } from '../data/scan/channels.ts'
 import type { DicomSource } from '../data/scan/dicom/source.ts'
 import { Frame, sizeToCut } from '../data/scan/frame.ts'
+import type { Affine } from '../data/scan/grid.ts'
 import { applyIntensity } from '../data/scan/intensity.ts'
-import type { Affine } from '../data/scan/nifti.ts'
 import type { FrameRule, Preparation } from '../data/scan/preparation.ts'
 import type { Scan, ScanGrid } from '../data/scan/scan.ts'
 import type { ScanGroup } from '../data/scan/scan_groups.ts'
 import { InputError } from '../util/error.ts'
-import { sizeOf } from '../util/shape.ts'
+import { type ImageSize, sizeOf } from '../util/shape.ts'
 
 /** A scan or a stored sample, without its voxels. */
 export interface SubjectPlace {

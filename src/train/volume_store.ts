@@ -1,6 +1,5 @@
 import { closeSync, openSync, readSync, rmSync, writeSync } from 'node:fs'
-import type { ImageSize } from '../data/dataset/volumes.ts'
-import { sizeOf } from '../util/shape.ts'
+import { type ImageSize, sizeOf } from '../util/shape.ts'
 
 /** Volumes (S, H, W, D) of float32 that are written row by row of H: in memory up to a limit, else in a file. */
 export class VolumeStore {

@@ -1,11 +1,10 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import type { ImageSize } from '../../../src/data/dataset/volumes.ts'
 import { Hdf5File } from '../../../src/data/hdf5/file.ts'
 import { IMPORT_DEFAULTS, type ImportOptions } from '../../../src/data/import/import.ts'
 import type { SourceRequest } from '../../../src/data/import/sources.ts'
-import { sizeOf } from '../../../src/util/shape.ts'
+import { type ImageSize, sizeOf } from '../../../src/util/shape.ts'
 import { niftiBytes, RAS } from '../scan/nifti_bytes.ts'
 
 const fixture = (name: string): string => fileURLToPath(new URL(`../../fixtures/head/${name}`, import.meta.url))

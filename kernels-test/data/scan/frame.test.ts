@@ -1,10 +1,9 @@
 import { expect, test } from 'vitest'
-import type { ImageSize } from '../../../src/data/dataset/volumes.ts'
 import { Frame, sizeAtSpacing } from '../../../src/data/scan/frame.ts'
 import { patchStarts } from '../../../src/data/scan/patches.ts'
 import type { FrameRule } from '../../../src/data/scan/preparation.ts'
 import { resampleImage } from '../../../src/data/scan/resample.ts'
-import { sizeOf } from '../../../src/util/shape.ts'
+import { type ImageSize, sizeOf } from '../../../src/util/shape.ts'
 import { everyOrientation } from './orientations.ts'
 
 const WHOLE: FrameRule = { kind: 'field_of_view' }

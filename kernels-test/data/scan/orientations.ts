@@ -1,4 +1,4 @@
-import type { ImageSize } from '../../../src/data/dataset/volumes.ts'
+import type { ImageSize } from '../../../src/util/shape.ts'
 
 export interface OrientedGrid {
   size: ImageSize // as stored

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { expect, test } from 'vitest'
-import type { EvaluationFigures } from '../../../src/report/evaluation_figures.ts'
 import { confusionFigure } from '../../../src/report/figures/confusion.ts'
+import type { EvaluationFigures } from '../../../src/report/figures/frame.ts'
 import { presenceFigure } from '../../../src/report/figures/presence.ts'
 import { scenarioFigure } from '../../../src/report/figures/scenario.ts'
 import { segmentationFigure } from '../../../src/report/figures/segmentation.ts'

@@ -1,8 +1,9 @@
 import { expect, test } from 'vitest'
 import { contour } from '../../../src/report/chart/contour.ts'
 import { regionColor } from '../../../src/report/chart/palette.ts'
-import { overlay, type SampleView } from '../../../src/report/sample/overlay.ts'
+import { overlay } from '../../../src/report/sample/overlay.ts'
 import { forSlice, PLANES, tellingSlices, type VolumeSize } from '../../../src/report/sample/slice.ts'
+import type { SampleView } from '../../../src/report/sample/view.ts'
 import { drawn, groupsOf, textsOf } from '../read_svg.ts'
 
 const SIZE: VolumeSize = [32, 16, 16]

@@ -1,7 +1,7 @@
 import { sizeOf } from '../../util/shape.ts'
 import { type ElementType, elementBytes, gather, type Storage } from '../torch_tensor.ts'
 import { checkTypeState, NumpyType, rebuildBytes, rebuildScalar, rebuildType } from './numpy.ts'
-import { isTensor, OrderedDict, tupleOf } from './value.ts'
+import { isTensor, OrderedDict, type RebuildContext, tupleOf } from './value.ts'
 
 /** A name that the pickle asked for; nothing is ever imported or run, the few known names are acted out below. */
 export class Global {
@@ -24,13 +24,6 @@ export const storageTypes: Readonly<Record<string, ElementType>> = {
 }
 
 type Rebuild = (args: readonly unknown[], context: RebuildContext) => unknown
-
-export interface RebuildContext {
-  /** ends the reading with an InputError that names the file */
-  fail(what: string): never
-  /** takes so many bytes off what may still be allocated, or fails */
-  spend(bytes: number): void
-}
 
 /** What REDUCE may call, by name. */
 const functions: ReadonlyMap<string, Rebuild> = new Map<string, Rebuild>([

@@ -1,4 +1,4 @@
-import type { RebuildContext } from './globals.ts'
+import type { RebuildContext } from './value.ts'
 
 /** A numpy.dtype; the byte order follows as its attributes. */
 export class NumpyType {

@@ -1,9 +1,9 @@
 import { InputError } from '../../util/error.ts'
 import type { Storage } from '../torch_tensor.ts'
 import { PickleCursor } from './cursor.ts'
-import { callGlobal, Global, isAllowed, type RebuildContext, StorageReference, setAttributes } from './globals.ts'
+import { callGlobal, Global, isAllowed, StorageReference, setAttributes } from './globals.ts'
 import { PickleStack } from './stack.ts'
-import { checkValue, type PyValue } from './value.ts'
+import { checkValue, type PyValue, type RebuildContext } from './value.ts'
 
 /** A SADAAN checkpoint has some 20 thousand operations; this ends a pickle made to exhaust memory or time. */
 const mostOperations = 2_000_000

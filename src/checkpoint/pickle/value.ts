@@ -53,3 +53,10 @@ export function checkValue(value: unknown, fail: (what: string) => never): asser
   }
   visit(value, 0)
 }
+
+export interface RebuildContext {
+  /** ends the reading with an InputError that names the file */
+  fail(what: string): never
+  /** takes so many bytes off what may still be allocated, or fails */
+  spend(bytes: number): void
+}

@@ -2,36 +2,14 @@ import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { InputError } from '../../util/error.ts'
+import type { ImageSize } from '../../util/shape.ts'
 import { Hdf5File } from '../hdf5/file.ts'
 import { type Preparation, parsePreparation } from '../scan/preparation.ts'
-import { checkLabels, checkNamesRecorded, type Hashes, readHashes, type SampleDigests } from './hashes.ts'
-import { type ImageSize, imagesOf, masksOf, reject } from './volumes.ts'
+import { checkLabels, checkNamesRecorded, type Hashes, readHashes } from './hashes.ts'
+import { SPLIT_NAMES, type Split, type SplitName } from './split.ts'
+import { imagesOf, masksOf, reject } from './volumes.ts'
 
 export type { ImageSize }
-
-export const SPLIT_NAMES = ['train', 'val', 'test'] as const
-export type SplitName = (typeof SPLIT_NAMES)[number]
-
-/** One HDF5 file of a dataset. */
-export interface Split {
-  name: SplitName
-  path: string
-  samples: number
-  /** Number of voxels along (H, W, D) as stored. */
-  imageSize: ImageSize
-  channels: number
-  structures: number
-  /** (samples, structures): 1 present, 0 absent, −1 unknown. */
-  presence: Int8Array
-  /** One name a sample; empty strings where the file has none. */
-  scenarios: string[]
-  /** Whose scan a sample is of; empty strings where the file does not say. */
-  subjects: string[]
-  /** (samples, 3): millimetres between voxels along H, W, D; undefined where the file does not say. */
-  spacing: Float64Array | undefined
-  /** of each sample, where hashes.json has them */
-  digests?: readonly SampleDigests[]
-}
 
 export interface Dataset {
   directory: string

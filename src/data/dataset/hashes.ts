@@ -5,14 +5,8 @@ import { z } from 'zod'
 import { InputError } from '../../util/error.ts'
 import type { Hdf5File, NumericArray } from '../hdf5/file.ts'
 import { writeJsonFile } from '../json_file.ts'
-import type { Split, SplitName } from './dataset.ts'
+import type { SampleDigests, Split, SplitName } from './split.ts'
 import { reject } from './volumes.ts'
-
-/** SHA-256 of one sample's rows as they are stored, little-endian and uncompressed: what `tobytes()` gives in h5py. */
-export interface SampleDigests {
-  images: string
-  masks: string
-}
 
 const digest = z.string().regex(/^[0-9a-f]{64}$/, 'expected 64 hexadecimal digits')
 const splitSchema = z

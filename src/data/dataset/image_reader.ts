@@ -1,9 +1,9 @@
 import { InputError } from '../../util/error.ts'
-import { sizeOf } from '../../util/shape.ts'
+import { type ImageSize, sizeOf } from '../../util/shape.ts'
 import type { Hdf5File } from '../hdf5/file.ts'
 import { resampleImage } from '../scan/resample.ts'
 import { checkDigest } from './hashes.ts'
-import { type ImageSize, type Images, imagesOf } from './volumes.ts'
+import { type Images, imagesOf } from './volumes.ts'
 
 /** Reads the dataset `images` of a file sample by sample, as float32 of the size that the network takes. */
 export class ImageReader {

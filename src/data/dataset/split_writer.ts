@@ -5,8 +5,9 @@ import { sizeOf } from '../../util/shape.ts'
 import { CHUNK_LIMIT } from '../hdf5/file.ts'
 import { Hdf5Writer } from '../hdf5/writer.ts'
 import { writeJsonFile } from '../json_file.ts'
-import type { ImageSize, SplitName } from './dataset.ts'
+import type { ImageSize } from './dataset.ts'
 import { digestOf, removeHashes, type SplitHashes, SplitRecorder, writeHashes } from './hashes.ts'
+import type { SplitName } from './split.ts'
 
 export interface SplitShape {
   /** Left out: images are stored as (N, H, W, D); given: as (N, C, H, W, D). */

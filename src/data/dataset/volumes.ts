@@ -1,7 +1,6 @@
 import { InputError } from '../../util/error.ts'
+import type { ImageSize } from '../../util/shape.ts'
 import type { Hdf5Dataset, Hdf5File } from '../hdf5/file.ts'
-
-export type ImageSize = [height: number, width: number, depth: number]
 
 export interface Images {
   dataset: Hdf5Dataset

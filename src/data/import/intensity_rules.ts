@@ -4,7 +4,8 @@ import { type Channel, channelsOf } from '../scan/channels.ts'
 import { DEFAULT_INTENSITY, percentilesOf } from '../scan/intensity.ts'
 import { orientationOf, reorient } from '../scan/orientation.ts'
 import type { IntensityRule } from '../scan/preparation.ts'
-import { readScan, type Scan } from '../scan/scan.ts'
+import { readScan } from '../scan/read_scan.ts'
+import type { Scan } from '../scan/scan.ts'
 import type { SurveyedScan } from './survey.ts'
 
 /** A rule as asked for: of one channel, by its name or number, or of all. */

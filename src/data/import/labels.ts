@@ -1,14 +1,13 @@
 import { InputError } from '../../util/error.ts'
 import { sizeOf } from '../../util/shape.ts'
-import { type Frame, orientedGrid } from '../scan/frame.ts'
-import { orientedAffine } from '../scan/orientation.ts'
-import { readScan, type Scan, type ScanGrid } from '../scan/scan.ts'
+import type { Frame } from '../scan/frame.ts'
+import { readScan } from '../scan/read_scan.ts'
+import { checkSameGrid, type PlacedGrid } from '../scan/same_grid.ts'
+import type { Scan, ScanGrid } from '../scan/scan.ts'
 import type { LabelFiles } from './pairs.ts'
 import type { LabelledStructure } from './structures.ts'
 
-type PlacedGrid = ScanGrid & { path: string }
-
-const GRID_TOLERANCE = 0.5 // voxels that the label's grid may lie beside the image's
+// voxels that the label's grid may lie beside the image's
 const WHOLE_TOLERANCE = 1e-3 // by which a scale in the header may miss an integer
 
 /** What a label says without its place: the values, or files, that mark a voxel; and the grid it lies on. */
@@ -137,30 +136,6 @@ function placeFolder(label: LabelFiles & { kind: 'folder' }, { frameOf, structur
     }
   if (!masks) throw new InputError(`${label.path}: holds no file of a structure`)
   return { masks, ignored: undefined, cutOff }
-}
-
-/** Throws InputError unless both grids have the same voxels, however they are stored. */
-export function checkSameGrid(label: PlacedGrid, image: PlacedGrid): void {
-  const [own, other] = [orientedGrid(label), orientedGrid(image)]
-  const [ownSize, otherSize] = [own.size.join('×'), other.size.join('×')]
-  if (ownSize !== otherSize)
-    throw new InputError(
-      `${label.path}: is ${ownSize} to right, front and top, its image ${image.path} is ${otherSize}`,
-    )
-  const [ownAffine, otherAffine] = [orientedAffine(label), orientedAffine(image)]
-  const [width, height, depth] = own.size
-  for (const corner of [
-    [0, 0, 0, 1],
-    [width, 0, 0, 1],
-    [0, height, 0, 1],
-    [0, 0, depth, 1],
-  ]) {
-    const apart = ownAffine.map((row, r) =>
-      row.reduce((sum, value, i) => sum + (value - otherAffine[r]![i]!) * corner[i]!, 0),
-    )
-    if (Math.hypot(...apart) > GRID_TOLERANCE * Math.min(...own.spacing))
-      throw new InputError(`${label.path}: lies elsewhere than its image ${image.path} (their affines differ)`)
-  }
 }
 
 function gridOf({ path, size, affine }: PlacedGrid): PlacedGrid {

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { z } from 'zod'
 import { InputError } from '../../util/error.ts'
-import { SPLIT_NAMES } from '../dataset/dataset.ts'
+import { SPLIT_NAMES } from '../dataset/split.ts'
 import type { SourceRequest } from './sources.ts'
 
 const names = z.array(z.string().min(1)).min(1)

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { InputError } from '../../util/error.ts'
-import { isFolder, isNiftiName, isScan } from '../scan/scan.ts'
+import { isFolder, isNiftiName, isScan } from '../scan/read_scan.ts'
 
 /** The files of one scan; several images are its channels, in order. */
 export interface SubjectFiles {

@@ -1,6 +1,5 @@
-import type { SplitName } from '../dataset/dataset.ts'
-import { SPLIT_NAMES } from '../dataset/dataset.ts'
-import type { ImageSize } from '../dataset/volumes.ts'
+import type { ImageSize } from '../../util/shape.ts'
+import { SPLIT_NAMES, type SplitName } from '../dataset/split.ts'
 import type { IntensityScale } from '../scan/intensity.ts'
 import type { Preparation } from '../scan/preparation.ts'
 import type { ScanRecord } from './subject.ts'

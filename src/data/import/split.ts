@@ -1,7 +1,7 @@
 import { InputError } from '../../util/error.ts'
 import { OP_SPLIT, RandomStream } from '../../util/random.ts'
 import { drawStratified } from '../../util/stratify.ts'
-import type { SplitName } from '../dataset/dataset.ts'
+import type { SplitName } from '../dataset/split.ts'
 import type { SurveyedScan } from './survey.ts'
 
 export const NO_VALIDATION =

@@ -1,15 +1,15 @@
 import { basename } from 'node:path'
 import { InputError } from '../../util/error.ts'
-import { sizeOf } from '../../util/shape.ts'
+import { type ImageSize, sizeOf } from '../../util/shape.ts'
 import type { StoredSample } from '../dataset/split_writer.ts'
-import type { ImageSize } from '../dataset/volumes.ts'
 import { channelsOf } from '../scan/channels.ts'
 import { Frame, orientedGrid, sizeToCut } from '../scan/frame.ts'
 import { applyIntensity, type IntensityScale } from '../scan/intensity.ts'
 import { cutPatch, patchStarts } from '../scan/patches.ts'
 import type { Preparation } from '../scan/preparation.ts'
+import { checkSameGrid } from '../scan/same_grid.ts'
 import type { ScanGrid } from '../scan/scan.ts'
-import { checkSameGrid, type PlacedLabels, placeLabel } from './labels.ts'
+import { type PlacedLabels, placeLabel } from './labels.ts'
 import type { SurveyedScan } from './survey.ts'
 
 /** How a scan got into the dataset, as metadata.json keeps it. */

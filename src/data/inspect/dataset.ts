@@ -1,5 +1,6 @@
 import { OP_SHUFFLE, RandomStream } from '../../util/random.ts'
-import { openDataset, type Split, type SplitName } from '../dataset/dataset.ts'
+import { openDataset } from '../dataset/dataset.ts'
+import type { Split, SplitName } from '../dataset/split.ts'
 import { imagesOf } from '../dataset/volumes.ts'
 import { Hdf5File, type NumericArray } from '../hdf5/file.ts'
 import type { Preparation } from '../scan/preparation.ts'

@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs'
-import type { Affine } from '../scan/nifti.ts'
+import type { Affine } from '../scan/grid.ts'
 import { orientationOf } from '../scan/orientation.ts'
-import { readScan } from '../scan/scan.ts'
+import { readScan } from '../scan/read_scan.ts'
 import { type Intensity, intensityOf } from './voxel_intensity.ts'
 
 /** What is in a scan. */

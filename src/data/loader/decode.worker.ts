@@ -1,7 +1,7 @@
 import { parentPort } from 'node:worker_threads'
 import { InputError } from '../../util/error.ts'
 import { loadHdf5 } from '../hdf5/library.ts'
-import { SampleDecoder } from '../sample_decoder.ts'
+import { SampleDecoder } from './decoder.ts'
 import type { DecodeReply, DecodeRequest } from './decoder_thread.ts'
 
 const port = parentPort!

@@ -1,10 +1,12 @@
 import { InputError } from '../../util/error.ts'
-import { sizeOf } from '../../util/shape.ts'
-import { checkDigest, type SampleDigests } from '../dataset/hashes.ts'
+import { type ImageSize, sizeOf } from '../../util/shape.ts'
+import { checkDigest } from '../dataset/hashes.ts'
 import { ImageReader } from '../dataset/image_reader.ts'
-import { type ImageSize, masksOf } from '../dataset/volumes.ts'
+import type { SampleDigests } from '../dataset/split.ts'
+import { masksOf } from '../dataset/volumes.ts'
 import { Hdf5File, type NumericArray } from '../hdf5/file.ts'
 import { resampleLabels } from '../scan/resample.ts'
+import type { SampleJob } from './decoder_thread.ts'
 
 /** Reads samples of one split file as the GPU wants them: float32 images of `size`, masks packed to bits. */
 export class Decoder {
@@ -76,4 +78,28 @@ export function packBits(mask: NumericArray, words: Uint32Array): boolean {
     words[i] = word
   }
   return (seen & ~0x01010101) === 0
+}
+
+/** Decodes samples of any files in the thread that it is made in, and keeps the files open. */
+export class SampleDecoder {
+  private readonly files = new Map<string, Promise<Decoder>>()
+
+  /** Files opened so far. */
+  get opened(): number {
+    return this.files.size
+  }
+
+  /** Throws InputError when the sample cannot be decoded. */
+  async decode({ path, imageSize, sample, image, maskBits, recorded }: SampleJob): Promise<void> {
+    const key = `${path} ${imageSize}`
+    if (!this.files.has(key)) this.files.set(key, Decoder.open(path, imageSize))
+    const decoder = await this.files.get(key)!
+    decoder.decode(sample, image, maskBits, recorded)
+  }
+
+  async close(): Promise<void> {
+    const files = await Promise.allSettled(this.files.values())
+    this.files.clear()
+    for (const file of files) if (file.status === 'fulfilled') file.value.close()
+  }
 }

@@ -1,7 +1,8 @@
 import { availableParallelism } from 'node:os'
+import { setImmediate } from 'node:timers/promises'
 import { InputError } from '../../util/error.ts'
-import type { SampleDigests } from '../dataset/hashes.ts'
-import { MainThreadDecoder } from '../main_thread_decoder.ts'
+import type { SampleDigests } from '../dataset/split.ts'
+import { SampleDecoder } from './decoder.ts'
 import { DecoderThread, type SampleJob } from './decoder_thread.ts'
 import { HostBufferPool, type HostBuffers } from './host_buffers.ts'
 
@@ -225,5 +226,28 @@ function jobOf(
     sample,
     image: images.subarray(slot * imageLength, (slot + 1) * imageLength),
     maskBits: maskBits.subarray(slot * maskWords, (slot + 1) * maskWords),
+  }
+}
+
+/** Decodes in the calling thread, as a DecoderThread does in its own. */
+export class MainThreadDecoder {
+  /** the heap is that of the process, which cannot be renewed */
+  readonly heapExcess = Number.NEGATIVE_INFINITY
+  load = 0
+  private readonly samples = new SampleDecoder()
+
+  /** Lets whatever waits have its turn first. Rejects with InputError when the sample cannot be decoded. */
+  async decode(job: SampleJob): Promise<void> {
+    this.load++
+    try {
+      await setImmediate()
+      await this.samples.decode(job)
+    } finally {
+      this.load--
+    }
+  }
+
+  close(): Promise<void> {
+    return this.samples.close()
   }
 }

@@ -1,7 +1,8 @@
 import { sizeOf } from '../../util/shape.ts'
 import type { NumericArray } from '../hdf5/file.ts'
-import { checkSameGrid } from '../import/labels.ts'
-import { readScan, type Scan, type ScanOptions } from './scan.ts'
+import { readScan, type ScanOptions } from './read_scan.ts'
+import { checkSameGrid } from './same_grid.ts'
+import type { Scan } from './scan.ts'
 
 /** One channel of a scan and the file that it is of. */
 export interface Channel {

@@ -1,5 +1,4 @@
-import { sizeOf } from '../../util/shape.ts'
-import type { ImageSize } from '../dataset/volumes.ts'
+import { type ImageSize, sizeOf } from '../../util/shape.ts'
 
 /** Consecutive voxels of one line along the last axis that are set; `lines` says where each line's runs begin. */
 interface Runs {

@@ -1,5 +1,4 @@
-import { sizeOf } from '../../util/shape.ts'
-import type { ImageSize } from '../dataset/volumes.ts'
+import { type ImageSize, sizeOf } from '../../util/shape.ts'
 import type { NumericArray } from '../hdf5/file.ts'
 import { type Orientation, orientationOf, reorient, restore, strideOver } from './orientation.ts'
 import type { FrameRule } from './preparation.ts'

@@ -1,9 +1,8 @@
 import { constants, crc32, deflateRawSync } from 'node:zlib'
 import { ContractError, InputError } from '../../util/error.ts'
-import { sizeOf } from '../../util/shape.ts'
+import { type ImageSize, sizeOf } from '../../util/shape.ts'
 import { writeWhole } from '../../util/whole_file.ts'
-import type { ImageSize } from '../dataset/volumes.ts'
-import type { Affine, NiftiGeometry } from './nifti.ts'
+import type { Affine, NiftiGeometry } from './grid.ts'
 import type { ScanGrid } from './scan.ts'
 
 const LONGEST_AXIS = 32767 // int16

@@ -1,7 +1,7 @@
 import { sizeOf } from '../../util/shape.ts'
 import type { ImageSize } from '../dataset/dataset.ts'
 import type { NumericArray } from '../hdf5/file.ts'
-import type { Affine } from './nifti.ts'
+import type { Affine } from './grid.ts'
 
 /** How stored axes become right, anterior, superior: for each of these the stored axis, and whether it runs the other way. */
 export interface Orientation {

@@ -1,4 +1,4 @@
-import type { ImageSize } from '../dataset/volumes.ts'
+import type { ImageSize } from '../../util/shape.ts'
 
 /** Where patches of `size` start in a volume of `whole`, `stride` voxels apart, the last of each axis at its end. D fastest. */
 export function patchStarts(whole: ImageSize, size: ImageSize, stride: ImageSize): ImageSize[] {

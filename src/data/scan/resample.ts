@@ -1,4 +1,4 @@
-import type { ImageSize } from '../dataset/volumes.ts'
+import type { ImageSize } from '../../util/shape.ts'
 import type { NumericArray } from '../hdf5/file.ts'
 
 /** How the voxels of a target lie along one axis of a source: the centre of voxel i is (i + ½)·step + start source voxels from the source's edge. */

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { basename, join, resolve } from 'node:path'
 import { InputError } from '../../util/error.ts'
-import { isFolder, isNiftiName, isScan } from './scan.ts'
+import { isFolder, isNiftiName, isScan } from './read_scan.ts'
 
 /** The files of one scan: several are channels. */
 export interface ScanGroup {

@@ -1,6 +1,6 @@
 import { basename } from 'node:path'
-import type { SplitName } from '../dataset/dataset.ts'
 import { digestOfLabels, type Hashes, type SplitHashes, writeHashes } from '../dataset/hashes.ts'
+import type { SplitName } from '../dataset/split.ts'
 import type { Examined } from './between.ts'
 import type { Findings } from './findings.ts'
 import type { KnownMetadata } from './metadata.ts'

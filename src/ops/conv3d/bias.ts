@@ -1,47 +1,14 @@
 import type { AdapterFacts, Dispatch, Kernel, Lowering } from '../../graph/kernel.ts'
-import type { Tensor, Window } from '../../graph/tensor.ts'
+import type { Tensor } from '../../graph/tensor.ts'
 import { sizeOf, volumeOf } from '../../util/shape.ts'
+import { sumPartials } from './chunks.ts'
 import { bindingElements, channelWindow, fitting, type Range, ranges } from './ranges.ts'
-
-/** Workgroups that keep any adapter busy; a sum over voxels is cut into chunks until there are as many. */
-const WORKGROUPS = 512
 
 /** Voxels of one partial sum of a bias gradient. */
 const BIAS_CHUNK = 1024
 
 /** Voxels of a batch that one workgroup reads faster than a second dispatch starts. */
 const WHOLE_VOXELS = 2 ** 16
-
-/**
- * Cuts `positions` into equal chunks: no more than make `groups` · chunks reach WORKGROUPS, none shorter than one position per lane,
- * and at most `most` of them.
- */
-export function chunking(
-  positions: number,
-  lanes: number,
-  groups: number,
-  most: number,
-): { chunk: number; chunks: number } {
-  const wanted = Math.min(Math.ceil(WORKGROUPS / groups), Math.ceil(positions / lanes), Math.max(1, most))
-  const chunk = Math.ceil(positions / wanted)
-  return { chunk, chunks: Math.ceil(positions / chunk) }
-}
-
-/** The second stage: adds the chunks of `partials` in order into some rows and columns of `gradient`. */
-export function sumPartials(
-  partials: Tensor,
-  gradient: Tensor | Window,
-  accumulate: boolean,
-  params: { chunks: number; rows: number; columns: number; base: number; row_stride: number },
-): Dispatch {
-  return {
-    shader: 'conv3d/sum_partials',
-    constants: { ACCUMULATE: accumulate ? 1 : 0 },
-    bindings: { partials, gradient },
-    params,
-    invocations: params.rows * params.columns,
-  }
-}
 
 export interface BackwardBiasArgs {
   dy: Tensor // (N, O, H, W, D)

@@ -4,11 +4,15 @@ import type { Tensor } from '../../graph/tensor.ts'
 import { ContractError } from '../../util/error.ts'
 import { type Shape, sameShape, volumeOf } from '../../util/shape.ts'
 import { backwardBias } from './bias.ts'
-import { lowerPass, type Pass } from './direct.ts'
-import { backwardWeight } from './direct_weight.ts'
+import { lowerPass } from './direct.ts'
+import { lower } from './direct_weight.ts'
 import { gemm } from './gemm.ts'
+import { gemmWeight } from './gemm_weight.ts'
 import { matrix } from './matrix.ts'
+import { matrixWeight } from './matrix_weight.ts'
+import type { BackwardWeightArgs, Pass } from './pass.ts'
 import { winograd } from './winograd.ts'
+import { winogradWeight } from './winograd_weight.ts'
 
 const variants = [matrix, ...winograd, gemm, { name: 'direct', lower: lowerPass }] as const
 const forward: Kernel<Pass> = { name: 'conv3d.forward', variants }
@@ -71,4 +75,10 @@ export function conv3d(tape: Tape, x: Tensor, weight: Tensor, bias: Tensor, opti
         ]),
   ])
   return y
+}
+
+/** d(weight): fixed chunks of voxels → partial sums in scratch → a second stage that adds the chunks in order. */
+export const backwardWeight: Kernel<BackwardWeightArgs> = {
+  name: 'conv3d.backwardWeight',
+  variants: [matrixWeight, ...winogradWeight, gemmWeight, { name: 'direct', lower }],
 }

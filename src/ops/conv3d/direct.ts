@@ -1,6 +1,7 @@
 import type { AdapterFacts, Dispatch, Lowering } from '../../graph/kernel.ts'
 import type { Tensor } from '../../graph/tensor.ts'
 import { volumeOf } from '../../util/shape.ts'
+import { isPointwise, isTiled, type Pass } from './pass.ts'
 import {
   BLOCK,
   bindingElements,
@@ -18,24 +19,6 @@ import {
   tiledWorkgroups,
   weightWindow,
 } from './ranges.ts'
-
-/**
- * One convolution over channels: the forward pass sums over input channels into output channels, the backward-data pass the
- * other way round.
- */
-export interface Pass {
-  direction: 'forward' | 'backwardData'
-  /** summed over; concatenated along channels */
-  sources: readonly Tensor[]
-  weight: Tensor // (O, I, k, k, k)
-  /** forward only: (O) */
-  bias?: Tensor
-  target: Tensor
-  /** backward only: the input channel of the weight that the target's first channel is */
-  first?: number
-  stride: number
-  accumulate: boolean
-}
 
 /** The tile of one invocation of conv3d/pointwise, and how many of them a workgroup of 16 invocations computes in turn. */
 const POINTWISE = { voxels: 4, outputs: 16, turns: { 16: 4, 64: 1 } }
@@ -219,16 +202,6 @@ function pointwiseStep(step: Step): Dispatch {
     params: { ...params, ...source.params, voxels },
     workgroups: tiledWorkgroups(groups, POINTWISE.turns[lanes], Math.ceil(outputs.count / POINTWISE.outputs)),
   }
-}
-
-/** Whether a convolution has the kernels that see voxels by themselves: 1x1x1, stride 1. */
-export function isPointwise(weight: Tensor, stride: number): boolean {
-  return weight.shape[2] === 1 && stride === 1
-}
-
-/** Whether a convolution has the kernels that read bricks. */
-export function isTiled(weight: Tensor, stride: number): boolean {
-  return weight.shape[2] === 3 && stride === 1
 }
 
 export function lowerPass(pass: Pass, at: Lowering): Dispatch[] {

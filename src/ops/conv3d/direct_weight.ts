@@ -1,10 +1,9 @@
-import type { AdapterFacts, Dispatch, Kernel, Lowering } from '../../graph/kernel.ts'
+import type { AdapterFacts, Dispatch, Lowering } from '../../graph/kernel.ts'
 import type { Tensor } from '../../graph/tensor.ts'
 import { volumeOf } from '../../util/shape.ts'
-import { chunking, sumPartials } from './bias.ts'
-import { isPointwise, isTiled, padSlab } from './direct.ts'
-import { gemmWeight } from './gemm_weight.ts'
-import { matrixWeight } from './matrix_weight.ts'
+import { chunking, sumPartials } from './chunks.ts'
+import { padSlab } from './direct.ts'
+import { type BackwardWeightArgs, isPointwise, isTiled } from './pass.ts'
 import {
   BLOCK,
   bindingElements,
@@ -21,15 +20,6 @@ import {
   sourceWindow,
   weightWindow,
 } from './ranges.ts'
-import { winogradWeight } from './winograd_weight.ts'
-
-export interface BackwardWeightArgs {
-  sources: readonly Tensor[] // concatenated along channels
-  dy: Tensor // (N, O, H', W', D')
-  gradient: Tensor // (O, I, k, k, k)
-  stride: number
-  accumulate: boolean
-}
 
 /** Input and output channels of one workgroup of conv3d/pointwise_backward_weight. */
 const POINTWISE_BLOCK = 8
@@ -167,7 +157,7 @@ function pointwiseStep(step: Step): Dispatch {
   }
 }
 
-function lower(args: BackwardWeightArgs, at: Lowering): Dispatch[] {
+export function lower(args: BackwardWeightArgs, at: Lowering): Dispatch[] {
   const tiled = isTiled(args.gradient, args.stride)
   const plan = planOf(args, at.facts, tiled)
   const lanes = lanesOf(at.facts)
@@ -198,10 +188,4 @@ function lower(args: BackwardWeightArgs, at: Lowering): Dispatch[] {
       }
     }
   return dispatches
-}
-
-/** d(weight): fixed chunks of voxels → partial sums in scratch → a second stage that adds the chunks in order. */
-export const backwardWeight: Kernel<BackwardWeightArgs> = {
-  name: 'conv3d.backwardWeight',
-  variants: [matrixWeight, ...winogradWeight, gemmWeight, { name: 'direct', lower }],
 }

@@ -1,7 +1,7 @@
 import type { AdapterFacts, Dispatch, Lowering, Variant } from '../../graph/kernel.ts'
 import type { Tensor } from '../../graph/tensor.ts'
 import { type Volume, volumeOf } from '../../util/shape.ts'
-import { isTiled, type Pass } from './direct.ts'
+import { isTiled, type Pass } from './pass.ts'
 import {
   bindingElements,
   channelWindow,

@@ -1,8 +1,8 @@
 import type { AdapterFacts, Dispatch, Lowering, Variant } from '../../graph/kernel.ts'
 import { type Volume, volumeOf } from '../../util/shape.ts'
-import { chunking, sumPartials } from './bias.ts'
-import type { BackwardWeightArgs } from './direct_weight.ts'
+import { chunking, sumPartials } from './chunks.ts'
 import { fitsGemm, MOST_PARTIALS, sourcesOf } from './gemm.ts'
+import type { BackwardWeightArgs } from './pass.ts'
 import { bindingElements, channelWindow, type Range, ranges, rowOf, type Slab, slabs, weightWindow } from './ranges.ts'
 
 /** Channels that a workgroup of conv3d/gemm_backward_weight may take, and what it stages at a time. Overrides of the shader. */

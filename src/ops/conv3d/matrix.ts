@@ -1,7 +1,6 @@
 import type { AdapterFacts, Dispatch, Lowering, Variant } from '../../graph/kernel.ts'
 import type { Tensor } from '../../graph/tensor.ts'
 import { volumeOf } from '../../util/shape.ts'
-import type { Pass } from './direct.ts'
 import {
   type BrickLayout,
   bindSources,
@@ -12,6 +11,7 @@ import {
   SUBGROUPS,
   samplesTogether,
 } from './matrix_layout.ts'
+import type { Pass } from './pass.ts'
 import { bindingElements, channelWindow, type Range, ranges, rowOf, tiledWorkgroups, weightWindow } from './ranges.ts'
 
 /** Runs of voxels of a workgroup. */

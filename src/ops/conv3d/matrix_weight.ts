@@ -1,8 +1,7 @@
 import type { AdapterFacts, Dispatch, Lowering, Variant } from '../../graph/kernel.ts'
 import type { Tensor } from '../../graph/tensor.ts'
 import { volumeOf } from '../../util/shape.ts'
-import { chunking, sumPartials } from './bias.ts'
-import type { BackwardWeightArgs } from './direct_weight.ts'
+import { chunking, sumPartials } from './chunks.ts'
 import {
   type BrickLayout,
   bindSources,
@@ -12,6 +11,7 @@ import {
   layoutParams,
   samplesTogether,
 } from './matrix_layout.ts'
+import type { BackwardWeightArgs } from './pass.ts'
 import { bindingElements, channelWindow, type Range, ranges, rowOf, weightWindow } from './ranges.ts'
 
 /** Runs of voxels of a tile. */

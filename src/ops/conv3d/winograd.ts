@@ -1,8 +1,7 @@
 import type { AdapterFacts, Dispatch, Lowering, Variant } from '../../graph/kernel.ts'
 import type { Tensor } from '../../graph/tensor.ts'
 import { volumeOf } from '../../util/shape.ts'
-import { BLOCK_OUTPUTS, BLOCK_TILES, frequencyStride, multiply } from '../winograd_multiply.ts'
-import { isTiled, type Pass } from './direct.ts'
+import { isTiled, type Pass } from './pass.ts'
 import {
   bindingElements,
   channelWindow,
@@ -13,7 +12,18 @@ import {
   sourceWindow,
   weightWindow,
 } from './ranges.ts'
-import { occupancyOf, shaderOf, TILE_2, TILE_4, tilesOf, type WinogradTile } from './winograd_tile.ts'
+import {
+  BLOCK_OUTPUTS,
+  BLOCK_TILES,
+  frequencyStride,
+  multiply,
+  occupancyOf,
+  shaderOf,
+  TILE_2,
+  TILE_4,
+  tilesOf,
+  type WinogradTile,
+} from './winograd_tile.ts'
 
 /** Elements of V or M at a time: they stay in a CPU's cache between the stages, and memory stays small. */
 const SLAB_ELEMENTS = 2 ** 20

@@ -1,10 +1,8 @@
 import type { AdapterFacts, Dispatch, Lowering, Variant } from '../../graph/kernel.ts'
-import { BLOCK_TILES, frequencyStride } from '../winograd_multiply.ts'
-import { isTiled } from './direct.ts'
-import type { BackwardWeightArgs } from './direct_weight.ts'
+import { type BackwardWeightArgs, isTiled } from './pass.ts'
 import { bindingElements, rowOf, weightWindow } from './ranges.ts'
 import { isWorthwhile, samplesAtOnce, slabBlocks, tileSlabs, transformInput } from './winograd.ts'
-import { shaderOf, TILE_2, TILE_4, tilesOf, type WinogradTile } from './winograd_tile.ts'
+import { BLOCK_TILES, frequencyStride, shaderOf, TILE_2, TILE_4, tilesOf, type WinogradTile } from './winograd_tile.ts'
 
 /** The channels that one invocation of conv3d/winograd_correlate, or one workgroup of winograd_correlate_wide, computes. */
 interface Block {

@@ -3,9 +3,8 @@ import type { GradientTarget, Tape } from '../../graph/tape.ts'
 import { type Tensor, type Window, windowOf } from '../../graph/tensor.ts'
 import { ContractError } from '../../util/error.ts'
 import { sameShape } from '../../util/shape.ts'
-import { gridInvocations } from '../invocations.ts'
-import { chunksOf, type PairSlice, pairSlices, pairsOf } from '../pairs.ts'
-import { sumRows } from '../sum_rows.ts'
+import { chunksOf, type PairSlice, pairSlices, pairsOf } from '../runs.ts'
+import { gridInvocations, sumRows } from '../work.ts'
 
 /**
  * Attention maps A = sigmoid(logits) · sigmoid(priors).

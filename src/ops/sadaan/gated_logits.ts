@@ -3,9 +3,8 @@ import type { GradientTarget, Tape } from '../../graph/tape.ts'
 import { type Tensor, windowOf } from '../../graph/tensor.ts'
 import { ContractError } from '../../util/error.ts'
 import { sameShape } from '../../util/shape.ts'
-import { gridInvocations } from '../invocations.ts'
-import { chunksOf, pairSlices, pairsOf } from '../pairs.ts'
-import { sumRows } from '../sum_rows.ts'
+import { chunksOf, pairSlices, pairsOf } from '../runs.ts'
+import { gridInvocations, sumRows } from '../work.ts'
 
 /**
  * Segmentation logits z = A · u + b. Since A multiplies each structure's map as a whole, w · (r ⊙ A) + b = A · (w · r) + b, and the

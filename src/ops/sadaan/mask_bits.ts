@@ -2,7 +2,7 @@ import { kernel } from '../../graph/kernel.ts'
 import type { Tape } from '../../graph/tape.ts'
 import { type Tensor, windowOf } from '../../graph/tensor.ts'
 import { ContractError } from '../../util/error.ts'
-import { pairSlices, pairsOf } from '../pairs.ts'
+import { pairSlices, pairsOf } from '../runs.ts'
 
 /**
  * The masks that logits stand for: voxels whose probability is above 0.5, whose logit is positive. A 32nd of the logits' room. No gradient.

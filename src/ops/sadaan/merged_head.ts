@@ -3,7 +3,7 @@ import type { GradientTarget, Tape } from '../../graph/tape.ts'
 import type { Tensor } from '../../graph/tensor.ts'
 import { ContractError } from '../../util/error.ts'
 import { sizeOf } from '../../util/shape.ts'
-import { sumRows } from '../sum_rows.ts'
+import { sumRows } from '../work.ts'
 
 const TAPS = 27
 

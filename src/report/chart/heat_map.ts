@@ -1,7 +1,6 @@
-import type { Box } from './line_panel.ts'
 import { viridis } from './palette.ts'
 import { linearScale, type Scale } from './scale.ts'
-import { element, FAINT, fitted, line, rectangle, text } from './svg.ts'
+import { type Box, element, FAINT, fitted, line, rectangle, text } from './svg.ts'
 
 /** Shares between 0 and 1, one row a name: for more things than lines could tell apart. */
 export interface HeatMap {

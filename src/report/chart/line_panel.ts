@@ -1,6 +1,5 @@
-import { plotAxes } from '../plot.ts'
-import { extent, linearScale, logScale, paddedDecades, paddedRange, type Scale } from './scale.ts'
-import { coordinate, element, FAINT, fitted, INK, line, text, widthOf } from './svg.ts'
+import { extent, linearScale, logScale, paddedDecades, paddedRange, plotAxes, type Scale } from './scale.ts'
+import { type Box, coordinate, element, FAINT, fitted, INK, line, text, widthOf } from './svg.ts'
 
 /** Values of one thing over the steps they were taken at, in ascending order. A value that is not finite is a gap. */
 export interface Line {
@@ -24,13 +23,6 @@ export interface LinePanel {
   mark?: { step: number; label: string } | undefined
   /** Said of the horizontal axis. */
   axis: string
-}
-
-export interface Box {
-  x: number
-  y: number
-  width: number
-  height: number
 }
 
 const SMALL = 10 // pixels, text of ticks and legend

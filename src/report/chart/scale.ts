@@ -1,3 +1,5 @@
+import { type Box, FAINT, GRID, line, rectangle, text } from './svg.ts'
+
 /** Maps values to pixels along one axis, and says where ticks stand. */
 export interface Scale {
   at(value: number): number
@@ -69,4 +71,22 @@ function numberLabel(value: number, step: number): string {
   if (value === 0 && step < 1e-3) return '0'
   if (value !== 0 && (size >= 1e5 || size < 1e-3)) return Number(value.toPrecision(3)).toExponential()
   return value.toFixed(Math.max(0, Math.min(6, -Math.floor(Math.log10(step) + 1e-9))))
+}
+
+export const SMALL = 10
+
+// pixels
+
+/** The frame of a plot with its ticks: lines across at those of `y`, marks below at those of `x`. Either may be left out. */
+export function plotAxes({ x: left, y: top, width, height }: Box, { x, y }: { x?: Scale; y?: Scale }): string[] {
+  const bottom = top + height
+  const across = (y?.ticks ?? []).flatMap(({ value, label }) => [
+    line(left, y!.at(value), left + width, y!.at(value), GRID),
+    text(left - 5, y!.at(value) + 3.5, label, { size: SMALL, anchor: 'end', fill: FAINT }),
+  ])
+  const along = (x?.ticks ?? []).flatMap(({ value, label }) => [
+    line(x!.at(value), bottom, x!.at(value), bottom + 4, FAINT),
+    text(x!.at(value), bottom + 15, label, { size: SMALL, anchor: 'middle', fill: FAINT }),
+  ])
+  return [...across, ...along, rectangle(left, top, width, height, { fill: 'none', stroke: '#b5b5b5' })]
 }

@@ -81,3 +81,10 @@ export function fitted(content: string, width: number, size: number): string {
 export const INK = '#222222'
 export const FAINT = '#6b6b6b'
 export const GRID = '#e4e4e4'
+
+export interface Box {
+  x: number
+  y: number
+  width: number
+  height: number
+}

@@ -7,10 +7,10 @@ import {
   presenceRows,
   scenarioRows,
 } from '../comparison.ts'
-import { gapPanel, gapPanelHeight } from '../gap_panel.ts'
 import { findings } from '../text/comparison_report.ts'
-import { splitPanel, splitPanelHeight } from './comparison_panels.ts'
 import { FIGURE, figureHead, HEAD, MARGIN } from './frame.ts'
+import { gapPanel, gapPanelHeight } from './gap_panel.ts'
+import { splitPanel, splitPanelHeight } from './split_panel.ts'
 
 /** How the files of a comparison are called. */
 export const COMPARISON_NAMES = [

@@ -1,8 +1,7 @@
 import { LINES } from '../chart/palette.ts'
 import { element, FAINT, fitted, INK, picture, rectangle, text } from '../chart/svg.ts'
 import type { PresenceMetrics } from '../detailed_metrics.ts'
-import type { EvaluationFigures } from '../evaluation_figures.ts'
-import { FIGURE, figureHead, HEAD, MARGIN } from './frame.ts'
+import { type EvaluationFigures, FIGURE, figureHead, HEAD, MARGIN } from './frame.ts'
 
 const COLUMNS = 6
 const GAP = 26 // pixels

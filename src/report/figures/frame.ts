@@ -1,5 +1,7 @@
+import type { CaseRow } from '../case_row.ts'
 import { FAINT, fitted, text } from '../chart/svg.ts'
-import type { Interval } from '../detailed_metrics.ts'
+import type { DetailedMetrics, Interval } from '../detailed_metrics.ts'
+import type { ReportHead } from '../text/evaluation_report.ts'
 
 export const MARGIN = 24 // pixels, around every figure
 export const FIGURE = 1200 // width of a figure
@@ -27,3 +29,21 @@ export function intervalText([low, high]: readonly [number, number], digits = 3)
 export function counted(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? '' : 's'}`
 }
+
+/** An evaluation as its figures show it. */
+export interface EvaluationFigures {
+  head: ReportHead
+  metrics: DetailedMetrics
+  /** every known pair */
+  cases: readonly CaseRow[]
+}
+
+/** How the report and the files call its figures. */
+export const FIGURE_NAMES = [
+  'presence_detection_metrics',
+  'segmentation_metrics',
+  'scenario_analysis',
+  'confusion_matrices',
+] as const
+
+export type FigureName = (typeof FIGURE_NAMES)[number]

@@ -1,10 +1,9 @@
 import { LINES } from '../chart/palette.ts'
 import { picture } from '../chart/svg.ts'
 import { type DetailedMetrics, definedShares } from '../detailed_metrics.ts'
-import type { EvaluationFigures } from '../evaluation_figures.ts'
-import { probabilityPanel } from '../probability_panel.ts'
-import { counted, FIGURE, figureHead, figureText, HEAD, MARGIN } from './frame.ts'
-import { reliabilityPanel } from './presence_panels.ts'
+import { counted, type EvaluationFigures, FIGURE, figureHead, figureText, HEAD, MARGIN } from './frame.ts'
+import { probabilityPanel } from './probability_panel.ts'
+import { reliabilityPanel } from './reliability_panel.ts'
 import { shareTable, shareTableHeight } from './share_table.ts'
 
 const PANEL = 380 // pixels, height

@@ -1,11 +1,8 @@
-import type { Box } from '../chart/line_panel.ts'
 import { LINES } from '../chart/palette.ts'
-import { linearScale, type Scale } from '../chart/scale.ts'
-import { element, FAINT, fitted, GRID, INK, line, picture, text } from '../chart/svg.ts'
+import { linearScale, plotAxes, type Scale } from '../chart/scale.ts'
+import { type Box, element, FAINT, fitted, GRID, INK, line, picture, text } from '../chart/svg.ts'
 import type { ScenarioMetrics } from '../detailed_metrics.ts'
-import type { EvaluationFigures } from '../evaluation_figures.ts'
-import { plotAxes } from '../plot.ts'
-import { counted, FIGURE, figureHead, HEAD, intervalText, MARGIN } from './frame.ts'
+import { counted, type EvaluationFigures, FIGURE, figureHead, HEAD, intervalText, MARGIN } from './frame.ts'
 
 const ROW = 34 // pixels
 const NAMES = 190

@@ -1,13 +1,10 @@
 import type { CaseRow } from '../case_row.ts'
 import { type Distribution, distribution } from '../chart/distribution.ts'
-import type { Box } from '../chart/line_panel.ts'
 import { LINES } from '../chart/palette.ts'
-import { linearScale, type Scale } from '../chart/scale.ts'
-import { element, FAINT, fitted, GRID, line, picture, text } from '../chart/svg.ts'
+import { linearScale, plotAxes, type Scale } from '../chart/scale.ts'
+import { type Box, element, FAINT, fitted, GRID, line, picture, text } from '../chart/svg.ts'
 import type { DetailedMetrics } from '../detailed_metrics.ts'
-import type { EvaluationFigures } from '../evaluation_figures.ts'
-import { plotAxes } from '../plot.ts'
-import { counted, FIGURE, figureHead, figureText, HEAD, MARGIN } from './frame.ts'
+import { counted, type EvaluationFigures, FIGURE, figureHead, figureText, HEAD, MARGIN } from './frame.ts'
 
 const ROW = 30 // pixels
 const BOX = 14

@@ -1,6 +1,5 @@
-import type { Box } from '../chart/line_panel.ts'
 import { LINES } from '../chart/palette.ts'
-import { element, FAINT, fitted, GRID, line, rectangle, text, widthOf } from '../chart/svg.ts'
+import { type Box, element, FAINT, fitted, GRID, line, rectangle, text, widthOf } from '../chart/svg.ts'
 
 /** Shares between 0 and 1 as a table whose cells are seen before they are read: a dot on a line from 0 to 1, and the number. */
 export interface ShareTable {

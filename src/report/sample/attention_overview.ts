@@ -1,11 +1,11 @@
+import { heatScale } from '../chart/heat_scale.ts'
 import { WRONG } from '../chart/palette.ts'
 import { coordinate, element, FAINT, fitted, picture, text, widthOf } from '../chart/svg.ts'
-import { heatScale } from '../heat_scale.ts'
-import { verdictOf } from '../verdict.ts'
-import type { SampleView, StructureView } from './overlay.ts'
+import { verdictOf } from './overlap.ts'
 import { sizeOfPlane } from './slice.ts'
 import { type HeatRange, heatLayer, heatRange, outline, outlineOf, SliceImages } from './slice_picture.ts'
 import { tellingCut } from './structure_pictures.ts'
+import type { SampleView, StructureView } from './view.ts'
 
 /** A structure's attention in one sample, drawn; small, whatever the volume. */
 export interface AttentionTile {

@@ -28,3 +28,13 @@ function bitsIn(word: number): number {
   count = (count & 0x33333333) + ((count >>> 2) & 0x33333333)
   return Math.imul((count + (count >>> 4)) & 0x0f0f0f0f, 0x01010101) >>> 24
 }
+
+/** How a structure's presence was told wrongly; empty where it was told rightly or is unknown. */
+export function verdictOf(
+  { presence, probability }: { presence: number; probability: number },
+  threshold: number,
+): '' | 'missed' | 'false alarm' {
+  const isPredicted = probability > threshold
+  if (presence < 0 || isPredicted === presence > 0.5) return ''
+  return isPredicted ? 'false alarm' : 'missed'
+}

@@ -1,32 +1,10 @@
-import type { Box } from '../chart/line_panel.ts'
+import { heatScale } from '../chart/heat_scale.ts'
 import { regionColor } from '../chart/palette.ts'
-import { element, FAINT, fitted, INK, picture, text } from '../chart/svg.ts'
-import { heatScale } from '../heat_scale.ts'
+import { type Box, element, FAINT, fitted, INK, picture, text } from '../chart/svg.ts'
 import { presenceTable, presenceTableHeight } from './presence_table.ts'
-import { PLANES, type Plane, sizeOfPlane, tellingSlices, type VolumeSize } from './slice.ts'
+import { PLANES, type Plane, sizeOfPlane, tellingSlices } from './slice.ts'
 import { type HeatRange, heatLayer, heatRange, outline, outlineOf, region, SliceImages } from './slice_picture.ts'
-
-/** A structure of a sample: what is true and what a model says. */
-export interface StructureView {
-  name: string
-  truth: Uint32Array // (V/32), bit j of word i is voxel 32·i + j
-  prediction: Uint32Array // (V/32)
-  /** 1 present, 0 absent, −1 unknown */
-  presence: number
-  /** Of presence. */
-  probability: number
-  /** (H, W, D), 0..1: where the model looked for it */
-  attention?: Float32Array
-}
-
-export interface SampleView {
-  title: string
-  size: VolumeSize
-  image: Float32Array // (H, W, D)
-  structures: readonly StructureView[]
-  /** Probability above which a structure is held to be present. */
-  threshold: number
-}
+import type { SampleView, StructureView } from './view.ts'
 
 const MARGIN = 24 // pixels
 const LABELS = 20

@@ -1,8 +1,7 @@
 import { regionColor, WRONG } from '../chart/palette.ts'
 import { element, FAINT, fitted, GRID, line, rectangle, text } from '../chart/svg.ts'
-import { verdictOf } from '../verdict.ts'
-import { diceOf, overlapOf } from './overlap.ts'
-import type { StructureView } from './overlay.ts'
+import { diceOf, overlapOf, verdictOf } from './overlap.ts'
+import type { StructureView } from './view.ts'
 
 const ROW = 19 // pixels
 const HEAD = 22

@@ -1,9 +1,8 @@
 import { crc32 } from 'node:zlib'
 import { contour } from '../chart/contour.ts'
-import type { Box } from '../chart/line_panel.ts'
 import { heat } from '../chart/palette.ts'
 import { greyPng, palettePng } from '../chart/png.ts'
-import { element, text } from '../chart/svg.ts'
+import { type Box, element, text } from '../chart/svg.ts'
 import { forSlice, isSet, type Plane, sizeOfPlane, type VolumeSize } from './slice.ts'
 
 /** A plane and which slice of it is shown. */

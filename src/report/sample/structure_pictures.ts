@@ -1,13 +1,11 @@
 import { contour } from '../chart/contour.ts'
-import type { Box } from '../chart/line_panel.ts'
+import { heatScale } from '../chart/heat_scale.ts'
 import { WRONG } from '../chart/palette.ts'
-import { element, FAINT, fitted, GRID, line, picture, rectangle, text } from '../chart/svg.ts'
-import { heatScale } from '../heat_scale.ts'
-import { verdictOf } from '../verdict.ts'
-import { diceOf, type Overlap, overlapOf } from './overlap.ts'
-import type { SampleView, StructureView } from './overlay.ts'
+import { type Box, element, FAINT, fitted, GRID, line, picture, rectangle, text } from '../chart/svg.ts'
+import { diceOf, type Overlap, overlapOf, verdictOf } from './overlap.ts'
 import { PLANES, sizeOfPlane, tellingSlices, type VolumeSize } from './slice.ts'
 import { type Cut, heatLayer, heatRange, maskSlice, outline, outlineOf, region, SliceImages } from './slice_picture.ts'
+import type { SampleView, StructureView } from './view.ts'
 
 const MARGIN = 24 // pixels
 const HEAD = 108

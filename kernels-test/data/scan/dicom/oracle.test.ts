@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, type TestContext, test } from 'vitest'
 import { DicomSegmentation } from '../../../../src/data/scan/dicom/segmentation.ts'
-import { readScan } from '../../../../src/data/scan/scan.ts'
+import { readScan } from '../../../../src/data/scan/read_scan.ts'
 import { temporaryDirectory } from '../../small_dataset.ts'
 
 const directory = temporaryDirectory()

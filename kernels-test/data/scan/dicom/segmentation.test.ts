@@ -5,7 +5,7 @@ import { codeOf } from '../../../../src/data/scan/dicom/codes.ts'
 import type { DicomElements } from '../../../../src/data/scan/dicom/elements.ts'
 import { readDicomFile } from '../../../../src/data/scan/dicom/file.ts'
 import { DicomSegmentation } from '../../../../src/data/scan/dicom/segmentation.ts'
-import { isScan, readScan } from '../../../../src/data/scan/scan.ts'
+import { isScan, readScan } from '../../../../src/data/scan/read_scan.ts'
 import { temporaryDirectory } from '../../small_dataset.ts'
 import { COLUMNS, DEPTH, ROWS, SERIES, writeSeries } from './slices.ts'
 

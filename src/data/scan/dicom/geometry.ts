@@ -1,6 +1,6 @@
 import { basename } from 'node:path'
 import { InputError } from '../../../util/error.ts'
-import type { Affine } from '../nifti.ts'
+import type { Affine } from '../grid.ts'
 import type { DicomSlice } from './image.ts'
 
 /** Slices from first to last along their normal, and the grid that they make. */

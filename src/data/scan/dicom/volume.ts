@@ -1,6 +1,5 @@
 import { InputError } from '../../../util/error.ts'
-import { sizeOf } from '../../../util/shape.ts'
-import type { ImageSize } from '../../dataset/volumes.ts'
+import { type ImageSize, sizeOf } from '../../../util/shape.ts'
 import type { NumericArray } from '../../hdf5/file.ts'
 import type { DicomStorage } from './codec.ts'
 import { type DicomImage, type DicomSlice, storageOf } from './image.ts'

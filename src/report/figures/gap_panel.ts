@@ -1,9 +1,7 @@
-import type { Box } from './chart/line_panel.ts'
-import { LINES } from './chart/palette.ts'
-import { linearScale } from './chart/scale.ts'
-import { element, FAINT, fitted, INK, line, rectangle, text } from './chart/svg.ts'
-import { byGap, type ComparedRow } from './comparison.ts'
-import { plotAxes } from './plot.ts'
+import { LINES } from '../chart/palette.ts'
+import { linearScale, plotAxes } from '../chart/scale.ts'
+import { type Box, element, FAINT, fitted, INK, line, rectangle, text } from '../chart/svg.ts'
+import { byGap, type ComparedRow } from '../comparison.ts'
 
 const ROW = 22 // pixels
 const NAMES = 160

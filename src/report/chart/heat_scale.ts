@@ -1,5 +1,5 @@
-import { heat, hexadecimal } from './chart/palette.ts'
-import { element, FAINT, rectangle, text, widthOf } from './chart/svg.ts'
+import { heat, hexadecimal } from './palette.ts'
+import { element, FAINT, rectangle, text, widthOf } from './svg.ts'
 
 const SWATCHES = 32
 const SMALL = 10 // pixels

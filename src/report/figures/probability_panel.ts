@@ -1,9 +1,7 @@
-import type { CaseRow } from './case_row.ts'
-import type { Box } from './chart/line_panel.ts'
-import { LINES } from './chart/palette.ts'
-import { linearScale } from './chart/scale.ts'
-import { element, FAINT, INK, line, rectangle, text } from './chart/svg.ts'
-import { plotAxes } from './plot.ts'
+import type { CaseRow } from '../case_row.ts'
+import { LINES } from '../chart/palette.ts'
+import { linearScale, plotAxes } from '../chart/scale.ts'
+import { type Box, element, FAINT, INK, line, rectangle, text } from '../chart/svg.ts'
 
 const BINS = 25
 const LEFT = 46

@@ -1,9 +1,7 @@
-import type { Box } from '../chart/line_panel.ts'
 import { LINES } from '../chart/palette.ts'
-import { linearScale, type Scale } from '../chart/scale.ts'
-import { element, FAINT, fitted, GRID, line, rectangle, text } from '../chart/svg.ts'
+import { linearScale, plotAxes, type Scale } from '../chart/scale.ts'
+import { type Box, element, FAINT, fitted, GRID, line, rectangle, text } from '../chart/svg.ts'
 import type { ComparedRow } from '../comparison.ts'
-import { plotAxes } from '../plot.ts'
 
 const ROW = 26 // pixels
 const NAMES = 170

@@ -1,9 +1,7 @@
-import type { Box } from '../chart/line_panel.ts'
 import { LINES } from '../chart/palette.ts'
-import { linearScale } from '../chart/scale.ts'
-import { element, FAINT, line, rectangle, text } from '../chart/svg.ts'
+import { linearScale, plotAxes } from '../chart/scale.ts'
+import { type Box, element, FAINT, line, rectangle, text } from '../chart/svg.ts'
 import type { Calibration } from '../detailed_metrics.ts'
-import { plotAxes } from '../plot.ts'
 import { figureText } from './frame.ts'
 
 const BARS = 64 // pixels, height of the counts
