@@ -16,7 +16,7 @@ import { greyPng } from '../src/report/chart/png.ts'
 import { rasterise } from '../src/report/chart/rasterise.ts'
 import { element, FAINT, picture, text } from '../src/report/chart/svg.ts'
 import { forSlice, isSet, PLANES, sizeOfPlane, type VolumeSize } from '../src/report/sample/slice.ts'
-import { augmentSettings } from '../src/train/recording.ts'
+import { augmentSettings } from '../src/run/tapes.ts'
 import { sizeOf } from '../src/util/shape.ts'
 
 // Draws docs/augmentation.png: the kernels' own work on the head of kernels-test/fixtures.

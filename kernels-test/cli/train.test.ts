@@ -1,7 +1,7 @@
 import { mkdirSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { readMetrics } from '../../src/track/directory/metrics.ts'
+import { readMetrics } from '../../src/track/metrics.ts'
 import { corruptChunk } from '../data/corrupt.ts'
 import { temporaryDirectory, writeDataset } from '../data/small_dataset.ts'
 import { Command, contentsOf, run } from './command.ts'

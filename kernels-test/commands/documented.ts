@@ -4,7 +4,7 @@ import { expect } from 'vitest'
 import { type Checkpoint, readCheckpoint } from '../../src/checkpoint/checkpoint.ts'
 import type { JsonObject } from '../../src/config/json.ts'
 import type { Config } from '../../src/config/schema.ts'
-import { readMetrics } from '../../src/track/directory/metrics.ts'
+import { readMetrics } from '../../src/track/metrics.ts'
 import { type Ran, Shell } from '../cli/shell.ts'
 import { type SmallSplit, temporaryDirectory, writeMetadata, writeSplit } from '../data/small_dataset.ts'
 

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest'
+import type { SampleFacts } from '../../src/evaluate/judged_pair.ts'
+import { Metrics } from '../../src/evaluate/metrics.ts'
+import type { SurfaceDistances } from '../../src/evaluate/surface_distance.ts'
 import { casesCsv } from '../../src/report/case_row.ts'
 import type { Interval } from '../../src/report/detailed_metrics.ts'
-import type { SampleFacts } from '../../src/train/judged_pair.ts'
-import { Metrics } from '../../src/train/metrics.ts'
-import type { SurfaceDistances } from '../../src/train/surface_distance.ts'
 import { randomOf } from '../numbers.ts'
 
 interface TestPair {

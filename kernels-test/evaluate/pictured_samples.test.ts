@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
+import { choosePictured } from '../../src/evaluate/pictured_samples.ts'
 import type { CaseRow } from '../../src/report/case_row.ts'
-import { choosePictured } from '../../src/train/pictured_samples.ts'
 
 function row(sample: number, change: Partial<CaseRow>): CaseRow {
   return {

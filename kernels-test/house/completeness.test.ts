@@ -3,14 +3,8 @@ import { defaultConfig } from '../../src/config/schema.ts'
 import { type AdapterFacts, type Call, GUARANTEED_FACTS } from '../../src/graph/kernel.ts'
 import { ModelState } from '../../src/nn/model_state.ts'
 import { fittingVariants, type Lowered, lower } from '../../src/plan/lower.ts'
-import { OptimizerMemory } from '../../src/train/optimizer_memory.ts'
-import {
-  batchTensors,
-  recordEvaluation,
-  recordPrediction,
-  recordTraining,
-  recordUpdate,
-} from '../../src/train/recording.ts'
+import { OptimizerMemory } from '../../src/run/optimizer_memory.ts'
+import { batchTensors, recordEvaluation, recordPrediction, recordTraining, recordUpdate } from '../../src/run/tapes.ts'
 import { cases } from '../cases/index.ts'
 import { callsOf } from '../harness.ts'
 import { randomOf } from '../numbers.ts'

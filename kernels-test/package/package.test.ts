@@ -58,9 +58,9 @@ test('the tarball holds what runs and what is read, and nothing else', () => {
     'data/loader/decode',
     'data/validate/examine',
     'data/synthetic/sample',
-    'report/artist',
+    'report/drawing/artist',
     'checkpoint/write',
-    'train/surface',
+    'evaluate/surface',
   ]
   for (const thread of threads) expect(paths).toContain(`dist/src/${thread}.worker.js`)
   expect(packed.size).toBeLessThan(LARGEST_TARBALL)

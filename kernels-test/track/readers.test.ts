@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { beforeAll, beforeEach, expect, test } from 'vitest'
 import { defaultConfig } from '../../src/config/schema.ts'
-import { RunDirectory } from '../../src/track/directory/run_directory.ts'
+import { RunDirectory } from '../../src/track/run_directory.ts'
 import { temporaryDirectory } from '../data/small_dataset.ts'
 import { request } from './request.ts'
 

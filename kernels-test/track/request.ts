@@ -1,5 +1,5 @@
 import { defaultConfig } from '../../src/config/schema.ts'
-import type { RunRequest } from '../../src/track/directory/run_directory.ts'
+import type { RunRequest } from '../../src/track/run_directory.ts'
 
 /** A run of the default configuration; a warning is an error unless the test takes it. */
 export function request(base: string, warn?: (line: string) => void): RunRequest {

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test, vi } from 'vitest'
-import { RunDirectory } from '../../src/track/directory/run_directory.ts'
+import { RunDirectory } from '../../src/track/run_directory.ts'
 import { RunRecord } from '../../src/track/run_record.ts'
 import { InputError } from '../../src/util/error.ts'
 import { temporaryDirectory } from '../data/small_dataset.ts'

@@ -1,6 +1,6 @@
 import { InputError } from '../util/error.ts'
+import type { TorchTensor } from './pickle/torch_tensor.ts'
 import { isTensor, type PyValue } from './pickle/value.ts'
-import type { TorchTensor } from './torch_tensor.ts'
 
 /** Values as in JSON, but numbers may be infinite or NaN. */
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json }

@@ -2,9 +2,9 @@ import { InputError } from '../util/error.ts'
 import { readBytes, writeAtomically } from './file.ts'
 import { storageTypes } from './pickle/globals.ts'
 import { readPickle } from './pickle/read.ts'
+import { bytesOf, elementBytes, type Storage, storageOf } from './pickle/torch_tensor.ts'
 import type { PyValue } from './pickle/value.ts'
 import { writePickle } from './pickle/write.ts'
-import { bytesOf, elementBytes, type Storage, storageOf } from './torch_tensor.ts'
 import { readZip, writeZip, type ZipEntry } from './zip.ts'
 
 /** The folder inside the archive. torch takes whatever is there; a fixed one makes the bytes depend on the content only. */

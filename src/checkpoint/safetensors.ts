@@ -9,7 +9,7 @@ import {
   gather,
   storageOf,
   type TorchTensor,
-} from './torch_tensor.ts'
+} from './pickle/torch_tensor.ts'
 
 /** Layout: length of the header (u64), the header as JSON, the tensors' bytes without a gap; little-endian. */
 const lengthBytes = 8

@@ -1,6 +1,6 @@
 import type { Json, JsonObject } from '../config/json.ts'
-import type { Series } from './directory/metrics.ts'
 import type { RecordedAdapter } from './host.ts'
+import type { Series } from './metrics.ts'
 
 /** What is known of a run when it starts. */
 export interface RunStart {

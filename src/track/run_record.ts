@@ -1,5 +1,5 @@
 import type { Json } from '../config/json.ts'
-import type { Series } from './directory/metrics.ts'
+import type { Series } from './metrics.ts'
 import type { Artifact, Observer, RunEnd } from './observer.ts'
 
 const BETWEEN_HEARTBEATS = 10 // seconds, as Sacred; boards take a run for dead after 120

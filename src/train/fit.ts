@@ -9,20 +9,20 @@ import {
   type ScheduleSettings,
   type ScheduleState,
 } from '../optim/schedule.ts'
+import type { BatchResult } from '../run/batch_result.ts'
+import { InFlight, STEPS_IN_FLIGHT } from '../run/in_flight.ts'
+import type { StateCopy } from '../run/model_weights.ts'
 import { InputError } from '../util/error.ts'
-import type { BatchResult } from './batch_result.ts'
 import { fingerprintOf } from './data_fingerprint.ts'
 import { afterValidation, type BestModel, noBestModel, shouldStop } from './early_stopping.ts'
 import type { UpdateResult } from './engine.ts'
-import { InFlight, STEPS_IN_FLIGHT } from './in_flight.ts'
-import type { TrainingLog } from './log.ts'
 import { type Position, placeText, type Standing } from './progress.ts'
 import type { ResumePoint } from './resume.ts'
 import { SamplePictures } from './sample_pictures.ts'
 import { checkpointOf, Saver } from './saver.ts'
 import type { Session } from './session.ts'
-import type { StateCopy } from './snapshot.ts'
 import { Tally } from './tally.ts'
+import type { TrainingLog } from './training_log.ts'
 
 /** Updates in a row that may be skipped because the gradient was not finite; one more ends the training. */
 const SKIPS_ALLOWED = 10

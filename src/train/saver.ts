@@ -4,12 +4,12 @@ import { WritingThread } from '../checkpoint/writing_thread.ts'
 import type { Json } from '../config/json.ts'
 import type { Config } from '../config/schema.ts'
 import { type ScheduleSettings, schedulerRate, toTorchScheduler } from '../optim/schedule.ts'
+import type { InFlight } from '../run/in_flight.ts'
+import { modelOf, optimizerOf, type StateCopy } from '../run/model_weights.ts'
 import type { TrainingEngine } from './engine.ts'
-import type { InFlight } from './in_flight.ts'
 import { type Standing, toRecord } from './progress.ts'
 import type { Session } from './session.ts'
-import { modelOf, optimizerOf, type StateCopy } from './snapshot.ts'
-import { StateCopier } from './state_copy.ts'
+import { StateCopier } from './state_copier.ts'
 
 /** Saves that may be unfinished at once: one being written and one that waits for it; a third has to wait itself. */
 const UNFINISHED = 2

@@ -6,14 +6,14 @@ import type { Decoders } from '../data/loader/decoders.ts'
 import { Loader } from '../data/loader/loader.ts'
 import { Device } from '../gpu/device.ts'
 import type { SadaanShape } from '../nn/specification.ts'
+import { withBatchThatFits } from '../run/memory.ts'
+import { writeInitial, writeLossScale, writeModel, writeOptimizer } from '../run/model_weights.ts'
+import { decodersFor, shapeFor, wantedAdapter } from '../run/open.ts'
+import { fixVariants, knownChoice, type RunVariants } from '../run/variants.ts'
 import { FixedChoice } from '../tune/choice.ts'
 import { InputError } from '../util/error.ts'
 import { TrainingEngine } from './engine.ts'
-import { withBatchThatFits } from './memory.ts'
-import { decodersFor, shapeFor, wantedAdapter } from './open.ts'
 import { checkSameData, type ResumePoint } from './resume.ts'
-import { writeInitial, writeLossScale, writeModel, writeOptimizer } from './snapshot.ts'
-import { fixVariants, knownChoice, type RunVariants } from './variants.ts'
 
 /** What training needs open: the data, the device with the model on it, the loaders. */
 export interface Session {

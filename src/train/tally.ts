@@ -1,4 +1,4 @@
-import { type BatchResult, pairsOf, TERMS, type TermName, type Terms } from './batch_result.ts'
+import { type BatchResult, pairsOf, TERMS, type TermName, type Terms } from '../run/batch_result.ts'
 
 /** Sum and count. */
 type MeanState = [number, number]

@@ -1,13 +1,14 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { type ImageSize, openDataset } from '../../../src/data/dataset/dataset.ts'
+import { openDataset } from '../../../src/data/dataset/dataset.ts'
 import type { SplitName } from '../../../src/data/dataset/split.ts'
 import { Hdf5File } from '../../../src/data/hdf5/file.ts'
 import { SCENARIOS, STRUCTURES } from '../../../src/data/synthetic/anatomy.ts'
 import { GENERATE_DEFAULTS, generateDataset, planSplits } from '../../../src/data/synthetic/generate.ts'
 import { blur, zoom } from '../../../src/data/synthetic/smooth.ts'
 import { makeSample } from '../../../src/data/synthetic/synthetic.ts'
+import type { ImageSize } from '../../../src/util/shape.ts'
 import { temporaryDirectory } from '../small_dataset.ts'
 
 const directory = temporaryDirectory()

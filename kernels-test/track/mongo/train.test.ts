@@ -3,7 +3,7 @@ import { mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
-import type { Series } from '../../../src/track/directory/metrics.ts'
+import type { Series } from '../../../src/track/metrics.ts'
 import { parseMongoAddress } from '../../../src/track/mongo/address.ts'
 import { PACKAGE_ROOT } from '../../../src/util/package_root.ts'
 import { run } from '../../cli/command.ts'
@@ -88,7 +88,7 @@ test.each([['--mongo_db=mongodb://user:hunter2@host:port/db'], ['-u', '-m', 'db'
 
 test('the driver is not loaded before a run needs it', async () => {
   const script = `
-    await import('./src/train/record.ts')
+    await import('./src/train/run_observers.ts')
     const { default: { _cache } } = await import('node:module')
     console.log(Object.keys(_cache).filter(path => /node_modules.(mongodb|bson)/.test(path)).length)
     await import('mongodb')

@@ -1,6 +1,6 @@
 import { sizeOf } from '../../util/shape.ts'
-import { type ElementType, elementBytes, gather, type Storage } from '../torch_tensor.ts'
 import { checkTypeState, NumpyType, rebuildBytes, rebuildScalar, rebuildType } from './numpy.ts'
+import { type ElementType, elementBytes, gather, type Storage } from './torch_tensor.ts'
 import { isTensor, OrderedDict, type RebuildContext, tupleOf } from './value.ts'
 
 /** A name that the pickle asked for; nothing is ever imported or run, the few known names are acted out below. */

@@ -1,8 +1,8 @@
 import { InputError } from '../../util/error.ts'
-import type { Storage } from '../torch_tensor.ts'
 import { PickleCursor } from './cursor.ts'
 import { callGlobal, Global, isAllowed, StorageReference, setAttributes } from './globals.ts'
 import { PickleStack } from './stack.ts'
+import type { Storage } from './torch_tensor.ts'
 import { checkValue, type PyValue, type RebuildContext } from './value.ts'
 
 /** A SADAAN checkpoint has some 20 thousand operations; this ends a pickle made to exhaust memory or time. */

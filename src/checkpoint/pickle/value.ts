@@ -1,4 +1,4 @@
-import type { TorchTensor } from '../torch_tensor.ts'
+import type { TorchTensor } from './torch_tensor.ts'
 
 /** A Python float; a plain number that is whole is written as an int. Reading gives plain numbers for both. */
 export class PyFloat {

@@ -1,5 +1,5 @@
-import { checkTensor, type Dtype, type TorchTensor } from '../torch_tensor.ts'
 import { storageTypes } from './globals.ts'
+import { checkTensor, type Dtype, type TorchTensor } from './torch_tensor.ts'
 import { OrderedDict, PyFloat, type PyValue } from './value.ts'
 
 /** A pickle and what its persistent ids '0', '1', … stand for. */

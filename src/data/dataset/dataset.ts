@@ -9,8 +9,6 @@ import { checkLabels, checkNamesRecorded, type Hashes, readHashes } from './hash
 import { SPLIT_NAMES, type Split, type SplitName } from './split.ts'
 import { imagesOf, masksOf, reject } from './volumes.ts'
 
-export type { ImageSize }
-
 export interface Dataset {
   directory: string
   structureNames: string[]

@@ -1,11 +1,10 @@
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { InputError } from '../../util/error.ts'
-import { sizeOf } from '../../util/shape.ts'
+import { type ImageSize, sizeOf } from '../../util/shape.ts'
+import { writeJsonFile } from '../../util/whole_file.ts'
 import { CHUNK_LIMIT } from '../hdf5/file.ts'
 import { Hdf5Writer } from '../hdf5/writer.ts'
-import { writeJsonFile } from '../json_file.ts'
-import type { ImageSize } from './dataset.ts'
 import { digestOf, removeHashes, type SplitHashes, SplitRecorder, writeHashes } from './hashes.ts'
 import type { SplitName } from './split.ts'
 

@@ -1,6 +1,6 @@
 import { mkdirSync } from 'node:fs'
 import { InputError } from '../../util/error.ts'
-import type { ImageSize } from '../dataset/dataset.ts'
+import type { ImageSize } from '../../util/shape.ts'
 import { SPLIT_NAMES, type SplitName } from '../dataset/split.ts'
 import { type DatasetMetadata, type StoredSample, writeDatasetFiles } from '../dataset/split_writer.ts'
 import { sizeAtSpacing } from '../scan/frame.ts'

@@ -1,7 +1,7 @@
 import type { Worker } from 'node:worker_threads'
 import { InputError } from '../../util/error.ts'
+import type { ImageSize } from '../../util/shape.ts'
 import { startThread } from '../../util/thread.ts'
-import type { ImageSize } from '../dataset/dataset.ts'
 import type { SampleDigests } from '../dataset/split.ts'
 
 /** One sample to be decoded, and where to. */

@@ -1,7 +1,7 @@
 import { ContractError, InputError } from '../../util/error.ts'
 import { OP_SHUFFLE, RandomStream } from '../../util/random.ts'
+import type { ImageSize } from '../../util/shape.ts'
 import { sizeOf } from '../../util/shape.ts'
-import type { ImageSize } from '../dataset/dataset.ts'
 import type { Split } from '../dataset/split.ts'
 import type { BatchRequest, Decoders } from './decoders.ts'
 import type { HostBuffers } from './host_buffers.ts'

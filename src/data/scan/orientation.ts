@@ -1,5 +1,5 @@
+import type { ImageSize } from '../../util/shape.ts'
 import { sizeOf } from '../../util/shape.ts'
-import type { ImageSize } from '../dataset/dataset.ts'
 import type { NumericArray } from '../hdf5/file.ts'
 import type { Affine } from './grid.ts'
 

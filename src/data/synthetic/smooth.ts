@@ -1,5 +1,5 @@
+import type { ImageSize } from '../../util/shape.ts'
 import { sizeOf } from '../../util/shape.ts'
-import type { ImageSize } from '../dataset/dataset.ts'
 
 /** Values on a grid (H, W, D), D fastest. */
 export type Grid = Float64Array

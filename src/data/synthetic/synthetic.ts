@@ -1,6 +1,6 @@
 import { OP_GENERATE, RandomStream } from '../../util/random.ts'
+import type { ImageSize } from '../../util/shape.ts'
 import { sizeOf } from '../../util/shape.ts'
-import type { ImageSize } from '../dataset/dataset.ts'
 import { type Scenario, STRUCTURES, type Structure } from './anatomy.ts'
 import { blur, type Grid, zoom } from './smooth.ts'
 

@@ -1,5 +1,5 @@
 import type { Collection, Double, ObjectId } from 'mongodb'
-import type { Series } from '../directory/metrics.ts'
+import type { Series } from '../metrics.ts'
 import type { Point } from '../observer.ts'
 import { millisecondsOf } from '../time.ts'
 import { Thinning } from './thinning.ts'

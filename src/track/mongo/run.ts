@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Json } from '../../config/json.ts'
 import { traceOf } from '../description.ts'
-import type { Series } from '../directory/metrics.ts'
+import type { Series } from '../metrics.ts'
 import type { Artifact, Observer, Point, RunEnd, RunStart } from '../observer.ts'
 import { Turn } from '../turn.ts'
 import { MongoArtifacts } from './artifacts.ts'

@@ -1,0 +1,223 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { RunFiles } from './files.ts'
+import { Journal, readJournal } from './journal.ts'
+import { sacredTime } from './time.ts'
+
+/** One metric as metrics.json holds it; the three lists are of one length. A value is null where it was not finite. */
+export interface Series {
+  steps: number[]
+  timestamps: string[]
+  values: (number | null)[]
+}
+
+/** The same while it grows. */
+interface GrowingSeries {
+  /** its name in JSON */
+  title: string
+  length: number
+  steps: GrowingList
+  timestamps: GrowingList
+  values: GrowingList
+}
+
+/** A JSON list as bytes: writing the file again formats no old item again. */
+class GrowingList {
+  /** Never changed once they are here; sizes fall, so that they stay few and a merge is short. */
+  private readonly done: Buffer[] = []
+  private fresh = ''
+
+  add(item: string): void {
+    this.fresh += this.done.length > 0 || this.fresh !== '' ? `,\n      ${item}` : item
+    if (this.fresh.length >= FRESH_LENGTH) this.seal()
+  }
+
+  /** The list so far, with its brackets. */
+  pieces(): Buffer[] {
+    this.seal()
+    return [Buffer.from('[\n      '), ...this.done, Buffer.from('\n    ]')]
+  }
+
+  private seal(): void {
+    if (this.fresh === '') return
+    this.done.push(Buffer.from(this.fresh))
+    this.fresh = ''
+    for (;;) {
+      const [before, last] = this.done.slice(-2)
+      if (!before || !last || before.length > 2 * last.length || before.length + last.length > PIECE_BYTES) return
+      this.done.splice(-2, 2, Buffer.concat([before, last]))
+    }
+  }
+}
+
+const FILE = 'metrics.json'
+const JOURNAL = 'metrics'
+const FRESH_LENGTH = 2 ** 16 // characters
+const PIECE_BYTES = 2 ** 20
+const BETWEEN_FOLDS = 10 // seconds, as Sacred
+const FOLD_SHARE = 200 // a fold waits this many times as long as the last one took: at most 0.5 % of the time
+
+/**
+ * The metrics of a run. metrics.json is valid and whole at every moment; a point is first appended to a journal in the run's
+ * hidden folder, and every few seconds the file is written again with all points (folded), by the system's threads: this one
+ * formats the points that are new. After a kill the journal holds what the file lacks, and readMetrics puts both together.
+ */
+export class Metrics {
+  private readonly files: RunFiles
+  private readonly series = new Map<string, GrowingSeries>()
+  private readonly journal: Journal
+  private folding: Promise<void> = Promise.resolve()
+  private unfolded = false
+  private lastTime = Number.NaN
+  private lastTimestamp = ''
+  private nextFold = performance.now() + BETWEEN_FOLDS * 1000 // before which no fold starts by itself
+
+  constructor(files: RunFiles) {
+    this.files = files
+    this.journal = new Journal(files, JOURNAL)
+    files.replace(FILE, '{}')
+  }
+
+  /** Adds a point. `step` is in the metric's own unit (batches or epochs), `time` in milliseconds. Never throws. */
+  log(name: string, value: number, step: number, time: number): void {
+    if (time !== this.lastTime) {
+      this.lastTime = time
+      this.lastTimestamp = sacredTime(time)
+    }
+    const timestamp = this.lastTimestamp
+    const series = this.seriesOf(name)
+    // JournalPoint, written out: this is done for every point of a run
+    this.journal.add(
+      `{"name":${series.title},"index":${series.length},"step":${step},"timestamp":"${timestamp}","value":${jsonNumber(value)}}`,
+    )
+    this.add(series, step, timestamp, value)
+    this.foldWhenDue()
+  }
+
+  /** Takes over the points of an earlier run, with their times. */
+  adopt(earlier: ReadonlyMap<string, Series>): void {
+    for (const [name, { steps, timestamps, values }] of earlier)
+      for (const [i, step] of steps.entries()) this.add(this.seriesOf(name), step, timestamps[i]!, values[i]!)
+    this.files.replace(FILE, Buffer.concat(this.pieces()))
+  }
+
+  /** Writes metrics.json with every point so far. Never rejects. */
+  fold(): Promise<void> {
+    this.folding = this.folding.then(() => this.write())
+    return this.folding
+  }
+
+  /** Starts to fold unless that was done a moment ago. */
+  foldWhenDue(): void {
+    if (performance.now() < this.nextFold) return
+    this.nextFold = Number.POSITIVE_INFINITY // until it is done
+    void this.fold()
+  }
+
+  /** Folds for the last time. False if that failed; the journal then stays for readMetrics. */
+  async close(): Promise<boolean> {
+    await this.fold()
+    this.journal.close()
+    return !this.unfolded
+  }
+
+  private async write(): Promise<void> {
+    const start = performance.now()
+    if (this.unfolded) {
+      this.unfolded = false // a point that comes meanwhile sets it again
+      const forget = this.journal.turn()
+      // A kill between the two leaves points in both; their index tells readMetrics.
+      if (await this.files.replaceLater(FILE, this.pieces())) forget()
+      else this.unfolded = true
+    }
+    const end = performance.now()
+    this.nextFold = end + Math.max(BETWEEN_FOLDS * 1000, FOLD_SHARE * (end - start))
+  }
+
+  private seriesOf(name: string): GrowingSeries {
+    let series = this.series.get(name)
+    if (!series) {
+      series = newSeries(name)
+      this.series.set(name, series)
+    }
+    return series
+  }
+
+  private add(series: GrowingSeries, step: number, timestamp: string, value: number | null): void {
+    series.steps.add(`${step}`)
+    series.timestamps.add(`"${timestamp}"`)
+    series.values.add(jsonNumber(value))
+    series.length++
+    this.unfolded = true
+  }
+
+  /** JSON, sorted, indent 2. */
+  private pieces(): Buffer[] {
+    if (this.series.size === 0) return [Buffer.from('{}')]
+    const pieces: Buffer[] = []
+    for (const name of [...this.series.keys()].sort()) {
+      const { title, steps, timestamps, values } = this.series.get(name)!
+      pieces.push(Buffer.from(`${pieces.length === 0 ? '{' : ','}\n  ${title}: {\n    "steps": `))
+      pieces.push(...steps.pieces(), Buffer.from(',\n    "timestamps": '), ...timestamps.pieces())
+      pieces.push(Buffer.from(',\n    "values": '), ...values.pieces(), Buffer.from('\n  }'))
+    }
+    return [...pieces, Buffer.from('\n}')]
+  }
+}
+
+function newSeries(name: string): GrowingSeries {
+  const list = (): GrowingList => new GrowingList()
+  return { title: JSON.stringify(name), length: 0, steps: list(), timestamps: list(), values: list() }
+}
+
+/** JSON has no NaN and no infinity: they are null. */
+function jsonNumber(value: number | null): string {
+  return Number.isFinite(value) ? `${value}` : 'null'
+}
+
+/** The points that `keep` accepts; metrics left without any are left out. */
+export function selectPoints(
+  metrics: ReadonlyMap<string, Series>,
+  keep: (name: string, step: number) => boolean,
+): Map<string, Series> {
+  const selected = new Map<string, Series>()
+  for (const [name, { steps, timestamps, values }] of metrics) {
+    const kept = steps.flatMap((step, i) => (keep(name, step) ? [i] : []))
+    if (kept.length === 0) continue
+    selected.set(name, {
+      steps: kept.map(i => steps[i]!),
+      timestamps: kept.map(i => timestamps[i]!),
+      values: kept.map(i => values[i]!),
+    })
+  }
+  return selected
+}
+
+interface JournalPoint {
+  name: string
+  /** Place in its series. */
+  index: number
+  step: number
+  timestamp: string
+  value: number | null
+}
+
+/**
+ * Every point of a run directory, also of a run that was killed or still runs: metrics.json and then the journal's points that
+ * it lacks. Throws if metrics.json cannot be read.
+ */
+export function readMetrics(directory: string): Map<string, Series> {
+  // the journal first: what a run folds meanwhile is then in both, not in neither
+  const journal = readJournal(join(directory, '.partial'), JOURNAL) as JournalPoint[]
+  const folded = JSON.parse(readFileSync(join(directory, FILE), 'utf8')) as Record<string, Series>
+  const all = new Map(Object.entries(folded))
+  for (const { name, index, step, timestamp, value } of journal) {
+    const series = all.get(name) ?? { steps: [], timestamps: [], values: [] }
+    all.set(name, series)
+    if (index !== series.steps.length) continue // folded already
+    series.steps.push(step)
+    series.timestamps.push(timestamp)
+    series.values.push(value)
+  }
+  return all
+}
