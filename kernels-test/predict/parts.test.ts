@@ -8,11 +8,11 @@ import type { Affine } from '../../src/data/scan/grid.ts'
 import type { FrameRule } from '../../src/data/scan/preparation.ts'
 import type { ScanGrid } from '../../src/data/scan/scan.ts'
 import { scanGroups } from '../../src/data/scan/scan_groups.ts'
-import { Gathering } from '../../src/predict/aggregator.ts'
+import { Aggregator } from '../../src/predict/aggregator.ts'
 import { flipsOver, mirror } from '../../src/predict/inputs.ts'
 import { LabelVolume, makeMask, ontoScan } from '../../src/predict/masks.ts'
-import type { RawOutputs } from '../../src/predict/outcome.ts'
 import { StagedResults } from '../../src/predict/staged_results.ts'
+import type { RawOutputs } from '../../src/predict/subject_prediction.ts'
 import { VolumeStore } from '../../src/predict/volume_store.ts'
 import { WindowBlend, windowStarts, windowsOver } from '../../src/predict/windows.ts'
 import { openTrainedModel } from '../../src/run/trained_model.ts'
@@ -155,18 +155,21 @@ test('subjects are gathered to the same bits in memory and in files, which are g
   const gathered = (memoryLimit: number, files: number): number[][] => {
     const scratch = (name: string): string => results.scratch(name)
     const setting = { structures: 2, window, names, partners: [1, 0], flips: 2, scratch, memoryLimit }
-    const gathering = new Gathering(setting)
+    const aggregator = new Aggregator(setting)
     const found = outputs.flatMap(own =>
       passes.flatMap(({ corner, flip }, i) => {
         const pass = { subject, corners, corner, flip, isFirst: i === 0, isLast: i === passes.length - 1 }
-        const outcome = gathering.add(pass, own[i]!)
-        expect(outcome === undefined).toBe(!pass.isLast)
+        const prediction = aggregator.add(pass, own[i]!)
+        expect(prediction === undefined).toBe(!pass.isLast)
         expect(readdirSync(stage)).toHaveLength(files)
-        if (!outcome) return []
-        return [Array.from(outcome.presence), ...names.flatMap(name => [0, 1].map(s => [...outcome.volume(name, s)]))]
+        if (!prediction) return []
+        return [
+          Array.from(prediction.presence),
+          ...names.flatMap(name => [0, 1].map(s => [...prediction.volume(name, s)])),
+        ]
       }),
     )
-    gathering.close()
+    aggregator.close()
     expect(readdirSync(stage)).toStrictEqual([])
     return found
   }

@@ -2,7 +2,7 @@ import { InputError } from '../util/error.ts'
 import { readBytes, writeAtomically } from './file.ts'
 import { storageTypes } from './pickle/globals.ts'
 import { readPickle } from './pickle/read.ts'
-import { bytesOf, elementBytes, type Storage, storageOf } from './pickle/torch_tensor.ts'
+import { elementBytes, type Storage, storageOf, tensorBytes } from './pickle/torch_tensor.ts'
 import type { PyValue } from './pickle/value.ts'
 import { writePickle } from './pickle/write.ts'
 import { readZip, writeZip, type ZipEntry } from './zip.ts'
@@ -91,7 +91,7 @@ export function encodePth(value: PyValue): Uint8Array[] {
   return writeZip([
     { name: `${folder}/data.pkl`, data: pickle },
     text('byteorder', 'little'),
-    ...tensors.map((tensor, i) => ({ name: `${folder}/data/${i}`, data: bytesOf(tensor) })),
+    ...tensors.map((tensor, i) => ({ name: `${folder}/data/${i}`, data: tensorBytes(tensor) })),
     text('version', '3\n'),
   ])
 }

@@ -1,7 +1,7 @@
 import type { ConfidenceIntervals, Interval } from '../report/detailed_metrics.ts'
 import { OP_BOOTSTRAP, RandomStream } from '../util/random.ts'
 import { meanOfDefined, quantile } from '../util/statistics.ts'
-import { isRight, type JudgedPair, type JudgedSample } from './judged_pair.ts'
+import { isPredictedCorrectly, type JudgedPair, type JudgedSample } from './judged_pair.ts'
 
 /** Σ numerator / Σ denominator over samples. */
 export interface Ratio {
@@ -66,9 +66,9 @@ export function intervalsOf(
     structureNames.map((_, s) => present(s, value))
   const dice = byStructure(pair => pair.hardDice)
   const figures: Figure[] = [
-    [ratio(isRight)],
-    [ratio(pair => (pair.present ? null : isRight(pair)))],
-    [ratio(pair => (pair.present ? isRight(pair) : null))],
+    [ratio(isPredictedCorrectly)],
+    [ratio(pair => (pair.present ? null : isPredictedCorrectly(pair)))],
+    [ratio(pair => (pair.present ? isPredictedCorrectly(pair) : null))],
     dice,
     byStructure(pair => pair.iou),
     byStructure(({ surface }) => surface?.hd95 ?? null),

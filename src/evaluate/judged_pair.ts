@@ -2,11 +2,11 @@ import { type BatchResult, type Pair, pairsOf } from '../run/batch_result.ts'
 import type { Spacing } from './distance_transform.ts'
 import type { SurfaceDistances } from './surface_distance.ts'
 
-/** A known pair, whether its structure is held to be present, and how far its surfaces lie apart. */
+/** A known pair, whether its structure is predicted present, and how far its surfaces lie apart. */
 export interface JudgedPair extends Pair {
   /** index within the split */
   sample: number
-  isHeldPresent: boolean
+  isPredictedPresent: boolean
   /** of present pairs; null where truth or prediction is empty */
   surface: SurfaceDistances | null
 }
@@ -42,12 +42,12 @@ export function judge(
     judged[pair.sample]!.pairs.push({
       ...pair,
       sample: first + pair.sample,
-      isHeldPresent: pair.probability > threshold,
+      isPredictedPresent: pair.probability > threshold,
       surface: batch.surfaces[pair.sample * structures + pair.structure]!,
     })
   return judged
 }
 
-export function isRight({ isHeldPresent, present }: JudgedPair): number {
-  return Number(isHeldPresent === present)
+export function isPredictedCorrectly({ isPredictedPresent, present }: JudgedPair): number {
+  return Number(isPredictedPresent === present)
 }

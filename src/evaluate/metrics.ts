@@ -3,7 +3,7 @@ import type { DetailedMetrics, ScenarioMetrics } from '../report/detailed_metric
 import { mean } from '../util/statistics.ts'
 import { intervalsOf } from './bootstrap.ts'
 import {
-  isRight,
+  isPredictedCorrectly,
   type JudgedPair,
   type JudgedSample,
   judge,
@@ -54,7 +54,7 @@ export class Metrics {
       Object.fromEntries(names.map((name, s) => [name, of(s)]))
     const segmentation = present.map(segmentationOf)
     return {
-      presence_overall_accuracy: mean(known.map(isRight)),
+      presence_overall_accuracy: mean(known.map(isPredictedCorrectly)),
       presence_per_structure: named(s => presenceOf(byStructure[s]!)),
       segmentation_per_structure: named(s => segmentation[s]!),
       segmentation_overall: overallOf(segmentation),
@@ -93,10 +93,10 @@ export class Metrics {
 function scenarioOf(samples: readonly JudgedPair[][]): ScenarioMetrics {
   const average = (figure: (pairs: readonly JudgedPair[]) => number): number => mean(samples.map(figure))!
   return {
-    accuracy: average(pairs => Number(pairs.every(isRight))),
+    accuracy: average(pairs => Number(pairs.every(isPredictedCorrectly))),
     num_samples: samples.length,
     avg_structures_present: average(pairs => pairs.filter(({ present }) => present).length),
-    avg_structures_predicted: average(pairs => pairs.filter(({ isHeldPresent }) => isHeldPresent).length),
+    avg_structures_predicted: average(pairs => pairs.filter(({ isPredictedPresent }) => isPredictedPresent).length),
   }
 }
 
@@ -118,7 +118,7 @@ export function caseRow(
     structure,
     present: present ? 1 : 0,
     presence_probability: pair.probability,
-    predicted_present: pair.isHeldPresent ? 1 : 0,
+    predicted_present: pair.isPredictedPresent ? 1 : 0,
     dice: defined(pair.hardDice),
     iou: defined(pair.iou),
     precision: defined(precisionOf(pair)),

@@ -21,7 +21,7 @@ interface Candidate extends Omit<PicturedSample, 'reason'> {
 
 /**
  * At most `count` samples of an evaluation, no sample twice: the lowest mean Dice, the median, the highest, the structure that was most
- * surely held to be present and is absent (the model's purpose is to tell that), the one most surely held to be absent that is present,
+ * confidently predicted present though it is absent (the model's purpose is to tell that), the one most confidently predicted absent though it is present,
  * then from the lowest mean Dice up. A sample tells all of these reasons that it has.
  */
 export function choosePictured(rows: readonly CaseRow[], count: number): PicturedSample[] {
@@ -33,8 +33,8 @@ export function choosePictured(rows: readonly CaseRow[], count: number): Picture
     [ranked[0], 'lowest mean Dice'],
     [ranked[Math.floor(ranked.length / 2)], 'median mean Dice'],
     [ranked.at(-1), 'highest mean Dice'],
-    [most('falsePresence'), 'an absent structure held to be present'],
-    [most('falseAbsence'), 'a present structure held to be absent'],
+    [most('falsePresence'), 'an absent structure predicted present'],
+    [most('falseAbsence'), 'a present structure predicted absent'],
   ]
   const others = [...ranked, ...candidates.filter(({ meanDice }) => meanDice === null)]
   const order = new Set([...reasons.map(([candidate]) => candidate), ...others].filter(each => each !== undefined))

@@ -100,6 +100,6 @@ const ALT: Readonly<Record<FigureName, string>> = {
   presence_detection_metrics:
     'Accuracy, precision, recall, F1, areas under curves and absence sensitivity and specificity of each structure, reliability diagram, probabilities by truth',
   segmentation_metrics: 'Dice and Hausdorff distance of each structure: every sample, quartiles, means with intervals',
-  scenario_analysis: 'Of each scenario the samples told rightly, and the structures present and predicted',
+  scenario_analysis: 'Of each scenario the samples predicted correctly, and the structures present and predicted',
   confusion_matrices: 'Two by two counts of truth and told presence of each structure',
 }

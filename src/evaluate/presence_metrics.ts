@@ -1,18 +1,18 @@
 import type { AbsenceMetrics, Calibration, CalibrationBin, PresenceMetrics } from '../report/detailed_metrics.ts'
 import { mean } from '../util/statistics.ts'
-import { isRight, type JudgedPair } from './judged_pair.ts'
+import { isPredictedCorrectly, type JudgedPair } from './judged_pair.ts'
 import { averagePrecision, rocAuc } from './ranking.ts'
 
 /** Of the known pairs of one structure. */
 export function presenceOf(pairs: readonly JudgedPair[]): PresenceMetrics {
   const count = (present: boolean, held: boolean): number =>
-    pairs.filter(pair => pair.present === present && pair.isHeldPresent === held).length
+    pairs.filter(pair => pair.present === present && pair.isPredictedPresent === held).length
   const [truePositives, trueNegatives] = [count(true, true), count(false, false)]
   const [falsePositives, falseNegatives] = [count(false, true), count(true, false)]
   const scored = pairs.map(({ probability, present }) => ({ score: probability, positive: present }))
   const share = (part: number, whole: number): number => (whole ? part / whole : 0)
   return {
-    accuracy: mean(pairs.map(isRight)),
+    accuracy: mean(pairs.map(isPredictedCorrectly)),
     precision: share(truePositives, truePositives + falsePositives),
     recall: share(truePositives, truePositives + falseNegatives),
     f1_score: share(2 * truePositives, 2 * truePositives + falsePositives + falseNegatives),
@@ -32,8 +32,8 @@ export function absenceOf(pairs: readonly JudgedPair[]): AbsenceMetrics {
   const absent = pairs.filter(({ present }) => !present)
   const present = pairs.filter(pair => pair.present)
   return {
-    sensitivity: mean(absent.map(isRight)),
-    specificity: mean(present.map(isRight)),
+    sensitivity: mean(absent.map(isPredictedCorrectly)),
+    specificity: mean(present.map(isPredictedCorrectly)),
     num_absent: absent.length,
     num_present: present.length,
   }

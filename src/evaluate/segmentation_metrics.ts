@@ -61,11 +61,11 @@ export function overallOf(structures: readonly SegmentationMetrics[]): OverallSe
   }
 }
 
-/** Dice and IoU of present pairs, by structure, where what is held to be absent gets an empty mask: both are the same number then. */
+/** Dice and IoU of present pairs, by structure, where what is predicted absent gets an empty mask: both are the same number then. */
 export function gatedOverlapOf(structures: readonly (readonly JudgedPair[])[]): OverallSegmentation {
   const over = (figure: 'hardDice' | 'iou'): number | null =>
     meanOfDefined(
-      structures.map(pairs => mean(pairs.map(pair => (pair.isHeldPresent ? pair[figure] : pair.emptyOverlap)))),
+      structures.map(pairs => mean(pairs.map(pair => (pair.isPredictedPresent ? pair[figure] : pair.emptyOverlap)))),
     )
   return { mean_dice: over('hardDice'), mean_iou: over('iou') }
 }

@@ -12,7 +12,7 @@ interface Figures {
   splits: Record<SplitName, SplitFigures>
   /** of the test split, by structure */
   test_dice: Record<string, number | null>
-  /** of the test split, by scenario: the share of samples with every structure told rightly */
+  /** of the test split, by scenario: the share of samples with every structure predicted correctly */
   all_structures_correct: Record<string, number | null>
 }
 
@@ -134,7 +134,11 @@ export function resultsPage({ facts, is_comparable, here, original }: Experiment
     '',
     ...section('test Dice', here.test_dice, original.test_dice),
     '',
-    ...section('test: every structure told rightly', here.all_structures_correct, original.all_structures_correct),
+    ...section(
+      'test: every structure predicted correctly',
+      here.all_structures_correct,
+      original.all_structures_correct,
+    ),
     '',
   ].join('\n')
 }

@@ -44,7 +44,7 @@ export interface Pairs {
 }
 
 /** Reads (N, S, ...). Throws ContractError naming `operation` when there are fewer than three axes. */
-export function pairsOf(shape: Shape, operation: string): Pairs {
+export function structurePairs(shape: Shape, operation: string): Pairs {
   if (shape.length < 3) throw new ContractError(operation, 'shape', shape, '(N, S, H, W, D)')
   const [samples, structures] = shape as [number, number]
   return { samples, structures, voxels: sizeOf(shape) / (samples * structures) }

@@ -1,6 +1,6 @@
 import { type ImageSize, sizeOf } from '../util/shape.ts'
-import { mirror, type Pass } from './inputs.ts'
-import type { Outcome, RawOutputs, VolumeName } from './outcome.ts'
+import { type ModelInput, mirror } from './inputs.ts'
+import type { RawOutputs, SubjectPrediction, VolumeName } from './subject_prediction.ts'
 import { VolumeStore } from './volume_store.ts'
 import { WindowBlend } from './windows.ts'
 
@@ -21,7 +21,7 @@ export interface GatheringOptions {
  * Puts the passes of one subject after another together: flips are mirrored back, sides exchanged where the flip is left-right, and
  * averaged; windows are blended; presence is the highest of any window. A subject of a single pass keeps that pass's bits.
  */
-export class Gathering {
+export class Aggregator {
   private readonly options: GatheringOptions
   private readonly window: FlipMean
   private presence: Float32Array
@@ -33,15 +33,15 @@ export class Gathering {
     this.presence = new Float32Array(options.structures)
   }
 
-  /** Returns the subject's outcome with its last pass; it is valid until the next call. */
-  add(pass: Pass, outputs: RawOutputs): Outcome | undefined {
+  /** Returns the subject's prediction with its last pass; it is valid until the next call. */
+  add(pass: ModelInput, outputs: RawOutputs): SubjectPrediction | undefined {
     if (pass.isFirst) this.begin(pass)
     const mean = this.window.add(pass.flip, outputs)
     if (!mean) return undefined
     for (let s = 0; s < this.presence.length; s++)
       this.presence[s] = Math.max(this.presence[s]!, mean.presence_probs[s]!)
     for (const [name, { blend }] of this.blends ?? []) blend.add(pass.corner, mean[name])
-    return pass.isLast ? this.outcome(mean) : undefined
+    return pass.isLast ? this.predictionOf(mean) : undefined
   }
 
   /** Lets go of what lies on disk. */
@@ -50,7 +50,7 @@ export class Gathering {
     this.blends = undefined
   }
 
-  private begin({ subject, corners }: Pass): void {
+  private begin({ subject, corners }: ModelInput): void {
     this.close()
     this.presence.fill(0)
     if (corners.length === 1) return
@@ -63,7 +63,7 @@ export class Gathering {
     }
   }
 
-  private outcome(only: WindowMean): Outcome {
+  private predictionOf(only: WindowMean): SubjectPrediction {
     const { presence, blends } = this
     if (!blends) {
       const voxels = sizeOf(this.options.window)

@@ -3,9 +3,9 @@ import { type Hdf5Column, Hdf5Writer } from '../data/hdf5/writer.ts'
 import type { Preparation } from '../data/scan/preparation.ts'
 import type { SadaanShape } from '../nn/specification.ts'
 import { csvLine } from '../util/csv.ts'
-import { type Outcome, RAW_AXES, RAW_NAMES, type RawOutputs } from './outcome.ts'
 import type { StagedResults } from './staged_results.ts'
 import type { PresenceRow, SubjectFiles } from './subject_files.ts'
+import { RAW_AXES, RAW_NAMES, type RawOutputs, type SubjectPrediction } from './subject_prediction.ts'
 import type { SubjectPlace } from './subjects.ts'
 
 /** What presence.json says first: how the predictions were made. */
@@ -62,8 +62,8 @@ export class PredictionFiles {
     }
   }
 
-  append(subject: SubjectPlace, outcome: Outcome): void {
-    this.subjects.push({ scan: subject.name, rows: this.files.append(subject, outcome) })
+  append(subject: SubjectPlace, prediction: SubjectPrediction): void {
+    this.subjects.push({ scan: subject.name, rows: this.files.append(subject, prediction) })
   }
 
   /** The sample's outputs, where raw.h5 is written. */

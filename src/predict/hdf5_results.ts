@@ -3,9 +3,9 @@ import { type Hdf5Column, Hdf5Writer } from '../data/hdf5/writer.ts'
 import { InputError } from '../util/error.ts'
 import { type ImageSize, sizeOf } from '../util/shape.ts'
 import { ontoScan } from './masks.ts'
-import type { Outcome } from './outcome.ts'
 import type { StagedResults } from './staged_results.ts'
 import { FLOATS, makeMasks, type PresenceRow, type SubjectFileOptions, type SubjectFiles } from './subject_files.ts'
+import type { SubjectPrediction } from './subject_prediction.ts'
 import type { SubjectPlace } from './subjects.ts'
 
 /** FOLDER/masks.h5, and probabilities.h5 and attention.h5 if asked for: (N, S, H, W, D) on the grid of the images. */
@@ -34,17 +34,17 @@ export class Hdf5Results implements SubjectFiles {
     }
   }
 
-  append(subject: SubjectPlace, outcome: Outcome): PresenceRow[] {
+  append(subject: SubjectPlace, prediction: SubjectPrediction): PresenceRow[] {
     const voxels = sizeOf(this.size)
     const masks = new Uint8Array(this.options.structureNames.length * voxels)
-    const rows = makeMasks(subject, outcome, this.options, (s, mask) => masks.set(mask, s * voxels))
+    const rows = makeMasks(subject, prediction, this.options, (s, mask) => masks.set(mask, s * voxels))
     this.writers.get('masks')!.append('masks', masks)
     for (const { dataset, output } of FLOATS) {
       const writer = this.writers.get(dataset)
       if (!writer) continue
       const values = new Float32Array(masks.length)
       for (const s of rows.keys())
-        ontoScan(subject.frame, outcome.volume(output, s), values.subarray(s * voxels, (s + 1) * voxels))
+        ontoScan(subject.frame, prediction.volume(output, s), values.subarray(s * voxels, (s + 1) * voxels))
       writer.append(dataset, values)
     }
     return rows

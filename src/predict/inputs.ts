@@ -4,7 +4,7 @@ import type { SubjectPlace, Subjects } from './subjects.ts'
 import { windowsOver } from './windows.ts'
 
 /** One input of the model: a window of a subject, mirrored or not. */
-export interface Pass {
+export interface ModelInput {
   subject: SubjectPlace
   /** all windows of the subject */
   corners: readonly ImageSize[]
@@ -16,10 +16,10 @@ export interface Pass {
   isLast: boolean
 }
 
-export interface PassBatch {
+export interface ModelInputBatch {
   images: Float32Array // (N, C, H, W, D)
   /** at most N; zeros stand behind them */
-  passes: Pass[]
+  passes: ModelInput[]
 }
 
 /** How a subject becomes inputs. */
@@ -36,10 +36,14 @@ export interface PassPlan {
  * All inputs in order: subject by subject, window by window, a window's flips one after another. `images` is used again for the next
  * batch. Throws what reading a subject throws.
  */
-export async function* passesOf(subjects: Subjects, plan: PassPlan, batchSize: number): AsyncGenerator<PassBatch> {
+export async function* passesOf(
+  subjects: Subjects,
+  plan: PassPlan,
+  batchSize: number,
+): AsyncGenerator<ModelInputBatch> {
   const length = plan.channels * sizeOf(plan.window)
   const images = new Float32Array(batchSize * length)
-  let passes: Pass[] = []
+  let passes: ModelInput[] = []
   for (let index = 0; index < subjects.count; index++)
     for (const fill of subjectPasses(subjects, index, plan)) {
       const start = passes.length * length
@@ -58,7 +62,7 @@ function* subjectPasses(
   subjects: Subjects,
   index: number,
   { window, channels, overlap, flips }: PassPlan,
-): Generator<(image: Float32Array) => Pass> {
+): Generator<(image: Float32Array) => ModelInput> {
   const { volume, ...subject } = subjects.read(index)
   const grid = subject.frame.size
   const corners = windowsOver(grid, window, overlap)

@@ -9,21 +9,21 @@ import { knownChoice } from '../run/variants.ts'
 import { mirrorPartners } from '../util/mirror.ts'
 import { withOutputFolder } from '../util/output_folder.ts'
 import type { ImageSize } from '../util/shape.ts'
-import { Gathering } from './aggregator.ts'
+import { Aggregator } from './aggregator.ts'
 import { PredictionFiles, type PredictionHead, samplesOf } from './files.ts'
 import { Hdf5Results } from './hdf5_results.ts'
-import { type PassBatch, passesOf } from './inputs.ts'
+import { type ModelInputBatch, passesOf } from './inputs.ts'
 import { openJob, type PredictionJob, type PredictionRequest } from './job.ts'
-import { RAW_NAMES, type RawName, type RawOutputs } from './outcome.ts'
 import { ScanResults } from './scan_results.ts'
 import { StagedResults } from './staged_results.ts'
 import { type SubjectFiles, volumeNames } from './subject_files.ts'
+import { RAW_NAMES, type RawName, type RawOutputs } from './subject_prediction.ts'
 
 export interface Prediction {
   samples: number
   presence_threshold: number
   files: string[]
-  /** samples in which each structure was held to be present, by its name */
+  /** samples in which each structure was predicted present, by its name */
   present: Record<string, number>
   /** what was found, sample by sample, as in presence.json */
   found: ReturnType<typeof samplesOf>
@@ -119,7 +119,7 @@ async function predictAll(
 ): Promise<void> {
   const { structures, inChannels } = model.shape
   const window: ImageSize = [...model.shape.size]
-  const gathering = new Gathering({
+  const aggregator = new Aggregator({
     structures,
     window,
     names: volumeNames(head),
@@ -129,20 +129,20 @@ async function predictAll(
     memoryLimit: MEMORY_LIMIT,
   })
   const plan = { window, channels: inChannels, overlap: head.overlap ?? 0, flips: head.flips }
-  const use = (outputs: RawOutputs, { passes }: PassBatch): void => {
+  const use = (outputs: RawOutputs, { passes }: ModelInputBatch): void => {
     for (const [i, pass] of passes.entries()) {
       const own = passOf(outputs, i, engine.batchSize)
-      const outcome = gathering.add(pass, own)
+      const prediction = aggregator.add(pass, own)
       if (raw) files.appendRaw(own)
-      if (!outcome) continue
-      files.append(pass.subject, outcome)
+      if (!prediction) continue
+      files.append(pass.subject, prediction)
       progress(files.subjects.length, subjects.count)
     }
   }
   try {
     await engine.runAll(passesOf(subjects, plan, engine.batchSize), use)
   } finally {
-    gathering.close()
+    aggregator.close()
   }
   const priors = model.weights.get('attention_module.position_embeddings')!
   if (raw) files.writePriors(Float32Array.from(priors.data as ArrayLike<number>))

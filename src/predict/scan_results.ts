@@ -5,9 +5,9 @@ import { regionColor } from '../report/chart/palette.ts'
 import { fileNames } from '../util/file_names.ts'
 import { sizeOf } from '../util/shape.ts'
 import { LabelVolume, ontoScan } from './masks.ts'
-import type { Outcome } from './outcome.ts'
 import type { StagedResults } from './staged_results.ts'
 import { FLOATS, makeMasks, type PresenceRow, type SubjectFileOptions, type SubjectFiles } from './subject_files.ts'
+import type { SubjectPrediction } from './subject_prediction.ts'
 import type { SubjectPlace } from './subjects.ts'
 
 const MOST_LABELS = 255 // of a byte
@@ -42,14 +42,14 @@ export class ScanResults implements SubjectFiles {
     if (!this.hasLabels) say(`no labels.nii.gz: ${structureNames.length} structures, it holds up to ${MOST_LABELS}`)
   }
 
-  append(subject: SubjectPlace, outcome: Outcome): PresenceRow[] {
+  append(subject: SubjectPlace, prediction: SubjectPrediction): PresenceRow[] {
     const folder = this.folders[this.done++]!
-    const rows = this.writeMasks(folder, subject, outcome)
+    const rows = this.writeMasks(folder, subject, prediction)
     for (const { name, output, wanted } of FLOATS) {
       if (!this.options[wanted]) continue
       const values = new Float32Array(sizeOf(subject.grid.size))
       for (const [s, file] of this.names.entries()) {
-        ontoScan(subject.frame, outcome.volume(output, s), values)
+        ontoScan(subject.frame, prediction.volume(output, s), values)
         writeNifti(this.results.path(folder, name, `${file}.nii.gz`), values, subject.grid)
       }
     }
@@ -60,13 +60,13 @@ export class ScanResults implements SubjectFiles {
 
   abandon(): void {}
 
-  private writeMasks(folder: string, subject: SubjectPlace, outcome: Outcome): PresenceRow[] {
+  private writeMasks(folder: string, subject: SubjectPlace, prediction: SubjectPrediction): PresenceRow[] {
     const { frame, grid, dicom } = subject
     const { structureNames } = this.options
-    const volumeOf = (s: number): Float32Array => outcome.volume('segmentation_probs', s)
+    const volumeOf = (s: number): Float32Array => prediction.volume('segmentation_probs', s)
     const labels = this.hasLabels ? new LabelVolume(frame, grid.size, volumeOf) : undefined
     const segments = dicom && new DicomSegmentation(dicom)
-    const rows = makeMasks(subject, outcome, this.options, (s, mask) => {
+    const rows = makeMasks(subject, prediction, this.options, (s, mask) => {
       writeNifti(this.results.path(folder, 'masks', `${this.names[s]}.nii.gz`), mask, grid)
       labels?.add(s, mask)
       segments?.add(structureNames[s]!, mask)

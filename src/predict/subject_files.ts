@@ -1,6 +1,6 @@
 import { sizeOf } from '../util/shape.ts'
 import { type MaskRule, makeMask } from './masks.ts'
-import type { Outcome, VolumeName } from './outcome.ts'
+import type { SubjectPrediction, VolumeName } from './subject_prediction.ts'
 import type { SubjectPlace } from './subjects.ts'
 
 /** A structure of a subject: is it there, and how large is its mask? */
@@ -24,7 +24,7 @@ export interface SubjectFileOptions extends MaskRule {
 
 /** Where the volumes of a prediction go, subject by subject. */
 export interface SubjectFiles {
-  append(subject: SubjectPlace, outcome: Outcome): PresenceRow[]
+  append(subject: SubjectPlace, prediction: SubjectPrediction): PresenceRow[]
   finish(): Promise<void>
   /** Lets go of what is half-written. */
   abandon(): void
@@ -44,7 +44,7 @@ export function volumeNames({ hasAttention }: Pick<SubjectFileOptions, 'hasAtten
 /** Makes the masks of a subject one after another, each handed to `use`, and says what the tables say of them. */
 export function makeMasks(
   { frame, grid, millilitres }: SubjectPlace,
-  { presence, volume }: Outcome,
+  { presence, volume }: SubjectPrediction,
   options: SubjectFileOptions,
   use: (s: number, mask: Uint8Array) => void,
 ): PresenceRow[] {

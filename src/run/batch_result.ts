@@ -35,7 +35,7 @@ export interface Pair {
   /** Dice and IoU of the mask at threshold 0.5, without the presence gate */
   hardDice: number
   iou: number
-  /** Dice, and IoU as well, of an empty prediction: what the presence gate leaves of a structure held to be absent */
+  /** Dice, and IoU as well, of an empty prediction: what the presence gate leaves of a structure predicted absent */
   emptyOverlap: number
   /** voxels of the true mask, of the mask at threshold 0.5, and of both */
   truth: number

@@ -16,7 +16,7 @@ export type Weights = ReadonlyMap<string, TorchTensor>
 /** Parameters and buffers, as views into the copy. */
 export function modelOf(
   state: ModelState,
-  { parameters, running, batchesTracked }: StateCopy,
+  { parameters, running, batchesTracked }: DeviceState,
 ): Map<string, TorchTensor> {
   const tracked = BigInt(batchesTracked)
   return new Map(
@@ -84,7 +84,7 @@ function torchIndices(state: ModelState): { name: string; index: number; trained
 export function optimizerOf(
   state: ModelState,
   memory: OptimizerMemory,
-  { first, second, step }: StateCopy,
+  { first, second, step }: DeviceState,
   config: Config,
   learningRate: number,
 ): OptimizerState {
@@ -148,7 +148,7 @@ export function writeLossScale(storage: Storage, state: ModelState, { compute }:
 }
 
 /** All that training has on the GPU, on the host. The arrays have buffers of their own. */
-export interface StateCopy {
+export interface DeviceState {
   /** as their arenas lie, padding included */
   parameters: Float32Array<ArrayBuffer>
   running: Float32Array<ArrayBuffer>

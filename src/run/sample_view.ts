@@ -20,7 +20,7 @@ export interface SeenBatch {
 }
 
 /**
- * Copies sample `i` out of a batch, its first channel for the image; a structure held to be absent gets an empty mask, as at inference.
+ * Copies sample `i` out of a batch, its first channel for the image; a structure predicted absent gets an empty mask, as at inference.
  * @param attention (S, H, W, D) of this sample
  */
 export function sampleView(

@@ -71,7 +71,7 @@ export function structureNamesOf({ structureNames, shape }: TrainedModel, others
   return [...(structureNames ?? fitting ?? Array.from({ length: shape.structures }, (_, s) => `structure_${s}`))]
 }
 
-/** Above which presence probability a structure is held to be present: as asked for, else as the model was trained, else as configured. */
+/** Above which presence probability a structure is predicted present: as asked for, else as the model was trained, else as configured. */
 export function presenceThresholdFor(
   model: TrainedModel,
   { presenceThreshold, config }: { presenceThreshold?: number; config: Config },

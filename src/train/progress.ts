@@ -52,6 +52,6 @@ export function placeText({ epoch, batch }: Position): string {
 }
 
 /** What the host knows of where training stands: with a copy of the device's state it makes a checkpoint. */
-export interface Standing extends Pick<Checkpoint, 'trainLossHistory' | 'valLossHistory'> {
+export interface HostState extends Pick<Checkpoint, 'trainLossHistory' | 'valLossHistory'> {
   progress: Omit<Progress, 'skipped' | 'lossScale'> & { position: Position; schedule: ScheduleState }
 }

@@ -5,9 +5,9 @@ import type { Json } from '../config/json.ts'
 import type { Config } from '../config/schema.ts'
 import { type ScheduleSettings, schedulerRate, toTorchScheduler } from '../optim/schedule.ts'
 import type { InFlight } from '../run/in_flight.ts'
-import { modelOf, optimizerOf, type StateCopy } from '../run/model_weights.ts'
+import { type DeviceState, modelOf, optimizerOf } from '../run/model_weights.ts'
 import type { TrainingEngine } from './engine.ts'
-import { type Standing, toRecord } from './progress.ts'
+import { type HostState, toRecord } from './progress.ts'
 import type { Session } from './session.ts'
 import { StateCopier } from './state_copier.ts'
 
@@ -51,7 +51,7 @@ export class Saver {
    * of all work in `pending`; it is written under each of `names`, in that order. Resolves when training may go on, which is at once
    * unless two earlier saves are unfinished. Throws WriteError when an earlier one failed.
    */
-  async save(names: readonly string[], describe: (copy: StateCopy) => Checkpoint, pending?: InFlight): Promise<void> {
+  async save(names: readonly string[], describe: (copy: DeviceState) => Checkpoint, pending?: InFlight): Promise<void> {
     while (this.unfinished.size >= UNFINISHED) await Promise.race(this.unfinished)
     await this.copied
     this.check()
@@ -95,8 +95,8 @@ export class Saver {
 export function checkpointOf(
   { config, engine, dataset }: Session,
   settings: ScheduleSettings,
-  copy: StateCopy,
-  { progress, ...histories }: Standing,
+  copy: DeviceState,
+  { progress, ...histories }: HostState,
   isBest: boolean,
 ): Checkpoint {
   const { state, optimizer } = engine

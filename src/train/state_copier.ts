@@ -1,7 +1,7 @@
 import type { Config } from '../config/schema.ts'
 import { destroyBuffer, readbackBuffer } from '../gpu/buffers.ts'
 import type { Place } from '../plan/storage.ts'
-import type { StateCopy } from '../run/model_weights.ts'
+import type { DeviceState } from '../run/model_weights.ts'
 import { sizeOf } from '../util/shape.ts'
 import type { TrainingEngine } from './engine.ts'
 
@@ -28,13 +28,13 @@ export class StateCopier {
   }
 
   /** Queues the copies; what is submitted later does not change them. Rejects when the device is lost. */
-  async copy(): Promise<StateCopy> {
+  async copy(): Promise<DeviceState> {
     const { device } = this.engine
     const encoder = device.gpu.createCommandEncoder()
     for (const [i, { buffer, offset, bytes }] of this.sources.entries())
       encoder.copyBufferToBuffer(buffer, offset, this.staging[i]!, 0, bytes)
     device.gpu.queue.submit([encoder.finish()])
-    const copies = await Promise.all(this.staging.map((buffer, i) => bytesOf(buffer, this.sources[i]!.bytes)))
+    const copies = await Promise.all(this.staging.map((buffer, i) => mappedBytes(buffer, this.sources[i]!.bytes)))
     device.check()
     const [parameters, running, first, second] = copies.map(bytes => new Float32Array(bytes))
     const [tracked, counts, scale] = copies.slice(4).map(bytes => new Uint32Array(bytes))
@@ -55,7 +55,7 @@ export class StateCopier {
   }
 }
 
-async function bytesOf(buffer: GPUBuffer, bytes: number): Promise<ArrayBuffer> {
+async function mappedBytes(buffer: GPUBuffer, bytes: number): Promise<ArrayBuffer> {
   await buffer.mapAsync(GPUMapMode.READ)
   const copy = buffer.getMappedRange().slice(0, bytes)
   buffer.unmap()

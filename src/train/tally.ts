@@ -93,7 +93,7 @@ export class Tally {
     return Object.fromEntries(TERMS.map(name => [name, this.terms.get(name)!.value ?? Number.NaN])) as Terms
   }
 
-  /** share of known pairs whose presence was told rightly; 0 without any */
+  /** share of known pairs whose presence was predicted correctly; 0 without any */
   get presenceAccuracy(): number {
     return this.accuracy.value ?? 0
   }

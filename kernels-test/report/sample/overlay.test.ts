@@ -49,7 +49,7 @@ function view(more: Partial<SampleView> = {}): SampleView {
   }
 }
 
-test('the table: truth, probability, Dice over the volume; what is told wrongly stands out; names are text', () => {
+test('the table: truth, probability, Dice over the volume; what is predicted wrongly stands out; names are text', () => {
   const svg = overlay(view())
   const rows = Object.fromEntries([...groupsOf(svg, 'data-structure')].map(([name, row]) => [name, textsOf(row)]))
   expect(rows).toEqual({
@@ -63,7 +63,9 @@ test('the table: truth, probability, Dice over the volume; what is told wrongly 
     ([, verdict]) => verdict,
   )
   expect(bold).toEqual(['missed', 'false alarm'])
-  expect(textsOf(svg)).toEqual(expect.arrayContaining(['sample <1>', 'presence told rightly of 2 of 4 structures']))
+  expect(textsOf(svg)).toEqual(
+    expect.arrayContaining(['sample <1>', 'presence predicted correctly for 2 of 4 structures']),
+  )
   expect(svg).not.toContain('<absent')
 })
 

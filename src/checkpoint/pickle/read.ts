@@ -29,71 +29,71 @@ export function readPickle(bytes: Uint8Array, source: PickleSource): PyValue {
 const stop = Symbol('stop')
 
 class Machine implements RebuildContext {
-  readonly #source: PickleSource
-  readonly #cursor: PickleCursor
-  readonly #values: PickleStack
-  #budget: number
+  private readonly source: PickleSource
+  private readonly cursor: PickleCursor
+  private readonly values: PickleStack
+  private budget: number
 
   constructor(bytes: Uint8Array, source: PickleSource) {
-    this.#source = source
-    this.#cursor = new PickleCursor(bytes, what => this.fail(what))
-    this.#values = new PickleStack(what => this.fail(what))
-    this.#budget = source.tensorBytes
+    this.source = source
+    this.cursor = new PickleCursor(bytes, what => this.fail(what))
+    this.values = new PickleStack(what => this.fail(what))
+    this.budget = source.tensorBytes
   }
 
   run(): PyValue {
     for (let operations = 0; operations < mostOperations; operations++) {
-      const value = this.#step(this.#cursor.byte())
+      const value = this.step(this.cursor.byte())
       if (value === stop) {
-        const result = this.#values.result()
+        const result = this.values.result()
         checkValue(result, what => this.fail(what))
         return result
       }
-      if (value !== undefined) this.#values.push(value)
+      if (value !== undefined) this.values.push(value)
     }
     return this.fail(`the pickle has more than ${mostOperations} operations`)
   }
 
   fail(what: string): never {
-    throw new InputError(`${this.#source.where}: ${what} (pickle byte ${this.#cursor.position})`)
+    throw new InputError(`${this.source.where}: ${what} (pickle byte ${this.cursor.position})`)
   }
 
   spend(bytes: number): void {
-    this.#budget -= bytes
-    if (this.#budget < 0) this.fail(`the tensors take more than ${this.#source.tensorBytes} bytes`)
+    this.budget -= bytes
+    if (this.budget < 0) this.fail(`the tensors take more than ${this.source.tensorBytes} bytes`)
   }
 
   /** One operation; what it returns is pushed. Names as in Python's pickletools. */
-  #step(code: number): unknown {
+  private step(code: number): unknown {
     switch (code) {
       case 0x80: // PROTO
-        return this.#protocol(this.#cursor.byte())
+        return this.protocol(this.cursor.byte())
       case 0x2e: // STOP
         return stop
       case 0x28: // MARK
-        return this.#values.mark()
+        return this.values.mark()
       case 0x63: // GLOBAL
-        return this.#global()
+        return this.global()
       case 0x52: // REDUCE
-        return this.#reduce()
+        return this.reduce()
       case 0x62: // BUILD
-        return this.#build()
+        return this.build()
       case 0x51: // BINPERSID
-        return this.#persistent()
+        return this.persistent()
       case 0x71: // BINPUT
-        return this.#values.remember(this.#cursor.byte())
+        return this.values.remember(this.cursor.byte())
       case 0x72: // LONG_BINPUT
-        return this.#values.remember(this.#cursor.uint32())
+        return this.values.remember(this.cursor.uint32())
       case 0x68: // BINGET
-        return this.#values.recall(this.#cursor.byte())
+        return this.values.recall(this.cursor.byte())
       case 0x6a: // LONG_BINGET
-        return this.#values.recall(this.#cursor.uint32())
+        return this.values.recall(this.cursor.uint32())
       default:
-        return this.#scalar(code)
+        return this.scalar(code)
     }
   }
 
-  #scalar(code: number): unknown {
+  private scalar(code: number): unknown {
     switch (code) {
       case 0x4e: // NONE
         return null
@@ -102,23 +102,23 @@ class Machine implements RebuildContext {
       case 0x89: // NEWFALSE
         return false
       case 0x4a: // BININT
-        return this.#cursor.int32()
+        return this.cursor.int32()
       case 0x4b: // BININT1
-        return this.#cursor.byte()
+        return this.cursor.byte()
       case 0x4d: // BININT2
-        return this.#cursor.uint16()
+        return this.cursor.uint16()
       case 0x8a: // LONG1
-        return this.#cursor.long(this.#cursor.byte())
+        return this.cursor.long(this.cursor.byte())
       case 0x47: // BINFLOAT
-        return this.#cursor.float64()
+        return this.cursor.float64()
       case 0x58: // BINUNICODE
-        return this.#cursor.text(this.#cursor.uint32())
+        return this.cursor.text(this.cursor.uint32())
       default:
-        return this.#container(code)
+        return this.container(code)
     }
   }
 
-  #container(code: number): unknown {
+  private container(code: number): unknown {
     switch (code) {
       case 0x7d: // EMPTY_DICT
         return new Map()
@@ -129,50 +129,50 @@ class Machine implements RebuildContext {
       case 0x85: // TUPLE1
       case 0x86: // TUPLE2
       case 0x87: // TUPLE3
-        return this.#values.tuple(code - 0x84)
+        return this.values.tuple(code - 0x84)
       case 0x74: // TUPLE
-        return Object.freeze(this.#values.popMark())
+        return Object.freeze(this.values.popMark())
       case 0x61: // APPEND
-        return this.#values.append([this.#values.pop()])
+        return this.values.append([this.values.pop()])
       case 0x65: // APPENDS
-        return this.#values.append(this.#values.popMark())
+        return this.values.append(this.values.popMark())
       case 0x73: // SETITEM
-        return this.#values.setItems(this.#values.popMany(2))
+        return this.values.setItems(this.values.popMany(2))
       case 0x75: // SETITEMS
-        return this.#values.setItems(this.#values.popMark())
+        return this.values.setItems(this.values.popMark())
       default:
         return this.fail(`pickle operation 0x${code.toString(16)}, which torch.save does not write`)
     }
   }
 
-  #protocol(version: number): undefined {
+  private protocol(version: number): undefined {
     if (version !== 2) this.fail(`pickle protocol ${version}, expected 2 (torch.save's own)`)
   }
 
-  #global(): Global {
-    const name = `${this.#cursor.line()}.${this.#cursor.line()}`
+  private global(): Global {
+    const name = `${this.cursor.line()}.${this.cursor.line()}`
     if (!isAllowed(name)) {
       this.fail(`the pickle asks for ${JSON.stringify(name.slice(0, 80))}, which is not on the list of what is loaded`)
     }
     return new Global(name)
   }
 
-  #reduce(): unknown {
-    const [callee, args] = this.#values.popMany(2)
+  private reduce(): unknown {
+    const [callee, args] = this.values.popMany(2)
     return callGlobal(callee, args, this)
   }
 
-  #build(): undefined {
-    const attributes = this.#values.pop()
-    setAttributes(this.#values.top(), attributes, this)
+  private build(): undefined {
+    const attributes = this.values.pop()
+    setAttributes(this.values.top(), attributes, this)
   }
 
-  #persistent(): StorageReference {
-    const id = this.#values.pop()
+  private persistent(): StorageReference {
+    const id = this.values.pop()
     const [kind, type, key, , elements] = Array.isArray(id) ? id : []
     if (kind !== 'storage' || !(type instanceof Global) || typeof key !== 'string' || !Number.isSafeInteger(elements)) {
       return this.fail('a persistent id that is no storage')
     }
-    return new StorageReference(this.#source.storage(type.name, key, elements))
+    return new StorageReference(this.source.storage(type.name, key, elements))
   }
 }

@@ -119,7 +119,7 @@ function widenBrain(bits: Uint16Array): Float32Array {
 }
 
 /** The bytes of the elements as every file here holds them (little-endian, as every host of WebGPU is). */
-export function bytesOf(tensor: TorchTensor): Uint8Array {
+export function tensorBytes(tensor: TorchTensor): Uint8Array {
   return new Uint8Array(tensor.data.buffer, tensor.data.byteOffset, tensor.data.byteLength)
 }
 

@@ -10,12 +10,12 @@ export class ImageReader {
   readonly stored: Images
   /** of the images given out */
   readonly size: ImageSize
-  readonly #file: Hdf5File
+  private readonly file: Hdf5File
 
   /** Stored images of another size than `size` are resampled. Throws InputError as `imagesOf` does. */
   constructor(file: Hdf5File, size: ImageSize) {
     this.stored = imagesOf(file)
-    this.#file = file
+    this.file = file
     this.size = size
   }
 
@@ -29,8 +29,8 @@ export class ImageReader {
    */
   read(index: number, image: Float32Array, recorded?: string): void {
     const { dataset, channels, imageSize } = this.stored
-    const stored = this.#file.read(dataset, index, 1)
-    if (recorded !== undefined) checkDigest(this.#file, 'images', index, stored, recorded)
+    const stored = this.file.read(dataset, index, 1)
+    if (recorded !== undefined) checkDigest(this.file, 'images', index, stored, recorded)
     if (this.isResampled) {
       const [from, to] = [sizeOf(imageSize), sizeOf(this.size)]
       for (let c = 0; c < channels; c++) {
@@ -38,13 +38,13 @@ export class ImageReader {
         resampleImage(source, imageSize, this.size, image.subarray(c * to, (c + 1) * to))
       }
     } else image.set(stored)
-    if (!areFinite(image)) this.#reject(index, 'has a voxel that is not a finite float32')
+    if (!areFinite(image)) this.reject(index, 'has a voxel that is not a finite float32')
     // What HDF5 gives out for a chunk that was never written, or that a damaged index no longer finds.
-    if (!image.some(voxel => voxel !== 0)) this.#reject(index, 'is empty: every voxel is 0')
+    if (!image.some(voxel => voxel !== 0)) this.reject(index, 'is empty: every voxel is 0')
   }
 
-  #reject(index: number, what: string): never {
-    throw new InputError(`${this.#file.path}: dataset 'images' sample ${index} ${what}`)
+  private reject(index: number, what: string): never {
+    throw new InputError(`${this.file.path}: dataset 'images' sample ${index} ${what}`)
   }
 }
 

@@ -37,15 +37,15 @@ export type DatasetMetadata = Record<string, unknown> & { structure_names: reado
 
 /** Writes one split file of a dataset, sample by sample; it stands under its name only once `finish` is through. */
 export class SplitWriter {
-  readonly #writer: Hdf5Writer
-  readonly #shape: SplitShape
-  readonly #scenarios: string[] = []
-  readonly #subjects: string[] = []
-  readonly #recorder = new SplitRecorder()
+  private readonly writer: Hdf5Writer
+  private readonly shape: SplitShape
+  private readonly scenarios: string[] = []
+  private readonly subjects: string[] = []
+  private readonly recorder = new SplitRecorder()
 
   private constructor(writer: Hdf5Writer, shape: SplitShape) {
-    this.#writer = writer
-    this.#shape = shape
+    this.writer = writer
+    this.shape = shape
   }
 
   static async create(directory: string, name: SplitName, shape: SplitShape): Promise<SplitWriter> {
@@ -61,34 +61,34 @@ export class SplitWriter {
   }
 
   append({ image, masks, presence, scenario, source }: StoredSample): void {
-    this.#writer.append('images', image)
-    this.#writer.append('masks', masks)
-    this.#writer.append('presence_labels', BigInt64Array.from(presence, BigInt))
-    this.#scenarios.push(scenario)
-    this.#recorder.add({ images: digestOf(image), masks: digestOf(masks) }, presence)
+    this.writer.append('images', image)
+    this.writer.append('masks', masks)
+    this.writer.append('presence_labels', BigInt64Array.from(presence, BigInt))
+    this.scenarios.push(scenario)
+    this.recorder.add({ images: digestOf(image), masks: digestOf(masks) }, presence)
     if (!source) return
-    this.#writer.append('voxel_spacing', Float32Array.from(source.spacing))
-    this.#subjects.push(source.subject)
+    this.writer.append('voxel_spacing', Float32Array.from(source.spacing))
+    this.subjects.push(source.subject)
   }
 
   get isEmpty(): boolean {
-    return this.#scenarios.length === 0
+    return this.scenarios.length === 0
   }
 
   /** Gives the digests of what it wrote. */
   async finish(): Promise<SplitHashes> {
-    const { imageSize, channels, structures } = this.#shape
-    this.#writer.writeStrings('scenarios', this.#scenarios)
-    if (this.#shape.hasSource) this.#writer.writeStrings('subjects', this.#subjects)
-    this.#writer.writeAttribute('n_samples', this.#scenarios.length)
-    this.#writer.writeAttribute('image_shape', channels === undefined ? imageSize : [channels, ...imageSize])
-    this.#writer.writeAttribute('n_structures', structures)
-    await this.#writer.finish()
-    return this.#recorder.hashes
+    const { imageSize, channels, structures } = this.shape
+    this.writer.writeStrings('scenarios', this.scenarios)
+    if (this.shape.hasSource) this.writer.writeStrings('subjects', this.subjects)
+    this.writer.writeAttribute('n_samples', this.scenarios.length)
+    this.writer.writeAttribute('image_shape', channels === undefined ? imageSize : [channels, ...imageSize])
+    this.writer.writeAttribute('n_structures', structures)
+    await this.writer.finish()
+    return this.recorder.hashes
   }
 
   abandon(): void {
-    this.#writer.abandon()
+    this.writer.abandon()
   }
 }
 

@@ -49,13 +49,13 @@ type Metadata = ReturnType<Hdf5Library['module']['get_dataset_metadata']>
  */
 export class Hdf5File {
   readonly path: string
-  readonly #library: Hdf5Library
-  readonly #id: bigint
+  private readonly library: Hdf5Library
+  private readonly id: bigint
 
   private constructor(path: string, library: Hdf5Library, id: bigint) {
     this.path = path
-    this.#library = library
-    this.#id = id
+    this.library = library
+    this.id = id
   }
 
   /** Opens `path`. Throws InputError when it is missing, a directory, not HDF5, truncated or damaged. */
@@ -71,22 +71,22 @@ export class Hdf5File {
 
   /** Whether a dataset (or anything else) of this name is in the file. */
   has(name: string): boolean {
-    return this.#library.module.get_type(this.#id, `/${name}`) !== -1
+    return this.library.module.get_type(this.id, `/${name}`) !== -1
   }
 
   /** Describes a dataset. Throws InputError when it is absent, a link, of an unreadable type, or has oversized chunks. */
   dataset(name: string): Hdf5Dataset {
-    const { module } = this.#library
+    const { module } = this.library
     const path = `/${name}`
-    const type = module.get_type(this.#id, path)
-    if (type === -1) this.#fail(name, 'is missing')
-    const isSoftLink = type === SOFT_LINK || module.get_symbolic_link(this.#id, path) !== null
-    if (type === EXTERNAL_LINK || isSoftLink) this.#fail(name, 'is a link; only data stored in the file itself is read')
-    if (type !== DATASET) this.#fail(name, 'is not a dataset')
-    const metadata = this.#guard(name, () => module.get_dataset_metadata(this.#id, path))
-    if (metadata.virtual_sources) this.#fail(name, 'is a virtual dataset; only data stored in the file itself is read')
-    const kind = this.#kindOf(name, metadata)
-    this.#checkStorage(name, metadata)
+    const type = module.get_type(this.id, path)
+    if (type === -1) this.fail(name, 'is missing')
+    const isSoftLink = type === SOFT_LINK || module.get_symbolic_link(this.id, path) !== null
+    if (type === EXTERNAL_LINK || isSoftLink) this.fail(name, 'is a link; only data stored in the file itself is read')
+    if (type !== DATASET) this.fail(name, 'is not a dataset')
+    const metadata = this.guard(name, () => module.get_dataset_metadata(this.id, path))
+    if (metadata.virtual_sources) this.fail(name, 'is a virtual dataset; only data stored in the file itself is read')
+    const kind = this.kindOf(name, metadata)
+    this.checkStorage(name, metadata)
     return { name, shape: metadata.shape ?? [], kind, elementBytes: metadata.size }
   }
 
@@ -95,37 +95,37 @@ export class Hdf5File {
    * Throws InputError naming the sample when its chunk is corrupt.
    */
   read(dataset: Hdf5Dataset, first: number, rows: number): NumericArray {
-    const bytes = this.#readBytes(dataset, first, rows, memory => memory.slice())
+    const bytes = this.readBytes(dataset, first, rows, memory => memory.slice())
     return numbersOf(dataset.kind, bytes)
   }
 
   /** Reads a one-dimensional dataset of strings, of variable or fixed length. */
   readStrings(dataset: Hdf5Dataset): string[] {
-    if (dataset.kind !== 'string') this.#fail(dataset.name, `holds ${dataset.kind}, expected strings`)
-    if (dataset.shape.length !== 1) this.#fail(dataset.name, `has shape (${dataset.shape}), expected one axis`)
-    const { module } = this.#library
-    const isVariable = module.get_dataset_metadata(this.#id, `/${dataset.name}`).vlen
+    if (dataset.kind !== 'string') this.fail(dataset.name, `holds ${dataset.kind}, expected strings`)
+    if (dataset.shape.length !== 1) this.fail(dataset.name, `has shape (${dataset.shape}), expected one axis`)
+    const { module } = this.library
+    const isVariable = module.get_dataset_metadata(this.id, `/${dataset.name}`).vlen
     const rows = dataset.shape[0]!
-    return this.#readBytes(dataset, 0, rows, (memory, pointer) => {
+    return this.readBytes(dataset, 0, rows, (memory, pointer) => {
       if (!isVariable) return fixedStrings(memory, dataset.elementBytes)
       const addresses = new Uint32Array(memory.slice().buffer)
       const strings = Array.from(addresses, address => stringAt(module.HEAPU8, address))
-      module.reclaim_vlen_memory_count(this.#id, `/${dataset.name}`, '', BigInt(pointer), [BigInt(rows)])
+      module.reclaim_vlen_memory_count(this.id, `/${dataset.name}`, '', BigInt(pointer), [BigInt(rows)])
       return strings
     })
   }
 
   /** All datasets of the file and whatever else has a name, links among them, groups not. Throws InputError where the file is damaged. */
   members(): Hdf5Member[] {
-    const { module } = this.#library
-    const names: string[] = this.#guard('/', () => module.get_names(this.#id, '/', true))
+    const { module } = this.library
+    const names: string[] = this.guard('/', () => module.get_names(this.id, '/', true))
     return names
-      .filter(name => module.get_type(this.#id, `/${name}`) !== module.H5G_GROUP)
-      .map(name => this.#describe(name))
+      .filter(name => module.get_type(this.id, `/${name}`) !== module.H5G_GROUP)
+      .map(name => this.describe(name))
   }
 
-  #describe(name: string): Hdf5Member {
-    const { module } = this.#library
+  private describe(name: string): Hdf5Member {
+    const { module } = this.library
     let kind: string | undefined
     let problem: string | undefined
     try {
@@ -135,61 +135,66 @@ export class Hdf5File {
       problem = error.message.replace(`${this.path}: dataset '${name}' `, '')
     }
     const unknown = { name, shape: [], type: kind ?? 'unknown', chunks: null, filters: [] }
-    if (module.get_type(this.#id, `/${name}`) !== DATASET)
+    if (module.get_type(this.id, `/${name}`) !== DATASET)
       return { ...unknown, ...(problem !== undefined && { problem }) }
-    const { shape, chunks, size } = this.#guard(name, () => module.get_dataset_metadata(this.#id, `/${name}`))
-    const filters = this.#guard(name, () => module.get_dataset_filters(this.#id, `/${name}`)).map(filterText)
+    const { shape, chunks, size } = this.guard(name, () => module.get_dataset_metadata(this.id, `/${name}`))
+    const filters = this.guard(name, () => module.get_dataset_filters(this.id, `/${name}`)).map(filterText)
     const type = kind ?? `${size * 8} bits`
     return { name, shape: shape ?? [], type, chunks, filters, ...(problem !== undefined && { problem }) }
   }
 
   /** Of the root. */
   attributeNames(): string[] {
-    return this.#guard('/', () => this.#library.module.get_attribute_names(this.#id, '/'))
+    return this.guard('/', () => this.library.module.get_attribute_names(this.id, '/'))
   }
 
   /** Numbers of an attribute of the root; undefined where it has none of that name, or none of numbers. */
   attribute(name: string): number[] | undefined {
-    const { module } = this.#library
+    const { module } = this.library
     if (!this.attributeNames().includes(name)) return undefined
-    const metadata = this.#guard(name, () => module.get_attribute_metadata(this.#id, '/', name))
+    const metadata = this.guard(name, () => module.get_attribute_metadata(this.id, '/', name))
     const { H5T_INTEGER, H5T_FLOAT } = module.H5T_class_t
     const isNumeric = metadata.type === H5T_INTEGER.value || metadata.type === H5T_FLOAT.value
     const bytes = metadata.size * metadata.total_size
     if (!isNumeric || bytes > ATTRIBUTE_LIMIT) return undefined
     const pointer = module._malloc(Math.max(bytes, 1))
     try {
-      const code = this.#guard(name, () => module.get_attribute_data(this.#id, '/', name, BigInt(pointer)))
+      const code = this.guard(name, () => module.get_attribute_data(this.id, '/', name, BigInt(pointer)))
       if (code < 0) return undefined
-      return [...numbersOf(this.#kindOf(name, metadata), module.HEAPU8.slice(pointer, pointer + bytes))]
+      return [...numbersOf(this.kindOf(name, metadata), module.HEAPU8.slice(pointer, pointer + bytes))]
     } finally {
       module._free(pointer)
     }
   }
 
   close(): void {
-    this.#library.module.close_file(this.#id)
+    this.library.module.close_file(this.id)
   }
 
-  #readBytes<T>(dataset: Hdf5Dataset, first: number, rows: number, use: (memory: Uint8Array, pointer: number) => T): T {
+  private readBytes<T>(
+    dataset: Hdf5Dataset,
+    first: number,
+    rows: number,
+    use: (memory: Uint8Array, pointer: number) => T,
+  ): T {
     const { name, shape } = dataset
     if (first < 0 || first + rows > (shape[0] ?? 0))
-      this.#fail(name, `has ${shape[0]} samples, asked for ${first}..${first + rows - 1}`)
+      this.fail(name, `has ${shape[0]} samples, asked for ${first}..${first + rows - 1}`)
     const count = [rows, ...shape.slice(1)]
     const bytes = count.reduce((product, axis) => product * axis, dataset.elementBytes)
-    if (bytes > CHUNK_LIMIT) this.#fail(name, `has ${rows} samples of ${bytes / rows} bytes: too many to read at once`)
-    const { module } = this.#library
+    if (bytes > CHUNK_LIMIT) this.fail(name, `has ${rows} samples of ${bytes / rows} bytes: too many to read at once`)
+    const { module } = this.library
     const pointer = module._malloc(Math.max(bytes, 1))
-    if (pointer === 0) this.#fail(name, `sample ${first}: no memory for ${bytes} bytes`)
+    if (pointer === 0) this.fail(name, `sample ${first}: no memory for ${bytes} bytes`)
     try {
-      this.#library.complaint()
+      this.library.complaint()
       const offset = count.map((_, axis) => (axis === 0 ? BigInt(first) : 0n))
       const stride = count.map(() => 1n)
       const path = `/${name}`
-      const read = () => module.get_dataset_data(this.#id, path, count.map(BigInt), offset, stride, BigInt(pointer))
-      const code = this.#guard(name, () => this.#library.withFilters(read), `sample ${first} cannot be read`)
-      const complaint = this.#library.complaint()
-      if (code < 0 || complaint) this.#fail(name, `sample ${first} cannot be read (${complaint ?? `code ${code}`})`)
+      const read = () => module.get_dataset_data(this.id, path, count.map(BigInt), offset, stride, BigInt(pointer))
+      const code = this.guard(name, () => this.library.withFilters(read), `sample ${first} cannot be read`)
+      const complaint = this.library.complaint()
+      if (code < 0 || complaint) this.fail(name, `sample ${first} cannot be read (${complaint ?? `code ${code}`})`)
       // The heap may have grown: its buffer must be taken after the call.
       return use(module.HEAPU8.subarray(pointer, pointer + bytes), pointer)
     } finally {
@@ -197,20 +202,20 @@ export class Hdf5File {
     }
   }
 
-  #checkStorage(name: string, metadata: Metadata): void {
-    const { module } = this.#library
+  private checkStorage(name: string, metadata: Metadata): void {
+    const { module } = this.library
     const rowBytes = (metadata.shape ?? []).slice(1).reduce((product, axis) => product * axis, metadata.size)
     const chunkBytes = (metadata.chunks ?? []).reduce((product, axis) => product * axis, metadata.size)
     const largest = Math.max(rowBytes, chunkBytes)
     if (largest > CHUNK_LIMIT)
-      this.#fail(name, `has chunks or samples of ${largest} bytes, at most ${CHUNK_LIMIT} can be read`)
-    for (const filter of this.#guard(name, () => module.get_dataset_filters(this.#id, `/${name}`)))
-      if (!this.#library.canUndo(filter.id))
-        this.#fail(name, `is compressed with ${filter.name || `filter ${filter.id}`}; gzip and lzf are supported`)
+      this.fail(name, `has chunks or samples of ${largest} bytes, at most ${CHUNK_LIMIT} can be read`)
+    for (const filter of this.guard(name, () => module.get_dataset_filters(this.id, `/${name}`)))
+      if (!this.library.canUndo(filter.id))
+        this.fail(name, `is compressed with ${filter.name || `filter ${filter.id}`}; gzip and lzf are supported`)
   }
 
-  #kindOf(name: string, metadata: Metadata): ElementKind {
-    const { H5T_INTEGER, H5T_FLOAT, H5T_STRING, H5T_ENUM } = this.#library.module.H5T_class_t
+  private kindOf(name: string, metadata: Metadata): ElementKind {
+    const { H5T_INTEGER, H5T_FLOAT, H5T_STRING, H5T_ENUM } = this.library.module.H5T_class_t
     if (metadata.type === H5T_STRING.value) return 'string'
     const base = metadata.type === H5T_ENUM.value ? metadata.enum_type!.type : metadata.type
     const bits = metadata.size * 8
@@ -219,21 +224,21 @@ export class Hdf5File {
     if (base === H5T_INTEGER.value && [8, 16, 32, 64].includes(bits))
       return `${metadata.signed ? '' : 'u'}int${bits}` as ElementKind
     if (base === H5T_FLOAT.value && (bits === 32 || bits === 64)) return `float${bits}` as ElementKind
-    if (base === H5T_FLOAT.value) this.#fail(name, `holds float${bits}, expected float32 or float64`)
-    return this.#fail(name, `holds elements of HDF5 class ${metadata.type}, expected numbers or strings`)
+    if (base === H5T_FLOAT.value) this.fail(name, `holds float${bits}, expected float32 or float64`)
+    return this.fail(name, `holds elements of HDF5 class ${metadata.type}, expected numbers or strings`)
   }
 
   /** Where a header is damaged the wrapper throws, unlike everywhere else. */
-  #guard<T>(name: string, call: () => T, what = 'is damaged'): T {
-    this.#library.complaint()
+  private guard<T>(name: string, call: () => T, what = 'is damaged'): T {
+    this.library.complaint()
     try {
       return call()
     } catch (error) {
-      return this.#fail(name, `${what} (${this.#library.complaint() ?? (error as Error).message})`)
+      return this.fail(name, `${what} (${this.library.complaint() ?? (error as Error).message})`)
     }
   }
 
-  #fail(name: string, reason: string): never {
+  private fail(name: string, reason: string): never {
     throw new InputError(`${this.path}: dataset '${name}' ${reason}`)
   }
 }

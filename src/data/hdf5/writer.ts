@@ -33,18 +33,18 @@ const BOOLEAN_MARKER = 'sadaan-gpu boolean'
  */
 export class Hdf5Writer {
   readonly path: string
-  readonly #temporary: string
-  readonly #library: Hdf5Library
-  readonly #columns: Map<string, Column>
-  readonly #strings = new Map<string, readonly string[]>()
-  #id: bigint
+  private readonly temporary: string
+  private readonly library: Hdf5Library
+  private readonly columns: Map<string, Column>
+  private readonly strings = new Map<string, readonly string[]>()
+  private id: bigint
 
   private constructor(path: string, temporary: string, library: Hdf5Library, id: bigint, columns: Column[]) {
     this.path = path
-    this.#temporary = temporary
-    this.#library = library
-    this.#id = id
-    this.#columns = new Map(columns.map(column => [column.name, column]))
+    this.temporary = temporary
+    this.library = library
+    this.id = id
+    this.columns = new Map(columns.map(column => [column.name, column]))
   }
 
   /** Starts a file with these datasets, each without a row. */
@@ -54,11 +54,11 @@ export class Hdf5Writer {
     const started = columns.map(column => ({ ...column, rows: 0, checksum: 0 }))
     const writer = new Hdf5Writer(path, temporary, library, -1n, started)
     try {
-      writer.#open('create')
-      for (const column of columns) writer.#createDataset(column)
-      writer.#close()
+      writer.open('create')
+      for (const column of columns) writer.createDataset(column)
+      writer.close()
       patchBooleans(temporary, columns.filter(column => column.kind === 'bool').length)
-      writer.#open('append')
+      writer.open('append')
     } catch (error) {
       writer.abandon()
       throw error
@@ -68,20 +68,20 @@ export class Hdf5Writer {
 
   /** Appends one sample's row. `row` holds float32 values, int64 values, or bytes 0 and 1 for 'bool'. */
   append(name: string, row: Float32Array | BigInt64Array | Uint8Array): void {
-    const column = this.#columns.get(name)
-    if (!column) throw new ContractError('Hdf5Writer.append', 'name', name, [...this.#columns.keys()].join(', '))
+    const column = this.columns.get(name)
+    if (!column) throw new ContractError('Hdf5Writer.append', 'name', name, [...this.columns.keys()].join(', '))
     const shape = [1, ...column.rowShape]
     const bytes = shape.reduce((product, axis) => product * axis, ELEMENT_BYTES[column.kind])
     if (row.byteLength !== bytes)
       throw new ContractError('Hdf5Writer.append', 'row', row.byteLength, `${bytes} bytes of ${column.kind} (${shape})`)
     const data = new Uint8Array(row.buffer, row.byteOffset, row.byteLength)
-    const { module } = this.#library
+    const { module } = this.library
     const axes = shape.map(BigInt)
-    this.#check(module.resize_dataset(this.#id, `/${name}`, [BigInt(column.rows + 1), ...axes.slice(1)]), name)
+    this.check(module.resize_dataset(this.id, `/${name}`, [BigInt(column.rows + 1), ...axes.slice(1)]), name)
     const offset = [BigInt(column.rows), ...column.rowShape.map(() => 0n)]
     const stride = shape.map(() => 1n)
-    this.#withMemory(data, pointer =>
-      this.#check(module.set_dataset_data(this.#id, `/${name}`, axes, offset, stride, pointer), name),
+    this.withMemory(data, pointer =>
+      this.check(module.set_dataset_data(this.id, `/${name}`, axes, offset, stride, pointer), name),
     )
     column.rows++
     column.checksum = crc32(data, column.checksum)
@@ -89,33 +89,33 @@ export class Hdf5Writer {
 
   /** Writes a one-dimensional dataset of variable-length UTF-8 strings. */
   writeStrings(name: string, values: readonly string[]): void {
-    const { module } = this.#library
+    const { module } = this.library
     const shape = [BigInt(values.length)]
     const type = { type: module.H5T_class_t.H5T_STRING.value, size: 4, cset: 1, vlen: true, signed: false }
     const metadata = { ...type, littleEndian: true, total_size: values.length, shape, maxshape: shape }
-    this.#check(module.create_vlen_str_dataset(this.#id, `/${name}`, [...values], metadata), name)
-    this.#strings.set(name, values)
+    this.check(module.create_vlen_str_dataset(this.id, `/${name}`, [...values], metadata), name)
+    this.strings.set(name, values)
   }
 
   /** Writes an int64 attribute of the root: a number, or an axis of numbers. */
   writeAttribute(name: string, value: number | readonly number[]): void {
-    const { module } = this.#library
+    const { module } = this.library
     const values = BigInt64Array.from(typeof value === 'number' ? [value] : value, BigInt)
     const shape = typeof value === 'number' ? [] : [BigInt(values.length)]
     const type = { type: module.H5T_class_t.H5T_INTEGER.value, size: 8, signed: true, vlen: false }
     const metadata = { ...type, littleEndian: true, total_size: values.length, shape, maxshape: shape }
-    this.#withMemory(new Uint8Array(values.buffer), pointer =>
-      this.#check(module.create_attribute(this.#id, '/', name, pointer, metadata), name),
+    this.withMemory(new Uint8Array(values.buffer), pointer =>
+      this.check(module.create_attribute(this.id, '/', name, pointer, metadata), name),
     )
   }
 
   /** Closes, verifies, makes durable and renames. Throws Error when what is on disk is not what was written. */
   async finish(): Promise<void> {
     try {
-      this.#close()
-      await this.#verify()
-      synchronise(this.#temporary)
-      renameSync(this.#temporary, this.path)
+      this.close()
+      await this.verify()
+      synchronise(this.temporary)
+      renameSync(this.temporary, this.path)
       synchronise(dirname(this.path))
     } catch (error) {
       this.abandon()
@@ -125,27 +125,27 @@ export class Hdf5Writer {
 
   /** Removes the temporary file; `path` stays as it was. */
   abandon(): void {
-    if (this.#id >= 0n) this.#library.module.close_file(this.#id)
-    this.#id = -1n
-    this.#library.complaint()
-    rmSync(this.#temporary, { force: true })
+    if (this.id >= 0n) this.library.module.close_file(this.id)
+    this.id = -1n
+    this.library.complaint()
+    rmSync(this.temporary, { force: true })
   }
 
-  #open(mode: 'create' | 'append'): void {
-    this.#library.complaint()
-    this.#id = this.#library.open(this.#temporary, mode)
-    this.#check(this.#id < 0n ? -1 : 0, 'the file itself')
+  private open(mode: 'create' | 'append'): void {
+    this.library.complaint()
+    this.id = this.library.open(this.temporary, mode)
+    this.check(this.id < 0n ? -1 : 0, 'the file itself')
   }
 
-  #close(): void {
-    const id = this.#id
-    this.#check(this.#library.module.flush(id), 'the file itself')
-    this.#id = -1n
-    this.#check(this.#library.module.close_file(id), 'the file itself')
+  private close(): void {
+    const id = this.id
+    this.check(this.library.module.flush(id), 'the file itself')
+    this.id = -1n
+    this.check(this.library.module.close_file(id), 'the file itself')
   }
 
-  #createDataset({ name, kind, rowShape }: Hdf5Column): void {
-    const { module } = this.#library
+  private createDataset({ name, kind, rowShape }: Hdf5Column): void {
+    const { module } = this.library
     const { H5T_FLOAT, H5T_INTEGER } = module.H5T_class_t
     const size = ELEMENT_BYTES[kind]
     const number = { type: kind === 'float32' ? H5T_FLOAT.value : H5T_INTEGER.value, size, signed: true }
@@ -159,13 +159,13 @@ export class Hdf5Writer {
     }
     const type = kind === 'bool' ? booleanPlaceholder(module) : number
     const metadata = { ...type, vlen: false, littleEndian: true, ...rows }
-    this.#withMemory(new Uint8Array(0), pointer =>
-      this.#check(module.create_dataset(this.#id, `/${name}`, pointer, metadata), name),
+    this.withMemory(new Uint8Array(0), pointer =>
+      this.check(module.create_dataset(this.id, `/${name}`, pointer, metadata), name),
     )
   }
 
-  #withMemory(data: Uint8Array, use: (pointer: bigint) => void): void {
-    const { module } = this.#library
+  private withMemory(data: Uint8Array, use: (pointer: bigint) => void): void {
+    const { module } = this.library
     const pointer = module._malloc(Math.max(data.length, 1))
     if (pointer === 0) throw new Error(`${this.path}: no memory for ${data.length} bytes`)
     try {
@@ -176,16 +176,16 @@ export class Hdf5Writer {
     }
   }
 
-  #check(code: number, name: string): void {
-    const complaint = this.#library.complaint()
+  private check(code: number, name: string): void {
+    const complaint = this.library.complaint()
     if (code < 0 || complaint) throw new Error(`${this.path}: cannot write ${name}: ${complaint ?? `code ${code}`}`)
   }
 
-  async #verify(): Promise<void> {
-    const file = await Hdf5File.open(this.#temporary)
+  private async verify(): Promise<void> {
+    const file = await Hdf5File.open(this.temporary)
     try {
-      for (const column of this.#columns.values()) verifyColumn(file, column, this.path)
-      for (const [name, values] of this.#strings) {
+      for (const column of this.columns.values()) verifyColumn(file, column, this.path)
+      for (const [name, values] of this.strings) {
         const stored = file.readStrings(file.dataset(name))
         if (stored.join('\0') !== values.join('\0')) throw new Error(`${this.path}: ${name} reads back differently`)
       }

@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, isAbsolute, join, relative, resolve } from 'node:path'
 import { z } from 'zod'
 import { InputError } from '../../util/error.ts'
-import { areChannels, pairSubjects, type Refusal, type SubjectFiles, stemOf } from './pairs.ts'
+import { areChannels, pairSubjects, type Refusal, type ScanFiles, stemOf } from './pairs.ts'
 import type { LabelledStructure } from './structures.ts'
 
 const marks = z.union([z.int(), z.array(z.int()).min(1)])
@@ -107,7 +107,7 @@ export function subjectsOf(
   folder: string,
   json: DatasetJson,
   refuse: Refusal,
-): { subjects: SubjectFiles[]; notes: string[] } {
+): { subjects: ScanFiles[]; notes: string[] } {
   const subjects =
     json.listed.length > 0
       ? json.listed

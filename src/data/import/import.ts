@@ -8,7 +8,7 @@ import type { Preparation } from '../scan/preparation.ts'
 import { type ChannelRule, rulesFor } from './intensity_rules.ts'
 import { type ImportReport, ImportTally } from './report.ts'
 import { openSource, type SourceRequest } from './sources.ts'
-import { NO_VALIDATION, planSplits } from './split.ts'
+import { NO_VALIDATION, splitSubjects } from './split.ts'
 import { type ImportedForm, importScan } from './subject.ts'
 import { type Survey, type SurveyedScan, surveySources } from './survey.ts'
 
@@ -72,7 +72,7 @@ export async function importScans(options: ImportOptions, progress?: ImportProgr
     refuse,
     onLabel: () => progress?.('labels read', ++read, all),
   })
-  const { splits, warnings } = planSplits(survey.scans, options)
+  const { splits, warnings } = splitSubjects(survey.scans, options)
   const form = formOf(options, survey, splits.train)
   const tally = new ImportTally(survey.structureNames, splits.val === splits.train)
   await write(options, form, splits, { survey, tally, warnings, refuse, ...(progress && { progress }) })

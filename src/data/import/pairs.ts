@@ -4,7 +4,7 @@ import { InputError } from '../../util/error.ts'
 import { isFolder, isNiftiName, isScan } from '../scan/read_scan.ts'
 
 /** The files of one scan; several images are its channels, in order. */
-export interface SubjectFiles {
+export interface ScanFiles {
   name: string
   images: string[] // NIfTI files, or a DICOM series: its folder, or its one file
   label: LabelFiles
@@ -26,7 +26,7 @@ const CHANNEL_SUFFIX = /_(\d{4})$/ // nnU-Net: case_0000.nii.gz, case_0001.nii.g
  * folder with one for each structure. Subjects come in the order of their names.
  * Throws InputError naming a missing path; what has no partner goes to `refuse`.
  */
-export function pairSubjects(images: string, labels: string, refuse: Refusal): SubjectFiles[] {
+export function pairSubjects(images: string, labels: string, refuse: Refusal): ScanFiles[] {
   for (const path of [images, labels]) if (!existsSync(path)) throw new InputError(`${path}: no such file or folder`)
   if (!isFolder(images) || isScan(images)) return [{ name: stemOf(images), images: [images], label: labelAt(labels) }]
   if (!isFolder(labels)) throw new InputError(`${images}, ${labels}: expected two files or two folders`)
@@ -37,7 +37,7 @@ export function pairSubjects(images: string, labels: string, refuse: Refusal): S
     if (labelled.has(name)) subjects.set(name, [...(subjects.get(name) ?? []), path])
     else refuse(new InputError(`${path}: no label of that name in ${labels}`))
   }
-  const pairs: SubjectFiles[] = []
+  const pairs: ScanFiles[] = []
   for (const [name, path] of labelled) {
     const found = subjects.get(name)
     if (!found) refuse(new InputError(`${path}: no image of that name in ${images}`))

@@ -4,7 +4,7 @@ import { InputError } from '../../util/error.ts'
 import type { SplitName } from '../dataset/split.ts'
 import { isFolder } from '../scan/read_scan.ts'
 import { type DatasetJson, readDatasetJson, subjectsOf } from './dataset_json.ts'
-import { pairSubjects, type Refusal, type SubjectFiles } from './pairs.ts'
+import { pairSubjects, type Refusal, type ScanFiles } from './pairs.ts'
 import { checkStructures, type LabelledStructure } from './structures.ts'
 
 /** Scans that one hand has labelled, as asked for. */
@@ -43,7 +43,7 @@ export interface Source {
   notes: string[]
 }
 
-export interface SourceScan extends SubjectFiles {
+export interface SourceScan extends ScanFiles {
   /** whose it is */
   subject: string
 }

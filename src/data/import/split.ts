@@ -31,7 +31,7 @@ interface Subject {
  * each pattern of present, absent and unknown structures, in their proportions. Sources that name a split are all that is in it, but for training. Training comes
  * first: with few subjects the other two get what it leaves; where validation gets none the training subjects serve for both, with a warning.
  */
-export function planSplits(
+export function splitSubjects(
   scans: readonly SurveyedScan[],
   { validationSplit, testSplit, seed }: SplitShares,
 ): SplitPlan {

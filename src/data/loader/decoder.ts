@@ -10,14 +10,14 @@ import type { SampleJob } from './decoder_thread.ts'
 
 /** Reads samples of one split file as the GPU wants them: float32 images of `size`, masks packed to bits. */
 export class Decoder {
-  readonly #file: Hdf5File
-  readonly #images: ImageReader
-  readonly #masks: ReturnType<typeof masksOf>
+  private readonly file: Hdf5File
+  private readonly images: ImageReader
+  private readonly masks: ReturnType<typeof masksOf>
 
   private constructor(file: Hdf5File, size: ImageSize) {
-    this.#file = file
-    this.#images = new ImageReader(file, size)
-    this.#masks = masksOf(file, this.#images.stored)
+    this.file = file
+    this.images = new ImageReader(file, size)
+    this.masks = masksOf(file, this.images.stored)
   }
 
   /** `size` is that of the samples given out: stored samples of another size are resampled. */
@@ -31,30 +31,30 @@ export class Decoder {
    * or another digest than was `recorded`.
    */
   decode(index: number, image: Float32Array, maskBits: Uint32Array, recorded?: SampleDigests): void {
-    this.#images.read(index, image, recorded?.images)
-    this.#decodeMasks(index, maskBits, recorded?.masks)
+    this.images.read(index, image, recorded?.images)
+    this.decodeMasks(index, maskBits, recorded?.masks)
   }
 
   close(): void {
-    this.#file.close()
+    this.file.close()
   }
 
-  #decodeMasks(index: number, maskBits: Uint32Array, recorded?: string): void {
-    const stored = this.#file.read(this.#masks, index, 1)
-    if (recorded !== undefined) checkDigest(this.#file, 'masks', index, stored, recorded)
-    const { stored: images, size, isResampled } = this.#images
+  private decodeMasks(index: number, maskBits: Uint32Array, recorded?: string): void {
+    const stored = this.file.read(this.masks, index, 1)
+    if (recorded !== undefined) checkDigest(this.file, 'masks', index, stored, recorded)
+    const { stored: images, size, isResampled } = this.images
     const { imageSize } = images
     const [from, to] = [sizeOf(imageSize), sizeOf(size)]
     const words = to / 32
     const resampled = new Uint8Array(isResampled ? to : 0)
-    for (let s = 0; s < this.#masks.shape[1]!; s++) {
+    for (let s = 0; s < this.masks.shape[1]!; s++) {
       const source = stored.subarray(s * from, (s + 1) * from)
       if (isResampled) resampleLabels(source, imageSize, size, resampled)
       const mask = isResampled ? resampled : source
       const isBinary = packBits(mask, maskBits.subarray(s * words, (s + 1) * words))
       if (!isBinary)
         throw new InputError(
-          `${this.#file.path}: dataset 'masks' sample ${index} structure ${s} has a value other than 0 and 1`,
+          `${this.file.path}: dataset 'masks' sample ${index} structure ${s} has a value other than 0 and 1`,
         )
     }
   }

@@ -37,7 +37,7 @@ export class HostBufferPool {
       images: new Float32Array(this.memory(sizes.images * 4)),
       maskBits: new Uint32Array(this.memory(sizes.maskBits * 4)),
     }
-    this.bytes += bytesOf(made)
+    this.bytes += bufferBytes(made)
     return made
   }
 
@@ -47,7 +47,7 @@ export class HostBufferPool {
 
   /** Frees as many as nobody has needed since this was called last, those first that have lain here longest. */
   trim(): void {
-    for (const buffers of this.free.splice(0, this.idle)) this.bytes -= bytesOf(buffers)
+    for (const buffers of this.free.splice(0, this.idle)) this.bytes -= bufferBytes(buffers)
     this.idle = this.free.length
   }
 
@@ -56,6 +56,6 @@ export class HostBufferPool {
   }
 }
 
-function bytesOf({ images, maskBits }: HostBuffers): number {
+function bufferBytes({ images, maskBits }: HostBuffers): number {
   return images.byteLength + maskBits.byteLength
 }

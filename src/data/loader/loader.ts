@@ -42,7 +42,7 @@ export class Loader {
   readonly batchesPerEpoch: number
   /** Size of the samples given out. */
   readonly imageSize: ImageSize
-  readonly #options: LoaderOptions
+  private readonly options: LoaderOptions
 
   /**
    * Throws InputError when the split has another number of structures, too few samples for one batch, or an axis that
@@ -58,12 +58,12 @@ export class Loader {
     this.batchesPerEpoch = dropLast ? Math.floor(batches) : Math.ceil(batches)
     if (this.batchesPerEpoch === 0)
       throw new InputError(`${split.path}: has ${split.samples} samples, fewer than one batch of ${batchSize}`)
-    this.#options = options
+    this.options = options
   }
 
   /** Sample indices in the order of this epoch: a function of seed and epoch alone. */
   order(epoch: number): Uint32Array {
-    const { split, order, seed } = this.#options
+    const { split, order, seed } = this.options
     const indices = Uint32Array.from({ length: split.samples }, (_, i) => i)
     return order === 'shuffled' ? new RandomStream({ seed, operation: OP_SHUFFLE, epoch }).shuffle(indices) : indices
   }
@@ -74,13 +74,13 @@ export class Loader {
    */
   async *epoch(epoch: number, from = 0): AsyncGenerator<Batch, void, void> {
     const order = this.order(epoch)
-    const { batchSize, decoders } = this.#options
+    const { batchSize, decoders } = this.options
     const decoding: { samples: number[]; decoded: Promise<HostBuffers> }[] = []
     let next = from
     const ask = (batches: number): void => {
       while (decoding.length < batches && next < this.batchesPerEpoch) {
         const samples = [...order.subarray(next * batchSize, (next + 1) * batchSize)]
-        const decoded = decoders.decode(this.#requestOf(samples))
+        const decoded = decoders.decode(this.requestOf(samples))
         decoded.catch(() => undefined) // reported when the consumer reaches this batch
         decoding.push({ samples, decoded })
         next++
@@ -94,7 +94,7 @@ export class Loader {
         const buffers = await decoders.wait(decoded)
         ask(decoders.ahead)
         try {
-          yield this.#batchOf(samples, buffers, (performance.now() - asked) / 1000)
+          yield this.batchOf(samples, buffers, (performance.now() - asked) / 1000)
         } finally {
           decoders.buffers.recycle(buffers)
         }
@@ -105,8 +105,8 @@ export class Loader {
     }
   }
 
-  #requestOf(samples: number[]): BatchRequest {
-    const { split, structures, batchSize } = this.#options
+  private requestOf(samples: number[]): BatchRequest {
+    const { split, structures, batchSize } = this.options
     const voxels = sizeOf(this.imageSize)
     return {
       path: split.path,
@@ -119,8 +119,8 @@ export class Loader {
     }
   }
 
-  #batchOf(indices: number[], { images, maskBits }: HostBuffers, waited: number): Batch {
-    const { split, structures, batchSize } = this.#options
+  private batchOf(indices: number[], { images, maskBits }: HostBuffers, waited: number): Batch {
+    const { split, structures, batchSize } = this.options
     const presence = new Float32Array(batchSize * structures).fill(-1)
     const samples = new Uint32Array(batchSize)
     samples.set(indices)

@@ -26,37 +26,37 @@ export function fittingThreads({ imageSize }: Variation, samples: number): numbe
 
 /** Makes samples in threads of its own, or in this one where there are to be none. How many there are changes no bit of them. */
 export class SampleMakers {
-  readonly #variation: Variation
-  readonly #threads: Calls<SampleRequest, Sample>[]
+  private readonly variation: Variation
+  private readonly threads: Calls<SampleRequest, Sample>[]
 
   constructor(variation: Variation, threads: number) {
-    this.#variation = variation
-    this.#threads = Array.from({ length: threads }, () => new Calls(import.meta.url, 'sample', 'a generating thread'))
+    this.variation = variation
+    this.threads = Array.from({ length: threads }, () => new Calls(import.meta.url, 'sample', 'a generating thread'))
   }
 
   /** The samples in the order given, made a few ahead of who reads them. Throws ThreadEndedError when a thread died. */
   async *make(planned: readonly Omit<SampleRequest, 'variation'>[]): AsyncGenerator<Sample> {
-    const ahead = AHEAD * this.#threads.length
+    const ahead = AHEAD * this.threads.length
     const making: Promise<Sample>[] = []
     for (const [i, { index, scenario }] of planned.entries()) {
-      making.push(this.#ask({ variation: this.#variation, index, scenario }, i))
+      making.push(this.ask({ variation: this.variation, index, scenario }, i))
       if (making.length > ahead) yield await making.shift()!
     }
     for (const sample of making) yield await sample
   }
 
   async close(): Promise<void> {
-    await Promise.all(this.#threads.map(thread => thread.close()))
+    await Promise.all(this.threads.map(thread => thread.close()))
   }
 
-  #ask(request: SampleRequest, next: number): Promise<Sample> {
-    const thread = this.#threads[next % this.#threads.length]
-    const sample = thread?.ask(request) ?? this.#makeHere(request)
+  private ask(request: SampleRequest, next: number): Promise<Sample> {
+    const thread = this.threads[next % this.threads.length]
+    const sample = thread?.ask(request) ?? this.makeHere(request)
     sample.catch(() => undefined) // one that fails behind another is never asked for
     return sample
   }
 
-  async #makeHere({ variation, index, scenario }: SampleRequest): Promise<Sample> {
+  private async makeHere({ variation, index, scenario }: SampleRequest): Promise<Sample> {
     await new Promise(resolve => setImmediate(resolve)) // lets signals and timers through
     return makeSample(variation, index, scenario)
   }

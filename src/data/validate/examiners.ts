@@ -1,8 +1,8 @@
 import { Calls } from '../../util/calls.ts'
-import { SampleExaminer, type SampleFacts, type SampleRequest } from './sample_examiner.ts'
+import { type ExaminationRequest, type ExaminedSample, SampleExaminer } from './sample_examiner.ts'
 
 interface Examiner {
-  ask(request: SampleRequest): Promise<SampleFacts>
+  ask(request: ExaminationRequest): Promise<ExaminedSample>
   close(): Promise<void>
 }
 
@@ -14,16 +14,16 @@ const AT_ONCE = 2
  * A sample whose thread dies gets another; if that dies too, the sample is handed over as refused, and the rest goes on.
  */
 export async function examineAll(
-  requests: Iterable<SampleRequest>,
+  requests: Iterable<ExaminationRequest>,
   threads: number,
-  take: (request: SampleRequest, facts: SampleFacts) => void,
+  take: (request: ExaminationRequest, facts: ExaminedSample) => void,
 ): Promise<void> {
   const examiners = Array.from({ length: Math.max(threads, 1) }, () => (threads > 0 ? inThread() : inThisThread()))
   const waiting = requests[Symbol.iterator]()
   const work = async (examiner: Examiner): Promise<void> => {
     for (let next = waiting.next(); !next.done; next = waiting.next()) {
       const request = next.value
-      const ask = (): Promise<SampleFacts> => examiner.ask(request)
+      const ask = (): Promise<ExaminedSample> => examiner.ask(request)
       const facts = await ask()
         .catch(ask)
         .catch((error: Error) => refused(request, error))
@@ -40,7 +40,7 @@ export async function examineAll(
 }
 
 function inThread(): Examiner {
-  return new Calls<SampleRequest, SampleFacts>(import.meta.url, 'examine', 'the reading thread')
+  return new Calls<ExaminationRequest, ExaminedSample>(import.meta.url, 'examine', 'the reading thread')
 }
 
 function inThisThread(): Examiner {
@@ -48,6 +48,6 @@ function inThisThread(): Examiner {
   return { ask: request => examiner.examine(request), close: () => examiner.close() }
 }
 
-function refused({ path, sample }: SampleRequest, { message }: Error): SampleFacts {
+function refused({ path, sample }: ExaminationRequest, { message }: Error): ExaminedSample {
   return { images: { refusal: `${path}: dataset 'images' sample ${sample} cannot be read (${message})` } }
 }

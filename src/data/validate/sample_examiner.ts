@@ -5,7 +5,7 @@ import { type Images, imagesOf, masksOf } from '../dataset/volumes.ts'
 import { Hdf5File, type NumericArray } from '../hdf5/file.ts'
 
 /** What can be said of one sample's volumes without the rest of the dataset. */
-export interface SampleFacts {
+export interface ExaminedSample {
   images?: ImageFacts | Refusal
   masks?: MaskFacts | Refusal
 }
@@ -33,7 +33,7 @@ export interface Refusal {
 }
 
 /** What to read. */
-export interface SampleRequest {
+export interface ExaminationRequest {
   path: string
   sample: number
   hasMasks: boolean
@@ -44,7 +44,7 @@ export class SampleExaminer {
   private readonly files = new Map<string, Promise<{ file: Hdf5File; images: Images }>>()
 
   /** Damage of images does not keep masks from being read. */
-  async examine({ path, sample, hasMasks }: SampleRequest): Promise<SampleFacts> {
+  async examine({ path, sample, hasMasks }: ExaminationRequest): Promise<ExaminedSample> {
     if (!this.files.has(path)) this.files.set(path, open(path))
     const { file, images } = await this.files.get(path)!
     const ofImages = attempt(() => imageFactsOf(file.read(images.dataset, sample, 1)))

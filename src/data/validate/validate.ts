@@ -8,7 +8,7 @@ import { examineAll } from './examiners.ts'
 import { type Finding, Findings } from './findings.ts'
 import { compareHashes, recordHashes } from './hashes.ts'
 import { type KnownMetadata, validateMetadata } from './metadata.ts'
-import type { ImageFacts, MaskFacts, SampleFacts, SampleRequest } from './sample_examiner.ts'
+import type { ExaminationRequest, ExaminedSample, ImageFacts, MaskFacts } from './sample_examiner.ts'
 import { structureName, validateSplit } from './split.ts'
 
 export interface ValidateOptions {
@@ -79,11 +79,17 @@ async function openSplits(directory: string, metadata: KnownMetadata, findings: 
   return splits
 }
 
-function requestsOf({ path, samples, hasImages, hasMasks }: Examined): SampleRequest[] {
+function requestsOf({ path, samples, hasImages, hasMasks }: Examined): ExaminationRequest[] {
   return hasImages ? Array.from({ length: samples }, (_, sample) => ({ path, sample, hasMasks })) : []
 }
 
-function take(split: Examined, sample: number, facts: SampleFacts, metadata: KnownMetadata, findings: Findings): void {
+function take(
+  split: Examined,
+  sample: number,
+  facts: ExaminedSample,
+  metadata: KnownMetadata,
+  findings: Findings,
+): void {
   for (const part of [facts.images, facts.masks])
     if (part && 'refusal' in part) findings.addRefusal(new InputError(part.refusal), split.path)
   if (facts.images && !('refusal' in facts.images)) takeImage(split, sample, facts.images, findings)

@@ -23,14 +23,14 @@ import {
 /** The tile of one invocation of conv3d/pointwise, and how many of them a workgroup of 16 invocations computes in turn. */
 const POINTWISE = { voxels: 4, outputs: 16, turns: { 16: 4, 64: 1 } }
 
-interface Plan {
+interface DispatchSize {
   samples: number
   inputs: number
   outputs: number
 }
 
 /** How many samples, summed and computed channels one dispatch takes so that no binding is too long. */
-function planOf(pass: Pass, facts: AdapterFacts, tiled: boolean): Plan {
+function dispatchSizeOf(pass: Pass, facts: AdapterFacts, tiled: boolean): DispatchSize {
   const operation = `conv3d.${pass.direction}`
   const limit = bindingElements(facts)
   const target = volumeOf(pass.target.shape, operation)
@@ -206,7 +206,7 @@ function pointwiseStep(step: Step): Dispatch {
 
 export function lowerPass(pass: Pass, at: Lowering): Dispatch[] {
   const tiled = isTiled(pass.weight, pass.stride)
-  const plan = planOf(pass, at.facts, tiled)
+  const plan = dispatchSizeOf(pass, at.facts, tiled)
   const taps = (pass.weight.shape[2] as number) ** 3
   const volume = volumeOf(pass.target.shape, pass.target.name)
   const packed = at.scratch('packed', [Math.ceil(plan.outputs / BLOCK), plan.inputs, taps, BLOCK])

@@ -24,7 +24,7 @@ import {
 /** Input and output channels of one workgroup of conv3d/pointwise_backward_weight. */
 const POINTWISE_BLOCK = 8
 
-interface Plan {
+interface DispatchSize {
   samples: number
   inputs: number
   outputs: number
@@ -33,7 +33,7 @@ interface Plan {
   chunks: number
 }
 
-function planOf(args: BackwardWeightArgs, facts: AdapterFacts, tiled: boolean): Plan {
+function dispatchSizeOf(args: BackwardWeightArgs, facts: AdapterFacts, tiled: boolean): DispatchSize {
   const operation = 'conv3d.backwardWeight'
   const limit = bindingElements(facts)
   const dy = volumeOf(args.dy.shape, operation)
@@ -64,7 +64,7 @@ function planOf(args: BackwardWeightArgs, facts: AdapterFacts, tiled: boolean): 
 /** The share of one dispatch: some samples, input and output channels. */
 interface Step {
   args: BackwardWeightArgs
-  plan: Plan
+  plan: DispatchSize
   slab: Slab
   samples: Range
   outputs: Range
@@ -159,7 +159,7 @@ function pointwiseStep(step: Step): Dispatch {
 
 export function lower(args: BackwardWeightArgs, at: Lowering): Dispatch[] {
   const tiled = isTiled(args.gradient, args.stride)
-  const plan = planOf(args, at.facts, tiled)
+  const plan = dispatchSizeOf(args, at.facts, tiled)
   const lanes = lanesOf(at.facts)
   const dy = volumeOf(args.dy.shape, args.dy.name)
   const taps = (args.gradient.shape[2] as number) ** 3

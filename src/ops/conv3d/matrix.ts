@@ -31,7 +31,7 @@ function arrangementOf(matrices: number): Arrangement {
   return { COLUMNS, TILE_ROWS: (RUNS * COLUMNS) / SUBGROUPS, TILE_COLUMNS: matrices > 1 ? 2 : 1 }
 }
 
-interface Plan {
+interface DispatchSize {
   size: 8 | 16
   layout: BrickLayout
   samples: number
@@ -44,7 +44,7 @@ interface Plan {
   matrices: readonly [number, number, number]
 }
 
-function planOf(pass: Pass, facts: AdapterFacts): Plan | undefined {
+function dispatchSizeOf(pass: Pass, facts: AdapterFacts): DispatchSize | undefined {
   const family = familyOf(facts)
   if (!family || pass.stride !== 1) return undefined
   const { size, convolve } = family
@@ -70,18 +70,18 @@ function planOf(pass: Pass, facts: AdapterFacts): Plan | undefined {
 }
 
 /** Elements of packed weights. */
-function packedElements({ matrices, size }: Plan): number {
+function packedElements({ matrices, size }: DispatchSize): number {
   return matrices[0] * matrices[1] * matrices[2] * size ** 2
 }
 
 function fits(pass: Pass, facts: AdapterFacts): boolean {
-  const plan = planOf(pass, facts)
+  const plan = dispatchSizeOf(pass, facts)
   const limit = bindingElements(facts)
   const weights = (pass.weight.shape[0] as number) * rowOf(pass.weight)
   return plan !== undefined && plan.samples > 0 && weights <= limit && packedElements(plan) / 2 <= limit
 }
 
-function pack(pass: Pass, plan: Plan, packed: Tensor): Dispatch {
+function pack(pass: Pass, plan: DispatchSize, packed: Tensor): Dispatch {
   const forward = pass.direction === 'forward'
   const [, taps, matrices] = plan.matrices
   const { window, base } = weightWindow(pass.weight, { start: 0, count: pass.weight.shape[0] as number })
@@ -105,7 +105,7 @@ function pack(pass: Pass, plan: Plan, packed: Tensor): Dispatch {
   }
 }
 
-function convolve(pass: Pass, plan: Plan, samples: Range, packed: Tensor, at: Lowering): Dispatch {
+function convolve(pass: Pass, plan: DispatchSize, samples: Range, packed: Tensor, at: Lowering): Dispatch {
   const { layout, arrangement } = plan
   const volume = volumeOf(pass.target.shape, pass.target.name)
   const y = channelWindow(pass.target, samples, { start: 0, count: plan.outputs })
@@ -129,7 +129,7 @@ function convolve(pass: Pass, plan: Plan, samples: Range, packed: Tensor, at: Lo
 }
 
 function lower(pass: Pass, at: Lowering): Dispatch[] {
-  const plan = planOf(pass, at.facts) as Plan
+  const plan = dispatchSizeOf(pass, at.facts) as DispatchSize
   const packed = at.scratch('packed', [packedElements(plan)], 'f16')
   const all = pass.target.shape[0] as number
   return [

@@ -20,7 +20,7 @@ const RUNS = 8
 /** Matrices of channels of a workgroup, at most; a power of two of them at a time. */
 const MOST = { rows: 4, columns: 2 }
 
-interface Plan {
+interface DispatchSize {
   size: 8 | 16
   layout: BrickLayout
   samples: number
@@ -35,7 +35,10 @@ function powerOfTwo(count: number, most: number): number {
   return Math.min(most, 2 ** Math.ceil(Math.log2(count)))
 }
 
-function planOf({ sources, dy, gradient, stride }: BackwardWeightArgs, facts: AdapterFacts): Plan | undefined {
+function dispatchSizeOf(
+  { sources, dy, gradient, stride }: BackwardWeightArgs,
+  facts: AdapterFacts,
+): DispatchSize | undefined {
   const family = familyOf(facts)
   if (!family || stride !== 1) return undefined
   const { size, correlate } = family
@@ -56,7 +59,7 @@ function planOf({ sources, dy, gradient, stride }: BackwardWeightArgs, facts: Ad
 
 function correlate(
   { sources, dy, gradient }: BackwardWeightArgs,
-  plan: Plan,
+  plan: DispatchSize,
   samples: Range,
   partials: Tensor,
   at: Lowering,
@@ -83,7 +86,7 @@ function correlate(
 }
 
 function lower(args: BackwardWeightArgs, at: Lowering): Dispatch[] {
-  const plan = planOf(args, at.facts) as Plan
+  const plan = dispatchSizeOf(args, at.facts) as DispatchSize
   const { gradient, dy, accumulate } = args
   const outputs = gradient.shape[0] as number
   const row = rowOf(gradient)
@@ -105,7 +108,7 @@ function lower(args: BackwardWeightArgs, at: Lowering): Dispatch[] {
 export const matrixWeight: Variant<BackwardWeightArgs> = {
   name: 'matrix',
   roundsInputs: true,
-  fits: (args, facts) => planOf(args, facts) !== undefined,
+  fits: (args, facts) => dispatchSizeOf(args, facts) !== undefined,
   suits: ({ gradient }, facts) => isWorthRounding(gradient, facts),
   lower,
 }

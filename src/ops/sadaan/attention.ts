@@ -3,7 +3,7 @@ import type { GradientTarget, Tape } from '../../graph/tape.ts'
 import { type Tensor, type Window, windowOf } from '../../graph/tensor.ts'
 import { ContractError } from '../../util/error.ts'
 import { sameShape } from '../../util/shape.ts'
-import { chunksOf, type PairSlice, pairSlices, pairsOf } from '../runs.ts'
+import { chunksOf, type PairSlice, pairSlices, structurePairs } from '../runs.ts'
 import { gridInvocations, sumRows } from '../work.ts'
 
 /**
@@ -34,7 +34,7 @@ function priorsOf(priors: Tensor, slice: PairSlice): Tensor | Window {
 const mapsForward = kernel<{ logits: Tensor; priors: Tensor; attention: Tensor }>(
   'attention_maps.forward',
   ({ logits, priors, attention }, { facts }) =>
-    pairSlices(pairsOf(logits.shape, 'attentionMaps'), facts).map(slice => ({
+    pairSlices(structurePairs(logits.shape, 'attentionMaps'), facts).map(slice => ({
       shader: 'attention/maps',
       bindings: {
         logits: windowOf(logits, slice),
@@ -49,7 +49,7 @@ const mapsForward = kernel<{ logits: Tensor; priors: Tensor; attention: Tensor }
 const mapsLogitsBackward = kernel<{ dAttention: Tensor; attention: Tensor; logits: Tensor; into: GradientTarget }>(
   'attention_maps.backward_logits',
   ({ dAttention, attention, logits, into }, { facts }) =>
-    pairSlices(pairsOf(logits.shape, 'attentionMaps'), facts).map(slice => ({
+    pairSlices(structurePairs(logits.shape, 'attentionMaps'), facts).map(slice => ({
       shader: 'attention/maps_backward',
       entry: 'to_logits',
       bindings: {
@@ -67,7 +67,7 @@ const mapsLogitsBackward = kernel<{ dAttention: Tensor; attention: Tensor; logit
 const mapsPriorsBackward = kernel<{ dAttention: Tensor; attention: Tensor; priors: Tensor; into: GradientTarget }>(
   'attention_maps.backward_priors',
   ({ dAttention, attention, priors, into }, { facts }) =>
-    pairSlices(pairsOf(attention.shape, 'attentionMaps'), facts).map(slice => ({
+    pairSlices(structurePairs(attention.shape, 'attentionMaps'), facts).map(slice => ({
       shader: 'attention/maps_backward',
       entry: 'to_priors',
       bindings: {
@@ -92,7 +92,7 @@ const mapsPriorsBackward = kernel<{ dAttention: Tensor; attention: Tensor; prior
 export function alignment(tape: Tape, attention: Tensor, response: Tensor): Tensor {
   if (!sameShape(attention.shape, response.shape))
     throw new ContractError('alignment', 'response shape', response.shape, `${attention.shape}`)
-  const { samples, structures } = pairsOf(attention.shape, 'alignment')
+  const { samples, structures } = structurePairs(attention.shape, 'alignment')
   const score = tape.temporary('alignment', [samples, structures])
   tape.run(alignmentForward, { attention, response, score })
   tape.backward(score, [
@@ -105,7 +105,7 @@ export function alignment(tape: Tape, attention: Tensor, response: Tensor): Tens
 const alignmentForward = kernel<{ attention: Tensor; response: Tensor; score: Tensor }>(
   'alignment.forward',
   ({ attention, response, score }, { facts, scratch }) => {
-    const all = pairsOf(attention.shape, 'alignment')
+    const all = structurePairs(attention.shape, 'alignment')
     const rows = all.samples * all.structures
     const chunks = chunksOf(all.voxels)
     const partials = scratch('partials', [rows, chunks])
@@ -123,7 +123,7 @@ const alignmentForward = kernel<{ attention: Tensor; response: Tensor; score: Te
 const alignmentBackward = kernel<{ dScore: Tensor; attention?: Tensor; response: Tensor; into: GradientTarget }>(
   'alignment.backward',
   ({ dScore, attention, response, into }, { facts }) => {
-    const all = pairsOf(response.shape, 'alignment')
+    const all = structurePairs(response.shape, 'alignment')
     return pairSlices(all, facts).map(slice => ({
       shader: 'attention/alignment_backward',
       entry: attention ? 'to_response' : 'to_attention',

@@ -3,7 +3,7 @@ import type { GradientTarget, Tape } from '../../graph/tape.ts'
 import { type Tensor, windowOf } from '../../graph/tensor.ts'
 import { ContractError } from '../../util/error.ts'
 import { sameShape } from '../../util/shape.ts'
-import { chunksOf, pairSlices, pairsOf } from '../runs.ts'
+import { chunksOf, pairSlices, structurePairs } from '../runs.ts'
 import { gridInvocations, sumRows } from '../work.ts'
 
 /**
@@ -32,7 +32,7 @@ export function gatedLogits(tape: Tape, attention: Tensor, response: Tensor, bia
 const forward = kernel<{ attention: Tensor; response: Tensor; bias: Tensor; logits: Tensor }>(
   'gated_logits.forward',
   ({ attention, response, bias, logits }, { facts }) => {
-    const all = pairsOf(logits.shape, 'gatedLogits')
+    const all = structurePairs(logits.shape, 'gatedLogits')
     return pairSlices(all, facts).map(slice => ({
       shader: 'gated_logits/forward',
       bindings: {
@@ -58,7 +58,7 @@ const factorBackward = kernel<{
   factor: { attention: Tensor } | { response: Tensor }
   into: GradientTarget
 }>('gated_logits.backward_factor', ({ dLogits, factor, into }, { facts }) =>
-  pairSlices(pairsOf(dLogits.shape, 'gatedLogits'), facts).map(slice => ({
+  pairSlices(structurePairs(dLogits.shape, 'gatedLogits'), facts).map(slice => ({
     shader: 'gated_logits/factor_backward',
     ...('response' in factor
       ? {
@@ -86,7 +86,7 @@ const factorBackward = kernel<{
 const biasBackward = kernel<{ dLogits: Tensor; into: GradientTarget }>(
   'gated_logits.backward_bias',
   ({ dLogits, into }, { facts, scratch }) => {
-    const all = pairsOf(dLogits.shape, 'gatedLogits')
+    const all = structurePairs(dLogits.shape, 'gatedLogits')
     const { samples, structures, voxels } = all
     const chunks = chunksOf(voxels)
     const partials = scratch('partials', [structures, samples, chunks])

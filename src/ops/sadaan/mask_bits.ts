@@ -2,7 +2,7 @@ import { kernel } from '../../graph/kernel.ts'
 import type { Tape } from '../../graph/tape.ts'
 import { type Tensor, windowOf } from '../../graph/tensor.ts'
 import { ContractError } from '../../util/error.ts'
-import { pairSlices, pairsOf } from '../runs.ts'
+import { pairSlices, structurePairs } from '../runs.ts'
 
 /**
  * The masks that logits stand for: voxels whose probability is above 0.5, whose logit is positive. A 32nd of the logits' room. No gradient.
@@ -10,7 +10,7 @@ import { pairSlices, pairsOf } from '../runs.ts'
  * @returns u32 (N, S, V/32), bit j of word i is voxel 32·i + j
  */
 export function maskBits(tape: Tape, logits: Tensor): Tensor {
-  const { samples, structures, voxels } = pairsOf(logits.shape, 'maskBits')
+  const { samples, structures, voxels } = structurePairs(logits.shape, 'maskBits')
   if (voxels % 32 !== 0) throw new ContractError('maskBits', 'voxels', voxels, 'a multiple of 32')
   const bits = tape.temporary('mask bits', [samples, structures, voxels / 32], 'u32')
   tape.run(positive, { logits, bits })
@@ -18,7 +18,7 @@ export function maskBits(tape: Tape, logits: Tensor): Tensor {
 }
 
 const positive = kernel<{ logits: Tensor; bits: Tensor }>('mask_bits', ({ logits, bits }, { facts }) =>
-  pairSlices(pairsOf(logits.shape, 'maskBits'), facts).map(slice => {
+  pairSlices(structurePairs(logits.shape, 'maskBits'), facts).map(slice => {
     const words = slice.elements / 32
     return {
       shader: 'mask_bits',

@@ -4,7 +4,7 @@
  */
 export const LINES = ['#0072b2', '#d55e00', '#009e73', '#cc79a7', '#e69f00', '#56b4e9', '#333333'] as const
 
-/** What is told wrongly. */
+/** What is predicted wrongly. */
 export const WRONG = '#c1121f'
 
 /** Colours of regions on a grey image: the bright and light ones of Paul Tol's qualitative schemes (SRON/EPS/TN/09-002). */

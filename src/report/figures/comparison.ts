@@ -55,7 +55,7 @@ function overall(splits: readonly ComparedSplit[]): string {
   const line = findings(splits)[0] ?? 'Main figures'
   return figureOf('Training, validation and test', line, splits, [
     { title: 'Main figures', rows: overallRows(splits) },
-    { title: 'Scenarios: samples with every structure told rightly', rows: scenarioRows(splits) },
+    { title: 'Scenarios: samples with every structure predicted correctly', rows: scenarioRows(splits) },
   ])
 }
 
@@ -92,7 +92,7 @@ function generalisation(splits: readonly ComparedSplit[]): string {
   )
   const below = HEAD + 8 + top + GAP
   const box = { x: MARGIN, y: below, width: HALF, height: gapPanelHeight(scenarios.length) }
-  if (scenarios.length) parts.push(gapPanel('Scenarios told rightly, test − train', scenarios, box))
+  if (scenarios.length) parts.push(gapPanel('Scenarios predicted correctly, test − train', scenarios, box))
   const height = (scenarios.length ? below + box.height : HEAD + 8 + top) + MARGIN
   const line = 'What the model loses on samples that it was not trained on'
   return picture(FIGURE, height, '#ffffff', [figureHead('Generalisation gap', line), ...parts].join('\n'))

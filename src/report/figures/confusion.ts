@@ -21,7 +21,7 @@ export function confusionFigure({ head, metrics }: EvaluationFigures): string {
   )
   const height = HEAD + Math.ceil(blocks.length / COLUMNS) * BLOCK + MARGIN - 10
   const line =
-    'Samples by truth (rows) and by what was told (columns); shade: share of its row. Blue: told rightly, orange: wrongly'
+    'Samples by truth (rows) and by what was told (columns); shade: share of its row. Blue: predicted correctly, orange: wrongly'
   return picture(
     FIGURE,
     height,

@@ -33,7 +33,7 @@ export function probabilityPanel(cases: readonly CaseRow[], threshold: number, b
     text(plot.x + 8, plot.y + 16, `present (${count(1)})`, { fill: LINES[0], bold: true }),
     text(plot.x + 8, plot.y + plot.height - 8, `absent (${count(0)})`, { fill: LINES[1], bold: true }),
     ...thresholdMark(x.at(Math.max(0, Math.min(1, threshold))), plot, threshold),
-    text(plot.x + plot.width / 2, box.y + box.height - 4, 'told probability of presence', {
+    text(plot.x + plot.width / 2, box.y + box.height - 4, 'predicted probability of presence', {
       anchor: 'middle',
       fill: FAINT,
     }),

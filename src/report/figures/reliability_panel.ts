@@ -36,7 +36,7 @@ export function reliabilityPanel(
     ...dots,
     text(plot.x + 8, plot.y + 16, 'share present', { size: 10, fill: FAINT }),
     ...counts(bins, { x: plot.x, y: plot.y + plot.height + 16, width: plot.width, height: BARS }),
-    text(plot.x + plot.width / 2, box.y + box.height - 4, 'told probability of presence', {
+    text(plot.x + plot.width / 2, box.y + box.height - 4, 'predicted probability of presence', {
       anchor: 'middle',
       fill: FAINT,
     }),

@@ -11,7 +11,7 @@ const GAP = 26
 const PLOT_HEAD = 34
 const Z = 1.96 // standard deviations of a normal distribution that hold 95 % of it
 
-/** What the model makes of each scenario (SVG): samples whose structures are all told rightly, and how many structures it sees. */
+/** What the model makes of each scenario (SVG): samples whose structures are all predicted correctly, and how many structures it sees. */
 export function scenarioFigure({ head, metrics }: EvaluationFigures): string {
   const rows = Object.entries(metrics.scenario_based)
   const title = figureHead(`Scenarios, ${head.split}`, 'How well presence is told in samples of each kind')
@@ -28,7 +28,7 @@ export function scenarioFigure({ head, metrics }: EvaluationFigures): string {
   const parts = [
     title,
     ...rows.map(([name, { num_samples }], r) => nameOf(name, num_samples, plot.y + ROW * r)),
-    panel('Samples with every structure told rightly', plot, shares, rows, accuracyRow),
+    panel('Samples with every structure predicted correctly', plot, shares, rows, accuracyRow),
     panel('Structures a sample', right, counts, rows, countRow),
     legend(right),
     text(MARGIN, plot.y + plot.height + 44, 'Bar: 95 % interval of the share (Wilson, 1927).', {

@@ -8,7 +8,7 @@ const ENTRIES: readonly (readonly [term: string, meaning: string])[] = [
   ],
   [
     'Presence accuracy',
-    'Share of the known pairs whose presence was told rightly: probability above the threshold for present, not above it for absent.',
+    'Share of the known pairs whose presence was predicted correctly: probability above the threshold for present, not above it for absent.',
   ],
   [
     'Precision, recall, F1',
@@ -31,7 +31,7 @@ const ENTRIES: readonly (readonly [term: string, meaning: string])[] = [
     'Dice, IoU',
     '2·|truth ∩ prediction| / (|truth| + |prediction|); |truth ∩ prediction| / |truth ∪ prediction|. Of masks at probability 0.5, of pairs where the structure is present, without the presence gate; first the mean of a structure, then of the structures.',
   ],
-  ['Gated', 'The same where a structure that is held to be absent gets an empty mask.'],
+  ['Gated', 'The same where a structure predicted absent gets an empty mask.'],
   [
     'HD95, surface distance',
     'The 95th percentile of the distances from one surface to the other, the larger of both directions; the mean distance over both directions. Undefined where truth or prediction is empty.',
@@ -41,7 +41,7 @@ const ENTRIES: readonly (readonly [term: string, meaning: string])[] = [
     'Samples with a true mask of which nothing was predicted: their Dice is 0, and they have no distance and no precision.',
   ],
   ['Volume error', '(predicted − true) / true volume; and the mean of its absolute value.'],
-  ['Scenario accuracy', 'Share of the samples all of whose known structures were told rightly.'],
+  ['Scenario accuracy', 'Share of the samples all of whose known structures were predicted correctly.'],
   [
     'Intervals',
     '2.5th and 97.5th percentile of a figure over splits drawn from the samples with replacement. They tell how a figure would vary with other samples like these, not with other data or another training.',

@@ -130,11 +130,16 @@ function cards({ metrics }: ReportPage): Html {
   const unit = metrics.distance_unit === 'mm' ? ' mm' : ' voxels'
   const [absent, present] = [`of ${absence.num_absent} absent`, `of ${absence.num_present} present`]
   const all: Parameters<typeof card>[] = [
-    ['Presence accuracy', metrics.presence_overall_accuracy, ci.presence_overall_accuracy, 'known pairs told rightly'],
+    [
+      'Presence accuracy',
+      metrics.presence_overall_accuracy,
+      ci.presence_overall_accuracy,
+      'known pairs predicted correctly',
+    ],
     ['Absence sensitivity', absence.sensitivity, ci.absence_sensitivity, `${absent}, told absent`],
     ['Absence specificity', absence.specificity, ci.absence_specificity, `${present}, told present`],
     ['Mean Dice', masks.mean_dice, ci.mean_dice, 'where the structure is present'],
-    ['Mean Dice, gated', gated.mean_dice, null, 'no mask where held to be absent'],
+    ['Mean Dice, gated', gated.mean_dice, null, 'no mask where predicted absent'],
     ['Mean IoU', masks.mean_iou, ci.mean_iou, 'where the structure is present'],
     ['HD95', masks.mean_hd95, ci.mean_hd95, '95th percentile of surface distances', unit],
     ['Surface distance', masks.mean_surface_distance, ci.mean_surface_distance, 'mean over both surfaces', unit],

@@ -78,7 +78,7 @@ export function calibrationTable({
     ) +
     folded(
       'The bins of the reliability diagram',
-      htmlTable('Known pairs by told probability of presence', columns, rows),
+      htmlTable('Known pairs by predicted probability of presence', columns, rows),
     )
   )
 }
@@ -95,7 +95,7 @@ export function scenarioTable({ scenario_based }: DetailedMetrics): Html {
   ])
   const columns = [
     name('Scenario'),
-    ...['Samples', 'All told rightly', 'Structures present', 'Structures predicted'].map(number),
+    ...['Samples', 'All predicted correctly', 'Structures present', 'Structures predicted'].map(number),
   ]
   return htmlTable('Samples of each scenario', columns, rows)
 }
@@ -109,8 +109,8 @@ export function casesTables(cases: readonly CaseRow[], unit: string): Html[] {
     rows.length > WORST ? `the ${WORST} surest of ${rows.length}` : `${rows.length}`
   return [
     wrong.length === 0
-      ? none('Presence was told rightly of every known pair.')
-      : htmlTable(`Presence told wrongly: ${of(wrong)}`, caseColumns(unit), wrong.slice(0, WORST).map(caseCells)),
+      ? none('Presence was predicted correctly for every known pair.')
+      : htmlTable(`Presence predicted wrongly: ${of(wrong)}`, caseColumns(unit), wrong.slice(0, WORST).map(caseCells)),
     low.length === 0
       ? none('No structure is present in any sample.')
       : htmlTable('Lowest Dice of present structures', caseColumns(unit), low.slice(0, WORST).map(caseCells)),

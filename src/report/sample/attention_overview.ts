@@ -77,7 +77,7 @@ export function attentionOverview(rows: readonly AttentionRow[]): string {
     text(
       MARGIN,
       50,
-      'In the axial slice where a structure is largest; white: its truth; p: told probability of presence',
+      'In the axial slice where a structure is largest; white: its truth; p: predicted probability of presence',
       { size: 12, fill: FAINT },
     ),
     heatScale(width - MARGIN - 200, 21, 90, ['least', 'greatest of each']),

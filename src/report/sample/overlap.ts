@@ -29,7 +29,7 @@ function bitsIn(word: number): number {
   return Math.imul((count + (count >>> 4)) & 0x0f0f0f0f, 0x01010101) >>> 24
 }
 
-/** How a structure's presence was told wrongly; empty where it was told rightly or is unknown. */
+/** How a structure's presence was predicted wrongly; empty where it was predicted correctly or is unknown. */
 export function verdictOf(
   { presence, probability }: { presence: number; probability: number },
   threshold: number,

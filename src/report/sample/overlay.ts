@@ -82,7 +82,7 @@ function heading({ title, structures, threshold }: SampleView): string {
   const right = known.filter(({ presence, probability }) => probability > threshold === presence > 0.5)
   return [
     text(MARGIN, 30, fitted(title, 1200, 17), { size: 17, bold: true }),
-    text(MARGIN, 50, `presence told rightly of ${right.length} of ${known.length} structures`, {
+    text(MARGIN, 50, `presence predicted correctly for ${right.length} of ${known.length} structures`, {
       size: 12,
       fill: FAINT,
     }),

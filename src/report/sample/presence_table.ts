@@ -12,7 +12,7 @@ export function presenceTableHeight(structures: number): number {
   return HEAD + ROW * structures + 20
 }
 
-/** The structures with their colours: truth, probability of presence (a tick at the threshold), Dice. What is told wrongly stands out. */
+/** The structures with their colours: truth, probability of presence (a tick at the threshold), Dice. What is predicted wrongly stands out. */
 export function presenceTable(
   { structures, threshold }: { structures: readonly StructureView[]; threshold: number },
   x: number,

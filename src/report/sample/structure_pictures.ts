@@ -74,7 +74,7 @@ function brightest(map: Float32Array | undefined, size: VolumeSize): number {
   return map.reduce((best, value, v) => (value > map[best]! ? v : best), 0) % size[AXIAL.cut]
 }
 
-/** All, or those whose presence is told wrongly and then those of the lowest Dice; in the dataset's order. */
+/** All, or those whose presence is predicted wrongly and then those of the lowest Dice; in the dataset's order. */
 function worst(all: readonly Shown[], threshold: number): Shown[] {
   const badness = ({ structure, overlap }: Shown): number =>
     verdictOf(structure, threshold) !== '' ? 3 : structure.presence > 0.5 ? 2 - (diceOf(overlap) ?? 0) : 0
@@ -86,10 +86,15 @@ function heading({ title, structures }: SampleView, shown: number, width: number
   const part = shown < structures.length ? `; ${shown} of ${structures.length}, those told worst` : ''
   return [
     text(MARGIN, 30, fitted(title, width - 2 * MARGIN, 17), { size: 17, bold: true }),
-    text(MARGIN, 50, `Each structure in the axial slice where it is largest; p: told probability of presence${part}`, {
-      size: 12,
-      fill: FAINT,
-    }),
+    text(
+      MARGIN,
+      50,
+      `Each structure in the axial slice where it is largest; p: predicted probability of presence${part}`,
+      {
+        size: 12,
+        fill: FAINT,
+      },
+    ),
   ]
 }
 

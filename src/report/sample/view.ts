@@ -18,6 +18,6 @@ export interface SampleView {
   size: VolumeSize
   image: Float32Array // (H, W, D)
   structures: readonly StructureView[]
-  /** Probability above which a structure is held to be present. */
+  /** Probability above which a structure is predicted present. */
   threshold: number
 }

@@ -19,7 +19,7 @@ export function comparisonReport(splits: readonly ComparedSplit[]): string {
     ['Overall', overallRows(splits)],
     ['Dice of each structure', diceRows(splits)],
     ['Presence accuracy of each structure', presenceRows(splits, 'accuracy')],
-    ['Scenarios (samples with every structure told rightly)', scenarioRows(splits)],
+    ['Scenarios (samples with every structure predicted correctly)', scenarioRows(splits)],
   ]
   const lines = [
     'SADAAN: training, validation and test compared',
@@ -41,7 +41,7 @@ export function findings(splits: readonly ComparedSplit[]): string[] {
     ...overall.flatMap(change),
     ...falls('Dice', diceRows(splits)),
     ...falls('Presence accuracy', presenceRows(splits, 'accuracy')),
-    ...falls('The share told rightly', scenarioRows(splits)),
+    ...falls('The share predicted correctly', scenarioRows(splits)),
   ]
 }
 

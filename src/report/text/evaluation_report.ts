@@ -34,7 +34,7 @@ export function evaluationReport(head: ReportHead, metrics: DetailedMetrics): st
     '',
     `In brackets: 95 % intervals, by ${metrics.confidence_intervals.resamples} splits drawn from the samples with replacement.`,
     '',
-    `Presence (held to be present: probability above ${head.presenceThreshold})`,
+    `Presence (predicted present: probability above ${head.presenceThreshold})`,
     ...presenceTable(metrics),
     '',
     'Absence (sensitivity: share of the absent told absent; specificity: share of the present told present)',
@@ -51,7 +51,7 @@ export function evaluationReport(head: ReportHead, metrics: DetailedMetrics): st
     'not found: samples with a true mask and an empty prediction; their Dice is 0 and they have no distance.',
   ]
   if (Object.keys(metrics.scenario_based).length)
-    lines.push('', 'Scenarios (accuracy: samples with every structure told rightly)', ...scenarioTable(metrics))
+    lines.push('', 'Scenarios (accuracy: samples with every structure predicted correctly)', ...scenarioTable(metrics))
   return `${lines.join('\n')}\n`
 }
 
@@ -68,7 +68,7 @@ export function mainFigures(metrics: DetailedMetrics): string[] {
     `presence  accuracy ${withInterval(metrics.presence_overall_accuracy, intervals.presence_overall_accuracy)}; calibration error ${figureOf(calibration.expected_calibration_error)}, Brier score ${figureOf(calibration.brier_score)}`,
     `absence   sensitivity ${withInterval(absence.sensitivity, intervals.absence_sensitivity)} of ${absence.num_absent} absent, specificity ${withInterval(absence.specificity, intervals.absence_specificity)} of ${absence.num_present} present`,
     `masks     Dice ${withInterval(masks.mean_dice, intervals.mean_dice)}, IoU ${withInterval(masks.mean_iou, intervals.mean_iou)}`,
-    `gated     ${overlaps(metrics.segmentation_overall_gated)}: what is held to be absent gets an empty mask`,
+    `gated     ${overlaps(metrics.segmentation_overall_gated)}: what is predicted absent gets an empty mask`,
     `surfaces  HD95 ${withInterval(masks.mean_hd95, intervals.mean_hd95, distanceOf)} ${unit}, mean distance ${withInterval(masks.mean_surface_distance, intervals.mean_surface_distance, distanceOf)} ${unit}; absolute volume error ${figureOf(masks.mean_absolute_volume_error)}`,
   ]
 }

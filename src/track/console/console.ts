@@ -1,17 +1,17 @@
 import { type Colors, colorsFor } from '../../util/colors.ts'
 import {
   type BatchProgress,
+  type EpochProgress,
   type EpochSummary,
   epochLine,
   fitParts,
   liveTrainingParts,
   liveValidationParts,
-  type Place,
   trainingLine,
   validationLine,
 } from './progress_text.ts'
 
-export type { BatchProgress, EpochSummary, Place }
+export type { BatchProgress, EpochProgress, EpochSummary }
 
 /** What Console needs of the stream it writes to; process.stderr has it. */
 export interface ConsoleStream {
@@ -91,7 +91,7 @@ export class Console {
   }
 
   /** After a validation batch. */
-  validationBatch(place: Place): void {
+  validationBatch(place: EpochProgress): void {
     this.progress(place, validationLine, liveValidationParts)
   }
 
@@ -110,7 +110,7 @@ export class Console {
     this.live = []
   }
 
-  private progress<P extends Place>(
+  private progress<P extends EpochProgress>(
     progress: P,
     line: (progress: P) => string,
     parts: (progress: P) => string[],

@@ -1,5 +1,5 @@
 /** Where an epoch stands. */
-export interface Place {
+export interface EpochProgress {
   /** From 0. */
   epoch: number
   epochs: number
@@ -9,7 +9,7 @@ export interface Place {
 }
 
 /** Where the training stands after a batch. */
-export interface BatchProgress extends Place {
+export interface BatchProgress extends EpochProgress {
   /** Loss terms by name, unweighted. */
   terms: Readonly<Record<string, number>>
   /** Weighted sum of the terms. */
@@ -61,7 +61,7 @@ export function liveTrainingParts(progress: BatchProgress): string[] {
   ]
 }
 
-export function liveValidationParts(place: Place): string[] {
+export function liveValidationParts(place: EpochProgress): string[] {
   return [`epoch ${place.epoch + 1}/${place.epochs} ${barText(place)}`, 'validating']
 }
 
@@ -75,7 +75,7 @@ export function trainingLine(progress: BatchProgress): string {
   return [place, loss, learningRateText(learningRate), rateText(samplesPerSecond), ...left].join('  ')
 }
 
-export function validationLine({ epoch, epochs, batch, batches }: Place): string {
+export function validationLine({ epoch, epochs, batch, batches }: EpochProgress): string {
   return `epoch ${epoch + 1}/${epochs}  validation batch ${batch}/${batches}`
 }
 
@@ -138,7 +138,7 @@ function learningRateText(rate: number): string {
   return `lr ${rate.toExponential(1)}`
 }
 
-function barText({ batch, batches }: Place): string {
+function barText({ batch, batches }: EpochProgress): string {
   const filled = Math.round((BAR * batch) / batches)
   return `${'█'.repeat(filled)}${'░'.repeat(BAR - filled)} ${batch}/${batches}`
 }

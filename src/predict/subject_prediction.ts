@@ -5,7 +5,7 @@ import type { SadaanShape } from '../nn/specification.ts'
 export type VolumeName = 'segmentation_probs' | 'attention_maps'
 
 /** What the model says of a subject, over all its passes. */
-export interface Outcome {
+export interface SubjectPrediction {
   presence: ArrayLike<number> // (S)
   /** of structure s, on the grid of the subject's frame */
   volume(name: VolumeName, s: number): Float32Array
