@@ -6,7 +6,6 @@
 # tune and tune-f16 also write shaders/tuned/ADAPTER.json, the table to be shipped for such adapters.
 # A part that fails or takes too long is reported as such; run again, the target table goes on where it was stopped.
 #   SADAAN_PYTHON   a python with a CUDA torch; python3 unless given
-#   SADAAN_ORACLE   sadaan_oracle.py; ../shared/oracle beside the checkout unless given
 #   PARTS           the parts to run, all unless given:
 #                   adapter tests tune tune-f16 ops-f32 ops-f16 step-f32 step-f16 training targets
 #   QUICK=1         tiny sizes: that the script works, on any adapter, not how fast anything is
