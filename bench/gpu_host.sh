@@ -21,7 +21,7 @@ mkdir -p "$OUT"
 words=("$@")
 [ "${words[0]:-}" = with ] && words=("${words[@]:1}")
 suites=(kernels-test/kernels kernels-test/gradients kernels-test/golden)
-ops=(--every-variant --seconds 0.2)
+ops=(--cases kernels-test/cases/index.ts --every-variant --seconds 0.2)
 tuning=600
 ship=(--ship)
 steps=20
@@ -30,7 +30,7 @@ targets=(--resume --journal "$OUT/targets.jsonl")
 if [ "${QUICK:-0}" = 1 ]; then
   words=(training.image_size=[32,32,16] training.batch_size=1 model.num_structures=2 'model.channels=[2,4,4,8,8]' "${words[@]}")
   suites=(kernels-test/kernels/random.test.ts)
-  ops=(--every-variant --seconds 0.001 --filter 'conv3d forward (test')
+  ops=(--cases kernels-test/cases/index.ts --every-variant --seconds 0.001 --filter 'conv3d forward (test')
   tuning=5
   ship=()
   steps=2
