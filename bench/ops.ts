@@ -9,10 +9,12 @@ import type { Clock, Timing } from './clock.ts'
 import { measurePeaks, type Peaks } from './peaks.ts'
 import { boundBytes, type Gpu, Prepared } from './prepared.ts'
 import { record, type Verified, verify, WrongResult } from './recorded_row.ts'
-import { benchRows, type Row } from './rows.ts'
+import { benchRows, type Cases, type Row } from './rows.ts'
 import { callsOf, chosenVariants, otherVariants } from './variants.ts'
 
 export interface OpsRequest {
+  /** whose rows are measured before those of the step */
+  cases: Cases
   adapter?: string
   /** words that a row's label must have */
   filter?: string
@@ -92,7 +94,7 @@ async function measureRow(bench: Bench, row: Row, wanted?: string): Promise<{ li
   const { clock, peaks, precision, seconds } = bench
   const choice = wanted === undefined ? bench.known : () => wanted
   const recording = record(row, precision)
-  const limit = row.test.limit?.(row.row) ?? bench.device.facts.maxBindingBytes
+  const limit = row.operation.limit?.(row.row) ?? bench.device.facts.maxBindingBytes
   const facts = { ...bench.device.facts, maxBindingBytes: limit, precision }
   const prepared = await Prepared.make(bench, { ...recording, facts, choice })
   try {
@@ -101,12 +103,12 @@ async function measureRow(bench: Bench, row: Row, wanted?: string): Promise<{ li
     const variants = chosenVariants(calls, facts, choice)
     const verified = await verify(row, recording, prepared, { precision, variants: Object.values(variants) })
     const timing = await clock.time(runner, seconds)
-    const flops = row.test.flops(row.row) * (row.pass === 'forward + backward' ? 3 : 1)
-    const bytes = row.pass === 'forward' && precision === 'f32' ? row.test.bytes(row.row) : boundBytes(plan)
+    const flops = row.operation.flops(row.row) * (row.pass === 'forward + backward' ? 3 : 1)
+    const bytes = row.pass === 'forward' && precision === 'f32' ? row.operation.bytes(row.row) : boundBytes(plan)
     const [rate, traffic] = [flops / timing.seconds, bytes / timing.seconds]
     const line: OpsLine = {
       label: row.label,
-      operation: row.test.operation,
+      operation: row.operation.operation,
       pass: row.pass,
       from: row.from,
       row: row.row,
@@ -152,7 +154,7 @@ async function measureVariants(
 /** Measures the adapter's peaks, then verifies and times every row. Throws InputError when the filter leaves none. */
 export async function benchOps(request: OpsRequest): Promise<OpsReport> {
   const { precision } = request
-  const rows = await benchRows(request.filter)
+  const rows = benchRows(request.cases, request.filter)
   const device = await Device.open(request.adapter)
   try {
     if (precision === 'f16' && !device.facts.features.has('shader-f16'))
@@ -163,7 +165,7 @@ export async function benchOps(request: OpsRequest): Promise<OpsReport> {
     const bench: Bench = { ...gpu, clock, peaks, precision, known, seconds: request.seconds }
     const report = { rows: [] as OpsLine[], skipped: [] as Unmeasured[], wrong: [] as Unmeasured[] }
     for (const row of rows) {
-      const reason = row.test.skip?.(row.row, device.facts)
+      const reason = row.operation.skip?.(row.row, device.facts)
       if (reason !== undefined) report.skipped.push({ label: row.label, reason })
       else await measureVariants(bench, row, request, report)
     }

@@ -1,10 +1,11 @@
-import type { Case, CaseInput, Random } from '../kernels-test/case.ts'
-import { normals, randomOf, relativeError } from '../kernels-test/numbers.ts'
 import { Tape } from '../src/graph/tape.ts'
 import { type Precision, type Tensor, tensor } from '../src/graph/tensor.ts'
+import { normals, randomOf, relativeError } from './numbers.ts'
+import type { Operation, OperationInput, Random } from './operation.ts'
+import type { Conv3dRow } from './operations/conv3d.ts'
 import type { Prepared, Recorded } from './prepared.ts'
 import type { Row } from './rows.ts'
-import { type Conv3dRow, checkConv3d } from './sampled_conv3d.ts'
+import { checkConv3d } from './sampled_conv3d.ts'
 
 /** What a result was held to before it was timed; errors are shares of the largest magnitude. */
 export interface Verified {
@@ -26,7 +27,7 @@ function quickRandom(name: string): Random {
 }
 
 export interface Recording extends Recorded {
-  inputs: Record<string, CaseInput>
+  inputs: Record<string, OperationInput>
   outputs: readonly Tensor[]
   names: readonly string[]
   cotangent?: Float32Array
@@ -34,22 +35,22 @@ export interface Recording extends Recorded {
 }
 
 /** Records a row's pass. A backward pass alone leaves the forward out where its results are not needed. */
-export function record({ test, row, pass, from, label }: Row, precision: Precision): Recording {
+export function record({ operation, row, pass, from, label }: Row, precision: Precision): Recording {
   const random = from === 'test' ? randomOf(label) : quickRandom(label)
   const tape = new Tape()
-  const inputs = test.inputs(row, random)
+  const inputs = operation.inputs(row, random)
   const values = new Map<Tensor, Float32Array | Uint32Array>()
   const tensors: Record<string, Tensor> = {}
   for (const [name, { shape, data, kind }] of Object.entries(inputs)) {
-    const floats = test.activations?.includes(name) ? precision : 'f32'
+    const floats = operation.activations?.includes(name) ? precision : 'f32'
     tensors[name] = tensor(name, shape, kind ?? 'input', data instanceof Uint32Array ? 'u32' : floats)
     values.set(tensors[name], data)
   }
   const targets = pass === 'forward' ? {} : watch(tape, pass, inputs, tensors)
-  const results = test.build(tape, tensors, row)
-  const base = { name: test.operation, calls: tape.calls, values, inputs }
+  const results = operation.build(tape, tensors, row)
+  const base = { name: operation.operation, calls: tape.calls, values, inputs }
   if (pass === 'forward') return { ...base, outputs: Object.values(results), names: Object.keys(results) }
-  const output = results[test.differentiates ?? Object.keys(results)[0]!]!
+  const output = results[operation.differentiates ?? Object.keys(results)[0]!]!
   const seed = tensor('cotangent', output.shape, 'input', output.dtype)
   const cotangent = Float32Array.from({ length: seed.shape.reduce((a, b) => a * b, 1) }, () => random.normal())
   values.set(seed, cotangent)
@@ -61,7 +62,7 @@ export function record({ test, row, pass, from, label }: Row, precision: Precisi
 function watch(
   tape: Tape,
   pass: Row['pass'],
-  inputs: Record<string, CaseInput>,
+  inputs: Record<string, OperationInput>,
   tensors: Record<string, Tensor>,
 ): Record<string, Tensor> {
   const targets: Record<string, Tensor> = {}
@@ -90,7 +91,7 @@ export async function verify(
   const actual: Record<string, Float32Array | Uint32Array> = {}
   for (const [i, t] of recording.outputs.entries()) actual[recording.names[i]!] = await prepared.read(t)
   const { error, allowed: exact, against } = compare(row, recording, actual)
-  const rounding = variants.map(name => row.test.tolerances?.[name] ?? 0)
+  const rounding = variants.map(name => row.operation.tolerances?.[name] ?? 0)
   const allowed = Math.max(exact, precision === 'f16' ? HALF_TOLERANCE : 0, ...rounding)
   if (!(error <= allowed)) throw new WrongResult(`is off by ${error}, ${allowed} is allowed, against ${against}`)
   return { against, error, allowed }
@@ -105,11 +106,11 @@ export class WrongResult extends Error {
 const HALF_TOLERANCE = 2 ** -8
 
 function compare(
-  { test, row, pass, from, label }: Row,
+  { operation, row, pass, from, label }: Row,
   { inputs, cotangent }: Recording,
   actual: Record<string, Float32Array | Uint32Array>,
 ): Verified {
-  if (test.operation === 'conv3d' && from !== 'test' && pass !== 'forward + backward') {
+  if (operation.operation === 'conv3d' && from !== 'test' && pass !== 'forward + backward') {
     const given = cotangent ? { inputs, cotangent } : { inputs }
     const checks = Object.values(actual).map((result, source) =>
       checkConv3d({ pass, source }, row as Conv3dRow, given, result, randomOf(label)),
@@ -118,13 +119,13 @@ function compare(
     return { against: 'float64 at random elements', error: Math.max(...checks.map(({ error }) => error)), allowed }
   }
   const doubles = Object.entries(inputs).map(([name, { data }]) => [name, Float64Array.from(data)] as const)
-  const expected = test.reference(Object.fromEntries(doubles), row)
+  const expected = operation.reference(Object.fromEntries(doubles), row)
   const errors = Object.entries(expected).map(([name, values]) => relativeError(actual[name]!, values))
   const against = pass === 'forward' ? 'the reference' : 'the reference, forward results only'
-  return { against, error: Math.max(...errors), allowed: toleranceOf(test, from) }
+  return { against, error: Math.max(...errors), allowed: toleranceOf(operation, from) }
 }
 
 /** Sums over a large volume round more than those of the tests. */
-function toleranceOf({ tolerance = 1e-5 }: Case, from: string): number {
+function toleranceOf({ tolerance = 1e-5 }: Operation, from: string): number {
   return from === 'test' ? tolerance : Math.max(tolerance, 1e-4)
 }

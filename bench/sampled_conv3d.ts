@@ -1,14 +1,6 @@
-import type { CaseInput, Random } from '../kernels-test/case.ts'
+import type { OperationInput, Random } from './operation.ts'
+import type { Conv3dRow } from './operations/conv3d.ts'
 import type { Pass } from './shapes.ts'
-
-/** The row of a convolution too large for the reference: single elements of it are computed here instead. */
-export interface Conv3dRow {
-  samples: number
-  channels: readonly number[]
-  outputs: number
-  size: number
-  volume: readonly [number, number, number]
-}
 
 type Place = readonly [h: number, w: number, d: number]
 
@@ -20,14 +12,14 @@ const WEIGHT_ELEMENTS = 24
 /** Sums and their order differ: shares of the largest magnitude among the elements looked at. */
 const TOLERANCE = { forward: 1e-5, 'backward data': 1e-5, 'backward weight': 1e-4 }
 
-/** Convolutions of stride 1 in float64, element by element, from the definition. */
+/** Convolutions of stride 1 too large for the reference: single elements in float64, from the definition. */
 class Conv3dElements {
   private readonly row: Conv3dRow
-  private readonly inputs: Record<string, CaseInput>
+  private readonly inputs: Record<string, OperationInput>
   private readonly cotangent: Float32Array | undefined
   private readonly radius: number
 
-  constructor(row: Conv3dRow, inputs: Record<string, CaseInput>, cotangent?: Float32Array) {
+  constructor(row: Conv3dRow, inputs: Record<string, OperationInput>, cotangent?: Float32Array) {
     this.row = row
     this.inputs = inputs
     this.cotangent = cotangent
@@ -107,7 +99,7 @@ class Conv3dElements {
 
   /** of the concatenation of the inputs */
   private input(n: number, channel: number, place: Place): number {
-    const [first, second] = this.row.channels as [number, number?]
+    const [first, second] = this.row.channels
     if (channel < first) return this.at(this.inputs.x!.data, n * first + channel, place)
     return this.at(this.inputs.second!.data, n * second! + channel - first, place)
   }
@@ -131,7 +123,7 @@ class Conv3dElements {
 export function checkConv3d(
   { pass, source = 0 }: { pass: Exclude<Pass, 'forward + backward'>; source?: number },
   row: Conv3dRow,
-  given: { inputs: Record<string, CaseInput>; cotangent?: Float32Array },
+  given: { inputs: Record<string, OperationInput>; cotangent?: Float32Array },
   actual: ArrayLike<number>,
   random: Random,
 ): { error: number; allowed: number } {

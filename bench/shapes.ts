@@ -1,16 +1,32 @@
 import { countParameters, specify } from '../src/nn/specification.ts'
+import type { Operation } from './operation.ts'
+import { adamOperation } from './operations/adam.ts'
+import { alignmentOperation, attentionMapsOperation } from './operations/attention.ts'
+import { batchNormOperation } from './operations/batch_norm.ts'
+import { convTranspose3dOperation } from './operations/conv_transpose3d.ts'
+import { type Conv3dRow, conv3dOperation } from './operations/conv3d.ts'
+import { maxPool3dOperation } from './operations/max_pool3d.ts'
+import { sadaanLossOperation } from './operations/sadaan_loss.ts'
 
 /** What of an operation is timed. */
 export type Pass = 'forward' | 'backward data' | 'backward weight' | 'forward + backward'
 
-/** A row of an operation's case at a size that counts in training. */
+/** An operation at a size that counts in training. */
 export interface StepShape {
   /** the layer of SADAAN that it is */
   layer: string
-  /** `operation` of the case that it is a row of */
-  operation: string
+  operation: Operation
   row: object
   passes: readonly Pass[]
+}
+
+function shape<Row extends object>(
+  layer: string,
+  operation: Operation<Row>,
+  row: Row,
+  passes: readonly Pass[],
+): StepShape {
+  return { layer, operation: operation as unknown as Operation, row, passes }
 }
 
 /** The step that is measured: the paper's widths on a volume that a CPU can still train. */
@@ -25,10 +41,16 @@ function volumeAt(level: number): [number, number, number] {
   return [height >> level, width >> level, depth >> level]
 }
 
-function conv(layer: string, level: number, channels: readonly number[], outputs: number, size = 3): StepShape {
+function conv(
+  layer: string,
+  level: number,
+  channels: Conv3dRow['channels'],
+  outputs: number,
+  size: Conv3dRow['size'] = 3,
+): StepShape {
   const passes: Pass[] = ['forward', 'backward data', 'backward weight']
   const row = { samples: SAMPLES, channels, outputs, size, volume: volumeAt(level) }
-  return { layer, operation: 'conv3d', row, passes }
+  return shape(layer, conv3dOperation, row, passes)
 }
 
 function encoderShapes(): StepShape[] {
@@ -44,7 +66,7 @@ function decoderShapes(): StepShape[] {
     const [low, high] = [CHANNELS[level]!, CHANNELS[level - 1]!]
     const row = { samples: SAMPLES, inputs: low, outputs: high, volume: volumeAt(level) }
     return [
-      { layer: `up${level}`, operation: 'conv_transpose3d', row, passes: ['forward', 'forward + backward'] as const },
+      shape(`up${level}`, convTranspose3dOperation, row, ['forward', 'forward + backward']),
       conv(`dec${level}.0`, level - 1, [high, high], high),
     ]
   })
@@ -67,29 +89,24 @@ function memoryShapes(): StepShape[] {
   const features = 8 * CHANNELS[0]
   const norm = (layer: string, level: number, width: number): StepShape => {
     const row = { shape: [SAMPLES, width, ...volumeAt(level)], training: true, relu: true }
-    return { layer, operation: 'batch_norm', row, passes: both }
+    return shape(layer, batchNormOperation, row, both)
   }
   const pool = { shape: [SAMPLES, CHANNELS[0], ...SIZE] }
-  const shape = { structures: STRUCTURES, size: SIZE, inChannels: 1, channels: CHANNELS }
-  const elements = countParameters(specify(shape))
+  const model = { structures: STRUCTURES, size: SIZE, inChannels: 1, channels: CHANNELS }
+  const elements = countParameters(specify(model))
   return [
     norm('enc1.1', 0, CHANNELS[0]),
     norm('enc2.1', 1, CHANNELS[1]),
     norm('attention_conv.1', 0, features / 2),
-    { layer: 'pool1', operation: 'max_pool3d', row: pool, passes: both },
-    { layer: 'attention', operation: 'attention_maps', row: { ...maps, spread: 2 }, passes: both },
-    { layer: 'alignment', operation: 'alignment', row: { ...maps, spread: 2 }, passes: both },
-    { layer: 'loss', operation: 'sadaan_loss', row: { ...maps, presence: [1, 0, 1] }, passes: both },
-    {
-      layer: 'update',
-      operation: 'adam',
-      row: { type: 'adamw', size: elements, elements, step: 7 },
-      passes: ['forward'],
-    },
+    shape('pool1', maxPool3dOperation, pool, both),
+    shape('attention', attentionMapsOperation, { ...maps, spread: 2 }, both),
+    shape('alignment', alignmentOperation, { ...maps, spread: 2 }, both),
+    shape('loss', sadaanLossOperation, { ...maps, presence: [1, 0, 1] }, both),
+    shape('update', adamOperation, { type: 'adamw', size: elements, elements, step: 7 }, ['forward']),
   ]
 }
 
-/** The training step's kernels at S = 13, 64×64×32, batch 2: what `bench ops` times beside the rows of the tests. */
+/** The training step's kernels at S = 13, 64×64×32, batch 2, which `bench ops` times. */
 export const STEP_SHAPES: readonly StepShape[] = [
   ...encoderShapes(),
   ...decoderShapes(),

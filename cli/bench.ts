@@ -5,6 +5,7 @@ import { stopOnSignals } from './signals.ts'
 
 interface OpsOptions {
   filter?: string
+  cases?: string
   adapter?: string
   seconds: number
   precision: Precision
@@ -116,6 +117,10 @@ function makeOpsCommand(): Command {
   return new Command('ops')
     .description('time every kernel, against what the adapter can do at most')
     .option('--filter <text>', 'only rows whose name has all of these words')
+    .option(
+      '--cases <module>',
+      'also the rows of the cases it exports, such as kernels-test/cases/index.ts of a checkout',
+    )
     .option('--adapter <name>', 'part of an adapter name, or its index')
     .option('--seconds <s>', 'repeat each row for so long', positive, 0.3)
     .addOption(new Option('--precision <p>', 'what activations are stored as').choices(['f32', 'f16']).default('f32'))
@@ -124,10 +129,12 @@ function makeOpsCommand(): Command {
     .action(runOps)
 }
 
-async function runOps({ filter, adapter, everyVariant = false, json, ...options }: OpsOptions): Promise<void> {
+async function runOps({ filter, cases, adapter, everyVariant = false, json, ...options }: OpsOptions): Promise<void> {
   const { benchOps } = await import('../bench/ops.ts')
+  const { readCases } = await import('../bench/rows.ts')
   const { opsHeader, opsLine, opsTable } = await import('../bench/ops_text.ts')
   const report = await benchOps({
+    cases: cases === undefined ? [] : await readCases(cases),
     ...(filter === undefined ? {} : { filter }),
     ...(adapter === undefined ? {} : { adapter }),
     ...options,

@@ -76,7 +76,9 @@ describe('every operation', () => {
   const operations = ['src/ops', 'src/loss', 'src/optim']
     .flatMap(folder => filesUnder(folder, '.ts'))
     .filter(path => /^export function \w+\(\s*tape: Tape\b/m.test(textOf(path)))
-  const tested = new Set(filesUnder('kernels-test/cases', '.ts').flatMap(path => importsOf(path).files))
+  const used = filesUnder('kernels-test/cases', '.ts').flatMap(path => importsOf(path).files)
+  const benched = used.filter(path => path.startsWith('bench/operations/'))
+  const tested = new Set([...used, ...benched.flatMap(path => importsOf(path).files)])
 
   test.each(operations)('%s has a case file', path => {
     expect([...tested], `kernels-test/cases imports ${path}`).toContain(path)

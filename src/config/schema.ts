@@ -79,9 +79,7 @@ const training = z.strictObject({
   warmup_epochs: count().default(5).describe('Epochs over which the learning rate rises linearly'),
   validate_every_n_epochs: positiveInteger().default(1).describe('Epochs between two validations'),
   gradient_accumulation_steps: positiveInteger().default(2).describe('Batches whose gradients make one update'),
-  memory_cleanup_frequency: positiveInteger()
-    .default(5)
-    .describe('Batches between freeing host memory that none of them needed and renewing threads whose heap has grown'),
+  memory_cleanup_frequency: positiveInteger().default(5).describe('Batches after which unused batch memory is freed'),
   max_history_length: positiveInteger().default(50).describe("Epochs kept in the checkpoint's loss histories"),
   shuffle: flag().default(true).describe('Draw a new order of the training samples every epoch'),
 })
