@@ -1,9 +1,7 @@
 // Second stage of a convolution whose channels were split (gemm_split.wgsl): adds the splits in order, and the bias.
 // An invocation sums one element.
-#import lib/activation
+#import lib/conv3d_output
 #import lib/grid
-
-override ACCUMULATE: bool = false;
 
 struct Params {
   splits: u32,
@@ -17,8 +15,7 @@ struct Params {
 
 @group(0) @binding(0) var<storage, read> partials: array<f32>; // (splits, N, O, V)
 @group(0) @binding(1) var<storage, read> bias: array<f32>; // (O)
-@group(0) @binding(2) var<storage, read_write> y: array<Activation>; // (N, y channels, V)
-@group(0) @binding(3) var<uniform> params: Params;
+@group(0) @binding(2) var<uniform> params: Params;
 
 // Past the last element there is no sample.
 fn merge(index: u32, sample: u32, output: u32, start: f32) {
@@ -28,10 +25,7 @@ fn merge(index: u32, sample: u32, output: u32, start: f32) {
     sum += partials[split * elements + index];
   }
   let at = params.y_base + (sample * params.y_channels + output) * params.voxels + index % params.voxels;
-  if (ACCUMULATE) {
-    sum += f32(y[at]);
-  }
-  y[at] = Activation(sum);
+  store(at, sum);
 }
 
 @compute @workgroup_size(64)

@@ -95,35 +95,6 @@ fn convolve(place: Place, local: u32) -> Sums {
   return sums;
 }
 
-fn store_row(values: vec4f, at: u32, voxels: u32) {
-  store(at, values.x);
-  if (voxels > 1u) {
-    store(at + params.depth, values.y);
-  }
-  if (voxels > 2u) {
-    store(at + 2u * params.depth, values.z);
-  }
-  if (voxels > 3u) {
-    store(at + 3u * params.depth, values.w);
-  }
-}
-
-fn store_quad(quad: Quad, at: u32, voxels: u32, output: u32, start: vec4f) {
-  let channel = params.height * params.width * params.depth;
-  if (output < params.outputs) {
-    store_row(quad.o0 + start.x, at, voxels);
-  }
-  if (output + 1u < params.outputs) {
-    store_row(quad.o1 + start.y, at + channel, voxels);
-  }
-  if (output + 2u < params.outputs) {
-    store_row(quad.o2 + start.z, at + 2u * channel, voxels);
-  }
-  if (output + 3u < params.outputs) {
-    store_row(quad.o3 + start.w, at + 3u * channel, voxels);
-  }
-}
-
 // `low` and `high` are what the sums of the first and the last four outputs begin with.
 fn store_sums(place: Place, local: u32, sums: Sums, low: vec4f, high: vec4f) {
   let voxel = place.origin + corner_of(local);
@@ -136,11 +107,11 @@ fn store_sums(place: Place, local: u32, sums: Sums, low: vec4f, high: vec4f) {
   let row = (voxel.x * params.width + voxel.y) * params.depth + voxel.z;
   let at = params.y_base + (sample * params.y_channels + output) * channel + row;
   let left = params.width - voxel.y;
-  store_quad(sums.top_low, at, left, output, low);
-  store_quad(sums.top_high, at + 4u * channel, left, output + 4u, high);
+  store_outputs(at, left, output, raise_quad(sums.top_low, low));
+  store_outputs(at + 4u * channel, left, output + 4u, raise_quad(sums.top_high, high));
   if (voxel.x + 1u < params.height) {
     let below = at + params.width * params.depth;
-    store_quad(sums.bottom_low, below, left, output, low);
-    store_quad(sums.bottom_high, below + 4u * channel, left, output + 4u, high);
+    store_outputs(below, left, output, raise_quad(sums.bottom_low, low));
+    store_outputs(below + 4u * channel, left, output + 4u, raise_quad(sums.bottom_high, high));
   }
 }

@@ -14,9 +14,11 @@ import {
   type BrickLayout,
   bindSources,
   brickLayout,
+  type Family,
   familyOf,
   isWorthRounding,
   layoutParams,
+  matrixShader,
   SUBGROUPS,
   samplesTogether,
 } from './conv3d_matrix_layout.ts'
@@ -40,7 +42,7 @@ function arrangementOf(matrices: number): Arrangement {
 }
 
 interface Plan {
-  size: 8 | 16
+  family: Family
   layout: BrickLayout
   samples: number
   inputs: number
@@ -66,7 +68,7 @@ function planOf(pass: Pass, facts: AdapterFacts): Plan | undefined {
   const perPanel = arrangement.COLUMNS * arrangement.TILE_COLUMNS
   const panels = Math.ceil(volume.channels / (perPanel * size))
   return {
-    size,
+    family,
     layout,
     samples: samplesTogether([...pass.sources, pass.target], facts),
     inputs,
@@ -78,8 +80,8 @@ function planOf(pass: Pass, facts: AdapterFacts): Plan | undefined {
 }
 
 /** Elements of packed weights. */
-function packedElements({ matrices, size }: Plan): number {
-  return matrices[0] * matrices[1] * matrices[2] * size ** 2
+function packedElements({ matrices, family }: Plan): number {
+  return matrices[0] * matrices[1] * matrices[2] * family.size ** 2
 }
 
 function fits(pass: Pass, facts: AdapterFacts): boolean {
@@ -101,8 +103,8 @@ function pack(pass: Pass, plan: Plan, packed: Tensor): Dispatch {
       rows: plan.outputs,
       columns: plan.inputs,
       taps,
-      width: plan.size,
-      depth: plan.size,
+      width: plan.family.size,
+      depth: plan.family.size,
       matrices,
       elements: packedElements(plan),
       base: base + (pass.first ?? 0) * taps,
@@ -120,7 +122,7 @@ function convolve(pass: Pass, plan: Plan, samples: Range, packed: Tensor, at: Lo
   const sources = bindSources(pass.sources, samples, at)
   const place = layoutParams(volume, layout, samples.count)
   return {
-    shader: `conv3d/matrix_${plan.size}`,
+    shader: matrixShader('conv3d/matrix', plan.family, plan.family.convolve),
     entry: pass.bias ? 'forward' : 'backward',
     constants: {
       ...sources.constants,

@@ -33,8 +33,7 @@ export function multiply({ v, u, m, frequencies, blocks, inputs, outputs }: Prod
   const share = facts.features.has('subgroups') && facts.subgroupSizes.min >= BLOCK_OUTPUTS
   const together = share ? (([4, 2] as const).find(count => outputBlocks % count === 0) ?? 1) : 1
   return {
-    shader: share ? 'conv3d/winograd_multiply_subgroup' : 'conv3d/winograd_multiply',
-    entry: share ? `outputs${together * BLOCK_OUTPUTS}` : 'main',
+    shader: share ? `conv3d/winograd_multiply_subgroup BLOCKS=${together}` : 'conv3d/winograd_multiply',
     bindings: { v, u, m },
     params: {
       inputs,

@@ -27,5 +27,5 @@ export function occupancyOf(t: Tensor, tile: WinogradTile): number {
 
 /** The shader of a stage that depends on the tile. */
 export function shaderOf({ edge }: WinogradTile, stage: 'input' | 'output' | 'weight' | 'weight_gradient'): string {
-  return `conv3d/winograd${edge}_${stage}`
+  return `conv3d/winograd_${stage} EDGE=${edge}`
 }

@@ -1,12 +1,4 @@
-// Winograd F(2x2x2, 3x3x3), last of three stages: M → y = Aᵀ M along each axis: 64 frequencies → a tile of 2x2x2 voxels, plus the
-// bias.
-//   Aᵀ = 1  1  1  0
-//        0  1 −1 −1
-// An invocation computes one tile of one channel.
-#import lib/grid
-#import lib/winograd_output
-
-const EDGE = 2u;
+// The transform of conv3d/winograd_output for tiles of 2x2x2 outputs.
 
 // Two voxels along D of one frequency of the other axes.
 fn load_line(at: u32, step: u32) -> vec2f {
@@ -48,16 +40,4 @@ fn transform(p: Place, start: f32) {
   if (p.h + 1u < params.height) {
     store_square(p.to + params.width * params.depth, bottom, p.w + 1u < params.width, p.d + 1u < params.depth);
   }
-}
-
-@compute @workgroup_size(16)
-fn forward(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) count: vec3u, @builtin(local_invocation_index) local: u32) {
-  let index = linear_index(id, count, local, 16u);
-  transform(place_of(index), bias_of(index));
-}
-
-// The backward-data pass has no bias.
-@compute @workgroup_size(16)
-fn backward(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) count: vec3u, @builtin(local_invocation_index) local: u32) {
-  transform(place_of(linear_index(id, count, local, 16u)), 0.0);
 }

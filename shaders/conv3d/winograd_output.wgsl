@@ -1,8 +1,10 @@
-// What the output transforms of all Winograd tiles share: bindings, and which tile of which channel an invocation computes. The
-// importing shader says EDGE, the voxels along an edge of a tile.
-#import lib/activation
+// Winograd, last of three stages: M → y = Aᵀ M along each axis: (EDGE + 2)³ frequencies → a tile of EDGE³ voxels, plus the bias. Aᵀ is
+// that of lib/winograd2 or lib/winograd4. An invocation computes one tile of one channel.
+#import lib/conv3d_output
+#import lib/grid
+#import lib/winograd${EDGE}_output
 
-override ACCUMULATE: bool = false;
+const EDGE = ${EDGE}u; // voxels along an edge of a tile
 
 struct Params {
   channels: u32, // written
@@ -22,8 +24,7 @@ struct Params {
 
 @group(0) @binding(0) var<storage, read> m: array<f32>; // (frequencies, blocks, O, block tiles)
 @group(0) @binding(1) var<storage, read> bias: array<f32>; // (O)
-@group(0) @binding(2) var<storage, read_write> y: array<Activation>; // (N, y channels, H, W, D)
-@group(0) @binding(3) var<uniform> params: Params;
+@group(0) @binding(2) var<uniform> params: Params;
 
 // Where an invocation reads and writes; past the last tile it is not valid.
 struct Place {
@@ -61,10 +62,14 @@ fn place_of(index: u32) -> Place {
   return Place(channel < params.channels && tile < params.tiles, h, w, d, at, to);
 }
 
-fn store(at: u32, value: f32) {
-  if (ACCUMULATE) {
-    y[at] = Activation(f32(y[at]) + value);
-  } else {
-    y[at] = Activation(value);
-  }
+@compute @workgroup_size(16)
+fn forward(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) count: vec3u, @builtin(local_invocation_index) local: u32) {
+  let index = linear_index(id, count, local, 16u);
+  transform(place_of(index), bias_of(index));
+}
+
+// The backward-data pass has no bias.
+@compute @workgroup_size(16)
+fn backward(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) count: vec3u, @builtin(local_invocation_index) local: u32) {
+  transform(place_of(linear_index(id, count, local, 16u)), 0.0);
 }

@@ -1,5 +1,11 @@
-// What the weight transforms of all Winograd tiles share: bindings, and which pair of channels an invocation takes. The importing
-// shader says FREQUENCIES. U lies in groups of sixteen rows, rows past the last zeros. Rows, columns and FLIP are those of pack.wgsl.
+// Winograd, weights: w → U = G w along each axis, 27 taps → (EDGE + 2)³ frequencies. G is that of lib/winograd2 or lib/winograd4. U lies
+// in groups of sixteen rows, rows past the last zeros. Rows, columns and FLIP are those of pack.wgsl.
+// An invocation transforms the taps of one pair of channels.
+#import lib/grid
+#import lib/winograd${EDGE}_weight
+
+const FREQUENCIES = (${EDGE}u + 2u) * (${EDGE}u + 2u) * (${EDGE}u + 2u);
+
 override FLIP: bool = false;
 
 struct Params {
@@ -42,4 +48,17 @@ fn pair_of(index: u32) -> Pair {
     return Pair(false, 0u);
   }
   return Pair(true, params.base + row * params.row_stride + index / 16u % params.columns * params.column_stride);
+}
+
+fn store(at: u32, value: f32) {
+  u[at] = value;
+}
+
+@compute @workgroup_size(16)
+fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) count: vec3u, @builtin(local_invocation_index) local: u32) {
+  let index = linear_index(id, count, local, 16u);
+  let pair = pair_of(index);
+  if (pair.valid) {
+    transform_taps(pair.at, index, frequency_elements());
+  }
 }

@@ -1,9 +1,16 @@
-// What the input transforms of all Winograd tiles share: bindings, and which tile of which channel an invocation takes. The importing
-// shader says EDGE, the voxels along an edge of a tile, and FREQUENCIES = (EDGE + 2)³.
+// Winograd, first stage: an activation → (EDGE + 2)³ numbers, one per frequency, for every tile of EDGE³ outputs. `patches` takes the
+// (EDGE + 2)³ voxels that a tile of outputs depends on, overlapping by two, x → V = Bᵀ x along each axis; `tiles` takes the gradients of
+// the tile itself, dy → dM = A dy. The matrices are those of lib/winograd2 and lib/winograd4.
+// An invocation transforms one tile of one channel. `tiles_by_channel` is `tiles` with the channels innermost.
 // Results lie in blocks of `block_tiles` tiles (D fastest), so that a block of one frequency is contiguous; tiles past the last are
 // zeros.
 #import lib/activation
+#import lib/grid
 #import lib/source
+#import lib/winograd${EDGE}_input
+
+const EDGE = ${EDGE}u; // voxels along an edge of a tile
+const FREQUENCIES = (EDGE + 2u) * (EDGE + 2u) * (EDGE + 2u);
 
 struct Params {
   channels: u32, // transformed
@@ -81,4 +88,32 @@ fn channel_innermost(index: u32) -> Place {
 
 fn load(at: u32) -> f32 {
   return from_source(f32(x[at]), channel_read);
+}
+
+fn store(at: u32, value: f32) {
+  v[at] = value;
+}
+
+@compute @workgroup_size(16)
+fn patches(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) count: vec3u, @builtin(local_invocation_index) local: u32) {
+  let p = tile_innermost(linear_index(id, count, local, 16u));
+  if (p.valid) {
+    transform_patch(p);
+  }
+}
+
+fn spread(p: Place) {
+  if (p.valid) {
+    spread_tile(p);
+  }
+}
+
+@compute @workgroup_size(16)
+fn tiles(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) count: vec3u, @builtin(local_invocation_index) local: u32) {
+  spread(tile_innermost(linear_index(id, count, local, 16u)));
+}
+
+@compute @workgroup_size(16)
+fn tiles_by_channel(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) count: vec3u, @builtin(local_invocation_index) local: u32) {
+  spread(channel_innermost(linear_index(id, count, local, 16u)));
 }

@@ -1,0 +1,36 @@
+// A channel counted over two sources, x and, where there is one, `other`. One of them may still lie in front of a batch norm: it is x.
+#import lib/load_source
+
+@group(0) @binding(1) var<storage, read> other: array<Activation>; // (N, other channels, H, W, D); x again when there is no other
+
+fn source_of(channel: u32) -> vec4f {
+  return source_channel(params.x_channel + min(channel - params.x_start, params.x_inputs - 1u));
+}
+
+// `normalisation` is `source_of` the channel.
+fn load_channel(sample: u32, channel: u32, at: u32, normalisation: vec4f) -> f32 {
+  let voxels = params.height * params.width * params.depth;
+  let own = channel - params.x_start; // not below x_inputs where the channel is the other's
+  if (own < params.x_inputs) {
+    return load(params.x_base + (sample * params.x_channels + own) * voxels + at, normalisation);
+  }
+  return f32(other[params.other_base + (sample * params.other_channels + channel - params.other_start) * voxels + at]);
+}
+
+// The tiles of a sample along each axis.
+fn tiles() -> vec3u {
+  let tile = vec3u(TILE_H, TILE_W, TILE_D);
+  return (vec3u(params.height, params.width, params.depth) + tile - 1u) / tile;
+}
+
+// The first voxel of a tile, and its sample.
+fn origin_of(tile: u32) -> vec3u {
+  let count = tiles();
+  let place = vec3u(tile / (count.y * count.z) % count.x, tile / count.z % count.y, tile % count.z);
+  return place * vec3u(TILE_H, TILE_W, TILE_D);
+}
+
+fn sample_of(tile: u32) -> u32 {
+  let count = tiles();
+  return tile / (count.x * count.y * count.z);
+}
