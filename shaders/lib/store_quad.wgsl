@@ -1,4 +1,4 @@
-#import lib/quad
+#import lib/output_quad
 #import lib/store_four
 
 // `steps` are the elements from one position and one channel to the next, `left` how many of either are stored.
