@@ -63,7 +63,7 @@ export interface Dispatch {
   normalisation?: Normalisation | undefined
   /**
    * Work: a count of invocations of a one-dimensional kernel (folded into the dispatch limits; the shader finds its index with
-   * `linear_index` of lib/grid), or explicit workgroup counts.
+   * `index_of` of lib/grid), or explicit workgroup counts.
    */
   invocations?: number
   workgroups?: readonly [number, number, number]
