@@ -7,7 +7,7 @@
 #import lib/activation
 #import lib/conv3d_gradient
 #import lib/conv3d_taps
-#import lib/lane_sums
+#import lib/workgroup_vectors
 
 struct Params {
   samples: u32,
@@ -91,9 +91,9 @@ fn store_tap(id: vec3u, tap: u32, sums: vec4f) {
   store_four(to, row, count_left(output, params.outputs), sums);
 }
 
-@compute @workgroup_size(LANES)
+@compute @workgroup_size(WORKGROUP)
 fn together(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) local: u32) {
-  let plane = correlate(id, local, LANES);
+  let plane = correlate(id, local, WORKGROUP);
   #repeat h: 0..3
   #repeat w: 0..3
   put($h * 3 + $w, local, plane.h$h.w$w);
@@ -105,9 +105,9 @@ fn together(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) l
   }
 }
 
-@compute @workgroup_size(LANES)
-fn alone(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
-  let task = linear_index(group, groups, local, LANES);
+@compute @workgroup_size(WORKGROUP)
+fn alone(at: Invocation) {
+  let task = linear_index(at.group, at.groups, at.local, WORKGROUP);
   let planes = params.inputs * 3u;
   let blocks = (params.outputs + 3u) / 4u;
   let id = vec3u(task % planes, task / planes % blocks, task / (planes * blocks));

@@ -28,9 +28,9 @@ fn merge(index: u32, sample: u32, output: u32, start: f32) {
   store(at, sum);
 }
 
-@compute @workgroup_size(64)
-fn forward(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) count: vec3u, @builtin(local_invocation_index) local: u32) {
-  let index = linear_index(id, count, local, 64u);
+@compute @workgroup_size(WORKGROUP)
+fn forward(at: Invocation) {
+  let index = index_of(at);
   let output = index / params.voxels % params.outputs;
   let sample = index / (params.voxels * params.outputs);
   if (sample < params.samples) {
@@ -38,9 +38,9 @@ fn forward(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) count: vec
   }
 }
 
-@compute @workgroup_size(64)
-fn add(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) count: vec3u, @builtin(local_invocation_index) local: u32) {
-  let index = linear_index(id, count, local, 64u);
+@compute @workgroup_size(WORKGROUP)
+fn add(at: Invocation) {
+  let index = index_of(at);
   let output = index / params.voxels % params.outputs;
   let sample = index / (params.voxels * params.outputs);
   if (sample < params.samples) {

@@ -1,5 +1,5 @@
 // The convolution of lib/conv3d_gemm where a workgroup sums over all channels: its sums are the result.
-#import lib/conv3d_bias
+#import lib/conv3d_share
 #import lib/conv3d_gemm
 #import lib/conv3d_output
 

@@ -6,17 +6,8 @@
 // from the packed buffer, where every matrix is contiguous, as f16. A subgroup keeps TILE_ROWS × TILE_COLUMNS matrices of f32 sums over
 // the whole loop. COLUMNS of the 8 subgroups lie side by side along output channels.
 #import lib/conv3d_output
-#import lib/matrix_brick
+#import lib/matrix_brick EDGE=${EDGE} INVOCATIONS=${INVOCATIONS} POSITIONS=${POSITIONS} PITCH=${PITCH}
 #import lib/matrix_lane
-
-// `#import` gives EDGE, the size of a matrix along M, N and K, and what a workgroup has: INVOCATIONS, POSITIONS of a brick, PITCH.
-const M = ${EDGE}u; // voxels
-const N = ${EDGE}u; // output channels
-const K = ${EDGE}u; // input channels
-const RUN = ${EDGE}u;
-const INVOCATIONS = ${INVOCATIONS}u;
-const POSITIONS = ${POSITIONS}u;
-const PITCH = ${PITCH}u;
 
 override COLUMNS: u32 = 2u;
 override TILE_ROWS: u32 = 4u;

@@ -6,16 +6,7 @@
 // the plane's taps for one matrix; where there are fewer matrices than subgroups, several share one and take turns with the tile's
 // runs. At the end their sums are added in order and written as this chunk's partial sums; nothing is rounded to f16 after the product.
 #import lib/conv3d_gradient
-#import lib/matrix_brick
-
-// `#import` gives EDGE, the size of a matrix along M, N and K, and what a workgroup has: INVOCATIONS, POSITIONS of a brick, PITCH.
-const M = ${EDGE}u; // output channels
-const N = ${EDGE}u; // input channels
-const K = ${EDGE}u; // voxels
-const RUN = ${EDGE}u;
-const INVOCATIONS = ${INVOCATIONS}u;
-const POSITIONS = ${POSITIONS}u;
-const PITCH = ${PITCH}u;
+#import lib/matrix_brick EDGE=${EDGE} INVOCATIONS=${INVOCATIONS} POSITIONS=${POSITIONS} PITCH=${PITCH}
 
 override ROWS: u32 = 4u; // matrices along output channels
 override COLUMNS: u32 = 2u; // matrices along input channels

@@ -3,9 +3,9 @@
 // An invocation computes 4 voxels of 16 output channels, 64 sums. Neighbouring invocations hold neighbouring voxels, so loads are
 // contiguous; a workgroup shares its output channels, so weights are uniform: per input channel 4 inputs and 4 vec4 of weights feed
 // 64 multiply-adds.
-#import lib/conv3d_bias
+#import lib/conv3d_share
 #import lib/conv3d_output
-#import lib/lanes
+#import lib/folded
 #import lib/load_source
 #import lib/store_quad
 
@@ -13,16 +13,9 @@
 override TURNS: u32 = 1;
 
 struct Params {
-  samples: u32,
-  inputs: u32, // channels of x that are read
-  outputs: u32, // channels computed
-  bias_base: u32, // output channel of the bias that is the first one computed
+  share: Share,
   voxels: u32,
-  x_base: u32, // elements of the bound window in front of the first channel read
-  x_channel: u32, // the first one read
-  x_channels: u32, // per sample in x
-  y_base: u32,
-  y_channels: u32,
+  source: SourceParams,
 }
 
 @group(0) @binding(1) var<storage, read> packed: array<vec4f>; // (O / 4, I)
@@ -32,73 +25,75 @@ fn load_four(at: vec4u, channel: vec4f) -> vec4f {
   return vec4f(load(at.x, channel), load(at.y, channel), load(at.z, channel), load(at.w, channel));
 }
 
-// The first `voxels` of an invocation's four voxels, which are LANES apart.
-fn store_voxels(output: u32, at: u32, voxels: u32, quad: Quad) {
-  let left = vec2u(voxels, count_left(output, params.outputs));
-  store_quad(at + output * params.voxels, vec2u(LANES, params.voxels), left, quad);
+// The first `voxels` of an invocation's four voxels, which are WORKGROUP apart.
+fn store_voxels(output: u32, at: u32, voxels: u32, quad: OutputQuad) {
+  let left = vec2u(voxels, count_left(output, params.share.outputs));
+  store_quad(at + output * params.voxels, vec2u(WORKGROUP, params.voxels), left, quad);
 }
 
 // Where the weights of four outputs begin; past the last block, those of the last.
 fn weights_of(output: u32) -> u32 {
-  return min(output / 4u, (params.outputs - 1u) / 4u) * params.inputs;
+  return min(output / 4u, (params.share.outputs - 1u) / 4u) * params.share.inputs;
 }
 
 // Groups of voxels of a sample, 4 voxels per invocation each.
 fn groups() -> u32 {
-  return (params.voxels + 4u * LANES - 1u) / (4u * LANES);
+  return (params.voxels + 4u * WORKGROUP - 1u) / (4u * WORKGROUP);
 }
 
 // `start` is what the sums of the sixteen outputs begin with.
 fn multiply(group: u32, local: u32, output: u32, start: mat4x4f) {
-  let n = min(group / groups(), params.samples - 1u);
-  let voxel = group % groups() * 4u * LANES + local;
-  let places = min(voxel + LANES * vec4u(0, 1, 2, 3), vec4u(params.voxels - 1u));
-  var at = places + params.x_base + n * params.x_channels * params.voxels;
+  let n = min(group / groups(), params.share.samples - 1u);
+  let voxel = group % groups() * 4u * WORKGROUP + local;
+  let places = min(voxel + WORKGROUP * vec4u(0, 1, 2, 3), vec4u(params.voxels - 1u));
+  var at = places + params.source.x_base + n * params.source.x_channels * params.voxels;
   var w = vec4u(weights_of(output), weights_of(output + 4u), weights_of(output + 8u), weights_of(output + 12u));
   #repeat q: 0..4
-  var sums$q = Quad();
+  var sums$q = OutputQuad();
   #end
-  for (var i = 0u; i < params.inputs; i++) {
-    let values = load_four(at, source_channel(params.x_channel + i));
+  for (var i = 0u; i < params.share.inputs; i++) {
+    let values = load_four(at, source_channel(params.source.x_channel + i));
     #repeat q: 0..4
     sums$q = add_quad(sums$q, values, packed[w[$q]]);
     #end
     at += params.voxels;
     w += 1u;
   }
-  let to = params.y_base + n * params.y_channels * params.voxels + voxel;
-  let left = select(0u, count_left(voxel, params.voxels), group / groups() < params.samples);
+  let to = params.share.y_base + n * params.share.y_channels * params.voxels + voxel;
+  let left = select(0u, count_left(voxel, params.voxels), group / groups() < params.share.samples);
   #repeat q: 0..4
-  store_voxels(output + 4 * $q, to, (left + LANES - 1u) / LANES, raise_quad(sums$q, start[$q]));
+  store_voxels(output + 4 * $q, to, (left + WORKGROUP - 1u) / WORKGROUP, raise_quad(sums$q, start[$q]));
   #end
 }
 
 // Brings the next voxels of every channel that a workgroup of sixteen reads or writes into the cache, a line to an invocation: a CPU
 // fetches sixteen lines at a time so, and otherwise waits for each, since successive channels lie pages apart.
 fn touch(group: u32, local: u32, output: u32) {
-  let n = min(group / groups(), params.samples - 1u);
+  let n = min(group / groups(), params.share.samples - 1u);
   let voxel = min(group % groups() * 64u + local * 16u, params.voxels - 1u);
-  let from_x = params.x_base + n * params.x_channels * params.voxels + voxel;
+  let from_x = params.source.x_base + n * params.source.x_channels * params.voxels + voxel;
   var largest = 0.0;
-  for (var i = 0u; i < params.inputs; i++) {
+  for (var i = 0u; i < params.share.inputs; i++) {
     largest = max(largest, f32(x[from_x + i * params.voxels]));
   }
-  let from_y = params.y_base + n * params.y_channels * params.voxels + voxel;
-  for (var o = output; o < min(output + 16u, params.outputs); o++) {
+  let from_y = params.share.y_base + n * params.share.y_channels * params.voxels + voxel;
+  for (var o = output; o < min(output + 16u, params.share.outputs); o++) {
     largest = max(largest, f32(y[from_y + o * params.voxels]));
   }
   // A load whose value nobody needs is not made. This store needs it, and never happens: there is an output.
-  if (params.outputs == 0u) {
+  if (params.share.outputs == 0u) {
     y[from_y] = Activation(largest);
   }
 }
 
-fn multiply_all(first: u32, local: u32, output: u32, start: mat4x4f) {
+fn multiply_all(at: Invocation, start: mat4x4f) {
+  let first = folded_workgroup(at) * TURNS;
+  let output = at.group.y * 16u;
   if (TURNS > 1u) {
-    touch(first, local, output);
+    touch(first, at.local, output);
   }
   for (var turn = 0u; turn < TURNS; turn++) {
-    multiply(first + turn, local, output, start);
+    multiply(first + turn, at.local, output, start);
   }
 }
 
@@ -107,13 +102,13 @@ fn biases(output: u32) -> mat4x4f {
 }
 
 // Workgroups are (groups of voxels folded into x and z, blocks of sixteen outputs in y).
-@compute @workgroup_size(LANES)
-fn forward(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) count: vec3u, @builtin(local_invocation_index) local: u32) {
-  multiply_all((id.z * count.x + id.x) * TURNS, local, id.y * 16u, biases(id.y * 16u));
+@compute @workgroup_size(WORKGROUP)
+fn forward(at: Invocation) {
+  multiply_all(at, biases(at.group.y * 16u));
 }
 
 // Without a bias: sums over further input channels, and the backward-data pass.
-@compute @workgroup_size(LANES)
-fn add(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) count: vec3u, @builtin(local_invocation_index) local: u32) {
-  multiply_all((id.z * count.x + id.x) * TURNS, local, id.y * 16u, mat4x4f());
+@compute @workgroup_size(WORKGROUP)
+fn add(at: Invocation) {
+  multiply_all(at, mat4x4f());
 }

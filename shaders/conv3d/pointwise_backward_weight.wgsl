@@ -2,7 +2,7 @@
 // A workgroup computes 8 output by 8 input channels over the voxels of its chunk; its invocations take the voxels in turn (16 loads
 // feed 64 multiply-adds) and are added in order at the end.
 #import lib/conv3d_gradient
-#import lib/lane_sums
+#import lib/workgroup_vectors
 #import lib/load_source
 #import lib/outer_sums
 
@@ -11,9 +11,7 @@ struct Params {
   inputs: u32, // channels of x that are read
   outputs: u32, // channels of dy that are read
   voxels: u32,
-  x_base: u32, // elements of the bound window in front of the first channel read
-  x_channel: u32, // the first one read
-  x_channels: u32, // per sample in x
+  source: SourceParams,
   dy_base: u32,
   dy_channels: u32,
   chunk_voxels: u32,
@@ -33,7 +31,7 @@ struct Channels {
 }
 
 fn channels_of(channels: vec4u) -> Channels {
-  let at = channels + params.x_channel;
+  let at = channels + params.source.x_channel;
   return Channels(source_channel(at.x), source_channel(at.y), source_channel(at.z), source_channel(at.w));
 }
 
@@ -61,17 +59,17 @@ fn correlate(id: vec3u, local: u32) {
   let outputs = vec4u(params.outputs - 1u);
   let low_input = min(id.x * 8u + count, inputs);
   let high_input = min(id.x * 8u + 4u + count, inputs);
-  let low_x = low_input * params.voxels + params.x_base;
-  let high_x = high_input * params.voxels + params.x_base;
+  let low_x = low_input * params.voxels + params.source.x_base;
+  let high_x = high_input * params.voxels + params.source.x_base;
   let low_channels = channels_of(low_input);
   let high_channels = channels_of(high_input);
   let low_dy = min(id.y * 8u + count, outputs) * params.voxels + params.dy_base;
   let high_dy = min(id.y * 8u + 4u + count, outputs) * params.voxels + params.dy_base;
   var low = OuterSums();
   var high = OuterSums();
-  for (var index = first + local; index < last; index += LANES) {
+  for (var index = first + local; index < last; index += WORKGROUP) {
     let n = index / params.voxels;
-    let x_at = index + n * (params.x_channels - 1u) * params.voxels;
+    let x_at = index + n * (params.source.x_channels - 1u) * params.voxels;
     let dy_at = index + n * (params.dy_channels - 1u) * params.voxels;
     let a = load_four(low_x + x_at, low_channels);
     let b = load_four(high_x + x_at, high_channels);
@@ -90,7 +88,7 @@ fn correlate(id: vec3u, local: u32) {
   store_four(to, params.inputs, count_left(output, params.outputs), total(local));
 }
 
-@compute @workgroup_size(LANES)
+@compute @workgroup_size(WORKGROUP)
 fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) local: u32) {
   correlate(id, local);
 }

@@ -3,21 +3,16 @@
 // An invocation computes 2 x 4 voxels (H, W) of 4 output channels: 32 sums in registers. Neighbouring invocations hold neighbouring
 // voxels along D, so their loads are contiguous; a workgroup shares its output channels, so weights are uniform.
 // For each input channel and depth tap, 24 inputs and 9 vec4 of weights feed 288 multiply-adds.
-#import lib/conv3d_bias
+#import lib/conv3d_share
 #import lib/conv3d_output
 #import lib/conv3d_quad
-#import lib/lanes
+#import lib/folded
 
 struct Params {
-  samples: u32,
-  inputs: u32, // channels of the brick
-  outputs: u32, // channels computed
-  bias_base: u32, // output channel of the bias that is the first one computed
+  share: Share,
   height: u32,
   width: u32,
   depth: u32,
-  y_base: u32, // elements of the bound window in front of the first one written
-  y_channels: u32, // per sample in y
 }
 
 @group(0) @binding(0) var<storage, read> brick: array<Activation>; // (N, I, 2 * tiles + 2, 4 * tiles + 2, D + 2)
@@ -25,8 +20,8 @@ struct Params {
 @group(0) @binding(2) var<uniform> params: Params;
 
 struct Tile {
-  top: Quad,
-  bottom: Quad,
+  top: OutputQuad,
+  bottom: OutputQuad,
 }
 
 fn load(at: u32) -> f32 {
@@ -71,23 +66,23 @@ fn convolve(index: u32, output: u32, start: vec4f) {
   let w = index / params.depth % tiles_w * 4u;
   let h = index / (params.depth * tiles_w) % tiles_h * 2u;
   let n = index / (params.depth * tiles_w * tiles_h);
-  if (n >= params.samples) {
+  if (n >= params.share.samples) {
     return;
   }
   let step = params.depth + 2u;
   let row_step = (tiles_w * 4u + 2u) * step;
   let channel_step = (tiles_h * 2u + 2u) * row_step;
-  var at = n * params.inputs * channel_step + h * row_step + w * step + d;
-  var weights = output / 4u * params.inputs * 27u;
+  var at = n * params.share.inputs * channel_step + h * row_step + w * step + d;
+  var weights = output / 4u * params.share.inputs * 27u;
   var tile = Tile();
-  for (var i = 0u; i < params.inputs; i++) {
+  for (var i = 0u; i < params.share.inputs; i++) {
     tile = add_plane(tile, at, row_step, step, weights);
     tile = add_plane(tile, at + 1u, row_step, step, weights + 1u);
     tile = add_plane(tile, at + 2u, row_step, step, weights + 2u);
     at += channel_step;
     weights += 27u;
   }
-  let to = params.y_base + (((n * params.y_channels + output) * params.height + h) * params.width + w) * params.depth + d;
+  let to = params.share.y_base + (((n * params.share.y_channels + output) * params.height + h) * params.width + w) * params.depth + d;
   store_outputs(to, params.width - w, output, raise_quad(tile.top, start));
   if (h + 1u < params.height) {
     store_outputs(to + params.width * params.depth, params.width - w, output, raise_quad(tile.bottom, start));
@@ -95,13 +90,13 @@ fn convolve(index: u32, output: u32, start: vec4f) {
 }
 
 // Workgroups are (tiles folded into x and z, blocks of four outputs in y).
-@compute @workgroup_size(LANES)
-fn forward(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) count: vec3u, @builtin(local_invocation_index) local: u32) {
-  convolve(lane_index(id, count, local), id.y * 4u, bias_of(id.y * 4u));
+@compute @workgroup_size(WORKGROUP)
+fn forward(at: Invocation) {
+  convolve(folded_index(at), at.group.y * 4u, bias_of(at.group.y * 4u));
 }
 
 // Without a bias: sums over further input channels, and the backward-data pass.
-@compute @workgroup_size(LANES)
-fn add(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) count: vec3u, @builtin(local_invocation_index) local: u32) {
-  convolve(lane_index(id, count, local), id.y * 4u, vec4f());
+@compute @workgroup_size(WORKGROUP)
+fn add(at: Invocation) {
+  convolve(folded_index(at), at.group.y * 4u, vec4f());
 }

@@ -3,7 +3,7 @@
 // A workgroup computes one tap of four input and four output channels over the voxels of its chunk; its invocations take
 // the voxels in turn (8 loads feed 16 multiply-adds) and are added in order at the end.
 #import lib/conv3d_gradient
-#import lib/lane_sums
+#import lib/workgroup_vectors
 #import lib/load_source
 #import lib/volume
 
@@ -13,9 +13,7 @@ struct Params {
   outputs: u32, // channels of dy that are read
   size: u32, // of the kernel, along each axis
   stride: u32,
-  x_base: u32, // elements of the bound window in front of the first channel read
-  x_channel: u32, // the first one read
-  x_channels: u32, // per sample in x
+  source: SourceParams,
   x_volume: vec3u, // H, W, D
   dy_base: u32,
   dy_channels: u32,
@@ -39,8 +37,8 @@ fn correlate(id: vec3u, local: u32) {
   let voxels = volume_voxels(params.dy_volume);
   // Channels past the last read the last; their sums are not stored.
   let inputs = min(input + vec4u(0, 1, 2, 3), vec4u(params.inputs - 1u));
-  let source_at = inputs * x_voxels + params.x_base;
-  let channels = inputs + params.x_channel;
+  let source_at = inputs * x_voxels + params.source.x_base;
+  let channels = inputs + params.source.x_channel;
   #repeat i: 0..4
   let channel$i = source_channel(channels[$i]);
   var sum$i = vec4f();
@@ -48,12 +46,12 @@ fn correlate(id: vec3u, local: u32) {
   let at = min(output + vec4u(0, 1, 2, 3), vec4u(params.outputs - 1u)) * voxels + params.dy_base;
   let first = id.z * params.chunk_voxels;
   let last = min(first + params.chunk_voxels, params.samples * voxels);
-  for (var index = first + local; index < last; index += LANES) {
+  for (var index = first + local; index < last; index += WORKGROUP) {
     let n = index / voxels;
     let voxel = index % voxels;
     let place = voxel_axes(voxel, params.dy_volume) * params.stride + shift;
     if (all(place < params.x_volume)) {
-      let p = n * params.x_channels * x_voxels + voxel_index(vec3i(place), params.x_volume);
+      let p = n * params.source.x_channels * x_voxels + voxel_index(vec3i(place), params.x_volume);
       let q = n * params.dy_channels * voxels + voxel;
       let g = vec4f(vec4(dy[q + at.x], dy[q + at.y], dy[q + at.z], dy[q + at.w]));
       #repeat i: 0..4
@@ -72,7 +70,7 @@ fn correlate(id: vec3u, local: u32) {
   }
 }
 
-@compute @workgroup_size(LANES)
+@compute @workgroup_size(WORKGROUP)
 fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) local: u32) {
   correlate(id, local);
 }

@@ -36,8 +36,8 @@ fn store_outputs(output: u32, input: u32, frequency: u32, values: vec4f) {
 
 // Invocations are (frequency, block of eight outputs, block of eight inputs).
 @compute @workgroup_size(16)
-fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
-  let index = linear_index(group, groups, local, 16u);
+fn main(at: Invocation) {
+  let index = linear_index(at.group, at.groups, at.local, 16u);
   let input_blocks = (params.inputs + 7u) / 8u;
   let output_blocks = (params.outputs + 7u) / 8u;
   let input = index % input_blocks * 8u;

@@ -11,7 +11,7 @@
 fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) local: u32) {
   let p = place_of(id, local, id.x);
   #repeat q: 0..4
-  var sums$q = Quad();
+  var sums$q = OutputQuad();
   #end
   for (var i = 0u; i < params.inputs; i++) {
     let x = load(p.v + i * 64u);

@@ -1,32 +1,26 @@
 // Winograd, weights: w → U = G w along each axis, 27 taps → (EDGE + 2)³ frequencies. G is that of lib/winograd2 or lib/winograd4. U lies
-// in groups of sixteen rows, rows past the last zeros. Rows, columns and FLIP are those of pack.wgsl.
+// in groups of sixteen rows, rows past the last zeros.
 // An invocation transforms the taps of one pair of channels.
 #import lib/grid
+#import lib/weight_matrix
 #import lib/winograd${EDGE}_weight
 
 const FREQUENCIES = (${EDGE}u + 2u) * (${EDGE}u + 2u) * (${EDGE}u + 2u);
 
-override FLIP: bool = false;
-
 struct Params {
-  rows: u32,
-  columns: u32,
-  base: u32, // element of row 0, column 0, tap 0 in the bound window
-  row_stride: u32, // elements
-  column_stride: u32, // elements
+  matrix: WeightMatrix,
 }
 
-@group(0) @binding(0) var<storage, read> weight: array<f32>; // (O, I, 3, 3, 3)
 @group(0) @binding(1) var<storage, read_write> u: array<f32>; // (FREQUENCIES, rows / 16, columns, 16)
 @group(0) @binding(2) var<uniform> params: Params;
 
 fn tap(at: u32, k: u32) -> f32 {
-  return weight[at + select(k, 26u - k, FLIP)];
+  return weight_tap(at, k, 27u);
 }
 
 // Elements of one frequency of U.
 fn frequency_elements() -> u32 {
-  return (params.rows + 15u) / 16u * params.columns * 16u;
+  return (params.matrix.rows + 15u) / 16u * params.matrix.columns * 16u;
 }
 
 // Where an invocation reads; not valid past the last pair, and for rows past the last, which get their zeros here.
@@ -36,18 +30,18 @@ struct Pair {
 }
 
 fn pair_of(index: u32) -> Pair {
-  let row = index / (params.columns * 16u) * 16u + index % 16u;
+  let row = index / (params.matrix.columns * 16u) * 16u + index % 16u;
   let step = frequency_elements();
   if (index >= step) {
     return Pair(false, 0u);
   }
-  if (row >= params.rows) {
+  if (row >= params.matrix.rows) {
     for (var frequency = 0u; frequency < FREQUENCIES; frequency++) {
       u[index + frequency * step] = 0.0;
     }
     return Pair(false, 0u);
   }
-  return Pair(true, params.base + row * params.row_stride + index / 16u % params.columns * params.column_stride);
+  return Pair(true, weight_at(row, index / 16u % params.matrix.columns));
 }
 
 fn store(at: u32, value: f32) {
@@ -55,8 +49,8 @@ fn store(at: u32, value: f32) {
 }
 
 @compute @workgroup_size(16)
-fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) count: vec3u, @builtin(local_invocation_index) local: u32) {
-  let index = linear_index(id, count, local, 16u);
+fn main(at: Invocation) {
+  let index = linear_index(at.group, at.groups, at.local, 16u);
   let pair = pair_of(index);
   if (pair.valid) {
     transform_taps(pair.at, index, frequency_elements());

@@ -13,8 +13,8 @@ struct Params {
 @group(0) @binding(1) var<uniform> params: Params;
 
 @compute @workgroup_size(16)
-fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) count: vec3u, @builtin(local_invocation_index) local: u32) {
-  let pair = linear_index(id, count, local, 16u);
+fn main(at: Invocation) {
+  let pair = linear_index(at.group, at.groups, at.local, 16u);
   if (pair < params.pairs) {
     invert_taps(pair, params.base + pair * 27u);
   }

@@ -3,21 +3,16 @@
 // channel 8 gradients and 8 vec4 of weights feed 32 multiply-adds.
 #import lib/conv3d_output
 #import lib/cube_gradient
-#import lib/lanes
+#import lib/folded
 #import lib/volume
 
 struct Params {
-  samples: u32,
-  inputs: u32, // channels of dx computed
-  outputs: u32, // channels of dy that are read
-  first_output: u32, // of the weight
-  weight_base: u32, // vec4s of the bound window in front of the first input channel
-  weight_outputs: u32, // output channels of the weight
+  share: CubeShare,
+  weight: CubeWeight,
   dy_base: u32, // elements of the bound window in front of the first channel read
   dy_channels: u32, // per sample in dy
   y_base: u32,
   y_channels: u32,
-  volume: vec3u, // H, W, D of dx
 }
 
 @group(0) @binding(1) var<storage, read> weight: array<vec4f>; // (I, O, 2, 2, 2)
@@ -31,17 +26,17 @@ fn product(sum: f32, w: u32, top: vec4f, bottom: vec4f) -> f32 {
 }
 
 fn gather(index: u32, input: u32) {
-  let voxels = volume_voxels(params.volume);
+  let voxels = volume_voxels(params.share.volume);
   let n = index / voxels;
-  if (n >= params.samples) {
+  if (n >= params.share.samples) {
     return;
   }
   let voxel = index % voxels;
   var at = params.dy_base + n * params.dy_channels * 8u * voxels + cube_at(voxel);
   // Channels past the last compute the last; they are not stored.
-  var w = (min(input + vec4u(0, 1, 2, 3), vec4u(params.inputs - 1u)) * params.weight_outputs + params.first_output) * 2u + params.weight_base;
+  var w = (min(input + vec4u(0, 1, 2, 3), vec4u(params.share.inputs - 1u)) * params.weight.weight_outputs + params.weight.first_output) * 2u + params.weight.weight_base;
   var sums = vec4f();
-  for (var o = 0u; o < params.outputs; o++) {
+  for (var o = 0u; o < params.share.outputs; o++) {
     let g = load_cube(at);
     sums = vec4f(
       #repeat i: 0..4
@@ -52,11 +47,11 @@ fn gather(index: u32, input: u32) {
     w += 2u;
   }
   let to = params.y_base + (n * params.y_channels + input) * voxels + voxel;
-  store_four(to, voxels, count_left(input, params.inputs), sums);
+  store_four(to, voxels, count_left(input, params.share.inputs), sums);
 }
 
 // Workgroups are (voxels folded into x and z, blocks of four input channels in y).
-@compute @workgroup_size(LANES)
-fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) count: vec3u, @builtin(local_invocation_index) local: u32) {
-  gather(lane_index(id, count, local), id.y * 4u);
+@compute @workgroup_size(WORKGROUP)
+fn main(at: Invocation) {
+  gather(folded_index(at), at.group.y * 4u);
 }

@@ -3,19 +3,14 @@
 // take the voxels in turn (12 loads feed 32 multiply-adds) and are added in order at the end.
 #import lib/conv3d_gradient
 #import lib/cube_gradient
-#import lib/lane_sums
+#import lib/workgroup_vectors
 #import lib/load_source
 
 struct Params {
-  samples: u32,
-  inputs: u32, // channels of x that are read
-  outputs: u32, // channels of dy that are read
-  x_base: u32, // elements of the bound window in front of the first channel read
-  x_channel: u32, // the first one read
-  x_channels: u32, // per sample in x
+  share: CubeShare,
+  source: SourceParams,
   dy_base: u32,
   dy_channels: u32,
-  volume: vec3u, // H, W, D of x
   chunk_voxels: u32,
 }
 
@@ -26,22 +21,22 @@ const VECTORS = 8u; // (4 inputs, 2 halves of the taps)
 // Workgroups are (block of four inputs, output, chunk).
 fn correlate(id: vec3u, local: u32) {
   let input = id.x * 4u;
-  let voxels = volume_voxels(params.volume);
+  let voxels = volume_voxels(params.share.volume);
   // Channels past the last read the last; their sums are not stored.
-  let inputs = min(input + vec4u(0, 1, 2, 3), vec4u(params.inputs - 1u));
-  let planes = inputs * voxels + params.x_base;
-  let channels = inputs + params.x_channel;
+  let inputs = min(input + vec4u(0, 1, 2, 3), vec4u(params.share.inputs - 1u));
+  let planes = inputs * voxels + params.source.x_base;
+  let channels = inputs + params.source.x_channel;
   #repeat i: 0..4
   let channel$i = source_channel(channels[$i]);
   var sum$i = Cube();
   #end
   let first = id.z * params.chunk_voxels;
-  let last = min(first + params.chunk_voxels, params.samples * voxels);
-  for (var index = first + local; index < last; index += LANES) {
+  let last = min(first + params.chunk_voxels, params.share.samples * voxels);
+  for (var index = first + local; index < last; index += WORKGROUP) {
     let n = index / voxels;
     let voxel = index % voxels;
     let g = load_cube(params.dy_base + (n * params.dy_channels + id.y) * 8u * voxels + cube_at(voxel));
-    let p = planes + n * params.x_channels * voxels + voxel;
+    let p = planes + n * params.source.x_channels * voxels + voxel;
     #repeat i: 0..4
     let value$i = vec4f(load(p[$i], channel$i));
     sum$i = Cube(fma(g.top, value$i, sum$i.top), fma(g.bottom, value$i, sum$i.bottom));
@@ -53,13 +48,13 @@ fn correlate(id: vec3u, local: u32) {
   #end
   workgroupBarrier();
   let own = input + local / 2u;
-  if (local < VECTORS && own < params.inputs) {
-    let half = ((id.z * params.inputs + own) * params.outputs + id.y) * 2u + local % 2u;
+  if (local < VECTORS && own < params.share.inputs) {
+    let half = ((id.z * params.share.inputs + own) * params.share.outputs + id.y) * 2u + local % 2u;
     store_four(half * 4u, 1u, 4u, total(local));
   }
 }
 
-@compute @workgroup_size(LANES)
+@compute @workgroup_size(WORKGROUP)
 fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) local: u32) {
   correlate(id, local);
 }

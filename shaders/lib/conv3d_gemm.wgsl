@@ -10,10 +10,10 @@
 
 // Two rows of voxels along H, eight outputs.
 struct Sums {
-  top_low: Quad,
-  top_high: Quad,
-  bottom_low: Quad,
-  bottom_high: Quad,
+  top_low: OutputQuad,
+  top_high: OutputQuad,
+  bottom_low: OutputQuad,
+  bottom_high: OutputQuad,
 }
 
 fn read_row(at: u32) -> Row {
@@ -69,21 +69,21 @@ fn output_of(place: Place, local: u32) -> u32 {
 }
 
 fn convolve(place: Place, local: u32) -> Sums {
-  let sources = Sources(
-    sources_of(local, place.origin),
-    sources_of(local + LANES, place.origin),
-    sources_of(local + 2u * LANES, place.origin),
+  let elements = Elements(
+    elements_of(local, place.origin),
+    elements_of(local + LANES, place.origin),
+    elements_of(local + 2u * LANES, place.origin),
   );
   let corner = corner_of(local);
   let at = corner.x * PLANE + corner.z * QUADS + corner.y / 4u;
   let weights_at = local / (LANES / (OUTPUTS / 8u)) * 54u;
   let first = place.split * params.split_inputs;
-  let last = min(first + params.split_inputs, params.inputs);
+  let last = min(first + params.split_inputs, params.share.inputs);
   var sums: Sums;
   var staged: Staged;
   for (var channel = first; channel <= last; channel++) {
     if (channel < last) {
-      staged = fetch(place, channel, sources, local);
+      staged = fetch(place, channel, elements, local);
     }
     if (channel > first) {
       sums = add_channel(sums, at, weights_at); // the channel before
@@ -103,9 +103,9 @@ fn store_sums(place: Place, local: u32, sums: Sums, low: vec4f, high: vec4f) {
   }
   let output = output_of(place, local);
   let channel = params.height * params.width * params.depth;
-  let sample = place.split * params.samples + place.sample;
+  let sample = place.split * params.share.samples + place.sample;
   let row = (voxel.x * params.width + voxel.y) * params.depth + voxel.z;
-  let at = params.y_base + (sample * params.y_channels + output) * channel + row;
+  let at = params.share.y_base + (sample * params.share.y_channels + output) * channel + row;
   let left = params.width - voxel.y;
   store_outputs(at, left, output, raise_quad(sums.top_low, low));
   store_outputs(at + 4u * channel, left, output + 4u, raise_quad(sums.top_high, high));

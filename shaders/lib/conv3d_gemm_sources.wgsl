@@ -1,20 +1,30 @@
 // A channel counted over two sources, x and, where there is one, `other`. One of them may still lie in front of a batch norm: it is x.
 #import lib/load_source
 
+// Which channels of the two sources are read.
+struct Sources {
+  x_start: u32, // the one that is the first of x
+  x_inputs: u32,
+  other_start: u32,
+  other_base: u32,
+  other_channels: u32,
+  source: SourceParams,
+}
+
 @group(0) @binding(1) var<storage, read> other: array<Activation>; // (N, other channels, H, W, D); x again when there is no other
 
 fn source_of(channel: u32) -> vec4f {
-  return source_channel(params.x_channel + min(channel - params.x_start, params.x_inputs - 1u));
+  return source_channel(params.sources.source.x_channel + min(channel - params.sources.x_start, params.sources.x_inputs - 1u));
 }
 
 // `normalisation` is `source_of` the channel.
 fn load_channel(sample: u32, channel: u32, at: u32, normalisation: vec4f) -> f32 {
   let voxels = params.height * params.width * params.depth;
-  let own = channel - params.x_start; // not below x_inputs where the channel is the other's
-  if (own < params.x_inputs) {
-    return load(params.x_base + (sample * params.x_channels + own) * voxels + at, normalisation);
+  let own = channel - params.sources.x_start; // not below x_inputs where the channel is the other's
+  if (own < params.sources.x_inputs) {
+    return load(params.sources.source.x_base + (sample * params.sources.source.x_channels + own) * voxels + at, normalisation);
   }
-  return f32(other[params.other_base + (sample * params.other_channels + channel - params.other_start) * voxels + at]);
+  return f32(other[params.sources.other_base + (sample * params.sources.other_channels + channel - params.sources.other_start) * voxels + at]);
 }
 
 // The tiles of a sample along each axis.

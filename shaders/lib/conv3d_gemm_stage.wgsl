@@ -1,6 +1,7 @@
 // What a workgroup of lib/conv3d_gemm computes, and how it brings a channel's brick and weights into its memory: `fetch` into registers,
 // `put` when everybody is done with the channel before.
 #import lib/conv3d_gemm_sources
+#import lib/conv3d_share
 
 // The tile of a workgroup: outputs, and voxels along each axis. LANES = OUTPUTS / 8 * TILE_H / 2 * TILE_W / 4 * TILE_D.
 override OUTPUTS: u32 = 64;
@@ -16,29 +17,17 @@ override ELEMENTS: u32 = (TILE_H + 2) * PLANE; // at most 3 * LANES
 override WEIGHTS: u32 = OUTPUTS / 4 * 27; // at most 2 * LANES
 
 struct Params {
-  samples: u32,
-  inputs: u32, // channels summed over, of both sources
-  x_start: u32, // the one that is the first of x
-  x_inputs: u32,
-  other_start: u32,
-  outputs: u32, // channels computed
-  bias_base: u32, // output channel of the bias that is the first one computed
-  split_inputs: u32, // channels a workgroup sums over
-  splits: u32,
+  share: Share,
+  sources: Sources,
   height: u32,
   width: u32,
   depth: u32,
-  x_base: u32, // elements of the bound window in front of the first channel read
-  x_channel: u32, // the first one read
-  x_channels: u32, // per sample in x
-  other_base: u32,
-  other_channels: u32,
+  split_inputs: u32, // channels a workgroup sums over
+  splits: u32,
   weight_base: u32, // element of the first output, first channel, tap 0
   output_stride: u32, // elements between weights of two outputs
   input_stride: u32,
   flip: u32, // 1: the taps run backward
-  y_base: u32,
-  y_channels: u32,
 }
 
 @group(0) @binding(2) var<storage, read> weight: array<f32>; // (O, I, 27)
@@ -67,7 +56,7 @@ struct Staged {
 }
 
 // Where in a channel the elements of the brick that an invocation stages lie; OUTSIDE where there is none.
-struct Sources {
+struct Elements {
   x0: vec4u,
   x1: vec4u,
   x2: vec4u,
@@ -75,13 +64,13 @@ struct Sources {
 
 // Workgroups that read one brick are neighbours. Past the last one the split is too large.
 fn place_of(group: u32) -> Place {
-  let blocks = (params.outputs + OUTPUTS - 1u) / OUTPUTS;
+  let blocks = (params.share.outputs + OUTPUTS - 1u) / OUTPUTS;
   let tile = group / blocks;
   let sample = sample_of(tile);
-  return Place(sample / params.samples, sample % params.samples, group % blocks * OUTPUTS, origin_of(tile));
+  return Place(sample / params.share.samples, sample % params.share.samples, group % blocks * OUTPUTS, origin_of(tile));
 }
 
-fn sources_of(element: u32, origin: vec3u) -> vec4u {
+fn elements_of(element: u32, origin: vec3u) -> vec4u {
   // The border wraps round to values far above any axis length.
   let h = origin.x + element / PLANE - 1u;
   let first = element % QUADS * 4u + vec4u(0, 1, 2, 3); // from the border
@@ -110,12 +99,12 @@ fn load_four(place: Place, channel: u32, at: vec4u, normalisation: vec4f) -> vec
 // One tap of four outputs. Outputs past the last read the last; their sums are not stored.
 fn load_weights(place: Place, channel: u32, index: u32) -> vec4f {
   let tap = select(index % 27u, 26u - index % 27u, params.flip == 1u);
-  let outputs = min(place.output + index / 27u * 4u + vec4u(0, 1, 2, 3), vec4u(params.outputs - 1u));
+  let outputs = min(place.output + index / 27u * 4u + vec4u(0, 1, 2, 3), vec4u(params.share.outputs - 1u));
   let at = params.weight_base + channel * params.input_stride + tap + outputs * params.output_stride;
   return vec4f(weight[at.x], weight[at.y], weight[at.z], weight[at.w]);
 }
 
-fn fetch(place: Place, channel: u32, at: Sources, local: u32) -> Staged {
+fn fetch(place: Place, channel: u32, at: Elements, local: u32) -> Staged {
   var staged: Staged;
   let normalisation = source_of(channel);
   staged.x0 = load_four(place, channel, at.x0, normalisation);

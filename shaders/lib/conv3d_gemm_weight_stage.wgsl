@@ -22,22 +22,15 @@ override QUADS: u32 = OUTPUTS / 4;
 override GRADIENTS: u32 = QUADS * VOXELS; // at most 3 * THREADS
 
 struct Params {
+  sources: Sources,
   samples: u32,
   inputs: u32, // channels read, of both sources
-  x_start: u32, // the one that is the first of x
-  x_inputs: u32,
-  other_start: u32,
   outputs: u32, // channels of dy that are read
+  dy_base: u32,
+  dy_channels: u32,
   height: u32,
   width: u32,
   depth: u32,
-  x_base: u32, // elements of the bound window in front of the first channel read
-  x_channel: u32, // the first one read
-  x_channels: u32, // per sample in x
-  other_base: u32,
-  other_channels: u32,
-  dy_base: u32,
-  dy_channels: u32,
   chunk_tiles: u32,
   base: u32, // element of the target where output 0, input 0, tap 0 of chunk 0 goes
   row_stride: u32, // elements of the target between two outputs

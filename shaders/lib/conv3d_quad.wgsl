@@ -9,7 +9,7 @@ struct Row {
 }
 
 // Stores four outputs of up to `voxels` voxels along W of an activation (N, C, H, W, D).
-fn store_outputs(at: u32, voxels: u32, output: u32, quad: Quad) {
+fn store_outputs(at: u32, voxels: u32, output: u32, quad: OutputQuad) {
   let channel = params.height * params.width * params.depth;
-  store_quad(at, vec2u(params.depth, channel), vec2u(voxels, count_left(output, params.outputs)), quad);
+  store_quad(at, vec2u(params.depth, channel), vec2u(voxels, count_left(output, params.share.outputs)), quad);
 }

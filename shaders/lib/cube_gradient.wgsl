@@ -7,7 +7,7 @@
 
 // Two neighbours along D in two rows.
 fn load_square(at: u32) -> vec4f {
-  let below = at + 2u * params.volume.z;
+  let below = at + 2u * params.share.volume.z;
   return vec4f(vec4(dy[at], dy[at + 1u], dy[below], dy[below + 1u]));
 }
 

@@ -1,12 +1,12 @@
 // Sums of four positions (voxels, tiles), one vector per output channel.
-struct Quad {
+struct OutputQuad {
   #repeat o: 0..4
   o$o: vec4f,
   #end
 }
 
-fn add_quad(quad: Quad, values: vec4f, w: vec4f) -> Quad {
-  return Quad(
+fn add_quad(quad: OutputQuad, values: vec4f, w: vec4f) -> OutputQuad {
+  return OutputQuad(
     #repeat o: 0..4
     fma(values, vec4f(w[$o]), quad.o$o),
     #end
@@ -14,6 +14,6 @@ fn add_quad(quad: Quad, values: vec4f, w: vec4f) -> Quad {
 }
 
 // Adds a number, such as a bias, to each channel.
-fn raise_quad(quad: Quad, by: vec4f) -> Quad {
-  return Quad(quad.o0 + by.x, quad.o1 + by.y, quad.o2 + by.z, quad.o3 + by.w);
+fn raise_quad(quad: OutputQuad, by: vec4f) -> OutputQuad {
+  return OutputQuad(quad.o0 + by.x, quad.o1 + by.y, quad.o2 + by.z, quad.o3 + by.w);
 }

@@ -3,15 +3,15 @@
 
 // Four voxels along D, of which those outside are zeros. Coordinates count from the border, one below the first voxel.
 fn load_line(base: u32, h: u32, w: u32, d: u32) -> vec4f {
-  if (h - 1u >= params.height || w - 1u >= params.width) {
+  if (h - 1u >= params.grid.height || w - 1u >= params.grid.width) {
     return vec4f();
   }
-  let at = base + ((h - 1u) * params.width + w - 1u) * params.depth + d;
+  let at = base + ((h - 1u) * params.grid.width + w - 1u) * params.grid.depth + d;
   return vec4f(
-    select(0.0, load(max(at, 1u) - 1u), d > 0u),
-    select(0.0, load(at), d < params.depth),
-    select(0.0, load(at + 1u), d + 1u < params.depth),
-    select(0.0, load(at + 2u), d + 2u < params.depth),
+    select(0.0, load_voxel(max(at, 1u) - 1u), d > 0u),
+    select(0.0, load_voxel(at), d < params.grid.depth),
+    select(0.0, load_voxel(at + 1u), d + 1u < params.grid.depth),
+    select(0.0, load_voxel(at + 2u), d + 2u < params.grid.depth),
   );
 }
 
@@ -30,9 +30,9 @@ fn load_plane(base: u32, h: u32, w: u32, d: u32) -> mat4x4f {
 
 fn transform_patch(p: Place) {
   #repeat h: 0..4
-  let plane$h = load_plane(p.base, p.h + $h, p.w, p.d);
+  let plane$h = load_plane(p.at, p.h + $h, p.w, p.d);
   #end
-  let step = params.frequency_stride;
+  let step = params.grid.frequency_stride;
   store_plane(p.to, step, plane0 - plane2);
   store_plane(p.to + 16u * step, step, plane1 + plane2);
   store_plane(p.to + 32u * step, step, plane2 - plane1);
@@ -41,12 +41,12 @@ fn transform_patch(p: Place) {
 
 // Two gradients along D, spread to four frequencies.
 fn spread_line(base: u32, h: u32, w: u32, d: u32) -> vec4f {
-  if (h >= params.height || w >= params.width) {
+  if (h >= params.grid.height || w >= params.grid.width) {
     return vec4f();
   }
-  let at = base + (h * params.width + w) * params.depth + d;
-  let a = load(at);
-  let b = select(0.0, load(at + 1u), d + 1u < params.depth);
+  let at = base + (h * params.grid.width + w) * params.grid.depth + d;
+  let a = load_voxel(at);
+  let b = select(0.0, load_voxel(at + 1u), d + 1u < params.grid.depth);
   return vec4f(a, a + b, a - b, -b);
 }
 
@@ -57,9 +57,9 @@ fn spread_plane(base: u32, h: u32, w: u32, d: u32) -> mat4x4f {
 }
 
 fn spread_tile(p: Place) {
-  let a = spread_plane(p.base, p.h, p.w, p.d);
-  let b = spread_plane(p.base, p.h + 1u, p.w, p.d);
-  let step = params.frequency_stride;
+  let a = spread_plane(p.at, p.h, p.w, p.d);
+  let b = spread_plane(p.at, p.h + 1u, p.w, p.d);
+  let step = params.grid.frequency_stride;
   store_plane(p.to, step, a);
   store_plane(p.to + 16u * step, step, a + b);
   store_plane(p.to + 32u * step, step, a - b);

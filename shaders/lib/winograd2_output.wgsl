@@ -20,10 +20,10 @@ fn store_square(at: u32, square: vec4f, right: bool, deep: bool) {
     store(at + 1u, square.y);
   }
   if (right) {
-    store(at + params.depth, square.z);
+    store(at + params.grid.depth, square.z);
   }
   if (right && deep) {
-    store(at + params.depth + 1u, square.w);
+    store(at + params.grid.depth + 1u, square.w);
   }
 }
 
@@ -31,13 +31,13 @@ fn transform(p: Place, start: f32) {
   if (!p.valid) {
     return;
   }
-  let step = params.frequency_stride;
+  let step = params.grid.frequency_stride;
   let b = load_plane(p.at + 16u * step, step);
   let c = load_plane(p.at + 32u * step, step);
   let top = load_plane(p.at, step) + b + c + start;
   let bottom = b - c - load_plane(p.at + 48u * step, step) + start;
-  store_square(p.to, top, p.w + 1u < params.width, p.d + 1u < params.depth);
-  if (p.h + 1u < params.height) {
-    store_square(p.to + params.width * params.depth, bottom, p.w + 1u < params.width, p.d + 1u < params.depth);
+  store_square(p.to, top, p.w + 1u < params.grid.width, p.d + 1u < params.grid.depth);
+  if (p.h + 1u < params.grid.height) {
+    store_square(p.to + params.grid.width * params.grid.depth, bottom, p.w + 1u < params.grid.width, p.d + 1u < params.grid.depth);
   }
 }

@@ -21,11 +21,11 @@ fn transform_$T(x: Six_$T) -> Six_$T {
 
 // A voxel; zero outside the volume. Coordinates count from the border, one below the first voxel.
 fn voxel(base: u32, h: u32, w: u32, d: u32) -> f32 {
-  let inside = h - 1u < params.height && w - 1u < params.width && d - 1u < params.depth;
+  let inside = h - 1u < params.grid.height && w - 1u < params.grid.width && d - 1u < params.grid.depth;
   if (!inside) {
     return 0.0;
   }
-  return load(base + ((h - 1u) * params.width + w - 1u) * params.depth + d - 1u);
+  return load_voxel(base + ((h - 1u) * params.grid.width + w - 1u) * params.grid.depth + d - 1u);
 }
 
 fn three(base: u32, h: u32, w: u32, d: u32) -> vec3f {
@@ -63,13 +63,13 @@ fn planes(base: u32, h: u32, w: u32, d: u32) -> Planes {
 
 // Stores the frequencies along H of one along W and one along D.
 fn store_column(p: Place, w: u32, d: u32, x: Six_f32) {
-  let step = params.frequency_stride;
+  let step = params.grid.frequency_stride;
   store_six(p.to + (w * 6u + d) * step, 36u * step, x);
 }
 
 fn transform_patch(p: Place) {
-  let top = planes(p.base, p.h, p.w, p.d);
-  let bottom = planes(p.base, p.h + 3u, p.w, p.d);
+  let top = planes(p.at, p.h, p.w, p.d);
+  let bottom = planes(p.at, p.h + 3u, p.w, p.d);
   #repeat w: 0..6
   #repeat d: 0..6
   finish(p, $w, $d, top.d$d.e$w, bottom.d$d.e$w);
@@ -102,7 +102,7 @@ fn spread_lines(base: u32, h: u32, w: u32, d: u32) -> Six_vec4f {
 
 fn spread_tile(p: Place) {
   #repeat i: 0..4
-  let line$i = spread_lines(p.base, p.h + 1u, p.w + 1u + $i, p.d + 1u);
+  let line$i = spread_lines(p.at, p.h + 1u, p.w + 1u + $i, p.d + 1u);
   #end
   #repeat d: 0..6
   let plane$d = spread_vec4f(line0.e$d, line1.e$d, line2.e$d, line3.e$d);

@@ -25,7 +25,7 @@ fn invert_$T(a: $T, b: $T, c: $T, d: $T, e: $T, f: $T) -> Four_$T {
 
 // Four voxels along H of one frequency of the other axes.
 fn column(at: u32) -> vec4f {
-  let step = 36u * params.frequency_stride;
+  let step = 36u * params.grid.frequency_stride;
   let voxels = invert_f32(
     #repeat i: 0..6
     m[at + $i * step],
@@ -36,7 +36,7 @@ fn column(at: u32) -> vec4f {
 
 // Four voxels along W of one frequency along D.
 fn plane(at: u32) -> Four_vec4f {
-  let step = 6u * params.frequency_stride;
+  let step = 6u * params.grid.frequency_stride;
   return invert_vec4f(
     #repeat i: 0..6
     column(at + $i * step),
@@ -46,13 +46,13 @@ fn plane(at: u32) -> Four_vec4f {
 
 // The voxels of one position along W, `w` from the tile's first.
 fn store_plane(p: Place, w: u32, values: Four_vec4f, start: f32) {
-  if (p.w + w >= params.width) {
+  if (p.w + w >= params.grid.width) {
     return;
   }
-  let at = p.to + w * params.depth;
+  let at = p.to + w * params.grid.depth;
   #repeat d: 0..4
-  if (p.d + $d < params.depth) {
-    store_four(at + $d, params.width * params.depth, params.height - p.h, values.e$d + start);
+  if (p.d + $d < params.grid.depth) {
+    store_four(at + $d, params.grid.width * params.grid.depth, params.grid.height - p.h, values.e$d + start);
   }
   #end
 }
@@ -62,7 +62,7 @@ fn transform(p: Place, start: f32) {
     return;
   }
   #repeat d: 0..6
-  let plane$d = plane(p.at + $d * params.frequency_stride);
+  let plane$d = plane(p.at + $d * params.grid.frequency_stride);
   #end
   #repeat w: 0..4
   store_plane(p, $w, invert_vec4f(plane0.e$w, plane1.e$w, plane2.e$w, plane3.e$w, plane4.e$w, plane5.e$w), start);

@@ -112,7 +112,7 @@ function tiledStep(step: Step, brick: Tensor): Dispatch {
   return {
     shader: 'conv3d/backward_weight',
     ...(alone ? { entry: 'alone', invocations: grid[0] * grid[1] * grid[2] } : { entry: 'together', workgroups: grid }),
-    constants: { LANES: lanes },
+    constants: { WORKGROUP: lanes },
     bindings: { brick, dy: window, gradient: partials },
     params: { ...params, height, width, depth, chunk_columns: plan.chunk, chunks: plan.chunks },
     flops,
@@ -129,7 +129,7 @@ function voxelStep(step: Step): Dispatch {
   const size = args.gradient.shape[2] as number
   return {
     shader: 'conv3d/voxel_backward_weight',
-    constants: { LANES: lanes },
+    constants: { WORKGROUP: lanes },
     normalisation: source.normalisation,
     bindings: { x: source.window, dy: window, gradient: partials },
     params: {
@@ -154,7 +154,7 @@ function pointwiseStep(step: Step): Dispatch {
   const source = sourceWindow(part.tensor, samples, part.channels, at)
   return {
     shader: 'conv3d/pointwise_backward_weight',
-    constants: { LANES: lanes },
+    constants: { WORKGROUP: lanes },
     normalisation: source.normalisation,
     bindings: { x: source.window, dy: window, gradient: partials },
     params: { ...params, ...source.params, voxels, chunk_voxels: plan.chunk },

@@ -79,7 +79,7 @@ export function rowOf(weight: Tensor): number {
   return inputs * size ** 3
 }
 
-/** Invocations of a workgroup (lib/lanes): as many as fill a CPU's vector registers, or a GPU's subgroups. */
+/** Invocations of a workgroup (lib/folded): as many as fill a CPU's vector registers, or a GPU's subgroups. */
 export function lanesOf(facts: AdapterFacts): 16 | 64 {
   return facts.software ? 16 : 64
 }

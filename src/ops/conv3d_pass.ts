@@ -149,7 +149,7 @@ function convolution({ pass, slab, samples, outputs, packed, at }: Step): Omit<D
   return {
     entry: biased ? 'forward' : 'add',
     bindings,
-    constants: { ACCUMULATE: pass.accumulate || slab.start > 0 ? 1 : 0, LANES: lanesOf(at.facts) },
+    constants: { ACCUMULATE: pass.accumulate || slab.start > 0 ? 1 : 0, WORKGROUP: lanesOf(at.facts) },
     params: {
       samples: samples.count,
       inputs: slab.count,

@@ -91,7 +91,7 @@ function lowerForward({ x, weight, bias, y }: ForwardArgs, at: Lowering): Dispat
     return {
       shader: 'conv_transpose3d/forward',
       entry: first ? 'forward' : 'add',
-      constants: { ACCUMULATE: first ? 0 : 1, LANES: lanes },
+      constants: { ACCUMULATE: first ? 0 : 1, WORKGROUP: lanes },
       normalisation: from.normalisation,
       bindings: { x: from.window, weight: rows.window, y: to.window, ...(first ? { bias } : {}) },
       params: {
@@ -125,7 +125,7 @@ function lowerBackwardData({ dy, weight, dx, accumulate }: BackwardDataArgs, { f
     const rows = weightRows(weight, inputs, outputs)
     return {
       shader: 'conv_transpose3d/backward_data',
-      constants: { ACCUMULATE: accumulate || outputs.start > 0 ? 1 : 0, LANES: lanes },
+      constants: { ACCUMULATE: accumulate || outputs.start > 0 ? 1 : 0, WORKGROUP: lanes },
       bindings: { dy: from.window, weight: rows.window, y: to.window },
       params: {
         ...counts(dx, samples, inputs, outputs),
@@ -166,7 +166,7 @@ function lowerBackwardWeight({ x, dy, gradient, accumulate }: BackwardWeightArgs
     return [
       {
         shader: 'conv_transpose3d/backward_weight',
-        constants: { LANES: lanes },
+        constants: { WORKGROUP: lanes },
         normalisation: from.normalisation,
         bindings: { x: from.window, dy: above.window, gradient: partials },
         params: {
