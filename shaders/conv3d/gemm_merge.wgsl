@@ -17,33 +17,30 @@ struct Params {
 @group(0) @binding(1) var<storage, read> bias: array<f32>; // (O)
 @group(0) @binding(2) var<uniform> params: Params;
 
-// Past the last element there is no sample.
-fn merge(index: u32, sample: u32, output: u32, start: f32) {
+fn output_of(index: u32) -> u32 {
+  return index / params.voxels % params.outputs;
+}
+
+fn merge(index: u32, start: f32) {
+  let sample = index / (params.voxels * params.outputs);
+  if (sample >= params.samples) {
+    return;
+  }
   let elements = params.samples * params.outputs * params.voxels;
   var sum = start;
   for (var split = 0u; split < params.splits; split++) {
     sum += partials[split * elements + index];
   }
-  let at = params.y_base + (sample * params.y_channels + output) * params.voxels + index % params.voxels;
-  store(at, sum);
+  store(params.y_base + (sample * params.y_channels + output_of(index)) * params.voxels + index % params.voxels, sum);
 }
 
 @compute @workgroup_size(WORKGROUP)
 fn forward(at: Invocation) {
   let index = index_of(at);
-  let output = index / params.voxels % params.outputs;
-  let sample = index / (params.voxels * params.outputs);
-  if (sample < params.samples) {
-    merge(index, sample, output, bias[params.bias_base + output]);
-  }
+  merge(index, bias[params.bias_base + output_of(index)]);
 }
 
 @compute @workgroup_size(WORKGROUP)
 fn add(at: Invocation) {
-  let index = index_of(at);
-  let output = index / params.voxels % params.outputs;
-  let sample = index / (params.voxels * params.outputs);
-  if (sample < params.samples) {
-    merge(index, sample, output, 0.0);
-  }
+  merge(index_of(at), 0.0);
 }

@@ -16,7 +16,7 @@ struct Params {
 @group(0) @binding(1) var<storage, read_write> gradient: array<f32>; // (O)
 @group(0) @binding(2) var<uniform> params: Params;
 
-const WORKGROUP = 256u;
+const LANES = 256u;
 var<workgroup> sums: array<f32, 256>;
 
 @compute @workgroup_size(256)
@@ -24,12 +24,12 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) local
   var sum = 0.0;
   for (var n = 0u; n < params.samples; n++) {
     let source_at = params.dy_base + (n * params.dy_channels + id.x) * params.voxels;
-    for (var voxel = local; voxel < params.voxels; voxel += WORKGROUP) {
+    for (var voxel = local; voxel < params.voxels; voxel += LANES) {
       sum += f32(dy[source_at + voxel]);
     }
   }
   sums[local] = sum;
-  for (var stride = WORKGROUP / 2u; stride > 0u; stride >>= 1u) {
+  for (var stride = LANES / 2u; stride > 0u; stride >>= 1u) {
     workgroupBarrier();
     if (local < stride) {
       sums[local] += sums[local + stride];
