@@ -4,7 +4,7 @@ import { PACKAGE_ROOT } from '../util/package_root.ts'
 import { unroll, withWords } from './repeat.ts'
 
 const SHADERS = join(PACKAGE_ROOT, 'shaders')
-const IMPORT = /^#import[ \t]+(.+)$/gm
+const IMPORT = /^#import[ \t]+(\S.*?)\s*$/gm
 /** Stands for the number type that activations are stored in. */
 const ACTIVATION = 'ACTIVATION'
 /** What a shader reads its source with, and what takes its place where the source lies in front of a batch norm. */
@@ -53,7 +53,7 @@ function collect(wanted: string, link: Link): void {
   const name = form.normalised && wanted === SOURCE ? NORMALISED_SOURCE : wanted
   if (seen.has(name)) return
   seen.add(name)
-  const [path = '', ...given] = name.trim().split(/\s+/)
+  const [path = '', ...given] = name.split(/\s+/)
   const { activation = 'f32' } = form
   const written = read(path)
   const words = Object.fromEntries([...given.map(word => word.split('=')), [ACTIVATION, activation]])
