@@ -1,7 +1,7 @@
 // d(bias) of a convolution: first stage, one partial sum per chunk of voxels and output channel.
 // An invocation sums one channel over one chunk in order; neighbouring invocations hold neighbouring chunks.
-#import lib/grid
 #import lib/activation
+#import lib/grid
 
 struct Params {
   samples: u32,

@@ -3,10 +3,10 @@
 // chunk. An invocation walks along W through its columns, four voxels a step: 18 inputs and 16 gradients feed 144
 // multiply-adds into 9 vec4 of registers. On a GPU (`together`) a workgroup takes a task and adds its invocations in order at the
 // end; on a processor (`alone`), where a barrier costs more than a small volume, every invocation has a task of its own.
-#import lib/grid
 #import lib/activation
 #import lib/conv3d_gradient
 #import lib/conv3d_taps
+#import lib/grid
 #import lib/workgroup_vectors
 
 struct Params {

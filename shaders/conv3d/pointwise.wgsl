@@ -3,8 +3,8 @@
 // An invocation computes 4 voxels of 16 output channels, 64 sums. Neighbouring invocations hold neighbouring voxels, so loads are
 // contiguous; a workgroup shares its output channels, so weights are uniform: per input channel 4 inputs and 4 vec4 of weights feed
 // 64 multiply-adds.
-#import lib/conv3d_share
 #import lib/conv3d_output
+#import lib/conv3d_share
 #import lib/folded
 #import lib/load_source
 #import lib/store_quad
@@ -70,7 +70,7 @@ fn multiply(group: u32, local: u32, output: u32, start: mat4x4f) {
 // fetches sixteen lines at a time so, and otherwise waits for each, since successive channels lie pages apart.
 fn touch(group: u32, local: u32, output: u32) {
   let n = min(group / groups(), params.share.samples - 1u);
-  let voxel = min(group % groups() * 64u + local * 16u, params.voxels - 1u);
+  let voxel = min(group % groups() * 4u * WORKGROUP + local * 16u, params.voxels - 1u);
   let from_x = params.source.x_base + n * params.source.x_channels * params.voxels + voxel;
   var largest = 0.0;
   for (var i = 0u; i < params.share.inputs; i++) {

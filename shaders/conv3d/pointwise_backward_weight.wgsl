@@ -2,9 +2,9 @@
 // A workgroup computes 8 output by 8 input channels over the voxels of its chunk; its invocations take the voxels in turn (16 loads
 // feed 64 multiply-adds) and are added in order at the end.
 #import lib/conv3d_gradient
-#import lib/workgroup_vectors
 #import lib/load_source
 #import lib/outer_sums
+#import lib/workgroup_vectors
 
 struct Params {
   samples: u32,

@@ -3,9 +3,9 @@
 // An invocation computes 2 x 4 voxels (H, W) of 4 output channels: 32 sums in registers. Neighbouring invocations hold neighbouring
 // voxels along D, so their loads are contiguous; a workgroup shares its output channels, so weights are uniform.
 // For each input channel and depth tap, 24 inputs and 9 vec4 of weights feed 288 multiply-adds.
-#import lib/conv3d_share
 #import lib/conv3d_output
 #import lib/conv3d_quad
+#import lib/conv3d_share
 #import lib/folded
 
 struct Params {

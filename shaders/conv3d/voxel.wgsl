@@ -1,8 +1,8 @@
 // Convolution of any cubic size and stride, with bounds checks: what tiled.wgsl does not do (1x1x1, stride 2). With ADJOINT it runs
 // from the output's grid back to the input's: the backward-data pass.
 // An invocation computes one voxel of 4 output channels. Weights are packed (pack.wgsl) and uniform in a workgroup.
-#import lib/conv3d_share
 #import lib/conv3d_output
+#import lib/conv3d_share
 #import lib/folded
 #import lib/load_source
 #import lib/volume

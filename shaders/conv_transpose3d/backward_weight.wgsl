@@ -3,8 +3,8 @@
 // take the voxels in turn (12 loads feed 32 multiply-adds) and are added in order at the end.
 #import lib/conv3d_gradient
 #import lib/cube_gradient
-#import lib/workgroup_vectors
 #import lib/load_source
+#import lib/workgroup_vectors
 
 struct Params {
   share: CubeShare,

@@ -5,8 +5,8 @@
 // subgroups share their outputs, so their reads of the weights are broadcast: 8 vec4 of the brick and 18 of weights feed 576
 // multiply-adds. A volume too small to fill a GPU is cut into splits of the channels that are summed over.
 // The shader that imports this says where a sum goes: fn store(at: u32, value: f32).
-#import lib/conv3d_quad
 #import lib/conv3d_gemm_stage
+#import lib/conv3d_quad
 
 // Two rows of voxels along H, eight outputs.
 struct Sums {
