@@ -1,5 +1,6 @@
 // Copies channels of x into a brick: the same channels with a border of zeros around each volume, so that the convolution that
-// reads it needs no bounds checks. A batch norm left to its readers happens on the way, so that the border is zero after it. Concatenation happens here too: every source is copied to its own channels of one brick.
+// reads it needs no bounds checks. A batch norm left to its readers happens on the way, so that the border is zero after it.
+// Concatenation happens here too: every source is copied to its own channels of one brick.
 // An invocation writes one element of the brick.
 #import lib/grid
 #import lib/load_source

@@ -50,7 +50,8 @@ fn put_sums(first: u32, local: u32, sums: OuterSums) {
 }
 
 // Workgroups are (block of eight inputs, block of eight outputs, chunk).
-fn correlate(id: vec3u, local: u32) {
+@compute @workgroup_size(WORKGROUP)
+fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) local: u32) {
   let count = vec4u(0, 1, 2, 3);
   let first = id.z * params.chunk_voxels;
   let last = min(first + params.chunk_voxels, params.samples * params.voxels);
@@ -86,9 +87,4 @@ fn correlate(id: vec3u, local: u32) {
   }
   let to = (id.z * params.outputs + output) * params.inputs + input;
   store_four(to, params.inputs, count_left(output, params.outputs), total(local));
-}
-
-@compute @workgroup_size(WORKGROUP)
-fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) local: u32) {
-  correlate(id, local);
 }

@@ -27,7 +27,8 @@ struct Params {
 const VECTORS = 4u; // one per input, each over outputs
 
 // Workgroups are ((block of four inputs, tap), block of four outputs, chunk).
-fn correlate(id: vec3u, local: u32) {
+@compute @workgroup_size(WORKGROUP)
+fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) local: u32) {
   let taps = params.size * params.size * params.size;
   let input = id.x / taps * 4u;
   let tap = id.x % taps;
@@ -68,9 +69,4 @@ fn correlate(id: vec3u, local: u32) {
     let to = (id.z * params.outputs + output) * row + (input + local) * taps + tap;
     store_four(to, row, count_left(output, params.outputs), total(local));
   }
-}
-
-@compute @workgroup_size(WORKGROUP)
-fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) local: u32) {
-  correlate(id, local);
 }

@@ -13,7 +13,7 @@ const EDGE = ${EDGE}u; // voxels along an edge of a tile
 const FREQUENCIES = (EDGE + 2u) * (EDGE + 2u) * (EDGE + 2u);
 
 struct Params {
-  grid: Tiles,
+  grid: TileGrid,
   channels: u32, // transformed
   source: SourceParams,
   v_channel: u32, // the first one written

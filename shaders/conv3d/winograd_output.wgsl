@@ -8,7 +8,7 @@
 const EDGE = ${EDGE}u; // voxels along an edge of a tile
 
 struct Params {
-  grid: Tiles,
+  grid: TileGrid,
   channels: u32, // written
   m_channel: u32, // the first one read
   m_channels: u32,

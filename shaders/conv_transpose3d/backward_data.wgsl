@@ -1,4 +1,4 @@
-// d(x) of the transposed convolution, here y, kernel 2, stride 2: each voxel of x gathers its own cube of dy.
+// d(x) of the transposed convolution, kernel 2, stride 2; d(x) is y here: each voxel of x gathers its own cube of dy.
 // An invocation computes one voxel of 4 input channels. A workgroup shares its channels, so weights are uniform; for each output
 // channel 8 gradients and 8 vec4 of weights feed 32 multiply-adds.
 #import lib/conv3d_output
@@ -34,7 +34,8 @@ fn gather(index: u32, input: u32) {
   let voxel = index % voxels;
   var at = params.dy_base + n * params.dy_channels * 8u * voxels + cube_at(voxel);
   // Channels past the last compute the last; they are not stored.
-  var w = (min(input + vec4u(0, 1, 2, 3), vec4u(params.share.inputs - 1u)) * params.weight.weight_outputs + params.weight.first_output) * 2u + params.weight.weight_base;
+  let inputs = min(input + vec4u(0, 1, 2, 3), vec4u(params.share.inputs - 1u));
+  var w = (inputs * params.weight.weight_outputs + params.weight.first_output) * 2u + params.weight.weight_base;
   var sums = vec4f();
   for (var o = 0u; o < params.share.outputs; o++) {
     let g = load_cube(at);

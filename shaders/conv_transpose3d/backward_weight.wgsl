@@ -19,7 +19,8 @@ struct Params {
 const VECTORS = 8u; // (4 inputs, 2 halves of the taps)
 
 // Workgroups are (block of four inputs, output, chunk).
-fn correlate(id: vec3u, local: u32) {
+@compute @workgroup_size(WORKGROUP)
+fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) local: u32) {
   let input = id.x * 4u;
   let voxels = volume_voxels(params.share.volume);
   // Channels past the last read the last; their sums are not stored.
@@ -52,9 +53,4 @@ fn correlate(id: vec3u, local: u32) {
     let half = ((id.z * params.share.inputs + own) * params.share.outputs + id.y) * 2u + local % 2u;
     store_four(half * 4u, 1u, 4u, total(local));
   }
-}
-
-@compute @workgroup_size(WORKGROUP)
-fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) local: u32) {
-  correlate(id, local);
 }

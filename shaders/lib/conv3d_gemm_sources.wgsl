@@ -14,26 +14,28 @@ struct Sources {
 @group(0) @binding(1) var<storage, read> other: array<Activation>; // (N, other channels, H, W, D); x again when there is no other
 
 fn source_of(channel: u32) -> vec4f {
-  return source_channel(params.sources.source.x_channel + min(channel - params.sources.x_start, params.sources.x_inputs - 1u));
+  let s = params.sources;
+  return source_channel(s.source.x_channel + min(channel - s.x_start, s.x_inputs - 1u));
 }
 
 // `normalisation` is `source_of` the channel.
 fn load_channel(sample: u32, channel: u32, at: u32, normalisation: vec4f) -> f32 {
+  let s = params.sources;
   let voxels = params.height * params.width * params.depth;
-  let own = channel - params.sources.x_start; // not below x_inputs where the channel is the other's
-  if (own < params.sources.x_inputs) {
-    return load(params.sources.source.x_base + (sample * params.sources.source.x_channels + own) * voxels + at, normalisation);
+  let own = channel - s.x_start; // not below x_inputs where the channel is the other's
+  if (own < s.x_inputs) {
+    return load(s.source.x_base + (sample * s.source.x_channels + own) * voxels + at, normalisation);
   }
-  return f32(other[params.sources.other_base + (sample * params.sources.other_channels + channel - params.sources.other_start) * voxels + at]);
+  return f32(other[s.other_base + (sample * s.other_channels + channel - s.other_start) * voxels + at]);
 }
 
-// The tiles of a sample along each axis.
+// The tiles of a sample along each axis. The importing shader says TILE_H, TILE_W and TILE_D, the voxels of one.
 fn tiles() -> vec3u {
   let tile = vec3u(TILE_H, TILE_W, TILE_D);
   return (vec3u(params.height, params.width, params.depth) + tile - 1u) / tile;
 }
 
-// The first voxel of a tile, and its sample.
+// The first voxel of a tile.
 fn origin_of(tile: u32) -> vec3u {
   let count = tiles();
   let place = vec3u(tile / (count.y * count.z) % count.x, tile / count.z % count.y, tile % count.z);

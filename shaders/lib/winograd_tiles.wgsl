@@ -1,5 +1,5 @@
 // The tiles of an activation that a transform reads or writes. The importing shader says EDGE, the voxels along an edge of one.
-struct Tiles {
+struct TileGrid {
   height: u32,
   width: u32,
   depth: u32,
