@@ -1,4 +1,4 @@
-import { formatBytes } from '../src/train/memory.ts'
+import { formatBytes } from '../src/run/memory.ts'
 import type { LoaderReport } from './loader.ts'
 import { percent, short } from './table.ts'
 

@@ -3,7 +3,7 @@ import type { Device } from '../src/gpu/device.ts'
 import { type Dispatch, kernel } from '../src/graph/kernel.ts'
 import { Tape } from '../src/graph/tape.ts'
 import { type Tensor, tensor } from '../src/graph/tensor.ts'
-import { elementwiseCut, spansOf } from '../src/ops/span.ts'
+import { elementwiseCut, spansOf } from '../src/ops/work.ts'
 import { Clock } from './clock.ts'
 import { type Gpu, Prepared } from './prepared.ts'
 

@@ -4,10 +4,10 @@ import { join } from 'node:path'
 import { performance } from 'node:perf_hooks'
 import { setTimeout } from 'node:timers/promises'
 import { defaultConfig } from '../src/config/schema.ts'
+import { TERMS } from '../src/run/batch_result.ts'
+import { formatBytes } from '../src/run/memory.ts'
 import { RunDirectory } from '../src/track/run_directory.ts'
 import { RunRecord } from '../src/track/run_record.ts'
-import { formatBytes } from '../src/train/memory.ts'
-import { TERMS } from '../src/train/tally.ts'
 import { percent, short } from './table.ts'
 
 export interface RecordRequest {

@@ -1,5 +1,5 @@
 import type { KernelTime } from '../src/plan/runner.ts'
-import { formatBytes } from '../src/train/memory.ts'
+import { formatBytes } from '../src/run/memory.ts'
 import { variantsText } from './ops_text.ts'
 import type { StepReport } from './step.ts'
 import type { FirstStep } from './step_run.ts'

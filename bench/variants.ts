@@ -2,8 +2,8 @@ import type { Device } from '../src/gpu/device.ts'
 import type { AdapterFacts, Call } from '../src/graph/kernel.ts'
 import { type Choice, chooseVariant, fittingVariants } from '../src/plan/lower.ts'
 import type { Plan } from '../src/plan/plan.ts'
+import { fixVariants } from '../src/run/variants.ts'
 import { TrainingEngine } from '../src/train/engine.ts'
-import { fixVariants } from '../src/train/variants.ts'
 import type { Workload } from './workload.ts'
 
 /** The variants that training this workload would fix, measured first where `compute.autotune` is 'full'. */

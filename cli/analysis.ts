@@ -1,5 +1,5 @@
 import { Command } from 'commander'
-import { analyse } from '../src/train/analysis.ts'
+import { analyse } from '../src/evaluate/analysis.ts'
 
 interface AnalysisOptions {
   train: string

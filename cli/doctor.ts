@@ -2,8 +2,8 @@ import { Command } from 'commander'
 import { listAdapters, NoAdapterError, type OpenAdapter } from '../src/gpu/adapter.ts'
 import { Device } from '../src/gpu/device.ts'
 import { installSoftwareAdapter, softwareAdapterInstalled } from '../src/gpu/software.ts'
-import { formatBytes } from '../src/train/memory.ts'
-import { selfTest } from '../src/train/self_test.ts'
+import { formatBytes } from '../src/run/memory.ts'
+import { selfTest } from '../src/run/self_test.ts'
 
 interface DoctorOptions {
   installSoftwareGpu?: boolean

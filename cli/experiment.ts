@@ -3,20 +3,15 @@ import { join } from 'node:path'
 import { Command } from 'commander'
 import { writeAtomically } from '../src/checkpoint/file.ts'
 import { type LoadedConfig, loadConfig } from '../src/config/load.ts'
-import { GENERATE_DEFAULTS, type GenerateOptions } from '../src/data/generate.ts'
+import { GENERATE_DEFAULTS, type GenerateOptions } from '../src/data/synthetic/generate.ts'
+import { analyse } from '../src/evaluate/analysis.ts'
+import { runCourse } from '../src/experiment/course.ts'
+import { compareWithOriginal, type ExperimentResults, PUBLISHED, resultsPage } from '../src/experiment/results.ts'
 import { ensureAdapter } from '../src/gpu/adapter.ts'
 import type { DetailedMetrics } from '../src/report/detailed_metrics.ts'
-import {
-  compareWithOriginal,
-  type ExperimentResults,
-  PUBLISHED,
-  resultsPage,
-} from '../src/report/experiment_results.ts'
-import { type BatchProgress, Console, type EpochSummary } from '../src/track/console.ts'
+import { type BatchProgress, Console, type EpochSummary } from '../src/track/console/console.ts'
+import { durationText } from '../src/track/console/progress_text.ts'
 import { packageFile } from '../src/track/experiment.ts'
-import { durationText } from '../src/track/progress_text.ts'
-import { analyse } from '../src/train/analysis.ts'
-import { runCourse } from '../src/train/course.ts'
 import type { TrainingReport } from '../src/train/training.ts'
 import { InputError } from '../src/util/error.ts'
 import { numberOption, overridesOf, sizeOption, WORDS } from './options.ts'

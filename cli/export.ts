@@ -1,6 +1,6 @@
 import { extname } from 'node:path'
 import { Command, Option } from 'commander'
-import { EXPORT_FORMATS, type Exported, type ExportFormat, exportModel } from '../src/train/export.ts'
+import { EXPORT_FORMATS, type Exported, type ExportFormat, exportModel } from '../src/export/export.ts'
 import { InputError } from '../src/util/error.ts'
 import { givenThreshold } from './evaluate.ts'
 import { configurationOf, withConfiguration } from './options.ts'

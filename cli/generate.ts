@@ -1,8 +1,8 @@
 import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import { Command } from 'commander'
-import { SPLIT_NAMES } from '../src/data/dataset.ts'
-import { GENERATE_DEFAULTS, type GenerateOptions, generateDataset } from '../src/data/generate.ts'
+import { SPLIT_NAMES } from '../src/data/dataset/split.ts'
+import { GENERATE_DEFAULTS, type GenerateOptions, generateDataset } from '../src/data/synthetic/generate.ts'
 import { numberOption, sizeOption } from './options.ts'
 import { progressOf } from './progress.ts'
 

@@ -1,7 +1,7 @@
-import { SPLIT_NAMES } from '../src/data/dataset.ts'
-import type { ImportReport } from '../src/data/import_report.ts'
-import type { IntensityRule } from '../src/data/preparation.ts'
-import { table } from '../src/report/table.ts'
+import { SPLIT_NAMES } from '../src/data/dataset/split.ts'
+import type { ImportReport } from '../src/data/import/report.ts'
+import type { IntensityRule } from '../src/data/scan/preparation.ts'
+import { table } from '../src/report/text/table.ts'
 
 /** What an import did, as lines of plain text: a table of structures, then what was made of what. */
 export function summaryLines(report: ImportReport): string[] {

@@ -1,6 +1,6 @@
 import { Command } from 'commander'
-import { inspect } from '../src/train/inspect.ts'
-import { inspectionText } from '../src/train/inspection_text.ts'
+import { inspect } from '../src/inspect/inspect.ts'
+import { inspectionText } from '../src/inspect/text.ts'
 
 /** `inspect`: what is in a dataset, an HDF5 file, a checkpoint or a scan. */
 export function makeInspectCommand(): Command {

@@ -1,6 +1,6 @@
 import { InvalidArgumentError } from 'commander'
-import type { ChannelRule } from '../src/data/import_intensity.ts'
-import { CT_WINDOWS } from '../src/data/intensity.ts'
+import type { ChannelRule } from '../src/data/import/intensity_rules.ts'
+import { CT_WINDOWS } from '../src/data/scan/intensity.ts'
 import { numberOption } from './options.ts'
 
 const DEVIATIONS = 4

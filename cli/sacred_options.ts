@@ -1,10 +1,10 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import type { JsonObject } from '../src/config/json.ts'
 import type { LoadedConfig } from '../src/config/load.ts'
-import { type Console, LOG_LEVELS } from '../src/track/console.ts'
-import { parseMongoAddress } from '../src/track/mongo_address.ts'
+import { type Console, LOG_LEVELS } from '../src/track/console/console.ts'
+import { parseMongoAddress } from '../src/track/mongo/address.ts'
 import { describeRepository } from '../src/track/repository.ts'
-import type { RunIdentity } from '../src/train/record.ts'
+import type { RunIdentity } from '../src/train/request.ts'
 import { InputError } from '../src/util/error.ts'
 import { numberOption } from './options.ts'
 

@@ -1,6 +1,6 @@
 import { Command } from 'commander'
-import { totalOf } from '../src/train/memory.ts'
-import { modelText, reportModel } from '../src/train/model_report.ts'
+import { modelText, reportModel } from '../src/inspect/model_summary.ts'
+import { totalOf } from '../src/run/memory.ts'
 import { configurationOf, withConfiguration } from './options.ts'
 
 interface SummaryOptions {

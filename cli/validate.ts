@@ -1,8 +1,8 @@
 import { availableParallelism } from 'node:os'
 import { Command } from 'commander'
-import { type Finding, rangesText } from '../src/data/findings.ts'
-import { type Validation, validateDataset } from '../src/data/validate.ts'
-import { table } from '../src/report/table.ts'
+import { type Finding, rangesText } from '../src/data/validate/findings.ts'
+import { type Validation, validateDataset } from '../src/data/validate/validate.ts'
+import { table } from '../src/report/text/table.ts'
 import { countOption } from './options.ts'
 import { progressOf } from './progress.ts'
 

@@ -4,9 +4,9 @@
 // Usage: npx tsx scripts/brain_hemispheres.ts TEMPLATES OUTPUT
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { type NiftiImage, readNifti } from '../src/data/nifti.ts'
-import { writeNifti } from '../src/data/nifti_writer.ts'
-import type { ScanGrid } from '../src/data/scan.ts'
+import { type NiftiImage, readNifti } from '../src/data/scan/nifti.ts'
+import { writeNifti } from '../src/data/scan/nifti_writer.ts'
+import type { ScanGrid } from '../src/data/scan/scan.ts'
 import { InputError } from '../src/util/error.ts'
 
 /** The structures of the example, by the beginnings of AAL's names. What nothing here names is background. */

@@ -1,4 +1,4 @@
-import { alignment, attentionMaps } from '../../src/ops/attention.ts'
+import { alignment, attentionMaps } from '../../src/ops/sadaan/attention.ts'
 import { sizeOf } from '../../src/util/shape.ts'
 import { defineCase } from '../case.ts'
 import { sigmoid } from '../elementary.ts'

@@ -1,8 +1,8 @@
 import type { Tape } from '../../src/graph/tape.ts'
 import type { Tensor } from '../../src/graph/tensor.ts'
-import { augment } from '../../src/ops/augment.ts'
-import type { LabelledImages } from '../../src/ops/augment_move.ts'
-import type { AugmentSettings } from '../../src/ops/augment_settings.ts'
+import { augment } from '../../src/ops/augment/augment.ts'
+import type { LabelledImages } from '../../src/ops/augment/move.ts'
+import type { AugmentSettings } from '../../src/ops/augment/settings.ts'
 import {
   normal2,
   OP_BIAS_FIELD,

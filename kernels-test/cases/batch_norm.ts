@@ -1,5 +1,5 @@
 import { batchNorm } from '../../src/ops/batch_norm.ts'
-import { sigmoid } from '../../src/ops/sigmoid.ts'
+import { sigmoid } from '../../src/ops/elementwise.ts'
 import { type Shape, sizeOf, volumeOf } from '../../src/util/shape.ts'
 import { defineCase } from '../case.ts'
 import { normals } from '../numbers.ts'

@@ -1,4 +1,4 @@
-import { commitStatistics } from '../../src/ops/commit_statistics.ts'
+import { commitStatistics } from '../../src/ops/sadaan/commit_statistics.ts'
 import { defineCase } from '../case.ts'
 import { normals } from '../numbers.ts'
 

@@ -1,4 +1,4 @@
-import { conv3d } from '../../src/ops/conv3d.ts'
+import { conv3d } from '../../src/ops/conv3d/conv3d.ts'
 import { type Shape, sizeOf } from '../../src/util/shape.ts'
 import { defineCase } from '../case.ts'
 import { normals } from '../numbers.ts'

@@ -1,7 +1,6 @@
 import type { Tape } from '../../src/graph/tape.ts'
 import type { Tensor } from '../../src/graph/tensor.ts'
-import { relu } from '../../src/ops/relu.ts'
-import { sigmoid } from '../../src/ops/sigmoid.ts'
+import { relu, sigmoid } from '../../src/ops/elementwise.ts'
 import { type Shape, sizeOf } from '../../src/util/shape.ts'
 import { defineCase } from '../case.ts'
 import { normals } from '../numbers.ts'

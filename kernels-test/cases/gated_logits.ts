@@ -1,4 +1,4 @@
-import { gatedLogits } from '../../src/ops/gated_logits.ts'
+import { gatedLogits } from '../../src/ops/sadaan/gated_logits.ts'
 import { sizeOf } from '../../src/util/shape.ts'
 import { defineCase } from '../case.ts'
 import { normals } from '../numbers.ts'

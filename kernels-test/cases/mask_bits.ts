@@ -1,4 +1,4 @@
-import { maskBits } from '../../src/ops/mask_bits.ts'
+import { maskBits } from '../../src/ops/sadaan/mask_bits.ts'
 import { sizeOf } from '../../src/util/shape.ts'
 import { defineCase } from '../case.ts'
 import { normals } from '../numbers.ts'

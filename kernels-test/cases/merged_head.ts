@@ -1,4 +1,4 @@
-import { mergeHeadWeights } from '../../src/ops/merged_head.ts'
+import { mergeHeadWeights } from '../../src/ops/sadaan/merged_head.ts'
 import { defineCase } from '../case.ts'
 import { normals } from '../numbers.ts'
 

@@ -1,4 +1,4 @@
-import { type PresenceLayout, presenceMlp, presenceProbability } from '../../src/ops/presence_mlp.ts'
+import { type PresenceLayout, presenceMlp, presenceProbability } from '../../src/ops/sadaan/presence_mlp.ts'
 import { defineCase } from '../case.ts'
 import { normals } from '../numbers.ts'
 import { dropoutFactor, dropoutKeys } from './dropout.ts'

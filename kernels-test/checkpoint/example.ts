@@ -1,6 +1,6 @@
 import type { Checkpoint } from '../../src/checkpoint/checkpoint.ts'
 import type { Json } from '../../src/checkpoint/fields.ts'
-import type { TorchTensor } from '../../src/checkpoint/torch_tensor.ts'
+import type { TorchTensor } from '../../src/checkpoint/pickle/torch_tensor.ts'
 import { type ScheduleSettings, type ScheduleState, toTorchScheduler } from '../../src/optim/schedule.ts'
 
 export const f32 = (shape: number[], data: number[]): TorchTensor => ({

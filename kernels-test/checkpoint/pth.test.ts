@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
-import { OrderedDict, PyFloat, type PyValue, tupleOf } from '../../src/checkpoint/pickle_value.ts'
+import { OrderedDict, PyFloat, type PyValue, tupleOf } from '../../src/checkpoint/pickle/value.ts'
 import { encodePth, parsePth, readPth } from '../../src/checkpoint/pth.ts'
 import { readZip } from '../../src/checkpoint/zip.ts'
 

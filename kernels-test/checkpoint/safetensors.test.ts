@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
+import type { TorchTensor } from '../../src/checkpoint/pickle/torch_tensor.ts'
 import { encodeSafetensors, parseSafetensors } from '../../src/checkpoint/safetensors.ts'
-import type { TorchTensor } from '../../src/checkpoint/torch_tensor.ts'
 import { InputError } from '../../src/util/error.ts'
 import { f32 } from './example.ts'
 

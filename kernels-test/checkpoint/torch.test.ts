@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeEach, describe, expect, it } from 'vitest'
 import { type Checkpoint, readCheckpoint, writeCheckpoint } from '../../src/checkpoint/checkpoint.ts'
-import type { TorchTensor } from '../../src/checkpoint/torch_tensor.ts'
+import type { TorchTensor } from '../../src/checkpoint/pickle/torch_tensor.ts'
 import { exampleCheckpoint, f32, schedulerDict } from './example.ts'
 
 const python = process.env.SADAAN_PYTHON

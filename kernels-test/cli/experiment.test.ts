@@ -1,8 +1,8 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { STRUCTURES } from '../../src/data/anatomy.ts'
-import { compareWithOriginal, resultsPage } from '../../src/report/experiment_results.ts'
+import { STRUCTURES } from '../../src/data/synthetic/anatomy.ts'
+import { compareWithOriginal, resultsPage } from '../../src/experiment/results.ts'
 import { temporaryDirectory } from '../data/small_dataset.ts'
 import { Command, run } from './command.ts'
 

@@ -12,7 +12,7 @@ import {
   withSacredOptions,
 } from '../../cli/sacred_options.ts'
 import { loadConfig } from '../../src/config/load.ts'
-import { Console } from '../../src/track/console.ts'
+import { Console } from '../../src/track/console/console.ts'
 import { temporaryDirectory } from '../data/small_dataset.ts'
 
 const root = temporaryDirectory()

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
+import { totalOf } from '../../src/run/memory.ts'
 import { TrainingEngine } from '../../src/train/engine.ts'
-import { totalOf } from '../../src/train/memory.ts'
 import { testDevice } from '../harness.ts'
 import { normError } from '../numbers.ts'
 import { documented, type Left, ONE_EPOCH, PLAIN, runDocumented, SIZE, STRUCTURES, WEIGHTS } from './documented.ts'

@@ -1,5 +1,5 @@
 import { readFileSync, writeFileSync } from 'node:fs'
-import { Hdf5File } from '../../src/data/hdf5_file.ts'
+import { Hdf5File } from '../../src/data/hdf5/file.ts'
 
 /** The start of a zlib stream at the level that the writer uses. */
 const ZLIB = Buffer.from([0x78, 0x5e])

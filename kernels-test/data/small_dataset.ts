@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll } from 'vitest'
-import { Hdf5Writer } from '../../src/data/hdf5_writer.ts'
+import { Hdf5Writer } from '../../src/data/hdf5/writer.ts'
 
 export interface SmallSplit {
   samples: number

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { writeCheckpoint } from '../../src/checkpoint/checkpoint.ts'
-import type { TorchTensor } from '../../src/checkpoint/torch_tensor.ts'
+import type { TorchTensor } from '../../src/checkpoint/pickle/torch_tensor.ts'
 import { initialValues } from '../../src/nn/initialise.ts'
 import { ModelState } from '../../src/nn/model_state.ts'
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { bootstrapIntervals, type Figure } from '../../src/train/bootstrap.ts'
+import { bootstrapIntervals, type Figure } from '../../src/evaluate/bootstrap.ts'
 import { randomOf } from '../numbers.ts'
 
 /** The mean of values; of those that are defined where some are null. */

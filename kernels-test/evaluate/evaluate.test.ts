@@ -3,11 +3,12 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { writeCheckpoint } from '../../src/checkpoint/checkpoint.ts'
 import { defaultConfig } from '../../src/config/schema.ts'
-import { Hdf5File } from '../../src/data/hdf5_file.ts'
+import { Hdf5File } from '../../src/data/hdf5/file.ts'
+import { evaluate } from '../../src/evaluate/evaluate.ts'
+import type { EvaluatedSample } from '../../src/evaluate/evaluation.ts'
+import { SurfaceMeter } from '../../src/evaluate/surface_distance.ts'
+import { predict } from '../../src/predict/predict.ts'
 import type { DetailedMetrics } from '../../src/report/detailed_metrics.ts'
-import { type EvaluatedSample, evaluate } from '../../src/train/evaluate.ts'
-import { predict } from '../../src/train/predict.ts'
-import { SurfaceMeter } from '../../src/train/surface_distance.ts'
 import { InputError } from '../../src/util/error.ts'
 import {
   intensity,
@@ -20,7 +21,7 @@ import {
 } from '../data/small_dataset.ts'
 import { goldenPaths, openGolden } from '../golden/golden_file.ts'
 import { relativeError } from '../numbers.ts'
-import { checkpointOf, finalWeights } from './golden_model.ts'
+import { checkpointOf, finalWeights } from '../predict/golden_model.ts'
 import { bitsOf } from './mask_cases.ts'
 
 const SAMPLES = 7

@@ -1,4 +1,4 @@
-import type { BoxSize, Spacing } from '../../src/train/distance_transform.ts'
+import type { BoxSize, Spacing } from '../../src/evaluate/distance_transform.ts'
 import { randomOf } from '../numbers.ts'
 
 /** Two masks to compare. */

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest'
+import type { SampleFacts } from '../../src/evaluate/judged_pair.ts'
+import { Metrics } from '../../src/evaluate/metrics.ts'
+import type { SurfaceDistances } from '../../src/evaluate/surface_distance.ts'
 import { casesCsv } from '../../src/report/case_row.ts'
 import type { Interval } from '../../src/report/detailed_metrics.ts'
-import type { SampleFacts } from '../../src/train/judged_pair.ts'
-import { Metrics } from '../../src/train/metrics.ts'
-import type { SurfaceDistances } from '../../src/train/surface_distance.ts'
 import { randomOf } from '../numbers.ts'
 
 interface TestPair {
@@ -130,7 +130,7 @@ describe('detailed metrics', () => {
     })
     expect(found.segmentation_overall.mean_dice).toBeCloseTo((a.mean_dice! + b.mean_dice!) / 2, 9)
     expect(found.segmentation_overall.mean_iou).toBeCloseTo((a.mean_iou! + b.mean_iou!) / 2, 9)
-    // the second sample's a is held to be absent: Dice ε/(10 + ε)
+    // the second sample's a is predicted absent: Dice ε/(10 + ε)
     expect(found.segmentation_overall_gated.mean_dice).toBeCloseTo(((dice + EPSILON / 10) / 2 + b.mean_dice!) / 2, 9)
     expect(found.scenario_based).toStrictEqual({})
   })

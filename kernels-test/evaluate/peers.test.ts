@@ -1,10 +1,10 @@
 import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { bootstrapIntervals } from '../../src/evaluate/bootstrap.ts'
+import { Metrics } from '../../src/evaluate/metrics.ts'
+import { SurfaceMeter } from '../../src/evaluate/surface_distance.ts'
 import type { CaseRow } from '../../src/report/case_row.ts'
-import { bootstrapIntervals } from '../../src/train/bootstrap.ts'
-import { Metrics } from '../../src/train/metrics.ts'
-import { SurfaceMeter } from '../../src/train/surface_distance.ts'
 import { randomOf } from '../numbers.ts'
 import { bitsOf, type MaskCase, type MaskFigures, maskCases } from './mask_cases.ts'
 

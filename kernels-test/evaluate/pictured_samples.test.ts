@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
+import { choosePictured } from '../../src/evaluate/pictured_samples.ts'
 import type { CaseRow } from '../../src/report/case_row.ts'
-import { choosePictured } from '../../src/train/pictured_samples.ts'
 
 function row(sample: number, change: Partial<CaseRow>): CaseRow {
   return {
@@ -39,9 +39,9 @@ const chosen = (count: number, of = rows): [number, string][] =>
 test('the worst, the median, the best, wrong presence, then from the worst up; no sample twice', () => {
   expect(chosen(8)).toStrictEqual([
     [2, 'lowest mean Dice'],
-    [5, 'median mean Dice, an absent structure held to be present'],
+    [5, 'median mean Dice, an absent structure predicted present'],
     [1, 'highest mean Dice'],
-    [6, 'a present structure held to be absent'],
+    [6, 'a present structure predicted absent'],
     [4, 'low mean Dice'],
     [0, 'low mean Dice'],
     [3, 'low mean Dice'],
@@ -59,6 +59,6 @@ test('the absence that was missed most surely', () => {
     [2, 'lowest mean Dice'],
     [5, 'median mean Dice'],
     [1, 'highest mean Dice'],
-    [4, 'an absent structure held to be present'],
+    [4, 'an absent structure predicted present'],
   ])
 })

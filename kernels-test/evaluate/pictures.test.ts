@@ -2,11 +2,11 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import type { DetailedMetrics } from '../../src/report/detailed_metrics.ts'
-import { FIGURE_NAMES } from '../../src/report/evaluation_figures.ts'
+import { FIGURE_NAMES } from '../../src/report/figures/frame.ts'
 import { type Finished, run } from '../cli/command.ts'
 import { temporaryDirectory, writeMetadata, writeSplit } from '../data/small_dataset.ts'
 import { writeUntrainedModel } from '../docs/untrained_model.ts'
-import { readPage } from '../report/read_html.ts'
+import { readPage } from '../report/page/read_html.ts'
 import { PNG_SIGNATURE, pngSize } from '../report/read_svg.ts'
 
 const folder = temporaryDirectory()

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { averagePrecision, rocAuc } from '../../src/train/ranking.ts'
+import { averagePrecision, rocAuc } from '../../src/evaluate/ranking.ts'
 
 /** Scores of positives and negatives. */
 function scored(positives: number[], negatives: number[]) {

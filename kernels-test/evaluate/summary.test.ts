@@ -1,12 +1,12 @@
 import { expect, test } from 'vitest'
 import { defaultConfig } from '../../src/config/schema.ts'
 import { GUARANTEED_FACTS } from '../../src/graph/kernel.ts'
+import { modelText, reportModel } from '../../src/inspect/model_summary.ts'
 import { ModelState } from '../../src/nn/model_state.ts'
 import type { SadaanShape } from '../../src/nn/specification.ts'
 import { summarise } from '../../src/nn/summary.ts'
 import { makePlan } from '../../src/plan/plan.ts'
-import { modelText, reportModel } from '../../src/train/model_report.ts'
-import { batchTensors, recordPrediction } from '../../src/train/recording.ts'
+import { batchTensors, recordPrediction } from '../../src/run/tapes.ts'
 import { sizeOf } from '../../src/util/shape.ts'
 
 const published: SadaanShape = { structures: 5, size: [64, 64, 64], inChannels: 1, channels: [16, 32, 64, 128, 256] }

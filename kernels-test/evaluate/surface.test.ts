@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import { type BoxSize, DistanceTransform, type Spacing } from '../../src/train/distance_transform.ts'
-import { SurfaceMeter } from '../../src/train/surface_distance.ts'
-import { SurfaceThreads } from '../../src/train/surface_threads.ts'
+import { type BoxSize, DistanceTransform, type Spacing } from '../../src/evaluate/distance_transform.ts'
+import { SurfaceMeter } from '../../src/evaluate/surface_distance.ts'
+import { SurfaceThreads } from '../../src/evaluate/surface_threads.ts'
 import { randomOf } from '../numbers.ts'
 import { bitsOf, maskCases } from './mask_cases.ts'
 

@@ -1,4 +1,4 @@
-import type { TorchTensor } from '../../src/checkpoint/torch_tensor.ts'
+import type { TorchTensor } from '../../src/checkpoint/pickle/torch_tensor.ts'
 import { type SadaanShape, specify } from '../../src/nn/specification.ts'
 import { normals, randomOf } from '../numbers.ts'
 

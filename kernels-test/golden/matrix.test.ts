@@ -1,6 +1,6 @@
 import { describe, test } from 'vitest'
 import type { AdapterFacts } from '../../src/graph/kernel.ts'
-import { familyOf } from '../../src/ops/conv3d_matrix_layout.ts'
+import { familyOf } from '../../src/ops/conv3d/matrix_layout.ts'
 import { goldenPaths, openGolden } from './golden_file.ts'
 import { at, rounded, runGolden } from './run_golden.ts'
 

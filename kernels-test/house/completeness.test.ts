@@ -3,14 +3,8 @@ import { defaultConfig } from '../../src/config/schema.ts'
 import { type AdapterFacts, type Call, GUARANTEED_FACTS } from '../../src/graph/kernel.ts'
 import { ModelState } from '../../src/nn/model_state.ts'
 import { fittingVariants, type Lowered, lower } from '../../src/plan/lower.ts'
-import { OptimizerMemory } from '../../src/train/optimizer_memory.ts'
-import {
-  batchTensors,
-  recordEvaluation,
-  recordPrediction,
-  recordTraining,
-  recordUpdate,
-} from '../../src/train/recording.ts'
+import { OptimizerMemory } from '../../src/run/optimizer_memory.ts'
+import { batchTensors, recordEvaluation, recordPrediction, recordTraining, recordUpdate } from '../../src/run/tapes.ts'
 import { linkShader } from '../../src/wgsl/link.ts'
 import { cases } from '../cases/index.ts'
 import { callsOf } from '../harness.ts'
@@ -19,9 +13,6 @@ import { filesUnder, importsOf, textOf } from './sources.ts'
 
 /** What WebGPU guarantees on every adapter. */
 const GUARANTEED = { storageBuffers: 8, uniformBuffers: 12, invocations: 256, workgroupAxes: [256, 256, 64] }
-
-/** What relu and sigmoid have in common; their case file runs it. */
-const ELEMENTWISE = 'src/ops/elementwise.ts'
 
 /** Adapters for which kernels are laid out differently. */
 const adapters: readonly AdapterFacts[] = [
@@ -86,7 +77,7 @@ const entryOf = ({ key }: Lowered): string => `${key.shader.split(' ')[0]}:${key
 describe('every operation', () => {
   const operations = ['src/ops', 'src/loss', 'src/optim']
     .flatMap(folder => filesUnder(folder, '.ts'))
-    .filter(path => path !== ELEMENTWISE && /^export function \w+\(\s*tape: Tape\b/m.test(textOf(path)))
+    .filter(path => /^export function \w+\(\s*tape: Tape\b/m.test(textOf(path)))
   const tested = new Set(filesUnder('kernels-test/cases', '.ts').flatMap(path => importsOf(path).files))
 
   test.each(operations)('%s has a case file', path => {

@@ -1,13 +1,23 @@
+import { dirname } from 'node:path'
 import { expect, test } from 'vitest'
 import { filesUnder, textOf, trackedFiles } from './sources.ts'
 
 const MAX_LINES = 350
+const MAX_FILES = 25
 
 test('no source file is longer than a reader can hold', () => {
   const sources = ['src', 'cli'].flatMap(folder => filesUnder(folder, '.ts')).concat(filesUnder('shaders', '.wgsl'))
   const lengths = sources.map(path => ({ path, lines: textOf(path).split('\n').length - 1 }))
   expect(lengths.length).toBeGreaterThan(100)
   expect(lengths.filter(({ lines }) => lines > MAX_LINES)).toEqual([])
+})
+
+test('no folder holds more files than a reader can survey', () => {
+  const folders = new Map<string, number>()
+  for (const path of ['src', 'cli'].flatMap(folder => filesUnder(folder, '.ts')))
+    folders.set(dirname(path), (folders.get(dirname(path)) ?? 0) + 1)
+  expect(folders.size).toBeGreaterThan(30)
+  expect([...folders].filter(([, files]) => files > MAX_FILES)).toEqual([])
 })
 
 test('src says nothing past its console: standard output belongs to the result', () => {

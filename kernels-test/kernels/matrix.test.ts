@@ -2,14 +2,14 @@ import { describe, expect, test } from 'vitest'
 import { type AdapterFacts, GUARANTEED_FACTS } from '../../src/graph/kernel.ts'
 import { Tape } from '../../src/graph/tape.ts'
 import { tensor } from '../../src/graph/tensor.ts'
-import { conv3d } from '../../src/ops/conv3d.ts'
+import { conv3d } from '../../src/ops/conv3d/conv3d.ts'
 import {
   type BrickLayout,
   brickLayout,
   type Family,
   familyOf,
   matrixShader,
-} from '../../src/ops/conv3d_matrix_layout.ts'
+} from '../../src/ops/conv3d/matrix_layout.ts'
 import { chooseVariant } from '../../src/plan/lower.ts'
 import { candidatesOf } from '../../src/tune/kernel_text.ts'
 import { type Volume, volumeOf } from '../../src/util/shape.ts'

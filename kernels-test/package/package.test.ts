@@ -54,7 +54,14 @@ test('the tarball holds what runs and what is read, and nothing else', () => {
   expect(paths.filter(path => /\.test\.|(?<!\.d)\.ts$|\.map$/.test(path))).toEqual([])
   expect(paths).toEqual(expect.arrayContaining(['LICENSE', 'README.md', 'dist/cli/main.js', 'dist/src/index.d.ts']))
   expect(paths).toContain('shaders/lib/math.wgsl')
-  const threads = ['data/decode', 'data/examine', 'data/sample', 'report/artist', 'checkpoint/write', 'train/surface']
+  const threads = [
+    'data/loader/decode',
+    'data/validate/examine',
+    'data/synthetic/sample',
+    'report/drawing/artist',
+    'checkpoint/write',
+    'evaluate/surface',
+  ]
   for (const thread of threads) expect(paths).toContain(`dist/src/${thread}.worker.js`)
   expect(packed.size).toBeLessThan(LARGEST_TARBALL)
 })
@@ -86,7 +93,7 @@ test('it reads what lzf compressed, in threads too', async context => {
   skipOffline(context)
   mkdirSync(join(user, 'lzf'))
   for (const split of ['train', 'val'])
-    cpSync(join(PACKAGE_ROOT, 'kernels-test/data/lzf.h5'), join(user, 'lzf', `${split}.h5`))
+    cpSync(join(PACKAGE_ROOT, 'kernels-test/data/hdf5/lzf.h5'), join(user, 'lzf', `${split}.h5`))
   writeFileSync(join(user, 'lzf/metadata.json'), '{ "structure_names": ["a"], "image_size": [16, 16, 16] }')
   const { stdout } = await sadaan('validate', 'lzf', '--workers', '1', '--json')
   expect(JSON.parse(stdout)).toMatchObject({ errors: 0, splits: { train: 2, val: 2 } })

@@ -7,8 +7,8 @@ import type {
   OverallVoxels,
   PresenceMetrics,
 } from '../../src/report/detailed_metrics.ts'
-import type { SampleView } from '../../src/report/overlay.ts'
-import type { VolumeSize } from '../../src/report/slice.ts'
+import type { VolumeSize } from '../../src/report/sample/slice.ts'
+import type { SampleView } from '../../src/report/sample/view.ts'
 
 /** An evaluation as a model might have it: figures and cases that fit each other, the same each time. */
 export interface MadeEvaluation {

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { afterEach, expect, test, vi } from 'vitest'
+import { STEPS_IN_FLIGHT } from '../../src/run/in_flight.ts'
 import { TrainingEngine } from '../../src/train/engine.ts'
-import { STEPS_IN_FLIGHT } from '../../src/train/pacing.ts'
 import { temporaryDirectory } from '../data/small_dataset.ts'
 import { SMALL, smallDataset, trainHere } from './training_here.ts'
 

@@ -8,7 +8,7 @@ import { closeSession, initialise, openSession } from '../../src/train/session.t
 import { InputError } from '../../src/util/error.ts'
 import { temporaryDirectory } from '../data/small_dataset.ts'
 import { groupsOf, PNG_SIGNATURE, pngSize, textsOf } from '../report/read_svg.ts'
-import { seenIn } from '../track/tensorboard_reader.ts'
+import { seenIn } from '../track/tensorboard/reader.ts'
 import { SMALL, STRUCTURES, smallDataset, trainHere } from './training_here.ts'
 
 const root = temporaryDirectory()

@@ -3,9 +3,10 @@ import { join } from 'node:path'
 import { expect } from 'vitest'
 import type { Checkpoint } from '../../src/checkpoint/checkpoint.ts'
 import { loadConfig } from '../../src/config/load.ts'
-import { Console } from '../../src/track/console.ts'
+import { Console } from '../../src/track/console/console.ts'
 import { readMetrics } from '../../src/track/metrics.ts'
-import { type TrainingReport, type TrainingRequest, train } from '../../src/train/training.ts'
+import type { TrainingRequest } from '../../src/train/request.ts'
+import { type TrainingReport, train } from '../../src/train/training.ts'
 import { writeMetadata, writeSplit } from '../data/small_dataset.ts'
 
 /** Words of every small training: the smallest model that has all of SADAAN's parts, and no pictures, which take longer than it. */

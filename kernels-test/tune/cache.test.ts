@@ -5,7 +5,7 @@ import { type AdapterFacts, type Call, GUARANTEED_FACTS } from '../../src/graph/
 import { signatureOf } from '../../src/graph/signature.ts'
 import { Tape } from '../../src/graph/tape.ts'
 import { tensor } from '../../src/graph/tensor.ts'
-import { conv3d } from '../../src/ops/conv3d.ts'
+import { conv3d } from '../../src/ops/conv3d/conv3d.ts'
 import { TuningCache } from '../../src/tune/cache.ts'
 import { choiceFrom } from '../../src/tune/choice.ts'
 import { candidatesOf, kernelDigest } from '../../src/tune/kernel_text.ts'

@@ -3,7 +3,7 @@ import type { Call } from '../../src/graph/kernel.ts'
 import { signatureOf } from '../../src/graph/signature.ts'
 import { Tape } from '../../src/graph/tape.ts'
 import { type DType, type Tensor, tensor } from '../../src/graph/tensor.ts'
-import { type Conv3dOptions, conv3d } from '../../src/ops/conv3d.ts'
+import { type Conv3dOptions, conv3d } from '../../src/ops/conv3d/conv3d.ts'
 
 function input(name: string, shape: readonly number[], dtype: DType = 'f32'): Tensor {
   return tensor(name, shape, 'input', dtype)

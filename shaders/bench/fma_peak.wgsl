@@ -18,7 +18,7 @@ fn once(x: Sums) -> Sums {
   return Sums(fma(x[0], a, b), fma(x[1], a, b), fma(x[2], a, b));
 }
 
-// Written out, since a loop of four would be counted in the loop.
+// Written out: a loop would add its own counting to what is measured.
 fn four_times(x: Sums) -> Sums {
   return once(once(once(once(x))));
 }

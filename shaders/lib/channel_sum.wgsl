@@ -1,6 +1,6 @@
 #import lib/channel_total
 
-// lib/channel_total where the total is the sum of the partials.
+// lib/channel_total for plain sums of partials.
 alias Share = Partial;
 
 fn share_of(index: u32) -> Share {

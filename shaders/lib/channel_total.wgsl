@@ -1,8 +1,8 @@
 #import lib/span
 
-// The second stage of a reduction over planes: a workgroup joins the partials of one channel over samples and spans, always in the
-// same order. The shader says what a `Partial` is, which `Share` in the total it has (`share_of`), how two shares are `joined`
-// (Share() adds nothing), and how a channel is `finish`ed.
+// The second stage of a reduction over planes: a workgroup combines the partials of one channel over samples and spans, always in the
+// same order. The shader defines `Partial`, `Share` (what is combined; Share() is neutral), `share_of(index)` of a partial,
+// `joined(a, b)`, and `finish(channel, total)`.
 struct Params {
   spans: Spans,
   samples: u32,

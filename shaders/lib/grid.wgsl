@@ -1,9 +1,9 @@
-// Kernels of one dimension. Their workgroups may be folded into (x, y), to stay under the limit of 65,535 workgroups a dimension.
+// One-dimensional kernels. Their workgroups may be folded into (x, y) to stay under the limit of 65,535 workgroups per dimension.
 
-// Invocations of a workgroup, unless a dispatch asks for another number.
+// Invocations per workgroup, unless the dispatch asks for another number.
 override WORKGROUP: u32 = 64u;
 
-// What an entry point takes to find its element.
+// What an entry point takes that gives each element an invocation.
 struct Invocation {
   @builtin(workgroup_id) group: vec3u,
   @builtin(num_workgroups) groups: vec3u,
@@ -15,7 +15,7 @@ fn index_of(at: Invocation) -> u32 {
   return linear_index(at.group, at.groups, at.local, WORKGROUP);
 }
 
-// How far apart the elements of an invocation lie that steps through them by the size of the grid.
+// The stride of a loop in which every invocation takes several elements, a whole grid apart.
 fn grid_size(at: Invocation) -> u32 {
   return at.groups.x * at.groups.y * WORKGROUP;
 }
@@ -25,7 +25,7 @@ fn linear_index(group: vec3u, groups: vec3u, local: u32, group_size: u32) -> u32
   return (group.y * groups.x + group.x) * group_size + local;
 }
 
-// What an entry point takes that gives a workgroup to each element. Apart from the local index, so that all of it is uniform.
+// What an entry point takes that gives each element a workgroup. The local index is not in it: so all of it is uniform.
 struct Workgroup {
   @builtin(workgroup_id) group: vec3u,
   @builtin(num_workgroups) groups: vec3u,

@@ -1,7 +1,7 @@
 // What is drawn for a sample, from its key alone.
 #import lib/random
 
-@group(0) @binding(13) var<storage, read> keys: array<u32>; // (N, 4) the last unused
+@group(0) @binding(13) var<storage, read> keys: array<u32>; // (N, 4) seed, epoch, sample index, 0
 
 struct SampleKey {
   seed: u32,

@@ -1,11 +1,11 @@
 import { InputError } from '../util/error.ts'
 import { Fields, type Json, pyOf, recordOf } from './fields.ts'
 import { writeAtomically } from './file.ts'
-import { isTensor, PyFloat, type PyValue } from './pickle_value.ts'
+import type { TorchTensor } from './pickle/torch_tensor.ts'
+import { isTensor, PyFloat, type PyValue } from './pickle/value.ts'
 import { encodePth, readPth } from './pth.ts'
 import { readStateDict, stateDict } from './state_dict.ts'
 import { type OptimizerState, optimizerDict, readOptimizer } from './torch_optimizer.ts'
-import type { TorchTensor } from './torch_tensor.ts'
 
 /** The training checkpoint of SADAAN. In the file, the keys are the original's; ours are under 'sadaan_gpu'. */
 export interface Checkpoint {

@@ -1,71 +1,71 @@
 import { InputError } from '../util/error.ts'
-import { isTensor, type PyValue } from './pickle_value.ts'
-import type { TorchTensor } from './torch_tensor.ts'
+import type { TorchTensor } from './pickle/torch_tensor.ts'
+import { isTensor, type PyValue } from './pickle/value.ts'
 
 /** Values as in JSON, but numbers may be infinite or NaN. */
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json }
 
 /** The entries of a dict that was read, by name and type. Each look-up throws InputError: file, entry, what was expected. */
 export class Fields {
-  readonly #dict: Map<string | number, PyValue>
+  private readonly found: Map<string | number, PyValue>
   /** path of the file and of the dict within it */
   readonly where: string
 
   constructor(value: PyValue | undefined, where: string) {
     if (!(value instanceof Map)) throw new InputError(`${where}: found ${nameOf(value)}, expected a dict`)
-    this.#dict = value
+    this.found = value
     this.where = where
   }
 
   get entries(): [string | number, PyValue][] {
-    return [...this.#dict]
+    return [...this.found]
   }
 
   has(key: string): boolean {
-    return (this.#dict.get(key) ?? null) !== null
+    return (this.found.get(key) ?? null) !== null
   }
 
   value(key: string): PyValue | undefined {
-    return this.#dict.get(key)
+    return this.found.get(key)
   }
 
   dict(key: string): Fields {
-    return new Fields(this.#dict.get(key), `${this.where}: ${key}`)
+    return new Fields(this.found.get(key), `${this.where}: ${key}`)
   }
 
   number(key: string): number {
-    const value = this.#dict.get(key)
-    return typeof value === 'number' ? value : this.#refuse(key, value, 'a number')
+    const value = this.found.get(key)
+    return typeof value === 'number' ? value : this.refuse(key, value, 'a number')
   }
 
   boolean(key: string): boolean {
-    const value = this.#dict.get(key)
-    return typeof value === 'boolean' ? value : this.#refuse(key, value, 'True or False')
+    const value = this.found.get(key)
+    return typeof value === 'boolean' ? value : this.refuse(key, value, 'True or False')
   }
 
   text(key: string): string {
-    const value = this.#dict.get(key)
-    return typeof value === 'string' ? value : this.#refuse(key, value, 'a text')
+    const value = this.found.get(key)
+    return typeof value === 'string' ? value : this.refuse(key, value, 'a text')
   }
 
   numbers(key: string): number[] {
-    const value = this.#dict.get(key)
+    const value = this.found.get(key)
     const isList = Array.isArray(value) && value.every(item => typeof item === 'number')
-    return isList ? [...value] : this.#refuse(key, value, 'a list of numbers')
+    return isList ? [...value] : this.refuse(key, value, 'a list of numbers')
   }
 
   strings(key: string): string[] {
-    const value = this.#dict.get(key)
+    const value = this.found.get(key)
     const isList = Array.isArray(value) && value.every(item => typeof item === 'string')
-    return isList ? [...value] : this.#refuse(key, value, 'a list of strings')
+    return isList ? [...value] : this.refuse(key, value, 'a list of strings')
   }
 
   tensor(key: string): TorchTensor {
-    const value = this.#dict.get(key)
-    return isTensor(value) ? value : this.#refuse(key, value, 'a tensor')
+    const value = this.found.get(key)
+    return isTensor(value) ? value : this.refuse(key, value, 'a tensor')
   }
 
-  #refuse(key: string, value: PyValue | undefined, expected: string): never {
+  private refuse(key: string, value: PyValue | undefined, expected: string): never {
     throw new InputError(`${this.where}: ${key} is ${nameOf(value)}, expected ${expected}`)
   }
 }

@@ -1,10 +1,10 @@
 import { InputError } from '../util/error.ts'
 import { readBytes, writeAtomically } from './file.ts'
-import { storageTypes } from './pickle_globals.ts'
-import { readPickle } from './pickle_read.ts'
-import type { PyValue } from './pickle_value.ts'
-import { writePickle } from './pickle_write.ts'
-import { bytesOf, elementBytes, type Storage, storageOf } from './torch_tensor.ts'
+import { storageTypes } from './pickle/globals.ts'
+import { readPickle } from './pickle/read.ts'
+import { elementBytes, type Storage, storageOf, tensorBytes } from './pickle/torch_tensor.ts'
+import type { PyValue } from './pickle/value.ts'
+import { writePickle } from './pickle/write.ts'
 import { readZip, writeZip, type ZipEntry } from './zip.ts'
 
 /** The folder inside the archive. torch takes whatever is there; a fixed one makes the bytes depend on the content only. */
@@ -91,7 +91,7 @@ export function encodePth(value: PyValue): Uint8Array[] {
   return writeZip([
     { name: `${folder}/data.pkl`, data: pickle },
     text('byteorder', 'little'),
-    ...tensors.map((tensor, i) => ({ name: `${folder}/data/${i}`, data: bytesOf(tensor) })),
+    ...tensors.map((tensor, i) => ({ name: `${folder}/data/${i}`, data: tensorBytes(tensor) })),
     text('version', '3\n'),
   ])
 }

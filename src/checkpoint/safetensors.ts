@@ -1,7 +1,6 @@
 import { InputError } from '../util/error.ts'
 import { type Shape, sizeOf } from '../util/shape.ts'
 import {
-  bytesOf,
   checkTensor,
   type Dtype,
   type ElementType,
@@ -9,7 +8,8 @@ import {
   gather,
   storageOf,
   type TorchTensor,
-} from './torch_tensor.ts'
+  tensorBytes,
+} from './pickle/torch_tensor.ts'
 
 /** Layout: length of the header (u64), the header as JSON, the tensors' bytes without a gap; little-endian. */
 const lengthBytes = 8
@@ -142,7 +142,7 @@ export function encodeSafetensors({ tensors, metadata }: Safetensors): Uint8Arra
   const padded = new Uint8Array(Math.ceil(text.length / 8) * 8).fill(0x20)
   padded.set(text)
   const length = new Uint8Array(BigUint64Array.of(BigInt(padded.length)).buffer)
-  return [length, padded, ...ordered.map(([, tensor]) => bytesOf(tensor))]
+  return [length, padded, ...ordered.map(([, tensor]) => tensorBytes(tensor))]
 }
 
 function typeName(dtype: Dtype): string {

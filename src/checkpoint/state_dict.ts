@@ -1,7 +1,7 @@
 import { InputError } from '../util/error.ts'
 import { Fields } from './fields.ts'
-import { OrderedDict, type PyValue } from './pickle_value.ts'
-import type { TorchTensor } from './torch_tensor.ts'
+import type { TorchTensor } from './pickle/torch_tensor.ts'
+import { OrderedDict, type PyValue } from './pickle/value.ts'
 
 /** A module's state_dict: the tensors by name, in the order of the file. Throws InputError at anything else in it. */
 export function readStateDict(value: PyValue | undefined, where: string): Map<string, TorchTensor> {

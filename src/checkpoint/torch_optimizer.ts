@@ -1,7 +1,7 @@
 import { InputError } from '../util/error.ts'
 import { Fields } from './fields.ts'
-import { PyFloat, type PyValue, tupleOf } from './pickle_value.ts'
-import type { TorchTensor } from './torch_tensor.ts'
+import type { TorchTensor } from './pickle/torch_tensor.ts'
+import { PyFloat, type PyValue, tupleOf } from './pickle/value.ts'
 
 /** Of one parameter, named as in torch. */
 export interface AdamState {

@@ -2,11 +2,11 @@ import { InputError } from '../util/error.ts'
 import { Fields, type Json, pyOf, recordOf } from './fields.ts'
 import { readBytes } from './file.ts'
 import { factsIn, type ModelFacts, NO_FACTS, textsOf } from './model_facts.ts'
-import type { PyValue } from './pickle_value.ts'
+import type { TorchTensor } from './pickle/torch_tensor.ts'
+import type { PyValue } from './pickle/value.ts'
 import { encodePth, parsePth } from './pth.ts'
 import { encodeSafetensors, parseSafetensors } from './safetensors.ts'
 import { readStateDict, stateDict } from './state_dict.ts'
-import type { TorchTensor } from './torch_tensor.ts'
 
 /** What a file says of a model, whatever else is in it. */
 export interface ModelFile extends ModelFacts {

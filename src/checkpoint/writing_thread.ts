@@ -10,7 +10,7 @@ export interface WriteJob {
 
 /** Writes checkpoints in a thread of its own, one after another: pickling, hashing and syncing cost the caller nothing. */
 export class WritingThread {
-  readonly #calls = new Calls<WriteJob, undefined>(import.meta.url, 'write', 'the writing thread')
+  private readonly calls = new Calls<WriteJob, undefined>(import.meta.url, 'write', 'the writing thread')
 
   /**
    * Writes the checkpoint to each path, atomically, and resolves when the last is on the disk. Its tensors are moved to the thread: the
@@ -18,7 +18,7 @@ export class WritingThread {
    */
   async write(paths: string[], checkpoint: Checkpoint): Promise<void> {
     try {
-      await this.#calls.ask({ checkpoint, paths }, buffersOf(checkpoint))
+      await this.calls.ask({ checkpoint, paths }, buffersOf(checkpoint))
     } catch (error) {
       const { message } = error as Error
       const isWhole = !(error instanceof ThreadEndedError)
@@ -28,7 +28,7 @@ export class WritingThread {
 
   /** Ends the thread; what it has not written is not written any more. */
   close(): Promise<void> {
-    return this.#calls.close()
+    return this.calls.close()
   }
 }
 

@@ -1,9 +1,8 @@
 import { kernel } from '../graph/kernel.ts'
 import type { GradientTarget, Tape } from '../graph/tape.ts'
 import { type Tensor, windowOf } from '../graph/tensor.ts'
-import { gridInvocations } from '../ops/invocations.ts'
-import { pairCut, pairSlices, pairSpans, pairsOf } from '../ops/pairs.ts'
-import { sumRows } from '../ops/sum_rows.ts'
+import { pairCut, pairSlices, pairSpans, structurePairs } from '../ops/runs.ts'
+import { gridInvocations, sumRows } from '../ops/work.ts'
 import { ContractError } from '../util/error.ts'
 import { type Shape, sameShape } from '../util/shape.ts'
 
@@ -72,7 +71,7 @@ const COEFFICIENTS = 6
  */
 export function sadaanLoss(tape: Tape, inputs: LossInputs, weights: Readonly<Record<LossTerm, number>>): Loss {
   checkShapes(inputs)
-  const { samples, structures } = pairsOf(inputs.logits.shape, 'sadaanLoss')
+  const { samples, structures } = structurePairs(inputs.logits.shape, 'sadaanLoss')
   const loss = {
     total: tape.temporary('total', [1]),
     terms: tape.temporary('terms', [LOSS_TERMS.length + 1]),
@@ -99,7 +98,7 @@ export function sadaanLoss(tape: Tape, inputs: LossInputs, weights: Readonly<Rec
 }
 
 function checkShapes({ logits, attention, presenceProbability, maskBits, presence }: LossInputs): void {
-  const { samples, structures, voxels } = pairsOf(logits.shape, 'sadaanLoss')
+  const { samples, structures, voxels } = structurePairs(logits.shape, 'sadaanLoss')
   const expect = (argument: string, actual: Shape, expected: Shape) => {
     if (!sameShape(actual, expected))
       throw new ContractError('sadaanLoss', `${argument} shape`, actual, `(${expected.join(', ')})`)
@@ -115,7 +114,7 @@ function checkShapes({ logits, attention, presenceProbability, maskBits, presenc
 const sums = kernel<{ inputs: LossInputs; pairs: Tensor }>(
   'sadaan_loss.sums',
   ({ inputs, pairs }, { facts, scratch }) => {
-    const all = pairsOf(inputs.logits.shape, 'sadaanLoss')
+    const all = structurePairs(inputs.logits.shape, 'sadaanLoss')
     const rows = all.samples * all.structures * PAIR_SUMS.length
     const cut = pairCut(all.voxels)
     const partials = scratch('partials', [rows, cut[3]])
@@ -141,7 +140,7 @@ interface Terms {
 }
 
 const terms = kernel<Terms>('sadaan_loss.terms', ({ inputs, loss, coefficients, weights }) => {
-  const { samples, structures, voxels } = pairsOf(inputs.logits.shape, 'sadaanLoss')
+  const { samples, structures, voxels } = structurePairs(inputs.logits.shape, 'sadaanLoss')
   return [
     {
       shader: 'loss/terms',
@@ -176,7 +175,7 @@ interface VoxelBackward {
 const voxelBackward = kernel<VoxelBackward>(
   'sadaan_loss.backward_voxels',
   ({ entry, input, maskBits, dTotal, coefficients, into }, { facts }) => {
-    const all = pairsOf(input.shape, 'sadaanLoss')
+    const all = structurePairs(input.shape, 'sadaanLoss')
     return pairSlices(all, facts).map(slice => ({
       shader: 'loss/backward',
       entry,

@@ -10,7 +10,7 @@ import type { GradientTarget, GradientThunk, Tape } from '../graph/tape.ts'
 import { slices, type Tensor, windowOf } from '../graph/tensor.ts'
 import { ContractError } from '../util/error.ts'
 import { volumeOf } from '../util/shape.ts'
-import { elementwiseCut, planesOf, reductionCut, spansOf, workgroupEach } from './span.ts'
+import { elementwiseCut, planesOf, reductionCut, spansOf, workgroupEach } from './work.ts'
 
 export interface BatchNormParameters {
   weight: Tensor // (C)

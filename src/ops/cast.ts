@@ -2,8 +2,8 @@ import { type Dispatch, kernel } from '../graph/kernel.ts'
 import type { GradientTarget, Tape } from '../graph/tape.ts'
 import { type Precision, type Tensor, windowAlignment } from '../graph/tensor.ts'
 import { sizeOf } from '../util/shape.ts'
-import { runsOf, runWindow } from './rows.ts'
-import { elementwiseCut, spansOf } from './span.ts'
+import { runsOf, runWindow } from './runs.ts'
+import { elementwiseCut, spansOf } from './work.ts'
 
 /** x (any shape) stored as `precision`; x itself where it is so already. */
 export function cast(tape: Tape, x: Tensor, precision: Precision): Tensor {

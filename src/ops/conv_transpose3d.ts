@@ -3,6 +3,8 @@ import type { GradientTarget, Tape } from '../graph/tape.ts'
 import type { Tensor } from '../graph/tensor.ts'
 import { ContractError } from '../util/error.ts'
 import { sameShape, volumeOf } from '../util/shape.ts'
+import { backwardBias } from './conv3d/bias.ts'
+import { chunking, sumPartials } from './conv3d/chunks.ts'
 import {
   axesOf,
   bindingElements,
@@ -14,8 +16,7 @@ import {
   sourceWindow,
   tiledWorkgroups,
   windowAt,
-} from './conv3d_layout.ts'
-import { backwardBias, chunking, sumPartials } from './conv3d_reduce.ts'
+} from './conv3d/ranges.ts'
 
 const TAPS = 8
 
@@ -23,14 +24,14 @@ const TAPS = 8
 const PAIR = 2
 const BLOCK = 4
 
-interface Plan {
+interface DispatchSize {
   samples: number
   inputs: number
   outputs: number
 }
 
 /** How many samples, input and output channels one dispatch takes so that no binding is too long. */
-function planOf(x: Tensor, weight: Tensor, facts: AdapterFacts): Plan {
+function dispatchSizeOf(x: Tensor, weight: Tensor, facts: AdapterFacts): DispatchSize {
   const operation = 'convTranspose3d'
   const limit = bindingElements(facts)
   const volume = volumeOf(x.shape, operation)
@@ -48,7 +49,7 @@ function planOf(x: Tensor, weight: Tensor, facts: AdapterFacts): Plan {
 }
 
 /** Every combination of sample, input and output ranges, samples slowest. */
-function steps(x: Tensor, weight: Tensor, plan: Plan): { samples: Range; inputs: Range; outputs: Range }[] {
+function steps(x: Tensor, weight: Tensor, plan: DispatchSize): { samples: Range; inputs: Range; outputs: Range }[] {
   const [inputs, outputs] = weight.shape as [number, number]
   return ranges(x.shape[0] as number, plan.samples).flatMap(s =>
     ranges(inputs, plan.inputs).flatMap(i =>
@@ -83,7 +84,7 @@ interface ForwardArgs {
 function lowerForward({ x, weight, bias, y }: ForwardArgs, at: Lowering): Dispatch[] {
   const lanes = lanesOf(at.facts)
   const { voxels } = volumeOf(x.shape, x.name)
-  return steps(x, weight, planOf(x, weight, at.facts)).map(({ samples, inputs, outputs }) => {
+  return steps(x, weight, dispatchSizeOf(x, weight, at.facts)).map(({ samples, inputs, outputs }) => {
     const from = sourceWindow(x, samples, inputs, at)
     const to = channelWindow(y, samples, outputs)
     const rows = weightRows(weight, inputs, outputs)
@@ -119,7 +120,7 @@ interface BackwardDataArgs {
 function lowerBackwardData({ dy, weight, dx, accumulate }: BackwardDataArgs, { facts }: Lowering): Dispatch[] {
   const lanes = lanesOf(facts)
   const { voxels, channels } = volumeOf(dx.shape, dx.name)
-  return steps(dx, weight, planOf(dx, weight, facts)).map(({ samples, inputs, outputs }) => {
+  return steps(dx, weight, dispatchSizeOf(dx, weight, facts)).map(({ samples, inputs, outputs }) => {
     const from = channelWindow(dy, samples, outputs)
     const to = channelWindow(dx, samples, inputs)
     const rows = weightRows(weight, inputs, outputs)
@@ -153,7 +154,7 @@ interface BackwardWeightArgs {
 function lowerBackwardWeight({ x, dy, gradient, accumulate }: BackwardWeightArgs, at: Lowering): Dispatch[] {
   const lanes = lanesOf(at.facts)
   const { voxels } = volumeOf(x.shape, x.name)
-  const plan = planOf(x, gradient, at.facts)
+  const plan = dispatchSizeOf(x, gradient, at.facts)
   const groups = Math.ceil(plan.inputs / BLOCK) * plan.outputs
   const most = Math.floor(bindingElements(at.facts) / (plan.inputs * plan.outputs * TAPS))
   const { chunk, chunks } = chunking(plan.samples * voxels, lanes, groups, most)

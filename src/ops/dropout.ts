@@ -3,7 +3,7 @@ import type { Tape } from '../graph/tape.ts'
 import type { Tensor } from '../graph/tensor.ts'
 import { ContractError } from '../util/error.ts'
 import { sizeOf } from '../util/shape.ts'
-import { runsOf, runWindow } from './rows.ts'
+import { runsOf, runWindow } from './runs.ts'
 
 export interface Dropout {
   /** of dropping an element, in [0, 1) */

@@ -2,8 +2,8 @@ import { type Dispatch, type Kernel, kernel } from '../graph/kernel.ts'
 import type { GradientTarget, Tape } from '../graph/tape.ts'
 import type { Tensor } from '../graph/tensor.ts'
 import { sizeOf } from '../util/shape.ts'
-import { runsOf, runWindow } from './rows.ts'
-import { elementwiseCut, spansOf } from './span.ts'
+import { runsOf, runWindow } from './runs.ts'
+import { elementwiseCut, spansOf } from './work.ts'
 
 /** A function of single elements whose derivative follows from its output, so that the input need not be kept. */
 export interface Elementwise {
@@ -42,9 +42,22 @@ export function elementwise(name: 'relu' | 'sigmoid'): Elementwise {
 }
 
 /** Records an elementwise function of x (any shape). */
-export function applyElementwise(tape: Tape, f: Elementwise, x: Tensor): Tensor {
+function applyElementwise(tape: Tape, f: Elementwise, x: Tensor): Tensor {
   const y = tape.temporary(f.name, x.shape, x.dtype)
   tape.run(f.forward, { x, y })
   tape.backward(y, [[x, (dOutput, into) => tape.run(f.backward, { y, dOutput, into })]])
   return y
+}
+
+const RELU = elementwise('relu')
+const SIGMOID = elementwise('sigmoid')
+
+/** max(0, x) of any shape. The gradient at 0 is 0. */
+export function relu(tape: Tape, x: Tensor): Tensor {
+  return applyElementwise(tape, RELU, x)
+}
+
+/** 1 / (1 + e^−x) of any shape. */
+export function sigmoid(tape: Tape, x: Tensor): Tensor {
+  return applyElementwise(tape, SIGMOID, x)
 }

@@ -2,7 +2,7 @@ import { type Dispatch, kernel } from '../graph/kernel.ts'
 import type { GradientTarget, Tape } from '../graph/tape.ts'
 import { slices, type Tensor, windowOf } from '../graph/tensor.ts'
 import { volumeOf } from '../util/shape.ts'
-import { elementwiseCut, planesOf, reductionCut, spansOf, workgroupEach } from './span.ts'
+import { elementwiseCut, planesOf, reductionCut, spansOf, workgroupEach } from './work.ts'
 
 /** The mean over voxels: x (N, C, H, W, D), f32 or f16, to (N, C), f32. */
 export function globalMean(tape: Tape, x: Tensor): Tensor {

@@ -3,7 +3,7 @@ import type { GradientTarget, Tape } from '../graph/tape.ts'
 import { slices, type Tensor, windowOf } from '../graph/tensor.ts'
 import { ContractError } from '../util/error.ts'
 import { volumeOf } from '../util/shape.ts'
-import { elementwiseCut, planesOf, spansOf } from './span.ts'
+import { elementwiseCut, planesOf, spansOf } from './work.ts'
 
 /**
  * Max pooling with kernel 2 and stride 2: (N, C, H, W, D) to (N, C, H/2, W/2, D/2). The first of equal values wins.

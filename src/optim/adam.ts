@@ -1,8 +1,8 @@
 import { type Dispatch, kernel } from '../graph/kernel.ts'
 import type { Tape } from '../graph/tape.ts'
 import type { Tensor } from '../graph/tensor.ts'
-import { gridInvocations } from '../ops/invocations.ts'
-import { type Run, runsOf, runWindow } from '../ops/rows.ts'
+import { type Run, runsOf, runWindow } from '../ops/runs.ts'
+import { gridInvocations } from '../ops/work.ts'
 import { ContractError } from '../util/error.ts'
 import { expectElements } from './flat.ts'
 

@@ -1,8 +1,8 @@
 import { kernel } from '../graph/kernel.ts'
 import type { Tape } from '../graph/tape.ts'
 import type { Tensor } from '../graph/tensor.ts'
-import { runsOf, runWindow } from '../ops/rows.ts'
-import { oneTile, spansOf } from '../ops/span.ts'
+import { runsOf, runWindow } from '../ops/runs.ts'
+import { oneTile, spansOf } from '../ops/work.ts'
 import { expectElements } from './flat.ts'
 
 /** One invocation each: enough of them to fill a GPU. */

@@ -1,4 +1,4 @@
-import { csvLine } from './csv.ts'
+import { csvLine } from '../util/csv.ts'
 
 /** One known pair of sample and structure in an evaluation: a line of cases.csv, named as its columns. */
 export interface CaseRow {

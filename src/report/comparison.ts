@@ -126,7 +126,7 @@ export function presenceRows(splits: readonly ComparedSplit[], key: 'accuracy' |
   )
 }
 
-/** Share of the samples of every scenario that were told rightly. */
+/** Share of the samples of every scenario that were predicted correctly. */
 export function scenarioRows(splits: readonly ComparedSplit[]): ComparedRow[] {
   return rowsOver(
     splits,

@@ -1,12 +1,12 @@
 /** Figures of detailed_metrics.json, named as in the file. null: undefined, because there was nothing to count. */
 export interface DetailedMetrics {
-  /** share of the known pairs of sample and structure whose presence was told rightly */
+  /** share of the known pairs of sample and structure whose presence was predicted correctly */
   presence_overall_accuracy: number | null
   presence_per_structure: Record<string, PresenceMetrics>
   segmentation_per_structure: Record<string, SegmentationMetrics>
   /** means over the structures that were present in at least one sample */
   segmentation_overall: OverallSegmentation & OverallVoxels
-  /** the same where a structure held to be absent gets an empty mask */
+  /** the same where a structure predicted absent gets an empty mask */
   segmentation_overall_gated: OverallSegmentation
   scenario_based: Record<string, ScenarioMetrics>
   /** is an absent structure told to be absent? Over all known pairs */
@@ -85,7 +85,7 @@ export type OverallVoxels = Pick<
 >
 
 export interface ScenarioMetrics {
-  /** share of samples all of whose known structures were told rightly */
+  /** share of samples all of whose known structures were predicted correctly */
   accuracy: number
   num_samples: number
   /** structures a sample */

@@ -1,7 +1,7 @@
-import type { Curves, EpochSeries } from '../report/curves.ts'
+import { illustrator } from '../report/drawing/illustrator.ts'
+import type { Curves, EpochSeries } from '../report/figures/training_curves.ts'
 import type { Series } from '../track/metrics.ts'
 import type { Artifact, Observer, Point } from '../track/observer.ts'
-import { illustrator } from './illustrator.ts'
 
 const BETWEEN_DRAWINGS = 10_000 // milliseconds
 const DRAWING_SHARE = 50 // a drawing waits this many times as long as the last one took: at most 2 % of the time

@@ -14,12 +14,12 @@ import { Readback } from '../plan/readback.ts'
 import { type KernelTime, Runner, type SlotPool } from '../plan/runner.ts'
 import { type Storage, storageBytes } from '../plan/storage.ts'
 import type { Upload } from '../plan/upload.ts'
-import { InputError } from '../util/error.ts'
-import { sizeOf } from '../util/shape.ts'
-import { allocate, openUploads } from './allocation.ts'
-import type { MemoryNeed } from './memory.ts'
-import { OptimizerMemory } from './optimizer_memory.ts'
-import { STEPS_IN_FLIGHT, submitsFor } from './pacing.ts'
+import { allocate, openUploads } from '../run/allocation.ts'
+import { type BatchResult, termsOf } from '../run/batch_result.ts'
+import { STEPS_IN_FLIGHT, submitsFor } from '../run/in_flight.ts'
+import type { MemoryNeed } from '../run/memory.ts'
+import { writeLossScale } from '../run/model_weights.ts'
+import { OptimizerMemory } from '../run/optimizer_memory.ts'
 import {
   type BatchTensors,
   batchTensors,
@@ -28,10 +28,10 @@ import {
   recordEvaluation,
   recordTraining,
   recordUpdate,
-} from './recording.ts'
-import { writeLossScale } from './snapshot.ts'
-import { type BatchResult, termsOf } from './tally.ts'
-import { factsFor } from './variants.ts'
+} from '../run/tapes.ts'
+import { factsFor } from '../run/variants.ts'
+import { InputError } from '../util/error.ts'
+import { sizeOf } from '../util/shape.ts'
 
 /** A batch as the loader gives it; arrays are copied when it is uploaded. */
 export interface HostBatch {

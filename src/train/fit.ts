@@ -9,20 +9,20 @@ import {
   type ScheduleSettings,
   type ScheduleState,
 } from '../optim/schedule.ts'
+import type { BatchResult } from '../run/batch_result.ts'
+import { InFlight, STEPS_IN_FLIGHT } from '../run/in_flight.ts'
+import type { DeviceState } from '../run/model_weights.ts'
 import { InputError } from '../util/error.ts'
 import { fingerprintOf } from './data_fingerprint.ts'
 import { afterValidation, type BestModel, noBestModel, shouldStop } from './early_stopping.ts'
 import type { UpdateResult } from './engine.ts'
-import { InFlight } from './in_flight.ts'
-import type { TrainingLog } from './log.ts'
-import { STEPS_IN_FLIGHT } from './pacing.ts'
-import { type Position, placeText, type ResumePoint } from './resume.ts'
+import { type HostState, type Position, placeText } from './progress.ts'
+import type { ResumePoint } from './resume.ts'
 import { SamplePictures } from './sample_pictures.ts'
-import { Saver } from './saver.ts'
+import { checkpointOf, Saver } from './saver.ts'
 import type { Session } from './session.ts'
-import { checkpointOf, type Standing } from './standing.ts'
-import type { StateCopy } from './state_copy.ts'
-import { type BatchResult, Tally } from './tally.ts'
+import { Tally } from './tally.ts'
+import type { TrainingLog } from './training_log.ts'
 
 /** Updates in a row that may be skipped because the gradient was not finite; one more ends the training. */
 const SKIPS_ALLOWED = 10
@@ -265,7 +265,7 @@ export class Fit {
   private async savePosition(position: Position, tally: Tally, pending?: InFlight): Promise<void> {
     const { batches } = this
     if (batches === this.saved.batches) return
-    const describe = (copy: StateCopy): Checkpoint =>
+    const describe = (copy: DeviceState): Checkpoint =>
       checkpointOf(
         this.session,
         this.settings,
@@ -291,7 +291,7 @@ export class Fit {
   }
 
   /** What the host knows of where training stands, behind the results handled so far. */
-  private standing(position: Position, batches: number): Standing {
+  private standing(position: Position, batches: number): HostState {
     const { config, dataset, variants } = this.session
     const { schedule, best, skipsInARow } = this
     // the original keeps 10, whatever is set

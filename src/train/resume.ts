@@ -1,50 +1,14 @@
 import { existsSync, readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Checkpoint, readCheckpoint } from '../checkpoint/checkpoint.ts'
-import type { Json, JsonObject } from '../config/json.ts'
+import type { JsonObject } from '../config/json.ts'
 import { differingKeys, leavesOf } from '../config/load.ts'
 import { type Config, configSchema } from '../config/schema.ts'
-import type { LossScale } from '../optim/loss_scale.ts'
-import type { ScheduleState } from '../optim/schedule.ts'
-import type { RecordedChoice } from '../tune/choice.ts'
+import type { Dataset } from '../data/dataset/dataset.ts'
 import { InputError } from '../util/error.ts'
-import type { DataFingerprint } from './data_fingerprint.ts'
-import type { BestModel } from './early_stopping.ts'
-import { progressOfOriginal } from './original_checkpoint.ts'
-import type { TallyState } from './tally.ts'
-
-/** Where a training stands, always behind an update. */
-export interface Position {
-  /** the epoch under way or the next one, from 0 */
-  epoch: number
-  /** its training batches done; with all of them done, its validation is due */
-  batch: number
-  /** figures of those batches, where there are any */
-  tally?: TallyState
-}
-
-/** What a bit-exact continuation needs beyond the weights and the optimiser: our own key of a checkpoint. */
-export interface Progress {
-  config: Config
-  /** a checkpoint of a version that saved at the end of an epoch only has none */
-  position?: Position
-  /** the scheduler's state_dict of the checkpoint says it where this does not */
-  schedule?: ScheduleState
-  best: BestModel
-  /** training batches done since the start */
-  batches: number
-  /** updates left out because the gradient was not finite, in all and just now in a row */
-  skipped: number
-  skippedInARow?: number
-  /** where activations are f16 */
-  lossScale?: LossScale
-  /** id of the run that wrote it; null when unobserved */
-  run: number | null
-  /** the kernels' variants, which fix the order of sums; a checkpoint of an older version has none */
-  variants?: RecordedChoice
-  /** what it was trained with; a checkpoint of an older version does not say */
-  data?: DataFingerprint
-}
+import { type DataFingerprint, fingerprintOf, OF_VALIDATION } from './data_fingerprint.ts'
+import { type BestModel, noBestModel } from './early_stopping.ts'
+import type { Position, Progress } from './progress.ts'
 
 export interface ResumePoint {
   path: string
@@ -56,16 +20,6 @@ export interface ResumePoint {
 /** Keys that a resumed run may change: they touch neither the model nor what it has learned so far, nor what is best. */
 const FREE_KEYS =
   /^(dataset_path|training\.(num_epochs|early_stopping_patience|num_workers|pin_memory|memory_cleanup_frequency|max_history_length|validate_every_n_epochs)|model\.pretrained|checkpoint\.(save_dir|save_frequency|save_minutes|keep_best_only)|logging\..*|compute\..*)$/
-
-/** Progress as a checkpoint holds it. */
-export function toRecord(progress: Progress): Record<string, Json> {
-  return { ...progress } as unknown as Record<string, Json>
-}
-
-/** `epoch 3 batch 17`, or `after epoch 3`; counted from 1. */
-export function placeText({ epoch, batch }: Position): string {
-  return batch > 0 ? `epoch ${epoch + 1} batch ${batch}` : `after epoch ${epoch}`
-}
 
 /**
  * Where to go on: `path`, or the newest checkpoint of `config.checkpoint.save_dir` that can be read (those that cannot are named to
@@ -130,4 +84,58 @@ function checkPosition(path: string, position: Position | undefined): void {
   const isCount = (value: unknown): boolean => Number.isSafeInteger(value) && (value as number) >= 0
   if (position !== undefined && !(isCount(position.epoch) && isCount(position.batch)))
     throw new InputError(`${path}: sadaan_gpu.position cannot be read, expected an epoch and its batches done`)
+}
+
+/**
+ * Holds the data against those of a checkpoint, as far as both are known. Another validation split is said to `say`, since the best model
+ * so far was judged by the other; anything else that differs is an InputError with both values.
+ */
+export function checkSameData(
+  { path, checkpoint, progress }: Pick<ResumePoint, 'path' | 'checkpoint' | 'progress'>,
+  dataset: Dataset,
+  say: (line: string) => void,
+): void {
+  const trained: Partial<DataFingerprint> = progress.data ?? { structures: checkpoint.structureNames }
+  const given = fingerprintOf(dataset)
+  const differing = (Object.keys(trained) as (keyof DataFingerprint)[]).filter(
+    key => given[key] !== undefined && JSON.stringify(given[key]) !== JSON.stringify(trained[key]),
+  )
+  const text = (key: keyof DataFingerprint): string =>
+    `${key} is ${JSON.stringify(given[key])}, was ${JSON.stringify(trained[key])}`
+  const refused = differing.filter(key => !OF_VALIDATION.includes(key))
+  if (refused.length > 0)
+    throw new InputError(
+      `${path}: was trained with other data than ${dataset.directory}: ${refused.map(text).join('; ')}`,
+    )
+  if (differing.length > 0)
+    say(`warning: ${path}: the best model so far was judged by other data: ${differing.map(text).join('; ')}`)
+}
+
+/**
+ * What a checkpoint of the original program lets us know of its training. Its weights, moments, scheduler and loss histories are taken as
+ * they are; the rest is said to `say` in one line: the best model is the one of the lowest validation loss in its history (the original
+ * validates every epoch), batches are counted as updates times their window, and orders and random numbers follow from our seed.
+ */
+export function progressOfOriginal(
+  path: string,
+  { epoch, optimizer, valLossHistory }: Checkpoint,
+  config: Config,
+  say: (line: string) => void,
+): Progress {
+  const best = config.checkpoint.monitor === 'total_loss' ? bestOf(epoch, valLossHistory) : noBestModel()
+  const updates = Math.max(0, ...[...optimizer!.state.values()].map(({ step }) => step))
+  const bestText = best.epoch === null ? 'none so far' : `epoch ${best.epoch + 1}, ${best.value!.toPrecision(4)}`
+  say(
+    `${path}: not written by sadaan-gpu: weights, moments, scheduler and loss histories are its own; best model ${bestText} (by its history); orders and random numbers from seed ${config.seed}`,
+  )
+  const batches = updates * config.training.gradient_accumulation_steps
+  return { config, best, batches, skipped: 0, run: null }
+}
+
+/** The lowest of the validation losses of the last epochs, `epoch` being the last. */
+export function bestOf(epoch: number, losses: readonly number[]): BestModel {
+  const lowest = Math.min(...losses.filter(Number.isFinite))
+  if (!Number.isFinite(lowest)) return noBestModel()
+  const validationsSince = losses.length - 1 - losses.indexOf(lowest)
+  return { value: lowest, epoch: epoch - validationsSince, validationsSince }
 }

@@ -1,10 +1,10 @@
-import type { SampleView } from '../report/overlay.ts'
+import { illustrator } from '../report/drawing/illustrator.ts'
+import type { SampleView } from '../report/sample/view.ts'
+import { sampleView } from '../run/sample_view.ts'
 import type { Artifact } from '../track/observer.ts'
 import { type BestModel, shouldStop } from './early_stopping.ts'
-import { illustrator } from './illustrator.ts'
-import type { TrainingLog } from './log.ts'
-import { sampleView } from './sample_view.ts'
 import type { Session } from './session.ts'
+import type { TrainingLog } from './training_log.ts'
 
 const BETWEEN_PICTURES = 30_000 // milliseconds
 const PICTURE_SHARE = 50 // pictures wait this many times as long as the last ones took: at most 2 % of the time

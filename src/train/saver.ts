@@ -1,10 +1,15 @@
 import { join } from 'node:path'
 import type { Checkpoint } from '../checkpoint/checkpoint.ts'
 import { WritingThread } from '../checkpoint/writing_thread.ts'
+import type { Json } from '../config/json.ts'
 import type { Config } from '../config/schema.ts'
+import { type ScheduleSettings, schedulerRate, toTorchScheduler } from '../optim/schedule.ts'
+import type { InFlight } from '../run/in_flight.ts'
+import { type DeviceState, modelOf, optimizerOf } from '../run/model_weights.ts'
 import type { TrainingEngine } from './engine.ts'
-import type { InFlight } from './in_flight.ts'
-import { StateCopier, type StateCopy } from './state_copy.ts'
+import { type HostState, toRecord } from './progress.ts'
+import type { Session } from './session.ts'
+import { StateCopier } from './state_copier.ts'
 
 /** Saves that may be unfinished at once: one being written and one that waits for it; a third has to wait itself. */
 const UNFINISHED = 2
@@ -46,7 +51,7 @@ export class Saver {
    * of all work in `pending`; it is written under each of `names`, in that order. Resolves when training may go on, which is at once
    * unless two earlier saves are unfinished. Throws WriteError when an earlier one failed.
    */
-  async save(names: readonly string[], describe: (copy: StateCopy) => Checkpoint, pending?: InFlight): Promise<void> {
+  async save(names: readonly string[], describe: (copy: DeviceState) => Checkpoint, pending?: InFlight): Promise<void> {
     while (this.unfinished.size >= UNFINISHED) await Promise.race(this.unfinished)
     await this.copied
     this.check()
@@ -83,5 +88,33 @@ export class Saver {
 
   private check(): void {
     if (this.failure !== undefined) throw this.failure
+  }
+}
+
+/** The tensors are views into the copy. */
+export function checkpointOf(
+  { config, engine, dataset }: Session,
+  settings: ScheduleSettings,
+  copy: DeviceState,
+  { progress, ...histories }: HostState,
+  isBest: boolean,
+): Checkpoint {
+  const { state, optimizer } = engine
+  const { position, schedule } = progress
+  const { skipped, lossScale } = copy
+  return {
+    // the original has no points within an epoch: there it is the one under way
+    epoch: position.batch > 0 ? position.epoch : position.epoch - 1,
+    model: modelOf(state, copy),
+    optimizer: optimizerOf(state, optimizer, copy, config, schedulerRate(settings, schedule)),
+    scheduler: toTorchScheduler(settings, schedule) as Record<string, Json> | null,
+    structureNames: dataset.structureNames,
+    isBest,
+    ...histories,
+    sadaan: {
+      ...toRecord({ ...progress, skipped, ...(lossScale && { lossScale }) }),
+      ...(dataset.preparation && { preparation: dataset.preparation as unknown as Json }),
+      patches: dataset.patches,
+    },
   }
 }

@@ -1,18 +1,19 @@
 import { readWeights } from '../checkpoint/weights.ts'
 import type { Config } from '../config/schema.ts'
-import { type Dataset, openDataset, type Split } from '../data/dataset.ts'
-import { Decoders, usefulThreads } from '../data/decoders.ts'
-import { Loader } from '../data/loader.ts'
+import { type Dataset, openDataset } from '../data/dataset/dataset.ts'
+import type { Split } from '../data/dataset/split.ts'
+import type { Decoders } from '../data/loader/decoders.ts'
+import { Loader } from '../data/loader/loader.ts'
 import { Device } from '../gpu/device.ts'
 import type { SadaanShape } from '../nn/specification.ts'
+import { withBatchThatFits } from '../run/memory.ts'
+import { writeInitial, writeLossScale, writeModel, writeOptimizer } from '../run/model_weights.ts'
+import { decodersFor, shapeFor, wantedAdapter } from '../run/open.ts'
+import { fixVariants, knownChoice, type RunVariants } from '../run/variants.ts'
 import { FixedChoice } from '../tune/choice.ts'
 import { InputError } from '../util/error.ts'
-import { checkSameData } from './data_fingerprint.ts'
 import { TrainingEngine } from './engine.ts'
-import { withBatchThatFits } from './memory.ts'
-import type { ResumePoint } from './resume.ts'
-import { writeInitial, writeLossScale, writeModel, writeOptimizer } from './snapshot.ts'
-import { fixVariants, knownChoice, type RunVariants } from './variants.ts'
+import { checkSameData, type ResumePoint } from './resume.ts'
 
 /** What training needs open: the data, the device with the model on it, the loaders. */
 export interface Session {
@@ -26,26 +27,6 @@ export interface Session {
   decoders: Decoders
   trainLoader: Loader
   validationLoader: Loader
-}
-
-/** The model that a dataset and a configuration make. Throws InputError when they contradict each other. */
-export function shapeFor(config: Config, dataset: Dataset): SadaanShape {
-  const { in_channels, channels } = config.model
-  if (dataset.channels !== in_channels)
-    throw new InputError(
-      `${dataset.directory}: images have ${dataset.channels} channels, model.in_channels is ${in_channels}`,
-    )
-  const size = config.training.image_size ?? dataset.imageSize
-  if (size.some(axis => axis % 16 !== 0))
-    throw new InputError(
-      `${dataset.directory}: image_size is ${size.join('×')}, expected axes divisible by 16; set training.image_size to resample`,
-    )
-  return { structures: dataset.structureNames.length, size, inChannels: in_channels, channels }
-}
-
-/** `compute.adapter` as openDevice takes it. */
-export function wantedAdapter(config: Config): string | undefined {
-  return config.compute.adapter === null ? undefined : String(config.compute.adapter)
 }
 
 /** What opening a session may need beside the configuration. */
@@ -115,14 +96,6 @@ function checkNormalisable({ training }: Config, { size }: SadaanShape): void {
     throw new InputError(
       `training.batch_size is 1: one sample of ${size.join('×')} leaves a single voxel to normalise by, expected 2 samples or a larger volume`,
     )
-}
-
-/** What loads batches of this size as `training` says. */
-export function decodersFor({ training }: Config, batchSize: number): Decoders {
-  return new Decoders({
-    threads: usefulThreads(training.num_workers, batchSize),
-    cleanupFrequency: training.memory_cleanup_frequency,
-  })
 }
 
 function loaderFor(

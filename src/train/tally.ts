@@ -1,70 +1,4 @@
-import { LOSS_TERMS } from '../loss/sadaan_loss.ts'
-
-/** The loss terms in the order the loss writes them, the total last. */
-export const TERMS = [...LOSS_TERMS, 'total'] as const
-
-export type TermName = (typeof TERMS)[number]
-export type Terms = Record<TermName, number>
-
-/** ε of both Dice and IoU. */
-const EPSILON = 1e-6
-
-/** What the host reads of a batch. Arrays are (N, S) or (N, S, 8). */
-export interface BatchResult {
-  terms: Terms
-  /** (N, S, 8), PAIR_SUMS of the loss */
-  pairs: Float32Array
-  /** (N, S) probability of presence */
-  presenceProbability: Float32Array
-  /** (N, S): 1 present, 0 absent, −1 unknown or padding */
-  presence: Float32Array
-}
-
-export function termsOf(values: ArrayLike<number>): Terms {
-  return Object.fromEntries(TERMS.map((name, i) => [name, values[i]!])) as Terms
-}
-
-/** One structure of one sample. */
-export interface Pair {
-  sample: number
-  structure: number
-  present: boolean
-  probability: number
-  softDice: number
-  /** Dice and IoU of the mask at threshold 0.5, without the presence gate */
-  hardDice: number
-  iou: number
-  /** Dice, and IoU as well, of an empty prediction: what the presence gate leaves of a structure held to be absent */
-  emptyOverlap: number
-  /** voxels of the true mask, of the mask at threshold 0.5, and of both */
-  truth: number
-  predicted: number
-  both: number
-}
-
-/** The known pairs of a batch, sample by sample. */
-export function* pairsOf(
-  { pairs, presence, presenceProbability }: Pick<BatchResult, 'pairs' | 'presence' | 'presenceProbability'>,
-  structures: number,
-): Generator<Pair> {
-  for (let i = 0; i < presence.length; i++) {
-    if (presence[i]! < 0) continue
-    const [, pm, p, m, , , intersection, count] = pairs.subarray(8 * i, 8 * i + 8) as unknown as number[]
-    yield {
-      sample: Math.floor(i / structures),
-      structure: i % structures,
-      present: presence[i]! > 0.5,
-      probability: presenceProbability[i]!,
-      softDice: (2 * pm! + EPSILON) / (p! + m! + EPSILON),
-      hardDice: (2 * intersection! + EPSILON) / (count! + m! + EPSILON),
-      iou: (intersection! + EPSILON) / (count! + m! - intersection! + EPSILON),
-      emptyOverlap: EPSILON / (m! + EPSILON),
-      truth: m!,
-      predicted: count!,
-      both: intersection!,
-    }
-  }
-}
+import { type BatchResult, pairsOf, TERMS, type TermName, type Terms } from '../run/batch_result.ts'
 
 /** Sum and count. */
 type MeanState = [number, number]
@@ -159,7 +93,7 @@ export class Tally {
     return Object.fromEntries(TERMS.map(name => [name, this.terms.get(name)!.value ?? Number.NaN])) as Terms
   }
 
-  /** share of known pairs whose presence was told rightly; 0 without any */
+  /** share of known pairs whose presence was predicted correctly; 0 without any */
   get presenceAccuracy(): number {
     return this.accuracy.value ?? 0
   }

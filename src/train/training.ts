@@ -1,35 +1,20 @@
 import { resolve } from 'node:path'
+import { DirectoryLock, refuseIfHeld } from '../checkpoint/directory_lock.ts'
 import { WriteError } from '../checkpoint/file.ts'
 import type { Config } from '../config/schema.ts'
 import { countParameters } from '../nn/specification.ts'
-import type { Console } from '../track/console.ts'
-import type { MongoAddress } from '../track/mongo_address.ts'
+import { formatBytes, totalOf } from '../run/memory.ts'
+import type { Console } from '../track/console/console.ts'
 import type { RunRecord } from '../track/run_record.ts'
 import { InputError } from '../util/error.ts'
-import { DirectoryLock, refuseIfHeld } from './directory_lock.ts'
 import { shouldStop } from './early_stopping.ts'
 import { DivergedError, Fit, type FitResult } from './fit.ts'
-import { TrainingLog } from './log.ts'
-import { formatBytes, totalOf } from './memory.ts'
-import { keepCheckpoints, openRecord, type RunIdentity } from './record.ts'
-import { findResumePoint, placeText, type ResumePoint } from './resume.ts'
+import { placeText } from './progress.ts'
+import type { TrainingRequest } from './request.ts'
+import { findResumePoint, type ResumePoint } from './resume.ts'
+import { keepCheckpoints, openRecord } from './run_observers.ts'
 import { closeSession, initialise, openSession, type Session } from './session.ts'
-
-export interface TrainingRequest {
-  config: Config
-  /** true: from the newest good checkpoint of save_dir; a path: from that one */
-  resume: boolean | string
-  /** folder of Sacred's run directories; undefined leaves the run unobserved */
-  runs: string | undefined
-  /** a database that keeps the run too */
-  mongo?: MongoAddress
-  /** folder of TensorBoard's runs */
-  tensorboard?: string
-  identity?: RunIdentity
-  console: Console
-  /** when aborted, training saves and ends after the step at hand; with the reason 'TIMEOUT' its status is that */
-  stop: AbortSignal
-}
+import { TrainingLog } from './training_log.ts'
 
 export interface TrainingReport extends FitResult {
   /** the run's directory; undefined when unobserved */

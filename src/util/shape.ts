@@ -29,3 +29,5 @@ export function volumeOf(shape: Shape, operation: string): Volume {
 export function sameShape(a: Shape, b: Shape): boolean {
   return a.length === b.length && a.every((axis, i) => axis === b[i])
 }
+
+export type ImageSize = [height: number, width: number, depth: number]

@@ -17,3 +17,8 @@ export function writeWhole(path: string, pieces: Iterable<Uint8Array>): void {
     throw error
   }
 }
+
+/** Writes `value` to `path`; after an error the file is what it was. */
+export function writeJsonFile(path: string, value: unknown): void {
+  writeWhole(path, [Buffer.from(`${JSON.stringify(value, null, 2)}\n`)])
+}

@@ -1,9 +1,10 @@
-// Logs points of eight metrics into the directory given until it is killed, and says on standard output how many are logged.
 import { writeSync } from 'node:fs'
 import { setImmediate } from 'node:timers/promises'
+import { TERMS } from '../../../src/run/batch_result.ts'
 import { RunFiles } from '../../../src/track/files.ts'
 import { Metrics } from '../../../src/track/metrics.ts'
-import { TERMS } from '../../../src/train/tally.ts'
+
+// Logs points of eight metrics into the directory given until it is killed, and says on standard output how many are logged.
 
 const metrics = new Metrics(new RunFiles(process.argv[2]!, console.error))
 let folding = Promise.resolve()

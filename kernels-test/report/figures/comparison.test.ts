@@ -1,0 +1,95 @@
+import { expect, test } from 'vitest'
+import { COMPARED_SPLITS, type ComparedSplit, parseCompared } from '../../../src/report/comparison.ts'
+import { COMPARISON_NAMES, comparisonFigure } from '../../../src/report/figures/comparison.ts'
+import { comparisonReport, findings } from '../../../src/report/text/comparison_report.ts'
+import { InputError } from '../../../src/util/error.ts'
+import { madeEvaluation, organNames } from '../made_evaluation.ts'
+import { drawn, groupsOf, textsOf } from '../read_svg.ts'
+
+/** The keys that the original writes. */
+const ORIGINAL = [
+  'presence_overall_accuracy',
+  'presence_per_structure',
+  'segmentation_per_structure',
+  'segmentation_overall',
+  'scenario_based',
+]
+
+function splitsOf(made: (i: number) => object): ComparedSplit[] {
+  return COMPARED_SPLITS.map((name, i) => parseCompared(JSON.stringify(made(i)), name, `${name}.json`))
+}
+
+const evaluations = [0.9, 0.85, 0.7].map((skill, i) => madeEvaluation(organNames(5), { skill, seed: 5 + i }).metrics)
+const ours = splitsOf(i => evaluations[i]!)
+const original = splitsOf(i =>
+  Object.fromEntries(Object.entries(evaluations[i]!).filter(([key]) => ORIGINAL.includes(key))),
+)
+
+test('the largest gaps in words: from training to test, and whether chance explains it', () => {
+  const [train, , test] = evaluations.map(({ segmentation_overall }) => segmentation_overall.mean_dice!)
+  const said = findings(ours)
+  expect(said[1]).toBe(
+    `Mean Dice: ${train!.toFixed(3)} on train, ${test!.toFixed(3)} on test (−${(train! - test!).toFixed(3)}); the training figure lies outside the 95 % interval of the test.`,
+  )
+  const falls = organNames(5).map(name => {
+    const [from, , to] = evaluations.map(
+      ({ segmentation_per_structure }) => segmentation_per_structure[name]!.mean_dice!,
+    )
+    return { name, fall: from! - to! }
+  })
+  const worst = falls.sort((a, b) => b.fall - a.fall)[0]!
+  expect(said[2]).toMatch(new RegExp(`^Dice falls most from train to test for ${worst.name} `))
+  const same = splitsOf(() => evaluations[0]!)
+  expect(findings(same)).toContain('Dice falls nowhere from train to test.')
+})
+
+test('files of the original have fewer keys: what is not in them is left out', () => {
+  const report = comparisonReport(original)
+  expect(report).toContain('mean Dice ')
+  expect(report).not.toMatch(/absence|gated|interval|NaN/)
+  expect(comparisonReport(ours)).toMatch(/absence sensitivity[\s\S]*gated/)
+  for (const figure of COMPARISON_NAMES) {
+    const svg = comparisonFigure({ figure, splits: original })
+    expect(svg).not.toMatch(/NaN|Infinity/)
+    expect(drawn(svg).width).toBe(1200)
+  }
+})
+
+test('figures: a dot a split with its number, gaps from the largest fall on', () => {
+  const dice = groupsOf(comparisonFigure({ figure: 'dice_by_split', splits: ours }), 'data-row')
+  const values = evaluations.map(({ segmentation_per_structure }) =>
+    segmentation_per_structure.heart!.mean_dice!.toFixed(3),
+  )
+  expect(textsOf(dice.get('heart')!)).toEqual(['heart', ...values])
+  expect(dice.get('heart')!.match(/<circle/g)).toHaveLength(3)
+  const panel = groupsOf(comparisonFigure({ figure: 'generalisation_gap', splits: ours }), 'data-panel').get(
+    'Dice, test − train',
+  )!
+  const gaps = [...groupsOf(panel, 'data-row').values()].map(row => Number(textsOf(row)[1]!.replace('−', '-')))
+  expect(gaps).toEqual([...gaps].sort((a, b) => a - b))
+  expect(gaps).toHaveLength(5)
+})
+
+test('what one split lacks is a dash; Python’s NaN is undefined; hostile names are text', () => {
+  const name = '<script>"NaN"'
+  const text = (dice: string): string =>
+    `{"presence_overall_accuracy": NaN, "segmentation_overall": {"mean_dice": ${dice}, "mean_iou": -Infinity},
+      "presence_per_structure": {${JSON.stringify(name)}: {"accuracy": 0.5}}, "segmentation_per_structure": {}}`
+  const splits = COMPARED_SPLITS.map(split => parseCompared(text(split === 'val' ? 'null' : '0.25'), split, split))
+  expect(splits[0]!.metrics.presence_overall_accuracy).toBeNull()
+  expect(Object.keys(splits[0]!.metrics.presence_per_structure)).toEqual([name])
+  expect(comparisonReport(splits)).toMatch(/mean Dice +0\.2500 +- +0\.2500/)
+  for (const figure of COMPARISON_NAMES) expect(comparisonFigure({ figure, splits })).not.toMatch(/<script|NaN[^"]*"\)/)
+})
+
+test.each([
+  ['', 'not JSON'],
+  ['[]', 'not the detailed_metrics.json of an evaluation'],
+  ['{"presence_overall_accuracy": "high"}', 'presence_overall_accuracy'],
+  ['{"presence_overall_accuracy": 1, "presence_per_structure": {"liver": 3}}', 'presence_per_structure.liver'],
+])('%s is no evaluation, in one line', (text, said) => {
+  const failing = (): unknown => parseCompared(text, 'val', 'some.json')
+  expect(failing).toThrow(InputError)
+  expect(failing).toThrow(said)
+  expect(failing).toThrow(/^some\.json: [^\n]*$/)
+})

@@ -1,0 +1,138 @@
+import { expect, test } from 'vitest'
+import { contour } from '../../../src/report/chart/contour.ts'
+import { regionColor } from '../../../src/report/chart/palette.ts'
+import { overlay } from '../../../src/report/sample/overlay.ts'
+import { forSlice, PLANES, tellingSlices, type VolumeSize } from '../../../src/report/sample/slice.ts'
+import type { SampleView } from '../../../src/report/sample/view.ts'
+import { drawn, groupsOf, textsOf } from '../read_svg.ts'
+
+const SIZE: VolumeSize = [32, 16, 16]
+const VOXELS = 32 * 16 * 16
+
+/** A box from one corner to another, excluded, as bits. */
+function box(from: number[], to: number[]): Uint32Array {
+  const bits = new Uint32Array(VOXELS / 32)
+  for (let h = from[0]!; h < to[0]!; h++)
+    for (let w = from[1]!; w < to[1]!; w++)
+      for (let d = from[2]!; d < to[2]!; d++) {
+        const voxel = (h * 16 + w) * 16 + d
+        bits[voxel >>> 5]! |= 1 << (voxel & 31)
+      }
+  return bits
+}
+
+const nothing = box([0, 0, 0], [0, 0, 0])
+const left = box([4, 4, 4], [12, 12, 6])
+const half = box([4, 4, 4], [8, 12, 6])
+
+function view(more: Partial<SampleView> = {}): SampleView {
+  const structure = (name: string, presence: number, probability: number, truth = nothing, prediction = nothing) => ({
+    name,
+    presence,
+    probability,
+    truth,
+    prediction,
+  })
+  return {
+    title: 'sample <1>',
+    size: SIZE,
+    image: Float32Array.from({ length: VOXELS }, (_, v) => v % 255),
+    threshold: 0.5,
+    structures: [
+      structure('found', 1, 0.9, left, half),
+      structure('missed', 1, 0.2, left),
+      structure('false alarm', 0, 0.8, nothing, half),
+      structure('<absent & "so">', 0, 0.1),
+      structure('unknown', -1, 0.7, nothing, half),
+    ],
+    ...more,
+  }
+}
+
+test('the table: truth, probability, Dice over the volume; what is predicted wrongly stands out; names are text', () => {
+  const svg = overlay(view())
+  const rows = Object.fromEntries([...groupsOf(svg, 'data-structure')].map(([name, row]) => [name, textsOf(row)]))
+  expect(rows).toEqual({
+    found: ['found', 'present', '0.90', '0.667'],
+    missed: ['missed', 'present', '0.20', 'missed', '0.000'],
+    'false alarm': ['false alarm', 'absent', '0.80', 'false alarm', '–'],
+    '<absent & "so">': ['<absent & "so">', 'absent', '0.10', '–'],
+    unknown: ['unknown', 'unknown', '0.70', '–'],
+  })
+  const bold = [...svg.matchAll(/data-verdict="([^"]*)"(?:(?!<\/g>).)*?font-weight="bold"/gs)].map(
+    ([, verdict]) => verdict,
+  )
+  expect(bold).toEqual(['missed', 'false alarm'])
+  expect(textsOf(svg)).toEqual(
+    expect.arrayContaining(['sample <1>', 'presence predicted correctly for 2 of 4 structures']),
+  )
+  expect(svg).not.toContain('<absent')
+})
+
+test('three planes through what there is to see; truth and prediction are drawn apart', () => {
+  const svg = overlay(view())
+  expect([...groupsOf(svg, 'data-plane').keys()]).toEqual(['axial, 5 of 16', 'coronal, 5 of 16', 'sagittal, 5 of 32'])
+  const fills = (shown: string): string[] => [...shown.matchAll(/<path [^>]*fill="(#\w+)"/g)].map(([, fill]) => fill!)
+  const axial = [...groupsOf(svg, 'data-plane').values()][0]!.split('<svg').slice(1)
+  expect(axial.map(fills)).toEqual([[], [0, 1].map(regionColor), [0, 2, 4].map(regionColor)])
+  // the truth once more, in white, over the prediction
+  expect(axial[2]!.match(/stroke="#ffffff"/g)).toHaveLength(2)
+  expect(drawn(svg).colors).toBeGreaterThan(50)
+})
+
+test('structures without end, an image of one value, a flat volume: still a picture', () => {
+  const many = Array.from({ length: 120 }, (_, s) => ({ ...view().structures[s % 5]!, name: `structure ${s}` }))
+  const flat = new Float32Array(VOXELS).fill(7)
+  const { height } = drawn(overlay(view({ structures: many, image: flat })))
+  expect(height).toBeGreaterThan(120 * 19)
+  expect(new Set(Array.from({ length: 120 }, (_, s) => regionColor(s))).size).toBe(120)
+  expect(drawn(overlay(view({ structures: [] }))).height).toBeGreaterThan(200)
+})
+
+test('slices go where structures are, small ones counting as much as large ones', () => {
+  const large = box([0, 0, 0], [20, 16, 16])
+  const small = box([24, 3, 7], [25, 4, 8])
+  const other = box([24, 3, 9], [25, 4, 10])
+  expect(tellingSlices([nothing], SIZE)).toEqual([16, 8, 8])
+  expect(tellingSlices([large, small, other], SIZE)).toEqual([24, 3, 7])
+})
+
+test('a slice is shown with the patient’s right on the left, front and head up', () => {
+  const at = (plane: number, h: number, w: number, d: number): number => {
+    const found: number[] = []
+    forSlice(PLANES[plane]!, [d, w, h][plane]!, SIZE, (voxel, pixel) => {
+      if (voxel === (h * 16 + w) * 16 + d) found.push(pixel)
+    })
+    expect(found).toHaveLength(1)
+    return found[0]!
+  }
+  expect(at(0, 31, 15, 3)).toBe(0) // axial: right and front: the first pixel
+  expect(at(0, 0, 0, 3)).toBe(16 * 32 - 1)
+  expect(at(1, 31, 2, 15)).toBe(0) // coronal: right and up
+  expect(at(2, 5, 0, 15)).toBe(0) // sagittal: back and up
+})
+
+test('a contour runs along the pixels’ edges, holes the other way round', () => {
+  expect(contour(Uint8Array.of(0, 0, 0, 0), 2, 2)).toBe('')
+  expect(contour(Uint8Array.of(0, 1, 0, 0), 2, 2)).toBe('M1 0L2 0L2 1L1 1Z')
+  const ring = Uint8Array.from({ length: 25 }, (_, i) => Number(i !== 12))
+  expect(areaOf(contour(ring, 5, 5))).toBe(24)
+  const checkered = Uint8Array.from({ length: 36 }, (_, i) => (i + Math.floor(i / 6)) % 2)
+  expect(areaOf(contour(checkered, 6, 6))).toBe(18)
+})
+
+/** The area of all loops together, by the shoelace formula. */
+function areaOf(path: string): number {
+  const loops = path.split('Z').filter(loop => loop !== '')
+  return loops.reduce((sum, loop) => {
+    const points = loop
+      .slice(1)
+      .split('L')
+      .map(point => point.split(' ').map(Number) as [number, number])
+    const twice = points.reduce((area, [x, y], i) => {
+      const [nextX, nextY] = points[(i + 1) % points.length]!
+      return area + x * nextY - nextX * y
+    }, 0)
+    return sum + twice / 2
+  }, 0)
+}

@@ -1,0 +1,63 @@
+import type { RebuildContext } from './value.ts'
+
+/** A numpy.dtype; the byte order follows as its attributes. */
+export class NumpyType {
+  readonly code: string
+  constructor(code: string) {
+    this.code = code
+  }
+}
+
+/** Python's bytes, which only numpy's scalars need. */
+export class PyBytes {
+  readonly bytes: Uint8Array
+  constructor(bytes: Uint8Array) {
+    this.bytes = bytes
+  }
+}
+
+const decoders: Readonly<Record<string, { bytes: number; read(view: DataView): number | bigint | boolean }>> = {
+  f8: { bytes: 8, read: view => view.getFloat64(0, true) },
+  f4: { bytes: 4, read: view => view.getFloat32(0, true) },
+  i8: { bytes: 8, read: view => asNumber(view.getBigInt64(0, true)) },
+  i4: { bytes: 4, read: view => view.getInt32(0, true) },
+  b1: { bytes: 1, read: view => view.getUint8(0) !== 0 },
+}
+
+/** numpy.dtype(code, align, copy) */
+export function rebuildType(args: readonly unknown[], context: RebuildContext): NumpyType {
+  const [code] = args
+  if (typeof code !== 'string' || !Object.hasOwn(decoders, code)) {
+    return context.fail(`a numpy type other than ${Object.keys(decoders)}`)
+  }
+  return new NumpyType(code)
+}
+
+/** The attributes of a dtype: (version, byte order, …); '|' where there is only one byte. */
+export function checkTypeState(state: unknown, context: RebuildContext): void {
+  if (!Array.isArray(state) || (state[1] !== '<' && state[1] !== '|')) {
+    context.fail('a numpy type that is not little-endian')
+  }
+}
+
+/** _codecs.encode(text, 'latin1'): how protocol 2 holds bytes, one character each. */
+export function rebuildBytes(args: readonly unknown[], context: RebuildContext): PyBytes {
+  const [text, codec] = args
+  if (typeof text !== 'string' || codec !== 'latin1') return context.fail('bytes that are not latin1')
+  const bytes = Buffer.from(text, 'latin1')
+  return bytes.toString('latin1') === text ? new PyBytes(bytes) : context.fail('bytes that are not latin1')
+}
+
+/** numpy.core.multiarray.scalar(dtype, bytes): what a mean of losses is in a checkpoint of the original. */
+export function rebuildScalar(args: readonly unknown[], context: RebuildContext): number | bigint | boolean {
+  const [type, content] = args
+  if (!(type instanceof NumpyType) || !(content instanceof PyBytes)) return context.fail('a numpy scalar of no type')
+  const { bytes } = content
+  const decoder = decoders[type.code]!
+  if (bytes.length !== decoder.bytes) return context.fail(`a numpy ${type.code} of ${bytes.length} bytes`)
+  return decoder.read(new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength))
+}
+
+function asNumber(value: bigint): number | bigint {
+  return Number.isSafeInteger(Number(value)) ? Number(value) : value
+}

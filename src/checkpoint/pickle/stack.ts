@@ -1,0 +1,89 @@
+import type { Fail } from './cursor.ts'
+
+const mostMarks = 1_000
+const mostMemo = 1_000_000
+
+/** The values of a running pickle: stack, marks and memo, and the operations that touch nothing else. */
+export class PickleStack {
+  private readonly stack: unknown[] = []
+  private readonly marks: number[] = []
+  private readonly memo = new Map<number, unknown>()
+  private readonly fail: Fail
+
+  constructor(fail: Fail) {
+    this.fail = fail
+  }
+
+  push(value: unknown): void {
+    this.stack.push(value)
+  }
+
+  /** The one value that is left at the end. */
+  result(): unknown {
+    if (this.stack.length !== 1 || this.marks.length !== 0) this.fail('the pickle ends with an unfinished value')
+    return this.stack[0]
+  }
+
+  remember(index: number): undefined {
+    this.memo.set(index, this.top())
+    if (this.memo.size > mostMemo) this.fail(`the pickle remembers more than ${mostMemo} values`)
+  }
+
+  recall(index: number): unknown {
+    if (!this.memo.has(index)) this.fail(`the pickle recalls value ${index}, which it has not stored`)
+    return this.memo.get(index)
+  }
+
+  /** Values below the last mark belong to what encloses it. */
+  private floor(): number {
+    return this.marks.at(-1) ?? 0
+  }
+
+  top(): unknown {
+    if (this.stack.length <= this.floor()) this.fail('the pickle uses a value that is not there')
+    return this.stack.at(-1)
+  }
+
+  pop(): unknown {
+    const value = this.top()
+    this.stack.pop()
+    return value
+  }
+
+  popMany(count: number): unknown[] {
+    if (this.stack.length - count < this.floor()) this.fail('the pickle uses a value that is not there')
+    return this.stack.splice(-count)
+  }
+
+  mark(): undefined {
+    if (this.marks.push(this.stack.length) > mostMarks) this.fail(`more than ${mostMarks} nested values`)
+  }
+
+  popMark(): unknown[] {
+    const mark = this.marks.pop()
+    if (mark === undefined) return this.fail('the pickle closes a value that it has not opened')
+    return this.stack.splice(mark)
+  }
+
+  tuple(count: number): readonly unknown[] {
+    return Object.freeze(this.popMany(count))
+  }
+
+  append(items: unknown[]): undefined {
+    const list = this.top()
+    if (!Array.isArray(list) || Object.isFrozen(list))
+      return this.fail('the pickle appends to something that is no list')
+    for (const item of items) list.push(item)
+  }
+
+  setItems(items: unknown[]): undefined {
+    const dict = this.top()
+    if (!(dict instanceof Map) || items.length % 2)
+      return this.fail('the pickle sets items of something that is no dict')
+    for (let i = 0; i < items.length; i += 2) {
+      const key = items[i]
+      if (typeof key !== 'string' && typeof key !== 'number') this.fail('a dict key that is neither string nor number')
+      dict.set(key, items[i + 1])
+    }
+  }
+}

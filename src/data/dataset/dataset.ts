@@ -1,0 +1,171 @@
+import { readFileSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { z } from 'zod'
+import { InputError } from '../../util/error.ts'
+import type { ImageSize } from '../../util/shape.ts'
+import { Hdf5File } from '../hdf5/file.ts'
+import { type Preparation, parsePreparation } from '../scan/preparation.ts'
+import { checkLabels, checkNamesRecorded, type Hashes, readHashes } from './hashes.ts'
+import { SPLIT_NAMES, type Split, type SplitName } from './split.ts'
+import { imagesOf, masksOf, reject } from './volumes.ts'
+
+export interface Dataset {
+  directory: string
+  structureNames: string[]
+  imageSize: ImageSize
+  channels: number
+  /** How scans were brought into it; undefined where metadata.json does not say. */
+  preparation: Preparation | undefined
+  /** That its samples are patches of larger scans, so that a model of it may slide over one. */
+  patches: boolean
+  splits: Partial<Record<SplitName, Split>>
+}
+
+const axis = z.int().min(1)
+export const metadataSchema = z.looseObject({
+  structure_names: z.array(z.string().min(1)).min(1),
+  image_size: z.tuple([axis, axis, axis]),
+  num_structures: z.int().optional(),
+  preparation: z.unknown().optional(),
+  patches: z.boolean().default(false),
+})
+
+/**
+ * Opens a dataset directory: metadata.json, train.h5, val.h5 and, where there is one, test.h5.
+ * Labels are read and checked, volumes are not (the loader checks them as they come, against hashes.json too where there is one).
+ * Throws InputError with one line when a file is missing or damaged, or when they contradict each other.
+ */
+export async function openDataset(directory: string): Promise<Dataset> {
+  const metadata = readMetadata(directory)
+  const structureNames = metadata.structure_names
+  const hashes = readHashes(directory)
+  if (hashes) checkNamesRecorded(directory, structureNames, hashes)
+  const splits: Partial<Record<SplitName, Split>> = {}
+  for (const name of SPLIT_NAMES) {
+    const path = join(directory, `${name}.h5`)
+    if (name === 'test' && !isThere(path)) continue
+    const split = await openSplit(name, path)
+    checkAgreement(split, metadata, directory)
+    splits[name] = withDigests(split, hashes)
+  }
+  const { channels } = splits.train!
+  for (const split of Object.values(splits))
+    if (split.channels !== channels)
+      throw new InputError(`${split.path}: images have ${split.channels} channels, train.h5 has ${channels}`)
+  const { image_size: imageSize, patches } = metadata
+  const preparation =
+    metadata.preparation === undefined
+      ? undefined
+      : parsePreparation(metadata.preparation, join(directory, 'metadata.json'))
+  return { directory, structureNames, imageSize, channels, preparation, patches, splits }
+}
+
+function withDigests(split: Split, hashes: Hashes | undefined): Split {
+  const recorded = hashes?.splits[split.name]
+  if (!recorded) return split
+  checkLabels(split, recorded)
+  return { ...split, digests: recorded.images.map((images, n) => ({ images, masks: recorded.masks[n]! })) }
+}
+
+/** Reads the shapes, presence labels and scenarios of one split file. Throws InputError as `openDataset` does. */
+export async function openSplit(name: SplitName, path: string): Promise<Split> {
+  const file = await Hdf5File.open(path)
+  try {
+    const images = imagesOf(file)
+    const masks = masksOf(file, images)
+    const { samples, imageSize, channels } = images
+    const structures = masks.shape[1]!
+    const presence = readPresence(file, samples, structures)
+    const scenarios = readTexts(file, 'scenarios', samples)
+    const subjects = readTexts(file, 'subjects', samples)
+    const spacing = readSpacing(file, samples)
+    return { name, path, samples, imageSize, channels, structures, presence, scenarios, subjects, spacing }
+  } finally {
+    file.close()
+  }
+}
+
+function readPresence(file: Hdf5File, samples: number, structures: number): Int8Array {
+  const dataset = file.dataset('presence_labels')
+  if (dataset.kind === 'string') reject(file, 'presence_labels', 'holds strings, expected integers')
+  if (dataset.shape.join() !== `${samples},${structures}`)
+    reject(file, 'presence_labels', `has shape (${dataset.shape}), expected (${samples},${structures}) as masks has`)
+  const values = file.read(dataset, 0, samples)
+  for (const [i, value] of values.entries())
+    if (value !== 1 && value !== 0 && value !== -1)
+      reject(
+        file,
+        'presence_labels',
+        `sample ${Math.floor(i / structures)}, structure ${i % structures} is ${value}, expected 1, 0 or -1`,
+      )
+  return Int8Array.from(values)
+}
+
+export function readTexts(file: Hdf5File, name: 'scenarios' | 'subjects', samples: number): string[] {
+  if (!file.has(name)) return new Array<string>(samples).fill('')
+  const dataset = file.dataset(name)
+  if (dataset.shape[0] !== samples) reject(file, name, `has shape (${dataset.shape}), expected (${samples})`)
+  return file.readStrings(dataset)
+}
+
+export function readSpacing(file: Hdf5File, samples: number): Float64Array | undefined {
+  if (!file.has('voxel_spacing')) return undefined
+  const dataset = file.dataset('voxel_spacing')
+  if (dataset.kind === 'string' || dataset.shape.join() !== `${samples},3`)
+    reject(file, 'voxel_spacing', `is ${dataset.kind} of shape (${dataset.shape}), expected numbers of (${samples},3)`)
+  const values = Float64Array.from(file.read(dataset, 0, samples), Number)
+  const wrong = values.findIndex(value => !(value > 0 && value < Number.POSITIVE_INFINITY))
+  if (wrong >= 0)
+    reject(file, 'voxel_spacing', `sample ${Math.floor(wrong / 3)} has ${values[wrong]}, expected positive millimetres`)
+  return values
+}
+
+type Metadata = z.infer<typeof metadataSchema>
+
+function readMetadata(directory: string): Metadata {
+  const path = join(directory, 'metadata.json')
+  let text: string
+  try {
+    text = readFileSync(path, 'utf8')
+  } catch {
+    const isDirectory = isThere(directory) && statSync(directory).isDirectory()
+    if (!isDirectory) throw new InputError(`${directory}: no such directory, expected a dataset`)
+    throw new InputError(`${path}: cannot be read, expected the dataset's metadata.json`)
+  }
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch {
+    throw new InputError(`${path}: is not JSON`)
+  }
+  const parsed = metadataSchema.safeParse(value)
+  if (!parsed.success) {
+    const issue = parsed.error.issues[0]!
+    throw new InputError(`${path}: ${issue.path.join('.') || 'the whole'}: ${issue.message}`)
+  }
+  return checkNames(parsed.data, path)
+}
+
+function checkNames(metadata: Metadata, path: string): Metadata {
+  const names = metadata.structure_names
+  const twice = names.find((name, i) => names.indexOf(name) !== i)
+  if (twice !== undefined) throw new InputError(`${path}: structure_names has '${twice}' twice`)
+  if (metadata.num_structures !== undefined && metadata.num_structures !== names.length)
+    throw new InputError(`${path}: num_structures is ${metadata.num_structures}, structure_names has ${names.length}`)
+  return metadata
+}
+
+function checkAgreement(split: Split, metadata: Metadata, directory: string): void {
+  const names = metadata.structure_names.length
+  const path = join(directory, 'metadata.json')
+  if (split.structures !== names)
+    throw new InputError(`${split.path}: masks have ${split.structures} structures, ${path} names ${names}`)
+  if (split.imageSize.join() !== metadata.image_size.join())
+    throw new InputError(
+      `${split.path}: images are ${split.imageSize.join('×')}, ${path} says ${metadata.image_size.join('×')}`,
+    )
+}
+
+function isThere(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false }) !== undefined
+}

@@ -1,0 +1,55 @@
+import { InputError } from '../../util/error.ts'
+import { type ImageSize, sizeOf } from '../../util/shape.ts'
+import type { Hdf5File } from '../hdf5/file.ts'
+import { resampleImage } from '../scan/resample.ts'
+import { checkDigest } from './hashes.ts'
+import { type Images, imagesOf } from './volumes.ts'
+
+/** Reads the dataset `images` of a file sample by sample, as float32 of the size that the network takes. */
+export class ImageReader {
+  readonly stored: Images
+  /** of the images given out */
+  readonly size: ImageSize
+  private readonly file: Hdf5File
+
+  /** Stored images of another size than `size` are resampled. Throws InputError as `imagesOf` does. */
+  constructor(file: Hdf5File, size: ImageSize) {
+    this.stored = imagesOf(file)
+    this.file = file
+    this.size = size
+  }
+
+  get isResampled(): boolean {
+    return this.size.join() !== this.stored.imageSize.join()
+  }
+
+  /**
+   * Reads sample `index` into `image` (C, H, W, D). Throws InputError naming the sample: corrupt chunk, empty image, voxel not finite, or not
+   * of the `recorded` digest.
+   */
+  read(index: number, image: Float32Array, recorded?: string): void {
+    const { dataset, channels, imageSize } = this.stored
+    const stored = this.file.read(dataset, index, 1)
+    if (recorded !== undefined) checkDigest(this.file, 'images', index, stored, recorded)
+    if (this.isResampled) {
+      const [from, to] = [sizeOf(imageSize), sizeOf(this.size)]
+      for (let c = 0; c < channels; c++) {
+        const source = stored.subarray(c * from, (c + 1) * from)
+        resampleImage(source, imageSize, this.size, image.subarray(c * to, (c + 1) * to))
+      }
+    } else image.set(stored)
+    if (!areFinite(image)) this.reject(index, 'has a voxel that is not a finite float32')
+    // What HDF5 gives out for a chunk that was never written, or that a damaged index no longer finds.
+    if (!image.some(voxel => voxel !== 0)) this.reject(index, 'is empty: every voxel is 0')
+  }
+
+  private reject(index: number, what: string): never {
+    throw new InputError(`${this.file.path}: dataset 'images' sample ${index} ${what}`)
+  }
+}
+
+function areFinite(numbers: Float32Array): boolean {
+  let difference = 0
+  for (let i = 0; i < numbers.length; i++) difference += numbers[i]! - numbers[i]! // NaN for infinities too
+  return difference === 0
+}

@@ -1,0 +1,269 @@
+import { closeSync, openSync, readSync } from 'node:fs'
+import { InputError } from '../../util/error.ts'
+import { type ElementKind, fixedStrings, type NumericArray, numbersOf, stringAt } from './elements.ts'
+import { type Hdf5Library, loadHdf5 } from './library.ts'
+
+export type { NumericArray }
+
+export interface Hdf5Dataset {
+  name: string
+  /** Axis lengths; the first axis counts samples. */
+  shape: number[]
+  kind: ElementKind
+  /** Bytes of one element in memory. */
+  elementBytes: number
+}
+
+/** What the file's own description of a dataset says, whether or not it can be read here. */
+export interface Hdf5Member {
+  /** path in the file, without the leading slash */
+  name: string
+  shape: number[]
+  /** as `ElementKind` where it is one of them */
+  type: string
+  /** null: stored in one piece */
+  chunks: number[] | null
+  /** in the order that a chunk goes through them when written */
+  filters: string[]
+  /** why it cannot be read; undefined where it can */
+  problem?: string
+}
+
+/** A chunk is decompressed whole: a larger one would exhaust the 2 GB that WebAssembly memory ends at. */
+export const CHUNK_LIMIT = 256 * 2 ** 20 // bytes
+
+/** HDF5 keeps attributes in the object's header, which holds 64 KiB. */
+const ATTRIBUTE_LIMIT = 2 ** 16 // bytes
+
+const SIGNATURE = Buffer.from('\x89HDF\r\n\x1a\n', 'latin1')
+const GZIP = 1
+const EXTERNAL_LINK = 4
+const SOFT_LINK = 3
+const DATASET = 1
+
+type Metadata = ReturnType<Hdf5Library['module']['get_dataset_metadata']>
+
+/**
+ * An HDF5 file opened for reading. HDF5's wrapper reports most failures by silence or by handing out leftover memory as
+ * data; every call here checks return codes and throws InputError naming file, dataset, sample index and reason.
+ */
+export class Hdf5File {
+  readonly path: string
+  private readonly library: Hdf5Library
+  private readonly id: bigint
+
+  private constructor(path: string, library: Hdf5Library, id: bigint) {
+    this.path = path
+    this.library = library
+    this.id = id
+  }
+
+  /** Opens `path`. Throws InputError when it is missing, a directory, not HDF5, truncated or damaged. */
+  static async open(path: string): Promise<Hdf5File> {
+    checkSignature(path)
+    const library = await loadHdf5()
+    library.complaint()
+    const id = library.open(path, 'read')
+    const complaint = library.complaint()
+    if (id < 0n) throw new InputError(`${path}: truncated or damaged HDF5 file (${complaint ?? 'no reason given'})`)
+    return new Hdf5File(path, library, id)
+  }
+
+  /** Whether a dataset (or anything else) of this name is in the file. */
+  has(name: string): boolean {
+    return this.library.module.get_type(this.id, `/${name}`) !== -1
+  }
+
+  /** Describes a dataset. Throws InputError when it is absent, a link, of an unreadable type, or has oversized chunks. */
+  dataset(name: string): Hdf5Dataset {
+    const { module } = this.library
+    const path = `/${name}`
+    const type = module.get_type(this.id, path)
+    if (type === -1) this.fail(name, 'is missing')
+    const isSoftLink = type === SOFT_LINK || module.get_symbolic_link(this.id, path) !== null
+    if (type === EXTERNAL_LINK || isSoftLink) this.fail(name, 'is a link; only data stored in the file itself is read')
+    if (type !== DATASET) this.fail(name, 'is not a dataset')
+    const metadata = this.guard(name, () => module.get_dataset_metadata(this.id, path))
+    if (metadata.virtual_sources) this.fail(name, 'is a virtual dataset; only data stored in the file itself is read')
+    const kind = this.kindOf(name, metadata)
+    this.checkStorage(name, metadata)
+    return { name, shape: metadata.shape ?? [], kind, elementBytes: metadata.size }
+  }
+
+  /**
+   * Reads rows [first, first + rows) of the first axis, as stored (booleans as int8 0 and 1, 64-bit integers as doubles).
+   * Throws InputError naming the sample when its chunk is corrupt.
+   */
+  read(dataset: Hdf5Dataset, first: number, rows: number): NumericArray {
+    const bytes = this.readBytes(dataset, first, rows, memory => memory.slice())
+    return numbersOf(dataset.kind, bytes)
+  }
+
+  /** Reads a one-dimensional dataset of strings, of variable or fixed length. */
+  readStrings(dataset: Hdf5Dataset): string[] {
+    if (dataset.kind !== 'string') this.fail(dataset.name, `holds ${dataset.kind}, expected strings`)
+    if (dataset.shape.length !== 1) this.fail(dataset.name, `has shape (${dataset.shape}), expected one axis`)
+    const { module } = this.library
+    const isVariable = module.get_dataset_metadata(this.id, `/${dataset.name}`).vlen
+    const rows = dataset.shape[0]!
+    return this.readBytes(dataset, 0, rows, (memory, pointer) => {
+      if (!isVariable) return fixedStrings(memory, dataset.elementBytes)
+      const addresses = new Uint32Array(memory.slice().buffer)
+      const strings = Array.from(addresses, address => stringAt(module.HEAPU8, address))
+      module.reclaim_vlen_memory_count(this.id, `/${dataset.name}`, '', BigInt(pointer), [BigInt(rows)])
+      return strings
+    })
+  }
+
+  /** All datasets of the file and whatever else has a name, links among them, groups not. Throws InputError where the file is damaged. */
+  members(): Hdf5Member[] {
+    const { module } = this.library
+    const names: string[] = this.guard('/', () => module.get_names(this.id, '/', true))
+    return names
+      .filter(name => module.get_type(this.id, `/${name}`) !== module.H5G_GROUP)
+      .map(name => this.describe(name))
+  }
+
+  private describe(name: string): Hdf5Member {
+    const { module } = this.library
+    let kind: string | undefined
+    let problem: string | undefined
+    try {
+      kind = this.dataset(name).kind
+    } catch (error) {
+      if (!(error instanceof InputError)) throw error
+      problem = error.message.replace(`${this.path}: dataset '${name}' `, '')
+    }
+    const unknown = { name, shape: [], type: kind ?? 'unknown', chunks: null, filters: [] }
+    if (module.get_type(this.id, `/${name}`) !== DATASET)
+      return { ...unknown, ...(problem !== undefined && { problem }) }
+    const { shape, chunks, size } = this.guard(name, () => module.get_dataset_metadata(this.id, `/${name}`))
+    const filters = this.guard(name, () => module.get_dataset_filters(this.id, `/${name}`)).map(filterText)
+    const type = kind ?? `${size * 8} bits`
+    return { name, shape: shape ?? [], type, chunks, filters, ...(problem !== undefined && { problem }) }
+  }
+
+  /** Of the root. */
+  attributeNames(): string[] {
+    return this.guard('/', () => this.library.module.get_attribute_names(this.id, '/'))
+  }
+
+  /** Numbers of an attribute of the root; undefined where it has none of that name, or none of numbers. */
+  attribute(name: string): number[] | undefined {
+    const { module } = this.library
+    if (!this.attributeNames().includes(name)) return undefined
+    const metadata = this.guard(name, () => module.get_attribute_metadata(this.id, '/', name))
+    const { H5T_INTEGER, H5T_FLOAT } = module.H5T_class_t
+    const isNumeric = metadata.type === H5T_INTEGER.value || metadata.type === H5T_FLOAT.value
+    const bytes = metadata.size * metadata.total_size
+    if (!isNumeric || bytes > ATTRIBUTE_LIMIT) return undefined
+    const pointer = module._malloc(Math.max(bytes, 1))
+    try {
+      const code = this.guard(name, () => module.get_attribute_data(this.id, '/', name, BigInt(pointer)))
+      if (code < 0) return undefined
+      return [...numbersOf(this.kindOf(name, metadata), module.HEAPU8.slice(pointer, pointer + bytes))]
+    } finally {
+      module._free(pointer)
+    }
+  }
+
+  close(): void {
+    this.library.module.close_file(this.id)
+  }
+
+  private readBytes<T>(
+    dataset: Hdf5Dataset,
+    first: number,
+    rows: number,
+    use: (memory: Uint8Array, pointer: number) => T,
+  ): T {
+    const { name, shape } = dataset
+    if (first < 0 || first + rows > (shape[0] ?? 0))
+      this.fail(name, `has ${shape[0]} samples, asked for ${first}..${first + rows - 1}`)
+    const count = [rows, ...shape.slice(1)]
+    const bytes = count.reduce((product, axis) => product * axis, dataset.elementBytes)
+    if (bytes > CHUNK_LIMIT) this.fail(name, `has ${rows} samples of ${bytes / rows} bytes: too many to read at once`)
+    const { module } = this.library
+    const pointer = module._malloc(Math.max(bytes, 1))
+    if (pointer === 0) this.fail(name, `sample ${first}: no memory for ${bytes} bytes`)
+    try {
+      this.library.complaint()
+      const offset = count.map((_, axis) => (axis === 0 ? BigInt(first) : 0n))
+      const stride = count.map(() => 1n)
+      const path = `/${name}`
+      const read = () => module.get_dataset_data(this.id, path, count.map(BigInt), offset, stride, BigInt(pointer))
+      const code = this.guard(name, () => this.library.withFilters(read), `sample ${first} cannot be read`)
+      const complaint = this.library.complaint()
+      if (code < 0 || complaint) this.fail(name, `sample ${first} cannot be read (${complaint ?? `code ${code}`})`)
+      // The heap may have grown: its buffer must be taken after the call.
+      return use(module.HEAPU8.subarray(pointer, pointer + bytes), pointer)
+    } finally {
+      module._free(pointer)
+    }
+  }
+
+  private checkStorage(name: string, metadata: Metadata): void {
+    const { module } = this.library
+    const rowBytes = (metadata.shape ?? []).slice(1).reduce((product, axis) => product * axis, metadata.size)
+    const chunkBytes = (metadata.chunks ?? []).reduce((product, axis) => product * axis, metadata.size)
+    const largest = Math.max(rowBytes, chunkBytes)
+    if (largest > CHUNK_LIMIT)
+      this.fail(name, `has chunks or samples of ${largest} bytes, at most ${CHUNK_LIMIT} can be read`)
+    for (const filter of this.guard(name, () => module.get_dataset_filters(this.id, `/${name}`)))
+      if (!this.library.canUndo(filter.id))
+        this.fail(name, `is compressed with ${filter.name || `filter ${filter.id}`}; gzip and lzf are supported`)
+  }
+
+  private kindOf(name: string, metadata: Metadata): ElementKind {
+    const { H5T_INTEGER, H5T_FLOAT, H5T_STRING, H5T_ENUM } = this.library.module.H5T_class_t
+    if (metadata.type === H5T_STRING.value) return 'string'
+    const base = metadata.type === H5T_ENUM.value ? metadata.enum_type!.type : metadata.type
+    const bits = metadata.size * 8
+    const members = metadata.enum_type?.members
+    if (members && metadata.size === 1 && members.FALSE === 0 && members.TRUE === 1) return 'bool'
+    if (base === H5T_INTEGER.value && [8, 16, 32, 64].includes(bits))
+      return `${metadata.signed ? '' : 'u'}int${bits}` as ElementKind
+    if (base === H5T_FLOAT.value && (bits === 32 || bits === 64)) return `float${bits}` as ElementKind
+    if (base === H5T_FLOAT.value) this.fail(name, `holds float${bits}, expected float32 or float64`)
+    return this.fail(name, `holds elements of HDF5 class ${metadata.type}, expected numbers or strings`)
+  }
+
+  /** Where a header is damaged the wrapper throws, unlike everywhere else. */
+  private guard<T>(name: string, call: () => T, what = 'is damaged'): T {
+    this.library.complaint()
+    try {
+      return call()
+    } catch (error) {
+      return this.fail(name, `${what} (${this.library.complaint() ?? (error as Error).message})`)
+    }
+  }
+
+  private fail(name: string, reason: string): never {
+    throw new InputError(`${this.path}: dataset '${name}' ${reason}`)
+  }
+}
+
+function filterText({ id, name, cd_values }: { id: number; name: string; cd_values: number[] }): string {
+  if (id === GZIP) return `gzip ${cd_values[0]}`
+  return name.split(';')[0] || `filter ${id}`
+}
+
+function checkSignature(path: string): void {
+  const start = Buffer.alloc(SIGNATURE.length)
+  try {
+    const file = openSync(path, 'r')
+    try {
+      readSync(file, start, 0, start.length, 0)
+    } finally {
+      closeSync(file)
+    }
+  } catch (error) {
+    throw new InputError(`${path}: ${reasonOf(error as NodeJS.ErrnoException)}, expected an HDF5 file`)
+  }
+  if (!start.equals(SIGNATURE)) throw new InputError(`${path}: is not an HDF5 file`)
+}
+
+function reasonOf(error: NodeJS.ErrnoException): string {
+  const reasons: Record<string, string> = { ENOENT: 'no such file', EISDIR: 'is a directory', EACCES: 'no permission' }
+  return reasons[error.code ?? ''] ?? error.message
+}

@@ -1,0 +1,220 @@
+import { mkdirSync } from 'node:fs'
+import { InputError } from '../../util/error.ts'
+import type { ImageSize } from '../../util/shape.ts'
+import { SPLIT_NAMES, type SplitName } from '../dataset/split.ts'
+import { type DatasetMetadata, type StoredSample, writeDatasetFiles } from '../dataset/split_writer.ts'
+import { sizeAtSpacing } from '../scan/frame.ts'
+import type { Preparation } from '../scan/preparation.ts'
+import { type ChannelRule, rulesFor } from './intensity_rules.ts'
+import { type ImportReport, ImportTally } from './report.ts'
+import { openSource, type SourceRequest } from './sources.ts'
+import { NO_VALIDATION, splitSubjects } from './split.ts'
+import { type ImportedForm, importScan } from './subject.ts'
+import { type Survey, type SurveyedScan, surveySources } from './survey.ts'
+
+export interface ImportOptions {
+  sources: readonly SourceRequest[]
+  /** The order of all structures. Default: that of the sources. */
+  structureNames?: readonly string[]
+  outputDir: string
+  /** The model's voxels along right, anterior, superior. With a spacing it may be left out: the smallest size that holds every scan. */
+  imageSize?: ImageSize
+  /** Millimetres between the model's voxels; left out: the whole field of view becomes `imageSize`. */
+  spacing?: readonly [number, number, number]
+  /** Cut scans that are larger than `imageSize` into patches of that size. */
+  patches: boolean
+  /** Voxels from patch to patch along right, anterior, superior. Default: half a patch. */
+  patchStride?: ImageSize
+  /** Rules for channels; the others have their defaults (`rulesFor`). */
+  intensity: readonly ChannelRule[]
+  /** Share of the subjects. */
+  validationSplit: number
+  /** Share of the subjects. */
+  testSplit: number
+  /** of the division into splits */
+  seed: number
+  /** Leave out scans that cannot be used, and list them, instead of stopping at the first. */
+  skipBad: boolean
+}
+
+export const IMPORT_DEFAULTS = {
+  patches: false,
+  intensity: [],
+  validationSplit: 0.2,
+  testSplit: 0,
+  seed: 42,
+  skipBad: false,
+} as const satisfies Partial<ImportOptions>
+
+/** Called after each label of the survey and each scan that was written. */
+export type ImportProgress = (step: 'labels read' | 'scans written', done: number, all: number) => void
+
+/**
+ * Turns scans with labels into a dataset: axes brought to right, anterior, superior; resampled to one frame; intensities to 0..255; a mask
+ * for each structure, which may overlap; presence from the masks, −1 where a source did not look. Subjects are divided into splits. The
+ * labels are read first, so that what does not fit is said before anything is written; then scan by scan, one in memory at a time.
+ * metadata.json records under `preparation` what `predict` has to do to a scan, and for each scan what was done to it.
+ * Throws InputError naming file and reason; the directory then holds no new dataset.
+ */
+export async function importScans(options: ImportOptions, progress?: ImportProgress): Promise<ImportReport> {
+  checkOptions(options)
+  const skipped: string[] = []
+  const refuse = (error: InputError): void => {
+    if (!options.skipBad) throw error
+    if (!skipped.includes(error.message)) skipped.push(error.message)
+  }
+  const sources = options.sources.map(request => openSource(request, refuse))
+  const all = sources.reduce((sum, { scans }) => sum + scans.length, 0)
+  let read = 0
+  const survey = surveySources(sources, {
+    order: options.structureNames,
+    hasPatches: options.patches,
+    refuse,
+    onLabel: () => progress?.('labels read', ++read, all),
+  })
+  const { splits, warnings } = splitSubjects(survey.scans, options)
+  const form = formOf(options, survey, splits.train)
+  const tally = new ImportTally(survey.structureNames, splits.val === splits.train)
+  await write(options, form, splits, { survey, tally, warnings, refuse, ...(progress && { progress }) })
+  const { preparation, patchStride } = form
+  return tally.report({
+    dataset: options.outputDir,
+    preparation,
+    patches: patchStride !== undefined,
+    skipped,
+    warnings: [...survey.warnings, ...warnings],
+  })
+}
+
+function formOf(
+  { imageSize, spacing, patches, patchStride, intensity }: ImportOptions,
+  { structureNames, scans, channels }: Survey,
+  training: readonly SurveyedScan[],
+): ImportedForm {
+  const [first] = scans
+  if (!first) throw new InputError('import: no scan is left of which anything is known')
+  const channelNames = scans.find(({ source }) => source.channelNames)?.source.channelNames
+  if (channelNames && channelNames.length !== channels)
+    throw new InputError(
+      `${first.images.join(', ')}: ${channels} channels, its dataset.json names ${channelNames.length} (${channelNames.join(', ')})`,
+    )
+  const preparation: Preparation = {
+    orientation: 'RAS',
+    frame: spacing ? { kind: 'spacing', spacing_mm: [...spacing] } : { kind: 'field_of_view' },
+    image_size: imageSize ?? sizeForAll(scans, spacing!),
+    intensity: rulesFor(channels, intensity, channelNames, training),
+  }
+  const half = preparation.image_size.map(axis => axis / 2) as ImageSize
+  return { preparation, structureNames, ...(patches && { patchStride: patchStride ?? half }) }
+}
+
+/** The smallest size divisible by 16 that holds every scan. */
+function sizeForAll(scans: readonly SurveyedScan[], spacing: readonly [number, number, number]): ImageSize {
+  const sizes = scans.map(({ grid }) => sizeAtSpacing(grid, spacing))
+  return [0, 1, 2].map(axis => Math.ceil(Math.max(...sizes.map(size => size[axis]!)) / 16) * 16) as ImageSize
+}
+
+interface Writing {
+  survey: Survey
+  tally: ImportTally
+  warnings: string[]
+  refuse: (error: InputError) => void
+  progress?: ImportProgress
+}
+
+async function write(
+  options: ImportOptions,
+  form: ImportedForm,
+  splits: Record<SplitName, SurveyedScan[]>,
+  { survey, tally, warnings, refuse, progress }: Writing,
+): Promise<void> {
+  const filled = SPLIT_NAMES.filter(name => splits[name].length > 0)
+  let all = filled.reduce((sum, name) => sum + splits[name].length, 0)
+  let done = 0
+  async function* samplesOf(split: SplitName, scans = splits[split]): AsyncGenerator<StoredSample> {
+    for (const scan of scans) {
+      try {
+        for (const sample of recorded(importScan(scan, form), record => tally.addScan(split, record))) {
+          tally.addSample(split, sample.presence)
+          yield sample
+        }
+      } catch (error) {
+        if (!(error instanceof InputError)) throw error
+        refuse(error)
+      }
+      progress?.('scans written', ++done, all)
+      await new Promise(resolve => setImmediate(resolve)) // lets signals and timers through
+    }
+    if (tally.samplesIn(split) > 0) return
+    if (split === 'test') warnings.push('no scan is left for testing: no test split')
+    else if (split === 'val' && scans !== splits.train) {
+      warnings.push(NO_VALIDATION)
+      tally.isShared = true
+      all += splits.train.length
+      yield* samplesOf(split, splits.train)
+    } else throw new InputError('import: no scan is left for training')
+  }
+  mkdirSync(options.outputDir, { recursive: true })
+  const channels = form.preparation.intensity.length
+  const shape = {
+    ...(channels === 1 ? {} : { channels }),
+    imageSize: form.preparation.image_size,
+    structures: form.structureNames.length,
+    hasSource: true,
+  }
+  const samples = Object.fromEntries(filled.map(name => [name, samplesOf(name)]))
+  await writeDatasetFiles(options.outputDir, shape, samples, () => metadataOf(options, form, survey, tally))
+}
+
+/** The values of a generator, whose result goes to `onEnd`. */
+function* recorded<T, R>(values: Generator<T, R>, onEnd: (result: R) => void): Generator<T> {
+  onEnd(yield* values)
+}
+
+function checkOptions(options: ImportOptions): void {
+  const { imageSize, spacing, patches, patchStride, validationSplit, testSplit, seed, sources } = options
+  if (sources.length === 0) throw new InputError('import: no source, expected --images and --labels, or --manifest')
+  if (!imageSize && !spacing) throw new InputError('import: expected --image-size, --spacing, or both')
+  if (patches && !(imageSize && spacing))
+    throw new InputError(
+      'import: patches need --spacing and --image-size: voxels of one length, and how many a patch has',
+    )
+  if (patchStride && !patches) throw new InputError('import: a patch stride without --patches: nothing is cut')
+  if (patchStride?.some((step, axis) => !(Number.isInteger(step) && step >= 1 && step <= imageSize![axis]!)))
+    throw new InputError(
+      `import: patch stride ${patchStride.join(',')}: expected whole voxels from 1 to the image size ${imageSize!.join(',')}`,
+    )
+  if (imageSize?.some(axis => !Number.isInteger(axis) || axis < 16 || axis % 16 !== 0))
+    throw new InputError(`import: image size ${imageSize.join(',')}: every axis must be a multiple of 16`)
+  if (spacing?.some(length => !(length > 0 && length < Number.POSITIVE_INFINITY)))
+    throw new InputError(`import: spacing ${spacing.join(',')}: expected millimetres above 0`)
+  if (!(validationSplit >= 0 && testSplit >= 0 && validationSplit + testSplit < 1))
+    throw new InputError(
+      `import: validation ${validationSplit} and test ${testSplit}: expected shares with a sum below 1`,
+    )
+  if (seed >>> 0 !== seed) throw new InputError(`import: seed ${seed}, expected an integer from 0 to 4294967295`)
+}
+
+function metadataOf(
+  { seed, validationSplit, testSplit, sources }: ImportOptions,
+  { preparation, patchStride, structureNames }: ImportedForm,
+  { marks }: Survey,
+  { records }: ImportTally,
+): DatasetMetadata {
+  return {
+    structure_names: structureNames,
+    num_structures: structureNames.length,
+    image_size: preparation.image_size,
+    preparation,
+    patches: patchStride !== undefined,
+    dataset_info: {
+      source: 'import',
+      ...(patchStride && { patch_stride: patchStride }),
+      validation_split: validationSplit,
+      test_split: testSplit,
+      seed,
+      sources: sources.map((source, i) => ({ ...source, structures: marks[i] })),
+      subjects: records,
+    },
+  }
+}

@@ -1,0 +1,93 @@
+import { InputError } from '../../util/error.ts'
+import type { NumericArray } from '../hdf5/file.ts'
+import { type Channel, channelsOf } from '../scan/channels.ts'
+import { DEFAULT_INTENSITY, percentilesOf } from '../scan/intensity.ts'
+import { orientationOf, reorient } from '../scan/orientation.ts'
+import type { IntensityRule } from '../scan/preparation.ts'
+import { readScan } from '../scan/read_scan.ts'
+import type { Scan } from '../scan/scan.ts'
+import type { SurveyedScan } from './survey.ts'
+
+/** A rule as asked for: of one channel, by its name or number, or of all. */
+export interface ChannelRule {
+  channel?: string
+  rule: IntensityRule
+}
+
+/** nnU-Net's for CT: of the labelled voxels' Hounsfield units. */
+const FOREGROUND_PERCENTILES = [0.5, 99.5]
+const SCANS_LOOKED_AT = 20
+const VOXELS_A_SCAN = 10_000
+
+/**
+ * One rule a channel: the one asked for it, else for all. Without one a channel named CT, whose unit means the same in every scan, gets a
+ * window: from 0.5 to 99.5 % of the labelled voxels of up to 20 training scans, as nnU-Net clips them; any other channel the percentiles
+ * of each scan. Throws InputError naming a rule whose channel is not there.
+ */
+export function rulesFor(
+  channels: number,
+  asked: readonly ChannelRule[],
+  channelNames: readonly string[] | undefined,
+  training: readonly SurveyedScan[],
+): IntensityRule[] {
+  const names = Array.from({ length: channels }, (_, c) => channelNames?.[c] ?? String(c))
+  for (const { channel } of asked)
+    if (channel !== undefined && !isChannel(channel, names))
+      throw new InputError(`import: no channel '${channel}', expected 0 to ${channels - 1} or ${names.join(', ')}`)
+  return names.map((name, c) => {
+    const own = asked.findLast(({ channel }) => channel === name || channel === String(c))
+    const given = own ?? asked.findLast(({ channel }) => channel === undefined)
+    return given?.rule ?? (name.toUpperCase() === 'CT' ? foregroundWindow(training, c) : DEFAULT_INTENSITY)
+  })
+}
+
+function isChannel(channel: string, names: readonly string[]): boolean {
+  return names.includes(channel) || (/^\d+$/.test(channel) && Number(channel) < names.length)
+}
+
+function foregroundWindow(training: readonly SurveyedScan[], channel: number): IntensityRule {
+  const values = training
+    .filter(({ label }) => label.kind === 'volume')
+    .slice(0, SCANS_LOOKED_AT)
+    .flatMap(scan => labelledValues(scan, channel))
+  const [low, high] = percentilesOf(Float64Array.from(values), FOREGROUND_PERCENTILES).map(Math.round)
+  if (low === undefined || high === undefined || !(high > low)) return DEFAULT_INTENSITY
+  return { kind: 'window', low, high }
+}
+
+/** Some of the values under the labels of a scan, evenly spread; none of one that cannot be read, which its import says. */
+function labelledValues(scan: SurveyedScan, channel: number): number[] {
+  try {
+    return sampled(scan, channel)
+  } catch (error) {
+    if (error instanceof InputError) return []
+    throw error
+  }
+}
+
+function sampled({ images, label, source }: SurveyedScan, channel: number): number[] {
+  const image = channelAt(images, channel)
+  if (!image) return []
+  const values = oriented(image.scan, image.values)
+  const scan = readScan(label.path)
+  const labels = oriented(scan, scan.values)
+  const isLabelled = (v: number): boolean =>
+    labels[v] !== 0 && labels[v] !== source.ignored && Number.isFinite(values[v])
+  let labelled = 0
+  for (let v = 0; v < labels.length; v++) if (isLabelled(v)) labelled++
+  const step = Math.max(1, Math.floor(labelled / VOXELS_A_SCAN))
+  const chosen: number[] = []
+  let seen = 0
+  for (let v = 0; v < labels.length; v++) if (isLabelled(v) && seen++ % step === 0) chosen.push(values[v]!)
+  return chosen
+}
+
+function channelAt(images: readonly string[], channel: number): Channel | undefined {
+  let c = 0
+  for (const each of channelsOf(images)) if (c++ === channel) return each
+  return undefined
+}
+
+function oriented({ size, affine }: Scan, values: NumericArray): NumericArray {
+  return reorient(values, size, orientationOf(affine)).values
+}

@@ -1,0 +1,143 @@
+import { InputError } from '../../util/error.ts'
+import { sizeOf } from '../../util/shape.ts'
+import type { Frame } from '../scan/frame.ts'
+import { readScan } from '../scan/read_scan.ts'
+import { checkSameGrid, type PlacedGrid } from '../scan/same_grid.ts'
+import type { Scan, ScanGrid } from '../scan/scan.ts'
+import type { LabelFiles } from './pairs.ts'
+import type { LabelledStructure } from './structures.ts'
+
+// voxels that the label's grid may lie beside the image's
+const WHOLE_TOLERANCE = 1e-3 // by which a scale in the header may miss an integer
+
+/** What a label says without its place: the values, or files, that mark a voxel; and the grid it lies on. */
+export interface LabelContent {
+  occurring: ReadonlySet<number | string>
+  grid: PlacedGrid
+}
+
+/** Reads a volume of label values. Throws InputError when it is none. */
+function readLabel(path: string): Scan {
+  const scan = readScan(path)
+  if (scan.channels !== 1) throw new InputError(`${path}: has ${scan.channels} channels, expected one volume of labels`)
+  const { values } = scan
+  for (let v = 0; v < values.length; v++) {
+    const value = values[v]!
+    if (Number.isInteger(value)) continue
+    const whole = Math.round(value)
+    if (!(Math.abs(value - whole) <= WHOLE_TOLERANCE)) throw new InputError(`${path}: label ${value} is no integer`)
+    values[v] = whole
+  }
+  return scan
+}
+
+/** Reads a mask of one structure. Throws InputError when it marks voxels by several values. */
+function readMask(path: string): Scan {
+  const scan = readLabel(path)
+  const values = [...valuesOf(scan)]
+  if (values.length > 1)
+    throw new InputError(`${path}: holds the labels ${values.join(', ')}, expected a mask of one structure`)
+  return scan
+}
+
+/** The labels other than 0. */
+function valuesOf({ values }: Scan): Set<number> {
+  const found = new Set<number>()
+  let last = 0 // neighbours are mostly alike
+  for (let v = 0; v < values.length; v++) {
+    const value = values[v]!
+    if (value === last) continue
+    last = value
+    if (value !== 0) found.add(value)
+  }
+  return found
+}
+
+/** What occurs in a label. Throws InputError naming the file that is no label or lies on another grid than the others. */
+export function surveyLabel(label: LabelFiles): LabelContent {
+  if (label.kind === 'volume') {
+    const scan = readLabel(label.path)
+    return { occurring: valuesOf(scan), grid: gridOf(scan) }
+  }
+  const occurring = new Set<string>()
+  let grid: PlacedGrid | undefined
+  for (const [name, path] of label.files) {
+    const scan = readMask(path)
+    if (grid) checkSameGrid(scan, grid)
+    grid ??= gridOf(scan)
+    if (valuesOf(scan).size > 0) occurring.add(name)
+  }
+  return { occurring, grid: grid! }
+}
+
+/** Masks on a model's grid, and how many labelled voxels of the scan lie outside it. */
+export interface PlacedLabels {
+  masks: Uint8Array // (S, H, W, D)
+  /** where nobody has looked; undefined: nowhere */
+  ignored: Uint8Array | undefined // (H, W, D)
+  cutOff: number
+}
+
+export interface LabelPlacing {
+  frameOf: (grid: ScanGrid) => Frame
+  /** of the whole dataset, as this source marks them; undefined: not at all */
+  structures: readonly (LabelledStructure | undefined)[]
+  ignoredValue: number | undefined
+}
+
+/**
+ * Places a label on a model's grid, nearest. A structure that this would step over, being smaller than the model's voxels, keeps those that
+ * hold it. Of a folder one file is in memory at a time.
+ */
+export function placeLabel(label: LabelFiles, placing: LabelPlacing): PlacedLabels {
+  return label.kind === 'volume' ? placeVolume(readLabel(label.path), placing) : placeFolder(label, placing)
+}
+
+function placeVolume(scan: Scan, { frameOf, structures, ignoredValue }: LabelPlacing): PlacedLabels {
+  const frame = frameOf(scan)
+  const voxels = sizeOf(frame.size)
+  const placed = new Float64Array(voxels)
+  frame.labelsToModel(scan.values, placed)
+  const masks = new Uint8Array(structures.length * voxels)
+  const occurring = valuesOf(scan)
+  const wanted = new Set<unknown>(structures.flatMap(structure => structure?.marks ?? []))
+  for (const [s, structure] of structures.entries()) {
+    const marks = new Set<unknown>(structure?.marks.filter(mark => occurring.has(mark as number)))
+    if (marks.size === 0) continue
+    const mask = masks.subarray(s * voxels, (s + 1) * voxels)
+    for (let v = 0; v < voxels; v++) if (placed[v] !== 0 && marks.has(placed[v])) mask[v] = 1
+    if (!mask.includes(1)) frame.markInModel(scan.values, value => marks.has(value), mask)
+  }
+  const isIgnored = ignoredValue !== undefined && occurring.has(ignoredValue)
+  const ignored = isIgnored ? Uint8Array.from(placed, value => Number(value === ignoredValue)) : undefined
+  return { masks, ignored, cutOff: frame.countOutside(scan.values, value => wanted.has(value)) }
+}
+
+function placeFolder(label: LabelFiles & { kind: 'folder' }, { frameOf, structures }: LabelPlacing): PlacedLabels {
+  let masks: Uint8Array | undefined
+  let cutOff = 0
+  for (const [s, structure] of structures.entries())
+    for (const mark of structure?.marks ?? []) {
+      const path = label.files.get(String(mark))
+      if (path === undefined) continue
+      const scan = readMask(path)
+      const frame = frameOf(scan)
+      const voxels = sizeOf(frame.size)
+      masks ??= new Uint8Array(structures.length * voxels)
+      const isMarked = (value: number): boolean => value !== 0
+      const placed = new Uint8Array(voxels)
+      frame.labelsToModel(
+        Uint8Array.from(scan.values, value => Number(isMarked(value))),
+        placed,
+      )
+      if (!placed.includes(1)) frame.markInModel(scan.values, isMarked, placed)
+      for (let v = 0; v < voxels; v++) if (placed[v]) masks[s * voxels + v] = 1
+      cutOff += frame.countOutside(scan.values, isMarked)
+    }
+  if (!masks) throw new InputError(`${label.path}: holds no file of a structure`)
+  return { masks, ignored: undefined, cutOff }
+}
+
+function gridOf({ path, size, affine }: PlacedGrid): PlacedGrid {
+  return { path, size, affine }
+}

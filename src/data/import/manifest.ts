@@ -1,0 +1,62 @@
+import { readFileSync } from 'node:fs'
+import { dirname, resolve } from 'node:path'
+import { z } from 'zod'
+import { InputError } from '../../util/error.ts'
+import { SPLIT_NAMES } from '../dataset/split.ts'
+import type { SourceRequest } from './sources.ts'
+
+const names = z.array(z.string().min(1)).min(1)
+const mark = z.union([z.int().refine(value => value !== 0, 'expected a label other than 0'), z.string().min(1)])
+
+const source = z.strictObject({
+  name: z.string().min(1).optional(),
+  images: z.string().min(1),
+  labels: z.string().min(1).optional(),
+  /** as in nnU-Net's dataset.json: a label value (or file name), or a list of them */
+  structures: z.record(z.string().min(1), z.union([mark, z.array(mark).min(1)])).optional(),
+  annotated: names.optional(),
+  not_annotated: z.record(z.string(), names).optional(),
+  subject_pattern: z.string().optional(),
+  split: z.enum(SPLIT_NAMES).optional(),
+})
+
+const manifest = z.strictObject({ structures: names.optional(), sources: z.array(source).min(1) })
+
+/**
+ * Reads a file that lists the sources of a dataset and, if their order matters, its structures. Paths are those from the file's folder.
+ * Throws InputError naming the entry that is not as it should be.
+ */
+export function readManifest(path: string): { sources: SourceRequest[]; structureNames?: string[] } {
+  let content: unknown
+  try {
+    content = JSON.parse(readFileSync(path, 'utf8'))
+  } catch (error) {
+    const isMissing = (error as NodeJS.ErrnoException).code !== undefined
+    throw new InputError(
+      `${path}: ${isMissing ? 'cannot be read' : 'is not JSON'}, expected {"sources": [{"images": …}]}`,
+    )
+  }
+  const parsed = manifest.safeParse(content)
+  if (!parsed.success) {
+    const issue = parsed.error.issues[0]!
+    throw new InputError(`${path}: ${issue.path.join('.') || 'the whole'}: ${issue.message}`)
+  }
+  const { structures, sources } = parsed.data
+  const requests = sources.map(entry => requestOf(entry, dirname(path)))
+  return { sources: requests, ...(structures === undefined ? {} : { structureNames: structures }) }
+}
+
+function requestOf(entry: z.infer<typeof source>, folder: string): SourceRequest {
+  const { name, images, labels, structures, annotated, not_annotated, subject_pattern, split } = entry
+  const marked = structures && Object.entries(structures).map(([name, marks]) => ({ name, marks: [marks].flat() }))
+  return {
+    images: resolve(folder, images),
+    ...(name === undefined ? {} : { name }),
+    ...(labels === undefined ? {} : { labels: resolve(folder, labels) }),
+    ...(marked === undefined ? {} : { structures: marked }),
+    ...(annotated === undefined ? {} : { annotated }),
+    ...(not_annotated === undefined ? {} : { notAnnotated: not_annotated }),
+    ...(subject_pattern === undefined ? {} : { subjectPattern: subject_pattern }),
+    ...(split === undefined ? {} : { split }),
+  }
+}

@@ -1,0 +1,107 @@
+import type { ImageSize } from '../../util/shape.ts'
+import { SPLIT_NAMES, type SplitName } from '../dataset/split.ts'
+import type { IntensityScale } from '../scan/intensity.ts'
+import type { Preparation } from '../scan/preparation.ts'
+import type { ScanRecord } from './subject.ts'
+
+/** Samples of one structure by what their presence says. */
+export interface PresenceCount {
+  name: string
+  present: number
+  absent: number
+  unknown: number
+  /** samples that have it, by split */
+  presentIn: Record<SplitName, number>
+}
+
+export interface SplitReport {
+  subjects: string[]
+  scans: number
+  samples: number
+}
+
+/** What an import did. */
+export interface ImportReport {
+  dataset: string
+  structureNames: string[]
+  preparation: Preparation
+  patches: boolean
+  splits: Record<SplitName, SplitReport>
+  presence: PresenceCount[]
+  /** smallest and largest over all scans, along right, anterior, superior */
+  voxelSize: { least: number[]; most: number[] } // millimetres
+  size: { least: number[]; most: number[] } // voxels
+  /** of each channel, over all scans */
+  intensity: { low: [least: number, most: number]; high: [least: number, most: number] }[]
+  cropped: { scans: number; withLabels: string[] }
+  /** scans that could not be used, with the reason */
+  skipped: string[]
+  /** Lines for the user. */
+  warnings: string[]
+}
+
+/** Collects what is said of the scans as they are written. */
+export class ImportTally {
+  readonly records: (ScanRecord & { split: SplitName })[] = []
+  private readonly presence: PresenceCount[]
+  /** validation uses the training scans, which are counted once */
+  isShared: boolean
+
+  constructor(structureNames: readonly string[], isShared: boolean) {
+    const none = { present: 0, absent: 0, unknown: 0 }
+    this.presence = structureNames.map(name => ({ name, ...none, presentIn: { train: 0, val: 0, test: 0 } }))
+    this.isShared = isShared
+  }
+
+  addSample(split: SplitName, presence: readonly number[]): void {
+    for (const [s, count] of this.presence.entries()) {
+      if (presence[s] === 1) count.presentIn[split]++
+      if (split === 'val' && this.isShared) continue
+      count[presence[s] === 1 ? 'present' : presence[s] === 0 ? 'absent' : 'unknown']++
+    }
+  }
+
+  addScan(split: SplitName, record: ScanRecord): void {
+    this.records.push({ ...record, split })
+  }
+
+  samplesIn(split: SplitName): number {
+    return this.records.filter(record => record.split === split).reduce((sum, { samples }) => sum + samples, 0)
+  }
+
+  report(rest: Pick<ImportReport, 'dataset' | 'preparation' | 'patches' | 'skipped' | 'warnings'>): ImportReport {
+    const { records } = this
+    const cropped = records.filter(record => record.cropped && !(record.split === 'val' && this.isShared))
+    const withLabels = cropped.filter(record => record.labelled_voxels_cut_off > 0).map(({ name }) => name)
+    return {
+      ...rest,
+      structureNames: this.presence.map(({ name }) => name),
+      splits: Object.fromEntries(SPLIT_NAMES.map(name => [name, this.splitReport(name)])) as ImportReport['splits'],
+      presence: this.presence,
+      voxelSize: rangeOf(records.map(record => record.voxel_size_mm)),
+      size: rangeOf(records.map((record): ImageSize => record.size)),
+      intensity: rest.preparation.intensity.map((_, c) => intensityRange(records.map(record => record.intensity[c]!))),
+      cropped: { scans: cropped.length, withLabels },
+    }
+  }
+
+  private splitReport(split: SplitName): SplitReport {
+    const own = this.records.filter(record => record.split === split)
+    const subjects = [...new Set(own.map(({ subject }) => subject))]
+    return { subjects, scans: own.length, samples: this.samplesIn(split) }
+  }
+}
+
+function rangeOf(triples: readonly (readonly number[])[]): { least: number[]; most: number[] } {
+  const along = (pick: (...values: number[]) => number): number[] =>
+    [0, 1, 2].map(axis => triples.map(triple => triple[axis]!).reduce((a, b) => pick(a, b)))
+  return { least: along(Math.min), most: along(Math.max) }
+}
+
+function intensityRange(scales: readonly IntensityScale[]): ImportReport['intensity'][number] {
+  const range = (values: number[]): [number, number] => [
+    values.reduce((a, b) => Math.min(a, b)),
+    values.reduce((a, b) => Math.max(a, b)),
+  ]
+  return { low: range(scales.map(({ low }) => low)), high: range(scales.map(({ high }) => high)) }
+}

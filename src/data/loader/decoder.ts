@@ -1,0 +1,105 @@
+import { InputError } from '../../util/error.ts'
+import { type ImageSize, sizeOf } from '../../util/shape.ts'
+import { checkDigest } from '../dataset/hashes.ts'
+import { ImageReader } from '../dataset/image_reader.ts'
+import type { SampleDigests } from '../dataset/split.ts'
+import { masksOf } from '../dataset/volumes.ts'
+import { Hdf5File, type NumericArray } from '../hdf5/file.ts'
+import { resampleLabels } from '../scan/resample.ts'
+import type { SampleJob } from './decoder_thread.ts'
+
+/** Reads samples of one split file as the GPU wants them: float32 images of `size`, masks packed to bits. */
+export class Decoder {
+  private readonly file: Hdf5File
+  private readonly images: ImageReader
+  private readonly masks: ReturnType<typeof masksOf>
+
+  private constructor(file: Hdf5File, size: ImageSize) {
+    this.file = file
+    this.images = new ImageReader(file, size)
+    this.masks = masksOf(file, this.images.stored)
+  }
+
+  /** `size` is that of the samples given out: stored samples of another size are resampled. */
+  static async open(path: string, size: ImageSize): Promise<Decoder> {
+    return new Decoder(await Hdf5File.open(path), size)
+  }
+
+  /**
+   * Decodes sample `index` into `image` (C, H, W, D) and `maskBits` (S, H·W·D/32).
+   * Throws InputError naming file, dataset and sample: corrupt chunk, empty image, voxel not finite, mask value not 0 or 1,
+   * or another digest than was `recorded`.
+   */
+  decode(index: number, image: Float32Array, maskBits: Uint32Array, recorded?: SampleDigests): void {
+    this.images.read(index, image, recorded?.images)
+    this.decodeMasks(index, maskBits, recorded?.masks)
+  }
+
+  close(): void {
+    this.file.close()
+  }
+
+  private decodeMasks(index: number, maskBits: Uint32Array, recorded?: string): void {
+    const stored = this.file.read(this.masks, index, 1)
+    if (recorded !== undefined) checkDigest(this.file, 'masks', index, stored, recorded)
+    const { stored: images, size, isResampled } = this.images
+    const { imageSize } = images
+    const [from, to] = [sizeOf(imageSize), sizeOf(size)]
+    const words = to / 32
+    const resampled = new Uint8Array(isResampled ? to : 0)
+    for (let s = 0; s < this.masks.shape[1]!; s++) {
+      const source = stored.subarray(s * from, (s + 1) * from)
+      if (isResampled) resampleLabels(source, imageSize, size, resampled)
+      const mask = isResampled ? resampled : source
+      const isBinary = packBits(mask, maskBits.subarray(s * words, (s + 1) * words))
+      if (!isBinary)
+        throw new InputError(
+          `${this.file.path}: dataset 'masks' sample ${index} structure ${s} has a value other than 0 and 1`,
+        )
+    }
+  }
+}
+
+/**
+ * Packs a mask of bytes 0 and 1 into words: bit j of word i is voxel 32·i + j. The number of voxels divides by 32.
+ * Returns false when there was a byte other than 0 and 1.
+ */
+export function packBits(mask: NumericArray, words: Uint32Array): boolean {
+  const fours = new Uint32Array(mask.buffer, mask.byteOffset, mask.byteLength / 4)
+  let seen = 0
+  for (let i = 0; i < words.length; i++) {
+    let word = 0
+    for (let nibble = 0; nibble < 8; nibble++) {
+      const four = fours[8 * i + nibble]!
+      seen |= four
+      // The multiplication moves bit 0 of the four bytes to bits 28, 29, 30 and 31, in order.
+      word |= (Math.imul(four, 0x10204080) >>> 28) << (4 * nibble)
+    }
+    words[i] = word
+  }
+  return (seen & ~0x01010101) === 0
+}
+
+/** Decodes samples of any files in the thread that it is made in, and keeps the files open. */
+export class SampleDecoder {
+  private readonly files = new Map<string, Promise<Decoder>>()
+
+  /** Files opened so far. */
+  get opened(): number {
+    return this.files.size
+  }
+
+  /** Throws InputError when the sample cannot be decoded. */
+  async decode({ path, imageSize, sample, image, maskBits, recorded }: SampleJob): Promise<void> {
+    const key = `${path} ${imageSize}`
+    if (!this.files.has(key)) this.files.set(key, Decoder.open(path, imageSize))
+    const decoder = await this.files.get(key)!
+    decoder.decode(sample, image, maskBits, recorded)
+  }
+
+  async close(): Promise<void> {
+    const files = await Promise.allSettled(this.files.values())
+    this.files.clear()
+    for (const file of files) if (file.status === 'fulfilled') file.value.close()
+  }
+}

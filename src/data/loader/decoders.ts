@@ -1,0 +1,253 @@
+import { availableParallelism } from 'node:os'
+import { setImmediate } from 'node:timers/promises'
+import { InputError } from '../../util/error.ts'
+import type { SampleDigests } from '../dataset/split.ts'
+import { SampleDecoder } from './decoder.ts'
+import { DecoderThread, type SampleJob } from './decoder_thread.ts'
+import { HostBufferPool, type HostBuffers } from './host_buffers.ts'
+
+export interface DecodersOptions {
+  /** Threads at most; 0 decodes in the calling thread. */
+  threads: number
+  /** Batches between two times that memory is freed which nobody needs. */
+  cleanupFrequency: number
+  /** Another thread is started when batches were waited for so long in all, seconds: about what starting one costs. */
+  patience?: number
+  /** A thread that gives no answer for so long is replaced, seconds. */
+  hangSeconds?: number
+  /** A thread is renewed when its WebAssembly heap exceeds twice what first samples took by so much, bytes. */
+  heapExcess?: number
+}
+
+/** A batch of samples of one split. */
+export interface BatchRequest {
+  path: string
+  imageSize: SampleJob['imageSize']
+  samples: readonly number[]
+  batchSize: number
+  /** Numbers of one sample's image (C, H, W, D). */
+  imageLength: number
+  /** Words of one sample's masks (S, V/32). */
+  maskWords: number
+  /** of every sample of the split, where they were recorded: each is checked the first time that it is decoded */
+  digests?: readonly SampleDigests[] | undefined
+}
+
+interface Queued {
+  job: SampleJob
+  resolve(): void
+  reject(reason: Error): void
+}
+
+/** Batches that threads decode ahead of the one in use: one to be taken next, one to work on. */
+const AHEAD = 2
+/** Samples that a thread has at once: one to work on, one so that it need not ask. */
+const QUEUED_PER_THREAD = 2
+const DEFAULTS = { patience: 0.5, hangSeconds: 120, heapExcess: 64 * 2 ** 20 }
+
+/** Threads for `workers` of them asked for: no more than cores, nor than samples that are ever waited for. */
+export function usefulThreads(workers: number, batchSize: number, cores = availableParallelism()): number {
+  return Math.min(workers, AHEAD * batchSize, cores)
+}
+
+/**
+ * Decodes batches, sample by sample on as many threads as pay, into memory that is fixed: AHEAD batches and the one in use, however many
+ * threads. Which thread decodes a sample changes nothing of a batch.
+ */
+export class Decoders {
+  /** Batches to be asked for before they are needed. */
+  readonly ahead: number
+  readonly buffers: HostBufferPool
+  private readonly options: Required<DecodersOptions>
+  private readonly queue: Queued[] = []
+  private members: (DecoderThread | MainThreadDecoder)[] = []
+  /** a thread that is on its way to be a member */
+  private coming: DecoderThread | undefined
+  private isClosed = false
+  /** samples that are what was recorded, as `path sample` */
+  private readonly checked = new Set<string>()
+  private batches = 0
+  /** seconds, ever since the newest thread was ready */
+  private waited = 0
+  private waitingSince: number | undefined
+
+  /** Starts the first thread, so that it is ready by the time that the first batch is wanted. */
+  constructor(options: DecodersOptions) {
+    this.options = { ...DEFAULTS, ...options }
+    this.buffers = new HostBufferPool(options.threads > 0)
+    this.ahead = options.threads > 0 ? AHEAD : 0
+    if (options.threads === 0) this.members.push(new MainThreadDecoder())
+    else this.begin()
+  }
+
+  /** Threads that take samples. */
+  get threads(): number {
+    return this.members.filter(member => member instanceof DecoderThread).length
+  }
+
+  /**
+   * Decodes a batch; what lies behind its samples is 0. `buffers` are to be given back. Rejects with the InputError of its first sample
+   * that cannot be decoded.
+   */
+  async decode(batch: BatchRequest): Promise<HostBuffers> {
+    if (++this.batches % this.options.cleanupFrequency === 0) this.cleanUp()
+    const { samples, batchSize, imageLength, maskWords } = batch
+    const buffers = this.buffers.take({ images: batchSize * imageLength, maskBits: batchSize * maskWords })
+    const jobs = samples.map((sample, slot) => this.decodeChecked(batch, jobOf(batch, sample, slot, buffers)))
+    this.dispatch()
+    buffers.images.fill(0, samples.length * imageLength)
+    buffers.maskBits.fill(0, samples.length * maskWords)
+    const failed = (await Promise.allSettled(jobs)).find(({ status }) => status === 'rejected')
+    if (!failed) return buffers
+    this.buffers.recycle(buffers)
+    throw (failed as PromiseRejectedResult).reason
+  }
+
+  /** Waits for a batch on behalf of who needs it now, and takes note of how long. */
+  async wait(batch: Promise<HostBuffers>): Promise<HostBuffers> {
+    const since = performance.now()
+    this.waitingSince = since
+    try {
+      return await batch
+    } finally {
+      this.waited += this.waitingNow()
+      this.waitingSince = undefined
+    }
+  }
+
+  /** Ends all threads. */
+  async close(): Promise<void> {
+    this.isClosed = true
+    this.giveUp(new Error('the loader was closed'))
+    await Promise.all([...this.members, this.coming].map(member => member?.close()))
+  }
+
+  private async decodeChecked({ digests }: BatchRequest, job: SampleJob): Promise<void> {
+    const recorded = digests?.[job.sample]
+    const sample = `${job.path} ${job.sample}`
+    if (!recorded || this.checked.has(sample)) return this.enqueue(job)
+    await this.enqueue({ ...job, recorded })
+    this.checked.add(sample)
+  }
+
+  private enqueue(job: SampleJob): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.queue.push({ job, resolve, reject })
+    })
+  }
+
+  /** Gives the oldest samples to those threads that have least to do. */
+  private dispatch(): void {
+    while (this.queue.length > 0) {
+      const member = this.members.reduce((least, each) => (each.load < least.load ? each : least))
+      if (member.load >= QUEUED_PER_THREAD) break
+      const { job, resolve, reject } = this.queue.shift()!
+      const failed = (reason: Error): void => {
+        reject(reason)
+        if (!(reason instanceof InputError)) this.giveUp(reason)
+      }
+      member
+        .decode(job)
+        .then(resolve, failed)
+        .finally(() => this.dispatch())
+    }
+    const unfinished = this.members.reduce((sum, { load }) => sum + load, this.queue.length)
+    const isBehind = this.waited + this.waitingNow() > this.options.patience
+    if (isBehind && unfinished > this.members.length) this.grow()
+  }
+
+  /** Nothing that waits for a thread is given to one. */
+  private giveUp(reason: Error): void {
+    for (const { reject } of this.queue.splice(0)) reject(reason)
+  }
+
+  private waitingNow(): number {
+    return this.waitingSince === undefined ? 0 : (performance.now() - this.waitingSince) / 1000
+  }
+
+  private begin(): void {
+    const first = new DecoderThread(this.options.hangSeconds)
+    this.members.push(first)
+    first.prepare().then(
+      () => this.forgetWaiting(),
+      () => undefined, // who asks it for a sample hears of it
+    )
+  }
+
+  private forgetWaiting(): void {
+    this.waited = 0
+    if (this.waitingSince !== undefined) this.waitingSince = performance.now()
+  }
+
+  private grow(): void {
+    if (this.members.length < this.options.threads)
+      this.fetchThread(thread => {
+        this.members.push(thread)
+        this.forgetWaiting()
+        this.dispatch()
+      })
+  }
+
+  /** One thread at a time is started, and becomes a member when it is ready: none waits for it. One that fails is not missed. */
+  private fetchThread(join: (thread: DecoderThread) => void): void {
+    if (this.coming || this.isClosed) return
+    const thread = new DecoderThread(this.options.hangSeconds)
+    this.coming = thread
+    thread
+      .prepare()
+      .then(() => !this.isClosed && join(thread))
+      .catch(() => undefined)
+      .finally(() => {
+        this.coming = undefined
+      })
+  }
+
+  /** WebAssembly memory never shrinks: a thread that has too much of it gives way to another, which takes over when it is ready. */
+  private cleanUp(): void {
+    this.buffers.trim()
+    const grown = this.members.find(({ heapExcess }) => heapExcess > this.options.heapExcess)
+    if (!(grown instanceof DecoderThread)) return
+    this.fetchThread(thread => {
+      this.members = this.members.map(member => (member === grown ? thread : member))
+      grown.retire()
+    })
+  }
+}
+
+function jobOf(
+  { path, imageSize, imageLength, maskWords }: BatchRequest,
+  sample: number,
+  slot: number,
+  { images, maskBits }: HostBuffers,
+): SampleJob {
+  return {
+    path,
+    imageSize,
+    sample,
+    image: images.subarray(slot * imageLength, (slot + 1) * imageLength),
+    maskBits: maskBits.subarray(slot * maskWords, (slot + 1) * maskWords),
+  }
+}
+
+/** Decodes in the calling thread, as a DecoderThread does in its own. */
+export class MainThreadDecoder {
+  /** the heap is that of the process, which cannot be renewed */
+  readonly heapExcess = Number.NEGATIVE_INFINITY
+  load = 0
+  private readonly samples = new SampleDecoder()
+
+  /** Lets whatever waits have its turn first. Rejects with InputError when the sample cannot be decoded. */
+  async decode(job: SampleJob): Promise<void> {
+    this.load++
+    try {
+      await setImmediate()
+      await this.samples.decode(job)
+    } finally {
+      this.load--
+    }
+  }
+
+  close(): Promise<void> {
+    return this.samples.close()
+  }
+}

@@ -1,0 +1,146 @@
+import { ContractError, InputError } from '../../util/error.ts'
+import { OP_SHUFFLE, RandomStream } from '../../util/random.ts'
+import type { ImageSize } from '../../util/shape.ts'
+import { sizeOf } from '../../util/shape.ts'
+import type { Split } from '../dataset/split.ts'
+import type { BatchRequest, Decoders } from './decoders.ts'
+import type { HostBuffers } from './host_buffers.ts'
+
+export interface LoaderOptions {
+  split: Split
+  /** What decodes the samples; several loaders may share it, and who made it closes it. */
+  decoders: Decoders
+  /** Number of structures the model has. */
+  structures: number
+  batchSize: number
+  order: 'shuffled' | 'sequential'
+  seed: number
+  /** Samples stored at another size are resampled to this one: trilinear images, nearest masks. Default: as stored. */
+  imageSize?: ImageSize
+  /** Leave out the last batch when it is short; otherwise it is padded. */
+  dropLast: boolean
+}
+
+/** The arrays are valid until the next batch is asked for or the loop is left. Where threads decode, images and masks lie in shared memory. */
+export interface Batch {
+  images: Float32Array // (B, C, H, W, D)
+  maskBits: Uint32Array // (B, S, V/32), bit j of word i is voxel 32·i + j
+  presence: Float32Array // (B, S): 1 present, 0 absent, −1 unknown
+  samples: Uint32Array // (B) indices within the split
+  /** Real samples. The rest of the batch is padding: images 0, masks 0, presence −1, index 0. */
+  count: number
+  /** Of the real samples. */
+  scenarios: string[]
+  /** Seconds that the consumer waited for this batch. */
+  waited: number
+}
+
+const AXIS_DIVISOR = 16 // the network halves every axis four times
+
+/** Gives out the batches of one split, decoded ahead where threads do it. */
+export class Loader {
+  readonly batchesPerEpoch: number
+  /** Size of the samples given out. */
+  readonly imageSize: ImageSize
+  private readonly options: LoaderOptions
+
+  /**
+   * Throws InputError when the split has another number of structures, too few samples for one batch, or an axis that
+   * does not divide by 16.
+   */
+  constructor(options: LoaderOptions) {
+    const { split, structures, batchSize, dropLast } = options
+    if (!Number.isInteger(batchSize) || batchSize < 1)
+      throw new ContractError('Loader', 'batchSize', batchSize, 'a positive integer')
+    this.imageSize = options.imageSize ?? split.imageSize
+    checkFit(split, structures, this.imageSize)
+    const batches = split.samples / batchSize
+    this.batchesPerEpoch = dropLast ? Math.floor(batches) : Math.ceil(batches)
+    if (this.batchesPerEpoch === 0)
+      throw new InputError(`${split.path}: has ${split.samples} samples, fewer than one batch of ${batchSize}`)
+    this.options = options
+  }
+
+  /** Sample indices in the order of this epoch: a function of seed and epoch alone. */
+  order(epoch: number): Uint32Array {
+    const { split, order, seed } = this.options
+    const indices = Uint32Array.from({ length: split.samples }, (_, i) => i)
+    return order === 'shuffled' ? new RandomStream({ seed, operation: OP_SHUFFLE, epoch }).shuffle(indices) : indices
+  }
+
+  /**
+   * The batches of an epoch, from batch `from` on (to resume within one). Leaving the loop early is allowed.
+   * Throws InputError naming file, dataset and sample when a sample cannot be decoded, at its batch.
+   */
+  async *epoch(epoch: number, from = 0): AsyncGenerator<Batch, void, void> {
+    const order = this.order(epoch)
+    const { batchSize, decoders } = this.options
+    const decoding: { samples: number[]; decoded: Promise<HostBuffers> }[] = []
+    let next = from
+    const ask = (batches: number): void => {
+      while (decoding.length < batches && next < this.batchesPerEpoch) {
+        const samples = [...order.subarray(next * batchSize, (next + 1) * batchSize)]
+        const decoded = decoders.decode(this.requestOf(samples))
+        decoded.catch(() => undefined) // reported when the consumer reaches this batch
+        decoding.push({ samples, decoded })
+        next++
+      }
+    }
+    const askAtLeastOne = (): void => ask(Math.max(decoders.ahead, 1))
+    try {
+      for (askAtLeastOne(); decoding.length > 0; askAtLeastOne()) {
+        const { samples, decoded } = decoding.shift()!
+        const asked = performance.now()
+        const buffers = await decoders.wait(decoded)
+        ask(decoders.ahead)
+        try {
+          yield this.batchOf(samples, buffers, (performance.now() - asked) / 1000)
+        } finally {
+          decoders.buffers.recycle(buffers)
+        }
+      }
+    } finally {
+      for (const { decoded } of decoding)
+        decoded.then(buffers => decoders.buffers.recycle(buffers)).catch(() => undefined)
+    }
+  }
+
+  private requestOf(samples: number[]): BatchRequest {
+    const { split, structures, batchSize } = this.options
+    const voxels = sizeOf(this.imageSize)
+    return {
+      path: split.path,
+      imageSize: this.imageSize,
+      samples,
+      batchSize,
+      imageLength: split.channels * voxels,
+      maskWords: (structures * voxels) / 32,
+      digests: split.digests,
+    }
+  }
+
+  private batchOf(indices: number[], { images, maskBits }: HostBuffers, waited: number): Batch {
+    const { split, structures, batchSize } = this.options
+    const presence = new Float32Array(batchSize * structures).fill(-1)
+    const samples = new Uint32Array(batchSize)
+    samples.set(indices)
+    for (const [slot, index] of indices.entries())
+      presence.set(split.presence.subarray(index * structures, (index + 1) * structures), slot * structures)
+    return {
+      images,
+      maskBits,
+      presence,
+      samples,
+      count: indices.length,
+      scenarios: indices.map(index => split.scenarios[index]!),
+      waited,
+    }
+  }
+}
+
+function checkFit(split: Split, structures: number, imageSize: ImageSize): void {
+  if (split.structures !== structures)
+    throw new InputError(`${split.path}: masks have ${split.structures} structures, the model has ${structures}`)
+  if (imageSize.some(axis => axis % AXIS_DIVISOR !== 0 || axis < AXIS_DIVISOR))
+    throw new InputError(`${split.path}: image size ${imageSize.join('×')}: every axis must divide by ${AXIS_DIVISOR}`)
+}

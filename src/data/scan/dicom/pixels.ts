@@ -1,0 +1,134 @@
+import { fstatSync } from 'node:fs'
+import { COMPRESSED, type DicomStorage, decodeFrame } from './codec.ts'
+import { DicomDamage, type ElementHeader, elementHeader, IMPLICIT_LITTLE } from './elements.ts'
+import { DEFLATED, type DicomFile, inflateFile, readAt, withDicomFile } from './file.ts'
+
+const NATIVE = ['1.2.840.10008.1.2', '1.2.840.10008.1.2.1', '1.2.840.10008.1.2.2', DEFLATED]
+
+/** Reads `length` bytes from `start`, or fewer where the data end. */
+type Read = (start: number, length: number) => Buffer
+
+/**
+ * Calls `use` with the stored numbers (rows · columns) of each frame that `wanted` names, one frame in memory at a time.
+ * Throws InputError: a transfer syntax that is not read, pixels cut off or damaged.
+ */
+export function readFrames(
+  header: DicomFile,
+  storage: DicomStorage,
+  frames: number,
+  wanted: readonly number[],
+  use: (frame: number, stored: ArrayLike<number>) => void,
+): void {
+  const { path, transferSyntax, encoding, pixels } = header
+  withDicomFile(path, file => {
+    if (!pixels) throw new DicomDamage('has no pixels')
+    const isCompressed = COMPRESSED.includes(transferSyntax)
+    if (!isCompressed && !NATIVE.includes(transferSyntax))
+      throw new DicomDamage(`transfer syntax ${transferSyntax} is not read`)
+    const expected = frames * frameBytes(storage)
+    let [read, length]: [Read, number] = [(start, count) => readAt(file, start, count), fstatSync(file).size]
+    if (transferSyntax === DEFLATED) {
+      const inflated = inflateFile(file, pixels.start + expected)
+      ;[read, length] = [(start, count) => inflated.subarray(start, start + count), inflated.length]
+    }
+    const frameAt = isCompressed
+      ? compressedFrames(read, pixels, frames, length)
+      : nativeFrames(read, header, storage, pixels, Math.min(length, pixels.start + (pixels.length ?? 0)), expected)
+    for (const frame of wanted) {
+      const bytes = frameAt(frame)
+      const words = isCompressed
+        ? decodeFrame(bytes, transferSyntax, storage)
+        : wordsOf(bytes, storage, encoding.little)
+      use(frame, storedNumbers(words, storage))
+    }
+  })
+}
+
+function frameBytes({ rows, columns, bitsAllocated }: DicomStorage): number {
+  return rows * columns * (bitsAllocated / 8)
+}
+
+function nativeFrames(
+  read: Read,
+  { encoding }: DicomFile,
+  storage: DicomStorage,
+  { start, vr }: ElementHeader,
+  end: number,
+  expected: number,
+): (frame: number) => Buffer {
+  if (end - start < expected)
+    throw new DicomDamage(
+      `holds ${Math.max(0, end - start)} bytes of pixels, its header asks for ${expected}: truncated`,
+    )
+  const bytes = frameBytes(storage)
+  const isSwapped = !encoding.little && storage.bitsAllocated === 8 && vr === 'OW' && bytes % 2 === 0
+  return frame => {
+    const words = read(start + frame * bytes, bytes)
+    return isSwapped ? words.swap16() : words
+  }
+}
+
+/** Compressed frames lie in fragments behind a table of offsets (PS3.5, A.4). */
+function compressedFrames(read: Read, pixels: ElementHeader, frames: number, end: number): (frame: number) => Buffer {
+  if (pixels.length !== undefined) throw new DicomDamage('says that its pixels are compressed, and they are not')
+  const [table, ...fragments] = fragmentsOf(read, pixels.start, end)
+  if (!table) throw new DicomDamage('its compressed pixels have no table of offsets')
+  const join = (parts: readonly Fragment[]): Buffer =>
+    Buffer.concat(parts.map(({ start, length }) => read(start, length)))
+  if (frames === 1) return () => join(fragments)
+  if (fragments.length === frames) return frame => join(fragments.slice(frame, frame + 1))
+  const offsets = read(table.start, table.length)
+  if (offsets.length !== 4 * frames)
+    throw new DicomDamage(`has ${fragments.length} fragments for ${frames} frames and no table of offsets`)
+  const first = table.start + table.length
+  const startOf = (frame: number): number => (frame < frames ? first + offsets.readUInt32LE(4 * frame) : end)
+  return frame => join(fragments.filter(({ start }) => start - 8 >= startOf(frame) && start - 8 < startOf(frame + 1)))
+}
+
+interface Fragment {
+  start: number
+  length: number
+}
+
+function fragmentsOf(read: Read, from: number, end: number): Fragment[] {
+  const fragments: Fragment[] = []
+  let at = from
+  for (;;) {
+    const { tag, length } = elementHeader(read(at, 8), 0, IMPLICIT_LITTLE)
+    if (tag === 0xfffee0dd) return fragments
+    if (tag !== 0xfffee000 || length === undefined) throw new DicomDamage(`damaged at byte ${at}: expected a fragment`)
+    if (at + 8 + length > end) throw new DicomDamage('its compressed pixels are truncated')
+    fragments.push({ start: at + 8, length })
+    at += 8 + length
+  }
+}
+
+/** Words as the numbers that they stand for: the bits stored, with their sign. */
+function storedNumbers(words: ArrayLike<number>, storage: DicomStorage): Float64Array {
+  const { bitsStored, highBit, isSigned } = storage
+  const shift = highBit + 1 - bitsStored
+  const mask = bitsStored === 32 ? -1 : 2 ** bitsStored - 1
+  const [half, range] = [2 ** (bitsStored - 1), 2 ** bitsStored]
+  const numbers = new Float64Array(storage.rows * storage.columns)
+  for (let v = 0; v < numbers.length; v++) {
+    const bits = ((words[v]! >>> shift) & mask) >>> 0
+    numbers[v] = isSigned && bits >= half ? bits - range : bits
+  }
+  return numbers
+}
+
+/** Bytes of native pixels as words of this machine, whose low byte comes first. */
+function wordsOf(
+  bytes: Buffer,
+  { bitsAllocated }: DicomStorage,
+  little: boolean,
+): Uint8Array | Uint16Array | Uint32Array {
+  if (bitsAllocated === 8) return bytes
+  const own = Buffer.alloc(bytes.length, bytes) // in memory of its own, where words may lie
+  if (bitsAllocated === 16) {
+    if (!little) own.swap16()
+    return new Uint16Array(own.buffer, own.byteOffset, own.length / 2)
+  }
+  if (!little) own.swap32()
+  return new Uint32Array(own.buffer, own.byteOffset, own.length / 4)
+}

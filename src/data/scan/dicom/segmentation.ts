@@ -1,0 +1,95 @@
+import { ContractError } from '../../../util/error.ts'
+import { writeWhole } from '../../../util/whole_file.ts'
+import { SEGMENTATION_CLASS, type SegmentFrame, segmentationElements } from './segmentation_elements.ts'
+import type { DicomSource } from './source.ts'
+import { TAG } from './tags.ts'
+import { encodeFile, newUid } from './writer.ts'
+
+/**
+ * A DICOM Segmentation (PS3.3, A.51): BINARY, one segment a structure in the order of their adding, planes without a voxel left out, each
+ * plane naming the slice it is of. Patient, study and frame of reference are the source's. A structure that is empty is a segment without
+ * planes. A mask is kept at a bit a voxel, and only its planes with voxels.
+ */
+export class DicomSegmentation {
+  private readonly source: DicomSource
+  private readonly names: string[] = []
+  private readonly frames: SegmentFrame[] = []
+  private readonly taken: Uint8Array // a bit a voxel that some structure has
+  private readonly bits = new BitWriter()
+  private isOverlapping = false
+
+  constructor(source: DicomSource) {
+    this.source = source
+    this.taken = new Uint8Array(Math.ceil((source.rows * source.columns * source.slices.length) / 8))
+  }
+
+  /**
+   * `mask` is (I, J, K) on the grid of the series as a scan's values (columns, rows, slices, the last fastest), not 0 where the structure
+   * is. Throws ContractError when it has another size.
+   */
+  add(name: string, mask: Uint8Array): void {
+    const { rows, columns, slices } = this.source
+    const depth = slices.length
+    if (mask.length !== rows * columns * depth)
+      throw new ContractError('DicomSegmentation', name, mask.length, `${rows * columns * depth} voxels`)
+    const filled = this.mark(mask, depth)
+    for (const slice of filled) this.frames.push({ segment: this.names.length, slice })
+    this.names.push(name)
+    // one bit a voxel, row by row, the planes without gaps between them (PS3.5, 8.2)
+    this.bits.append(filled.length * rows * columns, put => {
+      for (const slice of filled)
+        for (let j = 0; j < rows; j++) for (let i = 0; i < columns; i++) put(mask[(i * rows + j) * depth + slice]!)
+    })
+  }
+
+  /** Writes the file, which appears whole or not at all. Throws ContractError when no structure was added. */
+  write(path: string): void {
+    const { names, source, isOverlapping } = this
+    if (names.length === 0) throw new ContractError('DicomSegmentation', 'structures', names, 'at least one')
+    // an object without a plane is not allowed: of nothing at all, one empty plane is written
+    const isEmpty = this.frames.length === 0
+    const frames = isEmpty ? [{ segment: 0, slice: 0 }] : this.frames
+    const pixels = isEmpty ? Buffer.alloc(Math.ceil((source.rows * source.columns) / 8)) : this.bits.bytes()
+    const instance = newUid()
+    const elements = segmentationElements(instance, source, { names, frames, isOverlapping })
+    writeWhole(path, [encodeFile(SEGMENTATION_CLASS, instance, [...elements, [TAG.PixelData, 'OB', pixels]])])
+  }
+
+  /** Takes a mask's voxels; gives the slices that have one. */
+  private mark(mask: Uint8Array, depth: number): number[] {
+    const filled = new Uint8Array(depth)
+    for (let v = 0; v < mask.length; v++) {
+      if (!mask[v]) continue
+      const bit = 1 << (v & 7)
+      if (this.taken[v >>> 3]! & bit) this.isOverlapping = true
+      this.taken[v >>> 3]! |= bit
+      filled[v % depth] = 1
+    }
+    return [...filled.keys()].filter(slice => filled[slice])
+  }
+}
+
+/** Bits one behind the other, the lowest of a byte first. */
+class BitWriter {
+  private readonly pieces: Buffer[] = []
+  private unfinished = 0 // the last byte
+  private used = 0 // bits of it
+
+  append(count: number, write: (put: (value: number) => void) => void): void {
+    let bit = this.used
+    const piece = Buffer.alloc(Math.ceil((bit + count) / 8))
+    if (bit > 0) piece[0] = this.unfinished
+    write(value => {
+      if (value) piece[bit >>> 3]! |= 1 << (bit & 7)
+      bit++
+    })
+    this.used = bit & 7
+    const whole = bit >>> 3
+    this.unfinished = this.used > 0 ? piece[whole]! : 0
+    this.pieces.push(piece.subarray(0, whole))
+  }
+
+  bytes(): Buffer {
+    return Buffer.concat(this.used > 0 ? [...this.pieces, Buffer.of(this.unfinished)] : this.pieces)
+  }
+}

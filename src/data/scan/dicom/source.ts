@@ -1,0 +1,77 @@
+import type { SliceStack } from './geometry.ts'
+import { TAG } from './tags.ts'
+
+/** What an object that is made from a series, a segmentation, says of it. */
+export interface DicomSource {
+  seriesInstanceUid: string
+  frameOfReferenceUid: string | undefined
+  /** Patient and study, as stored: by tag, in the character set of `SpecificCharacterSet` among them. */
+  shared: ReadonlyMap<number, StoredText>
+  /** of the voxel grid: rows, columns */
+  rows: number
+  columns: number
+  orientation: readonly number[] // (6), directions along a row and down a column
+  spacing: readonly [rows: number, columns: number] // mm
+  distance: number // mm from slice to slice
+  slices: readonly SourceSlice[] // (K)
+}
+
+export interface StoredText {
+  vr: string
+  value: Buffer
+}
+
+export interface SourceSlice {
+  sopClassUid: string
+  sopInstanceUid: string
+  /** from 1, of an image of several frames */
+  frame: number | undefined
+  position: readonly number[] // (3), mm to the left, posterior, superior
+}
+
+/** What a derived object repeats of its source, texts all (PS3.3, C.7.1, C.7.2 and C.7.6.1.1.5). */
+const SHARED: readonly (readonly [tag: number, vr: string])[] = [
+  [TAG.SpecificCharacterSet, 'CS'],
+  [TAG.StudyDate, 'DA'],
+  [TAG.StudyTime, 'TM'],
+  [TAG.AccessionNumber, 'SH'],
+  [TAG.ReferringPhysicianName, 'PN'],
+  [TAG.StudyDescription, 'LO'],
+  [TAG.PatientName, 'PN'],
+  [TAG.PatientID, 'LO'],
+  [TAG.PatientBirthDate, 'DA'],
+  [TAG.PatientSex, 'CS'],
+  [TAG.PatientAge, 'AS'],
+  [TAG.PatientSize, 'DS'],
+  [TAG.PatientWeight, 'DS'],
+  [TAG.StudyInstanceUID, 'UI'],
+  [TAG.StudyID, 'SH'],
+  [TAG.PositionReferenceIndicator, 'LO'],
+  [TAG.LossyImageCompression, 'CS'],
+  [TAG.LossyImageCompressionRatio, 'DS'],
+  [TAG.LossyImageCompressionMethod, 'CS'],
+]
+
+export function sourceOf({ slices, distance }: SliceStack): DicomSource {
+  const { image, orientation, spacing } = slices[0]!
+  const { elements } = image.file
+  const shared = new Map<number, StoredText>()
+  // a copy: the value lies in a buffer that holds the whole header
+  for (const [tag, vr] of SHARED) if (elements.has(tag)) shared.set(tag, { vr, value: Buffer.from(elements.raw(tag)!) })
+  return {
+    seriesInstanceUid: image.series,
+    frameOfReferenceUid: elements.text(TAG.FrameOfReferenceUID),
+    shared,
+    rows: elements.word(TAG.Rows)!,
+    columns: elements.word(TAG.Columns)!,
+    orientation,
+    spacing,
+    distance,
+    slices: slices.map(slice => ({
+      sopClassUid: slice.image.file.elements.text(TAG.SOPClassUID) ?? '',
+      sopInstanceUid: slice.image.file.elements.text(TAG.SOPInstanceUID) ?? '',
+      frame: slice.image.frames > 1 ? slice.frame + 1 : undefined,
+      position: slice.position,
+    })),
+  }
+}

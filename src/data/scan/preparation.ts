@@ -1,0 +1,47 @@
+import { z } from 'zod'
+import { InputError } from '../../util/error.ts'
+
+const millimetres = z.number().positive()
+const finite = z.number()
+const isRange = ({ low, high }: { low: number; high: number }): boolean => low < high
+const RANGE = 'expected low below high'
+
+/** What becomes 0 and what 255: given values, the mean ± `deviations` standard deviations of a volume, or percentiles of it. */
+const intensityRule = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('window'), low: finite, high: finite }).refine(isRange, RANGE),
+  z.strictObject({ kind: z.literal('zscore'), deviations: z.number().positive() }),
+  z
+    .strictObject({ kind: z.literal('percentile'), low: z.number().min(0), high: z.number().max(100) })
+    .refine(isRange, RANGE),
+])
+
+/** The grid of the model's frame: the whole field of view in so many voxels, or voxels of a constant size about the volume's centre. */
+const frameRule = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('field_of_view') }),
+  z.strictObject({ kind: z.literal('spacing'), spacing_mm: z.tuple([millimetres, millimetres, millimetres]) }),
+])
+
+/**
+ * How scans were brought into a dataset's frame. `import` writes it into metadata.json under `preparation`, training into its checkpoints
+ * under `sadaan_gpu.preparation`, and `predict` does the same to a scan.
+ */
+const preparationSchema = z.strictObject({
+  orientation: z.literal('RAS'),
+  frame: frameRule,
+  /** voxels along right, anterior, superior */
+  image_size: z.tuple([z.int().positive(), z.int().positive(), z.int().positive()]),
+  /** one rule a channel */
+  intensity: z.array(intensityRule).min(1),
+})
+
+export type IntensityRule = z.infer<typeof intensityRule>
+export type FrameRule = z.infer<typeof frameRule>
+export type Preparation = z.infer<typeof preparationSchema>
+
+/** Throws InputError naming `source` and the entry that is not as it should be. */
+export function parsePreparation(value: unknown, source: string): Preparation {
+  const parsed = preparationSchema.safeParse(value)
+  if (parsed.success) return parsed.data
+  const issue = parsed.error.issues[0]!
+  throw new InputError(`${source}: ${['preparation', ...issue.path].join('.')}: ${issue.message}`)
+}

@@ -1,0 +1,90 @@
+import { existsSync, readdirSync } from 'node:fs'
+import { basename, join, resolve } from 'node:path'
+import { InputError } from '../../util/error.ts'
+import { isFolder, isNiftiName, isScan } from './read_scan.ts'
+
+/** The files of one scan: several are channels. */
+export interface ScanGroup {
+  name: string
+  paths: string[]
+}
+
+const CHANNEL = /_(\d{4})$/ // nnU-Net: case_0000.nii.gz, case_0001.nii.gz
+const NIFTI_END = /\.nii(\.gz)?$/i
+
+/**
+ * The scans among `paths`, each a scan or a folder of scans, in the order of folders' file names. Where the model reads several channels,
+ * NAME_0000, NAME_0001 … are those of NAME; for one channel every file is a scan, and _0000 no part of its name. Throws InputError naming
+ * a path that is no scan, or channels that are not as many.
+ */
+export function scanGroups(paths: readonly string[], channels: number): ScanGroup[] {
+  const found = paths.flatMap(scansAt)
+  const groups = channels === 1 ? found.map(path => ({ name: stemOf(path), paths: [path] })) : grouped(found)
+  for (const { name, paths: files } of groups)
+    if (files.length !== 1 && files.length !== channels)
+      throw new InputError(
+        `${files[0]}: ${name} has ${files.length} channel files, the model reads ${channels} channels`,
+      )
+  return named(groups)
+}
+
+/** Whether a folder holds scans, and is not one itself as a DICOM series is. */
+export function isScanFolder(path: string): boolean {
+  return isFolder(path) && !isScan(path) && readdirSync(path).some(name => isVisibleScan(path, name))
+}
+
+function scansAt(path: string): string[] {
+  if (isScan(path)) {
+    if (!existsSync(path))
+      throw new InputError(`${path}: no such file, expected a ${isNiftiName(path) ? 'NIfTI' : 'DICOM'} file`)
+    return [path]
+  }
+  const inside = isFolder(path) ? readdirSync(path).filter(name => isVisibleScan(path, name)) : []
+  if (inside.length === 0)
+    throw new InputError(`${path}: neither a scan nor a folder of scans (.nii, .nii.gz or DICOM)`)
+  return inside.sort().map(name => join(path, name))
+}
+
+function isVisibleScan(folder: string, name: string): boolean {
+  return !name.startsWith('.') && isScan(join(folder, name))
+}
+
+/** Files by the name in front of their channel's number, channels in order. */
+function grouped(paths: readonly string[]): ScanGroup[] {
+  const groups = new Map<string, string[]>()
+  for (const path of paths) {
+    const stem = path.replace(NIFTI_END, '')
+    const key = CHANNEL.test(stem) ? stem.replace(CHANNEL, '') : path
+    groups.set(key, [...(groups.get(key) ?? []), path])
+  }
+  return [...groups.values()].map(files => {
+    const sorted = files.sort((a, b) => channelOf(a) - channelOf(b))
+    for (const [channel, path] of sorted.entries())
+      if (sorted.length > 1 && channelOf(path) !== channel)
+        throw new InputError(
+          `${path}: channel ${channelOf(path)}, expected channel ${channel} (_${String(channel).padStart(4, '0')})`,
+        )
+    return { name: stemOf(sorted[0]!), paths: sorted }
+  })
+}
+
+function channelOf(path: string): number {
+  return Number(path.replace(NIFTI_END, '').match(CHANNEL)?.[1] ?? 0)
+}
+
+function stemOf(path: string): string {
+  return basename(resolve(path))
+    .replace(NIFTI_END, '')
+    .replace(/_0000$/, '')
+}
+
+/** Names told apart where files of different folders, or NAME and NAME_0000, share one. */
+function named(groups: readonly ScanGroup[]): ScanGroup[] {
+  const used = new Set<string>()
+  return groups.map(({ name, paths }) => {
+    let own = name
+    for (let n = 2; used.has(own); n++) own = `${name}_${n}`
+    used.add(own)
+    return { name: own, paths }
+  })
+}

@@ -1,0 +1,77 @@
+import { basename } from 'node:path'
+import { type Findings, rangesText } from './findings.ts'
+import type { KnownMetadata } from './metadata.ts'
+import type { KnownSplit } from './split.ts'
+
+/** A split, and what was seen of its volumes. */
+export interface Examined extends KnownSplit {
+  /** of each sample that could be read */
+  images: (string | undefined)[]
+  masks: (string | undefined)[]
+  /** samples whose voxels are all the same */
+  constant: Set<number>
+}
+
+/** Holds the splits against each other: channels, numbers of samples, and what stands in more than one of them. */
+export function compareSplits(splits: readonly Examined[], { counts }: KnownMetadata, findings: Findings): void {
+  const channels = splits.find(split => split.channels !== undefined)
+  for (const split of splits)
+    if (channels && split.channels !== undefined && split.channels !== channels.channels)
+      findings.add({
+        severity: 'error',
+        file: basename(split.path),
+        dataset: 'images',
+        message: `has ${split.channels} channels, ${basename(channels.path)} has ${channels.channels}`,
+      })
+  const all = splits.reduce((sum, { samples }) => sum + samples, 0)
+  if (counts.total_samples !== undefined && counts.total_samples !== all)
+    findings.add({
+      severity: 'error',
+      file: 'metadata.json',
+      message: `dataset_info counts ${counts.total_samples} samples, the files have ${all}`,
+    })
+  for (const [i, split] of splits.entries())
+    for (const earlier of splits.slice(0, i + 1)) {
+      compareImages(earlier, split, findings)
+      if (earlier !== split) compareSubjects(earlier, split, findings)
+    }
+}
+
+/** Images of `split` that stand in `earlier` too, which may be the same split. */
+function compareImages(earlier: Examined, split: Examined, findings: Findings): void {
+  const first = firstOf(earlier.images.map((digest, n) => (earlier.constant.has(n) ? undefined : digest)))
+  const pairs = [...split.images.entries()].flatMap(([sample, digest]) => {
+    const other = digest === undefined ? undefined : first.get(digest)
+    return other === undefined || (earlier === split && other === sample) ? [] : [{ sample, other }]
+  })
+  if (pairs.length === 0) return
+  const others = rangesText(
+    [...new Set(pairs.map(({ other }) => other))].sort((a, b) => a - b),
+    SHOWN,
+  )
+  const where = earlier === split ? 'other samples' : `samples of ${basename(earlier.path)}`
+  const message = `the same images as ${where}: ${others}`
+  for (const { sample } of pairs)
+    findings.add({ severity: 'warning', file: basename(split.path), dataset: 'images', sample, message })
+}
+
+/** Of what a message lists. */
+const SHOWN = 5
+
+function compareSubjects(earlier: Examined, split: Examined, findings: Findings): void {
+  const first = firstOf(earlier.subjects)
+  const shared = [...split.subjects.entries()].filter(([, subject]) => subject !== '' && first.has(subject))
+  if (shared.length === 0) return
+  const names = [...new Set(shared.map(([, subject]) => subject))]
+  const listed = names.length > SHOWN ? `${names.slice(0, SHOWN).join(', ')}, … (${names.length})` : names.join(', ')
+  const message = `subjects of ${basename(earlier.path)} too: ${listed}`
+  for (const [sample] of shared)
+    findings.add({ severity: 'error', file: basename(split.path), dataset: 'subjects', sample, message })
+}
+
+/** Where each text stands first. */
+function firstOf(texts: readonly (string | undefined)[]): Map<string, number> {
+  const first = new Map<string, number>()
+  for (const [at, text] of texts.entries()) if (text !== undefined && !first.has(text)) first.set(text, at)
+  return first
+}

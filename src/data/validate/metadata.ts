@@ -1,0 +1,98 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { z } from 'zod'
+import { mirrorPartners } from '../../util/mirror.ts'
+import type { ImageSize } from '../../util/shape.ts'
+import { metadataSchema } from '../dataset/dataset.ts'
+import { type Preparation, parsePreparation } from '../scan/preparation.ts'
+import type { Findings, Severity } from './findings.ts'
+
+/** What of metadata.json can be relied on, each part where it is as it should be. */
+export interface KnownMetadata {
+  structureNames?: readonly string[]
+  imageSize?: ImageSize
+  preparation?: Preparation
+  /** samples that `dataset_info` counts, by its keys */
+  counts: Record<string, number>
+}
+
+const FILE = 'metadata.json'
+const AXIS_DIVISOR = 16 // the network halves every axis four times
+const countsSchema = z
+  .record(z.string(), z.unknown())
+  .transform(info =>
+    Object.fromEntries(Object.entries(info).filter((entry): entry is [string, number] => typeof entry[1] === 'number')),
+  )
+
+/** Holds metadata.json against itself. */
+export function validateMetadata(directory: string, findings: Findings): KnownMetadata {
+  const path = join(directory, FILE)
+  const say = (severity: Severity, message: string): void => findings.add({ severity, file: FILE, message })
+  const value = readJson(path, message => say('error', message))
+  if (value === undefined) return { counts: {} }
+  const parsed = metadataSchema.safeParse(value)
+  for (const issue of parsed.error?.issues ?? [])
+    say('error', `${issue.path.join('.') || 'the whole'}: ${issue.message}`)
+  const { shape } = metadataSchema
+  const part = <T>(schema: z.ZodType<T>, key: string): T | undefined =>
+    schema.safeParse((value as Record<string, unknown>)[key]).data
+  const structureNames = part(shape.structure_names, 'structure_names')
+  const imageSize = part(shape.image_size, 'image_size')
+  const number = part(shape.num_structures, 'num_structures')
+  if (structureNames) checkNames(structureNames, findings)
+  if (structureNames && number !== undefined && number !== structureNames.length)
+    say('error', `num_structures is ${number}, structure_names has ${structureNames.length}`)
+  if (imageSize?.some(axis => axis % AXIS_DIVISOR !== 0))
+    say('warning', `image_size is ${imageSize.join('×')}: set training.image_size to axes divisible by ${AXIS_DIVISOR}`)
+  const given = part(shape.preparation, 'preparation')
+  const preparation = given === undefined ? undefined : findings.attempt(path, () => parsePreparation(given, path))
+  if (preparation && imageSize && preparation.image_size.join() !== imageSize.join())
+    say('error', `preparation.image_size is ${preparation.image_size.join('×')}, image_size ${imageSize.join('×')}`)
+  return {
+    ...(structureNames ? { structureNames } : {}),
+    ...(imageSize ? { imageSize } : {}),
+    ...(preparation ? { preparation } : {}),
+    counts: part(countsSchema, 'dataset_info') ?? {},
+  }
+}
+
+function readJson(path: string, say: (message: string) => void): unknown {
+  let text: string
+  try {
+    text = readFileSync(path, 'utf8')
+  } catch (error) {
+    say(
+      (error as NodeJS.ErrnoException).code === 'ENOENT'
+        ? 'is missing'
+        : `cannot be read (${(error as Error).message})`,
+    )
+    return undefined
+  }
+  try {
+    const value: unknown = JSON.parse(text)
+    if (typeof value === 'object' && value !== null) return value
+    say('is not an object')
+  } catch {
+    say('is not JSON')
+  }
+  return undefined
+}
+
+/** A side that stands as a word of its own, however it is written. */
+const SIDE = /(?<![a-z])(left|right)(?![a-z])/i
+/** As a flip knows it. */
+const KNOWN_SIDE = /(?:^|_)(left|right)(?:_|$)/
+
+function checkNames(names: readonly string[], findings: Findings): void {
+  const partners = mirrorPartners(names)
+  for (const [s, structure] of names.entries()) {
+    const say = (severity: Severity, message: string): void =>
+      findings.add({ severity, file: FILE, structure, message })
+    const first = names.indexOf(structure)
+    if (first < s) say('error', `structure_names has it twice, as number ${first} and number ${s}`)
+    else if (KNOWN_SIDE.test(structure) && partners[s] === s)
+      say('warning', 'has no other side among structure_names: a left-right flip keeps its name')
+    else if (SIDE.test(structure) && !KNOWN_SIDE.test(structure))
+      say('warning', "names a side but not as 'left' or 'right' between underscores: a left-right flip keeps its name")
+  }
+}

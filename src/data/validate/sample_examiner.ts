@@ -1,0 +1,104 @@
+import { InputError } from '../../util/error.ts'
+import { sizeOf } from '../../util/shape.ts'
+import { digestOf } from '../dataset/hashes.ts'
+import { type Images, imagesOf, masksOf } from '../dataset/volumes.ts'
+import { Hdf5File, type NumericArray } from '../hdf5/file.ts'
+
+/** What can be said of one sample's volumes without the rest of the dataset. */
+export interface ExaminedSample {
+  images?: ImageFacts | Refusal
+  masks?: MaskFacts | Refusal
+}
+
+export interface ImageFacts {
+  digest: string
+  /** voxels that are NaN or infinite */
+  notFinite: number
+  /** of the finite ones */
+  lowest: number
+  highest: number
+}
+
+export interface MaskFacts {
+  digest: string
+  /** voxels other than 0, one number a structure */
+  voxels: number[]
+  /** voxels other than 0 and 1, one number a structure */
+  wrong: number[]
+}
+
+/** Why the rows of a sample cannot be read, as InputError says it. */
+export interface Refusal {
+  refusal: string
+}
+
+/** What to read. */
+export interface ExaminationRequest {
+  path: string
+  sample: number
+  hasMasks: boolean
+}
+
+/** Reads samples of any files in the thread that it is made in, and keeps the files open. */
+export class SampleExaminer {
+  private readonly files = new Map<string, Promise<{ file: Hdf5File; images: Images }>>()
+
+  /** Damage of images does not keep masks from being read. */
+  async examine({ path, sample, hasMasks }: ExaminationRequest): Promise<ExaminedSample> {
+    if (!this.files.has(path)) this.files.set(path, open(path))
+    const { file, images } = await this.files.get(path)!
+    const ofImages = attempt(() => imageFactsOf(file.read(images.dataset, sample, 1)))
+    if (!hasMasks) return { images: ofImages }
+    const voxels = sizeOf(images.imageSize)
+    return { images: ofImages, masks: attempt(() => maskFactsOf(file.read(masksOf(file, images), sample, 1), voxels)) }
+  }
+
+  async close(): Promise<void> {
+    for (const { file } of await Promise.all(this.files.values())) file.close()
+    this.files.clear()
+  }
+}
+
+async function open(path: string): Promise<{ file: Hdf5File; images: Images }> {
+  const file = await Hdf5File.open(path)
+  return { file, images: imagesOf(file) }
+}
+
+function attempt<T>(read: () => T): T | Refusal {
+  try {
+    return read()
+  } catch (error) {
+    if (error instanceof InputError) return { refusal: error.message }
+    throw error
+  }
+}
+
+/** `stored`: (C, H, W, D). */
+function imageFactsOf(stored: NumericArray): ImageFacts {
+  let [lowest, highest, notFinite] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 0]
+  for (const value of stored) {
+    // as training takes it
+    const voxel = Math.fround(value)
+    if (!Number.isFinite(voxel)) notFinite++
+    else {
+      if (voxel < lowest) lowest = voxel
+      if (voxel > highest) highest = voxel
+    }
+  }
+  return { digest: digestOf(stored), notFinite, lowest, highest }
+}
+
+/** `stored`: (S, H, W, D), each mask of `length` voxels. */
+function maskFactsOf(stored: NumericArray, length: number): MaskFacts {
+  const structures = stored.length / length
+  const voxels = new Array<number>(structures).fill(0)
+  const wrong = new Array<number>(structures).fill(0)
+  for (let s = 0; s < structures; s++)
+    for (let v = s * length; v < (s + 1) * length; v++) {
+      const value = stored[v]!
+      if (value === 0) continue
+      voxels[s]!++
+      if (value !== 1) wrong[s]!++
+    }
+  return { digest: digestOf(stored), voxels, wrong }
+}

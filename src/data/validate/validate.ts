@@ -1,0 +1,138 @@
+import { statSync } from 'node:fs'
+import { basename, join } from 'node:path'
+import { InputError } from '../../util/error.ts'
+import { readHashes } from '../dataset/hashes.ts'
+import { SPLIT_NAMES, type SplitName } from '../dataset/split.ts'
+import { compareSplits, type Examined } from './between.ts'
+import { examineAll } from './examiners.ts'
+import { type Finding, Findings } from './findings.ts'
+import { compareHashes, recordHashes } from './hashes.ts'
+import { type KnownMetadata, validateMetadata } from './metadata.ts'
+import type { ExaminationRequest, ExaminedSample, ImageFacts, MaskFacts } from './sample_examiner.ts'
+import { structureName, validateSplit } from './split.ts'
+
+export interface ValidateOptions {
+  directory: string
+  /** Threads that read, 0: none but the calling one. */
+  workers: number
+  /** Record hashes.json, if there is no error; otherwise what it holds is compared. */
+  hash: boolean
+  progress?: (done: number, all: number) => void
+}
+
+export interface Validation {
+  directory: string
+  structureNames: readonly string[]
+  /** of the files that could be opened: their samples */
+  splits: Partial<Record<SplitName, number>>
+  /** errors first */
+  findings: Finding[]
+  errors: number
+  warnings: number
+  /** hashes.json: not there; compared with; written; or, for the errors, not written */
+  hashes: 'none' | 'compared' | 'recorded' | 'not recorded'
+}
+
+/**
+ * Finds every contradiction in a dataset's folder: files that cannot be read, shapes, labels against masks, voxels, names, and what two splits
+ * share. Damage of one thing does not keep the rest from being checked. Throws InputError only where there is no such folder.
+ */
+export async function validateDataset(options: ValidateOptions): Promise<Validation> {
+  const { directory, workers, hash, progress } = options
+  if (!statSync(directory, { throwIfNoEntry: false })?.isDirectory())
+    throw new InputError(`${directory}: no such directory, expected a dataset`)
+  const findings = new Findings()
+  const metadata = validateMetadata(directory, findings)
+  const splits = await openSplits(directory, metadata, findings)
+  const recorded = hash ? undefined : findings.attempt(join(directory, 'hashes.json'), () => readHashes(directory))
+  const requests = splits.flatMap(requestsOf)
+  const byPath = new Map(splits.map(split => [split.path, split]))
+  let done = 0
+  await examineAll(requests, workers, ({ path, sample }, facts) => {
+    take(byPath.get(path)!, sample, facts, metadata, findings)
+    progress?.(++done, requests.length)
+  })
+  compareSplits(splits, metadata, findings)
+  if (recorded) compareHashes(splits, metadata, recorded, findings)
+  const list = findings.list()
+  const errors = list.filter(({ severity }) => severity === 'error').length
+  if (hash && errors === 0) recordHashes(directory, metadata, splits)
+  return {
+    directory,
+    structureNames: metadata.structureNames ?? [],
+    splits: Object.fromEntries(splits.map(({ name, samples }) => [name, samples])),
+    findings: list,
+    errors,
+    warnings: list.length - errors,
+    hashes: hash ? (errors === 0 ? 'recorded' : 'not recorded') : recorded ? 'compared' : 'none',
+  }
+}
+
+async function openSplits(directory: string, metadata: KnownMetadata, findings: Findings): Promise<Examined[]> {
+  const splits: Examined[] = []
+  for (const name of SPLIT_NAMES) {
+    const path = join(directory, `${name}.h5`)
+    if (name === 'test' && !statSync(path, { throwIfNoEntry: false })) continue
+    const split = await validateSplit(name, path, metadata, findings)
+    if (split) splits.push({ ...split, images: [], masks: [], constant: new Set() })
+  }
+  return splits
+}
+
+function requestsOf({ path, samples, hasImages, hasMasks }: Examined): ExaminationRequest[] {
+  return hasImages ? Array.from({ length: samples }, (_, sample) => ({ path, sample, hasMasks })) : []
+}
+
+function take(
+  split: Examined,
+  sample: number,
+  facts: ExaminedSample,
+  metadata: KnownMetadata,
+  findings: Findings,
+): void {
+  for (const part of [facts.images, facts.masks])
+    if (part && 'refusal' in part) findings.addRefusal(new InputError(part.refusal), split.path)
+  if (facts.images && !('refusal' in facts.images)) takeImage(split, sample, facts.images, findings)
+  if (facts.masks && !('refusal' in facts.masks)) takeMasks(split, sample, facts.masks, metadata, findings)
+}
+
+function takeImage(split: Examined, sample: number, facts: ImageFacts, findings: Findings): void {
+  const { digest, notFinite, lowest, highest } = facts
+  const at = { file: basename(split.path), dataset: 'images', sample }
+  split.images[sample] = digest
+  if (notFinite > 0) findings.add({ ...at, severity: 'error', message: 'voxels not finite', value: notFinite })
+  if (lowest < 0) findings.add({ ...at, severity: 'warning', message: 'intensities below 0', value: lowest })
+  if (highest > 255) findings.add({ ...at, severity: 'warning', message: 'intensities above 255', value: highest })
+  if (lowest !== highest || notFinite > 0) return
+  split.constant.add(sample)
+  if (lowest === 0) findings.add({ ...at, severity: 'error', message: 'is empty: every voxel is 0' })
+  else findings.add({ ...at, severity: 'warning', message: 'every voxel is the same', value: lowest })
+}
+
+function takeMasks(
+  split: Examined,
+  sample: number,
+  facts: MaskFacts,
+  metadata: KnownMetadata,
+  findings: Findings,
+): void {
+  const { presence, structures = 0 } = split
+  split.masks[sample] = facts.digest
+  for (const [s, voxels] of facts.voxels.entries()) {
+    const at = { file: basename(split.path), dataset: 'masks', structure: structureName(metadata, s), sample }
+    const wrong = facts.wrong[s]!
+    if (wrong > 0) findings.add({ ...at, severity: 'error', message: 'voxels other than 0 and 1', value: wrong })
+    const label = presence?.[sample * structures + s]
+    if (label === 0 && voxels > 0)
+      findings.add({ ...at, severity: 'error', message: 'labelled absent (0), but its mask has voxels', value: voxels })
+    if (label === -1 && voxels > 0)
+      findings.add({
+        ...at,
+        severity: 'warning',
+        message: 'labelled unknown (-1), but its mask has voxels',
+        value: voxels,
+      })
+    if (label === 1 && voxels === 0)
+      findings.add({ ...at, severity: 'warning', message: 'labelled present (1), but its mask is empty' })
+  }
+}

@@ -1,0 +1,55 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { writeAtomically } from '../checkpoint/file.ts'
+import { COMPARED_SPLITS, type ComparedSplit, parseCompared } from '../report/comparison.ts'
+import { illustrator } from '../report/drawing/illustrator.ts'
+import { COMPARISON_NAMES } from '../report/figures/comparison.ts'
+import { comparisonReport, findings } from '../report/text/comparison_report.ts'
+import { InputError } from '../util/error.ts'
+import { withOutputFolder } from '../util/output_folder.ts'
+
+export interface AnalysisRequest {
+  /** detailed_metrics.json of each split, of this program or of the original */
+  files: Readonly<Record<ComparedSplit['name'], string>>
+  /** folder that the results go to */
+  output: string
+  say(line: string): void
+}
+
+export interface Analysis {
+  /** the largest gaps in words */
+  findings: string[]
+  /** analysis_report.txt and the pictures */
+  files: string[]
+}
+
+/**
+ * Compares the evaluations of training, validation and test: analysis_report.txt and four PNGs. Throws InputError where a file is no
+ * evaluation; nothing is written then. A picture that cannot be drawn is warned of.
+ */
+export async function analyse({ files, output, say }: AnalysisRequest): Promise<Analysis> {
+  const splits = COMPARED_SPLITS.map(name => parseCompared(textOf(files[name]), name, files[name]))
+  return withOutputFolder(output, async () => {
+    const report = join(output, 'analysis_report.txt')
+    writeAtomically(report, [Buffer.from(comparisonReport(splits))])
+    const written = [report]
+    for (const figure of COMPARISON_NAMES) {
+      const drawing = await illustrator.draw({ comparison: { figure, splits } }, line => say(`warning: ${line}`))
+      if (!drawing?.png) continue
+      const path = join(output, `${figure}.png`)
+      writeAtomically(path, [drawing.png])
+      written.push(path)
+    }
+    return { findings: findings(splits), files: written }
+  })
+}
+
+function textOf(path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException
+    const reason = code === 'ENOENT' ? 'no such file' : code === 'EISDIR' ? 'is a folder' : message
+    throw new InputError(`${path}: ${reason}, expected the detailed_metrics.json of an evaluation`)
+  }
+}

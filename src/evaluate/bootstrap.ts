@@ -1,0 +1,102 @@
+import type { ConfidenceIntervals, Interval } from '../report/detailed_metrics.ts'
+import { OP_BOOTSTRAP, RandomStream } from '../util/random.ts'
+import { meanOfDefined, quantile } from '../util/statistics.ts'
+import { isPredictedCorrectly, type JudgedPair, type JudgedSample } from './judged_pair.ts'
+
+/** Σ numerator / Σ denominator over samples. */
+export interface Ratio {
+  numerator: Float64Array // (N), one a sample
+  denominator: Float64Array // (N)
+}
+
+/** The mean of the ratios whose denominator is not 0. */
+export type Figure = readonly Ratio[]
+
+export const RESAMPLES = 1000
+const TAIL = 0.025
+
+/**
+ * 95 % percentile intervals of figures (Efron and Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 13): as many samples as
+ * there are, drawn with replacement 1000 times, all figures of the same draws; percentiles linear between neighbours as numpy's. Resamples in
+ * which a figure is undefined do not count. null where it is undefined in all, or for fewer than two samples. A function of the sums and
+ * the seed alone.
+ */
+export function bootstrapIntervals(figures: readonly Figure[], samples: number, seed: number): Interval[] {
+  if (samples < 2) return figures.map(() => null)
+  const stream = new RandomStream({ seed, operation: OP_BOOTSTRAP })
+  const found = figures.map(() => [] as number[])
+  const times = new Uint32Array(samples) // how often each sample was drawn
+  for (let r = 0; r < RESAMPLES; r++) {
+    times.fill(0)
+    for (let i = 0; i < samples; i++) times[stream.integer(samples)]!++
+    for (const [f, figure] of figures.entries()) {
+      const value = meanOfDefined(figure.map(ratio => shareIn(ratio, times)))
+      if (value !== null) found[f]!.push(value)
+    }
+  }
+  return found.map(intervalOf)
+}
+
+function shareIn({ numerator, denominator }: Ratio, times: Uint32Array): number | null {
+  let [above, below] = [0, 0]
+  for (let i = 0; i < times.length; i++) {
+    above += times[i]! * numerator[i]!
+    below += times[i]! * denominator[i]!
+  }
+  return below ? above / below : null
+}
+
+function intervalOf(values: readonly number[]): Interval {
+  if (values.length === 0) return null
+  const sorted = Float64Array.from(values).sort()
+  return [quantile(sorted, TAIL), quantile(sorted, 1 - TAIL)]
+}
+
+/** Bootstrap intervals of the main figures: whole samples are drawn, since the structures of one sample are not independent. */
+export function intervalsOf(
+  samples: readonly JudgedSample[],
+  structureNames: readonly string[],
+  seed: number,
+): ConfidenceIntervals {
+  /** Over pairs for which `value` is not null. */
+  const ratio = (value: (pair: JudgedPair) => number | null): Ratio => ratioOf(samples, value)
+  const present = (s: number, value: (pair: JudgedPair) => number | null): Ratio =>
+    ratio(pair => (pair.structure === s && pair.present ? value(pair) : null))
+  const byStructure = (value: (pair: JudgedPair) => number | null): Figure =>
+    structureNames.map((_, s) => present(s, value))
+  const dice = byStructure(pair => pair.hardDice)
+  const figures: Figure[] = [
+    [ratio(isPredictedCorrectly)],
+    [ratio(pair => (pair.present ? null : isPredictedCorrectly(pair)))],
+    [ratio(pair => (pair.present ? isPredictedCorrectly(pair) : null))],
+    dice,
+    byStructure(pair => pair.iou),
+    byStructure(({ surface }) => surface?.hd95 ?? null),
+    byStructure(({ surface }) => surface?.mean ?? null),
+    ...dice.map(each => [each]),
+  ]
+  const [accuracy, sensitivity, specificity, meanDice, meanIou, hd95, distance, ...ofStructures] = bootstrapIntervals(
+    figures,
+    samples.length,
+    seed,
+  )
+  return {
+    resamples: RESAMPLES,
+    presence_overall_accuracy: accuracy!,
+    absence_sensitivity: sensitivity!,
+    absence_specificity: specificity!,
+    mean_dice: meanDice!,
+    mean_iou: meanIou!,
+    mean_hd95: hd95!,
+    mean_surface_distance: distance!,
+    dice_per_structure: Object.fromEntries(structureNames.map((name, s) => [name, ofStructures[s]!])),
+  }
+}
+
+export function ratioOf(samples: readonly JudgedSample[], value: (pair: JudgedPair) => number | null): Ratio {
+  const found = samples.map(({ pairs }) => pairs.map(value).filter(each => each !== null))
+  return {
+    numerator: Float64Array.from(found, values => values.reduce((sum, each) => sum + each, 0)),
+    denominator: Float64Array.from(found, values => values.length),
+  }
+}

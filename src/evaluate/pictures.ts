@@ -1,0 +1,105 @@
+import { readdirSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { writeAtomically } from '../checkpoint/file.ts'
+import type { Subject } from '../report/drawing/drawing.ts'
+import { illustrator } from '../report/drawing/illustrator.ts'
+import { type EvaluationFigures, FIGURE_NAMES, type FigureName } from '../report/figures/frame.ts'
+import { type PagePicture, type ReportPage, reportPage } from '../report/page/page.ts'
+import { type AttentionRow, attentionRow } from '../report/sample/attention_overview.ts'
+import { packageFile } from '../track/experiment.ts'
+import type { EvaluatedSample, Evaluation } from './evaluation.ts'
+
+const PAGE = 'report.html'
+const OVERVIEW = 'attention_maps_overview'
+const ON_PAGE = 8 // samples that the report shows: each is about a megabyte
+
+/**
+ * Pictures of an evaluation, as PNG beside its figures and all of them in report.html. They are optional outputs: what cannot be drawn
+ * or written is warned of, and the evaluation stands. Samples are drawn as they come, one at a time.
+ */
+export class EvaluationPictures {
+  private readonly output: string
+  private readonly warn: (line: string) => void
+  private readonly samples: ReportPage['samples'][number][] = []
+  private readonly attention: AttentionRow[] = []
+  private readonly written: string[] = []
+  private seen = 0
+
+  /** `output`: folder of the results. */
+  constructor(output: string, warn: (line: string) => void) {
+    this.output = output
+    this.warn = warn
+  }
+
+  /** comprehensive_analysis_sample_N.png and segmentation_analysis_sample_N.png, N from 1. */
+  async add({ view }: EvaluatedSample): Promise<void> {
+    const number = ++this.seen
+    const pictures = [
+      await this.drawn(`comprehensive_analysis_sample_${number}`, { sample: view }, `${view.title}: three planes`),
+      await this.drawn(`segmentation_analysis_sample_${number}`, { structures: view }, `${view.title}: each structure`),
+    ].filter(picture => picture !== undefined)
+    if (this.samples.length >= ON_PAGE) return
+    this.samples.push({ title: view.title, pictures })
+    const row = attentionRow(view)
+    if (row) this.attention.push(row)
+  }
+
+  /** The figures and report.html. Returns the paths of all that was written. */
+  async finish({ head, metrics, cases }: Evaluation): Promise<string[]> {
+    const evaluation: EvaluationFigures = { head, metrics, cases }
+    const figures: Partial<Record<FigureName, PagePicture>> = {}
+    for (const figure of FIGURE_NAMES) {
+      const picture = await this.drawn(figure, { evaluation, figure }, ALT[figure])
+      if (picture) figures[figure] = picture
+    }
+    const alt = 'Where the model looked for each structure of the pictured samples'
+    const attention = this.attention.length ? await this.drawn(OVERVIEW, { attention: this.attention }, alt) : undefined
+    const { samples, seen } = this
+    const note = `${samples.length} of ${seen} pictured samples are shown here; the files beside this one have them all.`
+    const page: ReportPage = {
+      ...evaluation,
+      date: new Date().toISOString(),
+      version: packageFile().version,
+      figures,
+      samples,
+      attention,
+      ...(samples.length < seen ? { note } : {}),
+    }
+    this.write(PAGE, () => Buffer.from(reportPage(page)))
+    return this.written
+  }
+
+  private async drawn(name: string, subject: Subject, alt: string): Promise<PagePicture | undefined> {
+    const drawing = await illustrator.draw(subject, this.warn)
+    const { svg, png } = drawing ?? {}
+    if (png) this.write(`${name}.png`, () => png)
+    return svg === undefined ? undefined : { svg, alt }
+  }
+
+  private write(name: string, make: () => Uint8Array): void {
+    const path = join(this.output, name)
+    try {
+      writeAtomically(path, [make()])
+      this.written.push(path)
+    } catch (error) {
+      this.warn((error as Error).message)
+    }
+  }
+}
+
+/** Removes the pictures and the page of an earlier evaluation: beside new figures they would tell of another model or split. */
+export function removePictures(output: string): void {
+  const names = new Set([PAGE, ...[OVERVIEW, ...FIGURE_NAMES].map(name => `${name}.png`)])
+  for (const entry of readdirSync(output, { withFileTypes: true })) {
+    const isOurs = names.has(entry.name) || /^(comprehensive|segmentation)_analysis_sample_\d+\.png$/.test(entry.name)
+    if (isOurs && entry.isFile()) rmSync(join(output, entry.name))
+  }
+}
+
+const ALT: Readonly<Record<FigureName, string>> = {
+  presence_detection_metrics:
+    'Accuracy, precision, recall, F1, areas under curves and absence sensitivity and specificity of each structure, reliability diagram, probabilities by truth',
+  segmentation_metrics: 'Dice and Hausdorff distance of each structure: every sample, quartiles, means with intervals',
+  scenario_analysis: 'Of each scenario the samples predicted correctly, and the structures present and predicted',
+  confusion_matrices: 'Two by two counts of truth and told presence of each structure',
+}

@@ -1,0 +1,71 @@
+import type { OverallSegmentation, OverallVoxels, SegmentationMetrics } from '../report/detailed_metrics.ts'
+import { deviation, mean, meanOfDefined } from '../util/statistics.ts'
+import type { JudgedPair } from './judged_pair.ts'
+
+/** Of the present pairs of one structure, without the presence gate. */
+export function segmentationOf(pairs: readonly JudgedPair[]): SegmentationMetrics {
+  const dice = pairs.map(({ hardDice }) => hardDice)
+  const iou = pairs.map(pair => pair.iou)
+  const surfaces = pairs.map(({ surface }) => surface).filter(surface => surface !== null)
+  const hd95 = surfaces.map(surface => surface.hd95)
+  const distance = surfaces.map(surface => surface.mean)
+  const errors = pairs.map(volumeErrorOf).filter(error => error !== null)
+  return {
+    mean_dice: mean(dice),
+    std_dice: deviation(dice),
+    mean_iou: mean(iou),
+    std_iou: deviation(iou),
+    num_samples: pairs.length,
+    mean_precision: meanOfDefined(pairs.map(precisionOf)),
+    mean_recall: meanOfDefined(pairs.map(recallOf)),
+    mean_hd95: mean(hd95),
+    std_hd95: deviation(hd95),
+    mean_surface_distance: mean(distance),
+    std_surface_distance: deviation(distance),
+    num_surfaces: surfaces.length,
+    num_empty_predictions: pairs.filter(({ truth, predicted }) => truth > 0 && predicted === 0).length,
+    mean_volume_error: mean(errors),
+    mean_absolute_volume_error: mean(errors.map(Math.abs)),
+  }
+}
+
+/** Share of the predicted voxels that are true; null where none is predicted. */
+export function precisionOf({ both, predicted }: JudgedPair): number | null {
+  return predicted ? both / predicted : null
+}
+
+/** Share of the true voxels that were found; null where there is none. */
+export function recallOf({ both, truth }: JudgedPair): number | null {
+  return truth ? both / truth : null
+}
+
+/** (predicted − true) / true volume; null where there is no true voxel. */
+function volumeErrorOf({ predicted, truth }: JudgedPair): number | null {
+  return truth ? (predicted - truth) / truth : null
+}
+
+/** Means over the structures that were present in some sample. */
+export function overallOf(structures: readonly SegmentationMetrics[]): OverallSegmentation & OverallVoxels {
+  const over = (figure: Exclude<keyof OverallVoxels, 'num_empty_predictions'> | 'mean_dice' | 'mean_iou') =>
+    meanOfDefined(structures.map(each => each[figure]))
+  return {
+    mean_dice: over('mean_dice'),
+    mean_iou: over('mean_iou'),
+    mean_precision: over('mean_precision'),
+    mean_recall: over('mean_recall'),
+    mean_hd95: over('mean_hd95'),
+    mean_surface_distance: over('mean_surface_distance'),
+    mean_volume_error: over('mean_volume_error'),
+    mean_absolute_volume_error: over('mean_absolute_volume_error'),
+    num_empty_predictions: structures.reduce((sum, each) => sum + each.num_empty_predictions, 0),
+  }
+}
+
+/** Dice and IoU of present pairs, by structure, where what is predicted absent gets an empty mask: both are the same number then. */
+export function gatedOverlapOf(structures: readonly (readonly JudgedPair[])[]): OverallSegmentation {
+  const over = (figure: 'hardDice' | 'iou'): number | null =>
+    meanOfDefined(
+      structures.map(pairs => mean(pairs.map(pair => (pair.isPredictedPresent ? pair[figure] : pair.emptyOverlap)))),
+    )
+  return { mean_dice: over('hardDice'), mean_iou: over('iou') }
+}

@@ -1,0 +1,124 @@
+import { writeAtomically } from '../checkpoint/file.ts'
+import { textsOf } from '../checkpoint/model_facts.ts'
+import { encodeModelPth, encodeModelSafetensors, type ModelFile } from '../checkpoint/weights.ts'
+import { specify } from '../nn/specification.ts'
+import { floatsOf } from '../run/model_weights.ts'
+import { openTrainedModel, structureNamesOf, type TrainedModel } from '../run/trained_model.ts'
+import { packageFile } from '../track/experiment.ts'
+import { InputError } from '../util/error.ts'
+import { nearest } from '../util/nearest.ts'
+import { encodeOnnx } from './onnx_file.ts'
+import { OUTPUT_NAMES, sadaanGraph } from './sadaan_onnx.ts'
+
+export const EXPORT_FORMATS = ['onnx', 'safetensors', 'pth'] as const
+export type ExportFormat = (typeof EXPORT_FORMATS)[number]
+
+export interface ExportRequest {
+  /** path of .pth or safetensors */
+  weights: string
+  format: ExportFormat
+  /** path of the file to write */
+  output: string
+  /** wins over the one that the model was trained with */
+  presenceThreshold?: number
+  /** of an ONNX file: which of OUTPUT_NAMES it gives; all if not given */
+  outputs?: readonly string[]
+}
+
+export interface Exported {
+  format: ExportFormat
+  output: string
+  bytes: number
+  structure_names: string[]
+  presence_threshold: number
+  /** (N, C, H, W, D) of the model's input; N is any */
+  input: ['N', number, number, number, number]
+  /** of an ONNX file */
+  outputs?: readonly string[]
+}
+
+const DESCRIPTION =
+  'SADAAN: masks of anatomical structures and whether each is there at all. Input: raw intensity 0..255, (N, C, H, W, D), brought to the model’s frame as "preparation" says.'
+const NOTICE =
+  'Research software, not a medical device. sadaan-gpu is under the MIT licence; the weights are under the terms of who trained them and of the data.'
+const DEFAULT_THRESHOLD = 0.5
+
+/**
+ * The whole of `export`: the trained model as an ONNX file, as safetensors or as .pth, written atomically. Throws InputError when the
+ * weights cannot be read, hold no whole SADAAN, or an output is not known; WriteError when the file cannot be written.
+ */
+export function exportModel(request: ExportRequest): Exported {
+  const model = openTrainedModel(request.weights)
+  const floats = floatsOf(model.shape, model.weights, model.path)
+  const { shape } = model
+  const presenceThreshold = request.presenceThreshold ?? model.presenceThreshold
+  const common = {
+    format: request.format,
+    output: request.output,
+    structure_names: structureNamesOf(model),
+    presence_threshold: presenceThreshold ?? DEFAULT_THRESHOLD,
+    input: ['N', shape.inChannels, ...shape.size] as Exported['input'],
+  }
+  if (request.format === 'onnx') {
+    const outputs = checkedOutputs(request.outputs ?? OUTPUT_NAMES)
+    const { name, version } = packageFile()
+    const pieces = encodeOnnx({
+      graph: sadaanGraph(shape, floats, common.presence_threshold, outputs),
+      producer: { name, version },
+      description: DESCRIPTION,
+      metadata: onnxMetadata(model, common, `${name} ${version}`),
+    })
+    return { ...common, bytes: write(request.output, pieces), outputs }
+  }
+  if (request.outputs) throw new InputError(`--outputs: a ${request.format} file has none, expected with --format onnx`)
+  const file = fileOf(model, presenceThreshold)
+  const pieces = request.format === 'pth' ? encodeModelPth(file) : encodeModelSafetensors(file)
+  return { ...common, bytes: write(request.output, pieces) }
+}
+
+function checkedOutputs(names: readonly string[]): readonly string[] {
+  for (const name of names)
+    if (!OUTPUT_NAMES.includes(name)) {
+      const meant = nearest(name, OUTPUT_NAMES)
+      const hint = meant === undefined ? '' : `; did you mean ${JSON.stringify(meant)}?`
+      throw new InputError(`--outputs: ${JSON.stringify(name)} is none of ${OUTPUT_NAMES.join(', ')}${hint}`)
+    }
+  return OUTPUT_NAMES.filter(name => names.includes(name))
+}
+
+/** Whoever runs the file needs the names and the threshold, so both are there even where the weights do not say. */
+function onnxMetadata(
+  { shape, preparation, patches, flipAxes }: TrainedModel,
+  { structure_names, presence_threshold }: Pick<Exported, 'structure_names' | 'presence_threshold'>,
+  program: string,
+): Record<string, string> {
+  return {
+    ...textsOf({
+      structureNames: structure_names,
+      presenceThreshold: presence_threshold,
+      preparation,
+      patches,
+      flipAxes: flipAxes && [...flipAxes],
+    }),
+    image_size: JSON.stringify(shape.size),
+    program,
+    notice: NOTICE,
+  }
+}
+
+/** In the original's order, whatever the file had, so that a way there and back ends at the same bytes. */
+function fileOf(model: TrainedModel, presenceThreshold: number | undefined): ModelFile {
+  const { shape, weights, preparation, patches } = model
+  const tensors = specify(shape).flatMap(({ name }) => {
+    const found = weights.get(name)
+    return found ? [[name, found] as const] : []
+  })
+  const structureNames = model.structureNames && [...model.structureNames]
+  const flipAxes = model.flipAxes && [...model.flipAxes]
+  return { tensors: new Map(tensors), structureNames, presenceThreshold, preparation, patches, flipAxes }
+}
+
+function write(path: string, pieces: readonly Uint8Array[]): number {
+  writeAtomically(path, pieces)
+  return pieces.reduce((sum, { length }) => sum + length, 0)
+}

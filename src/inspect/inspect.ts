@@ -1,0 +1,126 @@
+import { closeSync, existsSync, openSync, readSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { readCheckpoint } from '../checkpoint/checkpoint.ts'
+import { type DatasetInspection, inspectDataset } from '../data/inspect/dataset.ts'
+import { type Hdf5Inspection, inspectHdf5 } from '../data/inspect/hdf5.ts'
+import { inspectScan, type ScanInspection } from '../data/inspect/scan.ts'
+import type { Preparation } from '../data/scan/preparation.ts'
+import { isScan } from '../data/scan/read_scan.ts'
+import { openTrainedModel } from '../run/trained_model.ts'
+import type { DataFingerprint } from '../train/data_fingerprint.ts'
+import type { Progress } from '../train/progress.ts'
+import { InputError } from '../util/error.ts'
+import { sizeOf } from '../util/shape.ts'
+
+/** What is in a file of weights. */
+export interface ModelInspection {
+  kind: 'checkpoint' | 'weights'
+  path: string
+  bytes: number
+  /** null where the file names none */
+  structure_names: string[] | null
+  structures: number
+  /** voxels along (H, W, D) */
+  image_size: number[]
+  in_channels: number
+  /** of the five levels of the encoder */
+  channels: number[]
+  parameters: number
+  presence_threshold: number | null
+  patches: boolean
+  preparation: Preparation | null
+  /** of a checkpoint */
+  training: TrainingInspection | null
+}
+
+export interface TrainingInspection {
+  /** epochs that were finished */
+  epochs: number
+  /** that it is the best so far */
+  is_best: boolean
+  /** total loss of the newest epoch */
+  train_loss: number | null
+  val_loss: number | null
+  /** that training can go on from it */
+  can_resume: boolean
+  /** id of the run that wrote it */
+  run: number | null
+  /** what it was trained with, as far as it says */
+  data: DataFingerprint | null
+}
+
+export type Inspection = DatasetInspection | ({ kind: 'hdf5' } & Hdf5Inspection) | ModelInspection | ScanInspection
+
+const EXPECTED = "expected a dataset's folder, an HDF5 file, a checkpoint (.pth, .safetensors) or a scan"
+
+/** Says what is in a folder or file, by its content. Throws InputError with one line where that is none of what is known, or damaged. */
+export async function inspect(path: string): Promise<Inspection> {
+  const status = statSync(path, { throwIfNoEntry: false })
+  if (!status) throw new InputError(`${path}: no such file or directory, ${EXPECTED}`)
+  if (status.isDirectory() && existsSync(join(path, 'metadata.json'))) return inspectDataset(path)
+  if (isScan(path)) return inspectScan(path)
+  if (!status.isFile()) throw new InputError(`${path}: has no metadata.json, ${EXPECTED}`)
+  const start = startOf(path)
+  if (start.includes('HDF\r\n', 0, 'latin1') && start[0] === 0x89) return { kind: 'hdf5', ...(await inspectHdf5(path)) }
+  const isZip = start.toString('latin1', 0, 2) === 'PK'
+  const isSafetensors = start[8] === 0x7b // the header, behind its length
+  if (!isZip && !isSafetensors) throw new InputError(`${path}: is of no kind that is known, ${EXPECTED}`)
+  return inspectModel(path, status.size)
+}
+
+function startOf(path: string): Buffer {
+  const start = Buffer.alloc(16)
+  const file = openSync(path, 'r')
+  try {
+    readSync(file, start, 0, start.length, 0)
+    return start
+  } finally {
+    closeSync(file)
+  }
+}
+
+function inspectModel(path: string, bytes: number): ModelInspection {
+  const model = openTrainedModel(path)
+  const training = trainingOf(path)
+  const { structures, size, inChannels, channels } = model.shape
+  return {
+    kind: training ? 'checkpoint' : 'weights',
+    path,
+    bytes,
+    structure_names: model.structureNames ? [...model.structureNames] : null,
+    structures,
+    image_size: [...size],
+    in_channels: inChannels,
+    channels: [...channels],
+    parameters: [...model.weights]
+      .filter(([name]) => !BUFFER.test(name))
+      .reduce((sum, [, t]) => sum + sizeOf(t.shape), 0),
+    presence_threshold: model.presenceThreshold ?? null,
+    patches: model.patches,
+    preparation: model.preparation ?? null,
+    training,
+  }
+}
+
+/** What a state_dict has beside parameters. */
+const BUFFER = /\.(running_mean|running_var|num_batches_tracked)$/
+
+/** Null where the file is no checkpoint of a training: that it holds a model is known already. */
+function trainingOf(path: string): TrainingInspection | null {
+  try {
+    const { epoch, isBest, optimizer, trainLossHistory, valLossHistory, sadaan } = readCheckpoint(path)
+    const progress = sadaan as unknown as Progress | undefined
+    return {
+      epochs: progress?.position?.epoch ?? epoch + 1,
+      is_best: isBest,
+      train_loss: trainLossHistory.at(-1) ?? null,
+      val_loss: valLossHistory.at(-1) ?? null,
+      can_resume: optimizer !== undefined,
+      run: progress?.run ?? null,
+      data: progress?.data ?? null,
+    }
+  } catch (error) {
+    if (error instanceof InputError) return null
+    throw error
+  }
+}

@@ -1,0 +1,116 @@
+import type { Config } from '../config/schema.ts'
+import { openDataset } from '../data/dataset/dataset.ts'
+import { NoAdapterError } from '../gpu/adapter.ts'
+import { Device } from '../gpu/device.ts'
+import { type AdapterFacts, GUARANTEED_FACTS } from '../graph/kernel.ts'
+import type { SadaanShape } from '../nn/specification.ts'
+import { type LayerSummary, type ModelSummary, summarise } from '../nn/summary.ts'
+import type { Choice } from '../plan/lower.ts'
+import { table } from '../report/text/table.ts'
+import { formatBytes, type MemoryNeed, totalOf } from '../run/memory.ts'
+import { shapeFor, wantedAdapter } from '../run/open.ts'
+import { knownChoice } from '../run/variants.ts'
+import { TrainingEngine } from '../train/engine.ts'
+import { InputError } from '../util/error.ts'
+
+/** What `summary` says of the model that a configuration makes. */
+export interface ModelReport extends ModelSummary {
+  shape: SadaanShape
+  batchSize: number
+  /** bytes of training at this batch size */
+  memory: MemoryNeed
+  /** whose limits the memory was planned for; null: no adapter here, WebGPU's guaranteed limits */
+  adapter: string | null
+}
+
+/**
+ * The model of a dataset, or where model.num_structures and training.image_size are set and no dataset is given, of these. Needs no
+ * adapter. Throws InputError when neither tells the model's shape.
+ */
+export async function reportModel(config: Config, dataset?: string): Promise<ModelReport> {
+  const { shape, structureNames } = await shapeOf(config, dataset)
+  const { facts, adapter, choice } = await adapterHere(config)
+  const batchSize = config.training.batch_size
+  const memory = TrainingEngine.need(facts, config, shape, structureNames, batchSize, choice)
+  return { ...summarise(shape), shape, batchSize, memory, adapter }
+}
+
+async function shapeOf(config: Config, given?: string): Promise<{ shape: SadaanShape; structureNames: string[] }> {
+  const { model, training } = config
+  if (given === undefined && model.num_structures !== null && training.image_size !== null) {
+    const { num_structures: structures, in_channels: inChannels, channels } = model
+    const structureNames = Array.from({ length: structures }, (_, s) => `structure_${s}`)
+    return { shape: { structures, size: training.image_size, inChannels, channels }, structureNames }
+  }
+  const dataset = await openDataset(given ?? config.dataset_path).catch((error: unknown) => {
+    if (given !== undefined || !(error instanceof InputError)) throw error
+    throw new InputError(`${error.message}; without a dataset set model.num_structures and training.image_size`)
+  })
+  return { shape: shapeFor(config, dataset), structureNames: dataset.structureNames }
+}
+
+async function adapterHere(config: Config): Promise<{ facts: AdapterFacts; adapter: string | null; choice?: Choice }> {
+  try {
+    const device = await Device.open(wantedAdapter(config), config.compute)
+    device.close()
+    // a table that cannot be read is for training to complain of
+    return { facts: device.facts, adapter: device.name, choice: knownChoice(device, config, () => undefined) }
+  } catch (error) {
+    if (!(error instanceof NoAdapterError)) throw error
+    return { facts: GUARANTEED_FACTS, adapter: null }
+  }
+}
+
+/** The report for a reader. */
+export function modelText(report: ModelReport): string {
+  const { shape, parameters, parametersOf, macs, originalMacs, mergeMacs, memory, adapter, batchSize } = report
+  const parts = Object.entries(parametersOf).map(([part, count]) => `${part} ${grouped(count)}`)
+  const { lasting, working } = memory
+  return [
+    `SADAAN: ${shape.structures} structures, ${shape.size.join('×')} voxels, ${shape.inChannels} input, channels ${shape.channels.join(', ')}`,
+    '',
+    ...layerTable(report.layers),
+    '',
+    `parameters  ${grouped(parameters)}: ${parts.join(', ')}`,
+    `MACs        ${giga(macs)} a sample forward; the original does ${giga(originalMacs)}, ${(originalMacs / macs).toPrecision(3)} times as many`,
+    `            and ${mega(mergeMacs)} once a step to merge the head's weights with final_conv`,
+    `memory      ${formatBytes(totalOf(memory))} to train at batch size ${batchSize}: ${formatBytes(lasting)} lasting, ${formatBytes(working)} working`,
+    `            planned for ${adapter ?? 'the limits that every WebGPU adapter has: there is no adapter here'}`,
+    '',
+  ].join('\n')
+}
+
+function layerTable(layers: readonly LayerSummary[]): string[] {
+  const left = (heading: string) => ({ heading, align: 'left' as const })
+  const right = (heading: string) => ({ heading, align: 'right' as const })
+  const columns = [
+    left('layer'),
+    left('operation'),
+    left('output'),
+    right('parameters'),
+    right('MACs'),
+    right('original'),
+  ]
+  const rows = layers.map(layer => [
+    layer.name,
+    layer.operation,
+    layer.output.join('×'),
+    grouped(layer.parameters),
+    mega(layer.macs),
+    mega(layer.originalMacs),
+  ])
+  return table(columns, rows)
+}
+
+function grouped(count: number): string {
+  return count.toLocaleString('en')
+}
+
+function giga(macs: number): string {
+  return `${(macs / 1e9).toPrecision(4)} G`
+}
+
+function mega(macs: number): string {
+  if (macs === 0) return '-'
+  return `${(macs / 1e6).toLocaleString('en', { minimumFractionDigits: 2, maximumFractionDigits: 2 })} M`
+}

@@ -1,0 +1,195 @@
+import type { DatasetInspection, SplitInspection } from '../data/inspect/dataset.ts'
+import type { Hdf5Inspection } from '../data/inspect/hdf5.ts'
+import type { ScanInspection } from '../data/inspect/scan.ts'
+import type { Intensity } from '../data/inspect/voxel_intensity.ts'
+import type { IntensityRule, Preparation } from '../data/scan/preparation.ts'
+import { type Column, table } from '../report/text/table.ts'
+import { formatBytes } from '../run/memory.ts'
+import type { Inspection, ModelInspection } from './inspect.ts'
+
+/** What `inspect` found, for a reader. */
+export function inspectionText(inspection: Inspection): string {
+  return `${linesOf(inspection).join('\n')}\n`
+}
+
+function linesOf(inspection: Inspection): string[] {
+  switch (inspection.kind) {
+    case 'dataset':
+      return datasetLines(inspection)
+    case 'hdf5':
+      return hdf5Lines(inspection)
+    case 'scan':
+      return scanLines(inspection)
+    default:
+      return modelLines(inspection)
+  }
+}
+
+const times = (axes: readonly (number | string)[]): string => axes.join('×')
+const left = (heading: string): Column => ({ heading, align: 'left' })
+const right = (heading: string): Column => ({ heading, align: 'right' })
+const short = (value: number): string => String(Number(value.toPrecision(5)))
+
+/** Names and values, values below each other. */
+function facts(rows: readonly (readonly [name: string, value: string])[]): string[] {
+  const width = Math.max(...rows.map(([name]) => name.length)) + 2
+  return rows.map(([name, value]) => `${name.padEnd(width)}${value}`)
+}
+
+function datasetLines(inspection: DatasetInspection): string[] {
+  const { path, structure_names, image_size, channels, patches, preparation } = inspection
+  const splits = Object.entries(inspection.splits)
+  const recorded = splits.filter(([, { has_hashes }]) => has_hashes).map(([name]) => name)
+  return [
+    ...facts([
+      ['dataset', path],
+      ['structures', String(structure_names.length)],
+      ['image size', `${times(image_size)}, ${channels} ${channels === 1 ? 'channel' : 'channels'}`],
+      ['preparation', preparation ? preparationText(preparation) : 'not recorded'],
+      ['patches', patches ? 'yes: samples are patches of larger scans' : 'no'],
+      ['hashes', recorded.length > 0 ? `recorded for ${recorded.join(', ')}` : 'not recorded'],
+    ]),
+    '',
+    ...splitTable(splits),
+    '',
+    ...presenceTable(structure_names, splits),
+    ...scenarioTable(splits),
+    '',
+    ...splits.flatMap(([name, split]) => ['', `${name}.h5`, ...storageTable(split)]).slice(1),
+  ]
+}
+
+function splitTable(splits: readonly [string, SplitInspection][]): string[] {
+  const columns = [left('split'), right('samples'), right('subjects'), left('spacing in mm'), right('file')]
+  const intensities = [right('lowest'), right('mean'), right('sd'), right('highest'), left('intensities of samples')]
+  const rows = splits.map(([name, { samples, subjects, spacing, bytes, intensity }]) => [
+    name,
+    String(samples),
+    subjects === null ? '-' : String(subjects),
+    spacing ? spacingText(spacing.least, spacing.greatest) : '-',
+    formatBytes(bytes),
+    ...intensityCells(intensity),
+    intensity?.samples.join(', ') ?? '-',
+  ])
+  return table([...columns, ...intensities], rows)
+}
+
+function spacingText(least: readonly number[], greatest: readonly number[]): string {
+  return times(
+    least.map((low, axis) => (low === greatest[axis] ? short(low) : `${short(low)}–${short(greatest[axis]!)}`)),
+  )
+}
+
+function intensityCells(intensity: Intensity | null): string[] {
+  if (!intensity) return ['-', '-', '-', '-']
+  const { lowest, mean, deviation, highest } = intensity
+  return [lowest, mean, deviation, highest].map(short)
+}
+
+function presenceTable(names: readonly string[], splits: readonly [string, SplitInspection][]): string[] {
+  const columns = splits.flatMap(([name]) => [right(`${name}: present`), right('absent'), right('unknown')])
+  const rows = names.map((structure, s) => [
+    structure,
+    ...splits.flatMap(([, { presence }]) => {
+      const { present, absent, unknown } = presence[s]!
+      return [present, absent, unknown].map(String)
+    }),
+  ])
+  return table([left('structure'), ...columns], rows)
+}
+
+function scenarioTable(splits: readonly [string, SplitInspection][]): string[] {
+  const names = [...new Set(splits.flatMap(([, { scenarios }]) => Object.keys(scenarios)))].sort()
+  if (names.length === 0) return []
+  const rows = names.map(name => [name, ...splits.map(([, { scenarios }]) => String(scenarios[name] ?? 0))])
+  return ['', ...table([left('scenario'), ...splits.map(([name]) => right(name))], rows)]
+}
+
+function storageTable({ datasets }: Hdf5Inspection): string[] {
+  const isReadable = datasets.every(({ problem }) => problem === undefined)
+  const rows = datasets.map(({ name, shape, type, chunks, filters, problem = '' }) => [
+    name,
+    times(shape) || '-',
+    type,
+    chunks ? times(chunks) : '-',
+    filters.join(', ') || '-',
+    ...(isReadable ? [] : [problem]),
+  ])
+  const headings = ['dataset', 'shape', 'type', 'chunks', 'filters', ...(isReadable ? [] : ['cannot be read: it'])]
+  return table(headings.map(left), rows)
+}
+
+function hdf5Lines(inspection: Hdf5Inspection): string[] {
+  const { path, bytes, attributes } = inspection
+  const given = Object.entries(attributes).map(([name, values]) => `${name} ${times(values)}`)
+  return [
+    ...facts([
+      ['HDF5 file', path],
+      ['size', formatBytes(bytes)],
+      ['attributes', given.join(', ') || '-'],
+    ]),
+    '',
+    ...storageTable(inspection),
+  ]
+}
+
+function scanLines({ path, bytes, size, channels, spacing, orientation, affine, intensity }: ScanInspection): string[] {
+  const [lowest, mean, deviation, highest] = intensityCells(intensity)
+  return facts([
+    ['scan', bytes === null ? path : `${path}, ${formatBytes(bytes)}`],
+    ['voxels', `${times(size)}, ${channels} ${channels === 1 ? 'channel' : 'channels'}`],
+    ['spacing', `${times(spacing.map(short))} mm`],
+    ['field', `${times(size.map((axis, i) => short(axis * spacing[i]!)))} mm`],
+    ['orientation', `${orientation}: where the stored axes run to`],
+    ['affine', affine.map(row => `[${row.map(short).join(', ')}]`).join(' ')],
+    ['intensities', `${lowest} to ${highest}, mean ${mean}, sd ${deviation}`],
+  ])
+}
+
+function modelLines(model: ModelInspection): string[] {
+  const { kind, path, bytes, structure_names, structures, image_size, in_channels, channels, parameters } = model
+  const { training, presence_threshold, preparation, patches } = model
+  return facts([
+    [kind, `${path}, ${formatBytes(bytes)}`],
+    ['structures', `${structures}: ${structure_names?.join(', ') ?? 'not named'}`],
+    ['image size', `${times(image_size)}, ${in_channels} ${in_channels === 1 ? 'channel' : 'channels'}`],
+    ['channels', channels.join(', ')],
+    ['parameters', parameters.toLocaleString('en')],
+    ['threshold', presence_threshold === null ? 'not recorded' : `${presence_threshold} of presence`],
+    ['preparation', preparation ? preparationText(preparation) : 'not recorded'],
+    ['patches', patches ? 'yes: it was trained on patches of larger scans' : 'no'],
+    ...(training ? trainingFacts(training) : []),
+  ])
+}
+
+function trainingFacts(training: NonNullable<ModelInspection['training']>): [string, string][] {
+  const { epochs, is_best, train_loss, val_loss, can_resume, run, data } = training
+  const loss = (value: number | null): string => (value === null ? '-' : short(value))
+  return [
+    ['epochs', `${epochs} finished${is_best ? ', the best so far' : ''}${run === null ? '' : `, run ${run}`}`],
+    ['losses', `training ${loss(train_loss)}, validation ${loss(val_loss)}`],
+    ['resume', can_resume ? 'yes: it has the optimiser’s state' : 'no: it has no optimiser’s state'],
+    ...(data
+      ? ([['data', `${times(data.image_size)}, ${data.channels} channels; train ${data.train}; val ${data.val}`]] as [
+          string,
+          string,
+        ][])
+      : []),
+  ]
+}
+
+function preparationText({ orientation, frame, image_size, intensity }: Preparation): string {
+  const grid = frame.kind === 'spacing' ? `${times(frame.spacing_mm)} mm voxels` : 'the whole field of view'
+  return `${orientation}, ${grid} in ${times(image_size)}; intensities: ${intensity.map(ruleText).join(', ')}`
+}
+
+function ruleText(rule: IntensityRule): string {
+  switch (rule.kind) {
+    case 'window':
+      return `${rule.low} to ${rule.high}`
+    case 'zscore':
+      return `mean ± ${rule.deviations} sd`
+    case 'percentile':
+      return `percentiles ${rule.low} to ${rule.high}`
+  }
+}

@@ -1,0 +1,226 @@
+import type { AdapterFacts, Dispatch, Lowering } from '../../graph/kernel.ts'
+import type { Tensor } from '../../graph/tensor.ts'
+import { volumeOf } from '../../util/shape.ts'
+import { isPointwise, isTiled, type Pass } from './pass.ts'
+import {
+  axesOf,
+  BLOCK,
+  bindingElements,
+  brickElements,
+  brickOf,
+  channelWindow,
+  fitting,
+  lanesOf,
+  type Range,
+  ranges,
+  rowOf,
+  type Slab,
+  slabs,
+  sourceWindow,
+  tiledWorkgroups,
+  weightWindow,
+} from './ranges.ts'
+
+/** The tile of one invocation of conv3d/pointwise, and how many of them it computes in turn, by the invocations of a workgroup. */
+const POINTWISE = { voxels: 4, outputs: 16, turns: { 16: 4, 64: 1 } }
+
+interface DispatchSize {
+  samples: number
+  inputs: number
+  outputs: number
+}
+
+/** How many samples, summed and computed channels one dispatch takes so that no binding is too long. */
+function dispatchSizeOf(pass: Pass, facts: AdapterFacts, tiled: boolean): DispatchSize {
+  const operation = `conv3d.${pass.direction}`
+  const limit = bindingElements(facts)
+  const target = volumeOf(pass.target.shape, operation)
+  const source = volumeOf((pass.sources[0] as Tensor).shape, operation)
+  const inputs = pass.sources.reduce((sum, t) => sum + (t.shape[1] as number), 0)
+  const perInput = tiled ? brickOf(source).elements : source.voxels
+  const capacity = tiled ? brickElements(facts) : limit
+  const weights = fitting(operation, 'output channel of the weight', rowOf(pass.weight), limit)
+  const forward = pass.direction === 'forward'
+  const slab = Math.min(inputs, fitting(operation, 'input channel', perInput, capacity), forward ? inputs : weights)
+  const block = Math.floor(limit / (slab * (pass.weight.shape[2] as number) ** 3 * BLOCK)) * BLOCK
+  const computed = Math.min(
+    target.channels,
+    fitting(operation, 'output channel', target.voxels, limit),
+    forward ? weights : target.channels,
+    Math.max(block, BLOCK),
+  )
+  const perSample = Math.max(inputs * perInput * (limit / capacity), target.channels * target.voxels)
+  return {
+    samples: Math.max(1, Math.min(target.samples, Math.floor(limit / perSample))),
+    inputs: slab,
+    outputs: computed,
+  }
+}
+
+/** Copies the channels of a slab into a zero-bordered brick. */
+export function padSlab(slab: Slab, samples: Range, brick: Tensor, lowering: Lowering): Dispatch[] {
+  return slab.parts.map(({ tensor, channels, at }) => {
+    const volume = volumeOf(tensor.shape, tensor.name)
+    const { shape, elements } = brickOf(volume)
+    const { window, params, normalisation } = sourceWindow(tensor, samples, channels, lowering)
+    return {
+      shader: 'conv3d/pad',
+      normalisation,
+      bindings: { x: window, brick },
+      params: {
+        ...params,
+        samples: samples.count,
+        channels: channels.count,
+        brick_channels: slab.count,
+        brick_channel: at,
+        height: volume.height,
+        width: volume.width,
+        depth: volume.depth,
+        brick_height: shape[0] as number,
+        brick_width: shape[1] as number,
+        brick_depth: shape[2] as number,
+      },
+      invocations: samples.count * channels.count * elements,
+    }
+  })
+}
+
+function pack(pass: Pass, slab: Slab, outputs: Range, packed: Tensor): Dispatch {
+  const forward = pass.direction === 'forward'
+  const size = pass.weight.shape[2] as number
+  const taps = size ** 3
+  const { window, base } = weightWindow(pass.weight, forward ? outputs : slab)
+  const input = forward ? slab.start : (pass.first ?? 0) + outputs.start
+  return {
+    shader: 'conv3d/pack',
+    // The adjoint on the input's grid (conv3d/voxel) takes the taps as they are.
+    constants: { FLIP: !forward && size === 3 && pass.stride === 1 ? 1 : 0 },
+    bindings: { weight: window, packed },
+    params: {
+      rows: outputs.count,
+      columns: slab.count,
+      taps,
+      base: base + input * taps,
+      row_stride: forward ? rowOf(pass.weight) : taps,
+      column_stride: forward ? taps : rowOf(pass.weight),
+    },
+    invocations: Math.ceil(outputs.count / BLOCK) * slab.count * taps,
+  }
+}
+
+interface Step {
+  pass: Pass
+  slab: Slab
+  samples: Range
+  outputs: Range
+  packed: Tensor
+  at: Lowering
+}
+
+/** Entry point, bindings, constants and flops that both convolution shaders share. */
+function convolution({ pass, slab, samples, outputs, packed, at }: Step): Omit<Dispatch, 'shader'> & {
+  bindings: Dispatch['bindings']
+  params: Record<string, number>
+} {
+  const biased = pass.bias !== undefined && slab.start === 0
+  const target = volumeOf(pass.target.shape, pass.target.name)
+  const source = volumeOf((slab.parts[0]?.tensor ?? pass.target).shape, pass.target.name)
+  const { window, base } = channelWindow(pass.target, samples, outputs)
+  const bindings: Dispatch['bindings'] = { packed, y: window }
+  if (biased) bindings.bias = pass.bias as Tensor
+  const voxels = pass.direction === 'forward' ? target.voxels : source.voxels
+  return {
+    entry: biased ? 'forward' : 'add',
+    bindings,
+    constants: { ACCUMULATE: pass.accumulate || slab.start > 0 ? 1 : 0, WORKGROUP: lanesOf(at.facts) },
+    params: {
+      samples: samples.count,
+      inputs: slab.count,
+      outputs: outputs.count,
+      bias_base: outputs.start,
+      y_base: base,
+      y_channels: target.channels,
+    },
+    flops: 2 * samples.count * slab.count * outputs.count * (pass.weight.shape[2] as number) ** 3 * voxels,
+  }
+}
+
+function tiledStep(step: Step, brick: Tensor): Dispatch {
+  const { height, width, depth } = volumeOf(step.pass.target.shape, step.pass.target.name)
+  const { bindings, params, ...rest } = convolution(step)
+  const tiles = step.samples.count * brickOf(volumeOf(step.pass.target.shape, step.pass.target.name)).tiles
+  return {
+    shader: 'conv3d/tiled',
+    ...rest,
+    bindings: { ...bindings, brick },
+    params: { ...params, height, width, depth },
+    workgroups: tiledWorkgroups(tiles, lanesOf(step.at.facts), Math.ceil(step.outputs.count / BLOCK)),
+  }
+}
+
+function voxelStep(step: Step): Dispatch {
+  const { pass, slab, samples, outputs, at } = step
+  const part = slab.parts[0] as Slab['parts'][number]
+  const x = volumeOf(part.tensor.shape, part.tensor.name)
+  const y = volumeOf(pass.target.shape, pass.target.name)
+  const source = sourceWindow(part.tensor, samples, part.channels, at)
+  const { bindings, params, constants, ...rest } = convolution(step)
+  return {
+    shader: 'conv3d/voxel',
+    ...rest,
+    normalisation: source.normalisation,
+    constants: { ...constants, ADJOINT: pass.direction === 'forward' ? 0 : 1 },
+    bindings: { ...bindings, x: source.window },
+    params: {
+      ...params,
+      ...source.params,
+      size: pass.weight.shape[2] as number,
+      stride: pass.stride,
+      x_volume: axesOf(x),
+      y_volume: axesOf(y),
+    },
+    workgroups: tiledWorkgroups(samples.count * y.voxels, lanesOf(at.facts), Math.ceil(outputs.count / BLOCK)),
+  }
+}
+
+function pointwiseStep(step: Step): Dispatch {
+  const { slab, samples, outputs, at } = step
+  const part = slab.parts[0] as Slab['parts'][number]
+  const { voxels } = volumeOf(part.tensor.shape, part.tensor.name)
+  const source = sourceWindow(part.tensor, samples, part.channels, at)
+  const { bindings, params, constants, ...rest } = convolution(step)
+  const lanes = lanesOf(at.facts)
+  const turns = POINTWISE.turns[lanes]
+  const groups = samples.count * Math.ceil(voxels / (POINTWISE.voxels * lanes))
+  return {
+    shader: 'conv3d/pointwise',
+    ...rest,
+    normalisation: source.normalisation,
+    constants: { ...constants, TURNS: turns },
+    bindings: { ...bindings, x: source.window },
+    params: { ...params, ...source.params, voxels },
+    workgroups: tiledWorkgroups(groups, turns, Math.ceil(outputs.count / POINTWISE.outputs)),
+  }
+}
+
+export function lowerPass(pass: Pass, at: Lowering): Dispatch[] {
+  const tiled = isTiled(pass.weight, pass.stride)
+  const plan = dispatchSizeOf(pass, at.facts, tiled)
+  const taps = (pass.weight.shape[2] as number) ** 3
+  const volume = volumeOf(pass.target.shape, pass.target.name)
+  const packed = at.scratch('packed', [Math.ceil(plan.outputs / BLOCK), plan.inputs, taps, BLOCK])
+  const unpadded = isPointwise(pass.weight, pass.stride) ? pointwiseStep : voxelStep
+  const brick = tiled
+    ? at.scratch('brick', [plan.samples, plan.inputs, ...brickOf(volume).shape], pass.target.dtype)
+    : undefined
+  const dispatches: Dispatch[] = []
+  for (const samples of ranges(volume.samples, plan.samples))
+    for (const slab of slabs(pass.sources, plan.inputs, !tiled)) {
+      if (brick) dispatches.push(...padSlab(slab, samples, brick, at))
+      for (const outputs of ranges(volume.channels, plan.outputs)) {
+        const step = { pass, slab, samples, outputs, packed, at }
+        dispatches.push(pack(pass, slab, outputs, packed), brick ? tiledStep(step, brick) : unpadded(step))
+      }
+    }
+  return dispatches
+}

@@ -1,0 +1,226 @@
+import type { AdapterFacts, Dispatch, Lowering, Variant } from '../../graph/kernel.ts'
+import type { Tensor } from '../../graph/tensor.ts'
+import { type Volume, volumeOf } from '../../util/shape.ts'
+import { isTiled, type Pass } from './pass.ts'
+import {
+  bindingElements,
+  channelWindow,
+  type Range,
+  ranges,
+  rowOf,
+  type Slab,
+  slabs,
+  sourceWindow,
+  tiledWorkgroups,
+  weightWindow,
+} from './ranges.ts'
+
+/** What a workgroup of lib/conv3d_gemm computes: output channels times voxels, eight of each an invocation. Overrides of the shader. */
+const SHAPES = [
+  { OUTPUTS: 64, TILE_H: 4, TILE_W: 8, TILE_D: 8, LANES: 256 },
+  { OUTPUTS: 64, TILE_H: 8, TILE_W: 8, TILE_D: 4, LANES: 256 },
+  { OUTPUTS: 16, TILE_H: 8, TILE_W: 8, TILE_D: 8, LANES: 128 },
+] as const
+type TileShape = (typeof SHAPES)[number]
+
+/** Bytes of workgroup memory and invocations of the largest of these shapes. */
+const WORKGROUP_BYTES = 10 * 1024
+const MOST_LANES = 256
+
+/** Invocations that keep a large GPU busy (an H100: 132 multiprocessors, 256 each); fewer are multiplied by splitting the channels. */
+const INVOCATIONS = 2 ** 15
+/** The fewest splits that gain more than their second stage costs. */
+const LEAST_SPLITS = 4
+/** The fewest channels of a split: less work would not pay for the second stage. */
+const SPLIT_CHANNELS = 4
+/** Elements of partial sums at most. */
+export const MOST_PARTIALS = 2 ** 23
+
+function tilesOf({ height, width, depth }: Volume, shape: TileShape): number {
+  return Math.ceil(height / shape.TILE_H) * Math.ceil(width / shape.TILE_W) * Math.ceil(depth / shape.TILE_D)
+}
+
+/** Outputs times voxels, those included that lie beyond either. */
+function paddedWork(target: Volume, outputs: number, shape: TileShape): number {
+  const voxels = shape.TILE_H * shape.TILE_W * shape.TILE_D
+  return Math.ceil(outputs / shape.OUTPUTS) * shape.OUTPUTS * tilesOf(target, shape) * voxels
+}
+
+/** The shape that computes the least for nothing; the first of several. */
+function shapeFor(target: Volume, outputs: number): TileShape {
+  const work = SHAPES.map(shape => paddedWork(target, outputs, shape))
+  return SHAPES[work.indexOf(Math.min(...work))] as TileShape
+}
+
+/** Whether an adapter runs workgroups of this kind, and binds a channel of `voxels` and a row of `weight`. */
+export function fitsGemm(
+  weight: Tensor,
+  stride: number,
+  voxels: number,
+  bytes: number,
+  lanes: number,
+  facts: AdapterFacts,
+): boolean {
+  return (
+    isTiled(weight, stride) &&
+    facts.maxWorkgroupInvocations >= lanes &&
+    facts.maxWorkgroupMemory >= bytes &&
+    Math.max(voxels, rowOf(weight)) <= bindingElements(facts)
+  )
+}
+
+/** The share of one product: some samples, summed and computed channels. */
+interface Step {
+  pass: Pass
+  slab: Slab
+  samples: Range
+  outputs: Range
+}
+
+/** Cuts a pass so that no binding is too long: by samples, then by channels. */
+function stepsOf(pass: Pass, facts: AdapterFacts): Step[] {
+  const limit = bindingElements(facts)
+  const { samples: all, channels, voxels } = volumeOf(pass.target.shape, pass.target.name)
+  const widest = Math.max(channels, ...pass.sources.map(({ shape }) => shape[1] as number))
+  const atOnce = Math.max(1, Math.floor(limit / (widest * voxels)))
+  const perBinding = Math.floor(limit / voxels)
+  const rows = Math.floor(limit / rowOf(pass.weight))
+  const [summed, computed] =
+    pass.direction === 'forward' ? [perBinding, Math.min(perBinding, rows)] : [Math.min(perBinding, rows), perBinding]
+  return ranges(all, atOnce).flatMap(samples =>
+    slabs(pass.sources, summed, false).flatMap(slab =>
+      ranges(channels, computed).map(outputs => ({ pass, slab, samples, outputs })),
+    ),
+  )
+}
+
+/**
+ * Both sources of a slab as bindings and params. One of them may still lie in front of its batch norm: it is `x`. Where there is no
+ * second one, `other` is bound to the same and not read.
+ */
+export function sourcesOf({ slab, samples }: { slab: Slab; samples: Range }, at: Lowering) {
+  const [first, second] = slab.parts as [Slab['parts'][number], Slab['parts'][number]?]
+  const fused = second && at.source(second.tensor).normalisation ? second : first
+  const rest = fused === first ? second : first
+  const x = sourceWindow(fused.tensor, samples, fused.channels, at)
+  const other = rest ? channelWindow(rest.tensor, samples, rest.channels) : { window: x.window, base: 0 }
+  return {
+    normalisation: x.normalisation,
+    bindings: { x: x.window, other: other.window },
+    params: {
+      ...x.params,
+      inputs: slab.count,
+      x_start: fused.at,
+      x_inputs: fused.channels.count,
+      other_start: rest?.at ?? 0,
+      other_base: other.base,
+      other_channels: rest?.tensor.shape[1] ?? 0,
+    },
+  }
+}
+
+function weightsOf({ pass, slab, outputs }: Step) {
+  const forward = pass.direction === 'forward'
+  const { window, base } = weightWindow(pass.weight, forward ? outputs : slab)
+  const input = forward ? slab.start : (pass.first ?? 0) + outputs.start
+  const row = rowOf(pass.weight)
+  return {
+    window,
+    params: {
+      weight_base: base + input * 27,
+      output_stride: forward ? row : 27,
+      input_stride: forward ? 27 : row,
+      flip: forward ? 0 : 1,
+    },
+  }
+}
+
+/** Channels of a split, and splits, such that as many invocations run as a GPU wants. */
+function splitting({ slab, samples, outputs }: Step, target: Volume, shape: TileShape, facts: AdapterFacts) {
+  const groups = samples.count * tilesOf(target, shape) * Math.ceil(outputs.count / shape.OUTPUTS)
+  const room = Math.min(MOST_PARTIALS, bindingElements(facts)) / (samples.count * outputs.count * target.voxels)
+  const wanted = Math.min(INVOCATIONS / (groups * shape.LANES), slab.count / SPLIT_CHANNELS, room)
+  const channels = Math.ceil(slab.count / (wanted < LEAST_SPLITS ? 1 : Math.floor(wanted)))
+  const splits = Math.ceil(slab.count / channels)
+  return { channels, splits, groups: groups * splits }
+}
+
+function product(step: Step, at: Lowering) {
+  const { pass, slab, samples, outputs } = step
+  const target = volumeOf(pass.target.shape, pass.target.name)
+  const shape = shapeFor(target, outputs.count)
+  const { channels, splits, groups } = splitting(step, target, shape, at.facts)
+  const sources = sourcesOf(step, at)
+  const weights = weightsOf(step)
+  const { height, width, depth } = target
+  return {
+    splits,
+    constants: shape,
+    normalisation: sources.normalisation,
+    bindings: { ...sources.bindings, weight: weights.window },
+    params: {
+      ...{ ...sources.params, ...weights.params },
+      ...{ samples: samples.count, outputs: outputs.count, bias_base: outputs.start },
+      ...{ split_inputs: channels, splits, height, width, depth },
+    },
+    workgroups: tiledWorkgroups(groups, 1, 1),
+    flops: 2 * samples.count * slab.count * outputs.count * 27 * target.voxels,
+  }
+}
+
+function lowerStep(step: Step, at: Lowering): Dispatch[] {
+  const { pass, slab, samples, outputs } = step
+  const { splits, ...work } = product(step, at)
+  const { channels, voxels, ...axes } = volumeOf(pass.target.shape, pass.target.name)
+  const { window, base } = channelWindow(pass.target, samples, outputs)
+  const bias: Record<string, Tensor> = pass.bias && slab.start === 0 ? { bias: pass.bias } : {}
+  const entry = bias.bias ? 'forward' : 'add'
+  const adding = { ACCUMULATE: pass.accumulate || slab.start > 0 ? 1 : 0 }
+  const to = { y_base: base, y_channels: channels }
+  if (splits === 1)
+    return [
+      {
+        shader: 'conv3d/gemm_whole',
+        entry,
+        ...work,
+        constants: { ...work.constants, ...adding },
+        bindings: { ...work.bindings, ...bias, y: window },
+        params: { ...work.params, ...to },
+      },
+    ]
+  const shape = [splits, samples.count, outputs.count, axes.height, axes.width, axes.depth]
+  const partials = at.scratch('partials', shape)
+  const counts = { splits, samples: samples.count, outputs: outputs.count, voxels, bias_base: outputs.start }
+  return [
+    {
+      shader: 'conv3d/gemm_split',
+      ...work,
+      bindings: { ...work.bindings, partials },
+      params: { ...work.params, y_base: 0, y_channels: outputs.count },
+    },
+    {
+      shader: 'conv3d/gemm_merge',
+      entry,
+      constants: adding,
+      bindings: { partials, ...bias, y: window },
+      params: { ...counts, ...to },
+      invocations: samples.count * outputs.count * voxels,
+    },
+  ]
+}
+
+/** Implicit matrix product with the halo brick and the weights in workgroup memory: for GPUs. */
+export const gemm: Variant<Pass> = {
+  name: 'gemm',
+  fits: (pass, facts) =>
+    fitsGemm(
+      pass.weight,
+      pass.stride,
+      volumeOf(pass.target.shape, pass.target.name).voxels,
+      WORKGROUP_BYTES,
+      MOST_LANES,
+      facts,
+    ),
+  suits: (_, facts) => !facts.software,
+  lower: (pass, at) => stepsOf(pass, at.facts).flatMap(step => lowerStep(step, at)),
+}

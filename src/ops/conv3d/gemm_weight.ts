@@ -1,0 +1,116 @@
+import type { AdapterFacts, Dispatch, Lowering, Variant } from '../../graph/kernel.ts'
+import { type Volume, volumeOf } from '../../util/shape.ts'
+import { chunking, sumPartials } from './chunks.ts'
+import { fitsGemm, MOST_PARTIALS, sourcesOf } from './gemm.ts'
+import type { BackwardWeightArgs } from './pass.ts'
+import { bindingElements, channelWindow, type Range, ranges, rowOf, type Slab, slabs, weightWindow } from './ranges.ts'
+
+/** Channels that a workgroup of conv3d/gemm_backward_weight may take, and what it stages at a time. Overrides of the shader. */
+const OUTPUTS = [64, 16] as const
+const INPUTS = { 64: [8, 9], 16: [16, 8, 9] } as const
+const TILE = { TILE_H: 2, TILE_W: 4, TILE_D: 4, CHANNEL: 51 }
+type TileShape = ReturnType<typeof shapeFor>
+
+/** Bytes of workgroup memory and invocations of the largest workgroup. */
+const WORKGROUP_BYTES = 16 * 1024
+const MOST_THREADS = 216
+
+/** The fewest tiles of a chunk, and the fewest chunks: less would not pay for the second stage. */
+const LEAST_TILES = 8
+const LEAST_CHUNKS = 4
+
+/** Of the sizes, the one whose multiples cover `count` with the least to spare; the first of several. */
+function closest<Size extends number>(count: number, sizes: readonly Size[]): Size {
+  const covered = sizes.map(size => Math.ceil(count / size) * size)
+  return sizes[covered.indexOf(Math.min(...covered))] as Size
+}
+
+function shapeFor(inputs: number, outputs: number) {
+  const wide = closest(outputs, OUTPUTS)
+  const deep = closest<number>(inputs, INPUTS[wide])
+  return { ...TILE, OUTPUTS: wide, INPUTS: deep, THREADS: (deep * 3 * wide) / 8 }
+}
+
+function tilesOf({ height, width, depth }: Volume): number {
+  return Math.ceil(height / TILE.TILE_H) * Math.ceil(width / TILE.TILE_W) * Math.ceil(depth / TILE.TILE_D)
+}
+
+/** The share of one product: some samples, input and output channels. */
+interface Step {
+  args: BackwardWeightArgs
+  slab: Slab
+  samples: Range
+  outputs: Range
+}
+
+/** Cuts the work so that no binding is too long: by samples, then by channels. */
+function stepsOf(args: BackwardWeightArgs, facts: AdapterFacts): Step[] {
+  const { sources, dy, gradient } = args
+  const limit = bindingElements(facts)
+  const { samples: all, channels, voxels } = volumeOf(dy.shape, dy.name)
+  const widest = Math.max(channels, ...sources.map(({ shape }) => shape[1] as number))
+  const atOnce = Math.max(1, Math.floor(limit / (widest * voxels)))
+  const perBinding = Math.floor(limit / voxels)
+  return ranges(all, atOnce).flatMap(samples =>
+    slabs(sources, perBinding, false).flatMap(slab =>
+      ranges(channels, Math.min(perBinding, Math.floor(limit / rowOf(gradient)))).map(outputs => ({
+        args,
+        slab,
+        samples,
+        outputs,
+      })),
+    ),
+  )
+}
+
+/** How the tiles are cut into chunks; a single one needs no second stage. */
+function chunksOf({ args, slab, samples, outputs }: Step, shape: TileShape, facts: AdapterFacts) {
+  const tiles = samples.count * tilesOf(volumeOf(args.dy.shape, args.dy.name))
+  const blocks = [Math.ceil(slab.count / shape.INPUTS), Math.ceil(outputs.count / shape.OUTPUTS)] as const
+  const most = Math.min(MOST_PARTIALS, bindingElements(facts)) / (outputs.count * slab.count * 27)
+  const cut = chunking(tiles, LEAST_TILES, blocks[0] * blocks[1], Math.floor(most))
+  const { chunk, chunks } = cut.chunks < LEAST_CHUNKS ? { chunk: tiles, chunks: 1 } : cut
+  return { chunk, chunks, workgroups: [...blocks, chunks] as const }
+}
+
+function lowerStep(step: Step, at: Lowering): Dispatch[] {
+  const { args, slab, samples, outputs } = step
+  const { channels, voxels, height, width, depth } = volumeOf(args.dy.shape, args.dy.name)
+  const shape = shapeFor(slab.count, outputs.count)
+  const { chunk, chunks, workgroups } = chunksOf(step, shape, at.facts)
+  const sources = sourcesOf(step, at)
+  const dy = channelWindow(args.dy, samples, outputs)
+  const gradient = weightWindow(args.gradient, outputs)
+  const columns = slab.count * 27
+  const base = gradient.base + slab.start * 27
+  const adding = args.accumulate || samples.start > 0
+  const alone = chunks === 1
+  const partials = alone ? gradient.window : at.scratch('partials', [chunks, outputs.count, slab.count, 27])
+  const place = alone
+    ? { base, row_stride: rowOf(args.gradient), chunk_stride: 0 }
+    : { base: 0, row_stride: columns, chunk_stride: outputs.count * columns }
+  const product: Dispatch = {
+    shader: 'conv3d/gemm_backward_weight',
+    constants: { ...shape, ACCUMULATE: alone && adding ? 1 : 0 },
+    normalisation: sources.normalisation,
+    bindings: { ...sources.bindings, dy: dy.window, gradient: partials },
+    params: {
+      ...{ ...sources.params, ...place, samples: samples.count, outputs: outputs.count },
+      ...{ height, width, depth, dy_base: dy.base, dy_channels: channels, chunk_tiles: chunk },
+    },
+    workgroups,
+    flops: 2 * samples.count * outputs.count * columns * voxels,
+  }
+  if ('offset' in partials) return [product]
+  const rows = { chunks, rows: outputs.count, columns, base, row_stride: rowOf(args.gradient) }
+  return [product, sumPartials(partials, gradient.window, adding, rows)]
+}
+
+/** As the forward pass's: chunks of tiles → partial sums, added in order where there is more than one. */
+export const gemmWeight: Variant<BackwardWeightArgs> = {
+  name: 'gemm',
+  fits: ({ gradient, stride, dy }, facts) =>
+    fitsGemm(gradient, stride, volumeOf(dy.shape, dy.name).voxels, WORKGROUP_BYTES, MOST_THREADS, facts),
+  suits: (_, facts) => !facts.software,
+  lower: (args, at) => stepsOf(args, at.facts).flatMap(step => lowerStep(step, at)),
+}

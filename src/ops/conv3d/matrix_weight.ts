@@ -1,0 +1,116 @@
+import type { AdapterFacts, Dispatch, Lowering, Variant } from '../../graph/kernel.ts'
+import type { Tensor } from '../../graph/tensor.ts'
+import { volumeOf } from '../../util/shape.ts'
+import { chunking, sumPartials } from './chunks.ts'
+import {
+  type BrickLayout,
+  bindSources,
+  brickLayout,
+  type Family,
+  familyOf,
+  isWorthRounding,
+  layoutParams,
+  matrixShader,
+  samplesTogether,
+} from './matrix_layout.ts'
+import type { BackwardWeightArgs } from './pass.ts'
+import { bindingElements, channelWindow, type Range, ranges, rowOf, weightWindow } from './ranges.ts'
+
+/** Runs of voxels of a tile. */
+const RUNS = 8
+
+/** Matrices of channels of a workgroup, at most; a power of two of them at a time. */
+const MOST = { rows: 4, columns: 2 }
+
+interface DispatchSize {
+  family: Family
+  layout: BrickLayout
+  samples: number
+  /** matrices of one workgroup along output and input channels */
+  arrangement: { ROWS: number; COLUMNS: number }
+  /** workgroups of one chunk: planes of taps · columns, rows */
+  grid: readonly [number, number]
+  chunks: number
+}
+
+function powerOfTwo(count: number, most: number): number {
+  return Math.min(most, 2 ** Math.ceil(Math.log2(count)))
+}
+
+function dispatchSizeOf(
+  { sources, dy, gradient, stride }: BackwardWeightArgs,
+  facts: AdapterFacts,
+): DispatchSize | undefined {
+  const family = familyOf(facts)
+  if (!family || stride !== 1) return undefined
+  const { size, correlate } = family
+  const [outputs, inputs, kernel] = gradient.shape as [number, number, number]
+  const volume = volumeOf(dy.shape, dy.name)
+  const need = { run: size, runs: RUNS, positions: correlate.positions, halo: kernel - 1, planes: 0 }
+  const layout = brickLayout(volume, need)
+  const samples = samplesTogether([...sources, dy], facts)
+  const elements = outputs * rowOf(gradient)
+  const most = Math.floor(bindingElements(facts) / elements)
+  if (!layout || samples < 1 || most < 1) return undefined
+  const [rows, columns] = [Math.ceil(outputs / size), Math.ceil(inputs / size)]
+  const arrangement = { ROWS: powerOfTwo(rows, MOST.rows), COLUMNS: powerOfTwo(columns, MOST.columns) }
+  const grid = [kernel * Math.ceil(columns / arrangement.COLUMNS), Math.ceil(rows / arrangement.ROWS)] as const
+  const tiles = samples * layout.tiles[0] * layout.tiles[1] * layout.tiles[2]
+  return { family, layout, samples, arrangement, grid, chunks: chunking(tiles, 1, grid[0] * grid[1], most).chunks }
+}
+
+function correlate(
+  { sources, dy, gradient }: BackwardWeightArgs,
+  plan: DispatchSize,
+  samples: Range,
+  partials: Tensor,
+  at: Lowering,
+): Dispatch {
+  const [outputs, inputs, kernel] = gradient.shape as [number, number, number]
+  const volume = volumeOf(dy.shape, dy.name)
+  const slopes = channelWindow(dy, samples, { start: 0, count: outputs })
+  const bound = bindSources(sources, samples, at)
+  return {
+    shader: matrixShader('conv3d/matrix_backward_weight', plan.family, plan.family.correlate),
+    constants: { ...bound.constants, ...plan.arrangement, SIZE: kernel },
+    normalisation: bound.normalisation,
+    bindings: { ...bound.bindings, dy: slopes.window, gradient: partials },
+    params: {
+      ...bound.params,
+      ...layoutParams(volume, plan.layout, samples.count),
+      outputs,
+      y_channels: outputs,
+      y_base: slopes.base,
+    },
+    workgroups: [...plan.grid, plan.chunks],
+    flops: 2 * samples.count * outputs * inputs * kernel ** 3 * volume.voxels,
+  }
+}
+
+function lower(args: BackwardWeightArgs, at: Lowering): Dispatch[] {
+  const plan = dispatchSizeOf(args, at.facts) as DispatchSize
+  const { gradient, dy, accumulate } = args
+  const outputs = gradient.shape[0] as number
+  const row = rowOf(gradient)
+  const partials = at.scratch('partials', [plan.chunks, outputs, row])
+  const { window, base } = weightWindow(gradient, { start: 0, count: outputs })
+  return ranges(dy.shape[0] as number, plan.samples).flatMap(samples => [
+    correlate(args, plan, samples, partials, at),
+    sumPartials(partials, window, accumulate || samples.start > 0, {
+      chunks: plan.chunks,
+      rows: outputs,
+      columns: row,
+      base,
+      row_stride: row,
+    }),
+  ])
+}
+
+/** As the forward pass's: f16 in, f32 sums of fixed chunks of tiles, then the chunks in order. */
+export const matrixWeight: Variant<BackwardWeightArgs> = {
+  name: 'matrix',
+  roundsInputs: true,
+  fits: (args, facts) => dispatchSizeOf(args, facts) !== undefined,
+  suits: ({ gradient }, facts) => isWorthRounding(gradient, facts),
+  lower,
+}

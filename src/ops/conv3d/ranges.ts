@@ -1,0 +1,131 @@
+import type { AdapterFacts, Lowering } from '../../graph/kernel.ts'
+import { type Tensor, WINDOW_ALIGNMENT, type Window, windowAlignment } from '../../graph/tensor.ts'
+import { ContractError } from '../../util/error.ts'
+import { type Shape, type Volume, volumeOf } from '../../util/shape.ts'
+
+/** Output channels of one invocation: the last axis of packed weights. */
+export const BLOCK = 4
+
+/** The tile of one invocation of conv3d/tiled, in voxels along H and W. */
+const TILE = { height: 2, width: 4 }
+
+/** Bytes of one zero-bordered brick on a software adapter, whose memory is the user's. Elsewhere a binding is the limit. */
+const SOFTWARE_BRICK_BYTES = 64 * 2 ** 20
+
+const WORKGROUPS_PER_DIMENSION = 65_535
+
+/** Consecutive whole numbers: channels, samples or rows. */
+export interface Range {
+  start: number
+  count: number
+}
+
+/** Cuts [0, total) into ranges of at most `size`. */
+export function ranges(total: number, size: number): Range[] {
+  return Array.from({ length: Math.ceil(total / size) }, (_, i) => ({
+    start: i * size,
+    count: Math.min(size, total - i * size),
+  }))
+}
+
+/** Elements of 4 bytes that a binding may hold beside those that alignment of its offset may add. */
+export function bindingElements(facts: AdapterFacts): number {
+  return facts.maxBindingBytes / 4 - WINDOW_ALIGNMENT
+}
+
+/** How many items of `elements` fit a binding. Throws ContractError when not even one does. */
+export function fitting(operation: string, item: string, elements: number, capacity: number): number {
+  const count = Math.floor(capacity / elements)
+  if (count < 1)
+    throw new ContractError(operation, `elements of one ${item}`, elements, `at most ${capacity} in a binding`)
+  return count
+}
+
+/** A run of elements bound from an aligned offset at or below its start; `base` is where it starts in the binding. */
+export function windowAt(t: Tensor, start: number, length: number): { window: Window; base: number } {
+  const base = start % windowAlignment(t.dtype)
+  return { window: { tensor: t, offset: start - base, length: length + base }, base }
+}
+
+/** The window of some channels of some samples of an activation. */
+export function channelWindow(t: Tensor, samples: Range, channels: Range): { window: Window; base: number } {
+  const { channels: all, voxels } = volumeOf(t.shape, t.name)
+  const start = (samples.start * all + channels.start) * voxels
+  return windowAt(t, start, ((samples.count - 1) * all + channels.count) * voxels)
+}
+
+/** The window of some channels of an activation as `at` has it read, with the fields of Params that say where in it to read. */
+export function sourceWindow(t: Tensor, samples: Range, channels: Range, at: Lowering) {
+  const { tensor, normalisation } = at.source(t)
+  const { window, base } = channelWindow(tensor, samples, channels)
+  const params = { x_base: base, x_channel: channels.start, x_channels: t.shape[1] as number }
+  return { window, normalisation, params }
+}
+
+/** The window of some output channels of a weight (O, I, k, k, k). */
+export function weightWindow(weight: Tensor, outputs: Range): { window: Window; base: number } {
+  const row = rowOf(weight)
+  return windowAt(weight, outputs.start * row, outputs.count * row)
+}
+
+/** A volume as a shader's vec3u. */
+export function axesOf({ height, width, depth }: Volume): readonly [number, number, number] {
+  return [height, width, depth]
+}
+
+/** Elements of one output channel of a weight. */
+export function rowOf(weight: Tensor): number {
+  const [, inputs, size] = weight.shape as [number, number, number]
+  return inputs * size ** 3
+}
+
+/** Invocations of a workgroup (lib/folded): as many as fill a CPU's vector registers, or a GPU's subgroups. */
+export function lanesOf(facts: AdapterFacts): 16 | 64 {
+  return facts.software ? 16 : 64
+}
+
+/** Workgroups for `count` invocations folded into x and z, times `blocks` in y. */
+export function tiledWorkgroups(count: number, lanes: number, blocks: number): readonly [number, number, number] {
+  const total = Math.ceil(count / lanes)
+  const x = Math.min(total, WORKGROUPS_PER_DIMENSION)
+  return [x, blocks, Math.ceil(total / x)]
+}
+
+/** Tiles and the zero-bordered brick they read, of one channel. */
+export function brickOf(volume: Volume): { shape: Shape; elements: number; tiles: number } {
+  const rows = Math.ceil(volume.height / TILE.height)
+  const columns = Math.ceil(volume.width / TILE.width)
+  const shape = [rows * TILE.height + 2, columns * TILE.width + 2, volume.depth + 2] as const
+  return { shape, elements: shape[0] * shape[1] * shape[2], tiles: rows * columns * volume.depth }
+}
+
+/** Elements a brick may have. */
+export function brickElements(facts: AdapterFacts): number {
+  return facts.software ? Math.min(bindingElements(facts), SOFTWARE_BRICK_BYTES / 4) : bindingElements(facts)
+}
+
+/** Some channels of the concatenation of `sources`, and where in each source they lie. */
+export interface Slab extends Range {
+  parts: { tensor: Tensor; channels: Range; at: number }[]
+}
+
+/** Cuts the concatenation of `sources` into slabs of at most `size` channels; of one source each when `apart`. */
+export function slabs(sources: readonly Tensor[], size: number, apart: boolean): Slab[] {
+  const result: Slab[] = []
+  let start = 0
+  for (const source of sources) {
+    const { channels } = volumeOf(source.shape, source.name)
+    for (let first = 0; first < channels; ) {
+      const open = result.at(-1)
+      const joined = open && open.count < size && !(apart && open.parts[0]?.tensor !== source)
+      const slab: Slab = joined ? open : { start: start + first, count: 0, parts: [] }
+      if (!joined) result.push(slab)
+      const count = Math.min(channels - first, size - slab.count)
+      slab.parts.push({ tensor: source, channels: { start: first, count }, at: slab.count })
+      slab.count += count
+      first += count
+    }
+    start += channels
+  }
+  return result
+}

@@ -1,0 +1,164 @@
+import { writeFileSync } from 'node:fs'
+import { type Hdf5Column, Hdf5Writer } from '../data/hdf5/writer.ts'
+import type { Preparation } from '../data/scan/preparation.ts'
+import type { SadaanShape } from '../nn/specification.ts'
+import { csvLine } from '../util/csv.ts'
+import type { StagedResults } from './staged_results.ts'
+import type { PresenceRow, SubjectFiles } from './subject_files.ts'
+import { RAW_AXES, RAW_NAMES, type RawOutputs, type SubjectPrediction } from './subject_prediction.ts'
+import type { SubjectPlace } from './subjects.ts'
+
+/** What presence.json says first: how the predictions were made. */
+export interface PredictionHead {
+  weights: string
+  input: string
+  structureNames: readonly string[]
+  presenceThreshold: number
+  /** of scans */
+  preparation?: Preparation
+  /** of windows; undefined where the model saw each volume at once */
+  overlap?: number
+  /** sets of axes that inputs were mirrored along */
+  flips: readonly (readonly number[])[]
+  isLargestComponent: boolean
+  hasAttention: boolean
+}
+
+/** What is said of one sample or scan. */
+export interface PredictedSubject {
+  /** empty where nothing names it */
+  scan: string
+  rows: readonly PresenceRow[] // (S)
+}
+
+/** The results of a prediction, written subject by subject: volumes, raw.h5 if asked for, presence.csv and presence.json. */
+export class PredictionFiles {
+  private readonly results: StagedResults
+  private readonly head: PredictionHead
+  private readonly files: SubjectFiles
+  private readonly raw: Hdf5Writer | undefined
+  readonly subjects: PredictedSubject[] = []
+
+  private constructor(results: StagedResults, head: PredictionHead, files: SubjectFiles, raw: Hdf5Writer | undefined) {
+    this.results = results
+    this.head = head
+    this.files = files
+    this.raw = raw
+  }
+
+  /** `raw`: the shape of the model whose outputs are wanted. */
+  static async create(
+    results: StagedResults,
+    head: PredictionHead,
+    files: SubjectFiles,
+    raw?: SadaanShape,
+  ): Promise<PredictionFiles> {
+    try {
+      const writer = raw && (await Hdf5Writer.create(results.path('raw.h5'), rawColumns(raw)))
+      return new PredictionFiles(results, head, files, writer)
+    } catch (error) {
+      files.abandon()
+      throw error
+    }
+  }
+
+  append(subject: SubjectPlace, prediction: SubjectPrediction): void {
+    this.subjects.push({ scan: subject.name, rows: this.files.append(subject, prediction) })
+  }
+
+  /** The sample's outputs, where raw.h5 is written. */
+  appendRaw(outputs: RawOutputs): void {
+    for (const name of RAW_NAMES) this.raw?.append(name, outputs[name])
+  }
+
+  /** P itself (S, H, W, D): it is the model's, not a sample's, so it has no axis of samples. */
+  writePriors(priors: Float32Array): void {
+    const structures = this.head.structureNames.length
+    const voxels = priors.length / structures
+    for (let s = 0; s < structures; s++)
+      this.raw?.append('position_priors', priors.subarray(s * voxels, (s + 1) * voxels))
+  }
+
+  /** Verifies what was written and puts it in its place. Returns the paths. */
+  async finish(): Promise<string[]> {
+    await this.raw?.finish()
+    await this.files.finish()
+    writeFileSync(this.results.path('presence.csv'), this.table())
+    writeFileSync(this.results.path('presence.json'), `${JSON.stringify(this.record(), null, 2)}\n`)
+    return this.results.commit()
+  }
+
+  /** Lets go of what is half-written. */
+  abandon(): void {
+    this.raw?.abandon()
+    this.files.abandon()
+  }
+
+  private table(): string {
+    const { structureNames, presenceThreshold } = this.head
+    const columns = [...COLUMNS, ...(this.head.hasAttention ? ['attention_peak'] : [])]
+    const lines = this.subjects.flatMap(({ scan, rows }, sample) =>
+      rows.map(({ probability, present, voxels, millilitres, attentionPeak }, s) => {
+        const cells = [
+          sample,
+          structureNames[s]!,
+          probability,
+          Number(present),
+          voxels,
+          millilitres ?? '',
+          presenceThreshold,
+          scan,
+        ]
+        return csvLine(attentionPeak === undefined ? cells : [...cells, attentionPeak])
+      }),
+    )
+    return [csvLine(columns), ...lines].join('')
+  }
+
+  private record() {
+    const { head } = this
+    return {
+      weights: head.weights,
+      input: head.input,
+      presence_threshold: head.presenceThreshold,
+      structure_names: head.structureNames,
+      preparation: head.preparation ?? null,
+      sliding_window: head.overlap === undefined ? null : { overlap: head.overlap },
+      flips: head.flips,
+      largest_component: head.isLargestComponent,
+      samples: samplesOf(this.subjects, head.structureNames),
+    }
+  }
+}
+
+const COLUMNS = [
+  'sample',
+  'structure',
+  'presence_probability',
+  'present',
+  'mask_voxels',
+  'volume_ml',
+  'presence_threshold',
+  'scan',
+] as const
+
+/** As presence.json has them; volumes are null where nothing says how large a voxel is. */
+export function samplesOf(subjects: readonly PredictedSubject[], structureNames: readonly string[]) {
+  const structure = ({ probability, present, voxels, millilitres, attentionPeak }: PresenceRow) => ({
+    presence_probability: probability,
+    present,
+    mask_voxels: voxels,
+    volume_ml: millilitres ?? null,
+    ...(attentionPeak !== undefined && { attention_peak: attentionPeak }),
+  })
+  return subjects.map(({ scan, rows }, sample) => ({
+    sample,
+    scan,
+    structures: Object.fromEntries(rows.map((row, s) => [structureNames[s]!, structure(row)])),
+  }))
+}
+
+function rawColumns(shape: SadaanShape): Hdf5Column[] {
+  const outputs = RAW_NAMES.map((name): Hdf5Column => ({ name, kind: 'float32', rowShape: RAW_AXES[name](shape) }))
+  return [...outputs, { name: 'position_priors', kind: 'float32', rowShape: shape.size }]
+}

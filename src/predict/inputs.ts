@@ -1,0 +1,103 @@
+import { cutPatch } from '../data/scan/patches.ts'
+import { type ImageSize, sizeOf } from '../util/shape.ts'
+import type { SubjectPlace, Subjects } from './subjects.ts'
+import { windowsOver } from './windows.ts'
+
+/** One input of the model: a window of a subject, mirrored or not. */
+export interface ModelInput {
+  subject: SubjectPlace
+  /** all windows of the subject */
+  corners: readonly ImageSize[]
+  corner: ImageSize
+  /** axes that it is mirrored along */
+  flip: readonly number[]
+  /** of its subject */
+  isFirst: boolean
+  isLast: boolean
+}
+
+export interface ModelInputBatch {
+  images: Float32Array // (N, C, H, W, D)
+  /** at most N; zeros stand behind them */
+  passes: ModelInput[]
+}
+
+/** How a subject becomes inputs. */
+export interface PassPlan {
+  window: ImageSize
+  channels: number
+  /** share of a window that the next covers again */
+  overlap: number
+  /** sets of axes, each predicted */
+  flips: readonly (readonly number[])[]
+}
+
+/**
+ * All inputs in order: subject by subject, window by window, a window's flips one after another. `images` is used again for the next
+ * batch. Throws what reading a subject throws.
+ */
+export async function* passesOf(
+  subjects: Subjects,
+  plan: PassPlan,
+  batchSize: number,
+): AsyncGenerator<ModelInputBatch> {
+  const length = plan.channels * sizeOf(plan.window)
+  const images = new Float32Array(batchSize * length)
+  let passes: ModelInput[] = []
+  for (let index = 0; index < subjects.count; index++)
+    for (const fill of subjectPasses(subjects, index, plan)) {
+      const start = passes.length * length
+      passes.push(fill(images.subarray(start, start + length)))
+      if (passes.length < batchSize) continue
+      yield { images, passes }
+      passes = []
+    }
+  if (passes.length === 0) return
+  images.fill(0, passes.length * length)
+  yield { images, passes }
+}
+
+/** The passes of a subject, each to be filled in before the next is asked for. */
+function* subjectPasses(
+  subjects: Subjects,
+  index: number,
+  { window, channels, overlap, flips }: PassPlan,
+): Generator<(image: Float32Array) => ModelInput> {
+  const { volume, ...subject } = subjects.read(index)
+  const grid = subject.frame.size
+  const corners = windowsOver(grid, window, overlap)
+  const [from, to] = [sizeOf(grid), sizeOf(window)]
+  const cut = new Float32Array(channels * to)
+  for (const [n, corner] of corners.entries()) {
+    for (let c = 0; c < channels; c++)
+      cutPatch(volume.subarray(c * from, (c + 1) * from), grid, corner, window, cut.subarray(c * to, (c + 1) * to))
+    for (const [f, flip] of flips.entries())
+      yield image => {
+        mirror(cut, window, flip, image)
+        const isFirst = n === 0 && f === 0
+        const isLast = n === corners.length - 1 && f === flips.length - 1
+        return { subject, corners, corner, flip, isFirst, isLast }
+      }
+  }
+}
+
+/** Every set of these axes, the empty one first: for [0, 1] none, 0, 1, both. */
+export function flipsOver(axes: readonly number[]): number[][] {
+  return Array.from({ length: 2 ** axes.length }, (_, set) => axes.filter((_, i) => (set >> i) & 1))
+}
+
+/** Volumes (N, H, W, D) mirrored along `axes`, into `target`; doing it twice gives the volumes back. */
+export function mirror(source: Float32Array, size: ImageSize, axes: readonly number[], target: Float32Array): void {
+  const [height, width, depth] = size
+  const volume = sizeOf(size)
+  const place = (axis: number, index: number): number => (axes.includes(axis) ? size[axis]! - 1 - index : index)
+  for (let start = 0; start < source.length; start += volume)
+    for (let h = 0; h < height; h++)
+      for (let w = 0; w < width; w++) {
+        const from = start + (place(0, h) * width + place(1, w)) * depth
+        const to = start + (h * width + w) * depth
+        const line = source.subarray(from, from + depth)
+        target.set(line, to)
+        if (axes.includes(2)) target.subarray(to, to + depth).reverse()
+      }
+}

@@ -1,0 +1,104 @@
+import { writeFileSync } from 'node:fs'
+import { DicomSegmentation } from '../data/scan/dicom/segmentation.ts'
+import { writeNifti } from '../data/scan/nifti_writer.ts'
+import { regionColor } from '../report/chart/palette.ts'
+import { fileNames } from '../util/file_names.ts'
+import { sizeOf } from '../util/shape.ts'
+import { LabelVolume, ontoScan } from './masks.ts'
+import type { StagedResults } from './staged_results.ts'
+import { FLOATS, makeMasks, type PresenceRow, type SubjectFileOptions, type SubjectFiles } from './subject_files.ts'
+import type { SubjectPrediction } from './subject_prediction.ts'
+import type { SubjectPlace } from './subjects.ts'
+
+const MOST_LABELS = 255 // of a byte
+
+/**
+ * On each scan's own grid masks/STRUCTURE.nii.gz, labels.nii.gz with what its values mean, and probabilities/ and attention/ if asked for.
+ * Beside a structure's volume on the model's grid (two where masks overlap) a mask and the labels are held, each a byte a voxel of the scan;
+ * for probabilities or attention four bytes in their place. Of a DICOM series masks.dcm too, for which the planes that masks are in are held at a bit a voxel.
+ */
+export class ScanResults implements SubjectFiles {
+  private readonly results: StagedResults
+  private readonly folders: readonly string[]
+  private readonly options: SubjectFileOptions
+  /** of files, one a structure */
+  private readonly names: readonly string[]
+  private readonly hasLabels: boolean
+  private done = 0
+
+  /** `folders` has one a scan, '' being the results' own. */
+  constructor(
+    results: StagedResults,
+    folders: readonly string[],
+    options: SubjectFileOptions,
+    say: (line: string) => void,
+  ) {
+    const { structureNames } = options
+    this.results = results
+    this.folders = folders
+    this.options = options
+    this.names = fileNames(structureNames)
+    this.hasLabels = structureNames.length <= MOST_LABELS
+    if (!this.hasLabels) say(`no labels.nii.gz: ${structureNames.length} structures, it holds up to ${MOST_LABELS}`)
+  }
+
+  append(subject: SubjectPlace, prediction: SubjectPrediction): PresenceRow[] {
+    const folder = this.folders[this.done++]!
+    const rows = this.writeMasks(folder, subject, prediction)
+    for (const { name, output, wanted } of FLOATS) {
+      if (!this.options[wanted]) continue
+      const values = new Float32Array(sizeOf(subject.grid.size))
+      for (const [s, file] of this.names.entries()) {
+        ontoScan(subject.frame, prediction.volume(output, s), values)
+        writeNifti(this.results.path(folder, name, `${file}.nii.gz`), values, subject.grid)
+      }
+    }
+    return rows
+  }
+
+  async finish(): Promise<void> {}
+
+  abandon(): void {}
+
+  private writeMasks(folder: string, subject: SubjectPlace, prediction: SubjectPrediction): PresenceRow[] {
+    const { frame, grid, dicom } = subject
+    const { structureNames } = this.options
+    const volumeOf = (s: number): Float32Array => prediction.volume('segmentation_probs', s)
+    const labels = this.hasLabels ? new LabelVolume(frame, grid.size, volumeOf) : undefined
+    const segments = dicom && new DicomSegmentation(dicom)
+    const rows = makeMasks(subject, prediction, this.options, (s, mask) => {
+      writeNifti(this.results.path(folder, 'masks', `${this.names[s]}.nii.gz`), mask, grid)
+      labels?.add(s, mask)
+      segments?.add(structureNames[s]!, mask)
+    })
+    segments?.write(this.results.path(folder, 'masks.dcm'))
+    if (labels) {
+      writeNifti(this.results.path(folder, 'labels.nii.gz'), labels.labels, grid)
+      writeFileSync(this.results.path(folder, 'labels.json'), labelTable(structureNames, this.names))
+      writeFileSync(this.results.path(folder, 'labels.label'), labelDescription(structureNames))
+    }
+    return rows
+  }
+}
+
+/** What the values of labels.nii.gz mean, as JSON. `files` are the names of the masks. */
+export function labelTable(structureNames: readonly string[], files: readonly string[]): string {
+  const labels = structureNames.map((name, s) => ({
+    value: s + 1,
+    name,
+    color: regionColor(s),
+    mask: `masks/${files[s]}.nii.gz`,
+  }))
+  const rule = 'where masks overlap, the structure of the highest probability'
+  return `${JSON.stringify({ rule, labels: [{ value: 0, name: 'background' }, ...labels] }, null, 2)}\n`
+}
+
+/** The same as a label description of ITK-SNAP: value, red, green, blue, opacity, visible, in meshes, name. */
+export function labelDescription(structureNames: readonly string[]): string {
+  const line = (value: number, color: string, isShown: 0 | 1, name: string): string => {
+    const [red, green, blue] = [1, 3, 5].map(at => Number.parseInt(color.slice(at, at + 2), 16))
+    return `${value} ${red} ${green} ${blue} ${isShown} ${isShown} ${isShown} "${name.replace(/["\p{Cc}]/gu, "'")}"\n`
+  }
+  const lines = structureNames.map((name, s) => line(s + 1, regionColor(s), 1, name))
+  return [line(0, '#000000', 0, 'Clear Label'), ...lines].join('')
+}

@@ -1,0 +1,155 @@
+import { readSpacing, readTexts } from '../data/dataset/dataset.ts'
+import { ImageReader } from '../data/dataset/image_reader.ts'
+import { imagesOf } from '../data/dataset/volumes.ts'
+import { Hdf5File } from '../data/hdf5/file.ts'
+import { channelsOf } from '../data/scan/channels.ts'
+import type { DicomSource } from '../data/scan/dicom/source.ts'
+import { Frame, sizeToCut } from '../data/scan/frame.ts'
+import type { Affine } from '../data/scan/grid.ts'
+import { applyIntensity } from '../data/scan/intensity.ts'
+import type { FrameRule, Preparation } from '../data/scan/preparation.ts'
+import type { Scan, ScanGrid } from '../data/scan/scan.ts'
+import type { ScanGroup } from '../data/scan/scan_groups.ts'
+import { InputError } from '../util/error.ts'
+import { type ImageSize, sizeOf } from '../util/shape.ts'
+
+/** A scan or a stored sample, without its voxels. */
+export interface SubjectPlace {
+  /** empty where nothing names it */
+  name: string
+  /** between the grid that its masks belong on and the one it is predicted on */
+  frame: Frame
+  /** of the masks */
+  grid: ScanGrid
+  /** of a voxel of `grid`; undefined where nothing says how large it is */
+  millilitres: number | undefined
+  /** of a DICOM series */
+  dicom?: DicomSource
+}
+
+export interface Subject extends SubjectPlace {
+  volume: Float32Array // (C, H, W, D) on the frame's grid, intensities 0..255
+}
+
+/** What is predicted, one after another. */
+export interface Subjects {
+  count: number
+  /** of HDF5: the grid of all samples */
+  imageSize?: ImageSize
+  /** Throws InputError naming file and reason. */
+  read(index: number): Subject
+  close(): void
+}
+
+/** The grid that a model reads. */
+export interface ModelGrid {
+  path: string
+  channels: number
+  size: ImageSize
+  /** the whole scan on the model's voxels, in windows of `size`; else one volume of `size` */
+  isSlidOver: boolean
+}
+
+/** The dataset `images` of an HDF5 file, taken as already prepared. Throws InputError when it is none or has other channels. */
+export async function hdf5Subjects(path: string, model: ModelGrid): Promise<Subjects> {
+  const file = await Hdf5File.open(path)
+  try {
+    const { samples, channels, imageSize } = imagesOf(file)
+    if (channels !== model.channels)
+      throw new InputError(`${path}: images have ${channels} channels, ${model.path} reads ${model.channels}`)
+    const reader = new ImageReader(file, imageSize)
+    const grid: ScanGrid = { size: imageSize, affine: VOXELS }
+    const rule: FrameRule = model.isSlidOver ? { kind: 'spacing', spacing_mm: [1, 1, 1] } : { kind: 'field_of_view' }
+    const frame = frameFor(grid, rule, model)
+    const about = namesAndSpacings(file, samples)
+    const [from, to] = [sizeOf(imageSize), sizeOf(frame.size)]
+    const stored = new Float32Array(channels * from)
+    const read = (index: number): Subject => {
+      reader.read(index, stored)
+      const volume = new Float32Array(channels * to)
+      for (let c = 0; c < channels; c++)
+        frame.imageToModel(stored.subarray(c * from, (c + 1) * from), volume.subarray(c * to, (c + 1) * to))
+      return { ...about[index]!, frame, grid, volume }
+    }
+    return { count: samples, imageSize, read, close: () => file.close() }
+  } catch (error) {
+    file.close()
+    throw error
+  }
+}
+
+/** The affine of a grid that lies nowhere. */
+const VOXELS: Affine = [
+  [1, 0, 0, 0],
+  [0, 1, 0, 0],
+  [0, 0, 1, 0],
+]
+
+function namesAndSpacings(file: Hdf5File, samples: number): Pick<Subject, 'name' | 'millilitres'>[] {
+  const spacing = readSpacing(file, samples)
+  return readTexts(file, 'subjects', samples).map((name, n) => ({
+    name,
+    millilitres: spacing && (spacing[3 * n]! * spacing[3 * n + 1]! * spacing[3 * n + 2]!) / 1000,
+  }))
+}
+
+/**
+ * Scans, each brought to the model's frame as `preparation` says. How much of a scan lies outside that frame goes to
+ * `say`; `series` chooses one of a DICOM folder.
+ */
+export function scanSubjects(
+  groups: readonly ScanGroup[],
+  preparation: Preparation,
+  model: ModelGrid,
+  { series, say }: { series?: string | undefined; say(line: string): void },
+): Subjects {
+  const read = (index: number): Subject => {
+    const { name, paths } = groups[index]!
+    let place: SubjectPlace | undefined
+    let volume = new Float32Array(0)
+    let c = 0
+    for (const { scan, values } of channelsOf(paths, { series })) {
+      const rule = preparation.intensity[c]
+      if (!rule)
+        throw new InputError(`${paths[0]}: has more than the ${model.channels} channels that ${model.path} reads`)
+      const frame = frameFor(scan, preparation.frame, model, place?.frame.size)
+      const voxels = sizeOf(frame.size)
+      if (!place) {
+        place = placeOf(name, scan, frame)
+        tellOfCrop(scan.path, frame, say)
+        volume = new Float32Array(model.channels * voxels)
+      }
+      frame.imageToModel(applyIntensity(values, rule, scan.path).values, volume.subarray(c * voxels, ++c * voxels))
+    }
+    if (!place || c < model.channels)
+      throw new InputError(`${paths[0]}: has ${c} channels, ${model.path} reads ${model.channels}`)
+    return { ...place, volume }
+  }
+  return { count: groups.length, read, close: () => undefined }
+}
+
+function placeOf(name: string, { size, affine, geometry, dicom }: Scan, frame: Frame): SubjectPlace {
+  const grid: ScanGrid = { size, affine, ...(geometry && { geometry }) }
+  return { name, frame, grid, millilitres: Math.abs(determinantOf(affine)) / 1000, ...(dicom && { dicom }) }
+}
+
+/** To the model's grid, or for windows to one that holds the whole scan. */
+function frameFor(grid: ScanGrid, rule: FrameRule, model: ModelGrid, to?: ImageSize): Frame {
+  return new Frame(grid, rule, to ?? (model.isSlidOver ? sizeToCut(grid, rule, model.size) : model.size))
+}
+
+function determinantOf([a, b, c]: Affine): number {
+  return (
+    a[0]! * (b[1]! * c[2]! - b[2]! * c[1]!) -
+    a[1]! * (b[0]! * c[2]! - b[2]! * c[0]!) +
+    a[2]! * (b[0]! * c[1]! - b[1]! * c[0]!)
+  )
+}
+
+function tellOfCrop(path: string, { reach, oriented }: Frame, say: (line: string) => void): void {
+  const share = sizeOf(reach.map(([first, end]) => end - first)) / sizeOf(oriented)
+  if (share < 1)
+    say(
+      `${path}: ${Math.ceil(100 * (1 - share))} % of its voxels lie outside the model's frame; nothing is predicted there`,
+    )
+}

@@ -1,0 +1,54 @@
+import { closeSync, openSync, readSync, rmSync, writeSync } from 'node:fs'
+import { type ImageSize, sizeOf } from '../util/shape.ts'
+
+/** Volumes (S, H, W, D) of float32 that are written row by row of H: in memory up to a limit, else in a file. */
+export class VolumeStore {
+  readonly structures: number
+  readonly size: ImageSize
+  private readonly memory: Float32Array | undefined
+  private readonly path: string
+  private readonly file: number | undefined
+
+  /** `path` is that of the file, which is made only for more than `limit` bytes and removed by `close`. */
+  constructor(structures: number, size: ImageSize, path: string, limit: number) {
+    this.structures = structures
+    this.size = size
+    this.path = path
+    const isSmall = 4 * structures * sizeOf(size) <= limit
+    this.memory = isSmall ? new Float32Array(structures * sizeOf(size)) : undefined
+    this.file = isSmall ? undefined : openSync(path, 'w+')
+  }
+
+  /** Row h of structure s, (W, D). */
+  put(s: number, h: number, values: Float32Array): void {
+    const start = s * sizeOf(this.size) + h * values.length
+    if (this.memory) this.memory.set(values, start)
+    else transfer((bytes, position) => writeSync(this.file!, bytes, 0, bytes.length, position), values, 4 * start)
+  }
+
+  /** Structure s, (H, W, D): a view of what is in memory, else read anew at each call. */
+  volume(s: number): Float32Array {
+    const voxels = sizeOf(this.size)
+    if (this.memory) return this.memory.subarray(s * voxels, (s + 1) * voxels)
+    const values = new Float32Array(voxels)
+    transfer((bytes, position) => readSync(this.file!, bytes, 0, bytes.length, position), values, 4 * s * voxels)
+    return values
+  }
+
+  close(): void {
+    if (this.file === undefined) return
+    closeSync(this.file)
+    rmSync(this.path, { force: true })
+  }
+}
+
+const AT_ONCE = 2 ** 26 // bytes: the system moves less than 2 GiB in a call
+
+function transfer(move: (bytes: Uint8Array, position: number) => number, values: Float32Array, start: number): void {
+  const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength)
+  for (let done = 0; done < bytes.length; ) {
+    const moved = move(bytes.subarray(done, done + AT_ONCE), start + done)
+    if (moved === 0) throw new Error(`probabilities on disk end at byte ${start + done}`)
+    done += moved
+  }
+}

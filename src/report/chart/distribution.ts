@@ -1,0 +1,77 @@
+import { quantile } from '../../util/statistics.ts'
+import type { Interval } from '../detailed_metrics.ts'
+import type { Scale } from './scale.ts'
+import { coordinate, element, INK, line, rectangle } from './svg.ts'
+
+/** Values of one thing, and their mean with its interval. */
+export interface Distribution {
+  values: readonly number[]
+  mean: number | null
+  interval?: Interval
+  color: string
+  /** which end is drawn value by value where there are many */
+  worst: 'lowest' | 'greatest'
+}
+
+const MOST_DOTS = 80 // of more values only the worst are drawn one by one
+const WORST_DOTS = 20
+
+/**
+ * Along a horizontal scale: a box from the first to the third quartile with the median, whiskers to the 5th and 95th percentile, a dot a
+ * value, the mean as a diamond and its interval as a bar below.
+ */
+export function distribution(
+  { values, mean, interval, color, worst }: Distribution,
+  x: Scale,
+  y: number,
+  height: number,
+): string {
+  const sorted = [...values].sort((a, b) => a - b)
+  const parts: string[] = []
+  if (sorted.length > 0) {
+    const [p5, q1, median, q3, p95] = [0.05, 0.25, 0.5, 0.75, 0.95].map(share => x.at(quantile(sorted, share))) as [
+      number,
+      number,
+      number,
+      number,
+      number,
+    ]
+    const [top, bottom] = [y - height / 2, y + height / 2]
+    parts.push(
+      line(p5, y, p95, y, color, { 'stroke-opacity': '0.6' }),
+      rectangle(q1, top, Math.max(1, q3 - q1), height, {
+        fill: color,
+        'fill-opacity': '0.16',
+        stroke: color,
+        'stroke-opacity': '0.6',
+      }),
+      dots(worstOf(sorted, worst), x, y, height, color),
+      line(median, top, median, bottom, color, { 'stroke-width': '2' }),
+    )
+  }
+  if (interval)
+    parts.push(line(x.at(interval[0]), y, x.at(interval[1]), y, INK, { 'stroke-width': '3', 'stroke-opacity': '0.75' }))
+  if (mean !== null) parts.push(diamond(x.at(mean), y))
+  return parts.join('')
+}
+
+function worstOf(sorted: readonly number[], worst: Distribution['worst']): readonly number[] {
+  if (sorted.length <= MOST_DOTS) return sorted
+  return worst === 'lowest' ? sorted.slice(0, WORST_DOTS) : sorted.slice(-WORST_DOTS)
+}
+
+/** One path, so that thousands of dots stay small; shifted up and down by turns, that equal values can be seen. */
+function dots(values: readonly number[], x: Scale, y: number, height: number, color: string): string {
+  const path = values.map((value, i) => {
+    const shift = ((((i * 7) % 5) - 2) / 2) * (height / 2 - 2)
+    return `M${coordinate(x.at(value))} ${coordinate(y + shift)}h.01`
+  })
+  const stroke = { stroke: color, 'stroke-width': '3.4', 'stroke-linecap': 'round', 'stroke-opacity': '0.55' }
+  return element('path', { d: path.join(''), fill: 'none', ...stroke })
+}
+
+function diamond(x: number, y: number): string {
+  const [left, top, right, bottom] = [x - 5, y - 5, x + 5, y + 5].map(coordinate)
+  const d = `M${left} ${coordinate(y)}L${coordinate(x)} ${top}L${right} ${coordinate(y)}L${coordinate(x)} ${bottom}Z`
+  return element('path', { d, fill: '#ffffff', stroke: INK, 'stroke-width': '1.5' })
+}

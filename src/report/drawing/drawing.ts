@@ -1,0 +1,54 @@
+import { rasterise } from '../chart/rasterise.ts'
+import { type ComparisonFigure, comparisonFigure } from '../figures/comparison.ts'
+import { confusionFigure } from '../figures/confusion.ts'
+import type { EvaluationFigures, FigureName } from '../figures/frame.ts'
+import { presenceFigure } from '../figures/presence.ts'
+import { scenarioFigure } from '../figures/scenario.ts'
+import { segmentationFigure } from '../figures/segmentation.ts'
+import { type Curves, trainingCurves } from '../figures/training_curves.ts'
+import { type AttentionRow, attentionOverview } from '../sample/attention_overview.ts'
+import { overlay } from '../sample/overlay.ts'
+import { structurePictures } from '../sample/structure_pictures.ts'
+import type { SampleView } from '../sample/view.ts'
+
+/** What can be drawn; plain data, so that it can be drawn in another thread. */
+export type Subject =
+  | { curves: Curves }
+  | { sample: SampleView }
+  | { structures: SampleView }
+  | { attention: readonly AttentionRow[] }
+  | { evaluation: EvaluationFigures; figure: FigureName }
+  | { comparison: ComparisonFigure }
+
+export interface Drawing {
+  svg: string
+  /** The same as PNG; undefined where that is not possible here. */
+  png: Uint8Array | undefined
+  /** Why there is no PNG. */
+  reason?: string
+}
+
+const FIGURES: Readonly<Record<FigureName, (figures: EvaluationFigures) => string>> = {
+  presence_detection_metrics: presenceFigure,
+  segmentation_metrics: segmentationFigure,
+  scenario_analysis: scenarioFigure,
+  confusion_matrices: confusionFigure,
+}
+
+export async function draw(subject: Subject): Promise<Drawing> {
+  const svg = svgOf(subject)
+  try {
+    return { svg, png: await rasterise(svg) }
+  } catch (error) {
+    return { svg, png: undefined, reason: (error as Error).message.split('\n')[0]! }
+  }
+}
+
+function svgOf(subject: Subject): string {
+  if ('curves' in subject) return trainingCurves(subject.curves)
+  if ('sample' in subject) return overlay(subject.sample)
+  if ('structures' in subject) return structurePictures(subject.structures)
+  if ('attention' in subject) return attentionOverview(subject.attention)
+  if ('comparison' in subject) return comparisonFigure(subject.comparison)
+  return FIGURES[subject.figure](subject.evaluation)
+}

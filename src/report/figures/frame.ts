@@ -1,0 +1,49 @@
+import type { CaseRow } from '../case_row.ts'
+import { FAINT, fitted, text } from '../chart/svg.ts'
+import type { DetailedMetrics, Interval } from '../detailed_metrics.ts'
+import type { ReportHead } from '../text/evaluation_report.ts'
+
+export const MARGIN = 24 // pixels, around every figure
+export const FIGURE = 1200 // width of a figure
+export const HEAD = 70 // above what a figure shows
+
+/** Title and what is said under it. */
+export function figureHead(title: string, line: string): string {
+  return [
+    text(MARGIN, 30, fitted(title, FIGURE - 2 * MARGIN, 17), { size: 17, bold: true }),
+    text(MARGIN, 50, fitted(line, FIGURE - 2 * MARGIN, 12), { size: 12, fill: FAINT }),
+  ].join('')
+}
+
+/** A figure with three digits behind the point, and its interval. */
+export function figureText(value: number | null | undefined, interval?: Interval, digits = 3): string {
+  if (value === null || value === undefined) return 'undefined'
+  return interval ? `${value.toFixed(digits)} (${intervalText(interval, digits)})` : value.toFixed(digits)
+}
+
+export function intervalText([low, high]: readonly [number, number], digits = 3): string {
+  return `${low.toFixed(digits)}–${high.toFixed(digits)}`
+}
+
+/** `1 sample`, `2 samples`. */
+export function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`
+}
+
+/** An evaluation as its figures show it. */
+export interface EvaluationFigures {
+  head: ReportHead
+  metrics: DetailedMetrics
+  /** every known pair */
+  cases: readonly CaseRow[]
+}
+
+/** How the report and the files call its figures. */
+export const FIGURE_NAMES = [
+  'presence_detection_metrics',
+  'segmentation_metrics',
+  'scenario_analysis',
+  'confusion_matrices',
+] as const
+
+export type FigureName = (typeof FIGURE_NAMES)[number]

@@ -1,0 +1,178 @@
+import { createHash } from 'node:crypto'
+import { escaped } from '../chart/svg.ts'
+import type { Interval } from '../detailed_metrics.ts'
+import { counted, type EvaluationFigures, type FigureName, intervalText } from '../figures/frame.ts'
+import { DEFINITIONS } from './definitions.ts'
+import { given, type Html, tag } from './html.ts'
+import { SCRIPT, STYLE } from './style.ts'
+import { calibrationTable, casesTables, presenceTables, scenarioTable, segmentationTable } from './tables.ts'
+
+/** A drawn picture (SVG) and what it shows, in words. */
+export interface PagePicture {
+  svg: string
+  alt: string
+}
+
+/** What the report of an evaluation holds. */
+export interface ReportPage extends EvaluationFigures {
+  /** when it was evaluated, ISO 8601 */
+  date: string
+  /** of this program */
+  version: string
+  figures: Readonly<Partial<Record<FigureName, PagePicture>>>
+  /** of chosen samples; a title may be anything */
+  samples: readonly { title: string; pictures: readonly PagePicture[] }[]
+  attention: PagePicture | undefined
+  /** what is said of pictures that the page leaves out */
+  note?: string
+}
+
+/** The report as one HTML file: no script, style, font or picture comes from elsewhere. Texts may be anything. */
+export function reportPage(page: ReportPage): Html {
+  const { head } = page
+  const title = `Evaluation: ${head.split} of ${head.dataset}`
+  const sections = sectionsOf(page)
+  const nav = sections.map(({ id, title }) => tag('li', {}, tag('a', { href: `#${id}` }, title)))
+  const body = [
+    tag('header', {}, heading(page), tag('nav', { 'aria-label': 'Sections' }, tag('ul', {}, ...nav))),
+    tag(
+      'main',
+      {},
+      ...sections.map(({ id, title, content }) => tag('section', { id }, tag('h2', {}, title), ...content)),
+    ),
+    tag(
+      'footer',
+      {},
+      `Made by sadaan-gpu ${escaped(page.version)}. For research; not a medical device, not for diagnosis or treatment.`,
+    ),
+    tag('script', {}, SCRIPT),
+  ]
+  const meta = [
+    tag('meta', { charset: 'utf-8' }),
+    tag('meta', { 'http-equiv': 'Content-Security-Policy', content: policy() }),
+    tag('meta', { name: 'viewport', content: 'width=device-width, initial-scale=1' }),
+    tag('title', {}, escaped(title)),
+    tag('style', {}, STYLE),
+  ]
+  return `<!DOCTYPE html>\n${tag('html', { lang: 'en' }, tag('head', {}, ...meta), '\n', tag('body', {}, body.join('\n')))}\n`
+}
+
+/** Nothing is loaded, and only the page's own style and script count. */
+function policy(): string {
+  const digest = (content: string): string => `'sha256-${createHash('sha256').update(content).digest('base64')}'`
+  return [
+    "default-src 'none'",
+    'img-src data:',
+    `style-src ${digest(STYLE)}`,
+    `script-src ${digest(SCRIPT)}`,
+    "base-uri 'none'",
+    "form-action 'none'",
+  ].join('; ')
+}
+
+function heading({ head, metrics, date, version }: ReportPage): Html {
+  const structures = Object.keys(metrics.presence_per_structure).length
+  const facts: [string, string][] = [
+    ['Weights', head.weights],
+    ['Dataset', `${head.dataset}, ${head.split}`],
+    ['Samples', `${head.samples}, ${counted(structures, 'structure')}`],
+    ['Volume', `${head.size.join(' × ')} voxels`],
+    ['Presence threshold', String(head.presenceThreshold)],
+    ['Adapter', head.adapter],
+    ['Date', date.replace(/T(\d+:\d+).*/, ' $1 UTC')],
+    ['Program', `sadaan-gpu ${version}`],
+  ]
+  const list = facts.map(([term, value]) => tag('div', {}, tag('dt', {}, term), tag('dd', {}, given(value))))
+  return tag('h1', {}, 'Evaluation of ', given(nameOf(head.weights))) + tag('dl', { class: 'facts' }, ...list)
+}
+
+function nameOf(path: string): string {
+  return path.split(/[\\/]/).at(-1)!
+}
+
+interface Section {
+  id: string
+  title: string
+  content: Html[]
+}
+
+function sectionsOf(page: ReportPage): Section[] {
+  const { metrics, figures, cases } = page
+  const figure = (name: FigureName): Html => (figures[name] ? pictureOf(figures[name]) : '')
+  const hasScenarios = Object.keys(metrics.scenario_based).length > 0
+  return [
+    { id: 'key', title: 'Key figures', content: [cards(page)] },
+    {
+      id: 'presence',
+      title: 'Presence',
+      content: [figure('presence_detection_metrics'), figure('confusion_matrices'), ...presenceTables(metrics)],
+    },
+    {
+      id: 'segmentation',
+      title: 'Segmentation',
+      content: [figure('segmentation_metrics'), segmentationTable(metrics)],
+    },
+    { id: 'calibration', title: 'Calibration', content: [calibrationTable(metrics)] },
+    {
+      id: 'scenarios',
+      title: 'Scenarios',
+      content: [hasScenarios ? figure('scenario_analysis') : '', scenarioTable(metrics)],
+    },
+    { id: 'worst', title: 'Worst cases', content: casesTables(cases, metrics.distance_unit) },
+    { id: 'samples', title: 'Samples', content: sampleSection(page) },
+    { id: 'definitions', title: 'What the figures mean', content: [DEFINITIONS] },
+  ]
+}
+
+function cards({ metrics }: ReportPage): Html {
+  const { absence_overall: absence, presence_calibration: calibration, confidence_intervals: ci } = metrics
+  const { segmentation_overall: masks, segmentation_overall_gated: gated } = metrics
+  const unit = metrics.distance_unit === 'mm' ? ' mm' : ' voxels'
+  const [absent, present] = [`of ${absence.num_absent} absent`, `of ${absence.num_present} present`]
+  const all: Parameters<typeof card>[] = [
+    [
+      'Presence accuracy',
+      metrics.presence_overall_accuracy,
+      ci.presence_overall_accuracy,
+      'known pairs predicted correctly',
+    ],
+    ['Absence sensitivity', absence.sensitivity, ci.absence_sensitivity, `${absent}, told absent`],
+    ['Absence specificity', absence.specificity, ci.absence_specificity, `${present}, told present`],
+    ['Mean Dice', masks.mean_dice, ci.mean_dice, 'where the structure is present'],
+    ['Mean Dice, gated', gated.mean_dice, null, 'no mask where predicted absent'],
+    ['Mean IoU', masks.mean_iou, ci.mean_iou, 'where the structure is present'],
+    ['HD95', masks.mean_hd95, ci.mean_hd95, '95th percentile of surface distances', unit],
+    ['Surface distance', masks.mean_surface_distance, ci.mean_surface_distance, 'mean over both surfaces', unit],
+    ['Calibration error', calibration.expected_calibration_error, null, 'ECE of presence, 0 is best'],
+  ]
+  const note = `In brackets: 95 % intervals of ${ci.resamples} bootstrap resamples of the samples.`
+  return tag('div', { class: 'cards' }, ...all.map(words => card(...words))) + tag('p', { class: 'faint' }, note)
+}
+
+function card(title: string, value: number | null, interval: Interval, said: string, unit = ''): Html {
+  const digits = unit === '' ? 3 : 2
+  const shown = value === null ? 'undefined' : value.toFixed(digits)
+  const range = value === null || !interval ? '' : tag('p', {}, `(${intervalText(interval, digits)})`)
+  const small = unit === '' || value === null ? '' : tag('small', {}, unit)
+  return tag(
+    'div',
+    { class: 'card' },
+    tag('h3', {}, title),
+    tag('p', { class: 'value' }, shown, small),
+    range,
+    tag('p', {}, said),
+  )
+}
+
+function sampleSection({ samples, attention, note }: ReportPage): Html[] {
+  const parts = samples.flatMap(({ title, pictures }) => [tag('h3', {}, given(title)), ...pictures.map(pictureOf)])
+  if (attention) parts.push(tag('h3', {}, 'Attention'), pictureOf(attention))
+  if (note !== undefined) parts.push(tag('p', { class: 'faint' }, escaped(note)))
+  return parts.length ? parts : [tag('p', { class: 'faint' }, 'No samples were pictured (--pictures).')]
+}
+
+/** The SVG itself, so that it stays sharp and its texts can be found. */
+function pictureOf({ svg, alt }: PagePicture): Html {
+  const labelled = svg.replace('<svg ', `<svg role="img" aria-label="${escaped(alt)}" `)
+  return tag('figure', { class: 'picture scroll', tabindex: '0', 'aria-label': alt }, labelled)
+}

@@ -1,0 +1,40 @@
+/** Voxels of a structure's truth, of its prediction and of both. */
+export interface Overlap {
+  truth: number
+  prediction: number
+  both: number
+}
+
+/** @param truth and `prediction` of V bits each */
+export function overlapOf({ truth, prediction }: { truth: Uint32Array; prediction: Uint32Array }): Overlap {
+  const overlap = { truth: 0, prediction: 0, both: 0 }
+  for (let i = 0; i < truth.length; i++) {
+    overlap.both += bitsIn(truth[i]! & prediction[i]!)
+    overlap.truth += bitsIn(truth[i]!)
+    overlap.prediction += bitsIn(prediction[i]!)
+  }
+  return overlap
+}
+
+/** 2·|truth ∩ prediction| / (|truth| + |prediction|); undefined where both are empty. */
+export function diceOf({ truth, prediction, both }: Overlap): number | undefined {
+  const sum = truth + prediction
+  return sum === 0 ? undefined : (2 * both) / sum
+}
+
+/** Bits that are set in a word (Warren, Hacker's Delight, section 5-1). */
+function bitsIn(word: number): number {
+  let count = word - ((word >>> 1) & 0x55555555)
+  count = (count & 0x33333333) + ((count >>> 2) & 0x33333333)
+  return Math.imul((count + (count >>> 4)) & 0x0f0f0f0f, 0x01010101) >>> 24
+}
+
+/** How a structure's presence was predicted wrongly; empty where it was predicted correctly or is unknown. */
+export function verdictOf(
+  { presence, probability }: { presence: number; probability: number },
+  threshold: number,
+): '' | 'missed' | 'false alarm' {
+  const isPredicted = probability > threshold
+  if (presence < 0 || isPredicted === presence > 0.5) return ''
+  return isPredicted ? 'false alarm' : 'missed'
+}

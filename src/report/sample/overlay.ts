@@ -1,0 +1,115 @@
+import { heatScale } from '../chart/heat_scale.ts'
+import { regionColor } from '../chart/palette.ts'
+import { type Box, element, FAINT, fitted, INK, picture, text } from '../chart/svg.ts'
+import { presenceTable, presenceTableHeight } from './presence_table.ts'
+import { PLANES, type Plane, sizeOfPlane, tellingSlices } from './slice.ts'
+import { type HeatRange, heatLayer, heatRange, outline, outlineOf, region, SliceImages } from './slice_picture.ts'
+import type { SampleView, StructureView } from './view.ts'
+
+const MARGIN = 24 // pixels
+const LABELS = 20
+const GAP = 10
+const HEAD = 84
+const COLUMN = 264
+const TALLEST = 760 // of the three rows together
+const TABLE = 470
+const COLUMNS = ['image', 'truth', 'prediction (white: truth)'] as const
+const ATTENTION = 'attention (greatest of all)'
+
+/** A sample as its columns need it. */
+interface Shown extends SampleView {
+  images: SliceImages
+  /** (H, W, D): in each voxel the greatest of all structures; undefined where there is none */
+  attention: Float32Array | undefined
+  /** of `attention` */
+  range: HeatRange
+}
+
+/**
+ * A sample with its masks (SVG): three planes through the slices that show most, each as image, truth, prediction and, where there is
+ * any, attention, beside a table of the structures with what is said of their presence. Texts may be anything.
+ */
+export function overlay(view: SampleView): string {
+  const { size, structures } = view
+  const slices = tellingSlices(
+    structures.flatMap(({ truth, prediction }) => [truth, prediction]),
+    size,
+  )
+  const attention = greatestAttention(structures)
+  const range: HeatRange = attention ? heatRange(attention) : [0, 1]
+  const images = new SliceImages(view.image, size, `overlay ${view.title}`)
+  const columns = attention ? [...COLUMNS, ATTENTION] : COLUMNS
+  const scale = Math.min(COLUMN / Math.max(size[0], size[1]), TALLEST / (size[1] + 2 * size[2]))
+  const column = Math.max(size[0], size[1]) * scale
+  const left = (i: number): number => MARGIN + LABELS + i * (column + GAP)
+  const parts = [
+    heading(view),
+    ...columns.map((name, i) => text(left(i) + column / 2, HEAD - 8, name, { size: 12, anchor: 'middle' })),
+  ]
+  let y = HEAD
+  for (const plane of PLANES) {
+    const { width, height } = sizeOfPlane(plane, size)
+    const cells = columns.map((_, i) => ({
+      x: left(i) + (column - width * scale) / 2,
+      y,
+      width: width * scale,
+      height: height * scale,
+    }))
+    parts.push(planeRow({ ...view, images, attention, range }, plane, slices[plane.cut], cells))
+    y += height * scale + GAP
+  }
+  if (attention) {
+    parts.push(heatScale(left(3), y, column - 80, [range[0].toFixed(2), range[1].toFixed(2)]))
+    y += 22
+  }
+  const x = left(columns.length) + GAP
+  parts.push(presenceTable(view, x, HEAD - 20, TABLE))
+  const height = Math.max(y - GAP, HEAD - 20 + presenceTableHeight(structures.length)) + MARGIN
+  return picture(x + TABLE + MARGIN, height, '#ffffff', parts.join('\n'))
+}
+
+function greatestAttention(structures: readonly StructureView[]): Float32Array | undefined {
+  const maps = structures.flatMap(({ attention }) => (attention ? [attention] : []))
+  if (maps.length === 0) return undefined
+  const greatest = maps[0]!.slice()
+  for (const map of maps.slice(1))
+    for (let v = 0; v < map.length; v++) if (map[v]! > greatest[v]!) greatest[v] = map[v]!
+  return greatest
+}
+
+function heading({ title, structures, threshold }: SampleView): string {
+  const known = structures.filter(({ presence }) => presence >= 0)
+  const right = known.filter(({ presence, probability }) => probability > threshold === presence > 0.5)
+  return [
+    text(MARGIN, 30, fitted(title, 1200, 17), { size: 17, bold: true }),
+    text(MARGIN, 50, `presence predicted correctly for ${right.length} of ${known.length} structures`, {
+      size: 12,
+      fill: FAINT,
+    }),
+  ].join('')
+}
+
+/** One plane: the image alone, with the true masks, with the predicted ones, with the attention. */
+function planeRow(view: Shown, plane: Plane, index: number, cells: readonly Box[]): string {
+  const { size, structures, images, attention, range } = view
+  const cut = { plane, index }
+  const outlines = structures.map(({ truth, prediction }) => ({
+    truth: outlineOf(truth, cut, size),
+    prediction: outlineOf(prediction, cut, size),
+  }))
+  const pixel = sizeOfPlane(plane, size).width / cells[0]!.width
+  const truth = outlines.map((shape, s) => region(shape.truth, regionColor(s), pixel))
+  const prediction = outlines.map((shape, s) => region(shape.prediction, regionColor(s), pixel))
+  const thin = outlines.map(shape => outline(shape.truth, '#ffffff', pixel)).join('')
+  const layers = ['', truth.join(''), prediction.join('') + thin]
+  if (attention) layers.push(heatLayer(attention, cut, cells[0]!, size, range))
+  const shown = cells.map((cell, i) => images.shown(cut, cell, layers[i]!))
+  const [{ x, y, height: tall }] = cells as [Box]
+  const label = `${plane.name}, ${index + 1} of ${size[plane.cut]}`
+  const title = tall < 110 ? plane.name : label
+  return element(
+    'g',
+    { 'data-plane': label },
+    text(x - 8, y + tall / 2, title, { anchor: 'middle', rotate: -90, fill: INK }) + shown.join(''),
+  )
+}

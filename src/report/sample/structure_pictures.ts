@@ -1,0 +1,197 @@
+import { contour } from '../chart/contour.ts'
+import { heatScale } from '../chart/heat_scale.ts'
+import { WRONG } from '../chart/palette.ts'
+import { type Box, element, FAINT, fitted, GRID, line, picture, rectangle, text } from '../chart/svg.ts'
+import { diceOf, type Overlap, overlapOf, verdictOf } from './overlap.ts'
+import { PLANES, sizeOfPlane, tellingSlices, type VolumeSize } from './slice.ts'
+import { type Cut, heatLayer, heatRange, maskSlice, outline, outlineOf, region, SliceImages } from './slice_picture.ts'
+import type { SampleView, StructureView } from './view.ts'
+
+const MARGIN = 24 // pixels
+const HEAD = 108
+const LABELS = 150
+const CELL = 138
+const GAP = 8
+const ROW_GAP = 16
+const BLOCKS = 2 // beside each other
+const BETWEEN_BLOCKS = 30
+const LEAST = 760 // width
+const COLUMNS = ['outlines', 'right and wrong', 'attention'] as const
+const MOST = 24 // structures in one picture
+const TRUTH = '#33bbee'
+const PREDICTION = '#ee7733'
+const AXIAL = PLANES[0]!
+
+/** A structure and where it is shown. */
+interface Shown {
+  structure: StructureView
+  overlap: Overlap
+  cut: Cut
+}
+
+/**
+ * Each structure of a sample by itself (SVG): the axial slice in which it is largest, with the outlines of truth and prediction, what is
+ * right and wrong of it, and where the model looked. Of more than 24 structures those that are told worst.
+ */
+export function structurePictures(view: SampleView): string {
+  const { size, structures } = view
+  const shown = worst(
+    structures.map(structure => ({ structure, overlap: overlapOf(structure), cut: tellingCut(structure, size) })),
+    view.threshold,
+  )
+  const hasAttention = structures.some(({ attention }) => attention)
+  const columns = hasAttention ? 3 : 2
+  const plane = sizeOfPlane(AXIAL, size)
+  const scale = CELL / Math.max(plane.width, plane.height)
+  const cell = { width: plane.width * scale, height: plane.height * scale }
+  const blockWidth = LABELS + columns * (cell.width + GAP)
+  const rowHeight = Math.max(cell.height, 84) + ROW_GAP
+  const images = new SliceImages(view.image, size, `structures ${view.title}`)
+  const blocks = Math.min(BLOCKS, Math.max(1, shown.length))
+  const rows = Math.ceil(shown.length / blocks)
+  const parts = shown.map((each, i) => {
+    const x = MARGIN + Math.floor(i / rows) * (blockWidth + BETWEEN_BLOCKS)
+    const y = HEAD + (i % rows) * rowHeight
+    const cells = Array.from({ length: columns }, (_, c) => ({ x: x + LABELS + c * (cell.width + GAP), y, ...cell }))
+    const drawn = structureRow(each, view, images, { x, y, width: blockWidth, height: rowHeight }, cells)
+    return i % rows === 0 ? columnNames(cells) + drawn : drawn
+  })
+  const width = Math.max(LEAST, 2 * MARGIN + blocks * blockWidth + (blocks - 1) * BETWEEN_BLOCKS)
+  const height = HEAD + rows * rowHeight + MARGIN
+  const head = [...heading(view, shown.length, width), ...legend(hasAttention)]
+  return picture(width, height, '#ffffff', [...head, ...parts].join('\n'))
+}
+
+/** The axial slice in which a structure is largest; its prediction where it is absent, where the model looked if that is empty too. */
+export function tellingCut({ truth, prediction, attention }: StructureView, size: VolumeSize): Cut {
+  const mask = [truth, prediction].find(bits => bits.some(word => word !== 0))
+  return { plane: AXIAL, index: mask ? tellingSlices([mask], size)[AXIAL.cut] : brightest(attention, size) }
+}
+
+/** The axial slice through the greatest value; the middle without a map. */
+function brightest(map: Float32Array | undefined, size: VolumeSize): number {
+  if (!map) return size[AXIAL.cut] >> 1
+  return map.reduce((best, value, v) => (value > map[best]! ? v : best), 0) % size[AXIAL.cut]
+}
+
+/** All, or those whose presence is predicted wrongly and then those of the lowest Dice; in the dataset's order. */
+function worst(all: readonly Shown[], threshold: number): Shown[] {
+  const badness = ({ structure, overlap }: Shown): number =>
+    verdictOf(structure, threshold) !== '' ? 3 : structure.presence > 0.5 ? 2 - (diceOf(overlap) ?? 0) : 0
+  const chosen = new Set([...all].sort((a, b) => badness(b) - badness(a)).slice(0, MOST))
+  return all.filter(each => chosen.has(each))
+}
+
+function heading({ title, structures }: SampleView, shown: number, width: number): string[] {
+  const part = shown < structures.length ? `; ${shown} of ${structures.length}, those told worst` : ''
+  return [
+    text(MARGIN, 30, fitted(title, width - 2 * MARGIN, 17), { size: 17, bold: true }),
+    text(
+      MARGIN,
+      50,
+      `Each structure in the axial slice where it is largest; p: predicted probability of presence${part}`,
+      {
+        size: 12,
+        fill: FAINT,
+      },
+    ),
+  ]
+}
+
+function legend(hasAttention: boolean): string[] {
+  const entries = [
+    [TRUTH, 'truth; only in it: missed'],
+    [PREDICTION, 'prediction; only in it: too much'],
+    ['#ffffff', 'both'],
+  ] as const
+  const parts = entries.map(([color, label], i) => {
+    const x = MARGIN + [0, 180, 400][i]!
+    const swatch = rectangle(x, 62, 12, 12, { fill: color, rx: 2, stroke: '#8a8a8a', 'stroke-width': '0.6' })
+    return swatch + text(x + 18, 72, label, { size: 11 })
+  })
+  if (hasAttention) parts.push(heatScale(MARGIN + 470, 61, 90, ['attention: its least', 'greatest']))
+  return parts
+}
+
+/** Above the first row of a block. */
+function columnNames(cells: readonly Box[]): string {
+  const style = { size: 11, anchor: 'middle', fill: FAINT } as const
+  return cells.map(({ x, y, width }, c) => text(x + width / 2, y - ROW_GAP + 2, COLUMNS[c]!, style)).join('')
+}
+
+function structureRow(
+  { structure, overlap, cut }: Shown,
+  { size, threshold }: SampleView,
+  images: SliceImages,
+  box: Box,
+  cells: readonly Box[],
+): string {
+  const pixel = sizeOfPlane(cut.plane, size).width / cells[0]!.width
+  const truth = outlineOf(structure.truth, cut, size)
+  const prediction = outlineOf(structure.prediction, cut, size)
+  const layers = [
+    outline(truth, TRUTH, pixel, 1.6) + outline(prediction, PREDICTION, pixel, 1.6),
+    errors(structure, cut, size, pixel),
+  ]
+  if (structure.attention) {
+    const map = heatLayer(structure.attention, cut, cells[0]!, size, heatRange(structure.attention))
+    layers.push(map + outline(truth, '#ffffff', pixel, 0.8))
+  }
+  const parts = layers.map((layer, i) => images.shown(cut, cells[i]!, layer))
+  const rule = line(box.x, box.y - ROW_GAP / 2, box.x + box.width - GAP, box.y - ROW_GAP / 2, GRID)
+  const label = `slice ${cut.index + 1} of ${size[cut.plane.cut]}`
+  return element(
+    'g',
+    { 'data-structure': structure.name },
+    [rule, ...facts(structure, overlap, threshold, label, box), ...parts].join(''),
+  )
+}
+
+/** What both have, what only one of them has. */
+function errors({ truth, prediction }: StructureView, cut: Cut, size: VolumeSize, pixel: number): string {
+  const { width, height } = sizeOfPlane(cut.plane, size)
+  const [t, p] = [maskSlice(truth, cut, size), maskSlice(prediction, cut, size)]
+  const path = (isIn: (i: number) => boolean): string =>
+    contour(
+      t.map((_, i) => Number(isIn(i))),
+      width,
+      height,
+    )
+  return [
+    region(
+      path(i => t[i] === 1 && p[i] === 1),
+      '#ffffff',
+      0.3 * pixel,
+      0.35,
+    ),
+    region(
+      path(i => t[i] === 1 && p[i] === 0),
+      TRUTH,
+      0.3 * pixel,
+      0.9,
+    ),
+    region(
+      path(i => t[i] === 0 && p[i] === 1),
+      PREDICTION,
+      0.3 * pixel,
+      0.9,
+    ),
+  ].join('')
+}
+
+function facts(structure: StructureView, overlap: Overlap, threshold: number, label: string, { x, y }: Box): string[] {
+  const { presence, probability, name } = structure
+  const verdict = verdictOf(structure, threshold)
+  const truth = presence < 0 ? 'unknown' : presence > 0.5 ? 'present' : 'absent'
+  const dice = presence > 0.5 ? diceOf(overlap) : undefined
+  const style = verdict === '' ? {} : { fill: WRONG, bold: true }
+  const faint = { size: 10, fill: FAINT }
+  return [
+    text(x, y + 12, fitted(name, LABELS - 16, 12), { size: 12, bold: true }),
+    text(x, y + 30, `${truth}, p ${probability.toFixed(2)}`, style),
+    verdict === '' ? '' : text(x, y + 45, verdict, style),
+    dice === undefined ? '' : text(x + (verdict === '' ? 0 : 62), y + 45, `Dice ${dice.toFixed(3)}`),
+    text(x, y + 66, `${overlap.truth} voxels, told ${overlap.prediction}`, faint),
+    text(x, y + 80, label, faint),
+  ]
+}

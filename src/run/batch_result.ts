@@ -1,0 +1,68 @@
+import { LOSS_TERMS } from '../loss/sadaan_loss.ts'
+
+/** The loss terms in the order the loss writes them, the total last. */
+export const TERMS = [...LOSS_TERMS, 'total'] as const
+
+export type TermName = (typeof TERMS)[number]
+
+export type Terms = Record<TermName, number>
+
+/** ε of both Dice and IoU. */
+export const EPSILON = 1e-6
+
+/** What the host reads of a batch. Arrays are (N, S) or (N, S, 8). */
+export interface BatchResult {
+  terms: Terms
+  /** (N, S, 8), PAIR_SUMS of the loss */
+  pairs: Float32Array
+  /** (N, S) probability of presence */
+  presenceProbability: Float32Array
+  /** (N, S): 1 present, 0 absent, −1 unknown or padding */
+  presence: Float32Array
+}
+
+export function termsOf(values: ArrayLike<number>): Terms {
+  return Object.fromEntries(TERMS.map((name, i) => [name, values[i]!])) as Terms
+}
+
+/** One structure of one sample. */
+export interface Pair {
+  sample: number
+  structure: number
+  present: boolean
+  probability: number
+  softDice: number
+  /** Dice and IoU of the mask at threshold 0.5, without the presence gate */
+  hardDice: number
+  iou: number
+  /** Dice, and IoU as well, of an empty prediction: what the presence gate leaves of a structure predicted absent */
+  emptyOverlap: number
+  /** voxels of the true mask, of the mask at threshold 0.5, and of both */
+  truth: number
+  predicted: number
+  both: number
+}
+
+/** The known pairs of a batch, sample by sample. */
+export function* pairsOf(
+  { pairs, presence, presenceProbability }: Pick<BatchResult, 'pairs' | 'presence' | 'presenceProbability'>,
+  structures: number,
+): Generator<Pair> {
+  for (let i = 0; i < presence.length; i++) {
+    if (presence[i]! < 0) continue
+    const [, pm, p, m, , , intersection, count] = pairs.subarray(8 * i, 8 * i + 8) as unknown as number[]
+    yield {
+      sample: Math.floor(i / structures),
+      structure: i % structures,
+      present: presence[i]! > 0.5,
+      probability: presenceProbability[i]!,
+      softDice: (2 * pm! + EPSILON) / (p! + m! + EPSILON),
+      hardDice: (2 * intersection! + EPSILON) / (count! + m! + EPSILON),
+      iou: (intersection! + EPSILON) / (count! + m! - intersection! + EPSILON),
+      emptyOverlap: EPSILON / (m! + EPSILON),
+      truth: m!,
+      predicted: count!,
+      both: intersection!,
+    }
+  }
+}

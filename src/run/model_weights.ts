@@ -1,0 +1,163 @@
+import type { TorchTensor } from '../checkpoint/pickle/torch_tensor.ts'
+import type { AdamState, OptimizerState } from '../checkpoint/torch_optimizer.ts'
+import type { Config } from '../config/schema.ts'
+import { initialValues } from '../nn/initialise.ts'
+import type { ModelState } from '../nn/model_state.ts'
+import { isParameter, type SadaanShape, specify } from '../nn/specification.ts'
+import type { LossScale } from '../optim/loss_scale.ts'
+import type { Storage } from '../plan/storage.ts'
+import { InputError } from '../util/error.ts'
+import { type Shape, sizeOf } from '../util/shape.ts'
+import type { OptimizerMemory } from './optimizer_memory.ts'
+
+/** A host copy of a model: state dict entries by name, in the original's order. */
+export type Weights = ReadonlyMap<string, TorchTensor>
+
+/** Parameters and buffers, as views into the copy. */
+export function modelOf(
+  state: ModelState,
+  { parameters, running, batchesTracked }: DeviceState,
+): Map<string, TorchTensor> {
+  const tracked = BigInt(batchesTracked)
+  return new Map(
+    state.entries.map(({ name, shape, role }): [string, TorchTensor] => {
+      if (role === 'num_batches_tracked') return [name, { dtype: 'i64', shape: [], data: BigInt64Array.of(tracked) }]
+      const [arena, values] = role.startsWith('running') ? [state.running, running] : [state.parameters, parameters]
+      const start = arena.offsetOf(state.tensor(name))
+      return [name, { dtype: 'f32', shape, data: values.subarray(start, start + sizeOf(shape)) }]
+    }),
+  )
+}
+
+/** PyTorch's initial distributions, from `seed`. */
+export function writeInitial(storage: Storage, state: ModelState, seed: number): void {
+  state.entries.forEach((entry, index) => {
+    if (entry.role === 'num_batches_tracked') return
+    storage.write(state.tensor(entry.name), initialValues(entry, index, seed))
+  })
+}
+
+/** Loads a model. Throws InputError as `floatsOf` does, before anything is written. */
+export function writeModel(storage: Storage, state: ModelState, weights: Weights, source: string): void {
+  for (const [name, { data }] of floatsOf(state.shape, weights, source)) storage.write(state.tensor(name), data)
+  const tracked = state.entries.find(({ role }) => role === 'num_batches_tracked')!
+  const count = weights.get(tracked.name)?.data[0] ?? 0
+  storage.write(state.batchesTracked, Uint32Array.of(Number(count)))
+}
+
+/**
+ * The entries of a SADAAN as float32, by name and in the original's order, num_batches_tracked left out. Every one must be there in its
+ * shape: throws InputError naming `source`, the entry and what was expected.
+ */
+export function floatsOf(
+  shape: SadaanShape,
+  weights: Weights,
+  source: string,
+): Map<string, { shape: Shape; data: Float32Array }> {
+  const floats = specify(shape).filter(({ role }) => role !== 'num_batches_tracked')
+  return new Map(
+    floats.map(({ name, shape: axes }) => {
+      const given = weights.get(name)
+      if (!given) throw new InputError(`${source}: no ${name}, expected a SADAAN of ${describe(shape)}`)
+      if (given.shape.join() !== axes.join())
+        throw new InputError(
+          `${source}: ${name} is (${given.shape.join(', ')}), expected (${axes.join(', ')}) for ${describe(shape)}`,
+        )
+      const data = given.dtype === 'f32' ? given.data : Float32Array.from(given.data as ArrayLike<number>)
+      return [name, { shape: axes, data }]
+    }),
+  )
+}
+
+function describe({ structures, size, channels, inChannels }: SadaanShape): string {
+  return `${structures} structures, ${size.join('×')} voxels, channels ${channels.join(', ')}, ${inChannels} input`
+}
+
+/** torch's index of each trained parameter: its place in model.parameters(), the frozen ones counted. */
+function torchIndices(state: ModelState): { name: string; index: number; trained: boolean }[] {
+  return state.entries
+    .filter(isParameter)
+    .map(({ name, role }, index) => ({ name, index, trained: role === 'trained' }))
+}
+
+/** Adam's state as torch's optimizer_state_dict holds it, as views into the copy. Parameters without a gradient have none. */
+export function optimizerOf(
+  state: ModelState,
+  memory: OptimizerMemory,
+  { first, second, step }: DeviceState,
+  config: Config,
+  learningRate: number,
+): OptimizerState {
+  const indices = torchIndices(state)
+  const states = new Map<number, AdamState>()
+  for (const { name, index, trained } of indices) {
+    if (!trained || step === 0) continue
+    const moments = memory.momentsOf(name, first, second)
+    const { shape } = state.tensor(name)
+    states.set(index, {
+      step,
+      exp_avg: { dtype: 'f32', shape, data: moments.first },
+      exp_avg_sq: { dtype: 'f32', shape, data: moments.second },
+    })
+  }
+  const { betas, eps, weight_decay, type } = config.optimizer
+  const group = {
+    lr: learningRate,
+    betas,
+    eps,
+    weight_decay,
+    decoupled_weight_decay: type === 'adamw',
+    initial_lr: config.training.learning_rate,
+    params: indices.map(({ index }) => index),
+  }
+  return { state: states, group }
+}
+
+/** Loads Adam's state. Throws InputError when it is not of this model. */
+export function writeOptimizer(
+  storage: Storage,
+  state: ModelState,
+  memory: OptimizerMemory,
+  { state: states }: OptimizerState,
+  skipped: number,
+  source: string,
+): void {
+  const first = new Float32Array(memory.first.length)
+  const second = new Float32Array(memory.second.length)
+  let step = 0
+  for (const { name, index, trained } of torchIndices(state)) {
+    const own = states.get(index)
+    if (!trained || !own) continue
+    const moments = memory.momentsOf(name, first, second)
+    if (own.exp_avg.data.length !== moments.first.length)
+      throw new InputError(
+        `${source}: optimiser state ${index} has ${own.exp_avg.data.length} elements, expected ${moments.first.length} of ${name}`,
+      )
+    moments.first.set(own.exp_avg.data as ArrayLike<number> as Float32Array)
+    moments.second.set(own.exp_avg_sq.data as ArrayLike<number> as Float32Array)
+    step = Math.max(step, own.step)
+  }
+  storage.writeArena(memory.first, first)
+  storage.writeArena(memory.second, second)
+  storage.write(memory.counts, Uint32Array.of(step, skipped))
+}
+
+/** Sets the loss scale where activations are f16. */
+export function writeLossScale(storage: Storage, state: ModelState, { compute }: Config, scale: LossScale): void {
+  if (compute.precision === 'f16') storage.write(state.lossScale, Uint32Array.of(scale.exponent, scale.updates))
+}
+
+/** All that training has on the GPU, on the host. The arrays have buffers of their own. */
+export interface DeviceState {
+  /** as their arenas lie, padding included */
+  parameters: Float32Array<ArrayBuffer>
+  running: Float32Array<ArrayBuffer>
+  first: Float32Array<ArrayBuffer>
+  second: Float32Array<ArrayBuffer>
+  batchesTracked: number
+  /** updates made, and those left out because the gradient was not finite */
+  step: number
+  skipped: number
+  /** undefined where activations are f32, which need none */
+  lossScale: LossScale | undefined
+}

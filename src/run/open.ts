@@ -1,0 +1,33 @@
+import type { Config } from '../config/schema.ts'
+import type { Dataset } from '../data/dataset/dataset.ts'
+import { Decoders, usefulThreads } from '../data/loader/decoders.ts'
+import type { SadaanShape } from '../nn/specification.ts'
+import { InputError } from '../util/error.ts'
+
+/** The model that a dataset and a configuration make. Throws InputError when they contradict each other. */
+export function shapeFor(config: Config, dataset: Dataset): SadaanShape {
+  const { in_channels, channels } = config.model
+  if (dataset.channels !== in_channels)
+    throw new InputError(
+      `${dataset.directory}: images have ${dataset.channels} channels, model.in_channels is ${in_channels}`,
+    )
+  const size = config.training.image_size ?? dataset.imageSize
+  if (size.some(axis => axis % 16 !== 0))
+    throw new InputError(
+      `${dataset.directory}: image_size is ${size.join('×')}, expected axes divisible by 16; set training.image_size to resample`,
+    )
+  return { structures: dataset.structureNames.length, size, inChannels: in_channels, channels }
+}
+
+/** `compute.adapter` as openDevice takes it. */
+export function wantedAdapter(config: Config): string | undefined {
+  return config.compute.adapter === null ? undefined : String(config.compute.adapter)
+}
+
+/** What loads batches of this size as `training` says. */
+export function decodersFor({ training }: Config, batchSize: number): Decoders {
+  return new Decoders({
+    threads: usefulThreads(training.num_workers, batchSize),
+    cleanupFrequency: training.memory_cleanup_frequency,
+  })
+}

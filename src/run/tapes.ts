@@ -1,0 +1,185 @@
+import type { Config } from '../config/schema.ts'
+import type { Call } from '../graph/kernel.ts'
+import { Tape } from '../graph/tape.ts'
+import { type Tensor, tensor } from '../graph/tensor.ts'
+import { type Loss, sadaanLoss } from '../loss/sadaan_loss.ts'
+import type { ModelState } from '../nn/model_state.ts'
+import { type Constants, constants, Sadaan, type SadaanOutputs } from '../nn/sadaan.ts'
+import { augment } from '../ops/augment/augment.ts'
+import type { AugmentSettings } from '../ops/augment/settings.ts'
+import { cast } from '../ops/cast.ts'
+import { commitStatistics } from '../ops/sadaan/commit_statistics.ts'
+import { maskBits } from '../ops/sadaan/mask_bits.ts'
+import { adam } from '../optim/adam.ts'
+import { gradientNorm } from '../optim/clip.ts'
+import { advanceLossScale, LOSS_SCALE_GROWTH, scaledSeed } from '../optim/loss_scale.ts'
+import { mirrorPartners } from '../util/mirror.ts'
+import type { OptimizerMemory } from './optimizer_memory.ts'
+
+/** What the host uploads for a batch. */
+export interface BatchTensors extends Constants {
+  image: Tensor // (N, C, H, W, D), 0..255
+  maskBits: Tensor // (N, S, V/32) u32
+  presence: Tensor // (N, S): 1, 0, or −1 unknown
+  keys: Tensor // (N, 4) u32: seed, epoch, sample index, 0
+  /** d(total): what the batch's loss counts in its window */
+  seed: Tensor // (1)
+}
+
+export function batchTensors(state: ModelState, samples: number): BatchTensors {
+  const { structures, size, inChannels } = state.shape
+  const words = (size[0] * size[1] * size[2]) / 32
+  return {
+    ...constants(state, samples),
+    image: tensor('image', [samples, inChannels, ...size], 'input'),
+    maskBits: tensor('maskBits', [samples, structures, words], 'input', 'u32'),
+    presence: tensor('presence', [samples, structures], 'input'),
+    keys: tensor('keys', [samples, 4], 'input', 'u32'),
+    seed: tensor('seed', [1], 'input'),
+  }
+}
+
+/** A recorded pass: its kernels, and what the host may read of it. */
+export interface Recording<Outputs> {
+  calls: readonly Call[]
+  outputs: Outputs
+}
+
+export interface LossOutputs extends Loss {
+  presenceProbability: Tensor // (N, S)
+  /** the labels after augmentation: a flip swaps left and right */
+  presence: Tensor // (N, S)
+}
+
+/**
+ * Forward, loss, backward: adds the batch's gradients to the gradient arena and, last, commits the running statistics.
+ * `structureNames` tell which structures a left-right flip exchanges. Where activations are f16 the gradients are multiplied by the loss scale.
+ */
+export function recordTraining(
+  state: ModelState,
+  batch: BatchTensors,
+  config: Config,
+  structureNames: readonly string[],
+): Recording<LossOutputs & { model: SadaanOutputs }> {
+  const tape = new Tape()
+  state.watch(tape)
+  const { precision } = config.compute
+  const { image, maskBits, presence } = config.augmentation.enabled
+    ? augment(tape, batch, augmentSettings(config, structureNames))
+    : { ...batch, image: cast(tape, batch.image, precision) }
+  const mode = { training: true as const, keys: batch.keys, dropout: config.model.dropout }
+  const model = new Sadaan(tape, state, batch, mode).forward(image)
+  const loss = recordLoss(tape, model, maskBits, presence, config)
+  tape.differentiate(loss.total, precision === 'f16' ? scaledSeed(tape, batch.seed, state.lossScale) : batch.seed)
+  commitStatistics(tape, {
+    running: state.running.range('running statistics'),
+    batch: state.batch.range('batch statistics'),
+    batches: state.batchesTracked,
+    total: loss.total,
+  })
+  return { calls: tape.calls, outputs: { ...loss, model } }
+}
+
+/** The configuration's augmentation as the operation takes it. */
+export function augmentSettings(
+  { augmentation, compat, compute }: Config,
+  structureNames: readonly string[],
+): AugmentSettings {
+  return {
+    noiseStd: augmentation.noise_std,
+    intensityScaleRange: augmentation.intensity_scale_range,
+    rotationDegrees: augmentation.rotation_degrees,
+    // the original documents flips and never makes them
+    flipProbability: compat === 'reference' ? 0 : augmentation.flip_probability,
+    flipAxes: augmentation.flip_axes,
+    partner: mirrorPartners(structureNames),
+    elastic: {
+      probability: augmentation.elastic_probability,
+      displacement: augmentation.elastic_displacement,
+      spacing: augmentation.elastic_spacing,
+    },
+    blur: { probability: augmentation.blur_probability, range: augmentation.blur_sigma_range },
+    lowResolution: {
+      probability: augmentation.low_resolution_probability,
+      range: augmentation.low_resolution_range,
+    },
+    biasField: { probability: augmentation.bias_field_probability, strength: augmentation.bias_field_strength },
+    gamma: { probability: augmentation.gamma_probability, range: augmentation.gamma_range },
+    precision: compute.precision,
+  }
+}
+
+function recordLoss(tape: Tape, model: SadaanOutputs, maskBits: Tensor, presence: Tensor, config: Config): LossOutputs {
+  // the original documents the focal term and never computes it
+  const weights = config.compat === 'reference' ? { ...config.loss_weights, focal_seg: 0 } : config.loss_weights
+  const loss = tape.scope('loss', () =>
+    sadaanLoss(
+      tape,
+      {
+        logits: model.segmentation_logits,
+        attention: model.attention_maps,
+        presenceProbability: model.presence_probs,
+        maskBits,
+        presence,
+      },
+      weights,
+    ),
+  )
+  return { ...loss, presenceProbability: model.presence_probs, presence }
+}
+
+export interface EvaluationOutputs extends LossOutputs {
+  /** the masks at probability 0.5, without the presence gate: u32 (N, S, V/32) */
+  predicted: Tensor
+  /** (N, S, H, W, D) */
+  attention: Tensor
+}
+
+/** The model with running statistics, its loss, and what is pictured of it. No gradients, no augmentation. */
+export function recordEvaluation(state: ModelState, batch: BatchTensors, config: Config): Recording<EvaluationOutputs> {
+  const tape = new Tape()
+  const image = cast(tape, batch.image, config.compute.precision)
+  const model = new Sadaan(tape, state, batch, { training: false }).forward(image)
+  const loss = recordLoss(tape, model, batch.maskBits, batch.presence, config)
+  const predicted = maskBits(tape, model.segmentation_logits)
+  return { calls: tape.calls, outputs: { ...loss, predicted, attention: model.attention_maps } }
+}
+
+/** The model with running statistics and nothing else. */
+export function recordPrediction(state: ModelState, batch: BatchTensors): Recording<SadaanOutputs> {
+  const tape = new Tape()
+  const outputs = new Sadaan(tape, state, batch, { training: false }).forward(batch.image)
+  return { calls: tape.calls, outputs }
+}
+
+export type UpdateOutputs = {
+  /** (3) as `gradientNorm` gives it, without the loss scale */
+  clip: Tensor
+  /** (1) what the gradient had been multiplied by; undefined where activations are f32 */
+  lossScale?: Tensor
+}
+
+/** Clip the window's gradient by its global norm, then Adam or AdamW over everything trained. */
+export function recordUpdate(state: ModelState, optimizer: OptimizerMemory, config: Config): Recording<UpdateOutputs> {
+  const tape = new Tape()
+  const elements = state.gradients.length
+  const gradient = state.gradients.range('gradients')
+  const limit = config.training.gradient_clip_norm
+  const outputs: UpdateOutputs = { clip: gradientNorm(tape, gradient, { elements, limit }) }
+  if (config.compute.precision === 'f16')
+    outputs.lossScale = advanceLossScale(tape, state.lossScale, outputs.clip, { limit, ...LOSS_SCALE_GROWTH })
+  const tensors = {
+    parameter: state.parameters.range('trained parameters', 0, elements),
+    gradient,
+    firstMoment: optimizer.first.range('first moments'),
+    secondMoment: optimizer.second.range('second moments'),
+    counts: optimizer.counts,
+    learningRate: optimizer.learningRate,
+    clip: outputs.clip,
+  }
+  const { type, betas, eps, weight_decay } = config.optimizer
+  // the original gives its Adam no decay
+  const weightDecay = config.compat === 'reference' && type === 'adam' ? 0 : weight_decay
+  adam(tape, tensors, { type, betas, epsilon: eps, weightDecay, elements })
+  return { calls: tape.calls, outputs }
+}

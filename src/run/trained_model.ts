@@ -1,0 +1,80 @@
+import { readModelFile } from '../checkpoint/weights.ts'
+import type { Config } from '../config/schema.ts'
+import { type Preparation, parsePreparation } from '../data/scan/preparation.ts'
+import type { SadaanShape } from '../nn/specification.ts'
+import { InputError } from '../util/error.ts'
+import type { Shape } from '../util/shape.ts'
+import type { Weights } from './model_weights.ts'
+
+/** A SADAAN as a file holds it: what it is follows from its tensors. */
+export interface TrainedModel {
+  path: string
+  shape: SadaanShape
+  weights: Weights
+  /** as the checkpoint names them; undefined where it names none */
+  structureNames: readonly string[] | undefined
+  /** that it was trained with; undefined where the file does not say */
+  presenceThreshold: number | undefined
+  /** how scans are brought to its frame; undefined where the file does not say */
+  preparation: Preparation | undefined
+  /** that it was trained on patches of larger scans */
+  patches: boolean
+  /** axes that it saw flipped in training; undefined where the file does not say */
+  flipAxes: readonly number[] | undefined
+}
+
+/** Reads .pth (ours, the original's, or a bare state_dict) or safetensors. Throws InputError with one line when it holds no SADAAN. */
+export function openTrainedModel(path: string): TrainedModel {
+  const { tensors: weights, structureNames, presenceThreshold, preparation, patches, flipAxes } = readModelFile(path)
+  const shape = shapeFrom(weights, path)
+  if (structureNames && structureNames.length !== shape.structures)
+    throw new InputError(
+      `${path}: structure_names has ${structureNames.length} names, expected ${shape.structures} as position_embeddings has`,
+    )
+  return {
+    path,
+    shape,
+    weights,
+    structureNames,
+    presenceThreshold,
+    preparation: preparation === undefined ? undefined : parsePreparation(preparation, path),
+    patches,
+    flipAxes,
+  }
+}
+
+/** The shape of the SADAAN whose state dict this is. The other entries are checked when they are loaded. */
+function shapeFrom(weights: Weights, source: string): SadaanShape {
+  const axesOf = (name: string, rank: number): Shape => {
+    const found = weights.get(name)
+    if (found?.shape.length === rank) return found.shape
+    const actual = found ? `has shape (${found.shape.join(', ')})` : 'is missing'
+    throw new InputError(`${source}: ${name} ${actual}, expected the ${rank} axes that a SADAAN has there`)
+  }
+  const [structures, ...size] = axesOf('attention_module.position_embeddings', 4)
+  if (size.some(axis => axis === 0 || axis % 16 !== 0) || !structures)
+    throw new InputError(
+      `${source}: position_embeddings are ${structures} of ${size.join('×')}, expected axes divisible by 16`,
+    )
+  const encoder = [1, 2, 3, 4, 5].map(level => axesOf(`encoder.enc${level}.0.weight`, 5))
+  return {
+    structures,
+    size: size as unknown as SadaanShape['size'],
+    inChannels: encoder[0]![1]!,
+    channels: encoder.map(([width]) => width) as unknown as SadaanShape['channels'],
+  }
+}
+
+/** The names to speak of structures by: the checkpoint's, else those given, else structure_0 and so on. */
+export function structureNamesOf({ structureNames, shape }: TrainedModel, others?: readonly string[]): string[] {
+  const fitting = others?.length === shape.structures ? others : undefined
+  return [...(structureNames ?? fitting ?? Array.from({ length: shape.structures }, (_, s) => `structure_${s}`))]
+}
+
+/** Above which presence probability a structure is predicted present: as asked for, else as the model was trained, else as configured. */
+export function presenceThresholdFor(
+  model: TrainedModel,
+  { presenceThreshold, config }: { presenceThreshold?: number; config: Config },
+): number {
+  return presenceThreshold ?? model.presenceThreshold ?? config.model.presence_threshold
+}

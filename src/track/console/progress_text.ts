@@ -1,0 +1,144 @@
+/** Where an epoch stands. */
+export interface EpochProgress {
+  /** From 0. */
+  epoch: number
+  epochs: number
+  /** Batches done in this epoch (of its training, or of its validation). */
+  batch: number
+  batches: number
+}
+
+/** Where the training stands after a batch. */
+export interface BatchProgress extends EpochProgress {
+  /** Loss terms by name, unweighted. */
+  terms: Readonly<Record<string, number>>
+  /** Weighted sum of the terms. */
+  total: number
+  learningRate: number
+  samplesPerSecond: number
+  /** To the end of the training; undefined while unknown. */
+  secondsLeft: number | undefined
+}
+
+/** What an epoch brought. */
+export interface EpochSummary {
+  /** From 0. */
+  epoch: number
+  epochs: number
+  /** Mean total loss over the training batches. */
+  trainLoss: number
+  /** Undefined if the epoch was not validated. */
+  validation: { loss: number; presenceAccuracy: number; meanDice: number; hardDice: number } | undefined
+  isBest: boolean
+  learningRate: number
+  samplesPerSecond: number
+  seconds: number
+}
+
+/** Names of the loss terms as a reader meets them: in a log, and where there is little room. Others keep their key. */
+const TERM_NAMES: Readonly<Record<string, { log: string; short: string }>> = {
+  segmentation: { log: 'segmentation', short: 'seg' },
+  focal_seg: { log: 'focal', short: 'focal' },
+  attention_supervision: { log: 'attention', short: 'attn' },
+  false_positive_suppression: { log: 'false positive', short: 'fp' },
+  confidence: { log: 'confidence', short: 'conf' },
+}
+const BAR = 12 // characters
+
+/** The parts of the live display; the earlier ones matter more. */
+export function liveTrainingParts(progress: BatchProgress): string[] {
+  const { epoch, epochs, total, terms, learningRate, samplesPerSecond, secondsLeft } = progress
+  const named = Object.entries(terms).map(([name, value]) => `${TERM_NAMES[name]?.short ?? name} ${lossText(value)}`)
+  const left = secondsLeft === undefined ? [] : [`${durationText(secondsLeft)} left`]
+  const place = `epoch ${epoch + 1}/${epochs} ${barText(progress)}`
+  return [
+    place,
+    `loss ${lossText(total)}`,
+    ...left,
+    rateText(samplesPerSecond),
+    learningRateText(learningRate),
+    ...named,
+  ]
+}
+
+export function liveValidationParts(place: EpochProgress): string[] {
+  return [`epoch ${place.epoch + 1}/${place.epochs} ${barText(place)}`, 'validating']
+}
+
+/** One line of a log about a training batch, with every term. */
+export function trainingLine(progress: BatchProgress): string {
+  const { epoch, epochs, batch, batches, total, terms, learningRate, samplesPerSecond, secondsLeft } = progress
+  const named = Object.entries(terms).map(([name, value]) => `${TERM_NAMES[name]?.log ?? name} ${lossText(value)}`)
+  const left = secondsLeft === undefined ? [] : [`${durationText(secondsLeft)} left`]
+  const loss = `loss ${lossText(total)} (${named.join(', ')})`
+  const place = `epoch ${epoch + 1}/${epochs}  batch ${batch}/${batches}`
+  return [place, loss, learningRateText(learningRate), rateText(samplesPerSecond), ...left].join('  ')
+}
+
+export function validationLine({ epoch, epochs, batch, batches }: EpochProgress): string {
+  return `epoch ${epoch + 1}/${epochs}  validation batch ${batch}/${batches}`
+}
+
+/** One line about a finished epoch; it ends in `new best` where that is so. */
+export function epochLine(summary: EpochSummary): string {
+  const { epoch, epochs, trainLoss, validation, isBest, learningRate, samplesPerSecond, seconds } = summary
+  const parts = [`epoch ${epoch + 1}/${epochs}`, `train loss ${lossText(trainLoss)}`]
+  if (validation) {
+    const { loss, presenceAccuracy, meanDice, hardDice } = validation
+    parts.push(`val loss ${lossText(loss)}`, `presence ${(100 * presenceAccuracy).toFixed(1)} %`)
+    parts.push(`Dice ${hardDice.toFixed(3)} (soft ${meanDice.toFixed(3)})`)
+  }
+  parts.push(learningRateText(learningRate), rateText(samplesPerSecond), durationText(seconds))
+  if (isBest) parts.push('new best')
+  return parts.join('  ')
+}
+
+/** Parts set into at most `lines` lines of `width` characters; what does not fit is left out. */
+export function fitParts(parts: readonly string[], width: number, lines: number): string[] {
+  const fitted: string[] = []
+  for (const part of parts) {
+    const last = fitted.at(-1)
+    if (last !== undefined && last.length + 2 + part.length <= width) fitted[fitted.length - 1] = `${last}  ${part}`
+    else if (fitted.length < lines) fitted.push(part.slice(0, width))
+    else break
+  }
+  return fitted
+}
+
+/** A length of time in its two largest units, e.g. `2 h 05 min`; below ten seconds with tenths. */
+export function durationText(seconds: number): string {
+  if (seconds < 9.95) return `${seconds.toFixed(1)} s`
+  const whole = Math.round(seconds)
+  if (whole < 60) return `${whole} s`
+  const units: [name: string, seconds: number][] = [
+    ['d', 86_400],
+    ['h', 3600],
+    ['min', 60],
+    ['s', 1],
+  ]
+  const first = units.findIndex(([, size]) => whole >= size)
+  const [large, small] = [units[first]!, units[first + 1]!]
+  const rest = Math.floor((whole % large[1]) / small[1])
+  return `${Math.floor(whole / large[1])} ${large[0]} ${String(rest).padStart(2, '0')} ${small[0]}`
+}
+
+/** Three significant digits, with an exponent where that is easier to read. */
+function lossText(value: number): string {
+  const size = Math.abs(value)
+  if (!Number.isFinite(value) || size === 0) return String(value)
+  return size >= 1000 || size < 1e-3 ? value.toExponential(1) : value.toPrecision(3)
+}
+
+function rateText(samplesPerSecond: number): string {
+  const digits = samplesPerSecond >= 100 ? samplesPerSecond.toFixed(0) : samplesPerSecond.toPrecision(3)
+  return `${digits} samples/s`
+}
+
+function learningRateText(rate: number): string {
+  return `lr ${rate.toExponential(1)}`
+}
+
+function barText({ batch, batches }: EpochProgress): string {
+  const filled = Math.round((BAR * batch) / batches)
+  return `${'█'.repeat(filled)}${'░'.repeat(BAR - filled)} ${batch}/${batches}`
+}

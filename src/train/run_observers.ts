@@ -1,0 +1,130 @@
+import { existsSync, statSync } from 'node:fs'
+import { resolve } from 'node:path'
+import type { Json, JsonObject } from '../config/json.ts'
+import { toJson } from '../config/load.ts'
+import type { Config } from '../config/schema.ts'
+import type { Curves } from '../report/figures/training_curves.ts'
+import { readMetrics, selectPoints } from '../track/metrics.ts'
+import { MongoConnection } from '../track/mongo/connection.ts'
+import { MongoRun } from '../track/mongo/run.ts'
+import type { Observer, RunStart } from '../track/observer.ts'
+import { RunDirectory } from '../track/run_directory.ts'
+import { RunRecord } from '../track/run_record.ts'
+import { makeTensorBoardFolder, TensorBoard } from '../track/tensorboard/tensorboard.ts'
+import { sacredTime } from '../track/time.ts'
+import { CurveObserver } from './curve_observer.ts'
+import type { FitResult } from './fit.ts'
+import type { TrainingRequest } from './request.ts'
+import type { ResumePoint } from './resume.ts'
+import type { Session } from './session.ts'
+
+/** Opens the records that are asked for; undefined when there is none. A resumed run begins with the earlier one's points. */
+export async function openRecord(
+  request: TrainingRequest,
+  session: Session,
+  point: ResumePoint | undefined,
+): Promise<RunRecord | undefined> {
+  if (request.runs === undefined) return undefined
+  const warn = (line: string): void => request.console.warn(line)
+  const start = describeStart(request, session)
+  const connection = request.mongo && (await MongoConnection.make(request.mongo))
+  if (request.tensorboard !== undefined) makeTensorBoardFolder(request.tensorboard)
+  const { id: asked, beatSeconds } = request.identity ?? {}
+  const numbered = asked === undefined ? {} : { id: asked }
+  const directory = RunDirectory.create({ ...start, ...numbered, base: request.runs, warn })
+  const observers: Observer[] = directory ? [directory] : []
+  const id = directory?.id ?? null
+  if (request.tensorboard !== undefined)
+    observers.push(new TensorBoard({ base: request.tensorboard, id, config: start.config, warn }))
+  // last: a database that is away is waited for at the end
+  if (connection) observers.push(await MongoRun.open({ ...start, connection, id: directory?.id, warn }))
+  if (observers.length === 0) return undefined
+  const curves = new CurveObserver(describeCurves(request, id), artifact => record.keep(artifact), warn)
+  const record: RunRecord = new RunRecord(id, [curves, ...observers], beatSeconds)
+  if (point) continueRecord(record, request.runs, point, warn)
+  record.setInfo('variants', describeVariants(session))
+  record.setInfo('data', describeData(session))
+  return record
+}
+
+function describeCurves({ config }: TrainingRequest, id: number | null): Omit<Curves, 'metrics'> {
+  const run = id === null ? '' : `run ${id}, `
+  const { num_epochs: planned } = config.training
+  return { title: `${run}${config.dataset_path}`, planned, monitor: config.checkpoint.monitor }
+}
+
+function describeStart({ config, identity = {} }: TrainingRequest, session: Session): RunStart {
+  const { opened } = session.device
+  const { experiment = 'sadaan_hdf5', options = {}, namedConfigs = [], configUpdates = {} } = identity
+  const { comment, priority, sources = [] } = identity
+  return {
+    ...(comment === undefined ? {} : { comment }),
+    ...(priority === undefined ? {} : { priority }),
+    experiment,
+    command: 'train',
+    options,
+    config: JSON.parse(toJson(config)) as JsonObject,
+    namedConfigs,
+    configUpdates,
+    adapter: {
+      model: opened.name,
+      driver: opened.info.description,
+      vendor: opened.info.vendor,
+      software: opened.software,
+    },
+    sources: [...(process.argv[1] === undefined ? [] : [process.argv[1]]), ...sources],
+    resources: dataFiles(session),
+  }
+}
+
+/** Which kernels the run computes with: the digest is equal for equal choices. */
+function describeVariants({ variants: { fixed, origin } }: Session): Json {
+  return { origin, digest: fixed.digest, calls: fixed.counts() }
+}
+
+/** The files that this training reads. */
+function dataFiles({ dataset: { splits } }: Session): string[] {
+  return [splits.train!, splits.val!].map(({ path }) => resolve(path))
+}
+
+/** What tells whether it is still the data that a run has seen. */
+function describeData(session: Session): Json {
+  return dataFiles(session).map(path => {
+    const found = statSync(path, { throwIfNoEntry: false })
+    return found ? { path, bytes: found.size, modified: sacredTime(found.mtimeMs) } : { path }
+  })
+}
+
+/** Tells the record where it goes on from, and copies what the earlier run had logged up to there. */
+function continueRecord(
+  record: RunRecord,
+  base: string,
+  { path, checkpoint, progress, position }: ResumePoint,
+  warn: (line: string) => void,
+): void {
+  const { run, batches } = progress
+  record.setInfo('resumed_from', { run, checkpoint: resolve(path), epoch: checkpoint.epoch, step: batches })
+  if (run === null) return
+  const isKept = (name: string, step: number): boolean =>
+    step < (name.startsWith('train.batch.') ? batches : position.epoch)
+  try {
+    record.adopt(selectPoints(readMetrics(resolve(base, String(run))), isKept))
+  } catch (error) {
+    warn(`the metrics of run ${run} could not be copied: ${(error as Error).message}`)
+  }
+}
+
+/** The run's best weights and the point to go on from; the checkpoints of single epochs would fill disks. */
+export function keepCheckpoints(
+  record: RunRecord,
+  { checkpoint }: Config,
+  { best }: FitResult,
+  hasSaved: boolean,
+): void {
+  const names = [...(best.epoch === null ? [] : ['best_model.pth']), ...(hasSaved ? ['last.pth'] : [])]
+  for (const name of names) {
+    const path = resolve(checkpoint.save_dir, name)
+    // a run resumed from elsewhere may have found nothing better
+    if (existsSync(path)) record.keep({ name, path })
+  }
+}

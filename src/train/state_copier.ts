@@ -1,0 +1,63 @@
+import type { Config } from '../config/schema.ts'
+import { destroyBuffer, readbackBuffer } from '../gpu/buffers.ts'
+import type { Place } from '../plan/storage.ts'
+import type { DeviceState } from '../run/model_weights.ts'
+import { sizeOf } from '../util/shape.ts'
+import type { TrainingEngine } from './engine.ts'
+
+/**
+ * Copies the training's state in arrears: the copies are queued behind the work submitted so far, into buffers that are mapped once that
+ * is done. One copy at a time.
+ */
+export class StateCopier {
+  private readonly engine: TrainingEngine
+  private readonly sources: (Place & { bytes: number })[]
+  private readonly staging: GPUBuffer[]
+
+  constructor(engine: TrainingEngine, { compute }: Config) {
+    this.engine = engine
+    const isHalf = compute.precision === 'f16'
+    const { state, optimizer, storage, device } = engine
+    const arenas = [state.parameters, state.running, optimizer.first, optimizer.second]
+    const words = [state.batchesTracked, optimizer.counts, ...(isHalf ? [state.lossScale] : [])]
+    this.sources = [
+      ...arenas.map(arena => ({ buffer: storage.bufferOf(arena), offset: 0, bytes: arena.length * 4 })),
+      ...words.map(t => ({ ...storage.place(t), bytes: 4 * sizeOf(t.shape) })),
+    ]
+    this.staging = this.sources.map(({ bytes }, i) => readbackBuffer(device, `state copy ${i}`, bytes))
+  }
+
+  /** Queues the copies; what is submitted later does not change them. Rejects when the device is lost. */
+  async copy(): Promise<DeviceState> {
+    const { device } = this.engine
+    const encoder = device.gpu.createCommandEncoder()
+    for (const [i, { buffer, offset, bytes }] of this.sources.entries())
+      encoder.copyBufferToBuffer(buffer, offset, this.staging[i]!, 0, bytes)
+    device.gpu.queue.submit([encoder.finish()])
+    const copies = await Promise.all(this.staging.map((buffer, i) => mappedBytes(buffer, this.sources[i]!.bytes)))
+    device.check()
+    const [parameters, running, first, second] = copies.map(bytes => new Float32Array(bytes))
+    const [tracked, counts, scale] = copies.slice(4).map(bytes => new Uint32Array(bytes))
+    return {
+      parameters: parameters!,
+      running: running!,
+      first: first!,
+      second: second!,
+      batchesTracked: tracked![0]!,
+      step: counts![0]!,
+      skipped: counts![1]!,
+      lossScale: scale && { exponent: scale[0]!, updates: scale[1]! },
+    }
+  }
+
+  destroy(): void {
+    for (const buffer of this.staging) destroyBuffer(this.engine.device, buffer)
+  }
+}
+
+async function mappedBytes(buffer: GPUBuffer, bytes: number): Promise<ArrayBuffer> {
+  await buffer.mapAsync(GPUMapMode.READ)
+  const copy = buffer.getMappedRange().slice(0, bytes)
+  buffer.unmap()
+  return copy
+}

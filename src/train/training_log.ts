@@ -1,0 +1,125 @@
+import type { Config } from '../config/schema.ts'
+import { type BatchResult, TERMS } from '../run/batch_result.ts'
+import type { Console } from '../track/console/console.ts'
+import type { RunRecord } from '../track/run_record.ts'
+import type { Tally } from './tally.ts'
+
+/** How far an epoch is. */
+export interface EpochProgress {
+  epoch: number
+  /** batches of the epoch done, and in all */
+  batch: number
+  batches: number
+  /** batches since the training began */
+  step: number
+  learningRate: number
+}
+
+/** Tells what happens in training to the console and, if the run is observed, to its record. Metric names are the document's. */
+export class TrainingLog {
+  readonly console: Console
+  readonly record: RunRecord | undefined
+  private readonly config: Config
+  private readonly structureNames: readonly string[]
+  private epochStarted = 0 // performance.now()
+  private batchesBefore = 0 // of the epoch, done by an earlier run
+  private batchSecondsLeft: (batchesLeft: number) => number | undefined = () => undefined
+
+  constructor(console: Console, record: RunRecord | undefined, config: Config, structureNames: readonly string[]) {
+    this.console = console
+    this.record = record
+    this.config = config
+    this.structureNames = structureNames
+  }
+
+  private metric(name: string, value: number, step: number): void {
+    this.record?.log(name, value, step)
+  }
+
+  /** `batchesBefore`: of the epoch, done by an earlier run. */
+  epochStart(epoch: number, learningRate: number, batchesBefore: number): void {
+    this.epochStarted = performance.now()
+    this.batchesBefore = batchesBefore
+    this.metric('train.learning_rate', learningRate, epoch)
+  }
+
+  batch(at: EpochProgress, { terms }: BatchResult): void {
+    const { epoch, batch, batches, step, learningRate } = at
+    if (step % this.config.logging.log_frequency === 0)
+      for (const term of TERMS) this.metric(`train.batch.${term}`, terms[term], step)
+    const { total, ...parts } = terms
+    const seconds = (performance.now() - this.epochStarted) / 1000
+    const epochs = this.config.training.num_epochs
+    const done = batch - this.batchesBefore
+    const perBatch = seconds / done
+    this.batchSecondsLeft = left => (done > 1 || epoch > 0 ? left * perBatch : undefined)
+    this.console.batch({
+      epoch,
+      epochs,
+      batch,
+      batches,
+      terms: parts,
+      total,
+      learningRate,
+      samplesPerSecond: this.config.training.batch_size / perBatch,
+      secondsLeft: this.batchSecondsLeft(batches - batch + (epochs - epoch - 1) * batches),
+    })
+  }
+
+  validationBatch(epoch: number, batch: number, batches: number): void {
+    this.console.validationBatch({ epoch, epochs: this.config.training.num_epochs, batch, batches })
+  }
+
+  epochEnd(
+    epoch: number,
+    learningRate: number,
+    train: Tally,
+    validation: Tally | undefined,
+    figures: { samples: number; bytes: number; loaderWait: number; isBest: boolean },
+  ): void {
+    const seconds = (performance.now() - this.epochStarted) / 1000
+    this.split('train', train, epoch)
+    if (validation) {
+      this.split('val', validation, epoch)
+      this.metric('val.epoch.hard_dice', validation.hardDice, epoch)
+      this.structureNames.forEach((name, s) => {
+        const { presenceAccuracy, dice } = validation.ofStructure(s)
+        if (presenceAccuracy !== undefined) this.metric(`val.presence_accuracy.${name}`, presenceAccuracy, epoch)
+        if (dice !== undefined) this.metric(`val.dice.${name}`, dice, epoch)
+      })
+    }
+    const samplesPerSecond = figures.samples / seconds
+    if (figures.samples > 0) this.metric('system.samples_per_second', samplesPerSecond, epoch)
+    this.metric('system.gpu_memory_bytes', figures.bytes, epoch)
+    this.metric('system.loader_wait_seconds', figures.loaderWait, epoch)
+    this.console.epochEnd({
+      epoch,
+      epochs: this.config.training.num_epochs,
+      trainLoss: train.loss.total,
+      validation: validation && {
+        loss: validation.loss.total,
+        presenceAccuracy: validation.presenceAccuracy,
+        meanDice: validation.meanDice,
+        hardDice: validation.hardDice,
+      },
+      isBest: figures.isBest,
+      learningRate,
+      samplesPerSecond,
+      seconds,
+    })
+  }
+
+  private split(split: 'train' | 'val', tally: Tally, epoch: number): void {
+    const { total, ...terms } = tally.loss
+    this.metric(`${split}.epoch.total_loss`, total, epoch)
+    for (const [name, value] of Object.entries(terms)) this.metric(`${split}.epoch.${name}`, value, epoch)
+    this.metric(`${split}.epoch.presence_accuracy`, tally.presenceAccuracy, epoch)
+    this.metric(`${split}.epoch.mean_dice`, tally.meanDice, epoch)
+  }
+
+  final(epoch: number, validation: Tally): void {
+    this.metric('final.validation_loss', validation.loss.total, epoch)
+    this.metric('final.presence_accuracy', validation.presenceAccuracy, epoch)
+    this.metric('final.mean_dice', validation.meanDice, epoch)
+  }
+}
