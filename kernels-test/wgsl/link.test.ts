@@ -64,17 +64,15 @@ describe('#repeat', () => {
     expect(lines('#repeat n: 1..3\n#repeat i: 0..$n\n$n.$i\n#end\n#end')).toEqual(['1.0', '2.0', '2.1'])
   })
 
-  test.each(['#repeat i: 0..2\nx$i', 'x\n#end', '#repeat i: 0..2\n#repeat j: 0..2\n#end'])(
-    '%j lacks its other end',
-    text => {
-      expect(() => unroll('test', text)).toThrow('test.wgsl: expected an #end for each #repeat')
-    },
-  )
-
-  test('refuses a name without a value, but not in a comment', () => {
-    expect(() => unroll('test', '#repeat i: 0..2\nx$j\n#end')).toThrow(
-      '"x$j" has a $NAME that nothing gives a value to',
+  test.each([
+    ['#repeat i: 0..2\nx', '#repeat i: 0..2'],
+    ['x\n#end', '#end'],
+    ['#end\n#repeat i: 0..2\n#end', '#end'],
+    ['#repeat i: 0..2\n#repeat j: 0..2\n#end', '#repeat i: 0..2'],
+    ['#repeat i: 0..2\nx$j\n#end', 'x$j'],
+  ])('%j is refused for its %j', (text, line) => {
+    expect(() => unroll('test', text)).toThrow(
+      `test.wgsl: "${line}": expected an #end for each #repeat and a value for`,
     )
-    expect(lines('  // $j')).toEqual(['  // $j'])
   })
 })

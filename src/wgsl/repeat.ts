@@ -1,5 +1,7 @@
 const REPEAT = /^\s*#repeat\s+(\w+):\s*(.+)$/
 const END = /^\s*#end\s*$/
+/** What no line holds once all is written out. */
+const LEFT = /^\s*#(?:repeat|end)\b|\$/
 const RANGE = /^(\d+)\.\.(\d+)$/
 
 /** Writes a word for each `$NAME` and `${NAME}` in a text. */
@@ -20,24 +22,23 @@ export function withWords(text: string, words: Readonly<Record<string, string>>)
  * has the line three times, `$i` being 0, 1 and 2. Words may be listed too: `#repeat T: f32 vec3f`. Throws Error that says what is wrong.
  */
 export function unroll(shader: string, text: string): string {
-  const lines = expand(shader, text.split('\n'))
-  const left = lines.find(line => line.includes('$') && !line.trimStart().startsWith('//'))
-  if (left !== undefined) throw new Error(`${shader}.wgsl: "${left.trim()}" has a $NAME that nothing gives a value to`)
-  return lines.join('\n')
+  const lines = expand(text.split('\n'))
+  const left = lines.find(line => LEFT.test(line))
+  if (left === undefined) return lines.join('\n')
+  throw new Error(`${shader}.wgsl: "${left.trim()}": expected an #end for each #repeat and a value for each $NAME`)
 }
 
-function expand(shader: string, lines: readonly string[]): string[] {
+function expand(lines: readonly string[]): readonly string[] {
   const start = lines.findIndex(line => REPEAT.test(line))
-  const end = start < 0 ? lines.findIndex(line => END.test(line)) : endOf(lines, start)
-  if (start < 0 && end < 0) return [...lines]
-  if (start < 0 || end < 0) throw new Error(`${shader}.wgsl: expected an #end for each #repeat`)
+  const end = endOf(lines, start)
+  if (start < 0 || end < 0) return lines
   const [, name, words] = REPEAT.exec(lines[start]!)!
   const body = lines.slice(start + 1, end).join('\n')
   const copies = listed(words!).map(word => withWords(body, { [name!]: word }))
   return [
     ...lines.slice(0, start),
-    ...copies.flatMap(copy => expand(shader, copy.split('\n'))),
-    ...expand(shader, lines.slice(end + 1)),
+    ...copies.flatMap(copy => expand(copy.split('\n'))),
+    ...expand(lines.slice(end + 1)),
   ]
 }
 
