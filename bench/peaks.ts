@@ -3,7 +3,7 @@ import type { Device } from '../src/gpu/device.ts'
 import { type Dispatch, kernel } from '../src/graph/kernel.ts'
 import { Tape } from '../src/graph/tape.ts'
 import { type Tensor, tensor } from '../src/graph/tensor.ts'
-import { elementwiseCut } from '../src/ops/work.ts'
+import { elementwiseCut, spansOf } from '../src/ops/work.ts'
 import { Clock } from './clock.ts'
 import { type Gpu, Prepared } from './prepared.ts'
 
@@ -71,10 +71,11 @@ type CopyEntry = 'single' | 'fours'
 
 const copyKernel = kernel('bench.copy', ({ x, y, entry }: { x: Tensor; y: Tensor; entry: CopyEntry }, { facts }) => {
   const elements = x.shape[0]!
-  const cut = entry === 'single' ? elementwiseCut(elements, facts) : [elements, 1, 4, elements / 4]
-  const bindings: Dispatch['bindings'] = entry === 'single' ? { x, y } : { x4: x, y4: y }
-  const params = { cut, invocations: cut[3]! }
-  return [{ shader: 'bench/copy', entry, bindings, params, invocations: cut[3]! }]
+  const asked =
+    entry === 'single'
+      ? { bindings: { x, y }, ...spansOf(elementwiseCut(elements, facts)) }
+      : { bindings: { x4: x, y4: y }, constants: { WORKGROUP: 256 }, ...spansOf([elements, 1, 4, elements / 4]) }
+  return [{ shader: 'bench/copy', entry, ...asked }]
 })
 
 function copyElements({ facts }: Device): number {

@@ -5,9 +5,10 @@
 // A workgroup computes 16 runs of voxels. For every K input channels it fills the brick once and reads it for all taps; weights come
 // from the packed buffer, where every matrix is contiguous, as f16. A subgroup keeps TILE_ROWS × TILE_COLUMNS matrices of f32 sums over
 // the whole loop. COLUMNS of the 8 subgroups lie side by side along output channels.
-#import lib/matrix_brick
+#import lib/conv3d_output
+#import lib/matrix_brick EDGE=${EDGE} INVOCATIONS=${INVOCATIONS} POSITIONS=${POSITIONS} PITCH=${PITCH}
+#import lib/matrix_lane
 
-override ACCUMULATE: bool = false;
 override COLUMNS: u32 = 2u;
 override TILE_ROWS: u32 = 4u;
 override TILE_COLUMNS: u32 = 2u;
@@ -18,7 +19,6 @@ const MOST_COLUMNS = 2u; // the greatest TILE_COLUMNS, and the greatest COLUMNS
 
 @group(0) @binding(3) var<storage, read> packed: array<f16>; // (slices, taps, matrices of outputs, N, K)
 @group(0) @binding(4) var<storage, read> bias: array<f32>; // (O)
-@group(0) @binding(5) var<storage, read_write> y: array<Activation>; // (N, y channels, H, W, D)
 
 var<workgroup> results: array<f32, SUBGROUPS * M * N>; // a matrix of each subgroup, by output channel
 var<workgroup> start: array<f32, MOST_COLUMNS * MOST_COLUMNS * N>; // what the sums of each output channel begin with
@@ -35,28 +35,23 @@ fn set_start(panel: u32, local: u32) {
   }
 }
 
-fn store(at: u32, value: f32) {
-  if (ACCUMULATE) {
-    y[at] = Activation(f32(y[at]) + value);
-  } else {
-    y[at] = Activation(value);
-  }
-}
-
 // Writes the voxels of a subgroup's matrix in `results`.
-fn store_results(tile: Tile, run: u32, panel: u32, column: u32, subgroup: u32, lane: u32, lanes: u32) {
-  for (var element = lane; element < M * N; element += lanes) {
+fn store_results(tile: Tile, run: u32, panel: u32, column: u32, at: Lane) {
+  for (var element = at.lane; element < M * N; element += at.lanes) {
     let voxel = voxel_of(tile, run, element % M);
     let within = column * N + element / M;
     let output = panel * panel_outputs() + within;
     if (voxel.there && output < params.outputs) {
       let plane = tile.sample * params.y_channels + output;
-      store(params.y_base + plane * voxels() + voxel.index, results[subgroup * M * N + element] + start[within]);
+      store(params.y_base + plane * voxels() + voxel.index, results[at.subgroup * M * N + element] + start[within]);
     }
   }
 }
 
-fn convolve(index: u32, panel: u32, panels: u32, local: u32, subgroup: u32, lane: u32, lanes: u32) {
+fn convolve(at: Lane) {
+  let index = at.id.z * at.count.x + at.id.x;
+  let panel = at.id.y;
+  let subgroup = at.subgroup;
   let tile = tile_of(min(index, params.all_tiles - 1u));
   let corner = tile.first - vec3u(SIZE / 2u);
   let first_run = subgroup / COLUMNS * TILE_ROWS;
@@ -66,7 +61,7 @@ fn convolve(index: u32, panel: u32, panels: u32, local: u32, subgroup: u32, lane
   var matrix = (panel * COLUMNS * TILE_COLUMNS + first_column) * K * N;
   for (var channel = 0u; channel < params.inputs; channel += K) {
     workgroupBarrier();
-    fill_brick(tile.sample, corner, channel, K, local);
+    fill_brick(tile.sample, corner, channel, K, at.local);
     workgroupBarrier();
     for (var tap = 0u; tap < SIZE * SIZE * SIZE; tap++) {
       let shift = tap / (SIZE * SIZE) * params.plane + tap / SIZE % SIZE * params.pitch + tap % SIZE;
@@ -86,7 +81,7 @@ fn convolve(index: u32, panel: u32, panels: u32, local: u32, subgroup: u32, lane
           }
         }
       }
-      matrix += panels * COLUMNS * TILE_COLUMNS * K * N;
+      matrix += at.count.y * COLUMNS * TILE_COLUMNS * K * N;
     }
   }
   // A loop over matrices that need not be unrolled, as their indices must be: it would only make the shader longer.
@@ -101,7 +96,19 @@ fn convolve(index: u32, panel: u32, panels: u32, local: u32, subgroup: u32, lane
     }
     workgroupBarrier();
     if (index < params.all_tiles) {
-      store_results(tile, first_run + which / TILE_COLUMNS, panel, first_column + which % TILE_COLUMNS, subgroup, lane, lanes);
+      store_results(tile, first_run + which / TILE_COLUMNS, panel, first_column + which % TILE_COLUMNS, at);
     }
   }
+}
+
+@compute @workgroup_size(INVOCATIONS)
+fn forward(at: Lane) {
+  set_start(at.id.y, at.local);
+  convolve(at);
+}
+
+// Without a bias: the backward-data pass.
+@compute @workgroup_size(INVOCATIONS)
+fn backward(at: Lane) {
+  convolve(at);
 }

@@ -5,7 +5,8 @@
 // the brick with the input and `slopes` with the output's gradient, zero where a run holds no voxel. A subgroup keeps the f32 sums of
 // the plane's taps for one matrix; where there are fewer matrices than subgroups, several share one and take turns with the tile's
 // runs. At the end their sums are added in order and written as this chunk's partial sums; nothing is rounded to f16 after the product.
-#import lib/matrix_brick
+#import lib/conv3d_gradient
+#import lib/matrix_brick EDGE=${EDGE} INVOCATIONS=${INVOCATIONS} POSITIONS=${POSITIONS} PITCH=${PITCH}
 
 override ROWS: u32 = 4u; // matrices along output channels
 override COLUMNS: u32 = 2u; // matrices along input channels
@@ -17,7 +18,6 @@ const TAPS = 9u; // of a plane, at most
 const SLOPES_PITCH = RUNS * RUN + 8u; // 8 more, so that rows do not begin in the same bank
 
 @group(0) @binding(3) var<storage, read> dy: array<Activation>; // (N, y channels, H, W, D)
-@group(0) @binding(4) var<storage, read_write> partials: array<f32>; // (chunks, O, I, taps)
 
 var<workgroup> slopes: array<f16, MOST_ROWS * M * SLOPES_PITCH>;
 var<workgroup> results: array<f32, SUBGROUPS * M * N>;
@@ -57,13 +57,19 @@ fn store_results(tap: u32, first_output: u32, first_input: u32, chunk: u32, loca
     let output = first_output + matrix / COLUMNS * M + pair / N % M;
     let input = first_input + matrix % COLUMNS * N + pair % N;
     if (output < params.outputs && input < params.inputs) {
-      partials[((chunk * params.outputs + output) * params.inputs + input) * SIZE * SIZE * SIZE + tap] = sum;
+      store(((chunk * params.outputs + output) * params.inputs + input) * SIZE * SIZE * SIZE + tap, sum);
     }
   }
 }
 
-// `id` counts planes of taps and, slower, columns of matrices; rows of matrices; chunks.
-fn correlate(id: vec3u, chunks: u32, local: u32, subgroup: u32) {
+// Workgroups are (planes of taps and, slower, columns of matrices; rows of matrices; chunks).
+@compute @workgroup_size(INVOCATIONS)
+fn main(
+  @builtin(workgroup_id) id: vec3u,
+  @builtin(num_workgroups) count: vec3u,
+  @builtin(local_invocation_index) local: u32,
+  @builtin(subgroup_id) subgroup: u32,
+) {
   let plane = id.x % SIZE;
   let first_input = id.x / SIZE * COLUMNS * N;
   let first_output = id.y * ROWS * M;
@@ -71,7 +77,7 @@ fn correlate(id: vec3u, chunks: u32, local: u32, subgroup: u32) {
   let slopes_at = matrix / COLUMNS * M * SLOPES_PITCH;
   let inputs_at = matrix % COLUMNS * N;
   var sums: array<Result, TAPS>;
-  for (var index = id.z; index < params.all_tiles; index += chunks) {
+  for (var index = id.z; index < params.all_tiles; index += count.z) {
     let tile = tile_of(index);
     workgroupBarrier();
     fill_brick(tile.sample, tile.first + vec3u(plane, 0u, 0u) - vec3u(SIZE / 2u), first_input, COLUMNS * N, local);
