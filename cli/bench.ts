@@ -98,8 +98,8 @@ function makeTargetsCommand(): Command {
 }
 
 async function runTargets(given: string[], options: TargetOptions): Promise<void> {
-  const { benchTargets } = await import('../bench/targets.ts')
-  const { targetText } = await import('../bench/targets_text.ts')
+  const { benchTargets } = await import('../bench/targets/targets.ts')
+  const { targetText } = await import('../bench/targets/text.ts')
   const { quick = false, resume = false, journal, json } = options
   const at = given.includes('with') ? given.indexOf('with') : given.length
   const report = await benchTargets({
@@ -129,9 +129,9 @@ function makeOpsCommand(): Command {
 }
 
 async function runOps({ filter, cases, adapter, everyVariant = false, json, ...options }: OpsOptions): Promise<void> {
-  const { benchOps } = await import('../bench/ops.ts')
-  const { readCases } = await import('../bench/rows.ts')
-  const { opsHeader, opsLine, opsTable } = await import('../bench/ops_text.ts')
+  const { benchOps } = await import('../bench/ops/ops.ts')
+  const { readCases } = await import('../bench/ops/rows.ts')
+  const { opsHeader, opsLine, opsTable } = await import('../bench/ops/text.ts')
   const report = await benchOps({
     cases: cases === undefined ? [] : await readCases(cases),
     ...(filter === undefined ? {} : { filter }),
@@ -155,8 +155,8 @@ function makeStepCommand(): Command {
 }
 
 async function runStep(words: string[], options: StepOptions): Promise<void> {
-  const { benchStep } = await import('../bench/step.ts')
-  const { stepText } = await import('../bench/step_text.ts')
+  const { benchStep } = await import('../bench/step/step.ts')
+  const { stepText } = await import('../bench/step/text.ts')
   const { steps, profile = false, json } = options
   const report = await benchStep({ loaded: configurationOf(words, options), steps, profile })
   print(json ? report : stepText(report))
@@ -173,8 +173,8 @@ function makeLoaderCommand(): Command {
 }
 
 async function runLoader(words: string[], { stepSeconds, samples, seconds, json, ...options }: LoaderOptions) {
-  const { benchLoader } = await import('../bench/loader.ts')
-  const { loaderText } = await import('../bench/loader_text.ts')
+  const { benchLoader } = await import('../bench/loader/loader.ts')
+  const { loaderText } = await import('../bench/loader/text.ts')
   const loaded = configurationOf(words, options)
   const report = await benchLoader({ loaded, samples, seconds, ...(stepSeconds === undefined ? {} : { stepSeconds }) })
   print(json ? report : loaderText(report))
@@ -189,7 +189,7 @@ function makeBitsCommand(): Command {
 }
 
 async function runBits(words: string[], options: { config?: string; steps: number; json?: boolean }): Promise<void> {
-  const { benchReproducible } = await import('../bench/reproducible.ts')
+  const { benchReproducible } = await import('../bench/step/reproducible.ts')
   const { workloadOf } = await import('../bench/workload.ts')
   const report = await benchReproducible(await workloadOf(configurationOf(words, options)), options.steps)
   print(options.json ? report : `${report.steps} steps, twice: ${report.identical ? 'identical bits' : 'DIFFERENT'}`)
@@ -214,7 +214,7 @@ function makeTrainingCommand(): Command {
 }
 
 async function runTraining(words: string[], { epochs, samples, json, ...options }: TrainingOptions): Promise<void> {
-  const { benchTraining, trainingText } = await import('../bench/training.ts')
+  const { benchTraining, trainingText } = await import('../bench/step/training.ts')
   const report = await benchTraining({ loaded: configurationOf(words, options), words, epochs, samples })
   print(json ? report : trainingText(report))
   if (!report.identical) process.exitCode = 1
@@ -230,8 +230,8 @@ function makeTuneCommand(): Command {
 }
 
 async function runTune(words: string[], { seconds, ship = false, json, ...options }: TuneOptions): Promise<void> {
-  const { benchTune } = await import('../bench/tune.ts')
-  const { tuneLine, tuneText } = await import('../bench/tune_text.ts')
+  const { benchTune } = await import('../bench/tune/tune.ts')
+  const { tuneLine, tuneText } = await import('../bench/tune/text.ts')
   const { workloadOf } = await import('../bench/workload.ts')
   const signals = stopOnSignals(say)
   const report = await benchTune({

@@ -1,6 +1,6 @@
-import type { Operation } from '../bench/operation.ts'
+import type { Operation } from '../bench/ops/operation.ts'
 
-export type { OperationInput as CaseInput, Random } from '../bench/operation.ts'
+export type { OperationInput as CaseInput, Random } from '../bench/ops/operation.ts'
 
 /** An operation under test. A row is a forward test against `reference`, a gradient check and a benchmark line at once. */
 export interface Case<Row extends object = object> extends Operation<Row> {

@@ -1,4 +1,4 @@
-export { normals, randomOf, relativeError } from '../bench/numbers.ts'
+export { normals, randomOf, relativeError } from '../bench/ops/numbers.ts'
 
 /** ‖a − b‖ / max(‖b‖, floor) */
 export function normError(a: ArrayLike<number>, b: ArrayLike<number>, floor = 1e-30): number {

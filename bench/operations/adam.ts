@@ -1,6 +1,6 @@
 import { adam } from '../../src/optim/adam.ts'
-import { normals } from '../numbers.ts'
-import type { Operation } from '../operation.ts'
+import { normals } from '../ops/numbers.ts'
+import type { Operation } from '../ops/operation.ts'
 
 export interface AdamRow {
   type: 'adam' | 'adamw'

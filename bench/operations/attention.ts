@@ -1,7 +1,7 @@
 import { alignment, attentionMaps } from '../../src/ops/sadaan/attention.ts'
 import { sizeOf } from '../../src/util/shape.ts'
-import { normals } from '../numbers.ts'
-import type { Operation } from '../operation.ts'
+import { normals } from '../ops/numbers.ts'
+import type { Operation } from '../ops/operation.ts'
 import { sigmoid } from './elementary.ts'
 
 export interface AttentionRow {

@@ -1,8 +1,8 @@
 import { batchNorm } from '../../src/ops/batch_norm.ts'
 import { sigmoid } from '../../src/ops/elementwise.ts'
 import { type Shape, sizeOf, volumeOf } from '../../src/util/shape.ts'
-import { normals } from '../numbers.ts'
-import type { Operation } from '../operation.ts'
+import { normals } from '../ops/numbers.ts'
+import type { Operation } from '../ops/operation.ts'
 
 export interface BatchNormRow {
   shape: Shape // (N, C, H, W, D)

@@ -1,7 +1,7 @@
 import { conv3d } from '../../src/ops/conv3d/conv3d.ts'
 import { type Shape, sizeOf } from '../../src/util/shape.ts'
-import { normals } from '../numbers.ts'
-import type { Operation } from '../operation.ts'
+import { normals } from '../ops/numbers.ts'
+import type { Operation } from '../ops/operation.ts'
 
 export interface Conv3dRow {
   samples: number

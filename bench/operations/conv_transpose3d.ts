@@ -1,7 +1,7 @@
 import { convTranspose3d } from '../../src/ops/conv_transpose3d.ts'
 import { type Shape, sizeOf } from '../../src/util/shape.ts'
-import { normals } from '../numbers.ts'
-import type { Operation } from '../operation.ts'
+import { normals } from '../ops/numbers.ts'
+import type { Operation } from '../ops/operation.ts'
 
 export interface ConvTranspose3dRow {
   samples: number

@@ -1,7 +1,7 @@
 import { maxPool3d } from '../../src/ops/max_pool3d.ts'
 import { type Shape, sizeOf, volumeOf } from '../../src/util/shape.ts'
-import { normals } from '../numbers.ts'
-import type { Operation } from '../operation.ts'
+import { normals } from '../ops/numbers.ts'
+import type { Operation } from '../ops/operation.ts'
 
 export interface MaxPool3dRow {
   shape: Shape // (N, C, H, W, D)

@@ -1,8 +1,8 @@
 import type { Tensor } from '../../src/graph/tensor.ts'
 import { LOSS_TERMS, type LossInputs, type LossTerm, PAIR_SUMS, sadaanLoss } from '../../src/loss/sadaan_loss.ts'
 import { sizeOf } from '../../src/util/shape.ts'
-import { normals } from '../numbers.ts'
-import type { Operation, OperationInput, Random } from '../operation.ts'
+import { normals } from '../ops/numbers.ts'
+import type { Operation, OperationInput, Random } from '../ops/operation.ts'
 import { sigmoid, softplus } from './elementary.ts'
 
 export interface LossRow {

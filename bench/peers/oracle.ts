@@ -4,7 +4,7 @@ import type { LoadedConfig } from '../../src/config/load.ts'
 import { InputError } from '../../src/util/error.ts'
 import { PACKAGE_ROOT } from '../../src/util/package_root.ts'
 import { ourJson, pythonJson } from '../processes.ts'
-import type { StepReport } from '../step.ts'
+import type { StepReport } from '../step/step.ts'
 import { workloadOf } from '../workload.ts'
 import type { Pythons } from './python.ts'
 

@@ -7,8 +7,8 @@ import { type Tensor, tensor } from '../../src/graph/tensor.ts'
 import { conv3d } from '../../src/ops/conv3d/conv3d.ts'
 import { InputError } from '../../src/util/error.ts'
 import { PACKAGE_ROOT } from '../../src/util/package_root.ts'
-import { normals, randomOf, relativeError } from '../numbers.ts'
-import { Prepared } from '../prepared.ts'
+import { normals, randomOf, relativeError } from '../ops/numbers.ts'
+import { Prepared } from '../ops/prepared.ts'
 import type { TfjsReport, TfjsShape } from './tfjs.ts'
 
 /** The parts of tfjs-core that are used here; the package is no dependency of this one. */

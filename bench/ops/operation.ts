@@ -1,7 +1,7 @@
-import type { AdapterFacts } from '../src/graph/kernel.ts'
-import type { Tape } from '../src/graph/tape.ts'
-import type { Tensor, TensorKind } from '../src/graph/tensor.ts'
-import type { Shape } from '../src/util/shape.ts'
+import type { AdapterFacts } from '../../src/graph/kernel.ts'
+import type { Tape } from '../../src/graph/tape.ts'
+import type { Tensor, TensorKind } from '../../src/graph/tensor.ts'
+import type { Shape } from '../../src/util/shape.ts'
 
 /** Seeded numbers: different for every row, the same in every run. */
 export interface Random {

@@ -1,6 +1,6 @@
-import { formatBytes } from '../src/run/memory.ts'
+import { formatBytes } from '../../src/run/memory.ts'
+import { percent, short } from '../table.ts'
 import type { LoaderReport } from './loader.ts'
-import { percent, short } from './table.ts'
 
 export function loaderText(report: LoaderReport): string {
   const { samples, size, structures, batch_size, file_bytes } = report

@@ -2,12 +2,12 @@ import { createHash } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type Checkpoint, readCheckpoint } from '../src/checkpoint/checkpoint.ts'
-import type { TorchTensor } from '../src/checkpoint/pickle/torch_tensor.ts'
-import { type LoadedConfig, loadConfig } from '../src/config/load.ts'
-import { Console } from '../src/track/console/console.ts'
-import { train } from '../src/train/training.ts'
-import { withTemporaryDataset, workloadOf } from './workload.ts'
+import { type Checkpoint, readCheckpoint } from '../../src/checkpoint/checkpoint.ts'
+import type { TorchTensor } from '../../src/checkpoint/pickle/torch_tensor.ts'
+import { type LoadedConfig, loadConfig } from '../../src/config/load.ts'
+import { Console } from '../../src/track/console/console.ts'
+import { train } from '../../src/train/training.ts'
+import { withTemporaryDataset, workloadOf } from '../workload.ts'
 
 export interface TrainingRequest {
   loaded: LoadedConfig

@@ -1,9 +1,9 @@
-import type { KernelTime } from '../src/plan/runner.ts'
-import { formatBytes } from '../src/run/memory.ts'
-import { variantsText } from './ops_text.ts'
+import type { KernelTime } from '../../src/plan/runner.ts'
+import { formatBytes } from '../../src/run/memory.ts'
+import { variantsText } from '../ops/text.ts'
+import { percent, short, textTable } from '../table.ts'
+import type { FirstStep } from './run.ts'
 import type { StepReport } from './step.ts'
-import type { FirstStep } from './step_run.ts'
-import { percent, short, textTable } from './table.ts'
 
 const seconds = (value: number): string => `${short(value)} s`
 

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
-import { summarise } from './clock.ts'
-import { StepRun } from './step_run.ts'
-import type { Workload } from './workload.ts'
+import { summarise } from '../clock.ts'
+import type { Workload } from '../workload.ts'
+import { StepRun } from './run.ts'
 
 export interface Reproducibility {
   steps: number

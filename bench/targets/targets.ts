@@ -1,7 +1,8 @@
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { openAdapter } from '../src/gpu/adapter.ts'
-import { InputError } from '../src/util/error.ts'
+import { openAdapter } from '../../src/gpu/adapter.ts'
+import { InputError } from '../../src/util/error.ts'
+import { ChildError } from '../processes.ts'
 import { Journal } from './journal.ts'
 import {
   type Bench,
@@ -13,8 +14,7 @@ import {
   type Outcomes,
   quickEffort,
 } from './measurements.ts'
-import { ChildError } from './processes.ts'
-import { TARGET_ROWS, type TargetRow, torchOf } from './target_rows.ts'
+import { TARGET_ROWS, type TargetRow, torchOf } from './rows.ts'
 
 export interface TargetRequest {
   /** parts of rows' names; all rows without */

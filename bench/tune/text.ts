@@ -1,4 +1,4 @@
-import { type Column, short, textTable } from './table.ts'
+import { type Column, short, textTable } from '../table.ts'
 import type { TuneLine, TuneReport } from './tune.ts'
 
 /** Fastest first, e.g. 'winograd 3.5, direct 6.8'. */

@@ -1,11 +1,11 @@
-import type { Device } from '../src/gpu/device.ts'
-import type { Pipelines } from '../src/gpu/pipelines.ts'
-import type { AdapterFacts, Call } from '../src/graph/kernel.ts'
-import type { Tensor } from '../src/graph/tensor.ts'
-import type { Choice } from '../src/plan/lower.ts'
-import { makePlan, type Plan } from '../src/plan/plan.ts'
-import { Runner, SlotPool } from '../src/plan/runner.ts'
-import { Storage } from '../src/plan/storage.ts'
+import type { Device } from '../../src/gpu/device.ts'
+import type { Pipelines } from '../../src/gpu/pipelines.ts'
+import type { AdapterFacts, Call } from '../../src/graph/kernel.ts'
+import type { Tensor } from '../../src/graph/tensor.ts'
+import type { Choice } from '../../src/plan/lower.ts'
+import { makePlan, type Plan } from '../../src/plan/plan.ts'
+import { Runner, SlotPool } from '../../src/plan/runner.ts'
+import { Storage } from '../../src/plan/storage.ts'
 
 /** An open adapter and its pipelines. */
 export interface Gpu {

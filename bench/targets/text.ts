@@ -1,4 +1,4 @@
-import { type Column, textTable } from './table.ts'
+import { type Column, textTable } from '../table.ts'
 import type { TargetLine, TargetReport } from './targets.ts'
 
 export const TARGET_COLUMNS: readonly Column<TargetLine>[] = [

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { InputError } from '../src/util/error.ts'
+import { InputError } from '../../src/util/error.ts'
 import type { Operation } from './operation.ts'
 import { type Pass, STEP_SHAPES } from './shapes.ts'
 

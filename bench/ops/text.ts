@@ -1,5 +1,5 @@
+import { type Column, percent, short, textTable } from '../table.ts'
 import type { OpsLine, OpsReport } from './ops.ts'
-import { type Column, percent, short, textTable } from './table.ts'
 
 /** What the numbers are taken on, and how. */
 export function opsHeader({ adapter, precision, clock, skipped, wrong, ...peaks }: OpsReport): string {

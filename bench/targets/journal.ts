@@ -1,6 +1,6 @@
 import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { InputError } from '../src/util/error.ts'
+import { InputError } from '../../src/util/error.ts'
 
 interface Entry {
   name: string

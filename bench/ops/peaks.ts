@@ -1,10 +1,10 @@
-import { destroyBuffer, storageBuffer } from '../src/gpu/buffers.ts'
-import type { Device } from '../src/gpu/device.ts'
-import { type Dispatch, kernel } from '../src/graph/kernel.ts'
-import { Tape } from '../src/graph/tape.ts'
-import { type Tensor, tensor } from '../src/graph/tensor.ts'
-import { elementwiseCut, spansOf } from '../src/ops/work.ts'
-import { Clock } from './clock.ts'
+import { destroyBuffer, storageBuffer } from '../../src/gpu/buffers.ts'
+import type { Device } from '../../src/gpu/device.ts'
+import { type Dispatch, kernel } from '../../src/graph/kernel.ts'
+import { Tape } from '../../src/graph/tape.ts'
+import { type Tensor, tensor } from '../../src/graph/tensor.ts'
+import { elementwiseCut, spansOf } from '../../src/ops/work.ts'
+import { Clock } from '../clock.ts'
 import { type Gpu, Prepared } from './prepared.ts'
 
 /** What the adapter can do at most: the best of several runs of kernels that do nothing else. */

@@ -1,8 +1,8 @@
-import type { Precision } from '../src/graph/tensor.ts'
+import type { Precision } from '../../src/graph/tensor.ts'
+import type { OpsLine } from '../ops/ops.ts'
+import { percent, short } from '../table.ts'
+import { HALF_VARIANTS } from '../variants.ts'
 import type { Measured, MeasurementName, Outcome, Outcomes } from './measurements.ts'
-import type { OpsLine } from './ops.ts'
-import { percent, short } from './table.ts'
-import { HALF_VARIANTS } from './variants.ts'
 
 /** What a row reached; `met` undefined where the target is not stated for what was measured. */
 export type Reading = { reached: string; value: number; met?: boolean } | { reason: string }

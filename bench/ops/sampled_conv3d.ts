@@ -1,5 +1,5 @@
+import type { Conv3dRow } from '../operations/conv3d.ts'
 import type { OperationInput, Random } from './operation.ts'
-import type { Conv3dRow } from './operations/conv3d.ts'
 import type { Pass } from './shapes.ts'
 
 type Place = readonly [h: number, w: number, d: number]
