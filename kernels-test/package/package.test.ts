@@ -74,19 +74,15 @@ test('doctor finds an adapter whose kernels compute', async context => {
   expect(adapters[0]).toMatchObject({ index: 0, passed: true })
 })
 
-test('bench ops times an operation of the step', async context => {
+test('bench ops times the operations of the step', async context => {
   skipOffline(context)
-  const { stdout } = await sadaan(
-    'bench',
-    'ops',
-    '--json',
-    '--seconds',
-    '0.001',
-    '--filter',
-    'max_pool3d forward shape',
-  )
+  const { stdout } = await sadaan('bench', 'ops', '--json', '--seconds', '0.001', '--filter', 'max_pool3d (step')
   const { rows, wrong } = JSON.parse(stdout)
-  expect(rows).toMatchObject([{ operation: 'max_pool3d', from: 'pool1' }])
+  const [operation, from] = ['max_pool3d', 'pool1']
+  expect(rows).toMatchObject([
+    { operation, from, pass: 'forward' },
+    { operation, from, pass: 'forward + backward' },
+  ])
   expect(wrong).toEqual([])
 })
 
