@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { totalOf } from '../../src/run/memory.ts'
-import { TrainingEngine } from '../../src/train/engine.ts'
+import { planTraining } from '../../src/train/training_plans.ts'
 import { testDevice } from '../harness.ts'
 import { normError } from '../numbers.ts'
 import { documented, type Left, ONE_EPOCH, PLAIN, runDocumented, SIZE, STRUCTURES, WEIGHTS } from './documented.ts'
@@ -184,7 +184,9 @@ test.concurrent('batch_size=2 with 8 steps of accumulation takes the memory of 2
   const [bytes] = left.values('system.gpu_memory_bytes') as [number]
   const shape = { structures: STRUCTURES.length, size: SIZE, inChannels: 1, channels: [2, 4, 6, 8, 10] } as const
   const needed = (samples: number) =>
-    totalOf(TrainingEngine.need(device.facts, left.config, shape, STRUCTURES, samples))
+    totalOf(
+      planTraining(device.facts, { config: left.config, shape, structureNames: STRUCTURES, batchSize: samples }).need,
+    )
   expect(bytes).toBeLessThan(needed(2) * 1.2)
   expect(bytes).toBeLessThan(needed(16) / 3)
   // 16 samples: 8 batches, one update

@@ -10,7 +10,7 @@ import { table } from '../report/text/table.ts'
 import { formatBytes, type MemoryNeed, totalOf } from '../run/memory.ts'
 import { shapeFor, wantedAdapter } from '../run/open.ts'
 import { knownChoice } from '../run/variants.ts'
-import { TrainingEngine } from '../train/engine.ts'
+import { planTraining } from '../train/training_plans.ts'
 import { InputError } from '../util/error.ts'
 
 /** What `summary` says of the model that a configuration makes. */
@@ -29,9 +29,9 @@ export interface ModelReport extends ModelSummary {
  */
 export async function reportModel(config: Config, dataset?: string): Promise<ModelReport> {
   const { shape, structureNames } = await shapeOf(config, dataset)
-  const { facts, adapter, choice } = await adapterHere(config)
+  const { facts, adapter, ...chosen } = await adapterHere(config)
   const batchSize = config.training.batch_size
-  const memory = TrainingEngine.need(facts, config, shape, structureNames, batchSize, choice)
+  const { need: memory } = planTraining(facts, { config, shape, structureNames, batchSize, ...chosen })
   return { ...summarise(shape), shape, batchSize, memory, adapter }
 }
 

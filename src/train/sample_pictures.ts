@@ -66,11 +66,11 @@ export class SamplePictures {
       await Promise.all(drawn)
       const count = Math.min(wanted - done, host.count)
       const { presenceProbability } = await engine.evaluate(host)
-      const seen = { ...host, presenceProbability, predicted: await engine.predictedMasks(count) }
+      const batch = { ...host, presenceProbability, predicted: await engine.predictedMasks(count) }
       drawn = Array.from({ length: count }, (_, i) => {
         const title = `validation sample ${done + i + 1}, epoch ${epoch + 1}`
         const scenario = host.scenarios[i]!
-        const view = sampleView(setting, seen, i, scenario === '' ? title : `${title}, ${scenario}`)
+        const view = sampleView(setting, batch, { index: i, title: scenario === '' ? title : `${title}, ${scenario}` })
         return this.drawn(done + i + 1, epoch, view)
       })
       for (const artifact of drawn) this.log.record!.keepOnceMade(artifact)

@@ -99,14 +99,13 @@ export function checkpointOf(
   { progress, ...histories }: HostState,
   isBest: boolean,
 ): Checkpoint {
-  const { state, optimizer } = engine
   const { position, schedule } = progress
   const { skipped, lossScale } = copy
   return {
     // the original has no points within an epoch: there it is the one under way
     epoch: position.batch > 0 ? position.epoch : position.epoch - 1,
-    model: modelOf(state, copy),
-    optimizer: optimizerOf(state, optimizer, copy, config, schedulerRate(settings, schedule)),
+    model: modelOf(engine.state, copy),
+    optimizer: optimizerOf(engine, copy, config, schedulerRate(settings, schedule)),
     scheduler: toTorchScheduler(settings, schedule) as Record<string, Json> | null,
     structureNames: dataset.structureNames,
     isBest,

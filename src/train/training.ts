@@ -13,7 +13,7 @@ import { placeText } from './progress.ts'
 import type { TrainingRequest } from './request.ts'
 import { findResumePoint, type ResumePoint } from './resume.ts'
 import { keepCheckpoints, openRecord } from './run_observers.ts'
-import { closeSession, initialise, openSession, type Session } from './session.ts'
+import { initialise, openSession, type Session } from './session.ts'
 import { TrainingLog } from './training_log.ts'
 
 export interface TrainingReport extends FitResult {
@@ -40,7 +40,7 @@ export async function train(request: TrainingRequest): Promise<TrainingReport> {
       lock.release()
     }
   } finally {
-    closeSession(session)
+    await session.close()
   }
 }
 
