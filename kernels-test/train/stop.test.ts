@@ -106,6 +106,18 @@ test('a damaged newest checkpoint: the one before it is used and that is said; -
   expect(lines[1]).toMatch(/checkpoint_epoch_3\.pth: 3 of 3 epochs are done, nothing to do$/)
 })
 
+test('a checkpoint with damaged progress: one line with file, key and what was expected', async () => {
+  const { sadaan, ...rest } = read('straight', 'last.pth')
+  mkdirSync(join(folder('progress'), 'checkpoints'), { recursive: true })
+  writeCheckpoint(pathOf('progress', 'last.pth'), { ...rest, sadaan: { ...sadaan, batches: 'many' } })
+  const resuming = trainHere(folder('progress'), words, pathOf('progress', 'last.pth'))
+  await expect(resuming).rejects.toThrow(
+    new InputError(
+      `${pathOf('progress', 'last.pth')}: sadaan_gpu.batches cannot be read: expected number, received string`,
+    ),
+  )
+})
+
 test('what does not fit is refused with both values; other data too; another validation split is warned of', async () => {
   const resume = (...more: string[]) =>
     trainHere(folder('straight'), [...words, 'training.num_epochs=9', ...more], true)

@@ -1,6 +1,6 @@
 import { closeSync, existsSync, openSync, readSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { readCheckpoint } from '../checkpoint/checkpoint.ts'
+import { type Checkpoint, readCheckpoint } from '../checkpoint/checkpoint.ts'
 import { type DatasetInspection, inspectDataset } from '../data/inspect/dataset.ts'
 import { type Hdf5Inspection, inspectHdf5 } from '../data/inspect/hdf5.ts'
 import { inspectScan, type ScanInspection } from '../data/inspect/scan.ts'
@@ -8,7 +8,7 @@ import type { Preparation } from '../data/scan/preparation.ts'
 import { isScan } from '../data/scan/read_scan.ts'
 import { openTrainedModel } from '../run/trained_model.ts'
 import type { DataFingerprint } from '../train/data_fingerprint.ts'
-import type { Progress } from '../train/progress.ts'
+import { readProgressSummary } from '../train/progress.ts'
 import { InputError } from '../util/error.ts'
 import { sizeOf } from '../util/shape.ts'
 
@@ -105,22 +105,28 @@ function inspectModel(path: string, bytes: number): ModelInspection {
 /** What a state_dict has beside parameters. */
 const BUFFER = /\.(running_mean|running_var|num_batches_tracked)$/
 
-/** Null where the file is no checkpoint of a training: that it holds a model is known already. */
+/** Null if the file has weights but is no training checkpoint. */
 function trainingOf(path: string): TrainingInspection | null {
+  const checkpoint = checkpointAt(path)
+  if (!checkpoint) return null
+  const { epoch, isBest, optimizer, trainLossHistory, valLossHistory, sadaan = {} } = checkpoint
+  const { position, run, data } = readProgressSummary(sadaan, path)
+  return {
+    epochs: position?.epoch ?? epoch + 1,
+    is_best: isBest,
+    train_loss: trainLossHistory.at(-1) ?? null,
+    val_loss: valLossHistory.at(-1) ?? null,
+    can_resume: optimizer !== undefined,
+    run: run ?? null,
+    data: data ?? null,
+  }
+}
+
+function checkpointAt(path: string): Checkpoint | undefined {
   try {
-    const { epoch, isBest, optimizer, trainLossHistory, valLossHistory, sadaan } = readCheckpoint(path)
-    const progress = sadaan as unknown as Progress | undefined
-    return {
-      epochs: progress?.position?.epoch ?? epoch + 1,
-      is_best: isBest,
-      train_loss: trainLossHistory.at(-1) ?? null,
-      val_loss: valLossHistory.at(-1) ?? null,
-      can_resume: optimizer !== undefined,
-      run: progress?.run ?? null,
-      data: progress?.data ?? null,
-    }
+    return readCheckpoint(path)
   } catch (error) {
-    if (error instanceof InputError) return null
+    if (error instanceof InputError) return undefined
     throw error
   }
 }

@@ -1,14 +1,13 @@
 import { existsSync, readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Checkpoint, readCheckpoint } from '../checkpoint/checkpoint.ts'
-import type { JsonObject } from '../config/json.ts'
 import { differingKeys, leavesOf } from '../config/load.ts'
-import { type Config, configSchema } from '../config/schema.ts'
+import type { Config } from '../config/schema.ts'
 import type { Dataset } from '../data/dataset/dataset.ts'
 import { InputError } from '../util/error.ts'
 import { type DataFingerprint, fingerprintOf, OF_VALIDATION } from './data_fingerprint.ts'
 import { type BestModel, noBestModel } from './early_stopping.ts'
-import type { Position, Progress } from './progress.ts'
+import { type Position, type Progress, readProgress } from './progress.ts'
 
 export interface ResumePoint {
   path: string
@@ -60,17 +59,14 @@ function open(path: string, config: Config, say: (line: string) => void): Resume
   if (!checkpoint.optimizer)
     throw new InputError(`${path}: no optimiser state in it; to start from its weights set model.pretrained`)
   const progress = checkpoint.sadaan
-    ? ownProgress(path, checkpoint.sadaan as unknown as Progress, config)
+    ? ownProgress(path, readProgress(checkpoint.sadaan, path), config)
     : progressOfOriginal(path, checkpoint, config, say)
   return { path, checkpoint, progress, position: progress.position ?? { epoch: checkpoint.epoch + 1, batch: 0 } }
 }
 
 function ownProgress(path: string, progress: Progress, config: Config): Progress {
-  const parsed = configSchema.safeParse(progress.config)
-  if (!parsed.success) throw new InputError(`${path}: its configuration cannot be read by this version`)
-  checkPosition(path, progress.position)
-  const [there, here] = [parsed.data, config].map(tree => new Map(leavesOf(tree as unknown as JsonObject)))
-  const differing = differingKeys(parsed.data, config).filter(key => !FREE_KEYS.test(key))
+  const [there, here] = [progress.config, config].map(tree => new Map(leavesOf(tree)))
+  const differing = differingKeys(progress.config, config).filter(key => !FREE_KEYS.test(key))
   if (differing.length === 0) return progress
   const values = differing.map(
     key => `${key} is ${JSON.stringify(here!.get(key))}, was ${JSON.stringify(there!.get(key))}`,
@@ -78,12 +74,6 @@ function ownProgress(path: string, progress: Progress, config: Config): Progress
   throw new ResumeMismatch(
     `${path}: cannot be resumed with values other than it was trained with: ${values.join('; ')}`,
   )
-}
-
-function checkPosition(path: string, position: Position | undefined): void {
-  const isCount = (value: unknown): boolean => Number.isSafeInteger(value) && (value as number) >= 0
-  if (position !== undefined && !(isCount(position.epoch) && isCount(position.batch)))
-    throw new InputError(`${path}: sadaan_gpu.position cannot be read, expected an epoch and its batches done`)
 }
 
 /**

@@ -8,7 +8,8 @@ import type { Console } from '../track/console/console.ts'
 import type { RunRecord } from '../track/run_record.ts'
 import { InputError } from '../util/error.ts'
 import { shouldStop } from './early_stopping.ts'
-import { DivergedError, Fit, type FitResult } from './fit.ts'
+import { DivergedError } from './epoch_runner.ts'
+import { Fit, type FitResult } from './fit.ts'
 import { placeText } from './progress.ts'
 import type { TrainingRequest } from './request.ts'
 import { findResumePoint, type ResumePoint } from './resume.ts'
@@ -74,9 +75,9 @@ async function recorded(
   let fit: Fit | undefined
   try {
     introduce(session, record, console)
-    fit = new Fit(session, new TrainingLog(console, record, config, session.dataset.structureNames), stop)
+    const log = new TrainingLog(console, record, config, session.dataset.structureNames)
+    fit = new Fit(session, log, { stop, point })
     await session.engine.prepare()
-    if (point) fit.continueFrom(point)
     if (point) console.line(`resumed from ${point.path}, ${placeText(point.position)}`)
     const result = await fit.run()
     console.close()
