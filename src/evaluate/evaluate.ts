@@ -58,13 +58,15 @@ async function openSplitFor(
   if (!split) throw new InputError(`${join(directory, `${name}.h5`)}: no such file, expected the split to evaluate`)
   const { inChannels, structures, size } = model.shape
   if (dataset.channels !== inChannels)
-    throw new InputError(`${split.path}: images have ${dataset.channels} channels, ${model.path} reads ${inChannels}`)
+    throw new InputError(`${split.path}: images have ${dataset.channels} channels, ${model.path} expects ${inChannels}`)
   if (split.structures !== structures)
-    throw new InputError(`${split.path}: masks have ${split.structures} structures, ${model.path} has ${structures}`)
+    throw new InputError(
+      `${split.path}: masks have ${split.structures} structures, ${model.path} expects ${structures}`,
+    )
   const other = model.structureNames?.findIndex((each, s) => each !== dataset.structureNames[s]) ?? -1
   if (other >= 0)
     say(
-      `warning: structure ${other} is ${dataset.structureNames[other]} in ${directory}, the model was trained on ${model.structureNames![other]}`,
+      `warning: structure ${other} is ${dataset.structureNames[other]} in ${directory}, but ${model.structureNames![other]} in the model`,
     )
   if (dataset.imageSize.join() !== size.join())
     say(
