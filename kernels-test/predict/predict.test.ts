@@ -290,7 +290,7 @@ describe('wrong input is one line and leaves nothing', () => {
     await refused(
       write('a', tensors => tensors.delete(priors)),
       input,
-      /position_embeddings is missing, expected the 4 axes/,
+      /position_embeddings is missing, expected 4 axes/,
     )
     await refused(
       write('b', tensors => tensors.set(priors, { dtype: 'f32', shape: [2, 8, 16, 16], data: new Float32Array(4096) })),
