@@ -71,7 +71,7 @@ export function structureNamesOf({ structureNames, shape }: TrainedModel, others
   return [...(structureNames ?? fitting ?? Array.from({ length: shape.structures }, (_, s) => `structure_${s}`))]
 }
 
-/** Structures above this presence probability are predicted present. The request wins over the model, the model over the configuration. */
+/** Structures above this presence probability are predicted present. The request takes precedence over the model, the model over the configuration. */
 export function presenceThresholdFor(
   model: TrainedModel,
   { presenceThreshold, config }: { presenceThreshold?: number; config: Config },
