@@ -192,8 +192,8 @@ export class StepRun {
     return waited / ((performance.now() - started) / 1000)
   }
 
-  close(): void {
-    this.engine.destroy()
+  async close(): Promise<void> {
+    await this.engine.close()
     this.device.close()
   }
 }

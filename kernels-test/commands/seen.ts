@@ -66,6 +66,6 @@ export async function firstLoss(config: Config): Promise<number> {
   await engine.prepare()
   writeInitial(engine.storage, engine.state, config.seed)
   const { terms } = await engine.accumulate(host, { seed: config.seed, epoch: 0, share: 1, first: true })
-  engine.destroy()
+  await engine.close()
   return terms.total
 }

@@ -24,8 +24,8 @@ const config = defaultConfig()
 const plain = { ...config, augmentation: { ...config.augmentation, enabled: false } }
 const spec = { config, shape, structureNames: STRUCTURES, batchSize: 1 }
 const made: TrainingEngine[] = []
-afterAll(() => {
-  for (const engine of made) engine.destroy()
+afterAll(async () => {
+  for (const engine of made) await engine.close()
 })
 
 async function engineFor(batchSize: number, settings = config): Promise<TrainingEngine> {
@@ -66,7 +66,7 @@ test('what is said to be needed is what is allocated, to the byte, and all of it
   for (const batchSize of [1, 3]) {
     const engine = await TrainingEngine.allocate(device, { ...spec, batchSize })
     expect(device.allocated).toBe(totalOf(engine.need))
-    engine.destroy()
+    await engine.close()
     expect(device.allocated).toBe(0)
   }
   device.close()

@@ -205,7 +205,7 @@ export class TrainingEngine {
     this.uploads.write(batch.keys, Uint32Array.from([...host.samples].flatMap(sample => [seed, epoch, sample, 0])))
   }
 
-  destroy(): Promise<void> {
+  close(): Promise<void> {
     return this.closer.close()
   }
 }

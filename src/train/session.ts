@@ -60,7 +60,7 @@ export function openSession(config: Config, options: SessionOptions): Promise<Se
     const { structureNames } = dataset
     const spec = { config, shape, structureNames, batchSize: config.training.batch_size }
     const { engine, variants } = await openEngine(device, spec, options)
-    closer.add(engine, each => each.destroy())
+    closer.add(engine, each => each.close())
     return { config, dataset, shape, variants, device, engine, ...loaders, close: () => closer.close() }
   })
 }
