@@ -3,15 +3,13 @@ import type { AdapterFacts, Call } from '../src/graph/kernel.ts'
 import { type Choice, chooseVariant, fittingVariants } from '../src/plan/lower.ts'
 import type { Plan } from '../src/plan/plan.ts'
 import { fixVariants } from '../src/run/variants.ts'
-import { TrainingEngine } from '../src/train/engine.ts'
+import { trainingCalls } from '../src/train/training_plans.ts'
 import type { Workload } from './workload.ts'
 
 /** The variants that training this workload would fix, measured first where `compute.autotune` is 'full'. */
-export async function variantsFor(
-  device: Device,
-  { config, shape, structureNames, batchSize }: Workload,
-): Promise<Choice> {
-  const calls = TrainingEngine.calls(config, shape, structureNames, batchSize)
+export async function variantsFor(device: Device, workload: Workload): Promise<Choice> {
+  const { config } = workload
+  const calls = trainingCalls(workload)
   const { fixed } = await fixVariants({ device, config, calls, say: line => process.stderr.write(`${line}\n`) })
   return fixed.choice
 }

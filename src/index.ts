@@ -1,6 +1,6 @@
 /**
- * What the package promises to programs. Everything else may change between any two versions.
- * Errors: InputError says in one line what is wrong with what was given; anything else is a failure.
+ * The public API of the package. Everything else may change between any two versions.
+ * Errors: an InputError explains in one line what is wrong with the input; anything else is a failure.
  */
 export { type Checkpoint, readCheckpoint, writeCheckpoint } from './checkpoint/checkpoint.ts'
 export { readWeights } from './checkpoint/weights.ts'

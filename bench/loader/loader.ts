@@ -195,6 +195,6 @@ async function measuredStep(workload: Workload): Promise<number> {
     const { seconds } = await run.measure(2)
     return summarise(seconds).seconds
   } finally {
-    run.close()
+    await run.close()
   }
 }

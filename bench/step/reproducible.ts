@@ -35,6 +35,6 @@ async function trained(workload: Workload, steps: number): Promise<{ digest: str
       hash.update(new Uint8Array((await storage.readArena(arena)).buffer))
     return { digest: hash.digest('hex'), seconds }
   } finally {
-    run.close()
+    await run.close()
   }
 }

@@ -76,14 +76,14 @@ export class StepRun {
 
   /** Opens the device, plans, makes the pipelines, and runs a first step, each timed. */
   static async open(workload: Workload): Promise<StepRun> {
-    const { config, shape, structureNames, batchSize } = workload
+    const { config } = workload
     const batch = randomBatch(workload)
     const lap = laps()
     const device = await Device.open(wantedAdapter(config), config.compute)
     const instruments = new Instruments(device)
     const open = lap()
     const choice = await variantsFor(device, workload)
-    const engine = await TrainingEngine.allocate(device, config, shape, structureNames, batchSize, choice)
+    const engine = await TrainingEngine.allocate(device, { ...workload, choice })
     const plan = lap()
     writeInitial(engine.storage, engine.state, config.seed)
     const values = lap()
@@ -192,8 +192,8 @@ export class StepRun {
     return waited / ((performance.now() - started) / 1000)
   }
 
-  close(): void {
-    this.engine.destroy()
+  async close(): Promise<void> {
+    await this.engine.close()
     this.device.close()
   }
 }

@@ -86,7 +86,7 @@ export async function benchStep({ loaded, steps, profile }: StepRequest): Promis
       ...(profile ? { profile: await run.engine.profile() } : {}),
     }
   } finally {
-    run.close()
+    await run.close()
   }
 }
 

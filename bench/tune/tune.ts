@@ -3,7 +3,7 @@ import type { AdapterFacts, Call } from '../../src/graph/kernel.ts'
 import { chooseVariant } from '../../src/plan/lower.ts'
 import { wantedAdapter } from '../../src/run/open.ts'
 import { factsFor } from '../../src/run/variants.ts'
-import { TrainingEngine } from '../../src/train/engine.ts'
+import { trainingCalls } from '../../src/train/training_plans.ts'
 import { identityOf } from '../../src/tune/adapter_identity.ts'
 import { type AutotuneReport, autotune, type OpenCall, openCalls } from '../../src/tune/autotune.ts'
 import { readTable, shippedPath, TuningCache, writeTable } from '../../src/tune/cache.ts'
@@ -37,11 +37,11 @@ export interface TuneReport extends AutotuneReport {
 
 /** Measures every variant of every call of a training step, whatever the cache holds, and writes the cache. */
 export async function benchTune({ workload, ...request }: TuneRequest): Promise<TuneReport> {
-  const { config, shape, structureNames, batchSize } = workload
+  const { config } = workload
   const device = await Device.open(wantedAdapter(config), config.compute)
   try {
     const facts = factsFor(device.facts, config)
-    return await tune(device, facts, TrainingEngine.calls(config, shape, structureNames, batchSize), request)
+    return await tune(device, facts, trainingCalls(workload), request)
   } finally {
     device.close()
   }

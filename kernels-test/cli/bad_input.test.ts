@@ -124,7 +124,7 @@ const optionCases: Record<string, [string[], RegExp]> = {
   'a checkpoint that is not there': [['--resume', 'none.pth'], /none\.pth: .*no such file/i],
   'a checkpoint with other channels': [
     ['--resume', other],
-    /other\.pth: cannot be resumed with values other than it was trained with: model\.channels is \[16,.*\], was \[2,4,4,6,8\]/,
+    /other\.pth: cannot be resumed with a different configuration: model\.channels is \[16,.*\], was \[2,4,4,6,8\]/,
   ],
   'an unknown option': [['--epochs', '3'], /unknown option '--epochs'/],
 }

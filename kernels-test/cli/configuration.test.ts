@@ -81,7 +81,7 @@ test("train with Sacred's options: what it says and what the record keeps", asyn
   expect(stderr).toMatch(/^Configuration \(modified[\s\S]*^ {4}num_workers = 0 +# modified, from debug$[\s\S]*^-{79}$/m)
   expect(stderr).toMatch(/^warning: --force has no effect here: /m)
   expect(stderr).toMatch(
-    /^adapter .*\n +the one that computes; CUDA_VISIBLE_DEVICES=0,1 is not read, compute\.adapter chooses$/m,
+    /^adapter .*\n +CUDA_VISIBLE_DEVICES=0,1 is ignored; choose the adapter with compute\.adapter$/m,
   )
   expect(stderr).toMatch(/^epoch 1\/1 {2}batch 1\/1 {2}loss /m)
   const text = (name: string) => readFileSync(join(root, 'sacred_runs', '7', name), 'utf8')

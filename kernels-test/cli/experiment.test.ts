@@ -26,7 +26,7 @@ test('an experiment that was stopped goes on where it was, and ends with its fig
 
   const second = await run(options(24), cwd)
   expect(second.code, second.stderr).toBe(0)
-  expect(second.stderr).toMatch(/exp\/dataset: the dataset is there/)
+  expect(second.stderr).toMatch(/exp\/dataset: the dataset exists already/)
   expect(second.stderr).toMatch(/^resumed from .*last\.pth/m)
   expect(statSync(join(cwd, 'exp', 'dataset', 'train.h5')).mtimeMs).toBe(madeAt)
   const results = JSON.parse(second.stdout)
@@ -46,7 +46,7 @@ test('an experiment that was stopped goes on where it was, and ends with its fig
     run([...options(24), 'seed=7'], cwd),
   ])
   expect(third.stderr).toMatch(/3 of 3 epochs are done, nothing to do/)
-  expect(third.stderr.match(/the evaluation is there/g)).toHaveLength(3)
+  expect(third.stderr.match(/the evaluation exists already/g)).toHaveLength(3)
   expect(third.stdout).toBe(second.stdout)
   expect(readdirSync(join(cwd, 'exp', 'sacred_runs')).filter(name => name !== '_sources')).toEqual(['1', '2'])
   expect(other.code).toBe(2)

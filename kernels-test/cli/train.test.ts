@@ -47,7 +47,7 @@ test('--resume with nothing there starts afresh and says so; --json prints one o
   const cwd = folder('fresh')
   const first = await run(['train', '--resume', '--json', '--tensorboard', 'board', ...small(good, 1)], cwd)
   expect(first.code, first.stderr).toBe(0)
-  expect(first.stderr).toMatch(/^nothing to resume in \.\/checkpoints: starting afresh$/m)
+  expect(first.stderr).toMatch(/^nothing to resume in \.\/checkpoints: starting from scratch$/m)
   expect(first.stdout).toMatch(/^\{.*\}\n$/)
   const result = JSON.parse(first.stdout)
   expect(result).toMatchObject({ status: 'COMPLETED', epochs: 1, best: { epoch: 0 } })

@@ -61,10 +61,11 @@ export async function firstLoss(config: Config): Promise<number> {
   const { device } = at
   const choice = knownChoice(device, config, () => undefined)
   const { length } = host.samples
-  const engine = await TrainingEngine.allocate(device, config, shapeOf(config), STRUCTURES, length, choice)
+  const spec = { config, shape: shapeOf(config), structureNames: STRUCTURES, batchSize: length, choice }
+  const engine = await TrainingEngine.allocate(device, spec)
   await engine.prepare()
   writeInitial(engine.storage, engine.state, config.seed)
   const { terms } = await engine.accumulate(host, { seed: config.seed, epoch: 0, share: 1, first: true })
-  engine.destroy()
+  await engine.close()
   return terms.total
 }

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { totalOf } from '../../src/run/memory.ts'
-import { TrainingEngine } from '../../src/train/engine.ts'
+import { planTraining } from '../../src/train/training_plans.ts'
 import { testDevice } from '../harness.ts'
 import { normError } from '../numbers.ts'
 import { documented, type Left, ONE_EPOCH, PLAIN, runDocumented, SIZE, STRUCTURES, WEIGHTS } from './documented.ts'
@@ -79,7 +79,9 @@ test.concurrent('nothing: the documented defaults', async () => {
 test.concurrent("dataset_path='./my_medical_dataset_hdf5' is what is read", async () => {
   const command = `sadaan-gpu train with dataset_path='./my_medical_dataset_hdf5'`
   const left = await documented(command, [ONE_EPOCH], { data: 'smaller', at: 'my_medical_dataset_hdf5' })
-  expect(left.said.stderr).toMatch(/^data +\.\/my_medical_dataset_hdf5: 4 to train, 2 to validate, 2 structures/m)
+  expect(left.said.stderr).toMatch(
+    /^data +\.\/my_medical_dataset_hdf5: 4 training samples, 2 validation samples, 2 structures/m,
+  )
   expect(left.checkpoint().structureNames).toEqual(STRUCTURES.slice(0, 2))
 })
 
@@ -184,7 +186,9 @@ test.concurrent('batch_size=2 with 8 steps of accumulation takes the memory of 2
   const [bytes] = left.values('system.gpu_memory_bytes') as [number]
   const shape = { structures: STRUCTURES.length, size: SIZE, inChannels: 1, channels: [2, 4, 6, 8, 10] } as const
   const needed = (samples: number) =>
-    totalOf(TrainingEngine.need(device.facts, left.config, shape, STRUCTURES, samples))
+    totalOf(
+      planTraining(device.facts, { config: left.config, shape, structureNames: STRUCTURES, batchSize: samples }).need,
+    )
   expect(bytes).toBeLessThan(needed(2) * 1.2)
   expect(bytes).toBeLessThan(needed(16) / 3)
   // 16 samples: 8 batches, one update
@@ -228,6 +232,6 @@ test.concurrent.each([
 test.concurrent('CUDA_VISIBLE_DEVICES=0,1 runs on one adapter and says so', async () => {
   const left = await batchOfEight()
   expect(left.said.stderr.match(/^adapter .*$/gm)).toHaveLength(1)
-  expect(left.said.stderr).toMatch(/^ +the one that computes; CUDA_VISIBLE_DEVICES=0,1 is not read/m)
+  expect(left.said.stderr).toMatch(/^ +CUDA_VISIBLE_DEVICES=0,1 is ignored/m)
   expect(left.steps('train.batch.total')).toEqual([0])
 })

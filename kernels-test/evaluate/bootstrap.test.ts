@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest'
-import { bootstrapIntervals, type Figure } from '../../src/evaluate/bootstrap.ts'
+import { bootstrapIntervals, type RatioMean } from '../../src/evaluate/bootstrap.ts'
 import { randomOf } from '../numbers.ts'
 
 /** The mean of values; of those that are defined where some are null. */
-function meanOf(values: readonly (number | null)[]): Figure {
+function meanOf(values: readonly (number | null)[]): RatioMean {
   return [
     {
       numerator: Float64Array.from(values, value => value ?? 0),

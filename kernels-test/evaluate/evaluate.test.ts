@@ -223,5 +223,8 @@ test('wrong input is one line and leaves nothing', async () => {
   mkdirSync(three)
   await writeDataset(three, { samples: 2, structures: 3, imageSize: size })
   await refused(request('c', { dataset: three }), /test\.h5: no such file, expected the split to evaluate/)
-  await refused(request('d', { dataset: three, split: 'val' }), /val\.h5: masks have 3 structures, .*model\.pth has 2/)
+  await refused(
+    request('d', { dataset: three, split: 'val' }),
+    /val\.h5: masks have 3 structures, .*model\.pth expects 2/,
+  )
 })

@@ -65,7 +65,7 @@ test('says it in text, for a model without a dataset', async () => {
   const report = await reportModel(config)
   const text = modelText(report)
   expect(text).toContain('parameters  8,498,766: encoder 5,650,016')
-  expect(text).toContain('37.79 G a sample forward; the original does 138.6 G')
+  expect(text).toContain('37.79 G per sample forward; the original needs 138.6 G')
   expect(report.memory.working).toBeGreaterThan(1e9)
   config.model.num_structures = null
   config.dataset_path = '/nowhere'

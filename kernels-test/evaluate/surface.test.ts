@@ -43,7 +43,7 @@ describe('distance transform', () => {
       const set = randomMask(`set ${size} ${round}`, voxels, share)
       const wanted = randomMask(`wanted ${size} ${round}`, voxels, 0.5)
       const squared = new Float64Array(voxels).fill(Number.NaN)
-      transform.run(set, wanted, size, spacing, squared)
+      transform.run({ set, wanted, size, spacing }, squared)
       for (let v = 0; v < voxels; v++) {
         if (!wanted[v]) continue
         const expected = naiveSquared(set, size, spacing, v)

@@ -151,8 +151,8 @@ describe('wrong input is one line and leaves nothing', () => {
   })
 
   test('outputs', () => {
-    refused({ outputs: ['mask'] }, /"mask" is none of attention_maps, .*; did you mean "masks"\?/)
-    refused({ outputs: ['masks'], format: 'pth' }, /--outputs: a pth file has none/)
+    refused({ outputs: ['mask'] }, /found "mask", expected one of attention_maps, .*; did you mean "masks"\?/)
+    refused({ outputs: ['masks'], format: 'pth' }, /--outputs: a pth file has no outputs/)
   })
 
   test('a folder that does not exist', () => {

@@ -231,7 +231,7 @@ describe('masks on the grid of a scan', () => {
       ontoScan(frame, volume, found)
       expect([...found]).toStrictEqual([...expected[s]!])
       const mask = new Uint8Array(sizeOf(size)).fill(9)
-      const voxels = makeMask(frame, () => volume, true, size, { isLargestComponent: false }, mask)
+      const voxels = makeMask({ frame, size, volume: () => volume, isPresent: true, isLargestComponent: false }, mask)
       expect([...mask]).toStrictEqual(Array.from(expected[s]!, p => Number(p > 0.5)))
       expect(voxels).toBe(mask.reduce((sum, value) => sum + value, 0))
       expect(voxels).toBeGreaterThan(0)
@@ -252,7 +252,7 @@ describe('masks on the grid of a scan', () => {
     volume.fill(1, 0, 64).fill(1, 4000, 4020)
     const mask = new Uint8Array(sizeOf(size)).fill(1)
     const make = (isPresent: boolean, isLargestComponent: boolean): number =>
-      makeMask(frame, () => volume, isPresent, size, { isLargestComponent }, mask)
+      makeMask({ frame, size, volume: () => volume, isPresent, isLargestComponent }, mask)
     expect(make(false, false)).toBe(0)
     expect(mask.includes(1)).toBe(false)
     const all = make(true, false)
@@ -271,7 +271,7 @@ describe('masks on the grid of a scan', () => {
       const there = new Float32Array(sizeOf(size))
       frame.labelsToModel(mask, there)
       const back = new Uint8Array(sizeOf(size))
-      makeMask(frame, () => there, true, size, { isLargestComponent: false }, back)
+      makeMask({ frame, size, volume: () => there, isPresent: true, isLargestComponent: false }, back)
       expect([...back]).toStrictEqual([...mask])
     }
   })

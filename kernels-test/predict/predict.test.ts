@@ -290,7 +290,7 @@ describe('wrong input is one line and leaves nothing', () => {
     await refused(
       write('a', tensors => tensors.delete(priors)),
       input,
-      /position_embeddings is missing, expected the 4 axes/,
+      /position_embeddings is missing, expected 4 axes/,
     )
     await refused(
       write('b', tensors => tensors.set(priors, { dtype: 'f32', shape: [2, 8, 16, 16], data: new Float32Array(4096) })),
@@ -319,7 +319,7 @@ describe('wrong input is one line and leaves nothing', () => {
     await refused(weights, constant, /constant\.nii: every voxel is 9/)
     const wide = join(folder, 'wide.h5')
     await writeSplit(wide, { samples: 1, structures: 2, imageSize: [16, 16, 16], channels: 3 })
-    await refused(weights, wide, /wide\.h5: images have 3 channels, .*small\.pth reads 1/)
+    await refused(weights, wide, /wide\.h5: images have 3 channels, .*small\.pth expects 1/)
     const damaged = join(folder, 'damaged.h5')
     copyFileSync(imagesOf('small'), damaged)
     const bytes = readFileSync(damaged)

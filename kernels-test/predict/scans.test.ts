@@ -188,7 +188,7 @@ test('scans of every kind get results that nibabel finds in the same place', asy
   expect(readdirSync(output).sort()).toStrictEqual(
     ['big', 'oblique', 'presence.csv', 'presence.json', 'q', 'scaled', 'second'].sort(),
   )
-  expect(lines.filter(line => line.includes('does not say how scans were prepared'))).toHaveLength(1)
+  expect(lines.filter(line => line.includes('does not state how scans were prepared'))).toHaveLength(1)
   expect(execFileSync(python, ['-c', CHECK_RESULTS, scans, output], { encoding: 'utf8' })).toBe('5 5 True\n')
   const csv = readFileSync(join(output, 'presence.csv'), 'utf8').trimEnd().split('\n')
   expect(csv[0]!.split(',').slice(-2)).toStrictEqual(['scan', 'attention_peak'])
@@ -344,7 +344,7 @@ test('a model of another size than the frame of its dataset sees of a scan what 
   const images = await run(weights, await imagesAt('prepared.h5', stored, [prepared]), { probabilities: true })
   const scan = await run(weights, scanAt('whole.nii', size), { probabilities: true })
   expect(images.lines.join()).toContain("images are resampled from 32×32×32 to the model's 16×16×16")
-  expect(scan.lines.join()).toContain("brought to the model's 16×16×16, its dataset's frame was 32×32×32")
+  expect(scan.lines.join()).toContain("resampled to the model's 16×16×16; its dataset had 32×32×32")
   const expected = await read(images.output, 'probabilities.h5', 'probabilities')
   for (const [s, name] of names.entries()) {
     const of = (run: typeof scan): number => run.prediction.found[0]!.structures[name]!.presence_probability
@@ -426,7 +426,7 @@ test('flips are the mean of what the model says of mirrored inputs, sides exchan
   ]
   const input = await imagesAt('once.h5', WINDOW, [image])
   const { output, prediction, lines } = await run(plain, input, { flips: [0, 1], probabilities: true })
-  expect(lines.join()).toContain('does not say what training flipped; flips are along axis 0, 1')
+  expect(lines.join()).toContain('does not state which axes training flipped; flipping along axis 0, 1')
   const found = await read(output, 'probabilities.h5', 'probabilities')
   const partners = mirrorPartners(names)
   expect(partners).toStrictEqual([1, 0, 2])
@@ -457,21 +457,21 @@ describe('what does not fit is one line', () => {
     await refused(
       plain,
       scan,
-      /plain\.pth: was not trained on patches .*its position prior ties it to its frame of 16×16×16 voxels/,
+      /plain\.pth: was not trained on patches .*its position priors tie it to 16×16×16 voxels/,
       { overlap: 0.5 },
     )
-    await refused(patches, scan, /overlap is 1, expected a share of the window/, { overlap: 1 })
-    await refused(plain, scan, /raw outputs are of one pass/, { raw: true, flips: 'trained' })
-    await refused(modelAt('unspaced.pth', { patches: true }), scan, /does not say how long its voxels are/, {
+    await refused(patches, scan, /overlap is 1, expected a fraction of the window/, { overlap: 1 })
+    await refused(plain, scan, /raw outputs need a single pass/, { raw: true, flips: 'trained' })
+    await refused(modelAt('unspaced.pth', { patches: true }), scan, /does not state its voxel size/, {
       overlap: 0,
     })
     await refused(
       modelAt('two.pth', { preparation }, 2),
       scan,
-      /two\.pth: preparation has 1 intensity rules, the model reads 2/,
+      /two\.pth: preparation has 1 intensity rules, the model expects 2/,
     )
     mkdirSync(join(folder, 'empty'))
-    await refused(plain, join(folder, 'empty'), /neither a dataset \(metadata\.json\) nor a folder of scans/)
+    await refused(plain, join(folder, 'empty'), /expected a dataset \(with metadata\.json\) or a folder of scans/)
   })
 
   test('and the results of earlier are left as they were', async () => {

@@ -11,6 +11,7 @@ import { writeInitial } from '../../src/run/model_weights.ts'
 import { batchTensors, recordTraining } from '../../src/run/tapes.ts'
 import { type HostBatch, TrainingEngine } from '../../src/train/engine.ts'
 import { Tally } from '../../src/train/tally.ts'
+import { planTraining } from '../../src/train/training_plans.ts'
 import { testDevice } from '../harness.ts'
 import { normals, randomOf } from '../numbers.ts'
 import { STRUCTURES } from './training_here.ts'
@@ -21,13 +22,14 @@ const shape = { structures: 3, size: [32, 16, 16], inChannels: 1, channels: [2, 
 const config = defaultConfig()
 /** The clamp of the augmentation would make an intensity of a NaN. */
 const plain = { ...config, augmentation: { ...config.augmentation, enabled: false } }
+const spec = { config, shape, structureNames: STRUCTURES, batchSize: 1 }
 const made: TrainingEngine[] = []
-afterAll(() => {
-  for (const engine of made) engine.destroy()
+afterAll(async () => {
+  for (const engine of made) await engine.close()
 })
 
 async function engineFor(batchSize: number, settings = config): Promise<TrainingEngine> {
-  const engine = await TrainingEngine.allocate(at.device, settings, shape, STRUCTURES, batchSize)
+  const engine = await TrainingEngine.allocate(at.device, { ...spec, config: settings, batchSize })
   made.push(engine)
   await engine.prepare()
   writeInitial(engine.storage, engine.state, config.seed)
@@ -62,9 +64,9 @@ const step = { seed: 1, epoch: 0, share: 1, first: true }
 test('what is said to be needed is what is allocated, to the byte, and all of it is given back', async () => {
   const device = await Device.open(process.env.SADAAN_ADAPTER)
   for (const batchSize of [1, 3]) {
-    const engine = await TrainingEngine.allocate(device, config, shape, STRUCTURES, batchSize)
+    const engine = await TrainingEngine.allocate(device, { ...spec, batchSize })
     expect(device.allocated).toBe(totalOf(engine.need))
-    engine.destroy()
+    await engine.close()
     expect(device.allocated).toBe(0)
   }
   device.close()
@@ -72,9 +74,9 @@ test('what is said to be needed is what is allocated, to the byte, and all of it
 
 test('a batch that the adapter cannot hold: the largest that it can is named', async () => {
   const device = await Device.open(process.env.SADAAN_ADAPTER, { maxBufferBytes: 2 ** 21 })
-  const attempt = (batchSize: number) => TrainingEngine.allocate(device, config, shape, STRUCTURES, batchSize)
-  const rehearse = (batchSize: number) => TrainingEngine.rehearse(device, config, shape, STRUCTURES, batchSize)
-  const refusal = await withBatchThatFits(device, 8, attempt, rehearse).then(
+  const attempt = (batchSize: number) => TrainingEngine.allocate(device, { ...spec, batchSize })
+  const rehearse = (batchSize: number) => TrainingEngine.rehearse(device, { ...spec, batchSize })
+  const refusal = await withBatchThatFits({ device, batchSize: 8, attempt, rehearse }).then(
     () => undefined,
     (error: Error) => error.message,
   )
@@ -82,7 +84,8 @@ test('a batch that the adapter cannot hold: the largest that it can is named', a
     refusal!,
   )!
   expect(Number(largest)).toBeGreaterThanOrEqual(1)
-  await expect(withBatchThatFits(device, Number(largest), attempt, rehearse)).resolves.toBeInstanceOf(TrainingEngine)
+  const fitting = withBatchThatFits({ device, batchSize: Number(largest), attempt, rehearse })
+  await expect(fitting).resolves.toBeInstanceOf(TrainingEngine)
   await expect(attempt(Number(largest) + 1)).rejects.toThrow(/largest buffer/)
   device.close()
 })
@@ -152,10 +155,11 @@ describe('with activations stored as f16', () => {
 
   test('takes less memory, and an adapter that has no f16 is refused in one line', async () => {
     const { facts, name } = at.device
-    const [full, narrow] = [config, half].map(each => TrainingEngine.need(facts, each, shape, STRUCTURES, 4))
-    expect(narrow!.working).toBeLessThan(0.8 * full!.working)
+    const needOf = (each: typeof config) => planTraining(facts, { ...spec, config: each, batchSize: 4 }).need
+    const [full, narrow] = [needOf(config), needOf(half)]
+    expect(narrow.working).toBeLessThan(0.8 * full.working)
     const without = Object.create(at.device, { facts: { value: { ...facts, features: new Set() } } }) as Device
-    await expect(TrainingEngine.allocate(without, half, shape, STRUCTURES, 1)).rejects.toThrow(
+    await expect(TrainingEngine.allocate(without, { ...spec, config: half })).rejects.toThrow(
       `compute.precision is 'f16': ${name} has no shader-f16, expected 'f32'`,
     )
   })

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import { readCheckpoint } from '../../src/checkpoint/checkpoint.ts'
 import { loadConfig } from '../../src/config/load.ts'
 import { readMetrics } from '../../src/track/metrics.ts'
-import { closeSession, initialise, openSession } from '../../src/train/session.ts'
+import { initialise, openSession } from '../../src/train/session.ts'
 import { InputError } from '../../src/util/error.ts'
 import { temporaryDirectory } from '../data/small_dataset.ts'
 import { groupsOf, PNG_SIGNATURE, pngSize, textsOf } from '../report/read_svg.ts'
@@ -110,7 +110,7 @@ test('the masks that are pictured are those that the hard Dice counts', async ()
     }
     expect(compared).toBeGreaterThan(0)
   } finally {
-    closeSession(session)
+    await session.close()
   }
 })
 

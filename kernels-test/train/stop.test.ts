@@ -106,11 +106,23 @@ test('a damaged newest checkpoint: the one before it is used and that is said; -
   expect(lines[1]).toMatch(/checkpoint_epoch_3\.pth: 3 of 3 epochs are done, nothing to do$/)
 })
 
+test('a checkpoint with damaged progress: one line with file, key and what was expected', async () => {
+  const { sadaan, ...rest } = read('straight', 'last.pth')
+  mkdirSync(join(folder('progress'), 'checkpoints'), { recursive: true })
+  writeCheckpoint(pathOf('progress', 'last.pth'), { ...rest, sadaan: { ...sadaan, batches: 'many' } })
+  const resuming = trainHere(folder('progress'), words, pathOf('progress', 'last.pth'))
+  await expect(resuming).rejects.toThrow(
+    new InputError(
+      `${pathOf('progress', 'last.pth')}: sadaan_gpu.batches cannot be read: expected number, received string`,
+    ),
+  )
+})
+
 test('what does not fit is refused with both values; other data too; another validation split is warned of', async () => {
   const resume = (...more: string[]) =>
     trainHere(folder('straight'), [...words, 'training.num_epochs=9', ...more], true)
   await expect(resume('seed=1', 'training.batch_size=2')).rejects.toThrow(
-    'cannot be resumed with values other than it was trained with: seed is 1, was 42; training.batch_size is 2, was 1',
+    'cannot be resumed with a different configuration: seed is 1, was 42; training.batch_size is 2, was 1',
   )
   await expect(resume('checkpoint.monitor=hard_dice')).rejects.toThrow(
     'checkpoint.monitor is "hard_dice", was "total_loss"',
@@ -119,7 +131,7 @@ test('what does not fit is refused with both values; other data too; another val
   const failure = await resume(`dataset_path=${more}`).catch((error: unknown) => error)
   expect(failure).toBeInstanceOf(InputError)
   expect((failure as Error).message).toMatch(
-    /other data than .*more: train is "6 samples, labels \w+", was "5 samples, labels \w+"$/,
+    /was not trained on .*more: train is "6 samples, labels \w+", was "5 samples, labels \w+"$/,
   )
   const other = await smallDataset(join(root, 'other'), 5, 1)
   const stop = new AbortController()
@@ -130,7 +142,9 @@ test('what does not fit is refused with both values; other data too; another val
     true,
     { stop: stop.signal },
   )
-  expect(lines.join('\n')).toMatch(/^warning: .*judged by other data: val is "1 samples, .*was "2 samples/m)
+  expect(lines.join('\n')).toMatch(
+    /^warning: .*selected on a different validation split: val is "1 samples, .*was "2 samples/m,
+  )
 })
 
 test('a device that goes away in the middle: an error, no hang, and where it goes on', async () => {
@@ -142,8 +156,8 @@ test('a device that goes away in the middle: an error, no hang, and where it goe
   })
   const lines: string[] = []
   await expect(trainHere(folder('lost'), words, false, {}, lines)).rejects.toThrow()
-  expect(lines.join('\n')).toMatch(/^the newest checkpoint is .*last\.pth; --resume goes on from there$/m)
-  expect(lines.at(-1)).toMatch(/ran out of memory: a smaller training\.batch_size needs less/)
+  expect(lines.join('\n')).toMatch(/^the newest checkpoint is .*last\.pth; --resume continues from there$/m)
+  expect(lines.at(-1)).toMatch(/ran out of memory: use a smaller training\.batch_size, and start from/)
   vi.restoreAllMocks()
   expect(progressOf(read('lost', 'last.pth')).position).toEqual({ epoch: 1, batch: 0 })
   const resumed = await trainHere(folder('lost'), words, true)

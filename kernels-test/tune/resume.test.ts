@@ -5,8 +5,8 @@ import { type Checkpoint, readCheckpoint } from '../../src/checkpoint/checkpoint
 import { loadConfig } from '../../src/config/load.ts'
 import { chooseVariant } from '../../src/plan/lower.ts'
 import { fixVariants } from '../../src/run/variants.ts'
-import { TrainingEngine } from '../../src/train/engine.ts'
 import type { Progress } from '../../src/train/progress.ts'
+import { trainingCalls } from '../../src/train/training_plans.ts'
 import { identityOf } from '../../src/tune/adapter_identity.ts'
 import { openCalls } from '../../src/tune/autotune.ts'
 import { TuningCache } from '../../src/tune/cache.ts'
@@ -46,7 +46,7 @@ function forceOthers(): void {
   const cache = new TuningCache(identityOf(device), line => {
     throw new Error(line)
   })
-  const calls = openCalls(TrainingEngine.calls(config, shape, STRUCTURES, 1), device.facts)
+  const calls = openCalls(trainingCalls({ config, shape, structureNames: STRUCTURES, batchSize: 1 }), device.facts)
   expect(calls.length).toBeGreaterThan(10)
   for (const { call, signature, digest } of calls.slice(0, 6)) {
     const rules = chooseVariant(call, device.facts).name
@@ -90,7 +90,7 @@ test('on another adapter they are chosen anew; what is no table of variants is r
   expect(await fix(undefined)).toMatchObject({ origin: 'rules' })
   expect(lines).toEqual([])
   expect(await fix({ ...here, adapter: 'a card' })).toMatchObject({ origin: 'rules' })
-  expect(lines).toEqual(['kernels are chosen anew: the checkpoint was written on a card'])
+  expect(lines).toEqual(['kernel variants are chosen again: the checkpoint was written on a card'])
   for (const nonsense of ['direct', { adapter: 'a card' }, { adapter: 'a card', variants: { conv: 7 } }])
     expect(() => recorded(nonsense)).toThrow(/^last\.pth: sadaan_gpu\.variants cannot be read, expected [^\n]+$/)
 })

@@ -9,9 +9,9 @@ import { InputError } from '../util/error.ts'
 import { withOutputFolder } from '../util/output_folder.ts'
 
 export interface AnalysisRequest {
-  /** detailed_metrics.json of each split, of this program or of the original */
+  /** detailed_metrics.json of each split, from this program or the original */
   files: Readonly<Record<ComparedSplit['name'], string>>
-  /** folder that the results go to */
+  /** folder for the results */
   output: string
   say(line: string): void
 }
@@ -24,8 +24,8 @@ export interface Analysis {
 }
 
 /**
- * Compares the evaluations of training, validation and test: analysis_report.txt and four PNGs. Throws InputError where a file is no
- * evaluation; nothing is written then. A picture that cannot be drawn is warned of.
+ * Compares the evaluations of training, validation and test in analysis_report.txt and four PNGs. Throws InputError if a file is not an
+ * evaluation, and then writes nothing. A picture that cannot be drawn is only a warning.
  */
 export async function analyse({ files, output, say }: AnalysisRequest): Promise<Analysis> {
   const splits = COMPARED_SPLITS.map(name => parseCompared(textOf(files[name]), name, files[name]))

@@ -5,33 +5,33 @@ import { isPredictedCorrectly, type JudgedPair, type JudgedSample } from './judg
 
 /** Σ numerator / Σ denominator over samples. */
 export interface Ratio {
-  numerator: Float64Array // (N), one a sample
+  numerator: Float64Array // (N), one per sample
   denominator: Float64Array // (N)
 }
 
-/** The mean of the ratios whose denominator is not 0. */
-export type Figure = readonly Ratio[]
+/** The mean of its ratios; those with denominator 0 are left out. */
+export type RatioMean = readonly Ratio[]
 
 export const RESAMPLES = 1000
 const TAIL = 0.025
 
 /**
- * 95 % percentile intervals of figures (Efron and Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 13): as many samples as
- * there are, drawn with replacement 1000 times, all figures of the same draws; percentiles linear between neighbours as numpy's. Resamples in
- * which a figure is undefined do not count. null where it is undefined in all, or for fewer than two samples. A function of the sums and
- * the seed alone.
+ * 95 % percentile intervals of metrics (Efron and Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 13). Draws all samples with
+ * replacement 1000 times; all metrics share the draws. Percentiles interpolate linearly, as in numpy. Resamples in which a metric is
+ * undefined do not count. An interval is null if its metric is undefined in all resamples, or for fewer than two samples. Depends only on
+ * the sums and the seed.
  */
-export function bootstrapIntervals(figures: readonly Figure[], samples: number, seed: number): Interval[] {
-  if (samples < 2) return figures.map(() => null)
+export function bootstrapIntervals(metrics: readonly RatioMean[], samples: number, seed: number): Interval[] {
+  if (samples < 2) return metrics.map(() => null)
   const stream = new RandomStream({ seed, operation: OP_BOOTSTRAP })
-  const found = figures.map(() => [] as number[])
+  const found = metrics.map(() => [] as number[])
   const times = new Uint32Array(samples) // how often each sample was drawn
   for (let r = 0; r < RESAMPLES; r++) {
     times.fill(0)
     for (let i = 0; i < samples; i++) times[stream.integer(samples)]!++
-    for (const [f, figure] of figures.entries()) {
-      const value = meanOfDefined(figure.map(ratio => shareIn(ratio, times)))
-      if (value !== null) found[f]!.push(value)
+    for (const [m, metric] of metrics.entries()) {
+      const value = meanOfDefined(metric.map(ratio => shareIn(ratio, times)))
+      if (value !== null) found[m]!.push(value)
     }
   }
   return found.map(intervalOf)
@@ -52,20 +52,20 @@ function intervalOf(values: readonly number[]): Interval {
   return [quantile(sorted, TAIL), quantile(sorted, 1 - TAIL)]
 }
 
-/** Bootstrap intervals of the main figures: whole samples are drawn, since the structures of one sample are not independent. */
+/** Bootstrap intervals of the main metrics. Draws whole samples, because the structures of a sample are not independent. */
 export function intervalsOf(
   samples: readonly JudgedSample[],
   structureNames: readonly string[],
   seed: number,
 ): ConfidenceIntervals {
-  /** Over pairs for which `value` is not null. */
+  /** over pairs for which `value` is not null */
   const ratio = (value: (pair: JudgedPair) => number | null): Ratio => ratioOf(samples, value)
   const present = (s: number, value: (pair: JudgedPair) => number | null): Ratio =>
     ratio(pair => (pair.structure === s && pair.present ? value(pair) : null))
-  const byStructure = (value: (pair: JudgedPair) => number | null): Figure =>
+  const byStructure = (value: (pair: JudgedPair) => number | null): RatioMean =>
     structureNames.map((_, s) => present(s, value))
   const dice = byStructure(pair => pair.hardDice)
-  const figures: Figure[] = [
+  const metrics: RatioMean[] = [
     [ratio(isPredictedCorrectly)],
     [ratio(pair => (pair.present ? null : isPredictedCorrectly(pair)))],
     [ratio(pair => (pair.present ? isPredictedCorrectly(pair) : null))],
@@ -76,7 +76,7 @@ export function intervalsOf(
     ...dice.map(each => [each]),
   ]
   const [accuracy, sensitivity, specificity, meanDice, meanIou, hd95, distance, ...ofStructures] = bootstrapIntervals(
-    figures,
+    metrics,
     samples.length,
     seed,
   )

@@ -9,6 +9,7 @@ import { evaluationReport } from '../report/text/evaluation_report.ts'
 import { formatBytes, totalOf } from '../run/memory.ts'
 import { wantedAdapter } from '../run/open.ts'
 import { openTrainedModel, presenceThresholdFor, type TrainedModel } from '../run/trained_model.ts'
+import { Closer } from '../util/closer.ts'
 import { InputError } from '../util/error.ts'
 import { withOutputFolder } from '../util/output_folder.ts'
 import type { Evaluation, EvaluationRequest } from './evaluation.ts'
@@ -17,32 +18,37 @@ import { EvaluationPass } from './pass.ts'
 import { choosePictured } from './pictured_samples.ts'
 import { removePictures } from './pictures.ts'
 
-/**
- * The whole of `evaluate`: the model over one split, its figures into detailed_metrics.json, evaluation_report.txt and cases.csv, then
- * the samples most worth a look to `visit`. Throws InputError when weights and dataset do not fit each other; nothing is written then.
- */
-export async function evaluate(request: EvaluationRequest): Promise<Evaluation> {
-  const model = openTrainedModel(request.weights)
-  const { split, structureNames } = await openSplitFor(model, request)
-  const device = await Device.open(wantedAdapter(request.config))
-  try {
-    return await withOutputFolder(request.output, async () => {
-      const pass = await EvaluationPass.open(device, model, split, request.config, request.say)
-      try {
-        const metrics = await measure(request, model, split, structureNames, device, pass)
-        const evaluation = write(request, model, metrics, device.name)
-        await show(request, structureNames, pass, evaluation)
-        return evaluation
-      } finally {
-        await pass.close()
-      }
-    })
-  } finally {
-    device.close()
-  }
+/** An evaluation under way. */
+interface Task {
+  request: EvaluationRequest
+  model: TrainedModel
+  split: Split
+  structureNames: readonly string[]
+  device: Device
+  pass: EvaluationPass
 }
 
-/** The split to evaluate on, and the structures' names: the dataset's, whose order its masks have. */
+/**
+ * The `evaluate` command. Runs the model over one split, writes detailed_metrics.json, evaluation_report.txt and cases.csv, then passes the
+ * most informative samples to `visit`. Throws InputError if weights and dataset do not match, and then writes nothing.
+ */
+export async function evaluate(request: EvaluationRequest): Promise<Evaluation> {
+  const { config, output, say } = request
+  const model = openTrainedModel(request.weights)
+  const { split, structureNames } = await openSplitFor(model, request)
+  return withOutputFolder(output, () =>
+    Closer.using(async opened => {
+      const device = opened.add(await Device.open(wantedAdapter(config)), each => each.close())
+      const pass = opened.add(await EvaluationPass.open(device, { model, split, config, say }), each => each.close())
+      const task: Task = { request, model, split, structureNames, device, pass }
+      const evaluation = write(task, await measure(task))
+      await show(task, evaluation)
+      return evaluation
+    }),
+  )
+}
+
+/** The split to evaluate on, and the dataset's structure names, in the order of its masks. */
 async function openSplitFor(
   model: TrainedModel,
   { dataset: directory, split: name, say }: EvaluationRequest,
@@ -52,13 +58,15 @@ async function openSplitFor(
   if (!split) throw new InputError(`${join(directory, `${name}.h5`)}: no such file, expected the split to evaluate`)
   const { inChannels, structures, size } = model.shape
   if (dataset.channels !== inChannels)
-    throw new InputError(`${split.path}: images have ${dataset.channels} channels, ${model.path} reads ${inChannels}`)
+    throw new InputError(`${split.path}: images have ${dataset.channels} channels, ${model.path} expects ${inChannels}`)
   if (split.structures !== structures)
-    throw new InputError(`${split.path}: masks have ${split.structures} structures, ${model.path} has ${structures}`)
+    throw new InputError(
+      `${split.path}: masks have ${split.structures} structures, ${model.path} expects ${structures}`,
+    )
   const other = model.structureNames?.findIndex((each, s) => each !== dataset.structureNames[s]) ?? -1
   if (other >= 0)
     say(
-      `warning: structure ${other} is ${dataset.structureNames[other]} in ${directory}, the model was trained on ${model.structureNames![other]}`,
+      `warning: structure ${other} is ${dataset.structureNames[other]} in ${directory}, but ${model.structureNames![other]} in the model`,
     )
   if (dataset.imageSize.join() !== size.join())
     say(
@@ -67,15 +75,9 @@ async function openSplitFor(
   return { split, structureNames: dataset.structureNames }
 }
 
-async function measure(
-  request: EvaluationRequest,
-  model: TrainedModel,
-  { samples, spacing }: Split,
-  structureNames: readonly string[],
-  device: Device,
-  pass: EvaluationPass,
-): Promise<Metrics> {
+async function measure({ request, model, split, structureNames, device, pass }: Task): Promise<Metrics> {
   const { config, say, progress } = request
+  const { samples, spacing } = split
   say(`adapter   ${device.name}`)
   say(`memory    ${formatBytes(totalOf(pass.need))} at batch size ${pass.batchSize}`)
   const metrics = new Metrics({
@@ -91,7 +93,7 @@ async function measure(
   return metrics
 }
 
-function write(request: EvaluationRequest, model: TrainedModel, found: Metrics, adapter: string): Evaluation {
+function write({ request, model, device }: Task, found: Metrics): Evaluation {
   const { dataset, split, output } = request
   const [metrics, cases] = [found.detailed(), found.cases()]
   const files = {
@@ -106,7 +108,7 @@ function write(request: EvaluationRequest, model: TrainedModel, found: Metrics, 
     samples: found.samples,
     size: model.shape.size,
     presenceThreshold: presenceThresholdFor(model, request),
-    adapter,
+    adapter: device.name,
   }
   if (existsSync(files.metrics)) removePictures(output)
   writeAtomically(files.metrics, [Buffer.from(`${JSON.stringify(metrics, null, 2)}\n`)])
@@ -116,13 +118,9 @@ function write(request: EvaluationRequest, model: TrainedModel, found: Metrics, 
   return { head, metrics, cases, samples: found.samples, pictured, files }
 }
 
-/** Pictures are optional: what fails on the way to them is warned of, for the figures are written. */
-async function show(
-  { visit, split, say }: EvaluationRequest,
-  structureNames: readonly string[],
-  pass: EvaluationPass,
-  { pictured, head }: Evaluation,
-): Promise<void> {
+/** Pictures are optional and the metrics are already written, so a failure is only a warning. */
+async function show({ request, structureNames, pass }: Task, { pictured, head }: Evaluation): Promise<void> {
+  const { visit, split, say } = request
   for (const chosen of pictured) {
     const { sample, subject, scenario, reason, meanDice } = chosen
     const dice = meanDice === null ? '' : `mean Dice ${meanDice.toFixed(3)}`

@@ -8,26 +8,26 @@ import type { PicturedSample } from './pictured_samples.ts'
 
 export interface EvaluationRequest {
   config: Config
-  /** wins over the one that the model was trained with */
+  /** overrides the model's */
   presenceThreshold?: number
   /** path of .pth or safetensors */
   weights: string
   dataset: string
   split: SplitName
-  /** folder that the results go to */
+  /** folder for the results */
   output: string
-  /** how many samples `visit` gets; none if not given */
+  /** number of samples passed to `visit`; default 0 */
   pictures?: number
-  /** Gets chosen samples again, one after another, when the figures are written; what it promises is waited for. */
+  /** receives selected samples one at a time, after the metrics are written; its promise is awaited */
   visit?(sample: EvaluatedSample): void | Promise<void>
-  /** gets the lines a user wants to see */
+  /** receives the lines that a user wants to see */
   say(line: string): void
   progress(samples: number, all: number): void
 }
 
-/** A sample that was chosen to be looked at, with its masks and attention maps. */
+/** A selected sample with its masks and attention maps. */
 export interface EvaluatedSample extends PicturedSample {
-  /** titled with sample, subject, scenario and reason; `prediction` is gated by presence, as at inference */
+  /** its title has sample, subject, scenario and reason; `prediction` is gated by presence, as at inference */
   view: SampleView
 }
 
@@ -35,10 +35,10 @@ export interface Evaluation {
   /** what was evaluated */
   head: ReportHead
   metrics: DetailedMetrics
-  /** one a known pair of sample and structure */
+  /** one per known pair of sample and structure */
   cases: CaseRow[]
   samples: number
-  /** those that `visit` got, in its order */
+  /** the samples passed to `visit`, in this order */
   pictured: PicturedSample[]
   /** detailed_metrics.json, evaluation_report.txt, cases.csv */
   files: { metrics: string; report: string; cases: string }

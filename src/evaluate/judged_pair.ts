@@ -2,21 +2,21 @@ import { type BatchResult, type Pair, pairsOf } from '../run/batch_result.ts'
 import type { Spacing } from './distance_transform.ts'
 import type { SurfaceDistances } from './surface_distance.ts'
 
-/** A known pair, whether its structure is predicted present, and how far its surfaces lie apart. */
+/** A known pair with its predicted presence and surface distances. */
 export interface JudgedPair extends Pair {
   /** index within the split */
   sample: number
   isPredictedPresent: boolean
-  /** of present pairs; null where truth or prediction is empty */
+  /** of present pairs; null if ground truth or prediction is empty */
   surface: SurfaceDistances | null
 }
 
-/** What is known of a sample beside its pairs. */
+/** What is known about a sample besides its pairs. */
 export interface SampleFacts {
-  /** empty where the dataset names none */
+  /** empty if the dataset has none */
   scenario: string
   subject: string
-  /** millimetres between the model's voxels along (H, W, D); undefined where the dataset does not say */
+  /** of the model's voxels, mm; undefined if the dataset has none */
   spacing: Spacing | undefined
 }
 
@@ -25,13 +25,13 @@ export interface JudgedSample extends SampleFacts {
   pairs: JudgedPair[]
 }
 
-/** What an evaluation finds in a batch. */
+/** Results of an evaluation for one batch. */
 export interface MeasuredBatch extends Pick<BatchResult, 'pairs' | 'presence' | 'presenceProbability'> {
-  /** (N·S); null where there is no distance. The padding of the last batch may be left out. */
-  surfaces: readonly (SurfaceDistances | null)[]
+  /** null where no distance is defined; may lack the padding of the last batch */
+  surfaces: readonly (SurfaceDistances | null)[] // (N·S)
 }
 
-/** The samples of a batch that are no padding, from `first` on within the split. */
+/** The samples of a batch without padding. `first` is the index of its first sample within the split. */
 export function judge(
   batch: MeasuredBatch,
   samples: readonly SampleFacts[],

@@ -13,31 +13,31 @@ import {
 import { absenceOf, calibrationOf, presenceOf } from './presence_metrics.ts'
 import { gatedOverlapOf, overallOf, precisionOf, recallOf, segmentationOf } from './segmentation_metrics.ts'
 
-/** What the figures of an evaluation depend on beside what is measured. */
-export interface MetricsSetting {
+/** What the metrics of an evaluation depend on besides the measurements. */
+export interface MetricsSettings {
   structureNames: readonly string[]
   /** presence_threshold */
   threshold: number
   distanceUnit: 'mm' | 'voxel'
-  /** of the bootstrap's draws */
+  /** of the bootstrap */
   seed: number
 }
 
 /**
- * Collects the pairs of an evaluation and makes the figures of them. Unknown and padded pairs are in nothing; segmentation counts
- * present pairs only, at threshold 0.5, without the presence gate unless it says so.
+ * Collects the pairs of an evaluation and computes its metrics. Unknown and padded pairs never count. Segmentation metrics count only
+ * present pairs, at threshold 0.5, and without the presence gate unless their name says otherwise.
  */
 export class Metrics {
-  private readonly setting: MetricsSetting
+  private readonly settings: MetricsSettings
   private readonly judged: JudgedSample[] = []
 
-  constructor(setting: MetricsSetting) {
-    this.setting = setting
+  constructor(settings: MetricsSettings) {
+    this.settings = settings
   }
 
-  /** Adds the samples of a batch, in order; `facts` has one entry for each that is no padding. */
+  /** Adds the samples of a batch, in order. `facts` has one entry for each sample that is not padding. */
   add(batch: MeasuredBatch, facts: readonly SampleFacts[]): void {
-    const { structureNames, threshold } = this.setting
+    const { structureNames, threshold } = this.settings
     this.judged.push(...judge(batch, facts, { first: this.samples, structures: structureNames.length, threshold }))
   }
 
@@ -46,7 +46,7 @@ export class Metrics {
   }
 
   detailed(): DetailedMetrics {
-    const { structureNames: names, distanceUnit, seed } = this.setting
+    const { structureNames: names, distanceUnit, seed } = this.settings
     const known = this.judged.flatMap(({ pairs }) => pairs)
     const byStructure = names.map((_, s) => known.filter(({ structure }) => structure === s))
     const present = byStructure.map(pairs => pairs.filter(pair => pair.present))
@@ -68,15 +68,15 @@ export class Metrics {
     }
   }
 
-  /** One row a known pair, by sample, then by structure. */
+  /** One row per known pair, by sample, then by structure. */
   cases(): CaseRow[] {
-    const { structureNames, distanceUnit } = this.setting
+    const { structureNames, distanceUnit } = this.settings
     return this.judged.flatMap(sample =>
       sample.pairs.map(pair => caseRow(sample, pair, structureNames[pair.structure]!, distanceUnit)),
     )
   }
 
-  /** By name in alphabetical order. Samples without a scenario's name or without a known pair are left out. */
+  /** In alphabetical order. Leaves out samples without a scenario or without a known pair. */
   private byScenario(): Record<string, ScenarioMetrics> {
     const samples = new Map<string, JudgedPair[][]>()
     for (const { scenario, pairs } of this.judged) {
@@ -91,7 +91,7 @@ export class Metrics {
 }
 
 function scenarioOf(samples: readonly JudgedPair[][]): ScenarioMetrics {
-  const average = (figure: (pairs: readonly JudgedPair[]) => number): number => mean(samples.map(figure))!
+  const average = (metric: (pairs: readonly JudgedPair[]) => number): number => mean(samples.map(metric))!
   return {
     accuracy: average(pairs => Number(pairs.every(isPredictedCorrectly))),
     num_samples: samples.length,
@@ -100,7 +100,7 @@ function scenarioOf(samples: readonly JudgedPair[][]): ScenarioMetrics {
   }
 }
 
-/** Overlap and distances of an absent structure are undefined: what was predicted of it shows as its volume. */
+/** Overlap and distances of an absent structure are undefined; its predicted volume shows what was predicted. */
 export function caseRow(
   { scenario, subject, spacing }: SampleFacts,
   pair: JudgedPair,

@@ -1,18 +1,18 @@
 import { availableParallelism } from 'node:os'
 import type { Config } from '../config/schema.ts'
 import type { Split } from '../data/dataset/split.ts'
-import type { Decoders } from '../data/loader/decoders.ts'
 import { type Batch, Loader } from '../data/loader/loader.ts'
 import type { Device } from '../gpu/device.ts'
 import type { SampleView } from '../report/sample/view.ts'
-import { InferenceEngine, type Recorder } from '../run/inference.ts'
+import { InferenceEngine, type InferenceSpec, type Recorder } from '../run/inference.ts'
 import type { MemoryNeed } from '../run/memory.ts'
 import { decodersFor } from '../run/open.ts'
-import { sampleView, type ViewSetting } from '../run/sample_view.ts'
+import { sampleView, type ViewSettings } from '../run/sample_view.ts'
 import { recordEvaluation } from '../run/tapes.ts'
 import type { TrainedModel } from '../run/trained_model.ts'
 import { knownChoice } from '../run/variants.ts'
-import { sizeOf } from '../util/shape.ts'
+import { Closer } from '../util/closer.ts'
+import { type ImageSize, sizeOf } from '../util/shape.ts'
 import type { Spacing } from './distance_transform.ts'
 import type { MeasuredBatch, SampleFacts } from './judged_pair.ts'
 import type { SurfaceDistances } from './surface_distance.ts'
@@ -20,50 +20,63 @@ import { SurfaceThreads } from './surface_threads.ts'
 
 type Read = 'pairs' | 'presenceProbability' | 'predicted'
 type Outputs = Record<Read, Float32Array>
-/** A batch of the loader, and its masks sample by sample: copies, for the batch itself is soon another one's. */
-type CopiedBatch = Batch & { truth: Uint32Array<ArrayBuffer>[] }
+/** A batch of the loader with copies of its masks, since the loader reuses the batch. */
+type CopiedBatch = Batch & { truth: Uint32Array<ArrayBuffer>[] } // (S, V/32) of each sample
 
-/** A trained model over one split: once over all of it for figures, then over chosen samples for pictures. */
+interface PassOptions {
+  model: TrainedModel
+  split: Split
+  config: Config
+  say(line: string): void
+}
+
+interface Opened extends Pick<PassOptions, 'model' | 'split'> {
+  engine: InferenceEngine<Read, 'attention'>
+  loader: Loader
+  surfaces: SurfaceThreads
+  closer: Closer
+}
+
+/** A trained model and a split: one pass over all samples for the metrics, then over selected samples for pictures. */
 export class EvaluationPass {
   private readonly model: TrainedModel
   private readonly split: Split
-  private readonly loader: Loader
-  private readonly decoders: Decoders
   private readonly engine: InferenceEngine<Read, 'attention'>
+  private readonly loader: Loader
   private readonly surfaces: SurfaceThreads
+  private readonly closer: Closer
 
-  private constructor(model: TrainedModel, split: Split, config: Config, engine: InferenceEngine<Read, 'attention'>) {
+  private constructor({ model, split, engine, loader, surfaces, closer }: Opened) {
     this.model = model
     this.split = split
     this.engine = engine
-    this.decoders = decodersFor(config, engine.batchSize)
-    this.surfaces = new SurfaceThreads(Math.max(1, Math.min(config.training.num_workers, availableParallelism())))
-    this.loader = new Loader({
-      split,
-      decoders: this.decoders,
-      structures: model.shape.structures,
-      batchSize: engine.batchSize,
-      order: 'sequential',
-      seed: 0,
-      imageSize: [...model.shape.size],
-      dropLast: false,
-    })
+    this.loader = loader
+    this.surfaces = surfaces
+    this.closer = closer
   }
 
-  /** With the largest batch that the adapter holds, up to the configured one. */
-  static async open(
-    device: Device,
-    model: TrainedModel,
-    split: Split,
-    config: Config,
-    say: (line: string) => void,
-  ): Promise<EvaluationPass> {
-    const wanted = Math.min(config.training.batch_size, split.samples)
-    const engine = await InferenceEngine.openFitting(device, model, wanted, recorderFor(config), say, {
-      choice: knownChoice(device, config, say),
-      isPinned: config.training.pin_memory,
+  /** Uses the largest batch that the adapter holds, up to the configured one. */
+  static open(device: Device, { model, split, config, say }: PassOptions): Promise<EvaluationPass> {
+    return Closer.opening(async closer => {
+      const { training } = config
+      const spec: InferenceSpec<Read, 'attention'> = {
+        model,
+        batchSize: Math.min(training.batch_size, split.samples),
+        record: recorderFor(config),
+        choice: knownChoice(device, config, say),
+        isPinned: training.pin_memory,
+      }
+      const engine = closer.add(await InferenceEngine.openFitting(device, spec, say), each => each.close())
+      const { batchSize } = engine
+      const decoders = closer.add(decodersFor(config, batchSize), each => each.close())
+      const threads = Math.max(1, Math.min(training.num_workers, availableParallelism()))
+      const surfaces = closer.add(new SurfaceThreads(threads), each => each.close())
+      const { structures, size } = model.shape
+      const imageSize: ImageSize = [...size]
+      const order = { order: 'sequential', dropLast: false, seed: 0 } as const
+      const loader = new Loader({ split, decoders, structures, batchSize, imageSize, ...order })
+      return new EvaluationPass({ model, split, engine, loader, surfaces, closer })
     })
-    return new EvaluationPass(model, split, config, engine)
   }
 
   get batchSize(): number {
@@ -75,8 +88,8 @@ export class EvaluationPass {
   }
 
   /**
-   * Hands every batch to `use`, in order, once all is measured. Threads measure surfaces while the adapter is at the next batches; it
-   * waits where they fall two batches behind.
+   * Passes every batch to `use`, in order, after all have been measured. Threads measure surfaces while the adapter runs the next batches,
+   * which wait if the threads fall two batches behind.
    */
   async measure(
     use: (batch: MeasuredBatch, facts: SampleFacts[]) => void,
@@ -88,7 +101,7 @@ export class EvaluationPass {
       const facts = Array.from({ length: host.count }, (_, i) => this.factsOf(host.samples[i]!))
       const before = measured.at(-1)?.batch
       const batch = this.measureBatch(outputs, host, facts)
-      batch.catch(() => undefined) // reported when its turn comes
+      batch.catch(() => undefined) // awaited, and thrown, below
       measured.push({ batch, facts })
       done += host.count
       progress(done)
@@ -112,28 +125,24 @@ export class EvaluationPass {
     { presence, truth }: CopiedBatch,
     facts: readonly SampleFacts[],
   ): Promise<MeasuredBatch> {
-    const surfaces = await Promise.all(truth.map((masks, i) => this.surfacesOf(masks, predicted, presence, facts, i)))
-    return { pairs, presence, presenceProbability, surfaces: surfaces.flat() }
+    const { structures } = this.model.shape
+    const surfaces = truth.map((masks, i) =>
+      this.surfacesOf({
+        truth: masks,
+        predicted: wordsOf(predicted).slice(i * masks.length, (i + 1) * masks.length),
+        presence: presence.slice(i * structures, (i + 1) * structures),
+        spacing: facts[i]!.spacing ?? [1, 1, 1],
+      }),
+    )
+    return { pairs, presence, presenceProbability, surfaces: (await Promise.all(surfaces)).flat() }
   }
 
-  /** (S) of sample `i` of a batch. */
-  private async surfacesOf(
-    truth: Uint32Array<ArrayBuffer>,
-    predicted: Float32Array,
-    presence: Float32Array,
-    facts: readonly SampleFacts[],
-    i: number,
-  ): Promise<(SurfaceDistances | null)[]> {
+  /** (S) of one sample; null for structures that are not present. */
+  private async surfacesOf({ truth, predicted, presence, spacing }: SampleMasks): Promise<(SurfaceDistances | null)[]> {
     const { structures, size } = this.model.shape
     const found = new Array<SurfaceDistances | null>(structures).fill(null)
-    const present = Array.from(found.keys()).filter(s => presence[i * structures + s]! > 0.5)
-    const measured = await this.surfaces.measure({
-      truth,
-      predicted: wordsOf(predicted).slice(i * truth.length, (i + 1) * truth.length),
-      size,
-      spacing: facts[i]!.spacing ?? [1, 1, 1],
-      structures: present,
-    })
+    const present = Array.from(found.keys()).filter(s => presence[s]! > 0.5)
+    const measured = await this.surfaces.measure({ truth, predicted, size, spacing, structures: present })
     for (const [at, s] of present.entries()) found[s] = measured[at]!
     return found
   }
@@ -143,7 +152,7 @@ export class EvaluationPass {
     return { scenario: scenarios[sample]!, subject: subjects[sample]!, spacing: this.spacingOf(sample) }
   }
 
-  /** Of the model's voxels, which cover the same field of view as the stored ones. */
+  /** Of the model's voxels. They cover the same field of view as the stored ones. */
   private spacingOf(sample: number): Spacing | undefined {
     const { spacing, imageSize } = this.split
     if (!spacing) return undefined
@@ -152,27 +161,33 @@ export class EvaluationPass {
     return [along(0), along(1), along(2)]
   }
 
-  /** Sample `index` of the split with masks and attention, from the same batch as before: what is seen is what was measured. */
-  async look(index: number, setting: Omit<ViewSetting, 'shape'>, title: string): Promise<SampleView> {
+  /** Sample `index` of the split with masks and attention, computed in the same batch as its metrics. */
+  async look(index: number, settings: Omit<ViewSettings, 'shape'>, title: string): Promise<SampleView> {
     const i = index % this.batchSize
     for await (const host of this.loader.epoch(0, Math.floor(index / this.batchSize))) {
       const { presenceProbability, predicted } = await this.engine.run(host)
       const attention = await this.engine.readKept('attention', i)
-      const seen = { ...host, presenceProbability, predicted: wordsOf(predicted) }
-      return sampleView({ shape: this.model.shape, ...setting }, seen, i, title, attention)
+      const batch = { ...host, presenceProbability, predicted: wordsOf(predicted) }
+      return sampleView({ shape: this.model.shape, ...settings }, batch, { index: i, title, attention })
     }
     throw new Error(`no sample ${index} in ${this.split.path}`)
   }
 
-  async close(): Promise<void> {
-    await Promise.all([this.decoders.close(), this.surfaces.close()])
-    this.engine.destroy()
+  close(): Promise<void> {
+    return this.closer.close()
   }
 }
 
-/** The loss's sums over each pair's voxels tell overlap; surfaces need the masks, at one bit a voxel. */
+interface SampleMasks {
+  truth: Uint32Array<ArrayBuffer> // (S, V/32)
+  predicted: Uint32Array<ArrayBuffer> // (S, V/32)
+  presence: Float32Array // (S)
+  spacing: Spacing
+}
+
+/** Overlap follows from the loss's sums over voxels. Surfaces need the masks, at one bit per voxel. */
 function recorderFor(config: Config): Recorder<Read, 'attention'> {
-  // f16 is for training: what a model is worth is told as exactly as its weights are
+  // f16 is for training only: evaluation uses the full precision of the weights
   const exact = { ...config, compute: { ...config.compute, precision: 'f32' as const } }
   return (state, batch) => {
     const { calls, outputs } = recordEvaluation(state, batch, exact)
@@ -181,7 +196,7 @@ function recorderFor(config: Config): Recorder<Read, 'attention'> {
   }
 }
 
-/** Words that were read back as floats. */
+/** Words read back as floats. */
 function wordsOf({ buffer, byteOffset, length }: Float32Array): Uint32Array<ArrayBuffer> {
   return new Uint32Array(buffer as ArrayBuffer, byteOffset, length)
 }

@@ -1,34 +1,35 @@
 import type { CaseRow } from '../report/case_row.ts'
 import { meanOfDefined } from '../util/statistics.ts'
 
-/** A sample worth a look, and why. */
+/** An informative sample and the reason for its selection. */
 export interface PicturedSample {
   /** index within the split */
   sample: number
   subject: string
   scenario: string
-  /** e.g. 'lowest mean Dice'; several with commas between */
+  /** e.g. 'lowest mean Dice'; several are separated by commas */
   reason: string
   /** over its present structures, without the presence gate; null without any */
   meanDice: number | null
 }
 
 interface Candidate extends Omit<PicturedSample, 'reason'> {
-  /** of its wrong presence, how far the probability lies on the wrong side: largest absent one, then largest present one; −1 where all is right */
+  /** highest presence probability of an absent structure predicted present; −1 if there is none */
   falsePresence: number
+  /** highest absence probability of a present structure predicted absent; −1 if there is none */
   falseAbsence: number
 }
 
 /**
- * At most `count` samples of an evaluation, no sample twice: the lowest mean Dice, the median, the highest, the structure that was most
- * confidently predicted present though it is absent (the model's purpose is to tell that), the one most confidently predicted absent though it is present,
- * then from the lowest mean Dice up. A sample tells all of these reasons that it has.
+ * Selects at most `count` different samples: the lowest, median and highest mean Dice, the most confident false presence (detecting absence is
+ * the model's purpose), the most confident false absence, then the others from the lowest mean Dice upwards. A sample lists all of its
+ * reasons.
  */
 export function choosePictured(rows: readonly CaseRow[], count: number): PicturedSample[] {
   const candidates = candidatesOf(rows)
   const ranked = candidates.filter(({ meanDice }) => meanDice !== null).sort((a, b) => a.meanDice! - b.meanDice!)
-  const most = (figure: 'falsePresence' | 'falseAbsence'): Candidate | undefined =>
-    candidates.filter(each => each[figure] >= 0).sort((a, b) => b[figure] - a[figure])[0]
+  const most = (error: 'falsePresence' | 'falseAbsence'): Candidate | undefined =>
+    candidates.filter(each => each[error] >= 0).sort((a, b) => b[error] - a[error])[0]
   const reasons: [Candidate | undefined, string][] = [
     [ranked[0], 'lowest mean Dice'],
     [ranked[Math.floor(ranked.length / 2)], 'median mean Dice'],

@@ -11,11 +11,11 @@ import type { EvaluatedSample, Evaluation } from './evaluation.ts'
 
 const PAGE = 'report.html'
 const OVERVIEW = 'attention_maps_overview'
-const ON_PAGE = 8 // samples that the report shows: each is about a megabyte
+const ON_PAGE = 8 // samples in the report, about 1 MB each
 
 /**
- * Pictures of an evaluation, as PNG beside its figures and all of them in report.html. They are optional outputs: what cannot be drawn
- * or written is warned of, and the evaluation stands. Samples are drawn as they come, one at a time.
+ * Pictures of an evaluation as PNG files, and all of them in report.html. They are optional: if one cannot be drawn or written, that is a
+ * warning and the evaluation stands. Draws samples as they arrive, one at a time.
  */
 export class EvaluationPictures {
   private readonly output: string
@@ -25,7 +25,7 @@ export class EvaluationPictures {
   private readonly written: string[] = []
   private seen = 0
 
-  /** `output`: folder of the results. */
+  /** `output`: folder for the results. */
   constructor(output: string, warn: (line: string) => void) {
     this.output = output
     this.warn = warn
@@ -44,7 +44,7 @@ export class EvaluationPictures {
     if (row) this.attention.push(row)
   }
 
-  /** The figures and report.html. Returns the paths of all that was written. */
+  /** Draws the figures and writes report.html. Returns the paths of all files written. */
   async finish({ head, metrics, cases }: Evaluation): Promise<string[]> {
     const evaluation: EvaluationFigures = { head, metrics, cases }
     const figures: Partial<Record<FigureName, PagePicture>> = {}
@@ -55,7 +55,7 @@ export class EvaluationPictures {
     const alt = 'Where the model looked for each structure of the pictured samples'
     const attention = this.attention.length ? await this.drawn(OVERVIEW, { attention: this.attention }, alt) : undefined
     const { samples, seen } = this
-    const note = `${samples.length} of ${seen} pictured samples are shown here; the files beside this one have them all.`
+    const note = `${samples.length} of ${seen} pictured samples are shown here; the folder of this report has all of them.`
     const page: ReportPage = {
       ...evaluation,
       date: new Date().toISOString(),
@@ -87,7 +87,7 @@ export class EvaluationPictures {
   }
 }
 
-/** Removes the pictures and the page of an earlier evaluation: beside new figures they would tell of another model or split. */
+/** Removes the pictures and the report of an earlier evaluation, which may be of another model or split. */
 export function removePictures(output: string): void {
   const names = new Set([PAGE, ...[OVERVIEW, ...FIGURE_NAMES].map(name => `${name}.png`)])
   for (const entry of readdirSync(output, { withFileTypes: true })) {
@@ -98,8 +98,8 @@ export function removePictures(output: string): void {
 
 const ALT: Readonly<Record<FigureName, string>> = {
   presence_detection_metrics:
-    'Accuracy, precision, recall, F1, areas under curves and absence sensitivity and specificity of each structure, reliability diagram, probabilities by truth',
+    'Accuracy, precision, recall, F1, areas under curves, absence sensitivity and specificity of each structure; reliability diagram; probabilities by ground truth',
   segmentation_metrics: 'Dice and Hausdorff distance of each structure: every sample, quartiles, means with intervals',
-  scenario_analysis: 'Of each scenario the samples predicted correctly, and the structures present and predicted',
-  confusion_matrices: 'Two by two counts of truth and told presence of each structure',
+  scenario_analysis: 'Samples predicted correctly, and structures present and predicted, for each scenario',
+  confusion_matrices: 'Confusion matrix of true and predicted presence for each structure',
 }

@@ -5,8 +5,8 @@ import { averagePrecision, rocAuc } from './ranking.ts'
 
 /** Of the known pairs of one structure. */
 export function presenceOf(pairs: readonly JudgedPair[]): PresenceMetrics {
-  const count = (present: boolean, held: boolean): number =>
-    pairs.filter(pair => pair.present === present && pair.isPredictedPresent === held).length
+  const count = (present: boolean, predicted: boolean): number =>
+    pairs.filter(pair => pair.present === present && pair.isPredictedPresent === predicted).length
   const [truePositives, trueNegatives] = [count(true, true), count(false, false)]
   const [falsePositives, falseNegatives] = [count(false, true), count(true, false)]
   const scored = pairs.map(({ probability, present }) => ({ score: probability, positive: present }))
@@ -27,7 +27,7 @@ export function presenceOf(pairs: readonly JudgedPair[]): PresenceMetrics {
   }
 }
 
-/** Is what is absent told to be absent? Absence is the positive class. */
+/** Detection of absent structures: absence is the positive class. */
 export function absenceOf(pairs: readonly JudgedPair[]): AbsenceMetrics {
   const absent = pairs.filter(({ present }) => !present)
   const present = pairs.filter(pair => pair.present)
@@ -42,9 +42,9 @@ export function absenceOf(pairs: readonly JudgedPair[]): AbsenceMetrics {
 const BINS = 10
 
 /**
- * Do presence probabilities mean what they say? Expected calibration error over ten bins of equal width (Naeini, Cooper and Hauskrecht,
- * AAAI 2015; bins closed above as in Guo et al., ICML 2017), of the probability of presence against the share that is present; Brier score
- * mean (q − y)², scikit-learn's brier_score_loss.
+ * Calibration of the presence probabilities. Expected calibration error over ten bins of equal width (Naeini, Cooper and Hauskrecht, AAAI
+ * 2015; bins closed above as in Guo et al., ICML 2017) between mean probability and fraction present. Brier score mean (q − y)², as
+ * scikit-learn's brier_score_loss.
  */
 export function calibrationOf(pairs: readonly JudgedPair[]): Calibration {
   const bins = Array.from({ length: BINS }, (_, i) => binOf(pairs, i))

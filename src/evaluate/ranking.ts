@@ -1,4 +1,4 @@
-/** How many positives and negatives share one score; from the highest score down. */
+/** The numbers of positives and negatives with the same score. */
 interface Tie {
   positives: number
   negatives: number
@@ -10,6 +10,7 @@ export interface Scored {
   positive: boolean
 }
 
+/** From the highest score down. */
 function tiesOf(scored: readonly Scored[]): Tie[] {
   const ties: Tie[] = []
   let last: number | undefined
@@ -27,8 +28,8 @@ function hasBoth(scored: readonly Scored[]): boolean {
 }
 
 /**
- * Area under the ROC curve by trapezoids: the chance that a positive scores above a negative, a tie counting half
- * (scikit-learn's roc_auc_score). null without both a positive and a negative.
+ * Area under the ROC curve by the trapezoidal rule: the probability that a positive scores above a negative, with ties counted half
+ * (scikit-learn's roc_auc_score). null unless there are positives and negatives.
  */
 export function rocAuc(scored: readonly Scored[]): number | null {
   if (!hasBoth(scored)) return null
@@ -45,7 +46,7 @@ export function rocAuc(scored: readonly Scored[]): number | null {
 
 /**
  * Average precision Σ (Rₙ − Rₙ₋₁)·Pₙ over the distinct scores from the highest down, without interpolation (scikit-learn's
- * average_precision_score). null without both a positive and a negative.
+ * average_precision_score). null unless there are positives and negatives.
  */
 export function averagePrecision(scored: readonly Scored[]): number | null {
   if (!hasBoth(scored)) return null

@@ -2,7 +2,7 @@ import type { OverallSegmentation, OverallVoxels, SegmentationMetrics } from '..
 import { deviation, mean, meanOfDefined } from '../util/statistics.ts'
 import type { JudgedPair } from './judged_pair.ts'
 
-/** Of the present pairs of one structure, without the presence gate. */
+/** Metrics of the present pairs of one structure, without the presence gate. */
 export function segmentationOf(pairs: readonly JudgedPair[]): SegmentationMetrics {
   const dice = pairs.map(({ hardDice }) => hardDice)
   const iou = pairs.map(pair => pair.iou)
@@ -29,25 +29,25 @@ export function segmentationOf(pairs: readonly JudgedPair[]): SegmentationMetric
   }
 }
 
-/** Share of the predicted voxels that are true; null where none is predicted. */
+/** Fraction of the predicted voxels that are true; null if none is predicted. */
 export function precisionOf({ both, predicted }: JudgedPair): number | null {
   return predicted ? both / predicted : null
 }
 
-/** Share of the true voxels that were found; null where there is none. */
+/** Fraction of the true voxels that are predicted; null if there are none. */
 export function recallOf({ both, truth }: JudgedPair): number | null {
   return truth ? both / truth : null
 }
 
-/** (predicted − true) / true volume; null where there is no true voxel. */
+/** (predicted − true) / true volume; null if there are no true voxels. */
 function volumeErrorOf({ predicted, truth }: JudgedPair): number | null {
   return truth ? (predicted - truth) / truth : null
 }
 
-/** Means over the structures that were present in some sample. */
+/** Means over the structures present in at least one sample. */
 export function overallOf(structures: readonly SegmentationMetrics[]): OverallSegmentation & OverallVoxels {
-  const over = (figure: Exclude<keyof OverallVoxels, 'num_empty_predictions'> | 'mean_dice' | 'mean_iou') =>
-    meanOfDefined(structures.map(each => each[figure]))
+  const over = (metric: Exclude<keyof OverallVoxels, 'num_empty_predictions'> | 'mean_dice' | 'mean_iou') =>
+    meanOfDefined(structures.map(each => each[metric]))
   return {
     mean_dice: over('mean_dice'),
     mean_iou: over('mean_iou'),
@@ -61,11 +61,11 @@ export function overallOf(structures: readonly SegmentationMetrics[]): OverallSe
   }
 }
 
-/** Dice and IoU of present pairs, by structure, where what is predicted absent gets an empty mask: both are the same number then. */
+/** Gated Dice and IoU of the present pairs by structure. Structures predicted absent get an empty mask, whose Dice equals its IoU. */
 export function gatedOverlapOf(structures: readonly (readonly JudgedPair[])[]): OverallSegmentation {
-  const over = (figure: 'hardDice' | 'iou'): number | null =>
+  const over = (metric: 'hardDice' | 'iou'): number | null =>
     meanOfDefined(
-      structures.map(pairs => mean(pairs.map(pair => (pair.isPredictedPresent ? pair[figure] : pair.emptyOverlap)))),
+      structures.map(pairs => mean(pairs.map(pair => (pair.isPredictedPresent ? pair[metric] : pair.emptyOverlap)))),
     )
   return { mean_dice: over('hardDice'), mean_iou: over('iou') }
 }

@@ -1,31 +1,31 @@
 import { quantile } from '../util/statistics.ts'
 import { type BoxSize, DistanceTransform, type Spacing } from './distance_transform.ts'
 
-/** How far the surfaces of two masks lie from each other, in the unit of the spacing. */
+/** Distances between the surfaces of two masks, in the unit of the spacing. */
 export interface SurfaceDistances {
-  /** the larger of both directions' 95th percentiles */
+  /** the larger of the 95th percentiles of both directions */
   hd95: number
   /** mean over the surface voxels of both masks */
   mean: number
 }
 
-/** A part of a volume: its first voxel and its size. */
+/** A part of a volume. */
 interface Box {
   from: BoxSize
   size: BoxSize
 }
 
 /**
- * Distances between the surfaces of two masks, as MONAI 1.6 measures them without subvoxels: `compute_hausdorff_distance` with percentile
- * 95, `compute_average_surface_distance` with symmetric=True. A mask's surface is its voxels with one of six neighbours outside of it;
- * beyond the volume is outside. Each surface voxel's distance is the Euclidean one to the nearest surface voxel of the other mask;
- * percentiles are linear between neighbours. Works in the box around both masks, in memory that is kept from call to call.
+ * Distances between the surfaces of two masks, as in MONAI 1.6 without subvoxels: `compute_hausdorff_distance` with percentile 95 and
+ * `compute_average_surface_distance` with symmetric=True. The surface of a mask is its voxels with at least one of six neighbours outside
+ * the mask; outside the volume counts as outside. Distances are Euclidean, to the nearest surface voxel of the other mask. Percentiles
+ * interpolate linearly. Works in the bounding box of both masks and reuses its memory.
  */
 export class SurfaceMeter {
   private readonly transform = new DistanceTransform()
   private squared = new Float64Array(0)
 
-  /** Masks are bits (V/32) of a volume (H, W, D), bit j of word i voxel 32·i + j. null where one has no voxel. */
+  /** Masks are bits (V/32) of a volume (H, W, D); bit j of word i is voxel 32·i + j. null if one of them is empty. */
   measure(truth: Uint32Array, predicted: Uint32Array, size: BoxSize, spacing: Spacing): SurfaceDistances | null {
     if (isEmpty(truth) || isEmpty(predicted)) return null
     const box = boxAround(truth, predicted, size)
@@ -39,10 +39,10 @@ export class SurfaceMeter {
     }
   }
 
-  /** Of every voxel of one surface to the nearest of the other, in the order of voxels. */
+  /** From every voxel of one surface to the nearest of the other, in the order of voxels. */
   private distances(from: Uint8Array, to: Uint8Array, size: BoxSize, spacing: Spacing): Float64Array {
     if (this.squared.length < to.length) this.squared = new Float64Array(to.length)
-    this.transform.run(to, from, size, spacing, this.squared)
+    this.transform.run({ set: to, wanted: from, size, spacing }, this.squared)
     const found = new Float64Array(from.reduce((count, value) => count + value, 0))
     let count = 0
     for (let v = 0; v < from.length; v++) if (from[v]) found[count++] = Math.sqrt(this.squared[v]!)
@@ -54,7 +54,7 @@ function isEmpty(bits: Uint32Array): boolean {
   return bits.every(word => word === 0)
 }
 
-/** The smallest box that holds all voxels of both. */
+/** The bounding box of both masks. */
 function boxAround(a: Uint32Array, b: Uint32Array, [height, width, depth]: BoxSize): Box {
   const low = [height, width, depth]
   const high = [-1, -1, -1]
@@ -73,7 +73,7 @@ function boxAround(a: Uint32Array, b: Uint32Array, [height, width, depth]: BoxSi
   return { from: low as unknown as BoxSize, size: size as unknown as BoxSize }
 }
 
-/** 1 at the voxels of the mask that have a neighbour outside of it. */
+/** 1 at the voxels of the mask with a neighbour outside it. */
 function surfaceIn(bits: Uint32Array, [, width, depth]: BoxSize, { from, size }: Box): Uint8Array {
   const [rows, columns, slices] = size
   const inside = new Uint8Array(rows * columns * slices)
@@ -86,7 +86,7 @@ function surfaceIn(bits: Uint32Array, [, width, depth]: BoxSize, { from, size }:
   return edgesOf(inside, size)
 }
 
-/** Beyond the box is outside: no voxel of the mask lies there. */
+/** Outside the box counts as outside: the mask has no voxels there. */
 function edgesOf(inside: Uint8Array, [rows, columns, slices]: BoxSize): Uint8Array {
   const plane = columns * slices
   const edges = new Uint8Array(inside.length)

@@ -12,19 +12,19 @@ export interface SurfaceRequest {
   structures: readonly number[]
 }
 
-/** Measures the surfaces of samples on threads; which one takes a sample changes nothing of what it finds. */
+/** Measures the surfaces of samples on threads. Results do not depend on which thread measures a sample. */
 export class SurfaceThreads {
   private readonly threads: { calls: Calls<SurfaceRequest, (SurfaceDistances | null)[]>; waiting: number }[]
 
-  /** `threads`: at least 1; each is started by the first sample it gets */
+  /** `threads`: at least 1. Each starts with its first sample. */
   constructor(threads: number) {
     this.threads = Array.from({ length: threads }, () => ({
-      calls: new Calls(import.meta.url, 'surface', 'the measuring of surfaces'),
+      calls: new Calls(import.meta.url, 'surface', 'the surface thread'),
       waiting: 0,
     }))
   }
 
-  /** Of each of `structures`, in their order; null where truth or prediction is empty. The masks are the thread's from now on. */
+  /** Distances of each of `structures`, in this order; null if ground truth or prediction is empty. Transfers the masks to the thread. */
   async measure(request: SurfaceRequest): Promise<(SurfaceDistances | null)[]> {
     const idlest = this.threads.reduce((best, each) => (each.waiting < best.waiting ? each : best))
     idlest.waiting++

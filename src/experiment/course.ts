@@ -10,13 +10,13 @@ import type { RunIdentity } from '../train/request.ts'
 import { type TrainingReport, train } from '../train/training.ts'
 
 export interface CourseRequest {
-  /** dataset_path is where the synthetic dataset goes */
+  /** dataset_path is the folder for the synthetic dataset */
   config: Config
   data: Omit<GenerateOptions, 'outputDir'>
-  /** folder of everything else: sacred_runs, and the evaluations by split */
+  /** folder for everything else: sacred_runs and the evaluations of each split */
   folder: string
   splits: readonly SplitName[]
-  /** what an earlier start of the same course has done is taken as it is; otherwise everything is made anew */
+  /** reuses the results of an earlier, interrupted course; otherwise starts from scratch */
   goOn: boolean
   identity?: RunIdentity
   console: Console
@@ -24,23 +24,24 @@ export interface CourseRequest {
   stop: AbortSignal
 }
 
-const PICTURES = 3 // samples of each evaluation
+const PICTURES = 3 // pictured samples per evaluation
 
-/** What came of it. Undefined: stopped before the training was through, or within the evaluations. */
+/** The result of a course. */
 export interface Course {
+  /** undefined if stopped before training started */
   training: TrainingReport | undefined
-  /** paths of detailed_metrics.json; report.html and the pictures lie beside them */
+  /** paths of detailed_metrics.json, next to report.html and the pictures; undefined if stopped before all splits were evaluated */
   metrics: Partial<Record<SplitName, string>> | undefined
 }
 
-/** Somebody asked to stop while a dataset was made or a model measured, which has nothing to save. */
+/** The user stopped the generation of a dataset or an evaluation. Neither has anything to save. */
 class StoppedError extends Error {
   override name = 'StoppedError'
 }
 
 /**
- * From nothing to figures: a synthetic dataset, a training on it, the best model measured on splits, with pictures. Throws what these throw, and
- * InputError where `goOn` finds another dataset in its place.
+ * Generates a synthetic dataset, trains on it, and evaluates the best model on splits, with pictures. Throws what these throw, and InputError
+ * if `goOn` finds another dataset in the folder.
  */
 export async function runCourse(request: CourseRequest): Promise<Course> {
   const course: Course = { training: undefined, metrics: undefined }
@@ -58,7 +59,7 @@ async function generate(request: CourseRequest): Promise<void> {
   const { config, data, goOn, console } = request
   const options = { ...data, outputDir: config.dataset_path }
   if (goOn && isGenerated(options)) {
-    console.line(`${options.outputDir}: the dataset is there`)
+    console.line(`${options.outputDir}: the dataset exists already`)
     return
   }
   const { update, end } = stoppable(request, 'generated')
@@ -76,13 +77,13 @@ async function measureAll(request: CourseRequest, weights: string): Promise<Cour
   return metrics
 }
 
-/** The path of detailed_metrics.json. */
+/** Returns the path of detailed_metrics.json. */
 async function measure(request: CourseRequest, weights: string, split: SplitName): Promise<string> {
   const { config, folder, goOn, console } = request
   const output = join(folder, 'evaluation', split)
   const [path, page] = [join(output, 'detailed_metrics.json'), join(output, 'report.html')]
   if (goOn && isNewer(path, weights) && isNewer(page, weights)) {
-    console.line(`${path}: the evaluation is there`)
+    console.line(`${path}: the evaluation exists already`)
     return path
   }
   const { update, end } = stoppable(request, 'evaluated')
@@ -95,7 +96,7 @@ async function measure(request: CourseRequest, weights: string, split: SplitName
   return path
 }
 
-/** Progress that ends what it tells of when somebody asks to stop. */
+/** Progress that throws StoppedError once the user stops. */
 function stoppable({ progress, stop }: CourseRequest, what: string): ReturnType<CourseRequest['progress']> {
   const shown = progress(what)
   const update = (done: number, all: number): void => {

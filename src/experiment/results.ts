@@ -2,21 +2,21 @@ import type { DetailedMetrics } from '../report/detailed_metrics.ts'
 
 type SplitName = 'train' | 'val' | 'test'
 
-interface SplitFigures {
+interface SplitMetrics {
   presence_accuracy: number | null
   mean_dice: number | null
   mean_iou: number | null
 }
 
-interface Figures {
-  splits: Record<SplitName, SplitFigures>
-  /** of the test split, by structure */
+interface Results {
+  splits: Record<SplitName, SplitMetrics>
+  /** by structure, on the test split */
   test_dice: Record<string, number | null>
-  /** of the test split, by scenario: the share of samples with every structure predicted correctly */
+  /** by scenario, on the test split: the fraction of samples in which the presence of every structure is predicted correctly */
   all_structures_correct: Record<string, number | null>
 }
 
-/** What was done, for the head of the table. */
+/** The setup of the experiment, for the head of the table. */
 export interface ExperimentFacts {
   /** name and version */
   program: string
@@ -26,27 +26,28 @@ export interface ExperimentFacts {
   seed: number
   batchSize: number
   channels: readonly number[]
-  /** done; the training may have stopped before the last */
+  /** finished epochs; training may have stopped early */
   epochs: number
+  /** configured epochs */
   allEpochs: number
-  /** of the best model, from 1; null where there is none */
+  /** of the best model, from 1; null if there is none */
   bestEpoch: number | null
 }
 
 export interface ExperimentResults {
   facts: ExperimentFacts
-  /** that data and training are of the published size, so that the figures can be compared */
+  /** whether data and training have the published size, so that the metrics are comparable */
   is_comparable: boolean
-  here: Figures
-  original: Figures
+  here: Results
+  original: Results
 }
 
 /** The experiment as published: 64×64×32, 1000 samples, seed 42, batch 4, 100 epochs. */
 export const PUBLISHED = { samples: 1000, size: [64, 64, 32], seed: 42, batchSize: 4, allEpochs: 100 } as const
 const PUBLISHED_CHANNELS = [16, 32, 64, 128, 256]
 
-/** The figures that the original's authors give for it. */
-const ORIGINAL: Figures = {
+/** The results published by the original's authors. */
+const ORIGINAL: Results = {
   splits: {
     train: { presence_accuracy: 0.9994, mean_dice: 0.9338, mean_iou: 0.8862 },
     val: { presence_accuracy: 0.9731, mean_dice: 0.8394, mean_iou: 0.7741 },
@@ -70,12 +71,12 @@ const ORIGINAL: Figures = {
   all_structures_correct: { left_nephrectomy: 0.375, right_nephrectomy: 0.375, missing_L4: 0, missing_L2_L3: 0 },
 }
 
-/** Our figures beside the original's. */
+/** Our results next to the original's. */
 export function compareWithOriginal(
   facts: ExperimentFacts,
   metrics: Record<SplitName, DetailedMetrics>,
 ): ExperimentResults {
-  const figures = ({ presence_overall_accuracy, segmentation_overall }: DetailedMetrics): SplitFigures => ({
+  const metricsOf = ({ presence_overall_accuracy, segmentation_overall }: DetailedMetrics): SplitMetrics => ({
     presence_accuracy: presence_overall_accuracy,
     mean_dice: segmentation_overall.mean_dice,
     mean_iou: segmentation_overall.mean_iou,
@@ -87,7 +88,7 @@ export function compareWithOriginal(
     facts,
     is_comparable: isPublishedSize(facts),
     here: {
-      splits: { train: figures(train), val: figures(val), test: figures(test) },
+      splits: { train: metricsOf(train), val: metricsOf(val), test: metricsOf(test) },
       test_dice: Object.fromEntries(dice),
       all_structures_correct: Object.fromEntries(correct),
     },
@@ -106,14 +107,14 @@ function isPublishedSize(facts: ExperimentFacts): boolean {
   )
 }
 
-/** results.md: the comparison for a reader. */
+/** The comparison as results.md. */
 export function resultsPage({ facts, is_comparable, here, original }: ExperimentResults): string {
   const { program, samples, size, seed, batchSize, channels, epochs, allEpochs, bestEpoch } = facts
   const ran = `${epochs} of ${allEpochs} epochs${bestEpoch === null ? '' : `, best model of epoch ${bestEpoch}`}`
   const splits = (['train', 'val', 'test'] as const).flatMap(split => {
     const [a, b] = [here.splits[split], original.splits[split]]
-    const cells = (['presence_accuracy', 'mean_dice', 'mean_iou'] as const).flatMap(key => [a[key], b[key]])
-    return [row([split, ...cells.map(figure)])]
+    const values = (['presence_accuracy', 'mean_dice', 'mean_iou'] as const).flatMap(key => [a[key], b[key]])
+    return [row([split, ...values.map(cell)])]
   })
   return [
     '# The published experiment',
@@ -123,10 +124,10 @@ export function resultsPage({ facts, is_comparable, here, original }: Experiment
     ...(is_comparable
       ? []
       : [
-          '**This is not the published size** (1000 samples of 64×64×32, seed 42, batch 4, 100 epochs): the figures show that it runs, and compare with nothing.',
+          '**This is not the published size** (1000 samples of 64×64×32, seed 42, batch 4, 100 epochs): the results show that the program runs, but are not comparable.',
           '',
         ]),
-    'The samples are of the same distributions as the original’s, not the same: its random numbers are not ours.',
+    'The samples follow the same distributions as the original’s but are not identical, because the random numbers differ.',
     '',
     row(['split', 'presence accuracy', 'original', 'mean Dice', 'original', 'mean IoU', 'original']),
     row(['---', ...Array(6).fill('---:')]),
@@ -148,7 +149,7 @@ function section(
   here: Record<string, number | null>,
   original: Record<string, number | null>,
 ): string[] {
-  const rows = Object.entries(here).map(([name, value]) => row([name, figure(value), figure(original[name] ?? null)]))
+  const rows = Object.entries(here).map(([name, value]) => row([name, cell(value), cell(original[name] ?? null)]))
   return [row([title, 'here', 'original']), row(['---', '---:', '---:']), ...rows]
 }
 
@@ -156,6 +157,6 @@ function row(cells: readonly string[]): string {
   return `| ${cells.join(' | ')} |`
 }
 
-function figure(value: number | null): string {
+function cell(value: number | null): string {
   return value === null ? '–' : value.toFixed(4)
 }

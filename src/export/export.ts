@@ -19,9 +19,9 @@ export interface ExportRequest {
   format: ExportFormat
   /** path of the file to write */
   output: string
-  /** wins over the one that the model was trained with */
+  /** overrides the model's */
   presenceThreshold?: number
-  /** of an ONNX file: which of OUTPUT_NAMES it gives; all if not given */
+  /** only for ONNX: names from OUTPUT_NAMES; default all */
   outputs?: readonly string[]
 }
 
@@ -31,9 +31,9 @@ export interface Exported {
   bytes: number
   structure_names: string[]
   presence_threshold: number
-  /** (N, C, H, W, D) of the model's input; N is any */
+  /** shape of the model's input (N, C, H, W, D) with a free N */
   input: ['N', number, number, number, number]
-  /** of an ONNX file */
+  /** only for ONNX */
   outputs?: readonly string[]
 }
 
@@ -44,8 +44,8 @@ const NOTICE =
 const DEFAULT_THRESHOLD = 0.5
 
 /**
- * The whole of `export`: the trained model as an ONNX file, as safetensors or as .pth, written atomically. Throws InputError when the
- * weights cannot be read, hold no whole SADAAN, or an output is not known; WriteError when the file cannot be written.
+ * The `export` command. Writes the trained model as ONNX, safetensors or .pth, atomically. Throws InputError if the weights cannot be read or
+ * are not a complete SADAAN, or if an output is unknown, and WriteError if the file cannot be written.
  */
 export function exportModel(request: ExportRequest): Exported {
   const model = openTrainedModel(request.weights)
@@ -70,7 +70,8 @@ export function exportModel(request: ExportRequest): Exported {
     })
     return { ...common, bytes: write(request.output, pieces), outputs }
   }
-  if (request.outputs) throw new InputError(`--outputs: a ${request.format} file has none, expected with --format onnx`)
+  if (request.outputs)
+    throw new InputError(`--outputs: a ${request.format} file has no outputs, expected --format onnx`)
   const file = fileOf(model, presenceThreshold)
   const pieces = request.format === 'pth' ? encodeModelPth(file) : encodeModelSafetensors(file)
   return { ...common, bytes: write(request.output, pieces) }
@@ -81,12 +82,14 @@ function checkedOutputs(names: readonly string[]): readonly string[] {
     if (!OUTPUT_NAMES.includes(name)) {
       const meant = nearest(name, OUTPUT_NAMES)
       const hint = meant === undefined ? '' : `; did you mean ${JSON.stringify(meant)}?`
-      throw new InputError(`--outputs: ${JSON.stringify(name)} is none of ${OUTPUT_NAMES.join(', ')}${hint}`)
+      throw new InputError(
+        `--outputs: found ${JSON.stringify(name)}, expected one of ${OUTPUT_NAMES.join(', ')}${hint}`,
+      )
     }
   return OUTPUT_NAMES.filter(name => names.includes(name))
 }
 
-/** Whoever runs the file needs the names and the threshold, so both are there even where the weights do not say. */
+/** Running the file requires names and threshold, so both are always present, even if the weights lack them. */
 function onnxMetadata(
   { shape, preparation, patches, flipAxes }: TrainedModel,
   { structure_names, presence_threshold }: Pick<Exported, 'structure_names' | 'presence_threshold'>,
@@ -106,7 +109,7 @@ function onnxMetadata(
   }
 }
 
-/** In the original's order, whatever the file had, so that a way there and back ends at the same bytes. */
+/** In the original's order, whatever the order in the file, so that a round trip gives the same bytes. */
 function fileOf(model: TrainedModel, presenceThreshold: number | undefined): ModelFile {
   const { shape, weights, preparation, patches } = model
   const tensors = specify(shape).flatMap(({ name }) => {

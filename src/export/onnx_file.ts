@@ -2,10 +2,10 @@ import { InputError } from '../util/error.ts'
 import { block, float, integer, lengthOf, message, type Pieces } from '../util/protobuf.ts'
 import type { Attribute, Graph, Initializer, Node, Value } from './onnx_graph.ts'
 
-/** What onnx 1.12 (2022) and everything later takes. */
+/** Supported by onnx 1.12 (2022) and later. */
 const IR_VERSION = 8
 const OPSET = 17
-/** Of a protocol buffer, by its own definition. */
+/** Limit of protocol buffers. */
 const MOST_BYTES = 2 ** 31 - 1
 
 const TENSOR_TYPES = { float: 1, int64: 7, bool: 9 } as const
@@ -18,7 +18,7 @@ export interface OnnxModel {
   metadata: Readonly<Record<string, string>>
 }
 
-/** The bytes of an ONNX file in pieces (field numbers of onnx.proto). Throws InputError where it would have 2 GiB or more. */
+/** Encodes an ONNX file (field numbers as in onnx.proto). Throws InputError if it would be 2 GiB or larger. */
 export function encodeOnnx({ graph, producer, description, metadata }: OnnxModel): Pieces {
   const pieces = message(
     integer(1, IR_VERSION),
@@ -30,7 +30,8 @@ export function encodeOnnx({ graph, producer, description, metadata }: OnnxModel
     ...Object.entries(metadata).map(([key, value]) => block(14, message(block(1, key), block(2, value)))),
   )
   const bytes = lengthOf(pieces)
-  if (bytes > MOST_BYTES) throw new InputError(`${graph.name}: ${bytes} bytes, an ONNX file has at most ${MOST_BYTES}`)
+  if (bytes > MOST_BYTES)
+    throw new InputError(`${graph.name}: the ONNX file would have ${bytes} bytes, expected at most ${MOST_BYTES}`)
   return pieces
 }
 

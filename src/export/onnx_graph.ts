@@ -2,12 +2,12 @@ import type { Shape } from '../util/shape.ts'
 
 export type ElementType = 'float' | 'int64' | 'bool'
 
-/** number: a whole number; numbers: whole ones; { float }: any */
+/** A number or list is an integer attribute; { float } is a float attribute. */
 export type Attribute = number | readonly number[] | { float: number }
 
-/** An operation of ONNX with one result or several; their names are the values' names. */
+/** An ONNX operation. Output names are the names of the values. */
 export interface Node {
-  /** unique in its graph */
+  /** unique within the graph */
   name: string
   op: string
   inputs: readonly string[]
@@ -15,7 +15,7 @@ export interface Node {
   attributes: Readonly<Record<string, Attribute>>
 }
 
-/** A tensor that is part of the file. */
+/** A tensor stored in the file. */
 export interface Initializer {
   name: string
   type: 'float' | 'int64'
@@ -23,7 +23,7 @@ export interface Initializer {
   data: Float32Array | BigInt64Array
 }
 
-/** An input or output; the axis 'N' is the batch's and has any length. */
+/** An input or output. The batch axis 'N' may have any length. */
 export interface Value {
   name: string
   type: ElementType
@@ -32,19 +32,19 @@ export interface Value {
 
 export interface Graph {
   name: string
-  /** in an order in which each finds its inputs made */
+  /** in topological order */
   nodes: readonly Node[]
   initializers: readonly Initializer[]
   inputs: readonly Value[]
   outputs: readonly Value[]
 }
 
-/** Collects nodes and the tensors that they read. */
+/** Collects nodes and the tensors they read. */
 export class GraphBuilder {
   readonly nodes: Node[] = []
   readonly initializers: Initializer[] = []
 
-  /** A node with one result, whose value has the node's name, which is returned. */
+  /** Adds a node with one output that has the node's name. Returns the name. */
   node(
     op: string,
     name: string,
@@ -55,7 +55,7 @@ export class GraphBuilder {
     return name
   }
 
-  /** Equal parts along an axis, named NAME.0, NAME.1, … */
+  /** Splits along an axis into equal parts named NAME.0, NAME.1, … */
   split(name: string, input: string, parts: number, axis: number): string[] {
     const outputs = Array.from({ length: parts }, (_, i) => `${name}.${i}`)
     this.nodes.push({ name, op: 'Split', inputs: [input], outputs, attributes: { axis } })
@@ -67,13 +67,13 @@ export class GraphBuilder {
     return name
   }
 
-  /** A list of whole numbers, as many operations take their axes. */
+  /** A list of integers, the form in which many operations take their axes. */
   integers(name: string, values: readonly number[]): string {
     this.initializers.push({ name, type: 'int64', shape: [values.length], data: BigInt64Array.from(values, BigInt) })
     return name
   }
 
-  /** Everything that `outputs` follow from, and nothing else. */
+  /** The graph with only those nodes and initializers that `outputs` depend on. */
   graph(name: string, inputs: readonly Value[], outputs: readonly Value[]): Graph {
     const needed = new Set(outputs.map(output => output.name))
     const nodes = this.nodes

@@ -4,7 +4,7 @@ import { type Attribute, type Graph, GraphBuilder, type Value } from './onnx_gra
 /** The parameters and buffers of a SADAAN by their names in its state dict. */
 export type FloatWeights = ReadonlyMap<string, { shape: readonly number[]; data: Float32Array }>
 
-const EPSILON = { float: 1e-5 } // of batch norms
+const EPSILON = { float: 1e-5 } // of batch norm
 const SPACE = [2, 3, 4] // axes of (N, C, H, W, D)
 const POOL: Record<string, Attribute> = { kernel_shape: [2, 2, 2], strides: [2, 2, 2] }
 
@@ -12,7 +12,7 @@ type Axes = (shape: SadaanShape) => Value['shape']
 const maps: Axes = ({ structures, size }) => ['N', structures, ...size]
 const scores: Axes = ({ structures }) => ['N', structures]
 
-/** What the graph can give: SADAAN's outputs by their names, then what follows from them by the two thresholds. */
+/** All outputs of the graph: SADAAN's by their names, then presence and masks, which follow from the two thresholds. */
 const OUTPUTS: Readonly<Record<string, { type: 'float' | 'bool'; axes: Axes }>> = {
   attention_maps: { type: 'float', axes: maps },
   feature_responses: { type: 'float', axes: maps },
@@ -30,9 +30,9 @@ const OUTPUTS: Readonly<Record<string, { type: 'float' | 'bool'; axes: Axes }>> 
 export const OUTPUT_NAMES = Object.keys(OUTPUTS)
 
 /**
- * SADAAN at inference as an ONNX graph over `image` (N, C, H, W, D), raw intensity 0..255. Initializers carry the names and the bits of the
- * state dict. The two exact shortcuts of the model are part of the graph, the merged head as operations on initializers that a runtime
- * carries out once, when it loads the file. `outputs` of OUTPUT_NAMES; what they do not need is left out.
+ * SADAAN at inference as an ONNX graph with input `image` (N, C, H, W, D), raw intensity 0..255. Initializers keep the names and bits of the
+ * state dict. The graph includes the model's two exact shortcuts; the merged head consists of operations on initializers, which a runtime
+ * executes once, when it loads the file. Leaves out whatever `outputs` (names from OUTPUT_NAMES) do not need.
  */
 export function sadaanGraph(
   shape: SadaanShape,
@@ -51,7 +51,7 @@ export function sadaanGraph(
   )
 }
 
-/** The nodes, layer by layer and named as in the state dict; an output's node has the output's name. */
+/** The nodes, layer by layer, named as in the state dict. The node of an output has the output's name. */
 class SadaanNodes {
   private readonly to: GraphBuilder
   private readonly shape: SadaanShape
@@ -76,7 +76,7 @@ class SadaanNodes {
     this.segmentation(withOnes, merger, attention.maps)
   }
 
-  /** Encoder and decoder down to d1, which final_conv reads. */
+  /** Encoder and decoder up to d1, the input of final_conv. */
   private trunk(image: string): string {
     const skips: string[] = []
     let h = image
@@ -95,20 +95,20 @@ class SadaanNodes {
     return h
   }
 
-  /** The mean of F over voxels: final_conv is linear, so it is final_conv of the mean of d1. */
+  /** The mean of F over voxels. final_conv is linear, so this is final_conv of the mean of d1. */
   private pooledFeatures(d1: string): string {
     const mean = this.to.node('ReduceMean', 'encoder.mean', [d1], { axes: SPACE, keepdims: 1 })
     return this.to.node('Flatten', 'encoder.pooled', [this.conv('encoder.final_conv', mean, 1)], { axis: 1 })
   }
 
-  /** d1 and a channel of ones behind it, which carries final_conv's bias past the zero padding. */
+  /** d1 with an additional channel of ones, which carries final_conv's bias past the zero padding. */
   private withOnes(d1: string): string {
     const pads = this.to.integers('encoder.ones.pads', [0, 0, 0, 0, 0, 0, 1, 0, 0, 0])
     const one = this.to.floats('encoder.ones.value', [], Float32Array.of(1))
     return this.to.node('Pad', 'encoder.ones', [d1, pads, one])
   }
 
-  /** final_conv as the 1³ convolution that turns a weight over F into one over (d1, ones). */
+  /** final_conv as the 1³ convolution that maps a weight over F to one over (d1, ones). */
   private merger(): string {
     const name = 'encoder.final_conv'
     const turned = this.to.node('Transpose', `${name}.turned`, [`${name}.weight`], { perm: [1, 0, 2, 3, 4] })
@@ -175,13 +175,13 @@ class SadaanNodes {
     to.node('And', 'masks', [inside, gate])
   }
 
-  /** A 3³ convolution over F as one over (d1, ones), its weight merged with final_conv's. */
+  /** A 3³ convolution over F, computed over (d1, ones) with its weight merged with final_conv's. */
   private headConv(name: string, d1: string, merger: string): string {
     const merged = this.to.node('Conv', `${name}.merged`, [`${name}.weight`, merger], { kernel_shape: [1, 1, 1] })
     return this.to.node('Conv', name, [d1, merged, `${name}.bias`], convolution(3))
   }
 
-  /** Conv 3³ – BN – ReLU twice. */
+  /** Conv 3³ – BN – ReLU, twice. */
   private block(name: string, x: string): string {
     const h = this.norm(`${name}.1`, this.conv(`${name}.0`, x, 3))
     return this.norm(`${name}.4`, this.conv(`${name}.3`, h, 3))
@@ -191,7 +191,7 @@ class SadaanNodes {
     return this.to.node('Conv', name, [x, `${layer}.weight`, `${layer}.bias`], convolution(kernel))
   }
 
-  /** Batch norm with its running statistics, and ReLU. */
+  /** Batch norm with running statistics, then ReLU. */
   private norm(name: string, x: string): string {
     const state = ['weight', 'bias', 'running_mean', 'running_var'].map(part => `${name}.${part}`)
     const normalised = this.to.node('BatchNormalization', name, [x, ...state], { epsilon: EPSILON })
@@ -215,7 +215,7 @@ function convolution(kernel: 1 | 3): Record<string, Attribute> {
   return { kernel_shape: [kernel, kernel, kernel], pads: Array(6).fill((kernel - 1) / 2) }
 }
 
-/** The largest float32 that is not above the threshold: a float32 is above it exactly where it is above the threshold. */
+/** The largest float32 not above the threshold. A float32 exceeds it exactly if it exceeds the threshold. */
 function floatBelow(threshold: number): number {
   const rounded = Float32Array.of(threshold)
   const bits = new Uint32Array(rounded.buffer)

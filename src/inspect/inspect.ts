@@ -1,6 +1,6 @@
 import { closeSync, existsSync, openSync, readSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { readCheckpoint } from '../checkpoint/checkpoint.ts'
+import { type Checkpoint, readCheckpoint } from '../checkpoint/checkpoint.ts'
 import { type DatasetInspection, inspectDataset } from '../data/inspect/dataset.ts'
 import { type Hdf5Inspection, inspectHdf5 } from '../data/inspect/hdf5.ts'
 import { inspectScan, type ScanInspection } from '../data/inspect/scan.ts'
@@ -8,44 +8,44 @@ import type { Preparation } from '../data/scan/preparation.ts'
 import { isScan } from '../data/scan/read_scan.ts'
 import { openTrainedModel } from '../run/trained_model.ts'
 import type { DataFingerprint } from '../train/data_fingerprint.ts'
-import type { Progress } from '../train/progress.ts'
+import { readProgressSummary } from '../train/progress.ts'
 import { InputError } from '../util/error.ts'
 import { sizeOf } from '../util/shape.ts'
 
-/** What is in a file of weights. */
+/** The content of a file with model weights. */
 export interface ModelInspection {
   kind: 'checkpoint' | 'weights'
   path: string
   bytes: number
-  /** null where the file names none */
+  /** null if the file has none */
   structure_names: string[] | null
   structures: number
   /** voxels along (H, W, D) */
   image_size: number[]
   in_channels: number
-  /** of the five levels of the encoder */
+  /** of the encoder's five levels */
   channels: number[]
   parameters: number
   presence_threshold: number | null
   patches: boolean
   preparation: Preparation | null
-  /** of a checkpoint */
+  /** only for checkpoints */
   training: TrainingInspection | null
 }
 
 export interface TrainingInspection {
-  /** epochs that were finished */
+  /** finished epochs */
   epochs: number
-  /** that it is the best so far */
+  /** whether it is the best model so far */
   is_best: boolean
-  /** total loss of the newest epoch */
+  /** total loss of the last epoch */
   train_loss: number | null
   val_loss: number | null
-  /** that training can go on from it */
+  /** whether training can resume from it */
   can_resume: boolean
   /** id of the run that wrote it */
   run: number | null
-  /** what it was trained with, as far as it says */
+  /** the dataset, if recorded */
   data: DataFingerprint | null
 }
 
@@ -53,7 +53,7 @@ export type Inspection = DatasetInspection | ({ kind: 'hdf5' } & Hdf5Inspection)
 
 const EXPECTED = "expected a dataset's folder, an HDF5 file, a checkpoint (.pth, .safetensors) or a scan"
 
-/** Says what is in a folder or file, by its content. Throws InputError with one line where that is none of what is known, or damaged. */
+/** Describes a folder or file by its content. Throws InputError if it is unknown or damaged. */
 export async function inspect(path: string): Promise<Inspection> {
   const status = statSync(path, { throwIfNoEntry: false })
   if (!status) throw new InputError(`${path}: no such file or directory, ${EXPECTED}`)
@@ -63,8 +63,8 @@ export async function inspect(path: string): Promise<Inspection> {
   const start = startOf(path)
   if (start.includes('HDF\r\n', 0, 'latin1') && start[0] === 0x89) return { kind: 'hdf5', ...(await inspectHdf5(path)) }
   const isZip = start.toString('latin1', 0, 2) === 'PK'
-  const isSafetensors = start[8] === 0x7b // the header, behind its length
-  if (!isZip && !isSafetensors) throw new InputError(`${path}: is of no kind that is known, ${EXPECTED}`)
+  const isSafetensors = start[8] === 0x7b // the header follows its length
+  if (!isZip && !isSafetensors) throw new InputError(`${path}: unknown file format, ${EXPECTED}`)
   return inspectModel(path, status.size)
 }
 
@@ -102,25 +102,31 @@ function inspectModel(path: string, bytes: number): ModelInspection {
   }
 }
 
-/** What a state_dict has beside parameters. */
+/** Entries of a state_dict that are not parameters. */
 const BUFFER = /\.(running_mean|running_var|num_batches_tracked)$/
 
-/** Null where the file is no checkpoint of a training: that it holds a model is known already. */
+/** Null if the file has weights but is no training checkpoint. */
 function trainingOf(path: string): TrainingInspection | null {
+  const checkpoint = checkpointAt(path)
+  if (!checkpoint) return null
+  const { epoch, isBest, optimizer, trainLossHistory, valLossHistory, sadaan = {} } = checkpoint
+  const { position, run, data } = readProgressSummary(sadaan, path)
+  return {
+    epochs: position?.epoch ?? epoch + 1,
+    is_best: isBest,
+    train_loss: trainLossHistory.at(-1) ?? null,
+    val_loss: valLossHistory.at(-1) ?? null,
+    can_resume: optimizer !== undefined,
+    run: run ?? null,
+    data: data ?? null,
+  }
+}
+
+function checkpointAt(path: string): Checkpoint | undefined {
   try {
-    const { epoch, isBest, optimizer, trainLossHistory, valLossHistory, sadaan } = readCheckpoint(path)
-    const progress = sadaan as unknown as Progress | undefined
-    return {
-      epochs: progress?.position?.epoch ?? epoch + 1,
-      is_best: isBest,
-      train_loss: trainLossHistory.at(-1) ?? null,
-      val_loss: valLossHistory.at(-1) ?? null,
-      can_resume: optimizer !== undefined,
-      run: progress?.run ?? null,
-      data: progress?.data ?? null,
-    }
+    return readCheckpoint(path)
   } catch (error) {
-    if (error instanceof InputError) return null
+    if (error instanceof InputError) return undefined
     throw error
   }
 }

@@ -10,28 +10,28 @@ import { table } from '../report/text/table.ts'
 import { formatBytes, type MemoryNeed, totalOf } from '../run/memory.ts'
 import { shapeFor, wantedAdapter } from '../run/open.ts'
 import { knownChoice } from '../run/variants.ts'
-import { TrainingEngine } from '../train/engine.ts'
+import { planTraining } from '../train/training_plans.ts'
 import { InputError } from '../util/error.ts'
 
-/** What `summary` says of the model that a configuration makes. */
+/** The summary of the model that a configuration describes. */
 export interface ModelReport extends ModelSummary {
   shape: SadaanShape
   batchSize: number
-  /** bytes of training at this batch size */
+  /** bytes for training at this batch size */
   memory: MemoryNeed
-  /** whose limits the memory was planned for; null: no adapter here, WebGPU's guaranteed limits */
+  /** the adapter whose limits were used; null: no adapter found, so WebGPU's guaranteed limits */
   adapter: string | null
 }
 
 /**
- * The model of a dataset, or where model.num_structures and training.image_size are set and no dataset is given, of these. Needs no
- * adapter. Throws InputError when neither tells the model's shape.
+ * The model for a dataset or, if no dataset is given, for model.num_structures and training.image_size. Works without an adapter. Throws
+ * InputError if neither determines the model's shape.
  */
 export async function reportModel(config: Config, dataset?: string): Promise<ModelReport> {
   const { shape, structureNames } = await shapeOf(config, dataset)
-  const { facts, adapter, choice } = await adapterHere(config)
+  const { facts, adapter, ...chosen } = await adapterHere(config)
   const batchSize = config.training.batch_size
-  const memory = TrainingEngine.need(facts, config, shape, structureNames, batchSize, choice)
+  const { need: memory } = planTraining(facts, { config, shape, structureNames, batchSize, ...chosen })
   return { ...summarise(shape), shape, batchSize, memory, adapter }
 }
 
@@ -53,7 +53,7 @@ async function adapterHere(config: Config): Promise<{ facts: AdapterFacts; adapt
   try {
     const device = await Device.open(wantedAdapter(config), config.compute)
     device.close()
-    // a table that cannot be read is for training to complain of
+    // training, not the summary, warns of unreadable tables
     return { facts: device.facts, adapter: device.name, choice: knownChoice(device, config, () => undefined) }
   } catch (error) {
     if (!(error instanceof NoAdapterError)) throw error
@@ -61,7 +61,7 @@ async function adapterHere(config: Config): Promise<{ facts: AdapterFacts; adapt
   }
 }
 
-/** The report for a reader. */
+/** The report as text. */
 export function modelText(report: ModelReport): string {
   const { shape, parameters, parametersOf, macs, originalMacs, mergeMacs, memory, adapter, batchSize } = report
   const parts = Object.entries(parametersOf).map(([part, count]) => `${part} ${grouped(count)}`)
@@ -72,10 +72,10 @@ export function modelText(report: ModelReport): string {
     ...layerTable(report.layers),
     '',
     `parameters  ${grouped(parameters)}: ${parts.join(', ')}`,
-    `MACs        ${giga(macs)} a sample forward; the original does ${giga(originalMacs)}, ${(originalMacs / macs).toPrecision(3)} times as many`,
-    `            and ${mega(mergeMacs)} once a step to merge the head's weights with final_conv`,
+    `MACs        ${giga(macs)} per sample forward; the original needs ${giga(originalMacs)}, ${(originalMacs / macs).toPrecision(3)} times as many`,
+    `            and ${mega(mergeMacs)} once per step to merge the head's weights with final_conv`,
     `memory      ${formatBytes(totalOf(memory))} to train at batch size ${batchSize}: ${formatBytes(lasting)} lasting, ${formatBytes(working)} working`,
-    `            planned for ${adapter ?? 'the limits that every WebGPU adapter has: there is no adapter here'}`,
+    `            planned for ${adapter ?? 'the limits guaranteed by WebGPU, because no adapter was found'}`,
     '',
   ].join('\n')
 }

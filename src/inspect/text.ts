@@ -7,7 +7,7 @@ import { type Column, table } from '../report/text/table.ts'
 import { formatBytes } from '../run/memory.ts'
 import type { Inspection, ModelInspection } from './inspect.ts'
 
-/** What `inspect` found, for a reader. */
+/** An inspection as text. */
 export function inspectionText(inspection: Inspection): string {
   return `${linesOf(inspection).join('\n')}\n`
 }
@@ -30,7 +30,7 @@ const left = (heading: string): Column => ({ heading, align: 'left' })
 const right = (heading: string): Column => ({ heading, align: 'right' })
 const short = (value: number): string => String(Number(value.toPrecision(5)))
 
-/** Names and values, values below each other. */
+/** Names and values in two columns. */
 function facts(rows: readonly (readonly [name: string, value: string])[]): string[] {
   const width = Math.max(...rows.map(([name]) => name.length)) + 2
   return rows.map(([name, value]) => `${name.padEnd(width)}${value}`)
@@ -115,7 +115,7 @@ function storageTable({ datasets }: Hdf5Inspection): string[] {
     filters.join(', ') || '-',
     ...(isReadable ? [] : [problem]),
   ])
-  const headings = ['dataset', 'shape', 'type', 'chunks', 'filters', ...(isReadable ? [] : ['cannot be read: it'])]
+  const headings = ['dataset', 'shape', 'type', 'chunks', 'filters', ...(isReadable ? [] : ['problem'])]
   return table(headings.map(left), rows)
 }
 
@@ -140,7 +140,7 @@ function scanLines({ path, bytes, size, channels, spacing, orientation, affine, 
     ['voxels', `${times(size)}, ${channels} ${channels === 1 ? 'channel' : 'channels'}`],
     ['spacing', `${times(spacing.map(short))} mm`],
     ['field', `${times(size.map((axis, i) => short(axis * spacing[i]!)))} mm`],
-    ['orientation', `${orientation}: where the stored axes run to`],
+    ['orientation', `${orientation}: directions of the stored axes`],
     ['affine', affine.map(row => `[${row.map(short).join(', ')}]`).join(' ')],
     ['intensities', `${lowest} to ${highest}, mean ${mean}, sd ${deviation}`],
   ])
@@ -155,9 +155,9 @@ function modelLines(model: ModelInspection): string[] {
     ['image size', `${times(image_size)}, ${in_channels} ${in_channels === 1 ? 'channel' : 'channels'}`],
     ['channels', channels.join(', ')],
     ['parameters', parameters.toLocaleString('en')],
-    ['threshold', presence_threshold === null ? 'not recorded' : `${presence_threshold} of presence`],
+    ['threshold', presence_threshold === null ? 'not recorded' : `presence probability above ${presence_threshold}`],
     ['preparation', preparation ? preparationText(preparation) : 'not recorded'],
-    ['patches', patches ? 'yes: it was trained on patches of larger scans' : 'no'],
+    ['patches', patches ? 'yes: trained on patches of larger scans' : 'no'],
     ...(training ? trainingFacts(training) : []),
   ])
 }
@@ -168,7 +168,7 @@ function trainingFacts(training: NonNullable<ModelInspection['training']>): [str
   return [
     ['epochs', `${epochs} finished${is_best ? ', the best so far' : ''}${run === null ? '' : `, run ${run}`}`],
     ['losses', `training ${loss(train_loss)}, validation ${loss(val_loss)}`],
-    ['resume', can_resume ? 'yes: it has the optimiser’s state' : 'no: it has no optimiser’s state'],
+    ['resume', can_resume ? 'yes: has the optimiser state' : 'no: has no optimiser state'],
     ...(data
       ? ([['data', `${times(data.image_size)}, ${data.channels} channels; train ${data.train}; val ${data.val}`]] as [
           string,

@@ -4,36 +4,36 @@ import type { RawOutputs, SubjectPrediction, VolumeName } from './subject_predic
 import { VolumeStore } from './volume_store.ts'
 import { WindowBlend } from './windows.ts'
 
-export interface GatheringOptions {
+export interface AggregatorOptions {
   structures: number
   window: ImageSize
   names: readonly VolumeName[]
-  /** for each structure the one that it becomes in a left-right flip */
+  /** for each structure its counterpart in a left-right flip */
   partners: readonly number[]
-  /** passes of a window */
+  /** passes per window */
   flips: number
-  /** where volumes of more than `memoryLimit` bytes may lie while they are needed */
+  /** path of the temporary file for volumes larger than `memoryLimit` bytes */
   scratch: (name: VolumeName) => string
   memoryLimit: number
 }
 
 /**
- * Puts the passes of one subject after another together: flips are mirrored back, sides exchanged where the flip is left-right, and
- * averaged; windows are blended; presence is the highest of any window. A subject of a single pass keeps that pass's bits.
+ * Combines the passes of each subject. Flips are mirrored back, left and right swapped after a left-right flip, and averaged; windows are
+ * blended; presence is the maximum over windows. A subject with a single pass keeps the bits of that pass.
  */
 export class Aggregator {
-  private readonly options: GatheringOptions
+  private readonly options: AggregatorOptions
   private readonly window: FlipMean
   private presence: Float32Array
   private blends: Map<VolumeName, { blend: WindowBlend; store: VolumeStore }> | undefined
 
-  constructor(options: GatheringOptions) {
+  constructor(options: AggregatorOptions) {
     this.options = options
     this.window = new FlipMean(options)
     this.presence = new Float32Array(options.structures)
   }
 
-  /** Returns the subject's prediction with its last pass; it is valid until the next call. */
+  /** Returns the subject's prediction after its last pass. It is valid until the next call. */
   add(pass: ModelInput, outputs: RawOutputs): SubjectPrediction | undefined {
     if (pass.isFirst) this.begin(pass)
     const mean = this.window.add(pass.flip, outputs)
@@ -44,7 +44,7 @@ export class Aggregator {
     return pass.isLast ? this.predictionOf(mean) : undefined
   }
 
-  /** Lets go of what lies on disk. */
+  /** Removes temporary files. */
   close(): void {
     for (const { store } of this.blends?.values() ?? []) store.close()
     this.blends = undefined
@@ -76,15 +76,15 @@ export class Aggregator {
 
 type WindowMean = Pick<RawOutputs, VolumeName | 'presence_probs'>
 
-/** The mean over the flips of a window. */
+/** Averages the flips of a window. */
 class FlipMean {
-  private readonly options: GatheringOptions
+  private readonly options: AggregatorOptions
   private readonly sums: Map<VolumeName, Float32Array>
   private readonly presence: Float64Array
   private readonly back: Float32Array
   private done = 0
 
-  constructor(options: GatheringOptions) {
+  constructor(options: AggregatorOptions) {
     this.options = options
     const voxels = sizeOf(options.window)
     const isNeeded = options.flips > 1
@@ -94,7 +94,7 @@ class FlipMean {
     this.back = new Float32Array(isNeeded ? voxels : 0)
   }
 
-  /** The mean with the window's last flip, valid until the next call. */
+  /** Returns the mean after the window's last flip. It is valid until the next call. */
   add(flip: readonly number[], outputs: RawOutputs): WindowMean | undefined {
     const { structures, flips, partners, names, window } = this.options
     if (flips === 1) return outputs

@@ -8,30 +8,30 @@ import type { PresenceRow, SubjectFiles } from './subject_files.ts'
 import { RAW_AXES, RAW_NAMES, type RawOutputs, type SubjectPrediction } from './subject_prediction.ts'
 import type { SubjectPlace } from './subjects.ts'
 
-/** What presence.json says first: how the predictions were made. */
+/** How the predictions were made: the first part of presence.json. */
 export interface PredictionHead {
   weights: string
   input: string
   structureNames: readonly string[]
   presenceThreshold: number
-  /** of scans */
+  /** only for scans */
   preparation?: Preparation
-  /** of windows; undefined where the model saw each volume at once */
+  /** of sliding windows; undefined if each volume was a single input */
   overlap?: number
-  /** sets of axes that inputs were mirrored along */
+  /** the sets of axes along which inputs were mirrored */
   flips: readonly (readonly number[])[]
   isLargestComponent: boolean
   hasAttention: boolean
 }
 
-/** What is said of one sample or scan. */
+/** The results of one sample or scan. */
 export interface PredictedSubject {
-  /** empty where nothing names it */
+  /** empty if it has no name */
   scan: string
   rows: readonly PresenceRow[] // (S)
 }
 
-/** The results of a prediction, written subject by subject: volumes, raw.h5 if asked for, presence.csv and presence.json. */
+/** Writes the results of a prediction, subject by subject: volumes, raw.h5 if requested, presence.csv and presence.json. */
 export class PredictionFiles {
   private readonly results: StagedResults
   private readonly head: PredictionHead
@@ -46,7 +46,7 @@ export class PredictionFiles {
     this.raw = raw
   }
 
-  /** `raw`: the shape of the model whose outputs are wanted. */
+  /** With `raw`, the shape of the model, also writes raw.h5. */
   static async create(
     results: StagedResults,
     head: PredictionHead,
@@ -66,12 +66,12 @@ export class PredictionFiles {
     this.subjects.push({ scan: subject.name, rows: this.files.append(subject, prediction) })
   }
 
-  /** The sample's outputs, where raw.h5 is written. */
+  /** Appends the outputs of a sample if raw.h5 is written. */
   appendRaw(outputs: RawOutputs): void {
     for (const name of RAW_NAMES) this.raw?.append(name, outputs[name])
   }
 
-  /** P itself (S, H, W, D): it is the model's, not a sample's, so it has no axis of samples. */
+  /** The position priors P (S, H, W, D) belong to the model, so they have no sample axis. */
   writePriors(priors: Float32Array): void {
     const structures = this.head.structureNames.length
     const voxels = priors.length / structures
@@ -79,7 +79,7 @@ export class PredictionFiles {
       this.raw?.append('position_priors', priors.subarray(s * voxels, (s + 1) * voxels))
   }
 
-  /** Verifies what was written and puts it in its place. Returns the paths. */
+  /** Verifies the files and moves them into place. Returns their paths. */
   async finish(): Promise<string[]> {
     await this.raw?.finish()
     await this.files.finish()
@@ -88,7 +88,7 @@ export class PredictionFiles {
     return this.results.commit()
   }
 
-  /** Lets go of what is half-written. */
+  /** Discards unfinished files. */
   abandon(): void {
     this.raw?.abandon()
     this.files.abandon()
@@ -142,7 +142,7 @@ const COLUMNS = [
   'scan',
 ] as const
 
-/** As presence.json has them; volumes are null where nothing says how large a voxel is. */
+/** The samples as in presence.json. Volumes are null if the voxel size is unknown. */
 export function samplesOf(subjects: readonly PredictedSubject[], structureNames: readonly string[]) {
   const structure = ({ probability, present, voxels, millilitres, attentionPeak }: PresenceRow) => ({
     presence_probability: probability,

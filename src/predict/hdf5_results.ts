@@ -8,11 +8,11 @@ import { FLOATS, makeMasks, type PresenceRow, type SubjectFileOptions, type Subj
 import type { SubjectPrediction } from './subject_prediction.ts'
 import type { SubjectPlace } from './subjects.ts'
 
-/** FOLDER/masks.h5, and probabilities.h5 and attention.h5 if asked for: (N, S, H, W, D) on the grid of the images. */
+/** FOLDER/masks.h5, and if requested probabilities.h5 and attention.h5: (N, S, H, W, D) on the grid of the images. */
 export class Hdf5Results implements SubjectFiles {
   private readonly size: ImageSize
   private readonly options: SubjectFileOptions
-  /** by the name of their dataset */
+  /** by dataset name */
   private readonly writers = new Map<string, Hdf5Writer>()
 
   private constructor(size: ImageSize, options: SubjectFileOptions) {
@@ -20,7 +20,7 @@ export class Hdf5Results implements SubjectFiles {
     this.options = options
   }
 
-  /** Throws InputError where a sample is larger than what HDF5 readers take at once. */
+  /** Throws InputError if a sample is larger than a chunk of HDF5 may be. */
   static async create(results: StagedResults, size: ImageSize, options: SubjectFileOptions): Promise<Hdf5Results> {
     const made = new Hdf5Results(size, options)
     try {
@@ -63,7 +63,7 @@ export class Hdf5Results implements SubjectFiles {
     const bytes = sizeOf(rowShape) * (column.kind === 'float32' ? 4 : 1)
     if (bytes > CHUNK_LIMIT)
       throw new InputError(
-        `${name}.h5: a sample of ${rowShape.join('×')} has ${bytes} bytes, at most ${CHUNK_LIMIT}; give the images as NIfTI scans`,
+        `${name}.h5: a sample of ${rowShape.join('×')} has ${bytes} bytes, expected at most ${CHUNK_LIMIT}; convert the images to NIfTI scans`,
       )
     this.writers.set(column.name, await Hdf5Writer.create(results.path(`${name}.h5`), [{ ...column, rowShape }]))
   }

@@ -3,38 +3,37 @@ import { type ImageSize, sizeOf } from '../util/shape.ts'
 import type { SubjectPlace, Subjects } from './subjects.ts'
 import { windowsOver } from './windows.ts'
 
-/** One input of the model: a window of a subject, mirrored or not. */
+/** One input of the model: a window of a subject, possibly mirrored. */
 export interface ModelInput {
   subject: SubjectPlace
   /** all windows of the subject */
   corners: readonly ImageSize[]
   corner: ImageSize
-  /** axes that it is mirrored along */
+  /** axes along which it is mirrored */
   flip: readonly number[]
-  /** of its subject */
+  /** whether it is the first, or the last, of its subject */
   isFirst: boolean
   isLast: boolean
 }
 
 export interface ModelInputBatch {
   images: Float32Array // (N, C, H, W, D)
-  /** at most N; zeros stand behind them */
+  /** at most N; the rest of `images` is zero */
   passes: ModelInput[]
 }
 
-/** How a subject becomes inputs. */
+/** How a subject is divided into inputs. */
 export interface PassPlan {
   window: ImageSize
   channels: number
-  /** share of a window that the next covers again */
+  /** fraction of a window that the next one covers again */
   overlap: number
-  /** sets of axes, each predicted */
+  /** sets of axes; each is one pass */
   flips: readonly (readonly number[])[]
 }
 
 /**
- * All inputs in order: subject by subject, window by window, a window's flips one after another. `images` is used again for the next
- * batch. Throws what reading a subject throws.
+ * All inputs in order: by subject, then by window, then by flip. The next batch reuses `images`. Throws what reading a subject throws.
  */
 export async function* passesOf(
   subjects: Subjects,
@@ -57,7 +56,7 @@ export async function* passesOf(
   yield { images, passes }
 }
 
-/** The passes of a subject, each to be filled in before the next is asked for. */
+/** The passes of a subject. Fill each one in before requesting the next. */
 function* subjectPasses(
   subjects: Subjects,
   index: number,
@@ -81,12 +80,12 @@ function* subjectPasses(
   }
 }
 
-/** Every set of these axes, the empty one first: for [0, 1] none, 0, 1, both. */
+/** All subsets of these axes, the empty one first: for [0, 1] none, 0, 1, both. */
 export function flipsOver(axes: readonly number[]): number[][] {
   return Array.from({ length: 2 ** axes.length }, (_, set) => axes.filter((_, i) => (set >> i) & 1))
 }
 
-/** Volumes (N, H, W, D) mirrored along `axes`, into `target`; doing it twice gives the volumes back. */
+/** Mirrors volumes (N, H, W, D) along `axes` into `target`. It is its own inverse. */
 export function mirror(source: Float32Array, size: ImageSize, axes: readonly number[], target: Float32Array): void {
   const [height, width, depth] = size
   const volume = sizeOf(size)

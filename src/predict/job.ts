@@ -18,15 +18,15 @@ import { hdf5Subjects, type ModelGrid, type Subjects, scanSubjects } from './sub
 function checkRequest({ overlap, raw, flips }: PredictionRequest, { path, patches, shape }: TrainedModel): void {
   if (overlap !== undefined && !patches)
     throw new InputError(
-      `${path}: was not trained on patches ("patches": true in metadata.json), so no window slides: its position prior ties it to its frame of ${shape.size.join('×')} voxels`,
+      `${path}: was not trained on patches ("patches": true in metadata.json), so sliding-window inference is impossible: its position priors tie it to ${shape.size.join('×')} voxels`,
     )
   if (overlap !== undefined && !(overlap >= 0 && overlap < 1))
-    throw new InputError(`overlap is ${overlap}, expected a share of the window, at least 0 and below 1`)
+    throw new InputError(`overlap is ${overlap}, expected a fraction of the window, at least 0 and below 1`)
   if (raw && (overlap !== undefined || flips))
-    throw new InputError('raw outputs are of one pass over each sample, so not of sliding windows or flips')
+    throw new InputError('raw outputs need a single pass over each sample, expected no sliding windows and no flips')
 }
 
-/** What to read: one HDF5 file, whose dataset may name structures, or scans. */
+/** The input: one HDF5 file, possibly of a dataset with structure names, or scans. */
 type Source = { hdf5: string; structureNames?: string[] } | { scans: readonly string[] }
 
 async function locate({ input, split: name }: PredictionRequest): Promise<Source> {
@@ -36,7 +36,9 @@ async function locate({ input, split: name }: PredictionRequest): Promise<Source
   if (paths.length > 1 || isScan(path) || (isScanFolder(path) && !isDataset(path))) return { scans: paths }
   if (!statSync(path, { throwIfNoEntry: false })?.isDirectory()) return { hdf5: path }
   if (!isDataset(path))
-    throw new InputError(`${path}: neither a dataset (metadata.json) nor a folder of scans (.nii, .nii.gz or DICOM)`)
+    throw new InputError(
+      `${path}: expected a dataset (with metadata.json) or a folder of scans (.nii, .nii.gz or DICOM)`,
+    )
   const { splits, structureNames } = await openDataset(path)
   const split = splits[name]
   if (!split) throw new InputError(`${join(path, `${name}.h5`)}: no such file, expected the split to predict`)
@@ -47,17 +49,16 @@ function isDataset(folder: string): boolean {
   return statSync(join(folder, 'metadata.json'), { throwIfNoEntry: false }) !== undefined
 }
 
-/** What is predicted and how. */
+/** The subjects to predict, and how. */
 export interface PredictionJob {
   subjects: Subjects
-  /** of scans: the folder of each within the results */
+  /** only for scans: the folder of each within the results */
   folders?: string[]
   head: PredictionHead
 }
 
 /**
- * Opens what is to be predicted, holds it against the model and says how it is done; lines of what is not as the user may think go to
- * `say`. Throws InputError.
+ * Opens the input, checks it against the model and decides how to predict it. Tells `say` what the user may not expect. Throws InputError.
  */
 export async function openJob(request: PredictionRequest, model: TrainedModel): Promise<PredictionJob> {
   checkRequest(request, model)
@@ -77,17 +78,17 @@ export async function openJob(request: PredictionRequest, model: TrainedModel): 
   }
   if ('hdf5' in source) {
     const subjects = await hdf5Subjects(source.hdf5, grid)
-    tellOfSize(subjects.imageSize!, grid, say)
+    reportSize(subjects.imageSize!, grid, say)
     return { subjects, head: { ...head, input: source.hdf5 } }
   }
   const groups = scanGroups(source.scans, inChannels)
   const preparation = preparationFor(model, say)
   if (overlap !== undefined && preparation.frame.kind !== 'spacing')
     throw new InputError(
-      `${model.path}: does not say how long its voxels are (preparation.frame), so no window slides over a scan`,
+      `${model.path}: does not state its voxel size (preparation.frame), so sliding-window inference of scans is impossible`,
     )
   if (model.patches && overlap === undefined)
-    say(`${model.path} was trained on patches: without --sliding-window only what lies in one of them is predicted`)
+    say(`${model.path} was trained on patches: without --sliding-window, only one patch of each scan is predicted`)
   const folders = groups.length === 1 ? [''] : fileNames(groups.map(({ name }) => name))
   return {
     subjects: scanSubjects(groups, preparation, grid, { series: request.series, say }),
@@ -96,29 +97,29 @@ export async function openJob(request: PredictionRequest, model: TrainedModel): 
   }
 }
 
-function tellOfSize(imageSize: ImageSize, { size, isSlidOver }: ModelGrid, say: (line: string) => void): void {
+function reportSize(imageSize: ImageSize, { size, isSlidOver }: ModelGrid, say: (line: string) => void): void {
   const [from, to] = [imageSize, size].map(axes => axes.join('×'))
   if (from === to) return
   if (isSlidOver) say(`windows of ${to} slide over images of ${from}`)
-  else say(`images are resampled from ${from} to the model's ${to}, masks back again`)
+  else say(`images are resampled from ${from} to the model's ${to}, and masks back to ${from}`)
 }
 
-/** The axes to flip along: those asked for, else those that training flipped, else left-right. */
+/** The axes to flip: the requested ones; for 'trained' those flipped in training, or left-right if unknown or none. */
 function flipAxesFor({ flips, say }: PredictionRequest, { flipAxes: seen, path }: TrainedModel): readonly number[] {
   if (flips === undefined) return []
   const axes = flips === 'trained' ? (seen?.length ? seen : [0]) : flips
   const unseen = seen ? axes.filter(axis => !seen.includes(axis)) : []
-  if (unseen.length > 0) say(`warning: ${path} was never trained on volumes flipped along axis ${unseen.join(', ')}`)
-  if (!seen) say(`${path} does not say what training flipped; flips are along axis ${axes.join(', ')}`)
+  if (unseen.length > 0) say(`warning: ${path} was not trained on volumes flipped along axis ${unseen.join(', ')}`)
+  if (!seen) say(`${path} does not state which axes training flipped; flipping along axis ${axes.join(', ')}`)
   return axes
 }
 
-/** The model's own, at the model's size; else what `import` does unless told otherwise. */
+/** The model's preparation at the model's size, else the default of `import`. */
 function preparationFor({ preparation, path, shape }: TrainedModel, say: (line: string) => void): Preparation {
   const size: ImageSize = [...shape.size]
   if (!preparation) {
     say(
-      `${path} does not say how scans were prepared: they are taken as import does it, the whole field of view, percentiles 0.5 and 99.5 as 0 and 255`,
+      `${path} does not state how scans were prepared: as by default in import, the model gets the whole field of view, with percentiles 0.5 and 99.5 as 0 and 255`,
     )
     const intensity = Array.from({ length: shape.inChannels }, () => DEFAULT_INTENSITY)
     return { orientation: 'RAS', frame: { kind: 'field_of_view' }, image_size: size, intensity }
@@ -126,43 +127,43 @@ function preparationFor({ preparation, path, shape }: TrainedModel, say: (line: 
   const { frame, intensity, image_size } = preparation
   if (intensity.length !== shape.inChannels)
     throw new InputError(
-      `${path}: preparation has ${intensity.length} intensity rules, the model reads ${shape.inChannels} channels`,
+      `${path}: preparation has ${intensity.length} intensity rules, the model expects ${shape.inChannels} channels`,
     )
   if (image_size.join() === size.join()) return preparation
-  say(`scans are brought to the model's ${size.join('×')}, its dataset's frame was ${image_size.join('×')}`)
+  say(`scans are resampled to the model's ${size.join('×')}; its dataset had ${image_size.join('×')}`)
   if (frame.kind !== 'spacing') return { ...preparation, image_size: size }
-  // training.image_size resampled the frame as a whole, so its voxels became longer or shorter
+  // training.image_size resampled the whole frame, which changed its voxel size
   const spacing_mm = frame.spacing_mm.map((length, axis) => (length * image_size[axis]!) / size[axis]!) as ImageSize
   return { ...preparation, frame: { kind: 'spacing', spacing_mm }, image_size: size }
 }
 
 export interface PredictionRequest {
   config: Config
-  /** wins over the one that the model was trained with */
+  /** overrides the model's */
   presenceThreshold?: number
   /** path of .pth or safetensors */
   weights: string
-  /** an HDF5 file with images, a dataset's directory, or scans and folders of scans */
+  /** an HDF5 file with images, a dataset folder, or scans and folders of scans */
   input: string | readonly string[]
-  /** of a dataset's directory */
+  /** of a dataset folder */
   split: SplitName
-  /** the UID of the one to take of a DICOM folder with several */
+  /** UID of the series to read from a DICOM folder with several */
   series?: string | undefined
-  /** folder that the results go to */
+  /** folder for the results */
   output: string
   /** also write every output of the model */
   raw: boolean
-  /** also write what masks are made of */
+  /** also write voxel probabilities */
   probabilities?: boolean
-  /** also write where the model looked for each structure */
+  /** also write the attention maps */
   attention?: boolean
-  /** slide a window of the model's size over each volume, the next covering this share of it again */
+  /** sliding-window inference, with windows that overlap by this fraction */
   overlap?: number
-  /** average over inputs mirrored along these axes; 'trained' are those that training flipped */
+  /** average over inputs mirrored along these axes; 'trained': those flipped in training */
   flips?: readonly number[] | 'trained'
-  /** keep of each mask its largest component */
+  /** keep only the largest component of each mask */
   largestComponent?: boolean
-  /** gets the lines a user wants to see */
+  /** receives the lines that a user wants to see */
   say(line: string): void
   progress(samples: number, all: number): void
 }

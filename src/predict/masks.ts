@@ -5,12 +5,12 @@ import { type ImageSize, sizeOf } from '../util/shape.ts'
 
 /** Probability above which a voxel belongs to a structure. */
 const VOXEL_THRESHOLD = 0.5
-/** Voxels of the scan's grid that are interpolated at once. */
+/** Voxels of the scan's grid interpolated at a time. */
 const SLAB_VOXELS = 2 ** 20
 
 /**
- * Hands the voxels of a box of the scan to `visit`, slab by slab: the index in the scan's grid (I, J, K), and where in `values` each of the
- * volumes of the frame's grid (H, W, D) has its value there. So no volume of floats of the scan's size is needed.
+ * Visits the voxels of a box of the scan. `visit` gets the index in the scan's grid (I, J, K), and the interpolated values of all volumes
+ * (H, W, D of the frame) at `values[…][at]`. Works slab by slab, so that no volume of floats of the scan's size is needed.
  */
 function visitBox(
   frame: Frame,
@@ -35,7 +35,7 @@ function visitBox(
   }
 }
 
-/** A volume of the frame's grid on the scan's: (I, J, K), into `target`. */
+/** Resamples a volume from the frame's grid to the scan's, into `target` (I, J, K). */
 export function ontoScan(frame: Frame, volume: Float32Array, target: Float32Array): void {
   visitBox(frame, [volume], wholeOf(frame.oriented), (voxel, [values], at) => {
     target[voxel] = values![at]!
@@ -43,18 +43,23 @@ export function ontoScan(frame: Frame, volume: Float32Array, target: Float32Arra
 }
 
 export interface MaskRule {
-  /** structures above this probability of presence get a mask */
+  /** structures with a higher presence probability get a mask */
   presenceThreshold: number
   isLargestComponent: boolean
 }
 
-/** The mask of a structure on the scan's grid (I, J, K), into `mask`. Returns its voxels: [p > 0.5] where the structure is present, else none. */
+export interface MaskRequest extends Pick<MaskRule, 'isLargestComponent'> {
+  frame: Frame
+  /** of the scan's grid */
+  size: ImageSize
+  /** voxel probabilities on the frame's grid */
+  volume: () => Float32Array
+  isPresent: boolean
+}
+
+/** Makes the mask of a structure on the scan's grid: [p > 0.5] if it is present, else empty. Returns the number of its voxels. */
 export function makeMask(
-  frame: Frame,
-  volume: () => Float32Array,
-  isPresent: boolean,
-  size: ImageSize,
-  { isLargestComponent }: Pick<MaskRule, 'isLargestComponent'>,
+  { frame, size, volume, isPresent, isLargestComponent }: MaskRequest,
   mask: Uint8Array,
 ): number {
   mask.fill(0)
@@ -70,8 +75,8 @@ export function makeMask(
 }
 
 /**
- * One volume of labels out of masks that may overlap: structure s is s + 1, nothing 0, and where several claim a voxel the one of the highest
- * probability has it, of equal ones the first.
+ * A label volume from masks that may overlap. Structure s has label s + 1, background 0. Where masks overlap, the structure with the highest
+ * probability wins, or the first of equals.
  */
 export class LabelVolume {
   readonly labels: Uint8Array // (I, J, K)
@@ -84,7 +89,7 @@ export class LabelVolume {
     this.volumeOf = volumeOf
   }
 
-  /** Adds the mask of structure s; structures come in order. */
+  /** Adds the mask of structure s. Call in the order of structures. */
   add(s: number, mask: Uint8Array): void {
     const { labels } = this
     const others = new Set<number>()
@@ -96,7 +101,7 @@ export class LabelVolume {
     for (const other of others) this.settle(s, other, mask)
   }
 
-  /** Voxels of `other` that `s` claims too. */
+  /** Decides the voxels of `other` that are in the mask of `s` too. */
   private settle(s: number, other: number, mask: Uint8Array): void {
     const { labels, frame } = this
     const volumes = [this.volumeOf(s), this.volumeOf(other)] as const

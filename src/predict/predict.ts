@@ -1,11 +1,12 @@
 import { Device } from '../gpu/device.ts'
 import type { Tensor } from '../graph/tensor.ts'
-import { InferenceEngine, type Recorder } from '../run/inference.ts'
+import { InferenceEngine, type InferenceSpec, type Recorder } from '../run/inference.ts'
 import { formatBytes, totalOf } from '../run/memory.ts'
 import { wantedAdapter } from '../run/open.ts'
 import { recordPrediction } from '../run/tapes.ts'
 import { openTrainedModel, type TrainedModel } from '../run/trained_model.ts'
 import { knownChoice } from '../run/variants.ts'
+import { Closer } from '../util/closer.ts'
 import { mirrorPartners } from '../util/mirror.ts'
 import { withOutputFolder } from '../util/output_folder.ts'
 import type { ImageSize } from '../util/shape.ts'
@@ -23,72 +24,74 @@ export interface Prediction {
   samples: number
   presence_threshold: number
   files: string[]
-  /** samples in which each structure was predicted present, by its name */
+  /** number of samples in which each structure is predicted present, by name */
   present: Record<string, number>
-  /** what was found, sample by sample, as in presence.json */
+  /** the results of each sample, as in presence.json */
   found: ReturnType<typeof samplesOf>
 }
 
-/** More of a subject's blended volumes than this lies in a file while it is needed, bytes. */
+/** Blended volumes of a subject larger than this go to a temporary file, bytes. */
 const MEMORY_LIMIT = 2 ** 30
 
+/** A prediction under way. */
+interface Task {
+  request: PredictionRequest
+  model: TrainedModel
+  job: PredictionJob
+  engine: InferenceEngine<RawName>
+  results: StagedResults
+}
+
 /**
- * The whole of `predict`: masks_s = [p_s > 0.5]·[q_s > presence_threshold] on the input's grid (scans: NIfTI of the same geometry), a
- * presence table, and what else is asked for. Throws InputError when the input cannot be read or does not fit the model; the results'
- * folder is then as it was.
+ * The `predict` command. Writes masks_s = [p_s > 0.5]·[q_s > presence_threshold] on the grid of the input (for scans as NIfTI with the same
+ * geometry), a presence table, and the outputs requested. Throws InputError if the input cannot be read or does not match the model, and
+ * then leaves the results' folder unchanged.
  */
 export async function predict(request: PredictionRequest): Promise<Prediction> {
   const model = openTrainedModel(request.weights)
-  const job = await openJob(request, model)
-  try {
-    const device = await Device.open(wantedAdapter(request.config))
-    try {
-      return await withOutputFolder(request.output, () => run(request, model, job, device))
-    } finally {
-      device.close()
-    }
-  } finally {
-    job.subjects.close()
-  }
+  return Closer.using(async opened => {
+    const job = await openJob(request, model)
+    opened.add(job.subjects, each => each.close())
+    const device = opened.add(await Device.open(wantedAdapter(request.config)), each => each.close())
+    return withOutputFolder(request.output, () => run(request, model, job, device))
+  })
 }
 
-async function run(
-  request: PredictionRequest,
-  model: TrainedModel,
-  job: PredictionJob,
-  device: Device,
-): Promise<Prediction> {
-  const { config, output, raw, say } = request
-  const { head, subjects } = job
-  const outputs: readonly RawName[] = raw ? RAW_NAMES : ['presence_probs', ...volumeNames(head)]
-  const most = head.overlap === undefined ? subjects.count * head.flips.length : Number.POSITIVE_INFINITY
-  const wanted = Math.min(config.training.batch_size, most)
-  const choice = knownChoice(device, config, say)
-  const engine = await InferenceEngine.openFitting(device, model, wanted, recorderFor(outputs), say, {
-    choice,
-    isPinned: config.training.pin_memory,
-  })
-  const results = new StagedResults(output)
-  try {
+function run(request: PredictionRequest, model: TrainedModel, job: PredictionJob, device: Device): Promise<Prediction> {
+  const { output, raw, say } = request
+  return Closer.using(async opened => {
+    const engine = opened.add(await openEngine(request, model, job, device), each => each.close())
+    const results = opened.add(new StagedResults(output), each => each.abandon())
     say(`adapter   ${device.name}`)
     say(`memory    ${formatBytes(totalOf(engine.need))} at batch size ${engine.batchSize}`)
-    const files = await PredictionFiles.create(
-      results,
-      head,
-      await filesFor(request, job, results),
-      raw ? model.shape : undefined,
-    )
+    const volumes = await filesFor(request, job, results)
+    const files = await PredictionFiles.create(results, job.head, volumes, raw ? model.shape : undefined)
     try {
-      await predictAll(request, model, job, engine, files, results)
-      return reportOf(head, files, await files.finish())
+      await predictAll({ request, model, job, engine, results }, files)
+      return reportOf(job.head, files, await files.finish())
     } catch (error) {
       files.abandon()
       throw error
     }
-  } finally {
-    results.abandon()
-    engine.destroy()
+  })
+}
+
+function openEngine(
+  { config, raw, say }: PredictionRequest,
+  model: TrainedModel,
+  { head, subjects }: PredictionJob,
+  device: Device,
+): Promise<InferenceEngine<RawName>> {
+  const outputs: readonly RawName[] = raw ? RAW_NAMES : ['presence_probs', ...volumeNames(head)]
+  const most = head.overlap === undefined ? subjects.count * head.flips.length : Number.POSITIVE_INFINITY
+  const spec: InferenceSpec<RawName> = {
+    model,
+    batchSize: Math.min(config.training.batch_size, most),
+    record: recorderFor(outputs),
+    choice: knownChoice(device, config, say),
+    isPinned: config.training.pin_memory,
   }
+  return InferenceEngine.openFitting(device, spec, say)
 }
 
 async function filesFor(
@@ -109,14 +112,9 @@ function recorderFor(names: readonly RawName[]): Recorder<RawName> {
   }
 }
 
-async function predictAll(
-  { raw, progress }: PredictionRequest,
-  model: TrainedModel,
-  { subjects, head }: PredictionJob,
-  engine: InferenceEngine<RawName>,
-  files: PredictionFiles,
-  results: StagedResults,
-): Promise<void> {
+async function predictAll({ request, model, job, engine, results }: Task, files: PredictionFiles): Promise<void> {
+  const { raw, progress } = request
+  const { subjects, head } = job
   const { structures, inChannels } = model.shape
   const window: ImageSize = [...model.shape.size]
   const aggregator = new Aggregator({
@@ -148,7 +146,7 @@ async function predictAll(
   if (raw) files.writePriors(Float32Array.from(priors.data as ArrayLike<number>))
 }
 
-/** Pass `i` of the outputs of a batch. */
+/** The outputs of pass `i` of a batch. */
 function passOf(outputs: RawOutputs, i: number, batchSize: number): RawOutputs {
   const entries = Object.entries(outputs).map(([name, values]) => {
     const length = values.length / batchSize

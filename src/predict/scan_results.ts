@@ -10,23 +10,24 @@ import { FLOATS, makeMasks, type PresenceRow, type SubjectFileOptions, type Subj
 import type { SubjectPrediction } from './subject_prediction.ts'
 import type { SubjectPlace } from './subjects.ts'
 
-const MOST_LABELS = 255 // of a byte
+const MOST_LABELS = 255 // in a byte
 
 /**
- * On each scan's own grid masks/STRUCTURE.nii.gz, labels.nii.gz with what its values mean, and probabilities/ and attention/ if asked for.
- * Beside a structure's volume on the model's grid (two where masks overlap) a mask and the labels are held, each a byte a voxel of the scan;
- * for probabilities or attention four bytes in their place. Of a DICOM series masks.dcm too, for which the planes that masks are in are held at a bit a voxel.
+ * Results on each scan's own grid: masks/STRUCTURE.nii.gz, labels.nii.gz with label tables, masks.dcm for DICOM series, and if requested
+ * probabilities/ and attention/. Memory: one structure's volume on the model's grid (two where masks overlap), a mask and the labels at a
+ * byte per voxel of the scan, or four bytes per voxel for probabilities or attention; masks.dcm needs one bit per voxel of the planes with
+ * masks.
  */
 export class ScanResults implements SubjectFiles {
   private readonly results: StagedResults
   private readonly folders: readonly string[]
   private readonly options: SubjectFileOptions
-  /** of files, one a structure */
+  /** file names, one per structure */
   private readonly names: readonly string[]
   private readonly hasLabels: boolean
   private done = 0
 
-  /** `folders` has one a scan, '' being the results' own. */
+  /** `folders` has one name per scan; '' is the folder of the results. */
   constructor(
     results: StagedResults,
     folders: readonly string[],
@@ -39,7 +40,8 @@ export class ScanResults implements SubjectFiles {
     this.options = options
     this.names = fileNames(structureNames)
     this.hasLabels = structureNames.length <= MOST_LABELS
-    if (!this.hasLabels) say(`no labels.nii.gz: ${structureNames.length} structures, it holds up to ${MOST_LABELS}`)
+    if (!this.hasLabels)
+      say(`labels.nii.gz is not written: there are ${structureNames.length} structures, it can hold ${MOST_LABELS}`)
   }
 
   append(subject: SubjectPlace, prediction: SubjectPrediction): PresenceRow[] {
@@ -81,7 +83,7 @@ export class ScanResults implements SubjectFiles {
   }
 }
 
-/** What the values of labels.nii.gz mean, as JSON. `files` are the names of the masks. */
+/** The label table of labels.nii.gz as JSON. `files` are the names of the mask files. */
 export function labelTable(structureNames: readonly string[], files: readonly string[]): string {
   const labels = structureNames.map((name, s) => ({
     value: s + 1,
@@ -93,7 +95,7 @@ export function labelTable(structureNames: readonly string[], files: readonly st
   return `${JSON.stringify({ rule, labels: [{ value: 0, name: 'background' }, ...labels] }, null, 2)}\n`
 }
 
-/** The same as a label description of ITK-SNAP: value, red, green, blue, opacity, visible, in meshes, name. */
+/** The label table as a label description of ITK-SNAP: value, red, green, blue, opacity, visible, in meshes, name. */
 export function labelDescription(structureNames: readonly string[]): string {
   const line = (value: number, color: string, isShown: 0 | 1, name: string): string => {
     const [red, green, blue] = [1, 3, 5].map(at => Number.parseInt(color.slice(at, at + 2), 16))

@@ -1,33 +1,33 @@
 import { mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 
-/** Results on their way: written into a hidden folder within the results' own, and moved out of it when all of them are whole. */
+/** Writes results into a hidden folder within the results' folder, and moves them into place once all are complete. */
 export class StagedResults {
   private readonly folder: string
   private readonly stage: string
   private readonly paths: string[] = []
 
-  /** `folder` exists. */
+  /** `folder` must exist. */
   constructor(folder: string) {
     this.folder = folder
     this.stage = mkdtempSync(join(folder, '.predict-'))
   }
 
-  /** Where to write the result that shall be FOLDER/…parts. */
+  /** Where to write the result that becomes FOLDER/…parts. */
   path(...parts: string[]): string {
     const path = this.scratch(...parts)
     this.paths.push(path)
     return path
   }
 
-  /** Where to write what is no result. */
+  /** Where to write temporary files. */
   scratch(...parts: string[]): string {
     const path = join(this.stage, ...parts)
     mkdirSync(dirname(path), { recursive: true })
     return path
   }
 
-  /** Moves all results to where they belong, in place of older ones. Returns their paths. */
+  /** Moves all results into place and replaces older ones. Returns their paths. */
   commit(): string[] {
     const moved = this.paths.map(path => {
       const target = join(this.folder, relative(this.stage, path))
@@ -39,7 +39,7 @@ export class StagedResults {
     return moved
   }
 
-  /** Removes what was written. */
+  /** Removes everything that has not been moved. */
   abandon(): void {
     rmSync(this.stage, { recursive: true, force: true })
   }

@@ -3,16 +3,16 @@ import { type MaskRule, makeMask } from './masks.ts'
 import type { SubjectPrediction, VolumeName } from './subject_prediction.ts'
 import type { SubjectPlace } from './subjects.ts'
 
-/** A structure of a subject: is it there, and how large is its mask? */
+/** Presence and mask size of one structure of a subject. */
 export interface PresenceRow {
   probability: number
   /** probability > presence_threshold */
   present: boolean
-  /** of the mask, on the grid of the input */
+  /** of the mask on the input's grid */
   voxels: number
-  /** of the mask; undefined where nothing says how large a voxel is */
+  /** of the mask; undefined if the voxel size is unknown */
   millilitres: number | undefined
-  /** the highest of the attention map, where it was asked for */
+  /** maximum of the attention map, if requested */
   attentionPeak?: number
 }
 
@@ -22,26 +22,26 @@ export interface SubjectFileOptions extends MaskRule {
   hasAttention: boolean
 }
 
-/** Where the volumes of a prediction go, subject by subject. */
+/** Writes the volumes of a prediction, subject by subject. */
 export interface SubjectFiles {
   append(subject: SubjectPlace, prediction: SubjectPrediction): PresenceRow[]
   finish(): Promise<void>
-  /** Lets go of what is half-written. */
+  /** Discards unfinished files. */
   abandon(): void
 }
 
-/** What is written beside masks: names of folder, HDF5 dataset and output. */
+/** Volumes written besides masks: folder, HDF5 dataset and output of the model. */
 export const FLOATS = [
   { name: 'probabilities', dataset: 'probabilities', output: 'segmentation_probs', wanted: 'hasProbabilities' },
   { name: 'attention', dataset: 'attention_maps', output: 'attention_maps', wanted: 'hasAttention' },
 ] as const
 
-/** The outputs that the files need. */
+/** The model's outputs that the files need. */
 export function volumeNames({ hasAttention }: Pick<SubjectFileOptions, 'hasAttention'>): VolumeName[] {
   return hasAttention ? ['segmentation_probs', 'attention_maps'] : ['segmentation_probs']
 }
 
-/** Makes the masks of a subject one after another, each handed to `use`, and says what the tables say of them. */
+/** Makes the masks of a subject one after another and passes each to `use`. Returns the rows of the tables. */
 export function makeMasks(
   { frame, grid, millilitres }: SubjectPlace,
   { presence, volume }: SubjectPrediction,
@@ -52,15 +52,18 @@ export function makeMasks(
   return options.structureNames.map((_, s) => {
     const probability = presence[s]!
     const present = probability > options.presenceThreshold
-    const voxels = makeMask(frame, () => volume('segmentation_probs', s), present, grid.size, options, mask)
+    const { isLargestComponent } = options
+    const probabilities = () => volume('segmentation_probs', s)
+    const request = { frame, size: grid.size, volume: probabilities, isPresent: present, isLargestComponent }
+    const voxels = makeMask(request, mask)
     use(s, mask)
     const row = { probability, present, voxels, millilitres: millilitres && voxels * millilitres }
-    return options.hasAttention ? { ...row, attentionPeak: highest(volume('attention_maps', s)) } : row
+    return options.hasAttention ? { ...row, attentionPeak: maximumOf(volume('attention_maps', s)) } : row
   })
 }
 
-function highest(values: Float32Array): number {
-  let most = 0
-  for (let v = 0; v < values.length; v++) if (values[v]! > most) most = values[v]!
-  return most
+function maximumOf(values: Float32Array): number {
+  let maximum = 0
+  for (let v = 0; v < values.length; v++) if (values[v]! > maximum) maximum = values[v]!
+  return maximum
 }

@@ -1,17 +1,17 @@
 import type { SadaanOutputs } from '../nn/sadaan.ts'
 import type { SadaanShape } from '../nn/specification.ts'
 
-/** Outputs that are volumes of a subject's grid. */
+/** Outputs that are volumes on a subject's grid. */
 export type VolumeName = 'segmentation_probs' | 'attention_maps'
 
-/** What the model says of a subject, over all its passes. */
+/** The model's prediction for a subject, from all its passes. */
 export interface SubjectPrediction {
   presence: ArrayLike<number> // (S)
   /** of structure s, on the grid of the subject's frame */
   volume(name: VolumeName, s: number): Float32Array
 }
 
-/** Outputs of one sample by name, as the model gives them. */
+/** The model's outputs for one sample, by name. */
 export type RawOutputs = Readonly<Record<RawName, Float32Array>>
 
 export type RawName = Exclude<keyof SadaanOutputs, 'position_priors'>
@@ -22,7 +22,7 @@ export const volumes: Axes = ({ structures, size }) => [structures, ...size]
 
 export const scores: Axes = ({ structures }) => [structures]
 
-/** Axes of each output behind the samples' one. */
+/** Axes of each output after the sample axis. */
 export const RAW_AXES: Record<RawName, Axes> = {
   attention_maps: volumes,
   feature_responses: volumes,

@@ -15,15 +15,15 @@ import { type ImageSize, sizeOf } from '../util/shape.ts'
 
 /** A scan or a stored sample, without its voxels. */
 export interface SubjectPlace {
-  /** empty where nothing names it */
+  /** empty if it has no name */
   name: string
-  /** between the grid that its masks belong on and the one it is predicted on */
+  /** maps between the grid of its masks and the grid of the prediction */
   frame: Frame
   /** of the masks */
   grid: ScanGrid
-  /** of a voxel of `grid`; undefined where nothing says how large it is */
+  /** of a voxel of `grid`; undefined if the voxel size is unknown */
   millilitres: number | undefined
-  /** of a DICOM series */
+  /** only for DICOM series */
   dicom?: DicomSource
 }
 
@@ -31,32 +31,32 @@ export interface Subject extends SubjectPlace {
   volume: Float32Array // (C, H, W, D) on the frame's grid, intensities 0..255
 }
 
-/** What is predicted, one after another. */
+/** The subjects to predict, read one after another. */
 export interface Subjects {
   count: number
-  /** of HDF5: the grid of all samples */
+  /** only for HDF5: the grid of all samples */
   imageSize?: ImageSize
-  /** Throws InputError naming file and reason. */
+  /** Throws InputError with file and reason. */
   read(index: number): Subject
   close(): void
 }
 
-/** The grid that a model reads. */
+/** The input grid of a model. */
 export interface ModelGrid {
   path: string
   channels: number
   size: ImageSize
-  /** the whole scan on the model's voxels, in windows of `size`; else one volume of `size` */
+  /** sliding windows of `size` over the whole scan; otherwise one volume of `size` */
   isSlidOver: boolean
 }
 
-/** The dataset `images` of an HDF5 file, taken as already prepared. Throws InputError when it is none or has other channels. */
+/** The dataset `images` of an HDF5 file, assumed to be prepared. Throws InputError if it is missing or the channels do not match. */
 export async function hdf5Subjects(path: string, model: ModelGrid): Promise<Subjects> {
   const file = await Hdf5File.open(path)
   try {
     const { samples, channels, imageSize } = imagesOf(file)
     if (channels !== model.channels)
-      throw new InputError(`${path}: images have ${channels} channels, ${model.path} reads ${model.channels}`)
+      throw new InputError(`${path}: images have ${channels} channels, ${model.path} expects ${model.channels}`)
     const reader = new ImageReader(file, imageSize)
     const grid: ScanGrid = { size: imageSize, affine: VOXELS }
     const rule: FrameRule = model.isSlidOver ? { kind: 'spacing', spacing_mm: [1, 1, 1] } : { kind: 'field_of_view' }
@@ -78,7 +78,7 @@ export async function hdf5Subjects(path: string, model: ModelGrid): Promise<Subj
   }
 }
 
-/** The affine of a grid that lies nowhere. */
+/** The affine of a grid without a position in space. */
 const VOXELS: Affine = [
   [1, 0, 0, 0],
   [0, 1, 0, 0],
@@ -93,10 +93,7 @@ function namesAndSpacings(file: Hdf5File, samples: number): Pick<Subject, 'name'
   }))
 }
 
-/**
- * Scans, each brought to the model's frame as `preparation` says. How much of a scan lies outside that frame goes to
- * `say`; `series` chooses one of a DICOM folder.
- */
+/** Scans, each resampled to the model's frame according to `preparation`. Tells `say` how much of a scan lies outside the frame. */
 export function scanSubjects(
   groups: readonly ScanGroup[],
   preparation: Preparation,
@@ -111,18 +108,18 @@ export function scanSubjects(
     for (const { scan, values } of channelsOf(paths, { series })) {
       const rule = preparation.intensity[c]
       if (!rule)
-        throw new InputError(`${paths[0]}: has more than the ${model.channels} channels that ${model.path} reads`)
+        throw new InputError(`${paths[0]}: has more channels than the ${model.channels} that ${model.path} expects`)
       const frame = frameFor(scan, preparation.frame, model, place?.frame.size)
       const voxels = sizeOf(frame.size)
       if (!place) {
         place = placeOf(name, scan, frame)
-        tellOfCrop(scan.path, frame, say)
+        reportCrop(scan.path, frame, say)
         volume = new Float32Array(model.channels * voxels)
       }
       frame.imageToModel(applyIntensity(values, rule, scan.path).values, volume.subarray(c * voxels, ++c * voxels))
     }
     if (!place || c < model.channels)
-      throw new InputError(`${paths[0]}: has ${c} channels, ${model.path} reads ${model.channels}`)
+      throw new InputError(`${paths[0]}: has ${c} channels, ${model.path} expects ${model.channels}`)
     return { ...place, volume }
   }
   return { count: groups.length, read, close: () => undefined }
@@ -133,7 +130,7 @@ function placeOf(name: string, { size, affine, geometry, dicom }: Scan, frame: F
   return { name, frame, grid, millilitres: Math.abs(determinantOf(affine)) / 1000, ...(dicom && { dicom }) }
 }
 
-/** To the model's grid, or for windows to one that holds the whole scan. */
+/** A frame on the model's grid, or for sliding windows on a grid that covers the whole scan. */
 function frameFor(grid: ScanGrid, rule: FrameRule, model: ModelGrid, to?: ImageSize): Frame {
   return new Frame(grid, rule, to ?? (model.isSlidOver ? sizeToCut(grid, rule, model.size) : model.size))
 }
@@ -146,10 +143,8 @@ function determinantOf([a, b, c]: Affine): number {
   )
 }
 
-function tellOfCrop(path: string, { reach, oriented }: Frame, say: (line: string) => void): void {
+function reportCrop(path: string, { reach, oriented }: Frame, say: (line: string) => void): void {
   const share = sizeOf(reach.map(([first, end]) => end - first)) / sizeOf(oriented)
   if (share < 1)
-    say(
-      `${path}: ${Math.ceil(100 * (1 - share))} % of its voxels lie outside the model's frame; nothing is predicted there`,
-    )
+    say(`${path}: ${Math.ceil(100 * (1 - share))} % of its voxels lie outside the model's frame and are not predicted`)
 }

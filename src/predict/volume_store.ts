@@ -1,7 +1,7 @@
 import { closeSync, openSync, readSync, rmSync, writeSync } from 'node:fs'
 import { type ImageSize, sizeOf } from '../util/shape.ts'
 
-/** Volumes (S, H, W, D) of float32 that are written row by row of H: in memory up to a limit, else in a file. */
+/** Volumes (S, H, W, D) of float32, written row by row along H. Kept in memory up to a limit, else in a file. */
 export class VolumeStore {
   readonly structures: number
   readonly size: ImageSize
@@ -9,7 +9,7 @@ export class VolumeStore {
   private readonly path: string
   private readonly file: number | undefined
 
-  /** `path` is that of the file, which is made only for more than `limit` bytes and removed by `close`. */
+  /** More than `limit` bytes go to a file at `path`, which `close` removes. */
   constructor(structures: number, size: ImageSize, path: string, limit: number) {
     this.structures = structures
     this.size = size
@@ -26,7 +26,7 @@ export class VolumeStore {
     else transfer((bytes, position) => writeSync(this.file!, bytes, 0, bytes.length, position), values, 4 * start)
   }
 
-  /** Structure s, (H, W, D): a view of what is in memory, else read anew at each call. */
+  /** Structure s, (H, W, D): a view of the memory, or read from the file at each call. */
   volume(s: number): Float32Array {
     const voxels = sizeOf(this.size)
     if (this.memory) return this.memory.subarray(s * voxels, (s + 1) * voxels)
@@ -42,13 +42,13 @@ export class VolumeStore {
   }
 }
 
-const AT_ONCE = 2 ** 26 // bytes: the system moves less than 2 GiB in a call
+const AT_ONCE = 2 ** 26 // bytes; a system call transfers less than 2 GiB
 
 function transfer(move: (bytes: Uint8Array, position: number) => number, values: Float32Array, start: number): void {
   const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength)
   for (let done = 0; done < bytes.length; ) {
     const moved = move(bytes.subarray(done, done + AT_ONCE), start + done)
-    if (moved === 0) throw new Error(`probabilities on disk end at byte ${start + done}`)
+    if (moved === 0) throw new Error(`the temporary file ends at byte ${start + done}`)
     done += moved
   }
 }

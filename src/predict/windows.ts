@@ -2,19 +2,19 @@ import type { ImageSize } from '../util/shape.ts'
 import type { VolumeStore } from './volume_store.ts'
 
 /**
- * Blends overlapping windows into volumes (S, …grid): each voxel's mean over its windows, weighted by importance. Windows come in the order
- * of `windowsOver`; rows of the first axis that none reaches any more go to the store, so only one window's rows are held.
+ * Blends overlapping windows into volumes (S, …grid). Each voxel is the mean over its windows, weighted by importance. Windows arrive in the
+ * order of `windowsOver`; rows of the first axis that are complete go to the store, so only the rows of one window stay in memory.
  */
 export class WindowBlend {
   private readonly grid: ImageSize
   private readonly window: ImageSize
   private readonly store: VolumeStore
-  /** (S, H of the window, W, D): row h of the grid lies at h modulo the window's */
-  private readonly sums: Float32Array
+  /** row h of the grid lies at h modulo the window's height */
+  private readonly sums: Float32Array // (S, H of the window, W, D)
   private readonly importances: Float64Array[]
-  /** along each axis the sum of what all windows weigh there; a voxel's is the product */
+  /** total weight of all windows along each axis; a voxel's weight is the product */
   private readonly weights: Float64Array[]
-  /** the first row that is not in the store yet */
+  /** the first row not yet in the store */
   private row = 0
 
   constructor(grid: ImageSize, window: ImageSize, corners: readonly ImageSize[], store: VolumeStore) {
@@ -48,12 +48,12 @@ export class WindowBlend {
         }
   }
 
-  /** All windows were added: the rest goes to the store. */
+  /** Stores the remaining rows after the last window. */
   finish(): void {
     this.flush(this.grid[0])
   }
 
-  /** Rows in front of `end` are complete. */
+  /** Stores the rows before `end`, which are complete. */
   private flush(end: number): void {
     const area = this.grid[1] * this.grid[2]
     for (; this.row < end; this.row++)
@@ -77,23 +77,23 @@ export class WindowBlend {
   }
 }
 
-/** The importance of a window's voxel falls off by exp(−d²/2σ²) from its centre, σ being this share of the window (as MONAI and nnU-Net have it). */
+/** Importance decreases as exp(−d²/2σ²) from the window's centre; σ is this fraction of the window, as in MONAI and nnU-Net. */
 export const SIGMA = 1 / 8
 
-/** Where windows begin along an axis: as few as overlap by `overlap` of their length or more, at even distances from end to end. */
+/** Where windows start along an axis: evenly spaced from end to end, as few as overlap by at least `overlap` of their length. */
 export function windowStarts(length: number, window: number, overlap: number): number[] {
   const stride = Math.max(1, Math.floor(window * (1 - overlap)))
   const steps = Math.ceil((length - window) / stride)
   return Array.from({ length: steps + 1 }, (_, i) => (steps === 0 ? 0 : Math.round((i * (length - window)) / steps)))
 }
 
-/** First voxels of the windows over a grid, in order, the last axis fastest. */
+/** The first voxels of all windows over a grid, last axis fastest. */
 export function windowsOver(grid: ImageSize, window: ImageSize, overlap: number): ImageSize[] {
   const [rows, columns, slices] = grid.map((length, axis) => windowStarts(length, window[axis]!, overlap))
   return rows!.flatMap(h => columns!.flatMap(w => slices!.map((d): ImageSize => [h, w, d])))
 }
 
-/** A window's importance along one axis; that of a voxel is the product over the axes. */
+/** Importance along one axis; a voxel's importance is the product over the axes. */
 export function importance(window: number): Float64Array {
   return Float64Array.from({ length: window }, (_, i) =>
     Math.exp(-0.5 * ((i - (window - 1) / 2) / (SIGMA * window)) ** 2),

@@ -1,16 +1,16 @@
 import { LOSS_TERMS } from '../loss/sadaan_loss.ts'
 
-/** The loss terms in the order the loss writes them, the total last. */
+/** The loss terms in the order in which the loss writes them, the total last. */
 export const TERMS = [...LOSS_TERMS, 'total'] as const
 
 export type TermName = (typeof TERMS)[number]
 
 export type Terms = Record<TermName, number>
 
-/** ε of both Dice and IoU. */
+/** ε of Dice and IoU. */
 export const EPSILON = 1e-6
 
-/** What the host reads of a batch. Arrays are (N, S) or (N, S, 8). */
+/** What the host reads after each batch. */
 export interface BatchResult {
   terms: Terms
   /** (N, S, 8), PAIR_SUMS of the loss */
@@ -35,15 +35,15 @@ export interface Pair {
   /** Dice and IoU of the mask at threshold 0.5, without the presence gate */
   hardDice: number
   iou: number
-  /** Dice, and IoU as well, of an empty prediction: what the presence gate leaves of a structure predicted absent */
+  /** Dice of an empty prediction, which equals its IoU: the presence gate empties structures predicted absent */
   emptyOverlap: number
-  /** voxels of the true mask, of the mask at threshold 0.5, and of both */
+  /** voxels of the ground truth, of the mask at threshold 0.5, and of their intersection */
   truth: number
   predicted: number
   both: number
 }
 
-/** The known pairs of a batch, sample by sample. */
+/** The known pairs of a batch in the order of samples. */
 export function* pairsOf(
   { pairs, presence, presenceProbability }: Pick<BatchResult, 'pairs' | 'presence' | 'presenceProbability'>,
   structures: number,

@@ -1,13 +1,13 @@
 import type { AdapterFacts } from '../graph/kernel.ts'
 
-/** Work that was submitted and not yet waited for, oldest first. A failure is thrown when its turn comes, never earlier. */
+/** Submitted work that nobody has awaited yet, oldest first. Failures are thrown in this order too. */
 export class InFlight {
   private readonly pending: Promise<void>[] = []
   private handedOver: Promise<void> = Promise.resolve()
 
   /**
-   * Runs `body`, which adds work, and waits for all that is left at its end; also when it fails, whatever then comes of the work:
-   * nothing may arrive after the failure was handled.
+   * Runs `body`, which adds work, and waits for the rest at the end. If `body` fails, it waits too and ignores the results, so that none
+   * arrives after the failure has been handled.
    */
   static async during(body: (pending: InFlight) => Promise<void>): Promise<void> {
     const inFlight = new InFlight()
@@ -25,7 +25,7 @@ export class InFlight {
     this.pending.push(work)
   }
 
-  /** As `add`, and hands the result to `handle` after the results of all work that was added so before it; promises what that gives. */
+  /** As `add`. Also passes the result to `handle`, after the results of all work added this way before, and returns what that returns. */
   addInOrder<T, R>(work: Promise<T>, handle: (result: T) => R): Promise<R> {
     const handled = Promise.all([work, this.handedOver]).then(([result]) => handle(result))
     this.handedOver = handled.then(() => undefined)
@@ -33,24 +33,24 @@ export class InFlight {
     return handled
   }
 
-  /** Waits until at most `left` are on their way. */
+  /** Waits until at most `left` are in flight. */
   async settle(left = 0): Promise<void> {
     while (this.pending.length > left) await this.pending.shift()
   }
 
-  /** Waits for all of it, whatever becomes of it. */
+  /** Waits for everything and ignores failures. */
   async drain(): Promise<void> {
     await Promise.allSettled(this.pending.splice(0))
   }
 }
 
-/** Steps that may be on their way through the GPU at once; a further one waits for the oldest. */
+/** Steps that the GPU may have queued at once; the next one waits for the oldest. */
 export const STEPS_IN_FLIGHT = 2
 
-/** Longest work of one submit: desktops reset a GPU that does not answer for a second or two. */
+/** Longest submit, in seconds. Desktop systems reset a GPU that does not respond for a second or two. */
 export const SECONDS_PER_SUBMIT = 0.5
 
-/** How many submits a step of this length is to be cut into. A software adapter has no watchdog. */
+/** Number of submits for a step of this length. Software adapters have no watchdog. */
 export function submitsFor(facts: AdapterFacts, secondsPerStep: number): number {
   return facts.software ? 1 : Math.max(1, Math.ceil(secondsPerStep / SECONDS_PER_SUBMIT))
 }

@@ -4,32 +4,46 @@ import { Pipelines } from '../gpu/pipelines.ts'
 import type { AdapterFacts } from '../graph/kernel.ts'
 import { bytesOf, type Tensor } from '../graph/tensor.ts'
 import { ModelState } from '../nn/model_state.ts'
-import type { SadaanShape } from '../nn/specification.ts'
 import type { Choice } from '../plan/lower.ts'
 import { makePlan, type Plan, slotBytes } from '../plan/plan.ts'
 import { Readback } from '../plan/readback.ts'
-import { Runner, type SlotPool } from '../plan/runner.ts'
-import { type Storage, storageBytes } from '../plan/storage.ts'
+import { Runner } from '../plan/runner.ts'
+import { storageBytes } from '../plan/storage.ts'
 import type { Upload } from '../plan/upload.ts'
+import { Closer } from '../util/closer.ts'
 import { sizeOf } from '../util/shape.ts'
-import { allocate, type Layout, openUploads } from './allocation.ts'
+import { allocate, type Layout, type Memory, openUploads, rehearse } from './allocation.ts'
 import { InFlight, STEPS_IN_FLIGHT, submitsFor } from './in_flight.ts'
 import { largestBatchThatFits, type MemoryNeed } from './memory.ts'
 import { writeModel } from './model_weights.ts'
 import { type BatchTensors, batchTensors, type Recording } from './tapes.ts'
 import type { TrainedModel } from './trained_model.ts'
 
-/** What is recorded, which tensors the host reads of every batch, and which stay on the device until `readKept` wants them, by name. */
+/**
+ * Records what an engine runs. The host reads `outputs` after every batch; `kept` tensors stay on the device until `readKept` asks for
+ * them.
+ */
 export type Recorder<Name extends string, Kept extends string = never> = (
   state: ModelState,
   batch: BatchTensors,
 ) => Recording<Readonly<Record<Name, Tensor>>> & { kept?: Readonly<Record<Kept, Tensor>> }
 
-/** A batch of the engine's size; arrays are copied when it is uploaded. Masks and presence are for recordings with a loss. */
+/** A batch of the engine's size; the upload copies the arrays. Only recordings with a loss need masks and presence. */
 export interface InferenceBatch {
   images: Float32Array // (N, C, H, W, D)
   maskBits?: Uint32Array // (N, S, V/32)
   presence?: Float32Array // (N, S)
+}
+
+/** What an engine runs, and how. */
+export interface InferenceSpec<Name extends string, Kept extends string = never> {
+  model: TrainedModel
+  batchSize: number
+  record: Recorder<Name, Kept>
+  /** names the kernels' variants; without it, their rules decide */
+  choice?: Choice
+  /** batches go through mapped staging buffers */
+  isPinned: boolean
 }
 
 interface Blueprint<Name extends string, Kept extends string> extends Layout {
@@ -41,25 +55,14 @@ interface Blueprint<Name extends string, Kept extends string> extends Layout {
   kept: Readonly<Record<Kept, Tensor>> | undefined
 }
 
-/** How an engine runs, whatever it runs. */
-export interface InferenceOptions {
-  /** names variants; the rules where it is not given */
-  choice?: Choice
-  /** batches go through staging buffers that stay mapped */
-  isPinned: boolean
-}
-
 const READBACKS = STEPS_IN_FLIGHT + 1
 
 /** Only what the plan touches gets memory: a prediction has no masks, an evaluation no gradients. */
 function draw<Name extends string, Kept extends string>(
   facts: AdapterFacts,
-  shape: SadaanShape,
-  batchSize: number,
-  record: Recorder<Name, Kept>,
-  choice?: Choice,
+  { model, batchSize, record, choice }: InferenceSpec<Name, Kept>,
 ): Blueprint<Name, Kept> {
-  const state = new ModelState(shape)
+  const state = new ModelState(model.shape)
   const batch = batchTensors(state, batchSize)
   const { calls, outputs, kept } = record(state, batch)
   const wanted = Object.values<Tensor>(outputs)
@@ -76,90 +79,75 @@ function draw<Name extends string, Kept extends string>(
 
 interface Opened {
   device: Device
-  storage: Storage
-  pool: SlotPool
   runner: Runner
   uploads: Upload
+  closer: Closer
 }
 
-/** A trained model on a device: uploads batches, replays one plan, reads its outputs in arrears. */
+/** A trained model on a device. Uploads batches, replays one plan and reads its outputs in arrears. */
 export class InferenceEngine<Name extends string, Kept extends string = never> {
   readonly batchSize: number
   /** bytes, known before the first batch */
   readonly need: MemoryNeed
   private readonly device: Device
   private readonly blueprint: Blueprint<Name, Kept>
-  private readonly storage: Storage
-  private readonly pool: SlotPool
   private readonly runner: Runner
   private readonly uploads: Upload
   private readonly readback: Readback
+  private readonly closer: Closer
 
-  private constructor(blueprint: Blueprint<Name, Kept>, { device, storage, pool, runner, uploads }: Opened) {
+  private constructor(blueprint: Blueprint<Name, Kept>, { device, runner, uploads, closer }: Opened) {
     this.batchSize = blueprint.batch.image.shape[0]!
     this.need = blueprint.need
     this.device = device
     this.blueprint = blueprint
-    this.storage = storage
-    this.pool = pool
     this.runner = runner
     this.uploads = uploads
     this.readback = new Readback(device, runner, Object.values<Tensor>(blueprint.outputs), READBACKS)
+    this.closer = closer
   }
 
   /**
-   * Plans, allocates and loads the weights. Throws OutOfMemoryError or BindingLimitError when the adapter cannot hold this batch size,
-   * InputError when the weights are not those of a SADAAN.
+   * Plans, allocates and loads the weights. Throws OutOfMemoryError or BindingLimitError if the adapter cannot hold this batch size, and
+   * InputError if the weights are not those of a SADAAN.
    */
-  static async open<Name extends string, Kept extends string = never>(
+  static open<Name extends string, Kept extends string = never>(
     device: Device,
-    model: TrainedModel,
-    batchSize: number,
-    record: Recorder<Name, Kept>,
-    options: InferenceOptions,
+    spec: InferenceSpec<Name, Kept>,
   ): Promise<InferenceEngine<Name, Kept>> {
-    const blueprint = draw(device.facts, model.shape, batchSize, record, options.choice)
-    const { storage, pool } = await allocate(device, blueprint)
-    const { image, maskBits, presence } = blueprint.batch
-    const inputs = [image, maskBits, presence].filter(t => blueprint.inputs.has(t))
-    const uploads = await openUploads(device, storage, inputs, options.isPinned)
-    try {
-      writeModel(storage, blueprint.state, model.weights, model.path)
-      const { ones } = blueprint.batch
-      storage.write(ones, new Float32Array(sizeOf(ones.shape)).fill(1))
-      const runner = await Runner.prepare(device, new Pipelines(device), storage, pool, blueprint.plan)
-      const opened = { device, storage, pool, runner, uploads }
-      return await device.guarded('readback memory', () => new InferenceEngine(blueprint, opened))
-    } catch (error) {
-      uploads.destroy()
-      pool.destroy()
-      storage.destroy()
-      throw error
-    }
+    return Closer.opening(async closer => {
+      const blueprint = draw(device.facts, spec)
+      const memory = await allocate(device, blueprint, closer)
+      const { image, maskBits, presence } = blueprint.batch
+      const inputs = [image, maskBits, presence].filter(t => blueprint.inputs.has(t))
+      const opening = await openUploads(device, memory.storage, inputs, spec.isPinned)
+      const uploads = closer.add(opening, each => each.destroy())
+      writeInputs(memory, blueprint, spec.model)
+      const runner = await Runner.prepare(device, new Pipelines(device), memory.storage, memory.pool, blueprint.plan)
+      const opened = { device, runner, uploads, closer }
+      return device.guarded('readback memory', () => new InferenceEngine(blueprint, opened))
+    })
   }
 
-  /** As `open`, with the largest batch up to `batchSize` that the adapter holds; what is smaller than asked for goes to `say`. */
+  /** As `open`, with the largest batch up to `spec.batchSize` that the adapter holds. If that is smaller, tells `say`. */
   static async openFitting<Name extends string, Kept extends string = never>(
     device: Device,
-    model: TrainedModel,
-    batchSize: number,
-    record: Recorder<Name, Kept>,
+    spec: InferenceSpec<Name, Kept>,
     say: (line: string) => void,
-    options: InferenceOptions,
   ): Promise<InferenceEngine<Name, Kept>> {
-    const attempt = (size: number) => InferenceEngine.open(device, model, size, record, options)
-    const rehearse = async (size: number): Promise<void> => {
-      const { storage, pool } = await allocate(device, draw(device.facts, model.shape, size, record, options.choice))
-      pool.destroy()
-      storage.destroy()
+    const trial = {
+      device,
+      batchSize: spec.batchSize,
+      attempt: (batchSize: number) => InferenceEngine.open(device, { ...spec, batchSize }),
+      rehearse: (batchSize: number) => rehearse(device, draw(device.facts, { ...spec, batchSize })),
     }
-    const found = await largestBatchThatFits(device, batchSize, model.path, attempt, rehearse)
+    const found = await largestBatchThatFits(trial, spec.model.path)
     if (found.reason !== undefined)
-      say(`batch size ${found.batchSize}, not ${batchSize}: ${device.name} cannot hold more (${found.reason})`)
+      say(`batch size ${found.batchSize}, not ${spec.batchSize}: ${device.name} cannot hold more (${found.reason})`)
     return found.result
   }
 
-  /** Uploads a batch and submits it. At most three may be pending. */
+  /** Uploads a batch and submits it. At most three batches may be in flight. */
   async run({ images, maskBits, presence }: InferenceBatch): Promise<Record<Name, Float32Array>> {
     const { batch, inputs, outputs } = this.blueprint
     this.uploads.write(batch.image, images)
@@ -171,7 +159,7 @@ export class InferenceEngine<Name extends string, Kept extends string = never> {
     return Object.fromEntries(Object.keys(outputs).map((name, i) => [name, values[i]!])) as Record<Name, Float32Array>
   }
 
-  /** Sample `i` of a kept tensor of the batch run last; nothing may have been submitted since. */
+  /** Sample `i` of a kept tensor of the last batch. Nothing may have been submitted since. */
   async readKept(name: Kept, i: number): Promise<Float32Array> {
     const t = this.blueprint.kept![name]
     const { buffer, offset } = this.runner.place(t)
@@ -179,7 +167,7 @@ export class InferenceEngine<Name extends string, Kept extends string = never> {
     return new Float32Array(await readBuffer(this.device, buffer, offset + i * bytes, bytes))
   }
 
-  /** Runs all batches, two on their way at once, and hands the outputs to `use` in order; what it promises is waited for. */
+  /** Runs all batches, two in flight at a time, and hands their outputs to `use` in order. Waits for the promises `use` returns. */
   async runAll<Batch extends InferenceBatch>(
     batches: AsyncIterable<Batch>,
     use: (outputs: Record<Name, Float32Array>, batch: Batch) => void | Promise<void>,
@@ -190,7 +178,7 @@ export class InferenceEngine<Name extends string, Kept extends string = never> {
       for await (const batch of batches) {
         const started = performance.now()
         const used = this.run(batch).then(outputs => {
-          // the first batch told the pace
+          // the first batch shows how fast the adapter is
           if (++done === 1) this.runner.slice(submitsFor(this.device.facts, (performance.now() - started) / 1000))
           return use(outputs, batch)
         })
@@ -203,9 +191,16 @@ export class InferenceEngine<Name extends string, Kept extends string = never> {
     }
   }
 
-  destroy(): void {
-    this.uploads.destroy()
-    this.pool.destroy()
-    this.storage.destroy()
+  close(): Promise<void> {
+    return this.closer.close()
   }
+}
+
+function writeInputs(
+  { storage }: Memory,
+  { state, batch: { ones } }: Pick<Blueprint<string, string>, 'state' | 'batch'>,
+  { weights, path }: TrainedModel,
+): void {
+  writeModel(storage, state, weights, path)
+  storage.write(ones, new Float32Array(sizeOf(ones.shape)).fill(1))
 }

@@ -3,11 +3,11 @@ import { type Device, OutOfMemoryError } from '../gpu/device.ts'
 import { BindingLimitError } from '../graph/tensor.ts'
 import { InputError } from '../util/error.ts'
 
-/** What a way of running takes, bytes, known before anything is allocated. */
+/** Memory in bytes, known before anything is allocated. */
 export interface MemoryNeed {
   /** parameters, gradients, moments, statistics, inputs */
   lasting: number
-  /** slots that the temporaries of all plans share */
+  /** slots shared by the temporaries of all plans */
   working: number
 }
 
@@ -15,7 +15,7 @@ export function totalOf({ lasting, working }: MemoryNeed): number {
   return lasting + working
 }
 
-/** Decimal units with three digits, as adapters advertise their memory: 1.23 GB. */
+/** In decimal units with three digits, as vendors state memory: 1.23 GB. */
 export function formatBytes(bytes: number): string {
   const units = ['B', 'kB', 'MB', 'GB', 'TB']
   let value = bytes
@@ -27,60 +27,62 @@ export function formatBytes(bytes: number): string {
   return `${unit === 0 ? value : value.toPrecision(3)} ${units[unit]}`
 }
 
-/** Whether the machine has so much memory free, where the adapter's memory is the machine's. */
+/** Whether the machine has this much free memory. Only software adapters need it, so always true for a GPU. */
 export function fitsHostMemory(device: Device, bytes: number): boolean {
   return !device.facts.software || bytes <= availableMemory()
 }
 
-/** A software adapter's memory is the machine's, and the system lets a process ask for more than there is: look before. */
+/** A software adapter uses the machine's memory, and the system lets a process allocate more than there is. So check first. */
 export function checkHostMemory(device: Device, need: MemoryNeed): void {
   if (!fitsHostMemory(device, totalOf(need)))
     throw new OutOfMemoryError(`${formatBytes(totalOf(need))}, the machine has ${formatBytes(availableMemory())} free`)
 }
 
-/** What an attempt gave, with which batch size, and why not with a larger one. */
+/** How to try batch sizes on a device. */
+export interface BatchTrial<T> {
+  device: Device
+  /** the batch size to try first */
+  batchSize: number
+  attempt(batchSize: number): Promise<T>
+  /** throws what `attempt` would throw; leaves nothing allocated */
+  rehearse(batchSize: number): Promise<void>
+}
+
+/** The result of an attempt and its batch size. */
 export interface Fitting<T> {
   result: T
   batchSize: number
-  /** why the adapter cannot hold one sample more; undefined when the batch size asked for fits */
+  /** why the adapter cannot hold the requested batch; undefined if it can */
   reason?: string
 }
 
 /**
- * What `attempt` gives with `batchSize` or, where the adapter cannot hold that, with the largest batch size that it can: `rehearse` throws
- * as `attempt` would for a batch size and leaves nothing allocated. Throws an InputError that begins with `where` when not even one
- * sample fits.
+ * The result of the attempt with the requested batch size or, if the adapter cannot hold that, with the largest it can. If not even one
+ * sample fits, throws an InputError that begins with `where`.
  */
-export async function largestBatchThatFits<T>(
-  device: Device,
-  batchSize: number,
-  where: string,
-  attempt: (batchSize: number) => Promise<T>,
-  rehearse: (batchSize: number) => Promise<void>,
-): Promise<Fitting<T>> {
+export async function largestBatchThatFits<T>(trial: BatchTrial<T>, where: string): Promise<Fitting<T>> {
+  const { device, batchSize, attempt } = trial
   const whole = await outcome(() => attempt(batchSize))
   if ('result' in whole) return { ...whole, batchSize }
-  const largest = await largestBelow(batchSize, rehearse)
+  const largest = await largestBelow(trial)
   if (largest === 0) throw new InputError(`${where}: ${device.name} cannot hold even one sample (${whole.reason})`)
   return { result: await attempt(largest), batchSize: largest, reason: whole.reason }
 }
 
-/** As `largestBatchThatFits`, but a batch size that does not fit is an InputError that names the largest that does. */
-export async function withBatchThatFits<T>(
-  device: Device,
-  batchSize: number,
-  attempt: (batchSize: number) => Promise<T>,
-  rehearse: (batchSize: number) => Promise<void>,
-): Promise<T> {
+/** As `largestBatchThatFits`, but a batch that does not fit is an InputError that names the largest that does. */
+export async function withBatchThatFits<T>(trial: BatchTrial<T>): Promise<T> {
+  const { device, batchSize, attempt } = trial
   const whole = await outcome(() => attempt(batchSize))
   if ('result' in whole) return whole.result
-  const largest = await largestBelow(batchSize, rehearse)
-  const said = largest === 0 ? 'not even one sample fits' : `the largest that fits is ${largest}`
-  throw new InputError(`training.batch_size is ${batchSize}: ${device.name} cannot hold it (${whole.reason}); ${said}`)
+  const largest = await largestBelow(trial)
+  const advice = largest === 0 ? 'not even one sample fits' : `the largest that fits is ${largest}`
+  throw new InputError(
+    `training.batch_size is ${batchSize}: ${device.name} cannot hold it (${whole.reason}); ${advice}`,
+  )
 }
 
-/** By halving, since planning a large batch takes long; 0 when not even one sample fits. */
-async function largestBelow(batchSize: number, rehearse: (batchSize: number) => Promise<void>): Promise<number> {
+/** Found by bisection, because planning a large batch is slow. 0 if not even one sample fits. */
+async function largestBelow({ batchSize, rehearse }: BatchTrial<unknown>): Promise<number> {
   let fits = 0
   let fails = batchSize
   while (fails - fits > 1) {

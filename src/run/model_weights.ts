@@ -10,10 +10,10 @@ import { InputError } from '../util/error.ts'
 import { type Shape, sizeOf } from '../util/shape.ts'
 import type { OptimizerMemory } from './optimizer_memory.ts'
 
-/** A host copy of a model: state dict entries by name, in the original's order. */
+/** A model on the host: the entries of its state dict by name, in the original's order. */
 export type Weights = ReadonlyMap<string, TorchTensor>
 
-/** Parameters and buffers, as views into the copy. */
+/** Parameters and buffers as views into the copy. */
 export function modelOf(
   state: ModelState,
   { parameters, running, batchesTracked }: DeviceState,
@@ -29,7 +29,7 @@ export function modelOf(
   )
 }
 
-/** PyTorch's initial distributions, from `seed`. */
+/** Draws initial values from PyTorch's distributions. */
 export function writeInitial(storage: Storage, state: ModelState, seed: number): void {
   state.entries.forEach((entry, index) => {
     if (entry.role === 'num_batches_tracked') return
@@ -37,7 +37,7 @@ export function writeInitial(storage: Storage, state: ModelState, seed: number):
   })
 }
 
-/** Loads a model. Throws InputError as `floatsOf` does, before anything is written. */
+/** Loads a model. Throws InputError as `floatsOf` does, and then writes nothing. */
 export function writeModel(storage: Storage, state: ModelState, weights: Weights, source: string): void {
   for (const [name, { data }] of floatsOf(state.shape, weights, source)) storage.write(state.tensor(name), data)
   const tracked = state.entries.find(({ role }) => role === 'num_batches_tracked')!
@@ -46,8 +46,8 @@ export function writeModel(storage: Storage, state: ModelState, weights: Weights
 }
 
 /**
- * The entries of a SADAAN as float32, by name and in the original's order, num_batches_tracked left out. Every one must be there in its
- * shape: throws InputError naming `source`, the entry and what was expected.
+ * The entries of a SADAAN as float32, by name and in the original's order, without num_batches_tracked. If an entry is missing or has
+ * another shape, throws an InputError that names `source`, the entry and what was expected.
  */
 export function floatsOf(
   shape: SadaanShape,
@@ -73,17 +73,23 @@ function describe({ structures, size, channels, inChannels }: SadaanShape): stri
   return `${structures} structures, ${size.join('×')} voxels, channels ${channels.join(', ')}, ${inChannels} input`
 }
 
-/** torch's index of each trained parameter: its place in model.parameters(), the frozen ones counted. */
+/** torch's index of each parameter: its position in model.parameters(), frozen parameters included. */
 function torchIndices(state: ModelState): { name: string; index: number; trained: boolean }[] {
   return state.entries
     .filter(isParameter)
     .map(({ name, role }, index) => ({ name, index, trained: role === 'trained' }))
 }
 
-/** Adam's state as torch's optimizer_state_dict holds it, as views into the copy. Parameters without a gradient have none. */
+/** What training keeps on the device. */
+export interface TrainingMemory {
+  storage: Storage
+  state: ModelState
+  optimizer: OptimizerMemory
+}
+
+/** Adam's state as in torch's optimizer_state_dict, as views into the copy. Parameters without a gradient have none. */
 export function optimizerOf(
-  state: ModelState,
-  memory: OptimizerMemory,
+  { state, optimizer }: Pick<TrainingMemory, 'state' | 'optimizer'>,
   { first, second, step }: DeviceState,
   config: Config,
   learningRate: number,
@@ -92,7 +98,7 @@ export function optimizerOf(
   const states = new Map<number, AdamState>()
   for (const { name, index, trained } of indices) {
     if (!trained || step === 0) continue
-    const moments = memory.momentsOf(name, first, second)
+    const moments = optimizer.momentsOf(name, first, second)
     const { shape } = state.tensor(name)
     states.set(index, {
       step,
@@ -113,22 +119,20 @@ export function optimizerOf(
   return { state: states, group }
 }
 
-/** Loads Adam's state. Throws InputError when it is not of this model. */
+/** Loads Adam's state. Throws InputError if it belongs to another model. */
 export function writeOptimizer(
-  storage: Storage,
-  state: ModelState,
-  memory: OptimizerMemory,
+  { storage, state, optimizer }: TrainingMemory,
   { state: states }: OptimizerState,
   skipped: number,
   source: string,
 ): void {
-  const first = new Float32Array(memory.first.length)
-  const second = new Float32Array(memory.second.length)
+  const first = new Float32Array(optimizer.first.length)
+  const second = new Float32Array(optimizer.second.length)
   let step = 0
   for (const { name, index, trained } of torchIndices(state)) {
     const own = states.get(index)
     if (!trained || !own) continue
-    const moments = memory.momentsOf(name, first, second)
+    const moments = optimizer.momentsOf(name, first, second)
     if (own.exp_avg.data.length !== moments.first.length)
       throw new InputError(
         `${source}: optimiser state ${index} has ${own.exp_avg.data.length} elements, expected ${moments.first.length} of ${name}`,
@@ -137,27 +141,27 @@ export function writeOptimizer(
     moments.second.set(own.exp_avg_sq.data as ArrayLike<number> as Float32Array)
     step = Math.max(step, own.step)
   }
-  storage.writeArena(memory.first, first)
-  storage.writeArena(memory.second, second)
-  storage.write(memory.counts, Uint32Array.of(step, skipped))
+  storage.writeArena(optimizer.first, first)
+  storage.writeArena(optimizer.second, second)
+  storage.write(optimizer.counts, Uint32Array.of(step, skipped))
 }
 
-/** Sets the loss scale where activations are f16. */
+/** Sets the loss scale. Only f16 activations have one. */
 export function writeLossScale(storage: Storage, state: ModelState, { compute }: Config, scale: LossScale): void {
   if (compute.precision === 'f16') storage.write(state.lossScale, Uint32Array.of(scale.exponent, scale.updates))
 }
 
-/** All that training has on the GPU, on the host. The arrays have buffers of their own. */
+/** A host copy of the training state on the GPU. No two arrays share a buffer. */
 export interface DeviceState {
-  /** as their arenas lie, padding included */
+  /** in the layout of their arenas, padding included */
   parameters: Float32Array<ArrayBuffer>
   running: Float32Array<ArrayBuffer>
   first: Float32Array<ArrayBuffer>
   second: Float32Array<ArrayBuffer>
   batchesTracked: number
-  /** updates made, and those left out because the gradient was not finite */
+  /** updates applied, and updates skipped because the gradient was not finite */
   step: number
   skipped: number
-  /** undefined where activations are f32, which need none */
+  /** undefined for f32 activations, which need none */
   lossScale: LossScale | undefined
 }

@@ -4,7 +4,7 @@ import { Decoders, usefulThreads } from '../data/loader/decoders.ts'
 import type { SadaanShape } from '../nn/specification.ts'
 import { InputError } from '../util/error.ts'
 
-/** The model that a dataset and a configuration make. Throws InputError when they contradict each other. */
+/** The shape of the model for a dataset and a configuration. Throws InputError if they contradict each other. */
 export function shapeFor(config: Config, dataset: Dataset): SadaanShape {
   const { in_channels, channels } = config.model
   if (dataset.channels !== in_channels)
@@ -19,12 +19,12 @@ export function shapeFor(config: Config, dataset: Dataset): SadaanShape {
   return { structures: dataset.structureNames.length, size, inChannels: in_channels, channels }
 }
 
-/** `compute.adapter` as openDevice takes it. */
+/** `compute.adapter` in the form that Device.open expects. */
 export function wantedAdapter(config: Config): string | undefined {
   return config.compute.adapter === null ? undefined : String(config.compute.adapter)
 }
 
-/** What loads batches of this size as `training` says. */
+/** Decoding threads for batches of this size, as configured. */
 export function decodersFor({ training }: Config, batchSize: number): Decoders {
   return new Decoders({
     threads: usefulThreads(training.num_workers, batchSize),

@@ -4,11 +4,11 @@ import type { ModelState } from '../nn/model_state.ts'
 import { ContractError } from '../util/error.ts'
 import { sizeOf } from '../util/shape.ts'
 
-/** What Adam keeps between updates, laid out as the gradients are, and the rate it takes from the host. */
+/** Adam's moments, in the layout of the gradients, its update counts and its learning rate. */
 export class OptimizerMemory {
   readonly first = new Arena('first moments', 'state')
   readonly second = new Arena('second moments', 'state')
-  /** updates made, updates skipped because the gradient was not finite */
+  /** updates applied, and updates skipped because the gradient was not finite */
   readonly counts: Tensor = tensor('update counts', [2], 'state', 'u32')
   readonly learningRate: Tensor = tensor('learning rate', [1], 'input')
   private readonly moments = new Map<string, { first: Tensor; second: Tensor }>()
@@ -30,7 +30,7 @@ export class OptimizerMemory {
     return [this.counts, this.learningRate]
   }
 
-  /** The moments of a trained parameter, as views into copies of the two arenas. */
+  /** The moments of a trained parameter as views into copies of the two arenas. */
   momentsOf(name: string, first: Float32Array, second: Float32Array): { first: Float32Array; second: Float32Array } {
     const own = this.moments.get(name)
     if (!own) throw new ContractError('optimizer', 'parameter', name, 'one that is trained')

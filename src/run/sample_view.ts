@@ -2,16 +2,16 @@ import type { SadaanShape } from '../nn/specification.ts'
 import type { SampleView } from '../report/sample/view.ts'
 import { sizeOf } from '../util/shape.ts'
 
-/** What a sample's picture needs to know of model and dataset. */
-export interface ViewSetting {
+/** What the picture of a sample depends on besides the batch. */
+export interface ViewSettings {
   shape: SadaanShape
   structureNames: readonly string[]
   /** presence_threshold */
   threshold: number
 }
 
-/** A batch, and what a model says of it; N may be larger than the samples looked at. */
-export interface SeenBatch {
+/** A batch and the model's predictions for it. */
+export interface PredictedBatch {
   images: Float32Array // (N, C, H, W, D)
   maskBits: Uint32Array // (N, S, V/32)
   presence: Float32Array // (N, S)
@@ -19,16 +19,19 @@ export interface SeenBatch {
   predicted: Uint32Array // (N, S, V/32), without the presence gate
 }
 
-/**
- * Copies sample `i` out of a batch, its first channel for the image; a structure predicted absent gets an empty mask, as at inference.
- * @param attention (S, H, W, D) of this sample
- */
+/** A sample of a batch to picture. */
+export interface ViewedSample {
+  /** index within the batch */
+  index: number
+  title: string
+  attention?: Float32Array // (S, H, W, D)
+}
+
+/** Copies a sample out of a batch, with its first channel as the image. Structures predicted absent get an empty mask, as at inference. */
 export function sampleView(
-  { shape, structureNames, threshold }: ViewSetting,
-  { images, maskBits, presence, presenceProbability, predicted }: SeenBatch,
-  i: number,
-  title: string,
-  attention?: Float32Array,
+  { shape, structureNames, threshold }: ViewSettings,
+  { images, maskBits, presence, presenceProbability, predicted }: PredictedBatch,
+  { index: i, title, attention }: ViewedSample,
 ): SampleView {
   const voxels = sizeOf(shape.size)
   const words = voxels / 32

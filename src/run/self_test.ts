@@ -6,15 +6,16 @@ import { conv3d } from '../ops/conv3d/conv3d.ts'
 import { makePlan } from '../plan/plan.ts'
 import { Runner, SlotPool } from '../plan/runner.ts'
 import { Storage } from '../plan/storage.ts'
+import { Closer } from '../util/closer.ts'
 import { RandomStream } from '../util/random.ts'
 import { sizeOf } from '../util/shape.ts'
 
-/** Odd on purpose: no axis is a multiple of a tile. */
+/** Odd sizes on purpose: no axis is a multiple of a tile. */
 const INPUT = [1, 3, 6, 5, 7] as const // (N, C, H, W, D)
 const OUTPUTS = 5 // channels
-const TOLERANCE = 1e-5 // of the largest output
+const TOLERANCE = 1e-5 // relative to the largest output
 
-/** Runs one 3³ convolution on the device and compares it with plain loops. Resolves to a line that tells the error; throws when it is wrong. */
+/** Runs one 3³ convolution on the device and compares it with plain loops. Returns a line with the error; throws if it is too large. */
 export async function selfTest(device: Device): Promise<string> {
   const random = new RandomStream({ seed: 1, operation: 0 })
   const filled = (name: string, shape: readonly number[]): [Tensor, Float32Array] => [
@@ -27,30 +28,31 @@ export async function selfTest(device: Device): Promise<string> {
   const tape = new Tape()
   const y = conv3d(tape, x, weight, bias)
 
-  const storage = new Storage(device)
-  for (const [t, values] of [
-    [x, xs],
-    [weight, weights],
-    [bias, biases],
-  ] as const) {
-    storage.addTensor(t)
-    storage.write(t, values)
-  }
-  const plan = makePlan('self-test', tape.calls, [y], device.facts)
-  const pool = await SlotPool.allocate(device, [plan])
-  const runner = await Runner.prepare(device, new Pipelines(device), storage, pool, plan)
-  runner.submit()
-  const error = relativeError(await runner.read(y), convolve(xs, weights, biases))
-  pool.destroy()
-  storage.destroy()
+  const actual = await Closer.using(async opened => {
+    const storage = opened.add(new Storage(device), each => each.destroy())
+    for (const [t, values] of [
+      [x, xs],
+      [weight, weights],
+      [bias, biases],
+    ] as const) {
+      storage.addTensor(t)
+      storage.write(t, values)
+    }
+    const plan = makePlan('self-test', tape.calls, [y], device.facts)
+    const pool = opened.add(await SlotPool.allocate(device, [plan]), each => each.destroy())
+    const runner = await Runner.prepare(device, new Pipelines(device), storage, pool, plan)
+    runner.submit()
+    return runner.read(y)
+  })
+  const error = relativeError(actual, convolve(xs, weights, biases))
   if (!(error <= TOLERANCE))
     throw new Error(
-      `a 3³ convolution is off by ${error.toExponential(1)} of its largest value, at most ${TOLERANCE} is right`,
+      `a 3³ convolution is off by ${error.toExponential(1)} of its largest value, expected ${TOLERANCE} or less`,
     )
   return `a 3³ convolution is exact to ${error.toExponential(1)}`
 }
 
-/** The convolution as plain loops in float64; zero outside. */
+/** The convolution as plain loops in float64, with zero padding. */
 function convolve(x: Float32Array, weight: Float32Array, bias: Float32Array): Float64Array {
   const [, channels, height, width, depth] = INPUT
   const at = (c: number, h: number, w: number, d: number): number =>

@@ -16,13 +16,13 @@ import { advanceLossScale, LOSS_SCALE_GROWTH, scaledSeed } from '../optim/loss_s
 import { mirrorPartners } from '../util/mirror.ts'
 import type { OptimizerMemory } from './optimizer_memory.ts'
 
-/** What the host uploads for a batch. */
+/** The inputs that the host uploads for each batch. */
 export interface BatchTensors extends Constants {
   image: Tensor // (N, C, H, W, D), 0..255
   maskBits: Tensor // (N, S, V/32) u32
   presence: Tensor // (N, S): 1, 0, or −1 unknown
   keys: Tensor // (N, 4) u32: seed, epoch, sample index, 0
-  /** d(total): what the batch's loss counts in its window */
+  /** d(total): the batch's share of the loss of its accumulation window */
   seed: Tensor // (1)
 }
 
@@ -39,7 +39,7 @@ export function batchTensors(state: ModelState, samples: number): BatchTensors {
   }
 }
 
-/** A recorded pass: its kernels, and what the host may read of it. */
+/** A recorded pass: its kernel calls, and the tensors that the host may read. */
 export interface Recording<Outputs> {
   calls: readonly Call[]
   outputs: Outputs
@@ -47,13 +47,13 @@ export interface Recording<Outputs> {
 
 export interface LossOutputs extends Loss {
   presenceProbability: Tensor // (N, S)
-  /** the labels after augmentation: a flip swaps left and right */
+  /** labels after augmentation: flips swap left and right */
   presence: Tensor // (N, S)
 }
 
 /**
- * Forward, loss, backward: adds the batch's gradients to the gradient arena and, last, commits the running statistics.
- * `structureNames` tell which structures a left-right flip exchanges. Where activations are f16 the gradients are multiplied by the loss scale.
+ * Forward, loss, backward. Adds the batch's gradients to the gradient arena and commits the running statistics last. `structureNames`
+ * determine which structures a left-right flip swaps. With f16 activations, the gradients are multiplied by the loss scale.
  */
 export function recordTraining(
   state: ModelState,
@@ -69,7 +69,7 @@ export function recordTraining(
     : { ...batch, image: cast(tape, batch.image, precision) }
   const mode = { training: true as const, keys: batch.keys, dropout: config.model.dropout }
   const model = new Sadaan(tape, state, batch, mode).forward(image)
-  const loss = recordLoss(tape, model, maskBits, presence, config)
+  const loss = recordLoss(tape, model, { maskBits, presence }, config)
   tape.differentiate(loss.total, precision === 'f16' ? scaledSeed(tape, batch.seed, state.lossScale) : batch.seed)
   commitStatistics(tape, {
     running: state.running.range('running statistics'),
@@ -80,7 +80,7 @@ export function recordTraining(
   return { calls: tape.calls, outputs: { ...loss, model } }
 }
 
-/** The configuration's augmentation as the operation takes it. */
+/** The configured augmentation in the form that the operation expects. */
 export function augmentSettings(
   { augmentation, compat, compute }: Config,
   structureNames: readonly string[],
@@ -89,7 +89,7 @@ export function augmentSettings(
     noiseStd: augmentation.noise_std,
     intensityScaleRange: augmentation.intensity_scale_range,
     rotationDegrees: augmentation.rotation_degrees,
-    // the original documents flips and never makes them
+    // the original documents flips but never applies them
     flipProbability: compat === 'reference' ? 0 : augmentation.flip_probability,
     flipAxes: augmentation.flip_axes,
     partner: mirrorPartners(structureNames),
@@ -109,8 +109,13 @@ export function augmentSettings(
   }
 }
 
-function recordLoss(tape: Tape, model: SadaanOutputs, maskBits: Tensor, presence: Tensor, config: Config): LossOutputs {
-  // the original documents the focal term and never computes it
+function recordLoss(
+  tape: Tape,
+  model: SadaanOutputs,
+  { maskBits, presence }: Pick<BatchTensors, 'maskBits' | 'presence'>,
+  config: Config,
+): LossOutputs {
+  // the original documents the focal term but never computes it
   const weights = config.compat === 'reference' ? { ...config.loss_weights, focal_seg: 0 } : config.loss_weights
   const loss = tape.scope('loss', () =>
     sadaanLoss(
@@ -129,23 +134,22 @@ function recordLoss(tape: Tape, model: SadaanOutputs, maskBits: Tensor, presence
 }
 
 export interface EvaluationOutputs extends LossOutputs {
-  /** the masks at probability 0.5, without the presence gate: u32 (N, S, V/32) */
-  predicted: Tensor
-  /** (N, S, H, W, D) */
-  attention: Tensor
+  /** masks at probability 0.5, without the presence gate */
+  predicted: Tensor // (N, S, V/32) u32
+  attention: Tensor // (N, S, H, W, D)
 }
 
-/** The model with running statistics, its loss, and what is pictured of it. No gradients, no augmentation. */
+/** The model with running statistics, its loss, and the volumes that are pictured. No gradients, no augmentation. */
 export function recordEvaluation(state: ModelState, batch: BatchTensors, config: Config): Recording<EvaluationOutputs> {
   const tape = new Tape()
   const image = cast(tape, batch.image, config.compute.precision)
   const model = new Sadaan(tape, state, batch, { training: false }).forward(image)
-  const loss = recordLoss(tape, model, batch.maskBits, batch.presence, config)
+  const loss = recordLoss(tape, model, batch, config)
   const predicted = maskBits(tape, model.segmentation_logits)
   return { calls: tape.calls, outputs: { ...loss, predicted, attention: model.attention_maps } }
 }
 
-/** The model with running statistics and nothing else. */
+/** The model with running statistics. */
 export function recordPrediction(state: ModelState, batch: BatchTensors): Recording<SadaanOutputs> {
   const tape = new Tape()
   const outputs = new Sadaan(tape, state, batch, { training: false }).forward(batch.image)
@@ -153,13 +157,13 @@ export function recordPrediction(state: ModelState, batch: BatchTensors): Record
 }
 
 export type UpdateOutputs = {
-  /** (3) as `gradientNorm` gives it, without the loss scale */
-  clip: Tensor
-  /** (1) what the gradient had been multiplied by; undefined where activations are f32 */
-  lossScale?: Tensor
+  /** as `gradientNorm` returns it, without the loss scale */
+  clip: Tensor // (3)
+  /** the factor on the gradient; undefined for f32 activations */
+  lossScale?: Tensor // (1)
 }
 
-/** Clip the window's gradient by its global norm, then Adam or AdamW over everything trained. */
+/** Clips the window's gradient by its global norm, then applies Adam or AdamW to all trained parameters. */
 export function recordUpdate(state: ModelState, optimizer: OptimizerMemory, config: Config): Recording<UpdateOutputs> {
   const tape = new Tape()
   const elements = state.gradients.length
@@ -178,7 +182,7 @@ export function recordUpdate(state: ModelState, optimizer: OptimizerMemory, conf
     clip: outputs.clip,
   }
   const { type, betas, eps, weight_decay } = config.optimizer
-  // the original gives its Adam no decay
+  // the original's Adam has no weight decay
   const weightDecay = config.compat === 'reference' && type === 'adam' ? 0 : weight_decay
   adam(tape, tensors, { type, betas, epsilon: eps, weightDecay, elements })
   return { calls: tape.calls, outputs }

@@ -6,24 +6,24 @@ import { InputError } from '../util/error.ts'
 import type { Shape } from '../util/shape.ts'
 import type { Weights } from './model_weights.ts'
 
-/** A SADAAN as a file holds it: what it is follows from its tensors. */
+/** A SADAAN read from a file. Its shape follows from its tensors. */
 export interface TrainedModel {
   path: string
   shape: SadaanShape
   weights: Weights
-  /** as the checkpoint names them; undefined where it names none */
+  /** undefined if the file has none */
   structureNames: readonly string[] | undefined
-  /** that it was trained with; undefined where the file does not say */
+  /** used in training; undefined if the file does not say */
   presenceThreshold: number | undefined
-  /** how scans are brought to its frame; undefined where the file does not say */
+  /** how scans are prepared for the model; undefined if the file does not say */
   preparation: Preparation | undefined
-  /** that it was trained on patches of larger scans */
+  /** whether it was trained on patches of larger scans */
   patches: boolean
-  /** axes that it saw flipped in training; undefined where the file does not say */
+  /** axes flipped in training; undefined if the file does not say */
   flipAxes: readonly number[] | undefined
 }
 
-/** Reads .pth (ours, the original's, or a bare state_dict) or safetensors. Throws InputError with one line when it holds no SADAAN. */
+/** Reads .pth (ours, the original's or a bare state_dict) or safetensors. Throws InputError if the file holds no SADAAN. */
 export function openTrainedModel(path: string): TrainedModel {
   const { tensors: weights, structureNames, presenceThreshold, preparation, patches, flipAxes } = readModelFile(path)
   const shape = shapeFrom(weights, path)
@@ -43,13 +43,13 @@ export function openTrainedModel(path: string): TrainedModel {
   }
 }
 
-/** The shape of the SADAAN whose state dict this is. The other entries are checked when they are loaded. */
+/** The shape of the SADAAN with this state dict. Loading checks the other entries. */
 function shapeFrom(weights: Weights, source: string): SadaanShape {
   const axesOf = (name: string, rank: number): Shape => {
     const found = weights.get(name)
     if (found?.shape.length === rank) return found.shape
     const actual = found ? `has shape (${found.shape.join(', ')})` : 'is missing'
-    throw new InputError(`${source}: ${name} ${actual}, expected the ${rank} axes that a SADAAN has there`)
+    throw new InputError(`${source}: ${name} ${actual}, expected ${rank} axes as in a SADAAN`)
   }
   const [structures, ...size] = axesOf('attention_module.position_embeddings', 4)
   if (size.some(axis => axis === 0 || axis % 16 !== 0) || !structures)
@@ -65,13 +65,13 @@ function shapeFrom(weights: Weights, source: string): SadaanShape {
   }
 }
 
-/** The names to speak of structures by: the checkpoint's, else those given, else structure_0 and so on. */
+/** Structure names: the checkpoint's, else `others`, else structure_0 and so on. */
 export function structureNamesOf({ structureNames, shape }: TrainedModel, others?: readonly string[]): string[] {
   const fitting = others?.length === shape.structures ? others : undefined
   return [...(structureNames ?? fitting ?? Array.from({ length: shape.structures }, (_, s) => `structure_${s}`))]
 }
 
-/** Above which presence probability a structure is predicted present: as asked for, else as the model was trained, else as configured. */
+/** Structures above this presence probability are predicted present. The request takes precedence over the model, the model over the configuration. */
 export function presenceThresholdFor(
   model: TrainedModel,
   { presenceThreshold, config }: { presenceThreshold?: number; config: Config },

@@ -8,23 +8,23 @@ import { readTable, shippedPath, TuningCache } from '../tune/cache.ts'
 import { choiceFrom, FixedChoice } from '../tune/choice.ts'
 import type { TunedTable } from '../tune/table.ts'
 
-/** What `compute.autotune=full` may take before training, s. */
+/** Time limit of `compute.autotune=full` before training, s. */
 const BUDGET = 300
 
-/** An adapter's facts as plans of a configuration take them. */
+/** An adapter's facts with the configured precision. */
 export function factsFor(adapter: AdapterFacts, { compute }: Config): AdapterFacts {
   return { ...adapter, precision: compute.precision }
 }
 
 const byRules: Choice = () => undefined
 
-/** The cache of this machine, then the table that the package brings for such an adapter. */
+/** The cache of this machine, then the table shipped for this kind of adapter. */
 function tablesOf(identity: AdapterIdentity, cache: TuningCache, warn: (line: string) => void): TunedTable[] {
   const shipped = readTable(shippedPath(identity), warn)
   return shipped ? [cache.table, shipped] : [cache.table]
 }
 
-/** What is known without measuring, as `compute.autotune` allows: 'off' leaves everything to the rules. */
+/** Variants known without measuring. With `compute.autotune` 'off', the rules decide everything. */
 export function knownChoice(
   device: Device,
   { compute }: Config,
@@ -37,7 +37,7 @@ export function knownChoice(
   return choiceFrom(tablesOf(identity, new TuningCache(identity, warn), warn), facts)
 }
 
-/** How a run came to its variants. */
+/** The variants of a run and where they come from. */
 export interface RunVariants {
   fixed: FixedChoice
   origin: 'rules' | 'cache' | 'measured' | 'checkpoint'
@@ -46,24 +46,24 @@ export interface RunVariants {
 export interface VariantsRequest {
   device: Device
   config: Config
-  /** everything that the run will do */
+  /** every kernel call of the run */
   calls: readonly Call[]
-  /** of the checkpoint that the run goes on from */
+  /** from the checkpoint that the run resumes from */
   recorded?: FixedChoice | undefined
   say(line: string): void
-  /** ends measuring early; what was measured by then is kept */
+  /** ends measuring early and keeps the measurements made so far */
   stop?: AbortSignal
 }
 
 /**
- * Fixes the variants of a run: those of the checkpoint it goes on from, if that was written on this adapter; else what the cache and the
- * shipped table say, after measuring what the cache lacks where `compute.autotune` is 'full'; else what the rules say.
+ * Fixes the variants of a run. A checkpoint written on this adapter decides first, then the cache, then the shipped table, then the rules.
+ * With `compute.autotune` 'full', variants missing from the cache are measured first.
  */
 export async function fixVariants(request: VariantsRequest): Promise<RunVariants> {
   const { device, config, calls, recorded, say } = request
   const identity = identityOf(device)
   if (recorded?.adapter === identity.name) return { fixed: recorded, origin: 'checkpoint' }
-  if (recorded) say(`kernels are chosen anew: the checkpoint was written on ${recorded.adapter}`)
+  if (recorded) say(`kernel variants are chosen again: the checkpoint was written on ${recorded.adapter}`)
   const facts = factsFor(device.facts, config)
   const fixed = (choice: Choice): FixedChoice => FixedChoice.of(identity.name, calls, facts, choice)
   if (config.compute.autotune === 'off') return { fixed: fixed(byRules), origin: 'rules' }
@@ -74,7 +74,7 @@ export async function fixVariants(request: VariantsRequest): Promise<RunVariants
   return { fixed: fixed(choice), origin: isMeasured ? 'measured' : 'cache' }
 }
 
-/** False when the cache had everything. */
+/** False if the cache had everything. */
 async function measureMissing(
   { device, calls, say, stop }: VariantsRequest,
   facts: AdapterFacts,
@@ -83,7 +83,7 @@ async function measureMissing(
 ): Promise<boolean> {
   const missing = openCalls(calls, facts).filter(({ signature, digest }) => !cache.table.find(signature, () => digest))
   if (missing.length === 0) return false
-  say(`autotune  measuring the variants of ${missing.length} kernel calls, ${BUDGET} s at most`)
+  say(`autotune  measuring the variants of ${missing.length} kernel calls for at most ${BUDGET} s`)
   const report = await autotune({
     device,
     facts,

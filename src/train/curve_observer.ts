@@ -4,9 +4,9 @@ import type { Series } from '../track/metrics.ts'
 import type { Artifact, Observer, Point } from '../track/observer.ts'
 
 const BETWEEN_DRAWINGS = 10_000 // milliseconds
-const DRAWING_SHARE = 50 // a drawing waits this many times as long as the last one took: at most 2 % of the time
+const DRAWING_SHARE = 50 // wait this many times as long as the last drawing took: at most 2 % of the time
 
-/** Draws training_curves.svg and .png of the points that it is told, as they come, and once more at the end. */
+/** Draws training_curves.svg and .png during training and once more at the end. */
 export class CurveObserver implements Observer {
   readonly place = undefined
   private readonly about: Omit<Curves, 'metrics'>
@@ -15,10 +15,10 @@ export class CurveObserver implements Observer {
   private readonly metrics = new Map<string, EpochSeries>()
   private drawing: Promise<void> | undefined
   private timer: NodeJS.Timeout | undefined
-  private due = 0 // performance.now() before which nothing is drawn again
+  private due = 0 // performance.now() of the earliest next drawing
   private isUpToDate = true
 
-  /** `hand` gets the pictures. */
+  /** `hand` receives the pictures. */
   constructor(about: Omit<Curves, 'metrics'>, hand: (artifact: Artifact) => void, warn: (line: string) => void) {
     this.about = about
     this.hand = hand
@@ -28,7 +28,7 @@ export class CurveObserver implements Observer {
   log({ name, step, value }: Point): void {
     this.add(name, step, value)
     if (!name.endsWith('.epoch.total_loss')) return
-    // an epoch's points come one after another, this one among the first
+    // the points of an epoch arrive together; this is one of the first
     this.isUpToDate = false
     this.drawSoon()
   }
@@ -54,7 +54,7 @@ export class CurveObserver implements Observer {
     if (!this.isUpToDate) await this.draw()
   }
 
-  /** What has a point a batch is for TensorBoard, not for this figure. */
+  /** Metrics of batches are for TensorBoard, not for this figure. */
   private add(name: string, step: number, value: number): void {
     if (name.startsWith('train.batch.') || name.startsWith('final.')) return
     const series = this.metrics.get(name) ?? { epochs: [], values: [] }

@@ -2,21 +2,21 @@ import { createHash } from 'node:crypto'
 import type { Dataset } from '../data/dataset/dataset.ts'
 import type { Split } from '../data/dataset/split.ts'
 
-/** What tells one dataset from another without reading its volumes: a checkpoint keeps it, since the folder may move. */
+/** Identifies a dataset without reading its volumes. Checkpoints keep it because folders move. */
 export interface DataFingerprint {
   structures: string[]
   /** stored size (H, W, D) */
   image_size: number[]
   channels: number
-  /** samples, and a digest of their presence labels */
+  /** number of samples and a digest of their presence labels */
   train: string
   val: string
-  /** a digest of hashes.json's digests, where there is one */
+  /** digest of the digests in hashes.json, if there is one */
   train_contents?: string
   val_contents?: string
 }
 
-/** What another validation split changes. */
+/** The keys that a different validation split changes. */
 export const OF_VALIDATION: readonly (keyof DataFingerprint)[] = ['val', 'val_contents']
 
 export function fingerprintOf({ structureNames, imageSize, channels, splits }: Dataset): DataFingerprint {

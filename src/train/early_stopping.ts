@@ -1,13 +1,13 @@
-/** The validation figure that decides which model is best: the lowest total loss, or the highest hard Dice. */
+/** The validation metric that determines the best model: lowest total loss or highest hard Dice. */
 export type Monitor = 'total_loss' | 'hard_dice'
 
-/** The best validation so far. Plain data: it goes into checkpoints as it is. */
+/** The best validation so far. Plain data, stored in checkpoints as is. */
 export interface BestModel {
-  /** The monitored figure of the best validation; null before the first finite one. */
+  /** the monitored metric; null before the first finite value */
   value: number | null
-  /** Its epoch, from 0; null before the first. */
+  /** its epoch, from 0; null before the first */
   epoch: number | null
-  /** Validations since then. */
+  /** validations since then */
   validationsSince: number
 }
 
@@ -15,7 +15,7 @@ export function noBestModel(): BestModel {
   return { value: null, epoch: null, validationsSince: 0 }
 }
 
-/** The best model after the validation of `epoch`. It is this one exactly if the result's epoch is `epoch`. NaN and infinity are never best. */
+/** The best model after the validation of `epoch`. The result has this epoch exactly if it is the best. NaN and infinity never are. */
 export function afterValidation(monitor: Monitor, best: BestModel, epoch: number, value: number): BestModel {
   if (Number.isFinite(value) && (best.value === null || isBetter(monitor, value, best.value))) {
     return { value, epoch, validationsSince: 0 }
@@ -23,7 +23,7 @@ export function afterValidation(monitor: Monitor, best: BestModel, epoch: number
   return { ...best, validationsSince: best.validationsSince + 1 }
 }
 
-/** Whether `patience` validations in a row were not better than the best. */
+/** Whether the last `patience` validations brought no improvement. */
 export function shouldStop(best: BestModel, patience: number): boolean {
   return best.validationsSince >= patience
 }

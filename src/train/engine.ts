@@ -2,38 +2,26 @@ import type { Config } from '../config/schema.ts'
 import { readBuffer } from '../gpu/buffers.ts'
 import type { Device } from '../gpu/device.ts'
 import { Pipelines } from '../gpu/pipelines.ts'
-import type { Arena } from '../graph/arena.ts'
-import type { AdapterFacts, Call } from '../graph/kernel.ts'
 import { bytesOf, type Tensor } from '../graph/tensor.ts'
-import { ModelState } from '../nn/model_state.ts'
-import type { SadaanShape } from '../nn/specification.ts'
+import type { ModelState } from '../nn/model_state.ts'
 import { INITIAL_LOSS_SCALE } from '../optim/loss_scale.ts'
-import type { Choice } from '../plan/lower.ts'
-import { makePlan, type Plan, type PlanOptions, slotBytes } from '../plan/plan.ts'
+import type { Plan } from '../plan/plan.ts'
 import { Readback } from '../plan/readback.ts'
 import { type KernelTime, Runner, type SlotPool } from '../plan/runner.ts'
-import { type Storage, storageBytes } from '../plan/storage.ts'
+import type { Storage } from '../plan/storage.ts'
 import type { Upload } from '../plan/upload.ts'
-import { allocate, openUploads } from '../run/allocation.ts'
+import { allocate, type Memory, openUploads, rehearse } from '../run/allocation.ts'
 import { type BatchResult, termsOf } from '../run/batch_result.ts'
 import { STEPS_IN_FLIGHT, submitsFor } from '../run/in_flight.ts'
 import type { MemoryNeed } from '../run/memory.ts'
 import { writeLossScale } from '../run/model_weights.ts'
-import { OptimizerMemory } from '../run/optimizer_memory.ts'
-import {
-  type BatchTensors,
-  batchTensors,
-  type EvaluationOutputs,
-  type LossOutputs,
-  recordEvaluation,
-  recordTraining,
-  recordUpdate,
-} from '../run/tapes.ts'
-import { factsFor } from '../run/variants.ts'
+import type { OptimizerMemory } from '../run/optimizer_memory.ts'
+import { Closer } from '../util/closer.ts'
 import { InputError } from '../util/error.ts'
 import { sizeOf } from '../util/shape.ts'
+import { planTraining, resultsOf, type TrainingPlans, type TrainingSpec } from './training_plans.ts'
 
-/** A batch as the loader gives it; arrays are copied when it is uploaded. */
+/** A batch as the loader yields it; the upload copies the arrays. */
 export interface HostBatch {
   images: Float32Array // (N, C, H, W, D)
   maskBits: Uint32Array // (N, S, V/32)
@@ -43,68 +31,10 @@ export interface HostBatch {
 
 /** What an update did. */
 export interface UpdateResult {
-  /** false: the window's gradient was not finite, so nothing was changed */
+  /** false: the window's gradient was not finite, so nothing changed */
   applied: boolean
-  /** what the gradient had been multiplied by; halved behind a gradient that was not finite, 1 at least */
+  /** the factor on this gradient; after a gradient that was not finite it is halved, down to 1 */
   lossScale: number
-}
-
-/** The plans of training and what they take: all that can be known without touching the GPU. */
-interface Blueprint {
-  state: ModelState
-  optimizer: OptimizerMemory
-  batch: BatchTensors
-  accumulate: Plan
-  accumulateOutputs: LossOutputs
-  update: Plan
-  evaluate: Plan
-  evaluateOutputs: EvaluationOutputs
-  arenas: Arena[]
-  tensors: Tensor[]
-  need: MemoryNeed
-}
-
-function draw(
-  adapter: AdapterFacts,
-  config: Config,
-  shape: SadaanShape,
-  structureNames: readonly string[],
-  batchSize: number,
-  choice?: Choice,
-): Blueprint {
-  const facts = factsFor(adapter, config)
-  const state = new ModelState(shape)
-  const optimizer = new OptimizerMemory(state)
-  const batch = batchTensors(state, batchSize)
-  const training = recordTraining(state, batch, config, structureNames)
-  const evaluation = recordEvaluation(state, batch, config)
-  const update = recordUpdate(state, optimizer, config)
-  const options: PlanOptions = choice ? { choice } : {}
-  const accumulatePlan = makePlan('accumulate', training.calls, resultsOf(training.outputs), facts, options)
-  // the masks stay where they are behind the pass, for the few samples that are pictured
-  const evaluated = [...resultsOf(evaluation.outputs), evaluation.outputs.predicted]
-  const evaluatePlan = makePlan('evaluate', evaluation.calls, evaluated, facts, options)
-  const updatePlan = makePlan('update', update.calls, Object.values(update.outputs), facts, options)
-  const arenas = [state.parameters, state.gradients, state.running, state.batch, ...optimizer.arenas]
-  const scale = facts.precision === 'f16' ? [state.lossScale] : []
-  const tensors = [state.batchesTracked, ...scale, ...optimizer.tensors, ...Object.values(batch)]
-  const need = {
-    lasting: storageBytes(arenas, tensors),
-    working: slotBytes([accumulatePlan, evaluatePlan, updatePlan]),
-  }
-  return {
-    state,
-    optimizer,
-    batch,
-    accumulate: accumulatePlan,
-    accumulateOutputs: training.outputs,
-    update: updatePlan,
-    evaluate: evaluatePlan,
-    evaluateOutputs: evaluation.outputs,
-    arenas,
-    tensors,
-    need,
-  }
 }
 
 function checkPrecision({ name, facts }: Device, { compute }: Config): void {
@@ -112,16 +42,15 @@ function checkPrecision({ name, facts }: Device, { compute }: Config): void {
     throw new InputError(`compute.precision is 'f16': ${name} has no shader-f16, expected 'f32'`)
 }
 
-function memoryFor(device: Device, { arenas, tensors, need, accumulate, evaluate, update }: Blueprint) {
-  return allocate(device, { arenas, tensors, plans: [accumulate, evaluate, update], need })
+interface Opened {
+  device: Device
+  plans: TrainingPlans
+  memory: Memory
+  isPinned: boolean
+  closer: Closer
 }
 
-/** What the host reads of a batch, in the order that `toResult` takes. */
-function resultsOf({ terms, pairs, presenceProbability, presence }: LossOutputs): Tensor[] {
-  return [terms, pairs, presenceProbability, presence]
-}
-
-/** SADAAN's training on a device: uploads batches, replays the plans, reads results in arrears. */
+/** SADAAN's training on a device. Uploads batches, replays the plans and reads the results in arrears. */
 export class TrainingEngine {
   readonly device: Device
   readonly state: ModelState
@@ -129,105 +58,68 @@ export class TrainingEngine {
   readonly storage: Storage
   /** bytes, known before the first step */
   readonly need: MemoryNeed
-  /** kernels a training step dispatches, without the update */
+  /** kernels that a training step dispatches, without the update */
   readonly dispatches: number
-  /** what brings batches to the device; there once the engine is prepared */
+  /** uploads batches to the device; set by `prepare` */
   uploads!: Upload
-  private readonly blueprint: Blueprint
+  private readonly plans: TrainingPlans
   private readonly pool: SlotPool
   private readonly pipelines: Pipelines
+  private readonly isPinned: boolean
+  private readonly closer: Closer
   private accumulating!: Readback
   private updating!: Readback
   private evaluating: Promise<Readback> | undefined
   private submits = 1
-  private readonly isPinned: boolean
 
-  private constructor(device: Device, { training }: Config, blueprint: Blueprint, storage: Storage, pool: SlotPool) {
-    this.isPinned = training.pin_memory
+  private constructor({ device, plans, memory, isPinned, closer }: Opened) {
     this.device = device
-    this.blueprint = blueprint
-    this.state = blueprint.state
-    this.optimizer = blueprint.optimizer
-    this.need = blueprint.need
-    this.dispatches = blueprint.accumulate.dispatches.length
-    this.storage = storage
-    this.pool = pool
+    this.plans = plans
+    this.state = plans.state
+    this.optimizer = plans.optimizer
+    this.need = plans.need
+    this.dispatches = plans.accumulate.dispatches.length
+    this.storage = memory.storage
+    this.pool = memory.pool
     this.pipelines = new Pipelines(device)
-  }
-
-  /** What training with this batch size takes on an adapter of these facts, without allocating it. */
-  static need(
-    facts: AdapterFacts,
-    config: Config,
-    shape: SadaanShape,
-    structureNames: readonly string[],
-    batchSize: number,
-    choice?: Choice,
-  ): MemoryNeed {
-    return draw(facts, config, shape, structureNames, batchSize, choice).need
-  }
-
-  /** Every kernel call of training with this batch size, for choosing variants. */
-  static calls(config: Config, shape: SadaanShape, structureNames: readonly string[], batchSize: number): Call[] {
-    const state = new ModelState(shape)
-    const batch = batchTensors(state, batchSize)
-    return [
-      ...recordTraining(state, batch, config, structureNames).calls,
-      ...recordEvaluation(state, batch, config).calls,
-      ...recordUpdate(state, new OptimizerMemory(state), config).calls,
-    ]
+    this.isPinned = isPinned
+    this.closer = closer
   }
 
   /**
-   * Plans (`choice` names variants, the rules where it is not given), allocates, and has the adapter begin with the pipelines of a step:
-   * weights can be written meanwhile, `prepare` waits for them. Throws OutOfMemoryError or BindingLimitError when the adapter cannot hold
-   * it, InputError when it lacks the precision.
+   * Plans, allocates and starts compiling the pipelines of a step, so that weights can be written meanwhile; `prepare` waits for them.
+   * Throws OutOfMemoryError or BindingLimitError if the adapter cannot hold the batch, and InputError if it lacks the precision.
    */
-  static async allocate(
-    device: Device,
-    config: Config,
-    shape: SadaanShape,
-    structureNames: readonly string[],
-    batchSize: number,
-    choice?: Choice,
-  ): Promise<TrainingEngine> {
-    checkPrecision(device, config)
-    const blueprint = draw(device.facts, config, shape, structureNames, batchSize, choice)
-    const { storage, pool } = await memoryFor(device, blueprint)
-    writeLossScale(storage, blueprint.state, config, INITIAL_LOSS_SCALE)
-    const engine = new TrainingEngine(device, config, blueprint, storage, pool)
-    for (const plan of [blueprint.accumulate, blueprint.update]) engine.pipelines.begin(plan.dispatches)
-    return engine
+  static allocate(device: Device, spec: TrainingSpec): Promise<TrainingEngine> {
+    return Closer.opening(async closer => {
+      checkPrecision(device, spec.config)
+      const plans = planTraining(device.facts, spec)
+      const memory = await allocate(device, plans, closer)
+      writeLossScale(memory.storage, plans.state, spec.config, INITIAL_LOSS_SCALE)
+      const isPinned = spec.config.training.pin_memory
+      const engine = new TrainingEngine({ device, plans, memory, isPinned, closer })
+      for (const { dispatches } of [plans.accumulate, plans.update]) engine.pipelines.begin(dispatches)
+      return engine
+    })
   }
 
   /** Throws what `allocate` would throw; nothing stays allocated. */
-  static async rehearse(
-    device: Device,
-    config: Config,
-    shape: SadaanShape,
-    structureNames: readonly string[],
-    batchSize: number,
-    choice?: Choice,
-  ): Promise<void> {
-    checkPrecision(device, config)
-    const blueprint = draw(device.facts, config, shape, structureNames, batchSize, choice)
-    const { storage, pool } = await memoryFor(device, blueprint)
-    pool.destroy()
-    storage.destroy()
+  static async rehearse(device: Device, spec: TrainingSpec): Promise<void> {
+    checkPrecision(device, spec.config)
+    await rehearse(device, planTraining(device.facts, spec))
   }
 
-  /** Makes what a step needs and fills the constant inputs. What an evaluation needs is made while the first step runs. */
+  /** Prepares the first step and fills the constant inputs. Evaluation is prepared while the first step runs. */
   async prepare(): Promise<void> {
-    const { accumulate, update, batch, accumulateOutputs } = this.blueprint
+    const { accumulate, update, batch, accumulateOutputs } = this.plans
     const { image, maskBits, presence, keys, seed } = batch
-    const [accumulating, updating, uploads] = await Promise.all([
+    const inputs = [image, maskBits, presence, keys, seed]
+    const uploads = await openUploads(this.device, this.storage, inputs, this.isPinned)
+    this.uploads = this.closer.add(uploads, each => each.destroy())
+    ;[this.accumulating, this.updating] = await Promise.all([
       this.readbackOf(accumulate, resultsOf(accumulateOutputs)),
       this.readbackOf(update, update.outputs),
-      openUploads(this.device, this.storage, [image, maskBits, presence, keys, seed], this.isPinned),
     ])
-    this.uploads = uploads
-    this.accumulating = accumulating
-    this.updating = updating
     this.storage.write(batch.ones, new Float32Array(sizeOf(batch.ones.shape)).fill(1))
   }
 
@@ -236,37 +128,37 @@ export class TrainingEngine {
     return new Readback(this.device, runner, outputs, STEPS_IN_FLIGHT + 1)
   }
 
-  /** Begun by the first update, at the latest by the first evaluation; a failure is thrown by the evaluation that needs it. */
+  /** Starts with the first update, or at the latest with the first evaluation, which also throws its failure. */
   prepareEvaluation(): Promise<Readback> {
-    const { evaluate, evaluateOutputs } = this.blueprint
+    const { evaluate, evaluateOutputs } = this.plans
     this.evaluating ??= this.readbackOf(evaluate, resultsOf(evaluateOutputs))
     this.evaluating.catch(() => undefined)
     return this.evaluating
   }
 
-  /** Told how long a step takes, cuts it into submits short enough for a desktop. */
+  /** Cuts steps of this length into submits short enough for a desktop. */
   paced(secondsPerStep: number): void {
     this.submits = submitsFor(this.device.facts, secondsPerStep)
     this.accumulating.runner.slice(this.submits)
   }
 
-  /** Forward, loss and backward of a batch; its gradient counts `share` (one over the window's batches). */
+  /** Forward, loss and backward of a batch, whose gradient has the weight `share` (one over the batches of the window). */
   accumulate(
     host: HostBatch,
     at: { seed: number; epoch: number; share: number; first: boolean },
   ): Promise<BatchResult> {
     this.upload(host, at)
-    this.uploads.write(this.blueprint.batch.seed, Float32Array.of(at.share))
+    this.uploads.write(this.plans.batch.seed, Float32Array.of(at.share))
     return this.submit(this.accumulating, at.first)
   }
 
-  /** Clips the window's gradient and moves the parameters. */
+  /** Clips the window's gradient and updates the parameters. */
   async update(learningRate: number): Promise<UpdateResult> {
     this.storage.write(this.optimizer.learningRate, Float32Array.of(learningRate))
     const updated = this.updating.submit()
     this.prepareEvaluation()
     const [clip, lossScale] = await updated
-    return { applied: clip![2] === 1, lossScale: lossScale?.[0] ?? 1 } // norm, factor, finite
+    return { applied: clip![2] === 1, lossScale: lossScale?.[0] ?? 1 } // clip: norm, factor, finite
   }
 
   /** Forward with running statistics, and the loss. */
@@ -277,7 +169,7 @@ export class TrainingEngine {
     return this.submit(evaluating)
   }
 
-  /** Replays a plan on what was uploaded; `clear`: with gradients from zero. */
+  /** Replays a plan on the uploaded batch. `clear` zeroes the gradients first. */
   private submit(readback: Readback, clear = false): Promise<BatchResult> {
     const results = readback.submit(encoder => {
       if (clear) encoder.clearBuffer(this.storage.bufferOf(this.state.gradients))
@@ -288,35 +180,33 @@ export class TrainingEngine {
   }
 
   /**
-   * Masks at probability 0.5, without the presence gate, of the first `samples` of the batch evaluated last; nothing may have been
-   * submitted since. Bit j of word i is voxel 32·i + j.
+   * Masks at probability 0.5, without the presence gate, of the first `samples` of the last evaluated batch. Nothing may have been submitted
+   * since. Bit j of word i is voxel 32·i + j.
    * @returns (samples, S, V/32)
    */
   async predictedMasks(samples: number): Promise<Uint32Array> {
-    const { predicted } = this.blueprint.evaluateOutputs
+    const { predicted } = this.plans.evaluateOutputs
     const { runner } = await this.prepareEvaluation()
     const { buffer, offset } = runner.place(predicted)
     const bytes = (bytesOf(predicted) / predicted.shape[0]!) * samples
     return new Uint32Array(await readBuffer(this.device, buffer, offset, bytes))
   }
 
-  /** Runs one accumulation kernel by kernel on the batch uploaded last. */
+  /** Runs one accumulation kernel by kernel on the last uploaded batch. */
   profile(): Promise<KernelTime[]> {
     return this.accumulating.runner.profile()
   }
 
   private upload(host: HostBatch, { seed, epoch }: { seed: number; epoch: number }): void {
-    const { batch } = this.blueprint
+    const { batch } = this.plans
     this.uploads.write(batch.image, host.images)
     this.uploads.write(batch.maskBits, host.maskBits)
     this.uploads.write(batch.presence, host.presence)
     this.uploads.write(batch.keys, Uint32Array.from([...host.samples].flatMap(sample => [seed, epoch, sample, 0])))
   }
 
-  destroy(): void {
-    this.uploads?.destroy()
-    this.pool.destroy()
-    this.storage.destroy()
+  close(): Promise<void> {
+    return this.closer.close()
   }
 }
 

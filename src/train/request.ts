@@ -3,40 +3,40 @@ import type { Config } from '../config/schema.ts'
 import type { Console } from '../track/console/console.ts'
 import type { MongoAddress } from '../track/mongo/address.ts'
 
-/** What the record says of a run beside its configuration, and how it is kept. */
+/** What is recorded about a run besides its configuration, and how. */
 export interface RunIdentity {
-  /** name of the experiment; sadaan_hdf5 if not given */
+  /** name of the experiment; default sadaan_hdf5 */
   experiment?: string
-  /** number of the run; one above the highest if not given */
+  /** number of the run; default one above the highest */
   id?: number
   comment?: string
   priority?: number
-  /** options of the command line, by Sacred's names */
+  /** command-line options by Sacred's names */
   options?: JsonObject
-  /** named configurations and files that the configuration was made from */
+  /** the named configurations and files that make up the configuration */
   namedConfigs?: readonly string[]
-  /** what was set on top of them, as a tree */
+  /** values set on top of them, as a tree */
   configUpdates?: JsonObject
-  /** files that the configuration was read from */
+  /** files from which the configuration was read */
   sources?: readonly string[]
-  /** false: what the console says is not kept */
+  /** false: the console output is not recorded */
   capture?: boolean
-  /** seconds between two heartbeats */
+  /** seconds between heartbeats */
   beatSeconds?: number
 }
 
 export interface TrainingRequest {
   config: Config
-  /** true: from the newest good checkpoint of save_dir; a path: from that one */
+  /** true: from the newest intact checkpoint in save_dir; a path: from that checkpoint */
   resume: boolean | string
-  /** folder of Sacred's run directories; undefined leaves the run unobserved */
+  /** folder of Sacred's run directories; undefined: the run is unobserved */
   runs: string | undefined
-  /** a database that keeps the run too */
+  /** a database that also records the run */
   mongo?: MongoAddress
   /** folder of TensorBoard's runs */
   tensorboard?: string
   identity?: RunIdentity
   console: Console
-  /** when aborted, training saves and ends after the step at hand; with the reason 'TIMEOUT' its status is that */
+  /** when aborted, training saves and ends after the current window; the reason 'TIMEOUT' becomes the status */
   stop: AbortSignal
 }

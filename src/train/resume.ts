@@ -1,14 +1,13 @@
 import { existsSync, readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Checkpoint, readCheckpoint } from '../checkpoint/checkpoint.ts'
-import type { JsonObject } from '../config/json.ts'
 import { differingKeys, leavesOf } from '../config/load.ts'
-import { type Config, configSchema } from '../config/schema.ts'
+import type { Config } from '../config/schema.ts'
 import type { Dataset } from '../data/dataset/dataset.ts'
 import { InputError } from '../util/error.ts'
 import { type DataFingerprint, fingerprintOf, OF_VALIDATION } from './data_fingerprint.ts'
 import { type BestModel, noBestModel } from './early_stopping.ts'
-import type { Position, Progress } from './progress.ts'
+import { type Position, type Progress, readProgress } from './progress.ts'
 
 export interface ResumePoint {
   path: string
@@ -17,14 +16,14 @@ export interface ResumePoint {
   position: Position
 }
 
-/** Keys that a resumed run may change: they touch neither the model nor what it has learned so far, nor what is best. */
+/** Keys that a resumed run may change. They affect neither the model, nor its training so far, nor which model is best. */
 const FREE_KEYS =
   /^(dataset_path|training\.(num_epochs|early_stopping_patience|num_workers|pin_memory|memory_cleanup_frequency|max_history_length|validate_every_n_epochs)|model\.pretrained|checkpoint\.(save_dir|save_frequency|save_minutes|keep_best_only)|logging\..*|compute\..*)$/
 
 /**
- * Where to go on: `path`, or the newest checkpoint of `config.checkpoint.save_dir` that can be read (those that cannot are named to
- * `say`). Undefined when there is none. Throws InputError when a given path cannot be read, or when the configuration does not
- * fit, listing the keys that differ with both values.
+ * The checkpoint to resume from: `path`, or the newest readable checkpoint in `config.checkpoint.save_dir`, naming unreadable ones to
+ * `say`. Undefined if there is none. Throws InputError if a given path cannot be read, or if the configuration does not match, listing
+ * the keys that differ with both values.
  */
 export function findResumePoint(
   config: Config,
@@ -58,37 +57,26 @@ function newestFirst(directory: string): string[] {
 function open(path: string, config: Config, say: (line: string) => void): ResumePoint {
   const checkpoint = readCheckpoint(path)
   if (!checkpoint.optimizer)
-    throw new InputError(`${path}: no optimiser state in it; to start from its weights set model.pretrained`)
+    throw new InputError(`${path}: has no optimiser state; to start from its weights, set model.pretrained`)
   const progress = checkpoint.sadaan
-    ? ownProgress(path, checkpoint.sadaan as unknown as Progress, config)
+    ? ownProgress(path, readProgress(checkpoint.sadaan, path), config)
     : progressOfOriginal(path, checkpoint, config, say)
   return { path, checkpoint, progress, position: progress.position ?? { epoch: checkpoint.epoch + 1, batch: 0 } }
 }
 
 function ownProgress(path: string, progress: Progress, config: Config): Progress {
-  const parsed = configSchema.safeParse(progress.config)
-  if (!parsed.success) throw new InputError(`${path}: its configuration cannot be read by this version`)
-  checkPosition(path, progress.position)
-  const [there, here] = [parsed.data, config].map(tree => new Map(leavesOf(tree as unknown as JsonObject)))
-  const differing = differingKeys(parsed.data, config).filter(key => !FREE_KEYS.test(key))
+  const [there, here] = [progress.config, config].map(tree => new Map(leavesOf(tree)))
+  const differing = differingKeys(progress.config, config).filter(key => !FREE_KEYS.test(key))
   if (differing.length === 0) return progress
   const values = differing.map(
     key => `${key} is ${JSON.stringify(here!.get(key))}, was ${JSON.stringify(there!.get(key))}`,
   )
-  throw new ResumeMismatch(
-    `${path}: cannot be resumed with values other than it was trained with: ${values.join('; ')}`,
-  )
-}
-
-function checkPosition(path: string, position: Position | undefined): void {
-  const isCount = (value: unknown): boolean => Number.isSafeInteger(value) && (value as number) >= 0
-  if (position !== undefined && !(isCount(position.epoch) && isCount(position.batch)))
-    throw new InputError(`${path}: sadaan_gpu.position cannot be read, expected an epoch and its batches done`)
+  throw new ResumeMismatch(`${path}: cannot be resumed with a different configuration: ${values.join('; ')}`)
 }
 
 /**
- * Holds the data against those of a checkpoint, as far as both are known. Another validation split is said to `say`, since the best model
- * so far was judged by the other; anything else that differs is an InputError with both values.
+ * Compares the dataset with that of the checkpoint, as far as both are known. A different validation split is a warning, because the best
+ * model so far was selected on the other. Any other difference is an InputError with both values.
  */
 export function checkSameData(
   { path, checkpoint, progress }: Pick<ResumePoint, 'path' | 'checkpoint' | 'progress'>,
@@ -104,17 +92,17 @@ export function checkSameData(
     `${key} is ${JSON.stringify(given[key])}, was ${JSON.stringify(trained[key])}`
   const refused = differing.filter(key => !OF_VALIDATION.includes(key))
   if (refused.length > 0)
-    throw new InputError(
-      `${path}: was trained with other data than ${dataset.directory}: ${refused.map(text).join('; ')}`,
-    )
+    throw new InputError(`${path}: was not trained on ${dataset.directory}: ${refused.map(text).join('; ')}`)
   if (differing.length > 0)
-    say(`warning: ${path}: the best model so far was judged by other data: ${differing.map(text).join('; ')}`)
+    say(
+      `warning: ${path}: the best model so far was selected on a different validation split: ${differing.map(text).join('; ')}`,
+    )
 }
 
 /**
- * What a checkpoint of the original program lets us know of its training. Its weights, moments, scheduler and loss histories are taken as
- * they are; the rest is said to `say` in one line: the best model is the one of the lowest validation loss in its history (the original
- * validates every epoch), batches are counted as updates times their window, and orders and random numbers follow from our seed.
+ * Progress reconstructed from a checkpoint of the original program. Its weights, moments, scheduler and loss histories are used as they
+ * are, and one line to `say` states the rest: the best model has the lowest validation loss in the history (the original validates every
+ * epoch), batches are updates times the accumulation window, and sample order and random numbers follow from our seed.
  */
 export function progressOfOriginal(
   path: string,
@@ -126,13 +114,13 @@ export function progressOfOriginal(
   const updates = Math.max(0, ...[...optimizer!.state.values()].map(({ step }) => step))
   const bestText = best.epoch === null ? 'none so far' : `epoch ${best.epoch + 1}, ${best.value!.toPrecision(4)}`
   say(
-    `${path}: not written by sadaan-gpu: weights, moments, scheduler and loss histories are its own; best model ${bestText} (by its history); orders and random numbers from seed ${config.seed}`,
+    `${path}: not written by sadaan-gpu: its weights, moments, scheduler and loss histories are used; best model ${bestText} (from the history); sample order and random numbers from seed ${config.seed}`,
   )
   const batches = updates * config.training.gradient_accumulation_steps
   return { config, best, batches, skipped: 0, run: null }
 }
 
-/** The lowest of the validation losses of the last epochs, `epoch` being the last. */
+/** The epoch with the lowest validation loss. `losses` are those of the last epochs, up to `epoch`. */
 export function bestOf(epoch: number, losses: readonly number[]): BestModel {
   const lowest = Math.min(...losses.filter(Number.isFinite))
   if (!Number.isFinite(lowest)) return noBestModel()

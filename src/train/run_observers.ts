@@ -18,7 +18,7 @@ import type { TrainingRequest } from './request.ts'
 import type { ResumePoint } from './resume.ts'
 import type { Session } from './session.ts'
 
-/** Opens the records that are asked for; undefined when there is none. A resumed run begins with the earlier one's points. */
+/** Opens the requested records; undefined if there are none. A resumed run starts with the metrics of the earlier run. */
 export async function openRecord(
   request: TrainingRequest,
   session: Session,
@@ -36,7 +36,7 @@ export async function openRecord(
   const id = directory?.id ?? null
   if (request.tensorboard !== undefined)
     observers.push(new TensorBoard({ base: request.tensorboard, id, config: start.config, warn }))
-  // last: a database that is away is waited for at the end
+  // last, because the end of a run waits for a database that is unreachable
   if (connection) observers.push(await MongoRun.open({ ...start, connection, id: directory?.id, warn }))
   if (observers.length === 0) return undefined
   const curves = new CurveObserver(describeCurves(request, id), artifact => record.keep(artifact), warn)
@@ -77,17 +77,17 @@ function describeStart({ config, identity = {} }: TrainingRequest, session: Sess
   }
 }
 
-/** Which kernels the run computes with: the digest is equal for equal choices. */
+/** The kernel variants of the run. Equal choices have equal digests. */
 function describeVariants({ variants: { fixed, origin } }: Session): Json {
   return { origin, digest: fixed.digest, calls: fixed.counts() }
 }
 
-/** The files that this training reads. */
+/** The files that training reads. */
 function dataFiles({ dataset: { splits } }: Session): string[] {
   return [splits.train!, splits.val!].map(({ path }) => resolve(path))
 }
 
-/** What tells whether it is still the data that a run has seen. */
+/** Shows later whether the data have changed since the run. */
 function describeData(session: Session): Json {
   return dataFiles(session).map(path => {
     const found = statSync(path, { throwIfNoEntry: false })
@@ -95,7 +95,7 @@ function describeData(session: Session): Json {
   })
 }
 
-/** Tells the record where it goes on from, and copies what the earlier run had logged up to there. */
+/** Records the checkpoint that the run resumes from, and copies the metrics logged up to it. */
 function continueRecord(
   record: RunRecord,
   base: string,
@@ -114,7 +114,7 @@ function continueRecord(
   }
 }
 
-/** The run's best weights and the point to go on from; the checkpoints of single epochs would fill disks. */
+/** Keeps the best weights and the checkpoint to resume from. Those of every epoch would fill the disk. */
 export function keepCheckpoints(
   record: RunRecord,
   { checkpoint }: Config,
@@ -124,7 +124,7 @@ export function keepCheckpoints(
   const names = [...(best.epoch === null ? [] : ['best_model.pth']), ...(hasSaved ? ['last.pth'] : [])]
   for (const name of names) {
     const path = resolve(checkpoint.save_dir, name)
-    // a run resumed from elsewhere may have found nothing better
+    // a run resumed from another folder may have found no better model
     if (existsSync(path)) record.keep({ name, path })
   }
 }

@@ -7,24 +7,24 @@ import type { Session } from './session.ts'
 import type { TrainingLog } from './training_log.ts'
 
 const BETWEEN_PICTURES = 30_000 // milliseconds
-const PICTURE_SHARE = 50 // pictures wait this many times as long as the last ones took: at most 2 % of the time
+const PICTURE_SHARE = 50 // wait this many times as long as the last pictures took: at most 2 % of the time
 
 /**
- * Pictures the first validation samples with what the model says of them: `predictions_sample_N.png`, replaced each time. Reads the
- * weights and draws no random number, so a training has the same bits without it.
+ * Draws the first validation samples with the model's predictions as `predictions_sample_N.png`, replaced each time. Only reads the weights
+ * and draws no random numbers, so training has the same bits without it.
  */
 export class SamplePictures {
   private readonly session: Session
   private readonly log: TrainingLog
-  private isOwed = true // of the newest best model there are no pictures yet, or none at all
-  private due = 0 // performance.now() before which nothing is pictured
+  private isOwed = true // the newest best model has no pictures yet
+  private due = 0 // performance.now() of the earliest next pictures
 
   private constructor(session: Session, log: TrainingLog) {
     this.session = session
     this.log = log
   }
 
-  /** Undefined where the run is unobserved or its configuration wants no pictures. */
+  /** Undefined if the run is unobserved or no pictures are configured. */
   static of(session: Session, log: TrainingLog): SamplePictures | undefined {
     const { visualize_predictions, num_visualization_samples } = session.config.logging
     const isWanted = log.record && visualize_predictions && num_visualization_samples > 0
@@ -32,8 +32,8 @@ export class SamplePictures {
   }
 
   /**
-   * After a validation: pictures a new best model unless that was done a moment ago, and at the end of the training one that is still
-   * owed. Drawing goes on in a thread; what fails is warned of.
+   * Call after each validation. Pictures a new best model unless the last pictures are too recent; the end of training catches up. A
+   * thread draws. Failures are warnings.
    */
   async validated(epoch: number, best: BestModel): Promise<void> {
     const { training } = this.session.config
@@ -54,7 +54,7 @@ export class SamplePictures {
     }
   }
 
-  /** What is being drawn. Samples of one batch are on their way at a time. */
+  /** Returns the drawings under way. At most one batch of samples is drawn at a time. */
   private async picture(epoch: number): Promise<Promise<unknown>[]> {
     const { config, engine, validationLoader, shape, dataset } = this.session
     const { structureNames } = dataset
@@ -66,11 +66,11 @@ export class SamplePictures {
       await Promise.all(drawn)
       const count = Math.min(wanted - done, host.count)
       const { presenceProbability } = await engine.evaluate(host)
-      const seen = { ...host, presenceProbability, predicted: await engine.predictedMasks(count) }
+      const batch = { ...host, presenceProbability, predicted: await engine.predictedMasks(count) }
       drawn = Array.from({ length: count }, (_, i) => {
         const title = `validation sample ${done + i + 1}, epoch ${epoch + 1}`
         const scenario = host.scenarios[i]!
-        const view = sampleView(setting, seen, i, scenario === '' ? title : `${title}, ${scenario}`)
+        const view = sampleView(setting, batch, { index: i, title: scenario === '' ? title : `${title}, ${scenario}` })
         return this.drawn(done + i + 1, epoch, view)
       })
       for (const artifact of drawn) this.log.record!.keepOnceMade(artifact)

@@ -1,22 +1,18 @@
 import { join } from 'node:path'
 import type { Checkpoint } from '../checkpoint/checkpoint.ts'
 import { WritingThread } from '../checkpoint/writing_thread.ts'
-import type { Json } from '../config/json.ts'
 import type { Config } from '../config/schema.ts'
-import { type ScheduleSettings, schedulerRate, toTorchScheduler } from '../optim/schedule.ts'
 import type { InFlight } from '../run/in_flight.ts'
-import { type DeviceState, modelOf, optimizerOf } from '../run/model_weights.ts'
+import type { DeviceState } from '../run/model_weights.ts'
 import type { TrainingEngine } from './engine.ts'
-import { type HostState, toRecord } from './progress.ts'
-import type { Session } from './session.ts'
 import { StateCopier } from './state_copier.ts'
 
-/** Saves that may be unfinished at once: one being written and one that waits for it; a third has to wait itself. */
+/** Unfinished saves at a time: one being written and one queued. A third waits. */
 const UNFINISHED = 2
 
 /**
- * Saves a training behind its back: the state is copied in the order of the device's queue, arrives on the host in arrears, and a thread
- * pickles and writes it. What fails is thrown by the next call.
+ * Saves while training continues. The state is copied in the order of the device's queue and arrives on the host in arrears; a thread
+ * pickles and writes it. The next call throws any failure.
  */
 export class Saver {
   private readonly folder: string
@@ -35,7 +31,7 @@ export class Saver {
     this.copier = new StateCopier(engine, config)
   }
 
-  /** Whether save_minutes have passed since the last save began, and none is under way. Throws WriteError when an earlier save failed. */
+  /** Whether save_minutes have passed since the last save began and no save is under way. Throws WriteError if an earlier save failed. */
   get isDue(): boolean {
     this.check()
     return this.unfinished.size === 0 && performance.now() - this.last >= this.interval
@@ -47,9 +43,9 @@ export class Saver {
   }
 
   /**
-   * Begins to save the state as the work submitted so far leaves it: `describe` makes a checkpoint of the copy, called after the results
-   * of all work in `pending`; it is written under each of `names`, in that order. Resolves when training may go on, which is at once
-   * unless two earlier saves are unfinished. Throws WriteError when an earlier one failed.
+   * Starts saving the state after the work submitted so far. `describe` turns the copy into a checkpoint once the results of all work in
+   * `pending` have arrived; it is written under each of `names`, in this order. Resolves when training may continue: at once, unless two
+   * earlier saves are unfinished. Throws WriteError if an earlier save failed.
    */
   async save(names: readonly string[], describe: (copy: DeviceState) => Checkpoint, pending?: InFlight): Promise<void> {
     while (this.unfinished.size >= UNFINISHED) await Promise.race(this.unfinished)
@@ -73,13 +69,13 @@ export class Saver {
     }
   }
 
-  /** Waits for all saves. Throws WriteError, or what the device threw, when one failed. */
+  /** Waits for all saves. Throws WriteError, or what the device threw, if one failed. */
   async finish(): Promise<void> {
     await Promise.all(this.unfinished)
     this.check()
   }
 
-  /** Waits for all saves, whatever becomes of them, and ends the thread. */
+  /** Waits for all saves, ignores failures and ends the thread. */
   async close(): Promise<void> {
     await Promise.all(this.unfinished)
     await this.thread.close()
@@ -88,33 +84,5 @@ export class Saver {
 
   private check(): void {
     if (this.failure !== undefined) throw this.failure
-  }
-}
-
-/** The tensors are views into the copy. */
-export function checkpointOf(
-  { config, engine, dataset }: Session,
-  settings: ScheduleSettings,
-  copy: DeviceState,
-  { progress, ...histories }: HostState,
-  isBest: boolean,
-): Checkpoint {
-  const { state, optimizer } = engine
-  const { position, schedule } = progress
-  const { skipped, lossScale } = copy
-  return {
-    // the original has no points within an epoch: there it is the one under way
-    epoch: position.batch > 0 ? position.epoch : position.epoch - 1,
-    model: modelOf(state, copy),
-    optimizer: optimizerOf(state, optimizer, copy, config, schedulerRate(settings, schedule)),
-    scheduler: toTorchScheduler(settings, schedule) as Record<string, Json> | null,
-    structureNames: dataset.structureNames,
-    isBest,
-    ...histories,
-    sadaan: {
-      ...toRecord({ ...progress, skipped, ...(lossScale && { lossScale }) }),
-      ...(dataset.preparation && { preparation: dataset.preparation as unknown as Json }),
-      patches: dataset.patches,
-    },
   }
 }

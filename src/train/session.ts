@@ -1,7 +1,6 @@
 import { readWeights } from '../checkpoint/weights.ts'
 import type { Config } from '../config/schema.ts'
 import { type Dataset, openDataset } from '../data/dataset/dataset.ts'
-import type { Split } from '../data/dataset/split.ts'
 import type { Decoders } from '../data/loader/decoders.ts'
 import { Loader } from '../data/loader/loader.ts'
 import { Device } from '../gpu/device.ts'
@@ -11,11 +10,14 @@ import { writeInitial, writeLossScale, writeModel, writeOptimizer } from '../run
 import { decodersFor, shapeFor, wantedAdapter } from '../run/open.ts'
 import { fixVariants, knownChoice, type RunVariants } from '../run/variants.ts'
 import { FixedChoice } from '../tune/choice.ts'
+import { Closer } from '../util/closer.ts'
 import { InputError } from '../util/error.ts'
+import type { ImageSize } from '../util/shape.ts'
 import { TrainingEngine } from './engine.ts'
 import { checkSameData, type ResumePoint } from './resume.ts'
+import { type TrainingSpec, trainingCalls } from './training_plans.ts'
 
-/** What training needs open: the data, the device with the model on it, the loaders. */
+/** Everything that training has open: the dataset, the device with the model on it, the loaders. */
 export interface Session {
   config: Config
   dataset: Dataset
@@ -23,118 +25,103 @@ export interface Session {
   variants: RunVariants
   device: Device
   engine: TrainingEngine
-  /** what both loaders decode with */
-  decoders: Decoders
   trainLoader: Loader
   validationLoader: Loader
+  close(): Promise<void>
 }
 
-/** What opening a session may need beside the configuration. */
-export interface Opening {
-  /** gets the lines a user wants to see before training starts */
+export interface SessionOptions {
+  /** gets the lines that a user wants to see before training starts */
   say(line: string): void
-  /** the point that training goes on from */
+  /** the checkpoint to resume from */
   resume?: ResumePoint | undefined
   /** ends the measuring of variants early */
   stop?: AbortSignal
 }
 
 /**
- * Opens everything; nothing is written but what is measured. Throws InputError for data or a batch size that cannot work, with the
- * largest batch that fits.
+ * Opens everything, or closes again what it has opened. Writes nothing but measured variants. Throws InputError for unusable data and for
+ * a batch size that does not fit, naming the largest that does.
  */
-export async function openSession(config: Config, opening: Opening): Promise<Session> {
-  const { say, resume } = opening
-  const dataset = await openDataset(config.dataset_path)
-  if (resume) checkSameData(resume, dataset, say)
-  const shape = shapeFor(config, dataset)
-  checkNormalisable(config, shape)
-  const { train, val } = dataset.splits as Record<'train' | 'val', Split>
-  const decoders = decodersFor(config, config.training.batch_size)
-  const trainLoader = loaderFor(config, shape, train, decoders, {
-    order: config.training.shuffle ? 'shuffled' : 'sequential',
-    dropLast: true,
+export function openSession(config: Config, options: SessionOptions): Promise<Session> {
+  return Closer.opening(async closer => {
+    const { say, resume } = options
+    const dataset = await openDataset(config.dataset_path)
+    if (resume) checkSameData(resume, dataset, say)
+    const shape = shapeFor(config, dataset)
+    checkNormalisable(config, shape)
+    const decoders = closer.add(decodersFor(config, config.training.batch_size), each => each.close())
+    const loaders = loadersFor(config, shape, dataset, decoders)
+    if (dataset.imageSize.join() !== shape.size.join())
+      say(
+        `samples are resampled from ${dataset.imageSize.join('×')} to ${shape.size.join('×')} (trilinear images, nearest masks)`,
+      )
+    const device = closer.add(await Device.open(wantedAdapter(config), config.compute), each => each.close())
+    const { structureNames } = dataset
+    const spec = { config, shape, structureNames, batchSize: config.training.batch_size }
+    const { engine, variants } = await openEngine(device, spec, options)
+    closer.add(engine, each => each.close())
+    return { config, dataset, shape, variants, device, engine, ...loaders, close: () => closer.close() }
   })
-  const validationLoader = loaderFor(config, shape, val, decoders, { order: 'sequential', dropLast: false })
-  if (dataset.imageSize.join() !== shape.size.join())
-    say(
-      `samples are resampled from ${dataset.imageSize.join('×')} to ${shape.size.join('×')} (trilinear images, nearest masks)`,
-    )
-  const device = await Device.open(wantedAdapter(config), config.compute)
-  const { engine, variants } = await openEngine(device, config, shape, dataset.structureNames, opening)
-  return { config, dataset, shape, variants, device, engine, decoders, trainLoader, validationLoader }
 }
 
-/** Before anything is measured it must be sure that the batch fits. */
+/** Makes sure that the batch fits before any variant is measured. */
 async function openEngine(
   device: Device,
-  config: Config,
-  shape: SadaanShape,
-  structureNames: readonly string[],
-  { say, resume, stop }: Opening,
+  spec: TrainingSpec,
+  { say, resume, stop }: SessionOptions,
 ): Promise<{ engine: TrainingEngine; variants: RunVariants }> {
-  const { batch_size } = config.training
-  const rehearse = (batchSize: number) => {
+  const { config, batchSize } = spec
+  const rehearse = (size: number) => {
     const choice = knownChoice(device, config, () => undefined)
-    return TrainingEngine.rehearse(device, config, shape, structureNames, batchSize, choice)
+    return TrainingEngine.rehearse(device, { ...spec, batchSize: size, choice })
   }
-  if (config.compute.autotune === 'full') await withBatchThatFits(device, batch_size, rehearse, rehearse)
+  if (config.compute.autotune === 'full') await withBatchThatFits({ device, batchSize, attempt: rehearse, rehearse })
   const recorded = resume && FixedChoice.fromRecord(resume.progress.variants, resume.path)
-  const attempt = async (batchSize: number) => {
-    const calls = TrainingEngine.calls(config, shape, structureNames, batchSize)
+  const attempt = async (size: number) => {
+    const sized = { ...spec, batchSize: size }
+    const calls = trainingCalls(sized)
     const variants = await fixVariants({ device, config, calls, recorded, say, ...(stop ? { stop } : {}) })
-    const { choice } = variants.fixed
-    const engine = await TrainingEngine.allocate(device, config, shape, structureNames, batchSize, choice)
+    const engine = await TrainingEngine.allocate(device, { ...sized, choice: variants.fixed.choice })
     return { engine, variants }
   }
-  return withBatchThatFits(device, batch_size, attempt, rehearse)
+  return withBatchThatFits({ device, batchSize, attempt, rehearse })
 }
 
-/** Batch statistics need two values a channel, and the lowest level has a voxel for every 16³. */
+/** Batch statistics need two values per channel, and the lowest level has one voxel per 16³. */
 function checkNormalisable({ training }: Config, { size }: SadaanShape): void {
   if (training.batch_size === 1 && size.every(axis => axis === 16))
     throw new InputError(
-      `training.batch_size is 1: one sample of ${size.join('×')} leaves a single voxel to normalise by, expected 2 samples or a larger volume`,
+      `training.batch_size is 1: one sample of ${size.join('×')} leaves a single voxel for batch norm, expected at least 2 samples or a larger volume`,
     )
 }
 
-function loaderFor(
-  config: Config,
-  shape: SadaanShape,
-  split: Split,
+function loadersFor(
+  { seed, training }: Config,
+  { structures, size }: SadaanShape,
+  { splits }: Dataset,
   decoders: Decoders,
-  how: { order: 'shuffled' | 'sequential'; dropLast: boolean },
-): Loader {
-  const imageSize: [number, number, number] = [...shape.size]
-  return new Loader({
-    split,
-    decoders,
-    structures: shape.structures,
-    batchSize: config.training.batch_size,
-    seed: config.seed,
-    imageSize,
-    ...how,
-  })
+): Pick<Session, 'trainLoader' | 'validationLoader'> {
+  const common = { decoders, structures, batchSize: training.batch_size, seed, imageSize: [...size] as ImageSize }
+  const order = training.shuffle ? 'shuffled' : 'sequential'
+  return {
+    trainLoader: new Loader({ ...common, split: splits.train!, order, dropLast: true }),
+    validationLoader: new Loader({ ...common, split: splits.val!, order: 'sequential', dropLast: false }),
+  }
 }
 
 /**
- * Gives model and optimiser their first values: those of the point to resume from, else those of `model.pretrained`, else PyTorch's
- * distributions from the seed. Throws InputError when a file cannot be read or is of another model.
+ * Initialises model and optimiser: from the checkpoint to resume from, else from the weights of `model.pretrained`, else from PyTorch's
+ * distributions. Throws InputError if a file cannot be read or holds another model.
  */
 export function initialise({ config, engine }: Session, resume?: ResumePoint): void {
-  const { storage, state, optimizer } = engine
+  const { storage, state } = engine
   const { pretrained } = config.model
   if (resume) {
     const { checkpoint, progress, path } = resume
     writeModel(storage, state, checkpoint.model, path)
-    writeOptimizer(storage, state, optimizer, checkpoint.optimizer!, progress.skipped, path)
+    writeOptimizer(engine, checkpoint.optimizer!, progress.skipped, path)
     if (progress.lossScale) writeLossScale(storage, state, config, progress.lossScale)
   } else if (pretrained !== null) writeModel(storage, state, readWeights(pretrained), pretrained)
   else writeInitial(storage, state, config.seed)
-}
-
-export function closeSession({ decoders, engine, device }: Session): void {
-  decoders.close()
-  engine.destroy()
-  device.close()
 }

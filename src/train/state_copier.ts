@@ -6,8 +6,8 @@ import { sizeOf } from '../util/shape.ts'
 import type { TrainingEngine } from './engine.ts'
 
 /**
- * Copies the training's state in arrears: the copies are queued behind the work submitted so far, into buffers that are mapped once that
- * is done. One copy at a time.
+ * Copies the training state in arrears. The copies are queued behind the work submitted so far, into buffers that are mapped once it is
+ * done. One copy at a time.
  */
 export class StateCopier {
   private readonly engine: TrainingEngine
@@ -27,7 +27,7 @@ export class StateCopier {
     this.staging = this.sources.map(({ bytes }, i) => readbackBuffer(device, `state copy ${i}`, bytes))
   }
 
-  /** Queues the copies; what is submitted later does not change them. Rejects when the device is lost. */
+  /** Queues the copies. Later submissions do not change them. Rejects if the device is lost. */
   async copy(): Promise<DeviceState> {
     const { device } = this.engine
     const encoder = device.gpu.createCommandEncoder()

@@ -3,7 +3,7 @@ import { type BatchResult, pairsOf, TERMS, type TermName, type Terms } from '../
 /** Sum and count. */
 type MeanState = [number, number]
 
-/** A tally as checkpoints hold it: plain data, from which it goes on to the same bits. */
+/** A tally as stored in checkpoints. Resuming from it gives the same bits. */
 export interface TallyState {
   terms: MeanState[]
   accuracy: MeanState
@@ -32,13 +32,13 @@ class Mean {
     this.count++
   }
 
-  /** undefined where nothing was added */
+  /** undefined if nothing was added */
   get value(): number | undefined {
     return this.count ? this.sum / this.count : undefined
   }
 }
 
-/** An epoch's figures: means over batches for the loss, over known or present pairs for the rest. */
+/** Metrics of an epoch: means over batches for the loss, over known or present pairs for the others. */
 export class Tally {
   private readonly structures: number
   private readonly threshold: number
@@ -49,7 +49,7 @@ export class Tally {
   private readonly softOf: Mean[]
   private readonly hardOf: Mean[]
 
-  /** `threshold`: presence_threshold; `from`: the tally to go on from */
+  /** `threshold`: presence_threshold. `from`: the tally to continue. */
   constructor(structures: number, threshold: number, from?: TallyState) {
     this.structures = structures
     this.threshold = threshold
@@ -93,7 +93,7 @@ export class Tally {
     return Object.fromEntries(TERMS.map(name => [name, this.terms.get(name)!.value ?? Number.NaN])) as Terms
   }
 
-  /** share of known pairs whose presence was predicted correctly; 0 without any */
+  /** fraction of known pairs whose presence is predicted correctly; 0 without any */
   get presenceAccuracy(): number {
     return this.accuracy.value ?? 0
   }
@@ -103,13 +103,13 @@ export class Tally {
     return this.soft.value ?? 0
   }
 
-  /** Dice at threshold 0.5: mean over present pairs of each structure, then over the structures that were present; 0 without any */
+  /** Dice at threshold 0.5: mean over the present pairs of each structure, then over structures with such pairs; 0 without any */
   get hardDice(): number {
     const known = this.hardOf.map(({ value }) => value).filter(value => value !== undefined)
     return known.length ? known.reduce((sum, value) => sum + value, 0) / known.length : 0
   }
 
-  /** Per structure: presence accuracy and soft Dice, undefined where there was no pair to count. */
+  /** Presence accuracy and soft Dice of a structure; undefined without pairs. */
   ofStructure(structure: number): { presenceAccuracy: number | undefined; dice: number | undefined } {
     return { presenceAccuracy: this.accuracyOf[structure]!.value, dice: this.softOf[structure]!.value }
   }

@@ -8,30 +8,32 @@ import type { Console } from '../track/console/console.ts'
 import type { RunRecord } from '../track/run_record.ts'
 import { InputError } from '../util/error.ts'
 import { shouldStop } from './early_stopping.ts'
-import { DivergedError, Fit, type FitResult } from './fit.ts'
+import { DivergedError } from './epoch_runner.ts'
+import { Fit, type FitResult } from './fit.ts'
 import { placeText } from './progress.ts'
 import type { TrainingRequest } from './request.ts'
 import { findResumePoint, type ResumePoint } from './resume.ts'
 import { keepCheckpoints, openRecord } from './run_observers.ts'
-import { closeSession, initialise, openSession, type Session } from './session.ts'
+import { initialise, openSession, type Session } from './session.ts'
 import { TrainingLog } from './training_log.ts'
 
 export interface TrainingReport extends FitResult {
-  /** the run's directory; undefined when unobserved */
+  /** the run's directory; undefined if unobserved */
   run: string | undefined
 }
 
-/** The whole of `train`: opens, says what it found, trains, and closes the record whatever happens. */
+/** The `train` command. Opens everything, prints a summary, trains, and closes the record whatever happens. */
 export async function train(request: TrainingRequest): Promise<TrainingReport> {
   const { config, console, stop } = request
   const say = (line: string): void => console.line(line)
   const point = request.resume === false ? undefined : findResumePoint(config, resumePath(request.resume), say)
-  if (request.resume !== false && !point) say(`nothing to resume in ${config.checkpoint.save_dir}: starting afresh`)
+  if (request.resume !== false && !point)
+    say(`nothing to resume in ${config.checkpoint.save_dir}: starting from scratch`)
   if (point && isFinished(config, point)) return alreadyDone(request, point)
   refuseIfHeld(config.checkpoint.save_dir)
   const session = await openSession(config, { say, resume: point, stop })
   try {
-    // weights that do not fit are found before anything is written
+    // weights that do not fit must fail before anything is written
     initialise(session, point)
     const lock = DirectoryLock.take(config.checkpoint.save_dir)
     try {
@@ -40,7 +42,7 @@ export async function train(request: TrainingRequest): Promise<TrainingReport> {
       lock.release()
     }
   } finally {
-    closeSession(session)
+    await session.close()
   }
 }
 
@@ -74,9 +76,9 @@ async function recorded(
   let fit: Fit | undefined
   try {
     introduce(session, record, console)
-    fit = new Fit(session, new TrainingLog(console, record, config, session.dataset.structureNames), stop)
+    const log = new TrainingLog(console, record, config, session.dataset.structureNames)
+    fit = new Fit(session, log, { stop, point })
     await session.engine.prepare()
-    if (point) fit.continueFrom(point)
     if (point) console.line(`resumed from ${point.path}, ${placeText(point.position)}`)
     const result = await fit.run()
     console.close()
@@ -85,22 +87,22 @@ async function recorded(
     return { ...result, run: record?.places[0] }
   } catch (error) {
     console.close()
-    sayWhatIsLeft(console, error, fit?.newestCheckpoint ?? point?.path)
+    sayHowToContinue(console, error, fit?.newestCheckpoint ?? point?.path)
     await record?.finish({ status: 'FAILED', error })
     throw error
   }
 }
 
-/** Failures that say all of why they happened. */
+/** Failures whose message is a complete explanation. */
 const EXPLAINED = [InputError, WriteError, DivergedError]
 
-/** After a failure: where it can go on, and what may help. */
-function sayWhatIsLeft(console: Console, error: unknown, checkpoint: string | undefined): void {
-  if (checkpoint !== undefined) console.line(`the newest checkpoint is ${checkpoint}; --resume goes on from there`)
-  // what a device throws when it is lost or has no memory left differs from driver to driver
+/** After a failure: where training can resume, and what may help. */
+function sayHowToContinue(console: Console, error: unknown, checkpoint: string | undefined): void {
+  if (checkpoint !== undefined) console.line(`the newest checkpoint is ${checkpoint}; --resume continues from there`)
+  // drivers throw different errors when the device is lost or out of memory
   if (!EXPLAINED.some(kind => error instanceof kind))
     console.line(
-      'if the adapter was lost or ran out of memory: a smaller training.batch_size needs less, and with model.pretrained it starts from the weights of a checkpoint',
+      'if the adapter was lost or ran out of memory: use a smaller training.batch_size, and start from the weights of a checkpoint with model.pretrained',
     )
 }
 
@@ -114,11 +116,9 @@ function introduce(
   console.line(`adapter   ${device.name}`)
   const { CUDA_VISIBLE_DEVICES: visible } = process.env
   if (visible)
-    console.line(
-      `          the one that computes; CUDA_VISIBLE_DEVICES=${visible} is not read, compute.adapter chooses`,
-    )
+    console.line(`          CUDA_VISIBLE_DEVICES=${visible} is ignored; choose the adapter with compute.adapter`)
   console.line(
-    `data      ${dataset.directory}: ${train!.samples} to train, ${val!.samples} to validate, ${shape.structures} structures, ${shape.size.join('×')}`,
+    `data      ${dataset.directory}: ${train!.samples} training samples, ${val!.samples} validation samples, ${shape.structures} structures, ${shape.size.join('×')}`,
   )
   console.line(
     `model     ${countParameters(engine.state.entries).toLocaleString('en')} parameters, channels ${shape.channels.join(', ')}`,

@@ -4,25 +4,41 @@ import type { Console } from '../track/console/console.ts'
 import type { RunRecord } from '../track/run_record.ts'
 import type { Tally } from './tally.ts'
 
-/** How far an epoch is. */
+/** The position within an epoch. */
 export interface EpochProgress {
   epoch: number
-  /** batches of the epoch done, and in all */
+  /** batches done in this epoch, and all of them */
   batch: number
   batches: number
-  /** batches since the training began */
+  /** batches since training began */
   step: number
   learningRate: number
 }
 
-/** Tells what happens in training to the console and, if the run is observed, to its record. Metric names are the document's. */
+/** A finished epoch. */
+export interface EpochEnd {
+  epoch: number
+  learningRate: number
+  train: Tally
+  /** undefined in epochs without validation */
+  validation: Tally | undefined
+  /** trained on by this run */
+  samples: number
+  /** allocated on the device */
+  bytes: number
+  /** seconds that training waited for batches */
+  loaderWait: number
+  isBest: boolean
+}
+
+/** Reports training to the console and, if the run is observed, to its record. Metric names are the original's. */
 export class TrainingLog {
   readonly console: Console
   readonly record: RunRecord | undefined
   private readonly config: Config
   private readonly structureNames: readonly string[]
   private epochStarted = 0 // performance.now()
-  private batchesBefore = 0 // of the epoch, done by an earlier run
+  private batchesBefore = 0 // done in this epoch by an earlier run
   private batchSecondsLeft: (batchesLeft: number) => number | undefined = () => undefined
 
   constructor(console: Console, record: RunRecord | undefined, config: Config, structureNames: readonly string[]) {
@@ -36,7 +52,7 @@ export class TrainingLog {
     this.record?.log(name, value, step)
   }
 
-  /** `batchesBefore`: of the epoch, done by an earlier run. */
+  /** `batchesBefore`: done in this epoch by an earlier run. */
   epochStart(epoch: number, learningRate: number, batchesBefore: number): void {
     this.epochStarted = performance.now()
     this.batchesBefore = batchesBefore
@@ -70,13 +86,8 @@ export class TrainingLog {
     this.console.validationBatch({ epoch, epochs: this.config.training.num_epochs, batch, batches })
   }
 
-  epochEnd(
-    epoch: number,
-    learningRate: number,
-    train: Tally,
-    validation: Tally | undefined,
-    figures: { samples: number; bytes: number; loaderWait: number; isBest: boolean },
-  ): void {
+  epochEnd(end: EpochEnd): void {
+    const { epoch, learningRate, train, validation, samples, bytes, loaderWait, isBest } = end
     const seconds = (performance.now() - this.epochStarted) / 1000
     this.split('train', train, epoch)
     if (validation) {
@@ -88,10 +99,10 @@ export class TrainingLog {
         if (dice !== undefined) this.metric(`val.dice.${name}`, dice, epoch)
       })
     }
-    const samplesPerSecond = figures.samples / seconds
-    if (figures.samples > 0) this.metric('system.samples_per_second', samplesPerSecond, epoch)
-    this.metric('system.gpu_memory_bytes', figures.bytes, epoch)
-    this.metric('system.loader_wait_seconds', figures.loaderWait, epoch)
+    const samplesPerSecond = samples / seconds
+    if (samples > 0) this.metric('system.samples_per_second', samplesPerSecond, epoch)
+    this.metric('system.gpu_memory_bytes', bytes, epoch)
+    this.metric('system.loader_wait_seconds', loaderWait, epoch)
     this.console.epochEnd({
       epoch,
       epochs: this.config.training.num_epochs,
@@ -102,7 +113,7 @@ export class TrainingLog {
         meanDice: validation.meanDice,
         hardDice: validation.hardDice,
       },
-      isBest: figures.isBest,
+      isBest,
       learningRate,
       samplesPerSecond,
       seconds,

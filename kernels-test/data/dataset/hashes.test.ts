@@ -168,10 +168,14 @@ test('a training is not resumed with other volumes, where both are recorded', as
     )
   resume(dataset.splits)
   resume({ ...dataset.splits, train: unrecorded })
-  expect(() => resume({ ...dataset.splits, train })).toThrow(/other data than .*: train_contents is "\w+", was "\w+"$/)
+  expect(() => resume({ ...dataset.splits, train })).toThrow(
+    /was not trained on .*: train_contents is "\w+", was "\w+"$/,
+  )
   expect(lines).toEqual([])
   resume({ ...dataset.splits, val: { ...dataset.splits.val!, digests } })
-  expect(lines).toEqual([expect.stringMatching(/judged by other data: val_contents is "\w+", was "\w+"$/)])
+  expect(lines).toEqual([
+    expect.stringMatching(/selected on a different validation split: val_contents is "\w+", was "\w+"$/),
+  ])
 })
 
 const DIGESTS = `

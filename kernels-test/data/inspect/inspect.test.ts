@@ -190,10 +190,14 @@ test('what is none of these, or damaged, is one line', async () => {
   const broken = join(root, 'broken')
   cpSync(dataset, broken, { recursive: true })
   rmSync(join(broken, 'val.h5'))
+  const wrong = join(root, 'wrong.pth')
+  const trained = readCheckpoint(join(root, 'trained', 'checkpoints', 'last.pth'))
+  writeCheckpoint(wrong, { ...trained, sadaan: { run: 'one' } })
   const cases: [string, RegExp][] = [
+    [wrong, /wrong\.pth: sadaan_gpu\.run cannot be read: expected number, received string$/],
     [join(root, 'nowhere'), /nowhere: no such file or directory, expected a dataset's folder, an HDF5 file, a check/],
     [empty, /empty: has no metadata\.json, expected a dataset's folder/],
-    [text, /text: is of no kind that is known, expected a dataset's folder/],
+    [text, /text: unknown file format, expected a dataset's folder/],
     [torn, /torn\.h5: truncated or damaged HDF5 file/],
     [broken, /broken\/val\.h5: no such file/],
   ]

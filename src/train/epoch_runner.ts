@@ -1,0 +1,124 @@
+import type { BatchResult } from '../run/batch_result.ts'
+import { InFlight, STEPS_IN_FLIGHT } from '../run/in_flight.ts'
+import type { Checkpoints } from './checkpoints.ts'
+import type { UpdateResult } from './engine.ts'
+import type { HostState } from './host_state.ts'
+import type { Position } from './progress.ts'
+import type { Session } from './session.ts'
+import { Tally } from './tally.ts'
+import type { TrainingLog } from './training_log.ts'
+
+/** Updates in a row that may be skipped because the gradient was not finite; one more ends training. */
+const SKIPS_ALLOWED = 10
+
+/** Batches after which the adapter's pace is known well enough to cut submits by it. */
+const PACING_BATCHES = 4
+
+/** The gradient stayed non-finite. The weights are those of the last good update. */
+export class DivergedError extends Error {
+  override name = 'DivergedError'
+}
+
+interface EpochRunnerOptions {
+  session: Session
+  log: TrainingLog
+  stop: AbortSignal
+  /** the runner counts batches and skipped updates in it */
+  state: HostState
+  checkpoints: Checkpoints
+}
+
+/** Runs the batches of an epoch: gradient accumulation windows, then validation. Stops after a window, and saves, when `stop` is aborted. */
+export class EpochRunner {
+  private readonly session: Session
+  private readonly log: TrainingLog
+  private readonly stop: AbortSignal
+  private readonly state: HostState
+  private readonly checkpoints: Checkpoints
+  /** seconds that training waited for batches in this epoch */
+  loaderWait = 0
+
+  constructor({ session, log, stop, state, checkpoints }: EpochRunnerOptions) {
+    this.session = session
+    this.log = log
+    this.stop = stop
+    this.state = state
+    this.checkpoints = checkpoints
+  }
+
+  /**
+   * Trains the remaining windows of an epoch. Results are handled in arrears: the loop never waits for the newest steps. Returns false if
+   * stopped.
+   */
+  async train({ epoch, batch: from }: Position, learningRate: number, tally: Tally): Promise<boolean> {
+    const { config, engine, trainLoader } = this.session
+    const { gradient_accumulation_steps: window } = config.training
+    const batches = trainLoader.batchesPerEpoch
+    const started = performance.now()
+    let batch = from
+    let stopped = this.stop.aborted
+    this.loaderWait = 0
+    await InFlight.during(async pending => {
+      for await (const host of stopped ? [] : trainLoader.epoch(epoch, from)) {
+        this.loaderWait += host.waited
+        const first = batch % window === 0
+        const share = 1 / Math.min(window, batches - (batch - (batch % window)))
+        const samples = [...host.samples]
+        const at = { epoch, batch: ++batch, batches, step: this.state.batches++, learningRate }
+        const result = engine.accumulate(host, { seed: config.seed, epoch, share, first })
+        pending.addInOrder(result, values => this.trained(values, tally, at))
+        if (batch % window === 0 || batch === batches) {
+          pending.addInOrder(engine.update(learningRate), update => this.updated(update, epoch, samples))
+          stopped = this.stop.aborted
+          if (stopped || this.checkpoints.isDue) await this.checkpoints.savePosition({ epoch, batch }, tally, pending)
+          if (stopped) break
+        }
+        await pending.settle(STEPS_IN_FLIGHT)
+        if (batch - from === PACING_BATCHES) engine.paced((performance.now() - started) / 1000 / PACING_BATCHES)
+      }
+    })
+    return !stopped
+  }
+
+  /** Evaluates the whole validation split; undefined if stopped. `trained` is the tally of the epoch's training batches. */
+  async validate(epoch: number, trained: Tally): Promise<Tally | undefined> {
+    const { config, engine, validationLoader, trainLoader, shape } = this.session
+    const tally = new Tally(shape.structures, config.model.presence_threshold)
+    const position = { epoch, batch: trainLoader.batchesPerEpoch }
+    let batch = 0
+    let stopped = false
+    await InFlight.during(async pending => {
+      for await (const host of validationLoader.epoch(epoch)) {
+        stopped = this.stop.aborted
+        if (stopped || this.checkpoints.isDue) await this.checkpoints.savePosition(position, trained)
+        if (stopped) break
+        pending.addInOrder(engine.evaluate(host), result => tally.add(result))
+        await pending.settle(STEPS_IN_FLIGHT)
+        this.log.validationBatch(epoch, ++batch, validationLoader.batchesPerEpoch)
+      }
+    })
+    return stopped ? undefined : tally
+  }
+
+  private trained(result: BatchResult, tally: Tally, at: Parameters<TrainingLog['batch']>[0]): void {
+    tally.add(result)
+    this.log.batch(at, result)
+  }
+
+  private updated({ applied, lossScale }: UpdateResult, epoch: number, samples: readonly number[]): void {
+    if (!applied && lossScale > 1) {
+      // the scale may be the cause, not the data: try a smaller one first
+      this.log.console.warn(
+        `epoch ${epoch + 1}: the gradient overflowed, update skipped; loss scale now ${lossScale / 2}`,
+      )
+      return
+    }
+    const { state } = this
+    state.skippedInARow = applied ? 0 : state.skippedInARow + 1
+    if (!applied) this.log.console.warn(`epoch ${epoch + 1}: the gradient is not finite, update skipped`)
+    if (state.skippedInARow > SKIPS_ALLOWED)
+      throw new DivergedError(
+        `${state.skippedInARow} updates in a row had a non-finite gradient, the last with samples ${samples.join(', ')}: lower training.learning_rate or check the data`,
+      )
+  }
+}
