@@ -16,8 +16,8 @@ import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { RunFiles } from '../../src/track/files.ts'
 import { Metrics, readMetrics, type Series, selectPoints } from '../../src/track/metrics.ts'
+import { RunFiles } from '../../src/track/run_files.ts'
 
 const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}$/
 let directory = ''

@@ -1,7 +1,7 @@
 import type { JsonObject } from '../config/json.ts'
-import { describeExperiment } from './experiment.ts'
 import { describeHost } from './host.ts'
 import type { RunStart } from './observer.ts'
+import { describeExperiment } from './provenance.ts'
 
 /** What every record says of a run that starts, under Sacred's names; the sources' copies are each record's own matter. */
 export function describeRun(start: RunStart): Record<'experiment' | 'host' | 'meta', JsonObject> & { command: string } {

@@ -1,6 +1,6 @@
 import { closeSync, existsSync, openSync, readdirSync, readFileSync, rmSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
-import type { RunFiles } from './files.ts'
+import type { RunFiles } from './run_files.ts'
 
 /**
  * Lines of JSON in a run's hidden folder. Those that are added together are handed to the system together, before the event loop

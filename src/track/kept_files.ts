@@ -14,9 +14,9 @@ import {
 import { writeFile } from 'node:fs/promises'
 import { basename, dirname, join, parse } from 'node:path'
 import { pipeline } from 'node:stream/promises'
-import { fromBase } from './experiment.ts'
-import type { RunFiles } from './files.ts'
 import type { Artifact } from './observer.ts'
+import { fromBase } from './provenance.ts'
+import type { RunFiles } from './run_files.ts'
 
 const RESERVED = /^(run|config|info|metrics)\.json$|^cout\.txt$/i
 

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { RunFiles } from './files.ts'
 import { Journal, readJournal } from './journal.ts'
+import type { RunFiles } from './run_files.ts'
 import { sacredTime } from './time.ts'
 
 /** One metric as metrics.json holds it; the three lists are of one length. A value is null where it was not finite. */

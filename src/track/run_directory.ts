@@ -3,10 +3,10 @@ import { join, resolve } from 'node:path'
 import { type Json, type JsonObject, sortedJson } from '../config/json.ts'
 import { InputError } from '../util/error.ts'
 import { describeRun, traceOf } from './description.ts'
-import { RunFiles, reasonOf } from './files.ts'
 import { artifactFileName, holdArtifact, keepSource } from './kept_files.ts'
 import { Metrics, type Series } from './metrics.ts'
 import type { Artifact, Observer, Point, RunEnd, RunStart } from './observer.ts'
+import { RunFiles, reasonOf } from './run_files.ts'
 import { sacredTime } from './time.ts'
 
 export interface RunRequest extends RunStart {

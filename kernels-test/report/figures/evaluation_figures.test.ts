@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest'
-import { confusionFigure } from '../../../src/report/figures/confusion.ts'
-import type { EvaluationFigures } from '../../../src/report/figures/frame.ts'
-import { presenceFigure } from '../../../src/report/figures/presence.ts'
-import { scenarioFigure, wilson } from '../../../src/report/figures/scenario.ts'
-import { segmentationFigure } from '../../../src/report/figures/segmentation.ts'
+import { confusionFigure } from '../../../src/report/figures/confusion_figure.ts'
+import type { EvaluationResults } from '../../../src/report/figures/frame.ts'
+import { presenceFigure } from '../../../src/report/figures/presence_figure.ts'
+import { scenarioFigure, wilson } from '../../../src/report/figures/scenario_figure.ts'
+import { segmentationFigure } from '../../../src/report/figures/segmentation_figure.ts'
 import { UNDEFINED } from '../../../src/report/page/html.ts'
 import { presenceTables } from '../../../src/report/page/tables.ts'
 import { attentionOverview, attentionRow } from '../../../src/report/sample/attention_overview.ts'
@@ -13,7 +13,7 @@ import { structurePictures } from '../../../src/report/sample/structure_pictures
 import { madeEvaluation, madeSample, organNames } from '../made_evaluation.ts'
 import { drawn, groupsOf, textsOf } from '../read_svg.ts'
 
-function figuresOf(names: readonly string[], more: Parameters<typeof madeEvaluation>[1] = {}): EvaluationFigures {
+function figuresOf(names: readonly string[], more: Parameters<typeof madeEvaluation>[1] = {}): EvaluationResults {
   const head = {
     weights: 'w.pth',
     dataset: 'd',
@@ -52,7 +52,7 @@ test('presence: a row a structure with its numbers, the diagram’s counts, both
 })
 
 test('segmentation: every case is a dot up to eighty, of more the worst', () => {
-  const dotsOf = (figures: EvaluationFigures): number => {
+  const dotsOf = (figures: EvaluationResults): number => {
     const panel = groupsOf(segmentationFigure(figures), 'data-panel').get('Dice of the samples with the structure')!
     return panel.match(/h\.01/g)!.length
   }

@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto'
 import { expect, test } from 'vitest'
-import { confusionFigure } from '../../../src/report/figures/confusion.ts'
-import type { EvaluationFigures } from '../../../src/report/figures/frame.ts'
-import { presenceFigure } from '../../../src/report/figures/presence.ts'
-import { scenarioFigure } from '../../../src/report/figures/scenario.ts'
-import { segmentationFigure } from '../../../src/report/figures/segmentation.ts'
+import { confusionFigure } from '../../../src/report/figures/confusion_figure.ts'
+import type { EvaluationResults } from '../../../src/report/figures/frame.ts'
+import { presenceFigure } from '../../../src/report/figures/presence_figure.ts'
+import { scenarioFigure } from '../../../src/report/figures/scenario_figure.ts'
+import { segmentationFigure } from '../../../src/report/figures/segmentation_figure.ts'
 import { type ReportPage, reportPage } from '../../../src/report/page/page.ts'
 import { attentionOverview, attentionRow } from '../../../src/report/sample/attention_overview.ts'
 import { overlay } from '../../../src/report/sample/overlay.ts'
@@ -31,7 +31,7 @@ function pageOf(
     presenceThreshold: 0.5,
     adapter: 'llvmpipe',
   }
-  const evaluation: EvaluationFigures = { head, ...madeEvaluation(names, more) }
+  const evaluation: EvaluationResults = { head, ...madeEvaluation(names, more) }
   const views = Array.from({ length: count }, (_, i) => madeSample(names, size, `sample ${i} ${names[0]}`, 3 + i))
   return {
     ...evaluation,

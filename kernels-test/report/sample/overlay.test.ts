@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { contour } from '../../../src/report/chart/contour.ts'
 import { regionColor } from '../../../src/report/chart/palette.ts'
 import { overlay } from '../../../src/report/sample/overlay.ts'
-import { forSlice, PLANES, tellingSlices, type VolumeSize } from '../../../src/report/sample/slice.ts'
+import { forSlice, PLANES, slicesToShow, type VolumeSize } from '../../../src/report/sample/slice.ts'
 import type { SampleView } from '../../../src/report/sample/view.ts'
 import { drawn, groupsOf, textsOf } from '../read_svg.ts'
 
@@ -93,8 +93,8 @@ test('slices go where structures are, small ones counting as much as large ones'
   const large = box([0, 0, 0], [20, 16, 16])
   const small = box([24, 3, 7], [25, 4, 8])
   const other = box([24, 3, 9], [25, 4, 10])
-  expect(tellingSlices([nothing], SIZE)).toEqual([16, 8, 8])
-  expect(tellingSlices([large, small, other], SIZE)).toEqual([24, 3, 7])
+  expect(slicesToShow([nothing], SIZE)).toEqual([16, 8, 8])
+  expect(slicesToShow([large, small, other], SIZE)).toEqual([24, 3, 7])
 })
 
 test('a slice is shown with the patient’s right on the left, front and head up', () => {

@@ -1,8 +1,8 @@
 import { writeSync } from 'node:fs'
 import { setImmediate } from 'node:timers/promises'
 import { TERMS } from '../../../src/run/batch_result.ts'
-import { RunFiles } from '../../../src/track/files.ts'
 import { Metrics } from '../../../src/track/metrics.ts'
+import { RunFiles } from '../../../src/track/run_files.ts'
 
 // Logs points of eight metrics into the directory given until it is killed, and says on standard output how many are logged.
 

@@ -28,7 +28,7 @@ export function heatMap({ title, rows, steps, axis }: HeatMap, box: Box): string
   const [first, last] = steps
   const range: [number, number] = [first - 0.5, last + 0.5]
   const x = linearScale(range, [plot.x, plot.x + plot.width], 8, true)
-  const parts = [text(box.x, box.y + 12, title, { size: 13, bold: true }), ...colorScale(plot, box.y)]
+  const parts = [text(box.x, box.y + 12, title, { size: 13, bold: true }), ...viridisColorBar(plot, box.y)]
   parts.push(rectangle(plot.x, plot.y, plot.width, plot.height, { fill: '#d9d9d9' }))
   for (const [i, row] of rows.entries()) parts.push(drawnRow(row, plot.y + ROW * i, plot, x))
   parts.push(...footer(x, plot, axis))
@@ -43,11 +43,11 @@ function drawnRow({ name, xs, ys }: HeatMap['rows'][number], y: number, plot: Bo
   const latest = ys.findLast(Number.isFinite)
   const label = text(plot.x - 6, y + ROW - 4.5, fitted(name, NAMES - 10, SMALL), { size: SMALL, anchor: 'end' })
   const value = latest === undefined ? '–' : latest.toFixed(3)
-  const figure = text(plot.x + plot.width + 6, y + ROW - 4.5, value, { size: SMALL, fill: FAINT })
+  const latestValue = text(plot.x + plot.width + 6, y + ROW - 4.5, value, { size: SMALL, fill: FAINT })
   return element(
     'g',
     { 'data-series': name },
-    label + element('g', { 'shape-rendering': 'crispEdges' }, cells.join('')) + figure,
+    label + element('g', { 'shape-rendering': 'crispEdges' }, cells.join('')) + latestValue,
   )
 }
 
@@ -78,7 +78,7 @@ function cellsOf(xs: readonly number[], ys: readonly number[], pixels: number): 
 }
 
 /** From 0 to 1, above the right end of the rows. */
-function colorScale(plot: Box, top: number): string[] {
+function viridisColorBar(plot: Box, top: number): string[] {
   const [width, right] = [96, plot.x + plot.width]
   const left = right - width - 14
   const swatches = Array.from({ length: 24 }, (_, i) =>

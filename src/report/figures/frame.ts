@@ -4,24 +4,24 @@ import type { DetailedMetrics, Interval } from '../detailed_metrics.ts'
 import type { ReportHead } from '../text/evaluation_report.ts'
 
 export const MARGIN = 24 // pixels, around every figure
-export const FIGURE = 1200 // width of a figure
+export const FIGURE_WIDTH = 1200 // width of a figure
 export const HEAD = 70 // above what a figure shows
 
 /** Title and what is said under it. */
 export function figureHead(title: string, line: string): string {
   return [
-    text(MARGIN, 30, fitted(title, FIGURE - 2 * MARGIN, 17), { size: 17, bold: true }),
-    text(MARGIN, 50, fitted(line, FIGURE - 2 * MARGIN, 12), { size: 12, fill: FAINT }),
+    text(MARGIN, 30, fitted(title, FIGURE_WIDTH - 2 * MARGIN, 17), { size: 17, bold: true }),
+    text(MARGIN, 50, fitted(line, FIGURE_WIDTH - 2 * MARGIN, 12), { size: 12, fill: FAINT }),
   ].join('')
 }
 
 /** A figure with three digits behind the point, and its interval. */
-export function figureText(value: number | null | undefined, interval?: Interval, digits = 3): string {
+export function valueLabel(value: number | null | undefined, interval?: Interval, digits = 3): string {
   if (value === null || value === undefined) return 'undefined'
-  return interval ? `${value.toFixed(digits)} (${intervalText(interval, digits)})` : value.toFixed(digits)
+  return interval ? `${value.toFixed(digits)} (${intervalLabel(interval, digits)})` : value.toFixed(digits)
 }
 
-export function intervalText([low, high]: readonly [number, number], digits = 3): string {
+export function intervalLabel([low, high]: readonly [number, number], digits = 3): string {
   return `${low.toFixed(digits)}–${high.toFixed(digits)}`
 }
 
@@ -31,7 +31,7 @@ export function counted(count: number, noun: string): string {
 }
 
 /** An evaluation as its figures show it. */
-export interface EvaluationFigures {
+export interface EvaluationResults {
   head: ReportHead
   metrics: DetailedMetrics
   /** every known pair */

@@ -2,7 +2,7 @@ import { LINES } from '../chart/palette.ts'
 import { linearScale, plotAxes } from '../chart/scale.ts'
 import { type Box, element, FAINT, line, rectangle, text } from '../chart/svg.ts'
 import type { Calibration } from '../detailed_metrics.ts'
-import { figureText } from './frame.ts'
+import { valueLabel } from './frame.ts'
 
 const BARS = 64 // pixels, height of the counts
 const LEFT = 46
@@ -25,7 +25,7 @@ export function reliabilityPanel(
   )
   const path = filled.map((point, i) => `${i === 0 ? 'M' : 'L'}${point.at.toFixed(1)} ${point.y.toFixed(1)}`).join('')
   const dots = filled.map(point => element('circle', { cx: point.at, cy: point.y, r: 3.6, fill: LINES[0] }))
-  const said = `calibration error (ECE) ${figureText(ece)},  Brier score ${figureText(brier_score)}`
+  const said = `calibration error (ECE) ${valueLabel(ece)},  Brier score ${valueLabel(brier_score)}`
   const parts = [
     text(box.x, box.y + 12, 'Reliability of the probabilities', { size: 13, bold: true }),
     text(box.x, box.y + 29, said, { size: 11, fill: FAINT }),

@@ -65,8 +65,8 @@ function bestOf({ metrics, monitor }: Curves): { epoch: number; value: number } 
 
 function heading(curves: Curves, best: { epoch: number; value: number } | undefined): string {
   const [, done] = epochRange(curves)
-  const figure = curves.monitor === 'total_loss' ? 'validation loss' : 'hard Dice'
-  const bestText = best ? `, best ${figure} ${best.value.toPrecision(4)} at epoch ${best.epoch + 1}` : ''
+  const monitored = curves.monitor === 'total_loss' ? 'validation loss' : 'hard Dice'
+  const bestText = best ? `, best ${monitored} ${best.value.toPrecision(4)} at epoch ${best.epoch + 1}` : ''
   return [
     text(MARGIN, 28, fitted(curves.title, WIDTH - 3 * MARGIN, 17), { size: 17, bold: true }),
     text(MARGIN, 47, `${done} of ${curves.planned} epochs${bestText}`, { size: 12, fill: FAINT }),
@@ -100,8 +100,8 @@ function linePanels({ metrics }: Curves, steps: [number, number], mark: LinePane
 function lossTerms(metrics: Curves['metrics']): Pick<LinePanel, 'title' | 'lines'> {
   const split = metrics.has('val.epoch.total_loss') ? 'val' : 'train'
   const terms = [...metrics.keys()].filter(name => name.startsWith(`${split}.epoch.`) && !SUMMARIES.test(name))
-  const told = terms.filter(name => metrics.get(name)!.values.some(value => value !== 0))
-  const lines = told.flatMap((name, i) => {
+  const nonzero = terms.filter(name => metrics.get(name)!.values.some(value => value !== 0))
+  const lines = nonzero.flatMap((name, i) => {
     const shown = name.slice(`${split}.epoch.`.length).replaceAll('_', ' ')
     return lineOf(metrics, name, shown, LINES[i % LINES.length]!, i >= LINES.length)
   })

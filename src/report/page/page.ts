@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { escaped } from '../chart/svg.ts'
 import type { Interval } from '../detailed_metrics.ts'
-import { counted, type EvaluationFigures, type FigureName, intervalText } from '../figures/frame.ts'
+import { counted, type EvaluationResults, type FigureName, intervalLabel } from '../figures/frame.ts'
 import { DEFINITIONS } from './definitions.ts'
 import { given, type Html, tag } from './html.ts'
 import { SCRIPT, STYLE } from './style.ts'
@@ -14,7 +14,7 @@ export interface PagePicture {
 }
 
 /** What the report of an evaluation holds. */
-export interface ReportPage extends EvaluationFigures {
+export interface ReportPage extends EvaluationResults {
   /** when it was evaluated, ISO 8601 */
   date: string
   /** of this program */
@@ -152,7 +152,7 @@ function cards({ metrics }: ReportPage): Html {
 function card(title: string, value: number | null, interval: Interval, said: string, unit = ''): Html {
   const digits = unit === '' ? 3 : 2
   const shown = value === null ? 'undefined' : value.toFixed(digits)
-  const range = value === null || !interval ? '' : tag('p', {}, `(${intervalText(interval, digits)})`)
+  const range = value === null || !interval ? '' : tag('p', {}, `(${intervalLabel(interval, digits)})`)
   const small = unit === '' || value === null ? '' : tag('small', {}, unit)
   return tag(
     'div',

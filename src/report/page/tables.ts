@@ -1,6 +1,6 @@
 import type { CaseRow } from '../case_row.ts'
 import { type DetailedMetrics, definedShares } from '../detailed_metrics.ts'
-import { intervalText } from '../figures/frame.ts'
+import { intervalLabel } from '../figures/frame.ts'
 import { given, type Html, type HtmlCell, type HtmlColumn, htmlTable, tag, UNDEFINED } from './html.ts'
 
 const WORST = 10 // rows
@@ -50,7 +50,7 @@ export function segmentationTable({
       count(m.num_samples),
       count(m.num_empty_predictions),
       ...[m.mean_dice, m.std_dice].map(share),
-      interval ? intervalText(interval) : UNDEFINED,
+      interval ? intervalLabel(interval) : UNDEFINED,
       ...[m.mean_iou, m.mean_precision, m.mean_recall].map(share),
       ...[m.mean_hd95, m.mean_surface_distance].map(length),
       ...[m.mean_volume_error, m.mean_absolute_volume_error].map(share),

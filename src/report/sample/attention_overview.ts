@@ -1,10 +1,10 @@
-import { heatScale } from '../chart/heat_scale.ts'
+import { heatColorBar } from '../chart/color_bar.ts'
 import { WRONG } from '../chart/palette.ts'
 import { coordinate, element, FAINT, fitted, picture, text, widthOf } from '../chart/svg.ts'
 import { verdictOf } from './overlap.ts'
 import { sizeOfPlane } from './slice.ts'
 import { type HeatRange, heatLayer, heatRange, outline, outlineOf, SliceImages } from './slice_picture.ts'
-import { tellingCut } from './structure_pictures.ts'
+import { largestSlice } from './structure_pictures.ts'
 import type { SampleView, StructureView } from './view.ts'
 
 /** A structure's attention in one sample, drawn; small, whatever the volume. */
@@ -48,14 +48,14 @@ export function attentionRow(view: SampleView): AttentionRow | undefined {
 function tileOf(structure: StructureView, { size, threshold }: SampleView, images: SliceImages): AttentionTile {
   const { name, presence, probability, truth } = structure
   const attention = structure.attention!
-  const cut = tellingCut(structure, size)
-  const plane = sizeOfPlane(cut.plane, size)
+  const slice = largestSlice(structure, size)
+  const plane = sizeOfPlane(slice.plane, size)
   const scale = TILE / Math.max(plane.width, plane.height)
   const [width, height] = [plane.width * scale, plane.height * scale]
   const range = heatRange(attention)
   const cell = { x: (TILE - width) / 2, y: 0, width, height }
   const layers =
-    heatLayer(attention, cut, cell, size, range) + outline(outlineOf(truth, cut, size), '#ffffff', 1 / scale, 1.2)
+    heatLayer(attention, slice, cell, size, range) + outline(outlineOf(truth, slice, size), '#ffffff', 1 / scale, 1.2)
   const verdict = verdictOf(structure, threshold)
   const known = presence < 0 ? 'unknown' : presence > 0.5 ? 'present' : 'absent'
   return {
@@ -63,7 +63,7 @@ function tileOf(structure: StructureView, { size, threshold }: SampleView, image
     caption: `${verdict || known}, p ${probability.toFixed(2)}`,
     range,
     isWrong: verdict !== '',
-    svg: images.shown(cut, cell, layers),
+    svg: images.shown(slice, cell, layers),
     height,
   }
 }
@@ -80,7 +80,7 @@ export function attentionOverview(rows: readonly AttentionRow[]): string {
       'In the axial slice where a structure is largest; white: its truth; p: predicted probability of presence',
       { size: 12, fill: FAINT },
     ),
-    heatScale(width - MARGIN - 200, 21, 90, ['least', 'greatest of each']),
+    heatColorBar(width - MARGIN - 200, 21, 90, ['least', 'greatest of each']),
   ]
   let y = HEAD
   for (const { title, tiles, left } of rows) {

@@ -1,8 +1,8 @@
-import { heatScale } from '../chart/heat_scale.ts'
+import { heatColorBar } from '../chart/color_bar.ts'
 import { regionColor } from '../chart/palette.ts'
 import { type Box, element, FAINT, fitted, INK, picture, text } from '../chart/svg.ts'
 import { presenceTable, presenceTableHeight } from './presence_table.ts'
-import { PLANES, type Plane, sizeOfPlane, tellingSlices } from './slice.ts'
+import { PLANES, type Plane, sizeOfPlane, slicesToShow } from './slice.ts'
 import { type HeatRange, heatLayer, heatRange, outline, outlineOf, region, SliceImages } from './slice_picture.ts'
 import type { SampleView, StructureView } from './view.ts'
 
@@ -31,7 +31,7 @@ interface Shown extends SampleView {
  */
 export function overlay(view: SampleView): string {
   const { size, structures } = view
-  const slices = tellingSlices(
+  const slices = slicesToShow(
     structures.flatMap(({ truth, prediction }) => [truth, prediction]),
     size,
   )
@@ -55,11 +55,11 @@ export function overlay(view: SampleView): string {
       width: width * scale,
       height: height * scale,
     }))
-    parts.push(planeRow({ ...view, images, attention, range }, plane, slices[plane.cut], cells))
+    parts.push(planeRow({ ...view, images, attention, range }, plane, slices[plane.normal], cells))
     y += height * scale + GAP
   }
   if (attention) {
-    parts.push(heatScale(left(3), y, column - 80, [range[0].toFixed(2), range[1].toFixed(2)]))
+    parts.push(heatColorBar(left(3), y, column - 80, [range[0].toFixed(2), range[1].toFixed(2)]))
     y += 22
   }
   const x = left(columns.length) + GAP
@@ -92,20 +92,20 @@ function heading({ title, structures, threshold }: SampleView): string {
 /** One plane: the image alone, with the true masks, with the predicted ones, with the attention. */
 function planeRow(view: Shown, plane: Plane, index: number, cells: readonly Box[]): string {
   const { size, structures, images, attention, range } = view
-  const cut = { plane, index }
+  const slice = { plane, index }
   const outlines = structures.map(({ truth, prediction }) => ({
-    truth: outlineOf(truth, cut, size),
-    prediction: outlineOf(prediction, cut, size),
+    truth: outlineOf(truth, slice, size),
+    prediction: outlineOf(prediction, slice, size),
   }))
   const pixel = sizeOfPlane(plane, size).width / cells[0]!.width
   const truth = outlines.map((shape, s) => region(shape.truth, regionColor(s), pixel))
   const prediction = outlines.map((shape, s) => region(shape.prediction, regionColor(s), pixel))
   const thin = outlines.map(shape => outline(shape.truth, '#ffffff', pixel)).join('')
   const layers = ['', truth.join(''), prediction.join('') + thin]
-  if (attention) layers.push(heatLayer(attention, cut, cells[0]!, size, range))
-  const shown = cells.map((cell, i) => images.shown(cut, cell, layers[i]!))
+  if (attention) layers.push(heatLayer(attention, slice, cells[0]!, size, range))
+  const shown = cells.map((cell, i) => images.shown(slice, cell, layers[i]!))
   const [{ x, y, height: tall }] = cells as [Box]
-  const label = `${plane.name}, ${index + 1} of ${size[plane.cut]}`
+  const label = `${plane.name}, ${index + 1} of ${size[plane.normal]}`
   const title = tall < 110 ? plane.name : label
   return element(
     'g',

@@ -4,7 +4,7 @@ export type VolumeSize = readonly [number, number, number]
 /** A plane of a volume and how it is shown: which array axis runs to the right, which one up, and which is cut. */
 export interface Plane {
   name: 'axial' | 'coronal' | 'sagittal'
-  cut: 0 | 1 | 2
+  normal: 0 | 1 | 2
   right: 0 | 1 | 2
   up: 0 | 1 | 2
 }
@@ -14,10 +14,16 @@ export interface Plane {
  * picture, as radiologists have it.
  */
 export const PLANES: readonly Plane[] = [
-  { name: 'axial', cut: 2, right: 0, up: 1 },
-  { name: 'coronal', cut: 1, right: 0, up: 2 },
-  { name: 'sagittal', cut: 0, right: 1, up: 2 },
+  { name: 'axial', normal: 2, right: 0, up: 1 },
+  { name: 'coronal', normal: 1, right: 0, up: 2 },
+  { name: 'sagittal', normal: 0, right: 1, up: 2 },
 ]
+
+/** One slice: its plane, and its index along the plane's normal. */
+export interface Slice {
+  plane: Plane
+  index: number
+}
 
 /** Columns and rows of a plane's picture. */
 export function sizeOfPlane({ right, up }: Plane, size: VolumeSize): { width: number; height: number } {
@@ -37,7 +43,7 @@ export function forSlice(
   for (let y = 0; y < height; y++)
     for (let x = 0; x < width; x++) {
       const across = mirrored ? width - 1 - x : x
-      const voxel = index * strides[plane.cut] + across * strides[plane.right] + (height - 1 - y) * strides[plane.up]
+      const voxel = index * strides[plane.normal] + across * strides[plane.right] + (height - 1 - y) * strides[plane.up]
       use(voxel, y * width + x)
     }
 }
@@ -52,7 +58,7 @@ export function isSet(bits: Uint32Array, voxel: number): boolean {
  * small structures weigh as much as large ones. The middle where there is nothing.
  * @param masks of V bits each
  */
-export function tellingSlices(masks: readonly Uint32Array[], size: VolumeSize): [number, number, number] {
+export function slicesToShow(masks: readonly Uint32Array[], size: VolumeSize): [number, number, number] {
   const scores = size.map(length => new Float64Array(length))
   for (const mask of masks) {
     for (const [axis, areas] of areasOf(mask, size).entries()) {

@@ -3,13 +3,7 @@ import { contour } from '../chart/contour.ts'
 import { heat } from '../chart/palette.ts'
 import { greyPng, palettePng } from '../chart/png.ts'
 import { type Box, element, text } from '../chart/svg.ts'
-import { forSlice, isSet, type Plane, sizeOfPlane, type VolumeSize } from './slice.ts'
-
-/** A plane and which slice of it is shown. */
-export interface Cut {
-  plane: Plane
-  index: number
-}
+import { forSlice, isSet, type Plane, type Slice, sizeOfPlane, type VolumeSize } from './slice.ts'
 
 /** Slices of one image as parts of a picture. An image that stands in it several times is in it once. */
 export class SliceImages {
@@ -28,24 +22,24 @@ export class SliceImages {
   }
 
   /** The slice in `cell`, and `layers` over it in pixels of the slice. */
-  shown({ plane, index }: Cut, cell: Box, layers: string): string {
+  shown({ plane, index }: Slice, cell: Box, layers: string): string {
     const { width, height } = sizeOfPlane(plane, this.size)
     const frame = { x: cell.x, y: cell.y, width: cell.width, height: cell.height, preserveAspectRatio: 'none' }
-    const content = this.slice({ plane, index }, Math.max(1, Math.round(width / cell.width))) + layers
+    const content = this.imageOf({ plane, index }, Math.max(1, Math.round(width / cell.width))) + layers
     return element('svg', { ...frame, viewBox: `0 0 ${width} ${height}` }, content) + sides(plane, cell)
   }
 
   /** `every`: so many pixels along each axis become one, for a cell that shows no more. */
-  private slice(cut: Cut, every: number): string {
-    const id = `${this.prefix}-${cut.plane.name}-${cut.index}`
+  private imageOf(slice: Slice, every: number): string {
+    const id = `${this.prefix}-${slice.plane.name}-${slice.index}`
     if (this.ids.has(id)) return element('use', { href: `#${id}` })
     this.ids.add(id)
     const [low, high] = this.grey
-    const pixels = thinned(this.image, cut, this.size, every)
+    const pixels = thinned(this.image, slice, this.size, every)
     const grey = Uint8Array.from(pixels.values, value =>
       Math.max(0, Math.min(255, (255 * (value - low)) / (high - low))),
     )
-    return embedded(greyPng(grey, pixels.width, pixels.height), cut, this.size, id)
+    return embedded(greyPng(grey, pixels.width, pixels.height), slice, this.size, id)
   }
 }
 
@@ -60,20 +54,26 @@ const HEAT = Array.from({ length: 128 }, (_, i) => {
 })
 
 /** A map over a slice, in colours that are the less transparent the nearer a value is to the greatest of `range`. @param map (H, W, D) */
-export function heatLayer(map: Float32Array, cut: Cut, cell: Box, size: VolumeSize, [least, most]: HeatRange): string {
-  const { width } = sizeOfPlane(cut.plane, size)
-  const pixels = thinned(map, cut, size, Math.max(1, Math.round(width / cell.width)))
+export function heatLayer(
+  map: Float32Array,
+  slice: Slice,
+  cell: Box,
+  size: VolumeSize,
+  [least, most]: HeatRange,
+): string {
+  const { width } = sizeOfPlane(slice.plane, size)
+  const pixels = thinned(map, slice, size, Math.max(1, Math.round(width / cell.width)))
   const top = HEAT.length - 1
   const shares = Uint8Array.from(pixels.values, value =>
     Math.round(top * Math.max(0, Math.min(1, (value - least) / (most - least)))),
   )
-  return embedded(palettePng(shares, pixels.width, pixels.height, HEAT), cut, size)
+  return embedded(palettePng(shares, pixels.width, pixels.height, HEAT), slice, size)
 }
 
 /** A slice with the mean of `every` × `every` pixels for each of its own. */
 function thinned(
   volume: Float32Array,
-  { plane, index }: Cut,
+  { plane, index }: Slice,
   size: VolumeSize,
   every: number,
 ): { values: Float32Array; width: number; height: number } {
@@ -90,7 +90,7 @@ function thinned(
 }
 
 /** A picture that fills its slice. */
-function embedded(png: Buffer, { plane }: Cut, size: VolumeSize, id?: string): string {
+function embedded(png: Buffer, { plane }: Slice, size: VolumeSize, id?: string): string {
   const { width, height } = sizeOfPlane(plane, size)
   const href = `data:image/png;base64,${png.toString('base64')}`
   return element('image', { id, x: 0, y: 0, width, height, preserveAspectRatio: 'none', href })
@@ -113,7 +113,7 @@ export function heatRange(map: Float32Array): HeatRange {
 }
 
 /** Slice of a mask, (height, width) of its plane. */
-export function maskSlice(bits: Uint32Array, { plane, index }: Cut, size: VolumeSize): Uint8Array {
+export function maskSlice(bits: Uint32Array, { plane, index }: Slice, size: VolumeSize): Uint8Array {
   const { width, height } = sizeOfPlane(plane, size)
   const mask = new Uint8Array(width * height)
   forSlice(plane, index, size, (voxel, pixel) => {
@@ -123,9 +123,9 @@ export function maskSlice(bits: Uint32Array, { plane, index }: Cut, size: Volume
 }
 
 /** Outline of a mask in a slice, as path data. */
-export function outlineOf(bits: Uint32Array, cut: Cut, size: VolumeSize): string {
-  const { width, height } = sizeOfPlane(cut.plane, size)
-  return contour(maskSlice(bits, cut, size), width, height)
+export function outlineOf(bits: Uint32Array, slice: Slice, size: VolumeSize): string {
+  const { width, height } = sizeOfPlane(slice.plane, size)
+  return contour(maskSlice(bits, slice, size), width, height)
 }
 
 /** A filled region with its outline. `pixel`: of the picture, in pixels of the mask. */

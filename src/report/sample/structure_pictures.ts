@@ -1,10 +1,10 @@
+import { heatColorBar } from '../chart/color_bar.ts'
 import { contour } from '../chart/contour.ts'
-import { heatScale } from '../chart/heat_scale.ts'
 import { WRONG } from '../chart/palette.ts'
 import { type Box, element, FAINT, fitted, GRID, line, picture, rectangle, text } from '../chart/svg.ts'
 import { diceOf, type Overlap, overlapOf, verdictOf } from './overlap.ts'
-import { PLANES, sizeOfPlane, tellingSlices, type VolumeSize } from './slice.ts'
-import { type Cut, heatLayer, heatRange, maskSlice, outline, outlineOf, region, SliceImages } from './slice_picture.ts'
+import { PLANES, type Slice, sizeOfPlane, slicesToShow, type VolumeSize } from './slice.ts'
+import { heatLayer, heatRange, maskSlice, outline, outlineOf, region, SliceImages } from './slice_picture.ts'
 import type { SampleView, StructureView } from './view.ts'
 
 const MARGIN = 24 // pixels
@@ -26,7 +26,7 @@ const AXIAL = PLANES[0]!
 interface Shown {
   structure: StructureView
   overlap: Overlap
-  cut: Cut
+  slice: Slice
 }
 
 /**
@@ -36,7 +36,7 @@ interface Shown {
 export function structurePictures(view: SampleView): string {
   const { size, structures } = view
   const shown = worst(
-    structures.map(structure => ({ structure, overlap: overlapOf(structure), cut: tellingCut(structure, size) })),
+    structures.map(structure => ({ structure, overlap: overlapOf(structure), slice: largestSlice(structure, size) })),
     view.threshold,
   )
   const hasAttention = structures.some(({ attention }) => attention)
@@ -63,15 +63,15 @@ export function structurePictures(view: SampleView): string {
 }
 
 /** The axial slice in which a structure is largest; its prediction where it is absent, where the model looked if that is empty too. */
-export function tellingCut({ truth, prediction, attention }: StructureView, size: VolumeSize): Cut {
+export function largestSlice({ truth, prediction, attention }: StructureView, size: VolumeSize): Slice {
   const mask = [truth, prediction].find(bits => bits.some(word => word !== 0))
-  return { plane: AXIAL, index: mask ? tellingSlices([mask], size)[AXIAL.cut] : brightest(attention, size) }
+  return { plane: AXIAL, index: mask ? slicesToShow([mask], size)[AXIAL.normal] : brightest(attention, size) }
 }
 
 /** The axial slice through the greatest value; the middle without a map. */
 function brightest(map: Float32Array | undefined, size: VolumeSize): number {
-  if (!map) return size[AXIAL.cut] >> 1
-  return map.reduce((best, value, v) => (value > map[best]! ? v : best), 0) % size[AXIAL.cut]
+  if (!map) return size[AXIAL.normal] >> 1
+  return map.reduce((best, value, v) => (value > map[best]! ? v : best), 0) % size[AXIAL.normal]
 }
 
 /** All, or those whose presence is predicted wrongly and then those of the lowest Dice; in the dataset's order. */
@@ -109,7 +109,7 @@ function legend(hasAttention: boolean): string[] {
     const swatch = rectangle(x, 62, 12, 12, { fill: color, rx: 2, stroke: '#8a8a8a', 'stroke-width': '0.6' })
     return swatch + text(x + 18, 72, label, { size: 11 })
   })
-  if (hasAttention) parts.push(heatScale(MARGIN + 470, 61, 90, ['attention: its least', 'greatest']))
+  if (hasAttention) parts.push(heatColorBar(MARGIN + 470, 61, 90, ['attention: its least', 'greatest']))
   return parts
 }
 
@@ -120,26 +120,26 @@ function columnNames(cells: readonly Box[]): string {
 }
 
 function structureRow(
-  { structure, overlap, cut }: Shown,
+  { structure, overlap, slice }: Shown,
   { size, threshold }: SampleView,
   images: SliceImages,
   box: Box,
   cells: readonly Box[],
 ): string {
-  const pixel = sizeOfPlane(cut.plane, size).width / cells[0]!.width
-  const truth = outlineOf(structure.truth, cut, size)
-  const prediction = outlineOf(structure.prediction, cut, size)
+  const pixel = sizeOfPlane(slice.plane, size).width / cells[0]!.width
+  const truth = outlineOf(structure.truth, slice, size)
+  const prediction = outlineOf(structure.prediction, slice, size)
   const layers = [
     outline(truth, TRUTH, pixel, 1.6) + outline(prediction, PREDICTION, pixel, 1.6),
-    errors(structure, cut, size, pixel),
+    errors(structure, slice, size, pixel),
   ]
   if (structure.attention) {
-    const map = heatLayer(structure.attention, cut, cells[0]!, size, heatRange(structure.attention))
+    const map = heatLayer(structure.attention, slice, cells[0]!, size, heatRange(structure.attention))
     layers.push(map + outline(truth, '#ffffff', pixel, 0.8))
   }
-  const parts = layers.map((layer, i) => images.shown(cut, cells[i]!, layer))
+  const parts = layers.map((layer, i) => images.shown(slice, cells[i]!, layer))
   const rule = line(box.x, box.y - ROW_GAP / 2, box.x + box.width - GAP, box.y - ROW_GAP / 2, GRID)
-  const label = `slice ${cut.index + 1} of ${size[cut.plane.cut]}`
+  const label = `slice ${slice.index + 1} of ${size[slice.plane.normal]}`
   return element(
     'g',
     { 'data-structure': structure.name },
@@ -148,9 +148,9 @@ function structureRow(
 }
 
 /** What both have, what only one of them has. */
-function errors({ truth, prediction }: StructureView, cut: Cut, size: VolumeSize, pixel: number): string {
-  const { width, height } = sizeOfPlane(cut.plane, size)
-  const [t, p] = [maskSlice(truth, cut, size), maskSlice(prediction, cut, size)]
+function errors({ truth, prediction }: StructureView, slice: Slice, size: VolumeSize, pixel: number): string {
+  const { width, height } = sizeOfPlane(slice.plane, size)
+  const [t, p] = [maskSlice(truth, slice, size), maskSlice(prediction, slice, size)]
   const path = (isIn: (i: number) => boolean): string =>
     contour(
       t.map((_, i) => Number(isIn(i))),

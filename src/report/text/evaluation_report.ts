@@ -7,7 +7,7 @@ import {
   segmentationTable,
   surfaceTable,
 } from './evaluation_tables.ts'
-import { distanceOf, figureOf, withInterval } from './numbers.ts'
+import { distanceText, metricText, withInterval } from './number_text.ts'
 
 /** What was evaluated, in the words of the report's head. */
 export interface ReportHead {
@@ -30,7 +30,7 @@ export function evaluationReport(head: ReportHead, metrics: DetailedMetrics): st
     '',
     `weights   ${head.weights}`,
     `dataset   ${head.dataset}, ${head.split}: ${head.samples} samples, ${structures} structures, ${head.size.join('×')}`,
-    ...mainFigures(metrics),
+    ...mainMetrics(metrics),
     '',
     `In brackets: 95 % intervals, by ${metrics.confidence_intervals.resamples} splits drawn from the samples with replacement.`,
     '',
@@ -56,7 +56,7 @@ export function evaluationReport(head: ReportHead, metrics: DetailedMetrics): st
 }
 
 /** The figures that an evaluation is summed up by, a line a subject. */
-export function mainFigures(metrics: DetailedMetrics): string[] {
+export function mainMetrics(metrics: DetailedMetrics): string[] {
   const {
     absence_overall: absence,
     presence_calibration: calibration,
@@ -65,14 +65,14 @@ export function mainFigures(metrics: DetailedMetrics): string[] {
   } = metrics
   const unit = metrics.distance_unit === 'mm' ? 'mm' : 'voxels'
   return [
-    `presence  accuracy ${withInterval(metrics.presence_overall_accuracy, intervals.presence_overall_accuracy)}; calibration error ${figureOf(calibration.expected_calibration_error)}, Brier score ${figureOf(calibration.brier_score)}`,
+    `presence  accuracy ${withInterval(metrics.presence_overall_accuracy, intervals.presence_overall_accuracy)}; calibration error ${metricText(calibration.expected_calibration_error)}, Brier score ${metricText(calibration.brier_score)}`,
     `absence   sensitivity ${withInterval(absence.sensitivity, intervals.absence_sensitivity)} of ${absence.num_absent} absent, specificity ${withInterval(absence.specificity, intervals.absence_specificity)} of ${absence.num_present} present`,
     `masks     Dice ${withInterval(masks.mean_dice, intervals.mean_dice)}, IoU ${withInterval(masks.mean_iou, intervals.mean_iou)}`,
     `gated     ${overlaps(metrics.segmentation_overall_gated)}: what is predicted absent gets an empty mask`,
-    `surfaces  HD95 ${withInterval(masks.mean_hd95, intervals.mean_hd95, distanceOf)} ${unit}, mean distance ${withInterval(masks.mean_surface_distance, intervals.mean_surface_distance, distanceOf)} ${unit}; absolute volume error ${figureOf(masks.mean_absolute_volume_error)}`,
+    `surfaces  HD95 ${withInterval(masks.mean_hd95, intervals.mean_hd95, distanceText)} ${unit}, mean distance ${withInterval(masks.mean_surface_distance, intervals.mean_surface_distance, distanceText)} ${unit}; absolute volume error ${metricText(masks.mean_absolute_volume_error)}`,
   ]
 }
 
 function overlaps({ mean_dice, mean_iou }: OverallSegmentation): string {
-  return `Dice ${figureOf(mean_dice)}, IoU ${figureOf(mean_iou)}`
+  return `Dice ${metricText(mean_dice)}, IoU ${metricText(mean_iou)}`
 }

@@ -3,11 +3,11 @@ import { hostname } from 'node:os'
 import { join, resolve } from 'node:path'
 import { type JsonObject, sortedJson } from '../../config/json.ts'
 import { InputError } from '../../util/error.ts'
-import { imageEvent, scalarEvent, textEvent, versionEvent } from '../event.ts'
-import { reasonOf } from '../files.ts'
 import type { Series } from '../metrics.ts'
 import type { Artifact, Observer, Point } from '../observer.ts'
+import { reasonOf } from '../run_files.ts'
 import { millisecondsOf } from '../time.ts'
+import { imageEvent, scalarEvent, textEvent, versionEvent } from './event.ts'
 import { tfRecord } from './tfrecord.ts'
 
 const BETWEEN_WRITES = 1000 // milliseconds; a kill loses what was told since

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { COMPARED_SPLITS, type ComparedSplit, parseCompared } from '../../../src/report/comparison.ts'
-import { COMPARISON_NAMES, comparisonFigure } from '../../../src/report/figures/comparison.ts'
+import { COMPARISON_NAMES, comparisonFigure } from '../../../src/report/figures/comparison_figure.ts'
 import { comparisonReport, findings } from '../../../src/report/text/comparison_report.ts'
 import { InputError } from '../../../src/util/error.ts'
 import { madeEvaluation, organNames } from '../made_evaluation.ts'

@@ -6,7 +6,7 @@ const SMALL = 10 // pixels
 const SPACE = 6
 
 /** The colours of a heat map, `bar` pixels wide, between what its least and its greatest value are called; from `x` on. */
-export function heatScale(x: number, y: number, bar: number, [least, most]: readonly [string, string]): string {
+export function heatColorBar(x: number, y: number, bar: number, [least, most]: readonly [string, string]): string {
   const start = x + widthOf(least, SMALL) + SPACE
   const swatches = Array.from({ length: SWATCHES }, (_, i) =>
     rectangle(start + (i * bar) / SWATCHES, y + 3, bar / SWATCHES + 0.3, 8, {

@@ -1,4 +1,4 @@
-import { block, double, float, integer, message, type Pieces } from '../util/protobuf.ts'
+import { block, double, float, integer, message, type Pieces } from '../../util/protobuf.ts'
 
 // Field numbers of TensorFlow's event.proto, summary.proto and tensor.proto.
 const DT_STRING = 7

@@ -1,7 +1,7 @@
 import { LINES } from '../chart/palette.ts'
 import { element, FAINT, fitted, INK, picture, rectangle, text } from '../chart/svg.ts'
 import type { PresenceMetrics } from '../detailed_metrics.ts'
-import { type EvaluationFigures, FIGURE, figureHead, HEAD, MARGIN } from './frame.ts'
+import { type EvaluationResults, FIGURE_WIDTH, figureHead, HEAD, MARGIN } from './frame.ts'
 
 const COLUMNS = 6
 const GAP = 26 // pixels
@@ -12,10 +12,10 @@ const BLOCK = 150 // height with its texts
 type Counts = Pick<PresenceMetrics, 'true_positives' | 'true_negatives' | 'false_positives' | 'false_negatives'>
 
 /** Of each structure, and of all together: how often it was there and how often it was told to be (SVG). */
-export function confusionFigure({ head, metrics }: EvaluationFigures): string {
+export function confusionFigure({ head, metrics }: EvaluationResults): string {
   const own = Object.entries(metrics.presence_per_structure)
   const blocks: (readonly [string, Counts])[] = [['all structures', summed(own.map(([, counts]) => counts))], ...own]
-  const width = (FIGURE - 2 * MARGIN - (COLUMNS - 1) * GAP) / COLUMNS
+  const width = (FIGURE_WIDTH - 2 * MARGIN - (COLUMNS - 1) * GAP) / COLUMNS
   const parts = blocks.map(([name, counts], i) =>
     block(name, counts, MARGIN + (i % COLUMNS) * (width + GAP), HEAD + 4 + Math.floor(i / COLUMNS) * BLOCK, i === 0),
   )
@@ -23,7 +23,7 @@ export function confusionFigure({ head, metrics }: EvaluationFigures): string {
   const line =
     'Samples by truth (rows) and by what was told (columns); shade: share of its row. Blue: predicted correctly, orange: wrongly'
   return picture(
-    FIGURE,
+    FIGURE_WIDTH,
     height,
     '#ffffff',
     [figureHead(`Confusion matrices of presence, ${head.split}`, line), ...parts].join('\n'),

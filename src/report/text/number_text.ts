@@ -1,16 +1,16 @@
 import type { Interval } from '../detailed_metrics.ts'
 
 /** A share, for a report in plain text. */
-export function figureOf(value: number | null): string {
+export function metricText(value: number | null): string {
   return value === null ? '-' : value.toFixed(4)
 }
 
 /** A distance, without its unit. */
-export function distanceOf(value: number | null): string {
+export function distanceText(value: number | null): string {
   return value === null ? '-' : value.toFixed(2)
 }
 
-export function intervalOf(interval: Interval | undefined, text: (value: number) => string): string {
+export function intervalText(interval: Interval | undefined, text: (value: number) => string): string {
   return interval ? `[${interval.map(text).join(', ')}]` : '-'
 }
 
@@ -18,7 +18,7 @@ export function intervalOf(interval: Interval | undefined, text: (value: number)
 export function withInterval(
   value: number | null,
   interval: Interval,
-  text: (value: number | null) => string = figureOf,
+  text: (value: number | null) => string = metricText,
 ): string {
-  return interval ? `${text(value)} ${intervalOf(interval, text)}` : text(value)
+  return interval ? `${text(value)} ${intervalText(interval, text)}` : text(value)
 }

@@ -2,26 +2,26 @@ import { LINES } from '../chart/palette.ts'
 import { linearScale, plotAxes, type Scale } from '../chart/scale.ts'
 import { type Box, element, FAINT, fitted, GRID, INK, line, picture, text } from '../chart/svg.ts'
 import type { ScenarioMetrics } from '../detailed_metrics.ts'
-import { counted, type EvaluationFigures, FIGURE, figureHead, HEAD, intervalText, MARGIN } from './frame.ts'
+import { counted, type EvaluationResults, FIGURE_WIDTH, figureHead, HEAD, intervalLabel, MARGIN } from './frame.ts'
 
 const ROW = 34 // pixels
 const NAMES = 190
-const FIGURES = 150
+const NUMBERS = 150
 const GAP = 26
 const PLOT_HEAD = 34
 const Z = 1.96 // standard deviations of a normal distribution that hold 95 % of it
 
 /** What the model makes of each scenario (SVG): samples whose structures are all predicted correctly, and how many structures it sees. */
-export function scenarioFigure({ head, metrics }: EvaluationFigures): string {
+export function scenarioFigure({ head, metrics }: EvaluationResults): string {
   const rows = Object.entries(metrics.scenario_based)
   const title = figureHead(`Scenarios, ${head.split}`, 'How well presence is told in samples of each kind')
   if (rows.length === 0) {
     const none = text(MARGIN, HEAD + 30, 'The dataset names no scenarios.', { size: 13, fill: FAINT })
-    return picture(FIGURE, HEAD + 60, '#ffffff', title + none)
+    return picture(FIGURE_WIDTH, HEAD + 60, '#ffffff', title + none)
   }
   const structures = Object.keys(metrics.presence_per_structure).length
-  const width = (FIGURE - 2 * MARGIN - NAMES - GAP) / 2
-  const plot = { x: MARGIN + NAMES, y: HEAD + PLOT_HEAD, width: width - FIGURES, height: ROW * rows.length }
+  const width = (FIGURE_WIDTH - 2 * MARGIN - NAMES - GAP) / 2
+  const plot = { x: MARGIN + NAMES, y: HEAD + PLOT_HEAD, width: width - NUMBERS, height: ROW * rows.length }
   const right = { ...plot, x: plot.x + width + GAP }
   const shares = linearScale([0, 1], [plot.x, plot.x + plot.width], 5)
   const counts = linearScale([0, structures], [right.x, right.x + right.width], 6, true)
@@ -36,7 +36,7 @@ export function scenarioFigure({ head, metrics }: EvaluationFigures): string {
       fill: FAINT,
     }),
   ]
-  return picture(FIGURE, plot.y + plot.height + 44 + MARGIN, '#ffffff', parts.join('\n'))
+  return picture(FIGURE_WIDTH, plot.y + plot.height + 44 + MARGIN, '#ffffff', parts.join('\n'))
 }
 
 type Row = readonly [name: string, metrics: ScenarioMetrics]
@@ -46,7 +46,7 @@ function nameOf(name: string, samples: number, y: number): string {
     'g',
     { 'data-scenario': name },
     [
-      line(MARGIN, y, FIGURE - MARGIN, y, GRID),
+      line(MARGIN, y, FIGURE_WIDTH - MARGIN, y, GRID),
       text(MARGIN, y + ROW / 2, fitted(name, NAMES - 12, 11)),
       text(MARGIN, y + ROW / 2 + 12, counted(samples, 'sample'), { size: 9, fill: FAINT }),
     ].join(''),
@@ -65,7 +65,7 @@ function accuracyRow({ accuracy, num_samples }: ScenarioMetrics, x: Scale, y: nu
   return [
     line(x.at(interval[0]), y, x.at(interval[1]), y, LINES[0], { 'stroke-width': '4', 'stroke-opacity': '0.35' }),
     element('circle', { cx: x.at(accuracy), cy: y, r: 5, fill: LINES[0] }),
-    text(end, y + 4, `${accuracy.toFixed(3)} (${intervalText(interval, 2)})`, { size: 10 }),
+    text(end, y + 4, `${accuracy.toFixed(3)} (${intervalLabel(interval, 2)})`, { size: 10 }),
   ].join('')
 }
 

@@ -8,7 +8,7 @@ import {
   scenarioRows,
 } from '../comparison.ts'
 import { findings } from '../text/comparison_report.ts'
-import { FIGURE, figureHead, HEAD, MARGIN } from './frame.ts'
+import { FIGURE_WIDTH, figureHead, HEAD, MARGIN } from './frame.ts'
 import { gapPanel, gapPanelHeight } from './gap_panel.ts'
 import { splitPanel, splitPanelHeight } from './split_panel.ts'
 
@@ -26,7 +26,7 @@ export interface ComparisonFigure {
 }
 
 const GAP = 36 // pixels
-const WIDTH = FIGURE - 2 * MARGIN
+const WIDTH = FIGURE_WIDTH - 2 * MARGIN
 const HALF = (WIDTH - GAP) / 2
 
 /** Training, validation and test side by side (SVG). */
@@ -34,13 +34,13 @@ export function comparisonFigure({ figure, splits }: ComparisonFigure): string {
   if (figure === 'overall_comparison') return overall(splits)
   if (figure === 'generalisation_gap') return generalisation(splits)
   if (figure === 'dice_by_split')
-    return figureOf(
+    return splitFigure(
       'Dice of each structure by split',
       'Means over the samples with the structure; bars: 95 % bootstrap intervals',
       splits,
       [{ title: 'Dice', rows: diceRows(splits) }],
     )
-  return figureOf(
+  return splitFigure(
     'Presence of each structure by split',
     'How well the model tells whether a structure is there',
     splits,
@@ -53,14 +53,14 @@ export function comparisonFigure({ figure, splits }: ComparisonFigure): string {
 
 function overall(splits: readonly ComparedSplit[]): string {
   const line = findings(splits)[0] ?? 'Main figures'
-  return figureOf('Training, validation and test', line, splits, [
+  return splitFigure('Training, validation and test', line, splits, [
     { title: 'Main figures', rows: overallRows(splits) },
     { title: 'Scenarios: samples with every structure predicted correctly', rows: scenarioRows(splits) },
   ])
 }
 
 /** Panels beside each other. */
-function figureOf(
+function splitFigure(
   title: string,
   line: string,
   splits: readonly ComparedSplit[],
@@ -73,7 +73,7 @@ function figureOf(
     splitPanel(title, names, rows, { x: MARGIN + i * (HALF + GAP), y: HEAD + 8, width, height: heights[i]! }),
   )
   return picture(
-    FIGURE,
+    FIGURE_WIDTH,
     HEAD + 8 + Math.max(...heights) + MARGIN,
     '#ffffff',
     [figureHead(title, line), ...parts].join('\n'),
@@ -95,5 +95,5 @@ function generalisation(splits: readonly ComparedSplit[]): string {
   if (scenarios.length) parts.push(gapPanel('Scenarios predicted correctly, test − train', scenarios, box))
   const height = (scenarios.length ? below + box.height : HEAD + 8 + top) + MARGIN
   const line = 'What the model loses on samples that it was not trained on'
-  return picture(FIGURE, height, '#ffffff', [figureHead('Generalisation gap', line), ...parts].join('\n'))
+  return picture(FIGURE_WIDTH, height, '#ffffff', [figureHead('Generalisation gap', line), ...parts].join('\n'))
 }

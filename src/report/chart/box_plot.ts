@@ -4,7 +4,7 @@ import type { Scale } from './scale.ts'
 import { coordinate, element, INK, line, rectangle } from './svg.ts'
 
 /** Values of one thing, and their mean with its interval. */
-export interface Distribution {
+export interface BoxPlot {
   values: readonly number[]
   mean: number | null
   interval?: Interval
@@ -20,8 +20,8 @@ const WORST_DOTS = 20
  * Along a horizontal scale: a box from the first to the third quartile with the median, whiskers to the 5th and 95th percentile, a dot a
  * value, the mean as a diamond and its interval as a bar below.
  */
-export function distribution(
-  { values, mean, interval, color, worst }: Distribution,
+export function boxPlot(
+  { values, mean, interval, color, worst }: BoxPlot,
   x: Scale,
   y: number,
   height: number,
@@ -55,7 +55,7 @@ export function distribution(
   return parts.join('')
 }
 
-function worstOf(sorted: readonly number[], worst: Distribution['worst']): readonly number[] {
+function worstOf(sorted: readonly number[], worst: BoxPlot['worst']): readonly number[] {
   if (sorted.length <= MOST_DOTS) return sorted
   return worst === 'lowest' ? sorted.slice(0, WORST_DOTS) : sorted.slice(-WORST_DOTS)
 }
