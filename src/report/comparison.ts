@@ -6,7 +6,7 @@ const metric = z.number().nullable()
 const maybe = metric.optional()
 const interval = z.tuple([z.number(), z.number()]).nullable().optional()
 
-/** What a comparison reads of detailed_metrics.json: the original's keys, and those of ours that may be missing in it. */
+/** What a comparison reads from detailed_metrics.json. Keys that the original does not write are optional. */
 const schema = z.object({
   presence_overall_accuracy: metric,
   presence_per_structure: z.record(z.string(), z.object({ accuracy: metric, f1_score: maybe })),
@@ -31,14 +31,14 @@ type ComparedMetrics = z.infer<typeof schema>
 
 export const COMPARED_SPLITS = ['train', 'val', 'test'] as const
 
-/** A split's figures, and the file they come from. */
+/** The metrics of a split, and the file they come from. */
 export interface ComparedSplit {
   name: (typeof COMPARED_SPLITS)[number]
   path: string
   metrics: ComparedMetrics
 }
 
-/** One thing measured on every split; null where a split lacks it. */
+/** One metric on every split; null where a split lacks it. */
 export interface ComparedRow {
   name: string
   values: (number | null)[]
@@ -46,8 +46,8 @@ export interface ComparedRow {
 }
 
 /**
- * Figures of detailed_metrics.json, of this program or of the original. Python's NaN and Infinity count as undefined.
- * Throws InputError naming file and key.
+ * Parses the detailed_metrics.json of this program or of the original. Python's NaN and Infinity become null.
+ * Throws an InputError that names the file and the key.
  */
 export function parseCompared(text: string, name: ComparedSplit['name'], path: string): ComparedSplit {
   let value: unknown
@@ -98,7 +98,7 @@ const OVERALL: readonly {
   },
 ]
 
-/** The main figures, those that at least one split has. */
+/** The main metrics that at least one split has. */
 export function overallRows(splits: readonly ComparedSplit[]): ComparedRow[] {
   return OVERALL.map(({ name, metricOf, intervalOf }) => ({
     name,
@@ -107,7 +107,7 @@ export function overallRows(splits: readonly ComparedSplit[]): ComparedRow[] {
   })).filter(({ values }) => values.some(value => value !== null))
 }
 
-/** Dice of every structure of any split. */
+/** Dice of every structure that occurs in any split. */
 export function diceRows(splits: readonly ComparedSplit[]): ComparedRow[] {
   return rowsOver(
     splits,
@@ -117,7 +117,7 @@ export function diceRows(splits: readonly ComparedSplit[]): ComparedRow[] {
   )
 }
 
-/** Presence accuracy, or F1, of every structure of any split. */
+/** Presence accuracy, or F1, of every structure that occurs in any split. */
 export function presenceRows(splits: readonly ComparedSplit[], key: 'accuracy' | 'f1_score'): ComparedRow[] {
   return rowsOver(
     splits,
@@ -126,7 +126,7 @@ export function presenceRows(splits: readonly ComparedSplit[], key: 'accuracy' |
   )
 }
 
-/** Share of the samples of every scenario that were predicted correctly. */
+/** Scenario accuracy: the fraction of samples in which every structure was predicted correctly. */
 export function scenarioRows(splits: readonly ComparedSplit[]): ComparedRow[] {
   return rowsOver(
     splits,
@@ -152,13 +152,13 @@ function rowsOver<T>(
   }))
 }
 
-/** How a figure changes from training to test; null where either is undefined. Negative: worse on test. */
+/** Test minus training; null if either is undefined. Negative: worse on test. */
 export function gapOf({ values }: ComparedRow): number | null {
   const [train, , test] = values
   return train === null || train === undefined || test === null || test === undefined ? null : test - train
 }
 
-/** Rows that have a gap, the largest fall first. */
+/** Rows that have a gap, largest drop first. */
 export function byGap(rows: readonly ComparedRow[]): { row: ComparedRow; gap: number }[] {
   return rows
     .flatMap(row => {

@@ -5,7 +5,7 @@ const SWATCHES = 32
 const SMALL = 10 // pixels
 const SPACE = 6
 
-/** The colours of a heat map, `bar` pixels wide, between what its least and its greatest value are called; from `x` on. */
+/** Colour bar of a map over an image: `bar` pixels wide, with labels for its minimum and maximum. The left label starts at `x`. */
 export function heatColorBar(x: number, y: number, bar: number, [least, most]: readonly [string, string]): string {
   const start = x + widthOf(least, SMALL) + SPACE
   const swatches = Array.from({ length: SWATCHES }, (_, i) =>

@@ -11,7 +11,7 @@ import { overlay } from '../sample/overlay.ts'
 import { structurePictures } from '../sample/structure_pictures.ts'
 import type { SampleView } from '../sample/view.ts'
 
-/** What can be drawn; plain data, so that it can be drawn in another thread. */
+/** Everything that can be drawn. Plain data, since drawing happens in another thread. */
 export type Subject =
   | { curves: Curves }
   | { sample: SampleView }
@@ -22,7 +22,7 @@ export type Subject =
 
 export interface Drawing {
   svg: string
-  /** The same as PNG; undefined where that is not possible here. */
+  /** The same picture as PNG; undefined if it could not be rasterised. */
   png: Uint8Array | undefined
   /** Why there is no PNG. */
   reason?: string

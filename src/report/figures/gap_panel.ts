@@ -8,14 +8,14 @@ const NAMES = 160
 const NUMBER = 52
 const HEAD = 40
 const FOOT = 24
-const LEAST = 0.05 // the scale shows this at least
+const LEAST = 0.05 // the axis shows at least this
 
-/** What a panel of so many rows takes. */
+/** Height of a panel with this many rows. */
 export function gapPanelHeight(rows: number): number {
   return HEAD + ROW * Math.max(1, rows) + FOOT
 }
 
-/** Test minus training as bars about zero, the largest fall first. */
+/** Draws test minus training as bars around zero, largest drop first. */
 export function gapPanel(title: string, rows: readonly ComparedRow[], box: Box): string {
   const gaps = byGap(rows)
   const plot = {
@@ -48,7 +48,7 @@ export function gapPanel(title: string, rows: readonly ComparedRow[], box: Box):
     text(box.x, box.y + 14, title, { size: 13, bold: true }),
     isEmpty ? '' : text(x.at(0) - 6, plot.y - 8, '← worse on test', { size: 10, anchor: 'end', fill: LINES[1] }),
     isEmpty ? '' : text(x.at(0) + 6, plot.y - 8, 'better →', { size: 10, fill: LINES[0] }),
-    ...(isEmpty ? [text(box.x, plot.y + 15, 'in none of the files', { fill: FAINT })] : plotAxes(plot, { x })),
+    ...(isEmpty ? [text(box.x, plot.y + 15, 'not in any of the files', { fill: FAINT })] : plotAxes(plot, { x })),
     ...bars,
     isEmpty ? '' : line(x.at(0), plot.y, x.at(0), plot.y + plot.height, INK),
   ]

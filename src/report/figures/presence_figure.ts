@@ -9,7 +9,7 @@ import { shareTable, shareTableHeight } from './share_table.ts'
 const PANEL = 380 // pixels, height
 const GAP = 40
 
-/** How well presence is told (SVG): of each structure, how probabilities are to be taken, and how they lie. */
+/** Draws presence detection (SVG): metrics of each structure, the reliability diagram, and the probabilities by ground truth. */
 export function presenceFigure(results: EvaluationResults): string {
   const { metrics, head, cases } = results
   const rows = presenceRows(metrics)

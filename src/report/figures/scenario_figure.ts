@@ -9,12 +9,12 @@ const NAMES = 190
 const NUMBERS = 150
 const GAP = 26
 const PLOT_HEAD = 34
-const Z = 1.96 // standard deviations of a normal distribution that hold 95 % of it
+const Z = 1.96 // 97.5th percentile of the standard normal distribution
 
-/** What the model makes of each scenario (SVG): samples whose structures are all predicted correctly, and how many structures it sees. */
+/** Draws the results by scenario (SVG): fraction of samples with every structure predicted correctly, structures present and predicted. */
 export function scenarioFigure({ head, metrics }: EvaluationResults): string {
   const rows = Object.entries(metrics.scenario_based)
-  const title = figureHead(`Scenarios, ${head.split}`, 'How well presence is told in samples of each kind')
+  const title = figureHead(`Scenarios, ${head.split}`, 'Presence prediction in the samples of each scenario')
   if (rows.length === 0) {
     const none = text(MARGIN, HEAD + 30, 'The dataset names no scenarios.', { size: 13, fill: FAINT })
     return picture(FIGURE_WIDTH, HEAD + 60, '#ffffff', title + none)
@@ -29,9 +29,9 @@ export function scenarioFigure({ head, metrics }: EvaluationResults): string {
     title,
     ...rows.map(([name, { num_samples }], r) => nameOf(name, num_samples, plot.y + ROW * r)),
     panel('Samples with every structure predicted correctly', plot, shares, rows, accuracyRow),
-    panel('Structures a sample', right, counts, rows, countRow),
+    panel('Structures per sample', right, counts, rows, countRow),
     legend(right),
-    text(MARGIN, plot.y + plot.height + 44, 'Bar: 95 % interval of the share (Wilson, 1927).', {
+    text(MARGIN, plot.y + plot.height + 44, 'Bar: 95 % Wilson score interval.', {
       size: 10,
       fill: FAINT,
     }),
@@ -93,7 +93,7 @@ function legend({ x, y, width }: Box): string {
   ].join('')
 }
 
-/** The 95 % interval of a share of `count` trials (Wilson, J. Am. Stat. Assoc. 22, 1927). */
+/** 95 % score interval of a proportion of `count` trials (Wilson, J. Am. Stat. Assoc. 22, 1927). */
 export function wilson(share: number, count: number): [number, number] {
   const spread = Z ** 2 / count
   const centre = (share + spread / 2) / (1 + spread)

@@ -9,7 +9,7 @@ import { counted, type EvaluationResults, FIGURE_WIDTH, figureHead, HEAD, MARGIN
 const ROW = 30 // pixels
 const BOX = 14
 const NAMES = 170
-const NUMBERS = 150 // for the numbers right of a row
+const NUMBERS = 150 // for the numbers to the right of a row
 const GAP = 26
 const PLOT_HEAD = 34
 const SMALL = 10
@@ -19,11 +19,11 @@ interface Row {
   samples: number
   dice: BoxPlot
   hd95: BoxPlot
-  /** samples of which nothing was predicted */
+  /** samples with an empty prediction */
   notFound: number
 }
 
-/** How the masks overlap and how far their surfaces lie apart (SVG): each case of each structure, means with intervals. */
+/** Draws the Dice and the 95th percentile Hausdorff distance of every case by structure, with means and intervals (SVG). */
 export function segmentationFigure({ head, metrics, cases }: EvaluationResults): string {
   const rows = rowsOf(metrics, cases)
   const width = (FIGURE_WIDTH - 2 * MARGIN - NAMES - GAP) / 2
@@ -35,7 +35,7 @@ export function segmentationFigure({ head, metrics, cases }: EvaluationResults):
     figureHead(`Segmentation, ${head.split}`, summary(metrics, unit)),
     ...rows.map((row, r) => nameOf(row, plot.y + ROW * r)),
     panel(
-      'Dice of the samples with the structure',
+      'Dice where the structure is present',
       rows.map(row => row.dice),
       plot,
       linearScale([0, 1], [plot.x, plot.x + plot.width], 5),
@@ -52,7 +52,7 @@ export function segmentationFigure({ head, metrics, cases }: EvaluationResults):
 }
 
 const KEY =
-  'Dot: a sample. Box: quartiles and median; whiskers: 5th and 95th percentile; of more than 80 samples dots for the 20 worst. Diamond: mean, with its 95 % bootstrap interval. Not found: empty prediction, Dice 0, no distance.'
+  'Dot: one sample; above 80 samples, the 20 worst. Box: quartiles and median; whiskers: 5th and 95th percentiles. Diamond: mean with 95 % bootstrap interval. Not found: empty prediction, Dice 0, no distance.'
 
 function rowsOf(
   { segmentation_per_structure, confidence_intervals }: DetailedMetrics,

@@ -9,17 +9,17 @@ const NUMBER = 46
 const HEAD = 40
 const FOOT = 24
 const SMALL = 10
-const SPREAD = 6 // rows of dots of one name lie so far apart
+const SPREAD = 6 // vertical distance between the dots of one row
 
 /** Colours of training, validation, test. */
 const SPLIT_COLORS = [LINES[2], LINES[4], LINES[0]] as const
 
-/** What a panel of so many rows takes. */
+/** Height of a panel with this many rows. */
 export function splitPanelHeight(rows: number): number {
   return HEAD + ROW * Math.max(1, rows) + FOOT
 }
 
-/** Of each name a dot a split from 0 to 1, with its interval where it is known, and the numbers. */
+/** Draws one row per name: a dot per split on an axis from 0 to 1, its interval if known, and the numbers. */
 export function splitPanel(title: string, splits: readonly string[], rows: readonly ComparedRow[], box: Box): string {
   const plot = {
     x: box.x + NAMES,
@@ -41,7 +41,7 @@ export function splitPanel(title: string, splits: readonly string[], rows: reado
     const label = text(box.x, middle(r) + 4, fitted(row.name, NAMES - 12, 11))
     return element('g', { 'data-row': row.name }, label + marksOf(row, x, middle(r), end))
   })
-  const none = rows.length ? '' : text(box.x, plot.y + 17, 'in none of the files', { fill: FAINT })
+  const none = rows.length ? '' : text(box.x, plot.y + 17, 'not in any of the files', { fill: FAINT })
   const heading = text(box.x, box.y + 14, title, { size: 13, bold: true })
   const axes = rows.length ? plotAxes(plot, { x }) : []
   return element(
@@ -51,7 +51,7 @@ export function splitPanel(title: string, splits: readonly string[], rows: reado
   )
 }
 
-/** A split's dot, its interval below it, and its number at `end`. */
+/** The dot of each split over its interval, and its number at `end`. */
 function marksOf({ values, intervals }: ComparedRow, x: Scale, y: number, end: (split: number) => number): string {
   const marks = values.map((value, s) => {
     const number = text(end(s), y + 4, value === null ? '–' : value.toFixed(3), { size: SMALL, anchor: 'end' })

@@ -13,21 +13,21 @@ const HEAD = 84
 const COLUMN = 264
 const TALLEST = 760 // of the three rows together
 const TABLE = 470
-const COLUMNS = ['image', 'truth', 'prediction (white: truth)'] as const
-const ATTENTION = 'attention (greatest of all)'
+const COLUMNS = ['image', 'ground truth', 'prediction (white: truth)'] as const
+const ATTENTION = 'attention (maximum)'
 
-/** A sample as its columns need it. */
+/** A sample, prepared for its columns. */
 interface Shown extends SampleView {
   images: SliceImages
-  /** (H, W, D): in each voxel the greatest of all structures; undefined where there is none */
+  /** (H, W, D): maximum over all structures; undefined without attention maps */
   attention: Float32Array | undefined
   /** of `attention` */
   range: HeatRange
 }
 
 /**
- * A sample with its masks (SVG): three planes through the slices that show most, each as image, truth, prediction and, where there is
- * any, attention, beside a table of the structures with what is said of their presence. Texts may be anything.
+ * Draws a sample with its masks (SVG): image, ground truth, prediction and, if available, attention in three planes, beside a table of
+ * the structures with their predicted presence. The slices are those that show most. Texts are escaped.
  */
 export function overlay(view: SampleView): string {
   const { size, structures } = view
@@ -35,7 +35,7 @@ export function overlay(view: SampleView): string {
     structures.flatMap(({ truth, prediction }) => [truth, prediction]),
     size,
   )
-  const attention = greatestAttention(structures)
+  const attention = maximumAttention(structures)
   const range: HeatRange = attention ? heatRange(attention) : [0, 1]
   const images = new SliceImages(view.image, size, `overlay ${view.title}`)
   const columns = attention ? [...COLUMNS, ATTENTION] : COLUMNS
@@ -68,28 +68,27 @@ export function overlay(view: SampleView): string {
   return picture(x + TABLE + MARGIN, height, '#ffffff', parts.join('\n'))
 }
 
-function greatestAttention(structures: readonly StructureView[]): Float32Array | undefined {
+function maximumAttention(structures: readonly StructureView[]): Float32Array | undefined {
   const maps = structures.flatMap(({ attention }) => (attention ? [attention] : []))
   if (maps.length === 0) return undefined
-  const greatest = maps[0]!.slice()
-  for (const map of maps.slice(1))
-    for (let v = 0; v < map.length; v++) if (map[v]! > greatest[v]!) greatest[v] = map[v]!
-  return greatest
+  const maximum = maps[0]!.slice()
+  for (const map of maps.slice(1)) for (let v = 0; v < map.length; v++) if (map[v]! > maximum[v]!) maximum[v] = map[v]!
+  return maximum
 }
 
 function heading({ title, structures, threshold }: SampleView): string {
   const known = structures.filter(({ presence }) => presence >= 0)
-  const right = known.filter(({ presence, probability }) => probability > threshold === presence > 0.5)
+  const correct = known.filter(({ presence, probability }) => probability > threshold === presence > 0.5)
   return [
     text(MARGIN, 30, fitted(title, 1200, 17), { size: 17, bold: true }),
-    text(MARGIN, 50, `presence predicted correctly for ${right.length} of ${known.length} structures`, {
+    text(MARGIN, 50, `presence predicted correctly for ${correct.length} of ${known.length} structures`, {
       size: 12,
       fill: FAINT,
     }),
   ].join('')
 }
 
-/** One plane: the image alone, with the true masks, with the predicted ones, with the attention. */
+/** Draws one plane: the image alone, then with ground truth, prediction and attention. */
 function planeRow(view: Shown, plane: Plane, index: number, cells: readonly Box[]): string {
   const { size, structures, images, attention, range } = view
   const slice = { plane, index }

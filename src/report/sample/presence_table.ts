@@ -7,12 +7,12 @@ const ROW = 19 // pixels
 const HEAD = 22
 const BAR = 90
 
-/** What a table of so many structures takes. */
+/** Height of a table with this many structures. */
 export function presenceTableHeight(structures: number): number {
   return HEAD + ROW * structures + 20
 }
 
-/** The structures with their colours: truth, probability of presence (a tick at the threshold), Dice. What is predicted wrongly stands out. */
+/** Draws the structures in their colours: truth, probability of presence (tick: threshold), Dice. Wrong predictions stand out. */
 export function presenceTable(
   { structures, threshold }: { structures: readonly StructureView[]; threshold: number },
   x: number,
@@ -25,7 +25,7 @@ export function presenceTable(
   const parts = [
     heading(columns.name, 'structure'),
     heading(columns.truth, 'truth'),
-    heading(columns.bar, `presence (| ${threshold})`),
+    heading(columns.bar, `presence (threshold ${threshold})`),
     heading(columns.dice, 'Dice', 'end'),
     line(x, y + 17, x + width, y + 17, GRID),
     ...structures.map((structure, s) => row(structure, s, threshold, y + HEAD + ROW * s, columns)),

@@ -1,7 +1,7 @@
 /** Number of voxels along (H, W, D), D fastest. */
 export type VolumeSize = readonly [number, number, number]
 
-/** A plane of a volume and how it is shown: which array axis runs to the right, which one up, and which is cut. */
+/** A plane of a volume: the array axes that run right and up in the picture, and the axis normal to it. */
 export interface Plane {
   name: 'axial' | 'coronal' | 'sagittal'
   normal: 0 | 1 | 2
@@ -10,8 +10,8 @@ export interface Plane {
 }
 
 /**
- * With array axes running to the right, to the front and up (as `import` stores them). The patient's right is on the left of the
- * picture, as radiologists have it.
+ * For array axes that run right, anterior and superior, as `import` stores them. Radiological convention: the patient's right is on
+ * the left of the picture.
  */
 export const PLANES: readonly Plane[] = [
   { name: 'axial', normal: 2, right: 0, up: 1 },
@@ -25,12 +25,12 @@ export interface Slice {
   index: number
 }
 
-/** Columns and rows of a plane's picture. */
+/** Width and height of a slice in pixels. */
 export function sizeOfPlane({ right, up }: Plane, size: VolumeSize): { width: number; height: number } {
   return { width: size[right], height: size[up] }
 }
 
-/** Calls `use` with each voxel of a slice, and where its pixel is: row by row from the top left. */
+/** Calls `use` with each voxel of a slice and the index of its pixel, row by row from the top left. */
 export function forSlice(
   plane: Plane,
   index: number,
@@ -54,9 +54,9 @@ export function isSet(bits: Uint32Array, voxel: number): boolean {
 }
 
 /**
- * Along each axis the slice that shows the most of all masks: each mask counts by its share of its own largest cross-section, so that
- * small structures weigh as much as large ones. The middle where there is nothing.
- * @param masks of V bits each
+ * Finds the slice along each axis that shows most of the masks. Each mask is weighted by its largest cross-section, so that small
+ * structures count as much as large ones. Without any voxel, the middle slice.
+ * @param masks V bits each
  */
 export function slicesToShow(masks: readonly Uint32Array[], size: VolumeSize): [number, number, number] {
   const scores = size.map(length => new Float64Array(length))
@@ -74,7 +74,7 @@ export function slicesToShow(masks: readonly Uint32Array[], size: VolumeSize): [
   }) as [number, number, number]
 }
 
-/** Voxels of a mask in every slice along each axis. */
+/** Number of mask voxels in every slice along each axis. */
 function areasOf(mask: Uint32Array, size: VolumeSize): [Uint32Array, Uint32Array, Uint32Array] {
   const areas = size.map(length => new Uint32Array(length)) as [Uint32Array, Uint32Array, Uint32Array]
   for (let i = 0; i < mask.length; i++)

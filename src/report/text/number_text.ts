@@ -1,6 +1,6 @@
 import type { Interval } from '../detailed_metrics.ts'
 
-/** A share, for a report in plain text. */
+/** A metric in a plain-text report. */
 export function metricText(value: number | null): string {
   return value === null ? '-' : value.toFixed(4)
 }
@@ -14,7 +14,7 @@ export function intervalText(interval: Interval | undefined, text: (value: numbe
   return interval ? `[${interval.map(text).join(', ')}]` : '-'
 }
 
-/** A figure and behind it its interval, where it has one. */
+/** A metric, followed by its interval if it has one. */
 export function withInterval(
   value: number | null,
   interval: Interval,
