@@ -18,7 +18,7 @@ test('a number that the user chose is taken once; the next run counts on from it
   const run = RunDirectory.create({ ...request(base), id: 7 })!
   expect(run.path).toBe(join(base, '7'))
   expect(() => RunDirectory.create({ ...request(base), id: 7 })).toThrow(
-    new InputError(`${join(base, '7')}: is there already, expected the number of a new run`),
+    new InputError(`${join(base, '7')}: already exists, expected the number of a new run`),
   )
   expect(RunDirectory.create(request(base))!.id).toBe(8)
 })

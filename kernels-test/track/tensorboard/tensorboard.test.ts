@@ -131,6 +131,6 @@ test('a base that is a file is wrong input; a folder that goes away is said once
   }
   await run.finish()
   expect(warnings).toEqual([
-    expect.stringMatching(/^cannot write .*: no such file or directory; TensorBoard gets no more/),
+    expect.stringMatching(/^cannot write .*: no such file or directory; no more TensorBoard events/),
   ])
 })
