@@ -46,8 +46,8 @@ test('every panel has its series; terms that are always 0 are omitted; the best 
   const names = [HOSTILE.replace(/[\0\ud800]/g, '\ufffd'), 'structure 1', 'structure 2']
   expect(found).toEqual({
     Loss: ['training', 'validation'],
-    'Loss terms, validation, unweighted': ['segmentation', 'dice', 'absence'],
-    'Dice, mean of present structures': ['training, soft', 'validation, soft', 'validation, at 0.5'],
+    'Loss terms (validation, unweighted)': ['segmentation', 'dice', 'absence'],
+    'Mean Dice of present structures': ['training, soft', 'validation, soft', 'validation, at 0.5'],
     'Presence accuracy': ['training', 'validation'],
     'Learning rate': ['learning rate'],
     'Throughput (samples/s)': ['samples/s'],

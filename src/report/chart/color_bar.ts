@@ -1,9 +1,8 @@
 import { heat, hexadecimal } from './palette.ts'
-import { element, FAINT, rectangle, text, widthOf } from './svg.ts'
+import { element, FAINT, rectangle, SMALL, text, widthOf } from './svg.ts'
 
 const SWATCHES = 32
-const SMALL = 10 // pixels
-const SPACE = 6
+const SPACE = 6 // pixels
 
 /** Colour bar of a map over an image: `bar` pixels wide, with labels for its minimum and maximum. The left label starts at `x`. */
 export function heatColorBar(x: number, y: number, bar: number, [least, most]: readonly [string, string]): string {

@@ -1,6 +1,6 @@
 import { viridis } from './palette.ts'
-import { linearScale, type Scale } from './scale.ts'
-import { type Box, element, FAINT, fitted, line, rectangle, text } from './svg.ts'
+import { linearScale, type Scale, ticksBelow } from './scale.ts'
+import { type Box, element, FAINT, fitted, rectangle, SMALL, text } from './svg.ts'
 
 /** Values between 0 and 1, one row per name: for more series than a line chart can show. */
 export interface HeatMap {
@@ -15,7 +15,6 @@ const NAMES = 150
 const LAST = 44 // for the last value, to the right of a row
 const HEAD = 34
 const FOOT = 36
-const SMALL = 10
 
 /** Height of a map with this many rows. */
 export function heatMapHeight(rows: number): number {
@@ -90,9 +89,5 @@ function viridisColorBar(plot: Box, top: number): string[] {
 
 function footer(x: Scale, plot: Box, axis: string): string[] {
   const bottom = plot.y + plot.height
-  const ticks = x.ticks.flatMap(({ value, label }) => [
-    line(x.at(value), bottom, x.at(value), bottom + 4, FAINT),
-    text(x.at(value), bottom + 15, label, { size: SMALL, anchor: 'middle', fill: FAINT }),
-  ])
-  return [...ticks, text(plot.x + plot.width / 2, bottom + 29, axis, { anchor: 'middle', fill: FAINT })]
+  return [...ticksBelow(x, bottom), text(plot.x + plot.width / 2, bottom + 29, axis, { anchor: 'middle', fill: FAINT })]
 }

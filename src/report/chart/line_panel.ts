@@ -1,5 +1,5 @@
 import { extent, linearScale, logScale, paddedDecades, paddedRange, plotAxes, type Scale } from './scale.ts'
-import { type Box, coordinate, element, FAINT, fitted, INK, line, text, widthOf } from './svg.ts'
+import { type Box, coordinate, element, FAINT, fitted, INK, line, SMALL, text, widthOf } from './svg.ts'
 
 /** Values over ascending steps. Non-finite values are gaps. */
 export interface Line {
@@ -25,7 +25,6 @@ export interface LinePanel {
   axis: string
 }
 
-const SMALL = 10 // pixels, text of ticks and legend
 const LEGEND_LINE = 15
 const LEFT = 46
 const DECADES_FROM = 20 // ratio of maximum to minimum from which the scale is logarithmic

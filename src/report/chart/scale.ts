@@ -1,4 +1,4 @@
-import { type Box, FAINT, GRID, line, rectangle, text } from './svg.ts'
+import { type Box, FAINT, GRID, line, rectangle, SMALL, text } from './svg.ts'
 
 /** Maps values to pixels along one axis, and lists its ticks. */
 export interface Scale {
@@ -73,20 +73,25 @@ function numberLabel(value: number, step: number): string {
   return value.toFixed(Math.max(0, Math.min(6, -Math.floor(Math.log10(step) + 1e-9))))
 }
 
-export const SMALL = 10
-
-// pixels
-
 /** Draws the frame of a plot, grid lines at the ticks of `y` and tick marks at those of `x`. Either scale may be omitted. */
 export function plotAxes({ x: left, y: top, width, height }: Box, { x, y }: { x?: Scale; y?: Scale }): string[] {
-  const bottom = top + height
   const across = (y?.ticks ?? []).flatMap(({ value, label }) => [
     line(left, y!.at(value), left + width, y!.at(value), GRID),
     text(left - 5, y!.at(value) + 3.5, label, { size: SMALL, anchor: 'end', fill: FAINT }),
   ])
-  const along = (x?.ticks ?? []).flatMap(({ value, label }) => [
-    line(x!.at(value), bottom, x!.at(value), bottom + 4, FAINT),
-    text(x!.at(value), bottom + 15, label, { size: SMALL, anchor: 'middle', fill: FAINT }),
-  ])
+  const along = x ? ticksBelow(x, top + height) : []
   return [...across, ...along, rectangle(left, top, width, height, { fill: 'none', stroke: '#b5b5b5' })]
+}
+
+/** The tick marks and labels of a horizontal scale, below `bottom`. */
+export function ticksBelow(x: Scale, bottom: number): string[] {
+  return x.ticks.flatMap(({ value, label }) => [
+    line(x.at(value), bottom, x.at(value), bottom + 4, FAINT),
+    text(x.at(value), bottom + 15, label, { size: SMALL, anchor: 'middle', fill: FAINT }),
+  ])
+}
+
+/** Vertical grid lines at the ticks of a horizontal scale. */
+export function verticalGrid(x: Scale, { y, height }: Box): string[] {
+  return x.ticks.map(({ value }) => line(x.at(value), y, x.at(value), y + height, GRID))
 }

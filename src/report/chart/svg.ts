@@ -78,6 +78,9 @@ export function fitted(content: string, width: number, size: number): string {
   return `${characters.join('')}…`
 }
 
+/** Font size of ticks, legends and notes. */
+export const SMALL = 10
+
 export const INK = '#222222'
 export const FAINT = '#6b6b6b'
 export const GRID = '#e4e4e4'

@@ -2,6 +2,7 @@ import { LINES } from '../chart/palette.ts'
 import { linearScale, plotAxes } from '../chart/scale.ts'
 import { type Box, element, FAINT, fitted, INK, line, rectangle, text } from '../chart/svg.ts'
 import { byGap, type ComparedRow } from '../comparison.ts'
+import { signed } from '../text/number_text.ts'
 
 const ROW = 22 // pixels
 const NAMES = 160
@@ -36,7 +37,7 @@ export function gapPanel(title: string, rows: readonly ComparedRow[], box: Box):
       [
         text(box.x, y + 15, fitted(row.name, NAMES - 12, 11)),
         rectangle(left, y + 5, Math.max(0.8, right - left), ROW - 10, { fill }),
-        text(box.x + box.width, y + 15, `${gap < 0 ? '−' : '+'}${Math.abs(gap).toFixed(3)}`, {
+        text(box.x + box.width, y + 15, signed(gap), {
           size: 10,
           anchor: 'end',
         }),

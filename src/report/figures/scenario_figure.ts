@@ -1,5 +1,5 @@
 import { LINES } from '../chart/palette.ts'
-import { linearScale, plotAxes, type Scale } from '../chart/scale.ts'
+import { linearScale, plotAxes, type Scale, verticalGrid } from '../chart/scale.ts'
 import { type Box, element, FAINT, fitted, GRID, INK, line, picture, text } from '../chart/svg.ts'
 import type { ScenarioMetrics } from '../detailed_metrics.ts'
 import { counted, type EvaluationResults, FIGURE_WIDTH, figureHead, HEAD, intervalLabel, MARGIN } from './frame.ts'
@@ -54,10 +54,13 @@ function nameOf(name: string, samples: number, y: number): string {
 }
 
 function panel(title: string, plot: Box, x: Scale, rows: readonly Row[], draw: typeof accuracyRow): string {
-  const lines = x.ticks.map(({ value }) => line(x.at(value), plot.y, x.at(value), plot.y + plot.height, GRID))
   const drawn = rows.map(([, metrics], r) => draw(metrics, x, plot.y + ROW * (r + 0.5), plot.x + plot.width + 10))
   const heading = text(plot.x, plot.y - 12, title, { size: 13, bold: true })
-  return element('g', { 'data-panel': title }, [heading, ...lines, ...plotAxes(plot, { x }), ...drawn].join('\n'))
+  return element(
+    'g',
+    { 'data-panel': title },
+    [heading, ...verticalGrid(x, plot), ...plotAxes(plot, { x }), ...drawn].join('\n'),
+  )
 }
 
 function accuracyRow({ accuracy, num_samples }: ScenarioMetrics, x: Scale, y: number, end: number): string {

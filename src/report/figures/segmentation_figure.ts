@@ -1,8 +1,8 @@
 import type { CaseRow } from '../case_row.ts'
 import { type BoxPlot, boxPlot } from '../chart/box_plot.ts'
 import { LINES } from '../chart/palette.ts'
-import { linearScale, plotAxes, type Scale } from '../chart/scale.ts'
-import { type Box, element, FAINT, fitted, GRID, line, picture, text } from '../chart/svg.ts'
+import { linearScale, plotAxes, type Scale, verticalGrid } from '../chart/scale.ts'
+import { type Box, element, FAINT, fitted, GRID, line, picture, SMALL, text } from '../chart/svg.ts'
 import type { DetailedMetrics } from '../detailed_metrics.ts'
 import { counted, type EvaluationResults, FIGURE_WIDTH, figureHead, HEAD, MARGIN, valueLabel } from './frame.ts'
 
@@ -12,7 +12,6 @@ const NAMES = 170
 const NUMBERS = 150 // for the numbers to the right of a row
 const GAP = 26
 const PLOT_HEAD = 34
-const SMALL = 10
 
 interface Row {
   name: string
@@ -121,8 +120,11 @@ function panel(title: string, rows: readonly BoxPlot[], plot: Box, x: Scale): st
       text(plot.x + plot.width + 10, y + 4, valueLabel(mean, interval, digits), { size: SMALL })
     )
   })
-  const lines = x.ticks.map(({ value }) => line(x.at(value), plot.y, x.at(value), plot.y + plot.height, GRID))
   const heading = text(plot.x, plot.y - 12, title, { size: 13, bold: true })
   const mean = text(plot.x + plot.width + 10, plot.y - 12, 'mean', { size: SMALL, fill: FAINT })
-  return element('g', { 'data-panel': title }, [heading, mean, ...lines, ...plotAxes(plot, { x }), ...drawn].join('\n'))
+  return element(
+    'g',
+    { 'data-panel': title },
+    [heading, mean, ...verticalGrid(x, plot), ...plotAxes(plot, { x }), ...drawn].join('\n'),
+  )
 }

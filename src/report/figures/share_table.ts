@@ -1,5 +1,5 @@
 import { LINES } from '../chart/palette.ts'
-import { type Box, element, FAINT, fitted, GRID, line, rectangle, text, widthOf } from '../chart/svg.ts'
+import { type Box, element, FAINT, fitted, GRID, line, rectangle, SMALL, text, widthOf } from '../chart/svg.ts'
 
 /** A table of values between 0 and 1. A cell shows a dot on a line from 0 to 1, and the number. */
 export interface ShareTable {
@@ -22,7 +22,6 @@ const ROW = 22 // pixels
 const HEAD = 28
 const NAMES = 170
 const NUMBER = 40
-const SMALL = 10
 
 /** Height of a table with this many rows. */
 export function shareTableHeight(rows: number): number {

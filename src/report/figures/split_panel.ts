@@ -1,6 +1,6 @@
 import { LINES } from '../chart/palette.ts'
-import { linearScale, plotAxes, type Scale } from '../chart/scale.ts'
-import { type Box, element, FAINT, fitted, GRID, line, rectangle, text } from '../chart/svg.ts'
+import { linearScale, plotAxes, type Scale, verticalGrid } from '../chart/scale.ts'
+import { type Box, element, FAINT, fitted, line, rectangle, SMALL, text } from '../chart/svg.ts'
 import type { ComparedRow } from '../comparison.ts'
 
 const ROW = 26 // pixels
@@ -8,7 +8,6 @@ const NAMES = 170
 const NUMBER = 46
 const HEAD = 40
 const FOOT = 24
-const SMALL = 10
 const SPREAD = 6 // vertical distance between the dots of one row
 
 /** Colours of training, validation, test. */
@@ -32,7 +31,6 @@ export function splitPanel(title: string, splits: readonly string[], rows: reado
   const heads = splits.map((split, s) =>
     text(end(s), plot.y - 8, split, { size: SMALL, anchor: 'end', fill: SPLIT_COLORS[s]!, bold: true }),
   )
-  const lines = x.ticks.map(({ value }) => line(x.at(value), plot.y, x.at(value), plot.y + plot.height, GRID))
   const middle = (r: number): number => plot.y + ROW * (r + 0.5)
   const stripes = rows.map((_, r) =>
     r % 2 ? '' : rectangle(box.x - 4, middle(r) - ROW / 2, box.width + 8, ROW, { fill: '#f7f7f7' }),
@@ -47,7 +45,7 @@ export function splitPanel(title: string, splits: readonly string[], rows: reado
   return element(
     'g',
     { 'data-panel': title },
-    [heading, ...heads, ...stripes, ...lines, ...axes, ...drawn, none].join('\n'),
+    [heading, ...heads, ...stripes, ...verticalGrid(x, plot), ...axes, ...drawn, none].join('\n'),
   )
 }
 

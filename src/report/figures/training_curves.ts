@@ -89,7 +89,7 @@ function linePanels({ metrics }: Curves, steps: [number, number], mark: LinePane
   return [
     { ...common, title: 'Loss', lines: both('total_loss'), mayBeLogarithmic: true, mark },
     { ...common, ...lossTerms(metrics), mayBeLogarithmic: true },
-    { ...common, title: 'Dice, mean of present structures', lines: dice, range: [0, 1], mark },
+    { ...common, title: 'Mean Dice of present structures', lines: dice, range: [0, 1], mark },
     { ...common, title: 'Presence accuracy', lines: both('presence_accuracy'), range: [0, 1] },
     { ...common, title: 'Learning rate', lines: rate, mayBeLogarithmic: true },
     { ...common, title: 'Throughput (samples/s)', lines: speed, range: [0, 0] },
@@ -105,7 +105,7 @@ function lossTerms(metrics: Curves['metrics']): Pick<LinePanel, 'title' | 'lines
     const shown = name.slice(`${split}.epoch.`.length).replaceAll('_', ' ')
     return lineOf(metrics, name, shown, LINES[i % LINES.length]!, i >= LINES.length)
   })
-  return { title: `Loss terms, ${split === 'val' ? 'validation' : 'training'}, unweighted`, lines }
+  return { title: `Loss terms (${split === 'val' ? 'validation' : 'training'}, unweighted)`, lines }
 }
 
 /** Epoch metrics that are not loss terms. */

@@ -74,7 +74,7 @@ export function calibrationTable({
     tag(
       'p',
       {},
-      `Expected calibration error ${shown(ece)}, Brier score ${shown(brier_score)}. The reliability diagram is in the section Presence.`,
+      `Expected calibration error ${shown(ece)}, Brier score ${shown(brier_score)}. The reliability diagram is under Presence.`,
     ) +
     folded(
       'Bins of the reliability diagram',

@@ -5,7 +5,7 @@ import { verdictOf } from './overlap.ts'
 import { sizeOfPlane } from './slice.ts'
 import { type HeatRange, heatLayer, heatRange, outline, outlineOf, SliceImages } from './slice_picture.ts'
 import { largestSlice } from './structure_pictures.ts'
-import type { SampleView, StructureView } from './view.ts'
+import { presenceText, type SampleView, type StructureView } from './view.ts'
 
 /** The drawn attention map of one structure in one sample. Small, whatever the size of the volume. */
 export interface AttentionTile {
@@ -46,7 +46,7 @@ export function attentionRow(view: SampleView): AttentionRow | undefined {
 }
 
 function tileOf(structure: StructureView, { size, threshold }: SampleView, images: SliceImages): AttentionTile {
-  const { name, presence, probability, truth } = structure
+  const { name, probability, truth } = structure
   const attention = structure.attention!
   const slice = largestSlice(structure, size)
   const plane = sizeOfPlane(slice.plane, size)
@@ -57,10 +57,9 @@ function tileOf(structure: StructureView, { size, threshold }: SampleView, image
   const layers =
     heatLayer(attention, slice, cell, size, range) + outline(outlineOf(truth, slice, size), '#ffffff', 1 / scale, 1.2)
   const verdict = verdictOf(structure, threshold)
-  const known = presence < 0 ? 'unknown' : presence > 0.5 ? 'present' : 'absent'
   return {
     name,
-    caption: `${verdict || known}, p ${probability.toFixed(2)}`,
+    caption: `${verdict || presenceText(structure)}, p ${probability.toFixed(2)}`,
     range,
     isWrong: verdict !== '',
     svg: images.shown(slice, cell, layers),

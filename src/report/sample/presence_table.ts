@@ -1,7 +1,7 @@
 import { regionColor, WRONG } from '../chart/palette.ts'
 import { element, FAINT, fitted, GRID, line, rectangle, text } from '../chart/svg.ts'
 import { diceOf, overlapOf, verdictOf } from './overlap.ts'
-import type { StructureView } from './view.ts'
+import { presenceText, type StructureView } from './view.ts'
 
 const ROW = 19 // pixels
 const HEAD = 22
@@ -43,7 +43,7 @@ function row(
   const { name, presence, probability } = structure
   const verdict = verdictOf(structure, threshold)
   const style = verdict === '' ? {} : { fill: WRONG, bold: true }
-  const truth = presence < 0 ? 'unknown' : presence > 0.5 ? 'present' : 'absent'
+  const truth = presenceText(structure)
   const base = y + 13
   const overlap = presence > 0.5 ? diceOf(overlapOf(structure)) : undefined
   const parts = [

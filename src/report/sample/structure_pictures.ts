@@ -5,7 +5,7 @@ import { type Box, element, FAINT, fitted, GRID, line, picture, rectangle, text 
 import { diceOf, type Overlap, overlapOf, verdictOf } from './overlap.ts'
 import { PLANES, type Slice, sizeOfPlane, slicesToShow, type VolumeSize } from './slice.ts'
 import { heatLayer, heatRange, maskSlice, outline, outlineOf, region, SliceImages } from './slice_picture.ts'
-import type { SampleView, StructureView } from './view.ts'
+import { presenceText, type SampleView, type StructureView } from './view.ts'
 
 const MARGIN = 24 // pixels
 const HEAD = 108
@@ -182,7 +182,7 @@ function errors({ truth, prediction }: StructureView, slice: Slice, size: Volume
 function facts(structure: StructureView, overlap: Overlap, threshold: number, label: string, { x, y }: Box): string[] {
   const { presence, probability, name } = structure
   const verdict = verdictOf(structure, threshold)
-  const truth = presence < 0 ? 'unknown' : presence > 0.5 ? 'present' : 'absent'
+  const truth = presenceText(structure)
   const dice = presence > 0.5 ? diceOf(overlap) : undefined
   const style = verdict === '' ? {} : { fill: WRONG, bold: true }
   const faint = { size: 10, fill: FAINT }

@@ -13,6 +13,11 @@ export interface StructureView {
   attention?: Float32Array
 }
 
+/** The ground truth of presence as a word. */
+export function presenceText({ presence }: StructureView): 'present' | 'absent' | 'unknown' {
+  return presence < 0 ? 'unknown' : presence > 0.5 ? 'present' : 'absent'
+}
+
 export interface SampleView {
   title: string
   size: VolumeSize

@@ -8,6 +8,7 @@ import {
   presenceRows,
   scenarioRows,
 } from '../comparison.ts'
+import { signed } from './number_text.ts'
 import { table } from './table.ts'
 
 const NAMED = 3 // gaps that are listed
@@ -69,10 +70,6 @@ function drops(what: string, rows: readonly ComparedRow[]): string[] {
     ({ row, gap }) => `${row.name} (${row.values[0]!.toFixed(3)} to ${row.values[2]!.toFixed(3)}, ${signed(gap)})`,
   )
   return [`${what} drops most from train to test for ${named.join(', ')}.`]
-}
-
-function signed(value: number): string {
-  return `${value < 0 ? '−' : '+'}${Math.abs(value).toFixed(3)}`
 }
 
 function tableOf(splits: readonly ComparedSplit[], rows: readonly ComparedRow[]): string[] {

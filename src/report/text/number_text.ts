@@ -22,3 +22,8 @@ export function withInterval(
 ): string {
   return interval ? `${text(value)} ${intervalText(interval, text)}` : text(value)
 }
+
+/** A difference, with its sign. */
+export function signed(value: number): string {
+  return `${value < 0 ? '−' : '+'}${Math.abs(value).toFixed(3)}`
+}
