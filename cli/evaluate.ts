@@ -6,7 +6,7 @@ import { SPLIT_NAMES, type SplitName } from '../src/data/dataset/split.ts'
 import { evaluate } from '../src/evaluate/evaluate.ts'
 import type { Evaluation } from '../src/evaluate/evaluation.ts'
 import { EvaluationPictures } from '../src/evaluate/pictures.ts'
-import { mainFigures } from '../src/report/text/evaluation_report.ts'
+import { mainMetrics } from '../src/report/text/evaluation_report.ts'
 import { configurationOf, countOption, withConfiguration } from './options.ts'
 import { progressOf } from './progress.ts'
 
@@ -83,7 +83,7 @@ function mainMetricsOf({ samples, metrics, files }: Evaluation) {
 
 function report({ samples, metrics, files }: Evaluation, drawn: readonly string[], say: (line: string) => void): void {
   say(`samples   ${samples}`)
-  for (const line of mainFigures(metrics)) say(line)
+  for (const line of mainMetrics(metrics)) say(line)
   say(`written   ${Object.values(files).join(', ')}`)
   const page = drawn.find(path => basename(path) === 'report.html')
   if (page !== undefined) say(`pictures  ${drawn.length - 1}, all in ${page}`)

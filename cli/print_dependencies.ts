@@ -1,5 +1,5 @@
 import { Command } from 'commander'
-import { dependencies, repositories } from '../src/track/experiment.ts'
+import { dependencies, repositories } from '../src/track/provenance.ts'
 import type { Repository } from '../src/track/repository.ts'
 import { type Colors, colorsFor } from '../src/util/colors.ts'
 

@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs'
 import { Command } from 'commander'
 import { toJson } from '../src/config/load.ts'
 import { parseLiteral } from '../src/config/overrides.ts'
-import { reasonOf } from '../src/track/files.ts'
+import { reasonOf } from '../src/track/run_files.ts'
 import { InputError } from '../src/util/error.ts'
 import { configurationOf, withConfiguration } from './options.ts'
 

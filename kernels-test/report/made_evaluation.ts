@@ -10,7 +10,7 @@ import type {
 import type { VolumeSize } from '../../src/report/sample/slice.ts'
 import type { SampleView } from '../../src/report/sample/view.ts'
 
-/** An evaluation as a model might have it: figures and cases that fit each other, the same each time. */
+/** A plausible evaluation: metrics and cases that agree with each other, the same each time. */
 export interface MadeEvaluation {
   metrics: DetailedMetrics
   cases: CaseRow[]
@@ -45,7 +45,7 @@ function deviationOf(values: readonly number[]): number | null {
   return mean === null ? null : Math.sqrt(meanOf(values.map(value => (value - mean) ** 2))!)
 }
 
-/** `absent`: share of absent pairs. `skill` from 0 to 1 moves overlaps and probabilities. */
+/** `absent`: fraction of absent pairs. `skill`, 0 to 1, shifts overlaps and probabilities. */
 export function madeEvaluation(
   names: readonly string[],
   { samples = 40, absent = 0.25, skill = 0.8, scenarios = ['normal', 'unilateral', 'multiple'], seed = 7 } = {},
@@ -151,7 +151,7 @@ function metricsOf(names: readonly string[], cases: readonly CaseRow[]): Detaile
   })
   const perStructure = names.map(name => [name, segmentation(of(name))] as const)
   const meanOver = (key: keyof OverallSegmentation | Exclude<keyof OverallVoxels, 'num_empty_predictions'>) =>
-    meanOf(perStructure.flatMap(([, figures]) => figures[key] ?? []))
+    meanOf(perStructure.flatMap(([, means]) => means[key] ?? []))
   const bins = binsOf(cases)
   const filled = bins.filter(bin => bin.count > 0)
   const absence = absenceOf(all)
@@ -215,7 +215,7 @@ function metricsOf(names: readonly string[], cases: readonly CaseRow[]): Detaile
   }
 }
 
-/** Ellipsoids in a noisy image; what a model says of them is a little smaller and shifted. Some are absent, one is a false alarm. */
+/** Ellipsoids in a noisy image. Predictions are slightly smaller and shifted; some structures are absent, one is a false alarm. */
 export function madeSample(names: readonly string[], size: VolumeSize, title: string, seed = 3): SampleView {
   const random = randomFrom(seed)
   const voxels = size[0] * size[1] * size[2]

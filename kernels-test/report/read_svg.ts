@@ -1,6 +1,6 @@
 import { Resvg } from '@resvg/resvg-js'
 
-/** Groups of a picture by an attribute of theirs: its value (entities read) and what is inside. */
+/** Groups of a picture that have `attribute`: its decoded value and the content of the group. */
 export function groupsOf(svg: string, attribute: string): Map<string, string> {
   const groups = new Map<string, string>()
   for (const match of svg.matchAll(new RegExp(`<g [^>]*\\b${attribute}="([^"]*)"[^>]*>`, 'g'))) {
@@ -16,7 +16,7 @@ export function groupsOf(svg: string, attribute: string): Map<string, string> {
   return groups
 }
 
-/** Texts of a picture, as a reader sees them. */
+/** The texts of a picture, decoded. */
 export function textsOf(svg: string): string[] {
   return [...svg.matchAll(/<text [^>]*>([^<]*)<\/text>/g)].map(([, content]) => plain(content!))
 }
@@ -25,7 +25,7 @@ function plain(escaped: string): string {
   return escaped.replace(/&#(\d+);/g, (_, code) => String.fromCodePoint(Number(code)))
 }
 
-/** Width, height, and how many colours the picture has when drawn without texts. Throws where it is not well formed. */
+/** Width, height and number of colours of the picture when drawn without texts. Throws if it is not well formed. */
 export function drawn(svg: string): { width: number; height: number; colors: number } {
   const image = new Resvg(svg, { font: { loadSystemFonts: false } }).render()
   const pixels = new Uint32Array(new Uint8Array(image.pixels).buffer)

@@ -3,7 +3,7 @@ import { parseNvidia } from '../../src/track/host.ts'
 
 const LINES = 'NVIDIA GeForce RTX 4090, 24564, Disabled\nNVIDIA H100 80GB HBM3, 81559, Enabled\n'
 
-test('memory of the GPU that computes, among those of the machine', () => {
+test('memory of the GPU that computes, if the machine has several', () => {
   const model = 'NVIDIA H100 80GB HBM3 (NVIDIA: 550.54.15 550.54.15.0)'
   expect(parseNvidia(LINES, model)).toStrictEqual({ model, total_memory: 81559, persistence_mode: true })
 })
@@ -12,4 +12,4 @@ test.each([
   ['another GPU', LINES, 'NVIDIA A100-SXM4-40GB'],
   ['no number', 'NVIDIA A100-SXM4-40GB, [Insufficient Permissions], Enabled\n', 'NVIDIA A100-SXM4-40GB'],
   ['nothing', '', 'NVIDIA A100-SXM4-40GB'],
-])('unknown where the driver tells of %s', (_, lines, model) => expect(parseNvidia(lines, model)).toBeUndefined())
+])('unknown if the driver reports %s', (_, lines, model) => expect(parseNvidia(lines, model)).toBeUndefined())

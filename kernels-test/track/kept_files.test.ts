@@ -11,11 +11,11 @@ import { request } from './request.ts'
 const FILES = ['config.json', 'cout.txt', 'info.json', 'metrics.json', 'run.json']
 const record = (run: RunDirectory) => JSON.parse(readFileSync(join(run.path, 'run.json'), 'utf8'))
 
-/** A folder on another file system than the temporary ones, where there is one that can be written. */
+/** A folder on a file system other than that of temporary files, if one is writable. */
 const shared = '/dev/shm'
 const isElsewhere = existsSync(shared) && statSync(shared).dev !== statSync(temporaryDirectory()).dev
 
-test('sources are copied once each, beside the runs, under the names of Sacred', async () => {
+test('each source is copied once, beside the runs, under Sacred’s name', async () => {
   const base = temporaryDirectory()
   const folder = temporaryDirectory()
   const config = join(folder, 'my cfg.json')
@@ -36,7 +36,7 @@ test('sources are copied once each, beside the runs, under the names of Sacred',
   expect(readdirSync(first.path)).toStrictEqual(FILES)
 })
 
-test('a source that is gone, and data that cannot be copied, do not stop a run', async () => {
+test('a missing source, and data that cannot be copied, do not stop a run', async () => {
   const base = temporaryDirectory()
   const warnings: string[] = []
   const gone = join(base, 'gone.json')
@@ -54,8 +54,8 @@ test('a source that is gone, and data that cannot be copied, do not stop a run',
 })
 
 test.for([
-  ['on one file system, without a copy', false],
-  ['from another one, as a copy', true],
+  ['on the same file system, without a copy', false],
+  ['from another file system, as a copy', true],
 ] as const)('a checkpoint is kept as it was, %s', async ([, elsewhere], context) => {
   if (elsewhere && !isElsewhere) context.skip(`no second file system at ${shared}`)
   const checkpoints = elsewhere ? makeShared() : temporaryDirectory()
@@ -68,7 +68,7 @@ test.for([
     const run = RunDirectory.create(request(temporaryDirectory()))!
     replace('first')
     run.keep({ name: 'best_model.pth', path })
-    run.keep({ name: 'best_model.pth', path }) // the same once more
+    run.keep({ name: 'best_model.pth', path }) // the same again
     replace('second')
     run.keep({ name: 'epoch 2.pth', path })
     replace('third')
@@ -92,7 +92,7 @@ function makeShared(): string {
   return folder
 }
 
-test('an unchanged checkpoint takes no room of its own', async () => {
+test('an unchanged checkpoint takes no extra space', async () => {
   const path = join(temporaryDirectory(), 'last.pth')
   writeFileSync(path, 'weights')
   const run = RunDirectory.create(request(temporaryDirectory()))!
@@ -101,7 +101,7 @@ test('an unchanged checkpoint takes no room of its own', async () => {
   expect(statSync(join(run.path, 'last.pth')).ino).toBe(statSync(path).ino)
 })
 
-test('an artifact that is not there is warned of, and the others are kept', async () => {
+test('a missing artifact causes a warning, and the others are kept', async () => {
   const warnings: string[] = []
   const run = RunDirectory.create(request(temporaryDirectory(), line => warnings.push(line)))!
   run.keep({ name: 'best_model.pth', path: join(run.path, 'none') })
@@ -125,7 +125,7 @@ test.each([
   expect(artifactFileName(name)).toBe(file)
 })
 
-test('of the environment only what changes a run is kept, and nothing secret', () => {
+test('of the environment, only variables that affect a run are kept, and no secrets', () => {
   const environment = { ...process.env, CUDA_VISIBLE_DEVICES: '1', MONGO_PASSWORD: 'secret', SLURM_JOB_ID: '77' }
   const script = `import { describeHost } from './src/track/host.ts'
     console.log(JSON.stringify(describeHost({ model: 'a', driver: 'b', software: true })))`

@@ -16,8 +16,8 @@ import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { RunFiles } from '../../src/track/files.ts'
 import { Metrics, readMetrics, type Series, selectPoints } from '../../src/track/metrics.ts'
+import { RunFiles } from '../../src/track/run_files.ts'
 
 const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}$/
 let directory = ''
@@ -35,7 +35,7 @@ const journals = () =>
   )
 const textOf = (path = directory) => readFileSync(join(path, 'metrics.json'), 'utf8')
 
-test('the file is there from the start and is what JSON.stringify would write, sorted', async () => {
+test('the file exists from the start and equals the sorted output of JSON.stringify', async () => {
   const metrics = metricsOf()
   expect(textOf()).toBe('{}')
   metrics.log('val.dice.liver', 0.5, 3, Date.now())
@@ -50,7 +50,7 @@ test('the file is there from the start and is what JSON.stringify would write, s
   for (const time of file['train.batch.total']!.timestamps) expect(time).toMatch(TIME)
 })
 
-test('values that are not finite are null, since JSON has no others', async () => {
+test('non-finite values are null, since JSON has no NaN and no infinity', async () => {
   const metrics = metricsOf()
   for (const [step, value] of [Number.NaN, Infinity, 1].entries()) metrics.log('loss', value, step, Date.now())
   await Promise.resolve()
@@ -59,7 +59,7 @@ test('values that are not finite are null, since JSON has no others', async () =
   expect(JSON.parse(textOf()).loss.values).toStrictEqual([null, null, 1])
 })
 
-test('points are readable before they are folded, and a fold between does not double them', async () => {
+test('points are readable before they are folded, and a fold in between does not duplicate them', async () => {
   const metrics = metricsOf()
   const points = Array.from({ length: 200 }, (_, step) => step)
   for (const step of points) {
@@ -68,7 +68,7 @@ test('points are readable before they are folded, and a fold between does not do
   }
   await Promise.resolve() // points that were logged together are kept together
   expect(JSON.parse(textOf()).a.steps.length).toBeLessThan(readMetrics(directory).get('a')!.steps.length)
-  // The journal of a kill between writing metrics.json and taking the journal away.
+  // the journal after a kill between writing metrics.json and removing the journal
   const [segment] = journals()
   const unfolded = readFileSync(segment!, 'utf8')
   await metrics.fold()
@@ -79,7 +79,7 @@ test('points are readable before they are folded, and a fold between does not do
   expect(read.get('b')!.values).toStrictEqual(points.filter(step => step % 3 !== 0))
 })
 
-test('points that come while a fold writes are in the journal and in the next fold', async () => {
+test('points that arrive during a fold are in the journal and in the next fold', async () => {
   const metrics = metricsOf()
   for (let step = 0; step < 10; step++) metrics.log('a', step, step, Date.now())
   const folds = [metrics.fold(), metrics.fold()]
@@ -93,7 +93,7 @@ test('points that come while a fold writes are in the journal and in the next fo
   expect(JSON.parse(textOf()).a.steps).toStrictEqual(steps)
 })
 
-test('many folds keep every point in order, lists of many pieces too', async () => {
+test('many folds keep every point in order, also in lists of many pieces', async () => {
   const metrics = metricsOf()
   const steps = Array.from({ length: 30_000 }, (_, step) => step)
   for (const step of steps) {
@@ -105,7 +105,7 @@ test('many folds keep every point in order, lists of many pieces too', async () 
   expect(JSON.stringify(JSON.parse(textOf()), null, 2)).toBe(textOf())
 })
 
-test('a fold that fails keeps the earlier file and its points for the next one', async () => {
+test('a failed fold keeps the earlier file, and its points for the next fold', async () => {
   const metrics = metricsOf()
   const partial = join(directory, '.partial/metrics.json')
   metrics.log('a', 0, 0, Date.now())
@@ -142,7 +142,7 @@ test('a resumed run takes over the earlier points up to a step, with their times
   )
 })
 
-test('a directory that cannot be written warns once and never throws', async () => {
+test('a directory that cannot be written causes one warning and never throws', async () => {
   const path = join(directory, 'run')
   mkdirSync(path)
   const metrics = metricsOf(path)
@@ -156,7 +156,7 @@ test('a directory that cannot be written warns once and never throws', async () 
   ])
 })
 
-test('10^5 points: metrics.json is valid at any moment, and after kill -9 no point that was logged is missing', async () => {
+test('10^5 points: metrics.json is valid at any moment, and after kill -9 no logged point is missing', async () => {
   const said = join(directory, 'said')
   const child = spawn(
     process.execPath,

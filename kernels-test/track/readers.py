@@ -1,4 +1,4 @@
-"""The programs that read Sacred's files, on the folder of runs given: says as JSON what they found."""
+"""Runs the programs that read Sacred's files on a folder of runs, and prints as JSON what they find."""
 
 import json
 import sys

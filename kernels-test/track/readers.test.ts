@@ -19,7 +19,7 @@ beforeEach(context => {
   if (!python) context.skip('SADAAN_READERS names no python with sacred, incense and sacredboard')
 })
 
-/** A run that was completed, one that goes on, one that failed. */
+/** A completed run, a live one and a failed one. */
 beforeAll(async () => {
   const config = join(temporaryDirectory(), 'cfg.json')
   writeFileSync(config, '{"training": {"batch_size": 2}}')
@@ -52,7 +52,7 @@ interface BoardRun {
   object: Record<string, unknown> & { experiment: { sources: string[][] }; config: { seed: number } }
 }
 
-test('sacredboard -F lists our runs, also the one that goes on, and shows each', async () => {
+test('sacredboard -F lists our runs, the live one too, and shows each', async () => {
   const words = ['-u', '-W', 'ignore', '-m', 'sacredboard.bootstrap', '-F', base, '--no-browser', '--port', '5210']
   const board = spawn(python!, words, { env: { ...process.env, LC_ALL: 'C.UTF-8' } })
   const said = { stdout: '', stderr: '' }
@@ -86,7 +86,7 @@ test('sacredboard -F lists our runs, also the one that goes on, and shows each',
     expect(object.config).toMatchObject({ seed: defaultConfig().seed })
     expect(object.experiment.sources[0]![1]).toMatch(/^_sources\/cfg_[0-9a-f]{32}\.json$/)
     expect(object).toMatchObject({ fail_trace: expect.arrayContaining(['RangeError: too many voxels\n']) })
-    // its page of runs; metrics it reads out of MongoDB only
+    // its page of runs; it reads metrics from MongoDB only
     expect((await get('/runs')).text).toContain('Sacredboard')
     expect((await get('/api/run/1/metric/0')).text).toContain('Metrics not supported by this backend')
   } finally {
@@ -111,12 +111,12 @@ test('incense loads our runs with metrics, output and artifacts', async () => {
   expect(total.steps).toStrictEqual(Array.from({ length: 50 }, (_, step) => step))
   expect(total.values).toStrictEqual(total.steps.map((step: number) => 1 / (step + 1)))
   expect(done.metrics).toHaveProperty(['val.dice.liver'])
-  // info.json it takes for one too, in Sacred's own runs as in ours
+  // it takes info.json for an artifact too, in Sacred's own runs as in ours
   expect(done.artifacts).toStrictEqual({ 'curves.png': 99, 'info.json': expect.any(Number) })
   expect(running).toMatchObject({ status: 'RUNNING', artifacts: { 'curves.png': 99 } })
 })
 
-test('Sacred records a run of its own between ours, in the same form', async () => {
+test('Sacred records its own run among ours, in the same format', async () => {
   const before = Math.max(
     ...readdirSync(base)
       .filter(name => name !== '_sources')
@@ -133,7 +133,7 @@ test('Sacred records a run of its own between ours, in the same form', async () 
   const [their, our] = [read(theirs.id, 'run.json'), read(ours.id, 'run.json')]
   for (const part of [(run: typeof our) => run, (run: typeof our) => run.meta])
     expect(Object.keys(part(our)).sort()).toStrictEqual(Object.keys(part(their)).sort())
-  // what a record has to say beyond Sacred's
+  // what our records contain beyond Sacred's
   expect(Object.keys(our.experiment).sort()).toStrictEqual([...Object.keys(their.experiment), 'program'].sort())
   expect(new Set(Object.keys(our.host))).toEqual(new Set([...Object.keys(their.host), 'gpus', 'node_version']))
   expect(read(ours.id, 'metrics.json')).toMatchObject({ loss: { steps: [3], values: [0.5] } })
@@ -143,7 +143,7 @@ test('Sacred records a run of its own between ours, in the same form', async () 
   expect(visible(ours.id)).toStrictEqual(visible(theirs.id))
 })
 
-/** Keys and, of lists, the kind of their items. */
+/** The keys, and the type of list items. */
 function shapeOf(value: unknown): unknown {
   if (Array.isArray(value))
     return value.map(item => (typeof item === 'string' ? item.replace(/\d/g, '0') : typeof item))

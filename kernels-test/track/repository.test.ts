@@ -19,7 +19,7 @@ function makeRepository(): string {
   return directory
 }
 
-test('commit, address and whether tracked files were changed, from any folder below', () => {
+test('commit, address and whether tracked files have changed, from any subfolder', () => {
   const root = makeRepository()
   const below = join(root, 'runs', 'a')
   mkdirSync(below, { recursive: true })
@@ -43,7 +43,7 @@ test.each([
   expect(describeRepository(root)!.url).toBe(kept)
 })
 
-test('no checkout, or one without a commit, is none; a folder that is not there neither', () => {
+test('undefined without a checkout, without a commit, or for a missing folder', () => {
   const directory = temporaryDirectory()
   expect(describeRepository(directory)).toBeUndefined()
   git(directory, 'init', '--quiet')
@@ -51,7 +51,7 @@ test('no checkout, or one without a commit, is none; a folder that is not there 
   expect(describeRepository(join(directory, 'none'))).toBeUndefined()
 })
 
-test('a program that the settings of the checkout name is not started', () => {
+test('a program named in the settings of the checkout is not started', () => {
   const root = makeRepository()
   const trace = join(root, 'started')
   git(root, 'config', 'core.fsmonitor', `touch ${trace}; false`)

@@ -1,7 +1,7 @@
 import { defaultConfig } from '../../src/config/schema.ts'
 import type { RunRequest } from '../../src/track/run_directory.ts'
 
-/** A run of the default configuration; a warning is an error unless the test takes it. */
+/** A run with the default configuration. A warning is an error unless the test handles it. */
 export function request(base: string, warn?: (line: string) => void): RunRequest {
   return {
     base,

@@ -31,7 +31,7 @@ test('times are naive UTC with six digits', () => {
   expect(sacredTime(Date.UTC(2026, 0, 2, 3, 4, 5, 67))).toBe('2026-01-02T03:04:05.067000')
 })
 
-test('a started run has all files that readers open, and nothing else visible', async () => {
+test('a started run has all files that readers open, and no other visible file', async () => {
   const run = RunDirectory.create(request(base))!
   expect([run.id, run.path]).toStrictEqual([1, join(base, '1')])
   expect(readdirSync(run.path).filter(name => !name.startsWith('.'))).toStrictEqual(FILES)
@@ -61,7 +61,7 @@ test('a started run has all files that readers open, and nothing else visible', 
   await run.finish({ status: 'COMPLETED' })
 })
 
-test('the end: status, result, stop time; the hidden folder is gone', async () => {
+test('a finished run has status, result and stop time; the hidden folder is gone', async () => {
   const run = RunDirectory.create(request(base))!
   run.metrics.log('train.batch.total', 1.5, 0, Date.now())
   run.setInfo('resumed_from', { run: 3, epoch: 7 })
@@ -88,7 +88,7 @@ test('a failed run keeps its trace as lines, an interrupted one has none', async
   expect(interrupted.id).toBe(2)
 })
 
-test('the id is one above the highest number, whatever else lies there', () => {
+test('the id is one above the highest number, whatever else the folder contains', () => {
   for (const name of ['7', '12', '_sources', '99x', '-3']) mkdirSync(join(base, name))
   expect(RunDirectory.create(request(base))!.id).toBe(13)
   expect(RunDirectory.create(request(join(base, 'new', 'folder')))!.id).toBe(1)
@@ -111,7 +111,7 @@ test('a base that is a file is wrong input', () => {
   expect(create(join(path, 'runs'))).toThrow('not a directory, expected a folder to record runs in')
 })
 
-test('a run directory lost on the way warns once, through a console that is itself captured', async () => {
+test('a run directory that disappears causes one warning, through a console that is itself captured', async () => {
   let said = ''
   const stream = { write: (text: string) => (said += text), on: () => stream }
   const console = new Console({ stream, environment: {} })

@@ -13,23 +13,23 @@ function runOf({ path }: RunDirectory): { heartbeat: string; start_time: string;
   return JSON.parse(readFileSync(join(path, 'run.json'), 'utf8'))
 }
 
-test('a number that the user chose is taken once; the next run counts on from it', async () => {
+test('a number chosen by the user can be taken once; the next run continues from it', async () => {
   const base = join(root, 'runs')
   const run = RunDirectory.create({ ...request(base), id: 7 })!
   expect(run.path).toBe(join(base, '7'))
   expect(() => RunDirectory.create({ ...request(base), id: 7 })).toThrow(
-    new InputError(`${join(base, '7')}: is there already, expected the number of a new run`),
+    new InputError(`${join(base, '7')}: already exists, expected the number of a new run`),
   )
   expect(RunDirectory.create(request(base))!.id).toBe(8)
 })
 
-test('the priority is kept where one was given', () => {
+test('the priority is recorded if one is given', () => {
   const base = join(root, 'priorities')
   expect(runOf(RunDirectory.create({ ...request(base), priority: 2.5 })!).meta).toHaveProperty('priority', 2.5)
   expect(runOf(RunDirectory.create(request(base))!).meta).not.toHaveProperty('priority')
 })
 
-test('the heart beats as often as it was told to', async () => {
+test('heartbeats come at the given interval', async () => {
   const run = RunDirectory.create(request(join(root, 'beats')))!
   const record = new RunRecord(run.id, [run], 0.05)
   await vi.waitFor(() => expect(runOf(run).heartbeat > runOf(run).start_time).toBe(true), { timeout: 5000 })

@@ -3,10 +3,10 @@ import { join } from 'node:path'
 import { writeAtomically } from '../checkpoint/file.ts'
 import type { Subject } from '../report/drawing/drawing.ts'
 import { illustrator } from '../report/drawing/illustrator.ts'
-import { type EvaluationFigures, FIGURE_NAMES, type FigureName } from '../report/figures/frame.ts'
+import { type EvaluationResults, FIGURE_NAMES, type FigureName } from '../report/figures/frame.ts'
 import { type PagePicture, type ReportPage, reportPage } from '../report/page/page.ts'
 import { type AttentionRow, attentionRow } from '../report/sample/attention_overview.ts'
-import { packageFile } from '../track/experiment.ts'
+import { packageFile } from '../track/provenance.ts'
 import type { EvaluatedSample, Evaluation } from './evaluation.ts'
 
 const PAGE = 'report.html'
@@ -46,7 +46,7 @@ export class EvaluationPictures {
 
   /** Draws the figures and writes report.html. Returns the paths of all files written. */
   async finish({ head, metrics, cases }: Evaluation): Promise<string[]> {
-    const evaluation: EvaluationFigures = { head, metrics, cases }
+    const evaluation: EvaluationResults = { head, metrics, cases }
     const figures: Partial<Record<FigureName, PagePicture>> = {}
     for (const figure of FIGURE_NAMES) {
       const picture = await this.drawn(figure, { evaluation, figure }, ALT[figure])

@@ -4,7 +4,7 @@ import { encodeModelPth, encodeModelSafetensors, type ModelFile } from '../check
 import { specify } from '../nn/specification.ts'
 import { floatsOf } from '../run/model_weights.ts'
 import { openTrainedModel, structureNamesOf, type TrainedModel } from '../run/trained_model.ts'
-import { packageFile } from '../track/experiment.ts'
+import { packageFile } from '../track/provenance.ts'
 import { InputError } from '../util/error.ts'
 import { nearest } from '../util/nearest.ts'
 import { encodeOnnx } from './onnx_file.ts'

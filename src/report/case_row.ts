@@ -1,6 +1,6 @@
 import { csvLine } from '../util/csv.ts'
 
-/** One known pair of sample and structure in an evaluation: a line of cases.csv, named as its columns. */
+/** One known (sample, structure) pair of an evaluation: a row of cases.csv. The keys are the column names. */
 export interface CaseRow {
   /** index within the split */
   sample: number
@@ -11,16 +11,16 @@ export interface CaseRow {
   present: 0 | 1
   presence_probability: number
   predicted_present: 0 | 1
-  /** Overlap and distances are of masks at threshold 0.5 without the presence gate; null where they are undefined. */
+  /** Overlap and distances use masks at threshold 0.5, without the presence gate. Undefined metrics are null. */
   dice: number | null
   iou: number | null
   precision: number | null
   recall: number | null
-  /** 95th percentile of the distances between the surfaces, the larger of both directions; in `distance_unit` */
+  /** 95th percentile of the surface distances, the larger of the two directions; in `distance_unit` */
   hd95: number | null
-  /** mean distance between the surfaces over both directions */
+  /** mean surface distance over both directions */
   surface_distance: number | null
-  /** millilitres where the spacing is known, else voxels */
+  /** in millilitres if the spacing is known, otherwise in voxels */
   true_volume: number
   predicted_volume: number
   distance_unit: 'mm' | 'voxel'
@@ -45,7 +45,7 @@ const COLUMNS: readonly (keyof CaseRow)[] = [
   'distance_unit',
 ]
 
-/** cases.csv: a heading and one line a row; what is undefined is an empty cell. */
+/** cases.csv: a header, then one line per row. Undefined values are empty cells. */
 export function casesCsv(rows: readonly CaseRow[]): string {
   return csvLine(COLUMNS) + rows.map(row => csvLine(COLUMNS.map(column => row[column] ?? ''))).join('')
 }

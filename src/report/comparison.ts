@@ -2,19 +2,19 @@ import { z } from 'zod'
 import { InputError } from '../util/error.ts'
 import type { Interval } from './detailed_metrics.ts'
 
-const figure = z.number().nullable()
-const maybe = figure.optional()
+const metric = z.number().nullable()
+const maybe = metric.optional()
 const interval = z.tuple([z.number(), z.number()]).nullable().optional()
 
-/** What a comparison reads of detailed_metrics.json: the original's keys, and those of ours that may be missing in it. */
+/** What a comparison reads from detailed_metrics.json. Keys that the original does not write are optional. */
 const schema = z.object({
-  presence_overall_accuracy: figure,
-  presence_per_structure: z.record(z.string(), z.object({ accuracy: figure, f1_score: maybe })),
-  segmentation_per_structure: z.record(z.string(), z.object({ mean_dice: figure, num_samples: z.number().optional() })),
-  segmentation_overall: z.object({ mean_dice: figure, mean_iou: figure }),
-  segmentation_overall_gated: z.object({ mean_dice: figure }).optional(),
-  scenario_based: z.record(z.string(), z.object({ accuracy: figure, num_samples: z.number() })).optional(),
-  absence_overall: z.object({ sensitivity: figure, specificity: figure }).optional(),
+  presence_overall_accuracy: metric,
+  presence_per_structure: z.record(z.string(), z.object({ accuracy: metric, f1_score: maybe })),
+  segmentation_per_structure: z.record(z.string(), z.object({ mean_dice: metric, num_samples: z.number().optional() })),
+  segmentation_overall: z.object({ mean_dice: metric, mean_iou: metric }),
+  segmentation_overall_gated: z.object({ mean_dice: metric }).optional(),
+  scenario_based: z.record(z.string(), z.object({ accuracy: metric, num_samples: z.number() })).optional(),
+  absence_overall: z.object({ sensitivity: metric, specificity: metric }).optional(),
   confidence_intervals: z
     .object({
       presence_overall_accuracy: interval,
@@ -31,14 +31,14 @@ type ComparedMetrics = z.infer<typeof schema>
 
 export const COMPARED_SPLITS = ['train', 'val', 'test'] as const
 
-/** A split's figures, and the file they come from. */
+/** The metrics of a split, and the file they come from. */
 export interface ComparedSplit {
   name: (typeof COMPARED_SPLITS)[number]
   path: string
   metrics: ComparedMetrics
 }
 
-/** One thing measured on every split; null where a split lacks it. */
+/** One metric on every split; null where a split lacks it. */
 export interface ComparedRow {
   name: string
   values: (number | null)[]
@@ -46,8 +46,8 @@ export interface ComparedRow {
 }
 
 /**
- * Figures of detailed_metrics.json, of this program or of the original. Python's NaN and Infinity count as undefined.
- * Throws InputError naming file and key.
+ * Parses the detailed_metrics.json of this program or of the original. Python's NaN and Infinity become null.
+ * Throws an InputError that names the file and the key.
  */
 export function parseCompared(text: string, name: ComparedSplit['name'], path: string): ComparedSplit {
   let value: unknown
@@ -67,47 +67,47 @@ type Intervals = Partial<NonNullable<ComparedMetrics['confidence_intervals']>>
 
 const OVERALL: readonly {
   name: string
-  figureOf(metrics: ComparedMetrics): number | null | undefined
-  rangeOf?(intervals: Intervals): Interval | undefined
+  metricOf(metrics: ComparedMetrics): number | null | undefined
+  intervalOf?(intervals: Intervals): Interval | undefined
 }[] = [
   {
     name: 'presence accuracy',
-    figureOf: metrics => metrics.presence_overall_accuracy,
-    rangeOf: intervals => intervals.presence_overall_accuracy,
+    metricOf: metrics => metrics.presence_overall_accuracy,
+    intervalOf: intervals => intervals.presence_overall_accuracy,
   },
   {
     name: 'absence sensitivity',
-    figureOf: metrics => metrics.absence_overall?.sensitivity,
-    rangeOf: intervals => intervals.absence_sensitivity,
+    metricOf: metrics => metrics.absence_overall?.sensitivity,
+    intervalOf: intervals => intervals.absence_sensitivity,
   },
   {
     name: 'absence specificity',
-    figureOf: metrics => metrics.absence_overall?.specificity,
-    rangeOf: intervals => intervals.absence_specificity,
+    metricOf: metrics => metrics.absence_overall?.specificity,
+    intervalOf: intervals => intervals.absence_specificity,
   },
   {
     name: 'mean Dice',
-    figureOf: metrics => metrics.segmentation_overall.mean_dice,
-    rangeOf: intervals => intervals.mean_dice,
+    metricOf: metrics => metrics.segmentation_overall.mean_dice,
+    intervalOf: intervals => intervals.mean_dice,
   },
-  { name: 'mean Dice, gated', figureOf: metrics => metrics.segmentation_overall_gated?.mean_dice },
+  { name: 'mean Dice, gated', metricOf: metrics => metrics.segmentation_overall_gated?.mean_dice },
   {
     name: 'mean IoU',
-    figureOf: metrics => metrics.segmentation_overall.mean_iou,
-    rangeOf: intervals => intervals.mean_iou,
+    metricOf: metrics => metrics.segmentation_overall.mean_iou,
+    intervalOf: intervals => intervals.mean_iou,
   },
 ]
 
-/** The main figures, those that at least one split has. */
+/** The main metrics that at least one split has. */
 export function overallRows(splits: readonly ComparedSplit[]): ComparedRow[] {
-  return OVERALL.map(({ name, figureOf, rangeOf }) => ({
+  return OVERALL.map(({ name, metricOf, intervalOf }) => ({
     name,
-    values: splits.map(({ metrics }) => figureOf(metrics) ?? null),
-    intervals: splits.map(({ metrics }) => rangeOf?.(metrics.confidence_intervals ?? {}) ?? null),
+    values: splits.map(({ metrics }) => metricOf(metrics) ?? null),
+    intervals: splits.map(({ metrics }) => intervalOf?.(metrics.confidence_intervals ?? {}) ?? null),
   })).filter(({ values }) => values.some(value => value !== null))
 }
 
-/** Dice of every structure of any split. */
+/** Dice of every structure that occurs in any split. */
 export function diceRows(splits: readonly ComparedSplit[]): ComparedRow[] {
   return rowsOver(
     splits,
@@ -117,7 +117,7 @@ export function diceRows(splits: readonly ComparedSplit[]): ComparedRow[] {
   )
 }
 
-/** Presence accuracy, or F1, of every structure of any split. */
+/** Presence accuracy, or F1, of every structure that occurs in any split. */
 export function presenceRows(splits: readonly ComparedSplit[], key: 'accuracy' | 'f1_score'): ComparedRow[] {
   return rowsOver(
     splits,
@@ -126,7 +126,7 @@ export function presenceRows(splits: readonly ComparedSplit[], key: 'accuracy' |
   )
 }
 
-/** Share of the samples of every scenario that were predicted correctly. */
+/** Scenario accuracy: the fraction of samples in which every structure was predicted correctly. */
 export function scenarioRows(splits: readonly ComparedSplit[]): ComparedRow[] {
   return rowsOver(
     splits,
@@ -138,27 +138,27 @@ export function scenarioRows(splits: readonly ComparedSplit[]): ComparedRow[] {
 function rowsOver<T>(
   splits: readonly ComparedSplit[],
   thingsOf: (metrics: ComparedMetrics) => Record<string, T>,
-  figureOf: (thing: T) => number | null | undefined,
-  rangeOf: (metrics: ComparedMetrics, name: string) => Interval | undefined = () => null,
+  metricOf: (thing: T) => number | null | undefined,
+  intervalOf: (metrics: ComparedMetrics, name: string) => Interval | undefined = () => null,
 ): ComparedRow[] {
   const names = [...new Set(splits.flatMap(({ metrics }) => Object.keys(thingsOf(metrics))))]
   return names.map(name => ({
     name,
     values: splits.map(({ metrics }) => {
       const things = thingsOf(metrics)
-      return Object.hasOwn(things, name) ? (figureOf(things[name]!) ?? null) : null
+      return Object.hasOwn(things, name) ? (metricOf(things[name]!) ?? null) : null
     }),
-    intervals: splits.map(({ metrics }) => rangeOf(metrics, name) ?? null),
+    intervals: splits.map(({ metrics }) => intervalOf(metrics, name) ?? null),
   }))
 }
 
-/** How a figure changes from training to test; null where either is undefined. Negative: worse on test. */
+/** Test minus training; null if either is undefined. Negative: worse on test. */
 export function gapOf({ values }: ComparedRow): number | null {
   const [train, , test] = values
   return train === null || train === undefined || test === null || test === undefined ? null : test - train
 }
 
-/** Rows that have a gap, the largest fall first. */
+/** Rows that have a gap, largest drop first. */
 export function byGap(rows: readonly ComparedRow[]): { row: ComparedRow; gap: number }[] {
   return rows
     .flatMap(row => {

@@ -1,22 +1,22 @@
-/** Figures of detailed_metrics.json, named as in the file. null: undefined, because there was nothing to count. */
+/** The metrics in detailed_metrics.json, under the keys of the file. Undefined metrics are null: there was nothing to count. */
 export interface DetailedMetrics {
-  /** share of the known pairs of sample and structure whose presence was predicted correctly */
+  /** fraction of the known (sample, structure) pairs whose presence was predicted correctly */
   presence_overall_accuracy: number | null
   presence_per_structure: Record<string, PresenceMetrics>
   segmentation_per_structure: Record<string, SegmentationMetrics>
   /** means over the structures that were present in at least one sample */
   segmentation_overall: OverallSegmentation & OverallVoxels
-  /** the same where a structure predicted absent gets an empty mask */
+  /** the same, with an empty mask for every structure predicted absent */
   segmentation_overall_gated: OverallSegmentation
   scenario_based: Record<string, ScenarioMetrics>
-  /** is an absent structure told to be absent? Over all known pairs */
+  /** how well absence is recognised, over all known pairs */
   absence_overall: AbsenceMetrics
   absence_per_structure: Record<string, AbsenceMetrics>
-  /** of the presence probabilities over all known pairs */
+  /** of the presence probabilities, over all known pairs */
   presence_calibration: Calibration
-  /** 95 % bootstrap intervals over samples of the main figures */
+  /** 95 % bootstrap intervals of the main metrics; whole samples are resampled */
   confidence_intervals: ConfidenceIntervals
-  /** of every distance here */
+  /** unit of every distance */
   distance_unit: 'mm' | 'voxel'
 }
 
@@ -37,7 +37,7 @@ export interface PresenceMetrics {
   auc_pr: number | null
 }
 
-/** The shares that are of something: the file has 0, as the original's, where nothing was told present or nothing is. */
+/** Precision, recall and F1, null where they are undefined. The file has 0 there, as the original does. */
 export function definedShares(m: PresenceMetrics): Record<'precision' | 'recall' | 'f1', number | null> {
   const precision = m.true_positives + m.false_positives > 0 ? m.precision : null
   const recall = m.support_positive > 0 ? m.recall : null
@@ -51,18 +51,18 @@ export interface SegmentationMetrics {
   mean_iou: number | null
   std_iou: number | null
   num_samples: number
-  /** of voxels: share of the predicted that are true, over samples with any predicted; share of the true that were found, over samples with any true */
+  /** of voxels: precision over samples with a non-empty prediction, recall over samples with a non-empty ground truth */
   mean_precision: number | null
   mean_recall: number | null
   mean_hd95: number | null
   std_hd95: number | null
   mean_surface_distance: number | null
   std_surface_distance: number | null
-  /** samples in which truth and prediction both have a surface: the distances are of these */
+  /** samples in which ground truth and prediction both have a surface; the distances are means over these */
   num_surfaces: number
-  /** samples with a true mask of which nothing was predicted: Dice is 0 there and no distance is defined */
+  /** samples with a non-empty ground truth and an empty prediction: Dice is 0, distances are undefined */
   num_empty_predictions: number
-  /** (predicted − true) / true volume: its mean, and the mean of its absolute value */
+  /** signed volume error, (predicted − true) / true: its mean, and the mean of its absolute value */
   mean_volume_error: number | null
   mean_absolute_volume_error: number | null
 }
@@ -72,7 +72,7 @@ export interface OverallSegmentation {
   mean_iou: number | null
 }
 
-/** Means over the structures that have the figure; `num_empty_predictions` is their sum. */
+/** Means over the structures for which the metric is defined; `num_empty_predictions` is a sum. */
 export type OverallVoxels = Pick<
   SegmentationMetrics,
   | 'mean_precision'
@@ -85,30 +85,30 @@ export type OverallVoxels = Pick<
 >
 
 export interface ScenarioMetrics {
-  /** share of samples all of whose known structures were predicted correctly */
+  /** fraction of samples in which every known structure was predicted correctly */
   accuracy: number
   num_samples: number
-  /** structures a sample */
+  /** structures per sample */
   avg_structures_present: number
   avg_structures_predicted: number
 }
 
 /** Absence is the positive class here. */
 export interface AbsenceMetrics {
-  /** share of the absent that were told to be absent */
+  /** fraction of the absent pairs that were predicted absent */
   sensitivity: number | null
-  /** share of the present that were told to be present */
+  /** fraction of the present pairs that were predicted present */
   specificity: number | null
   num_absent: number
   num_present: number
 }
 
 export interface Calibration {
-  /** expected calibration error: Σ share of a bin · |mean probability − share present| */
+  /** expected calibration error: Σ over bins of fraction of pairs · |mean probability − fraction present| */
   expected_calibration_error: number | null
-  /** mean squared difference of probability and presence */
+  /** mean squared difference between probability and presence */
   brier_score: number | null
-  /** equal widths over 0..1; of pairs whose probability lies in (low, high], the first with 0 */
+  /** equal-width bins (low, high] over 0..1; the first one includes 0 */
   bins: CalibrationBin[]
 }
 
@@ -120,7 +120,7 @@ export interface CalibrationBin {
   share_present: number | null
 }
 
-/** [2.5th, 97.5th percentile] of the figure over resampled splits; null where the figure is undefined or of one sample. */
+/** [2.5th, 97.5th percentile] of a metric over bootstrap resamples; null if the metric is undefined or there is only one sample. */
 export type Interval = [low: number, high: number] | null
 
 export interface ConfidenceIntervals {

@@ -1,9 +1,9 @@
 import type { JsonObject } from '../config/json.ts'
-import { describeExperiment } from './experiment.ts'
 import { describeHost } from './host.ts'
 import type { RunStart } from './observer.ts'
+import { describeExperiment } from './provenance.ts'
 
-/** What every record says of a run that starts, under Sacred's names; the sources' copies are each record's own matter. */
+/** The description of a starting run that every record contains, under Sacred's keys. Each record stores copies of the sources its own way. */
 export function describeRun(start: RunStart): Record<'experiment' | 'host' | 'meta', JsonObject> & { command: string } {
   return {
     experiment: { ...describeExperiment(start.experiment), sources: [] },
@@ -20,7 +20,7 @@ export function describeRun(start: RunStart): Record<'experiment' | 'host' | 'me
   }
 }
 
-/** The lines of an error's stack, each with its end as Sacred has them. */
+/** The lines of an error's stack trace, each with its line end, as Sacred stores them. */
 export function traceOf(error: unknown): string[] {
   const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
   return text.split('\n').map(line => `${line}\n`)

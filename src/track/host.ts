@@ -2,17 +2,17 @@ import { execFileSync } from 'node:child_process'
 import { cpus, hostname, release, type as systemName, totalmem, version } from 'node:os'
 import type { JsonObject } from '../config/json.ts'
 
-/** The GPU that computes, as the record names it. */
+/** The adapter that computes, as the record describes it. */
 export interface RecordedAdapter {
   model: string
   driver: string
-  /** as WebGPU names it, e.g. 'nvidia' */
+  /** WebGPU's name, e.g. 'nvidia' */
   vendor?: string
-  /** runs on the processor */
+  /** a software adapter, which runs on the CPU */
   software?: boolean
 }
 
-/** Variables that change what a run does or say which job it is. No others are kept: they may hold secrets. */
+/** Environment variables that affect a run or identify its job. No others are recorded: they may hold secrets. */
 const ENVIRONMENT = [
   ...['CUDA_VISIBLE_DEVICES', 'NVIDIA_VISIBLE_DEVICES', 'DRI_PRIME', 'MESA_VK_DEVICE_SELECT'],
   ...['VK_DRIVER_FILES', 'VK_ICD_FILENAMES', 'VK_LOADER_DRIVERS_SELECT', 'VK_LOADER_DRIVERS_DISABLE'],
@@ -20,7 +20,7 @@ const ENVIRONMENT = [
   ...['SLURM_JOB_ID', 'SLURM_ARRAY_JOB_ID', 'SLURM_ARRAY_TASK_ID', 'SLURM_RESTART_COUNT', 'SLURM_JOB_NODELIST'],
 ]
 
-/** The `host` part of a record. Its readers ask for a Python version, so Node's stands there. */
+/** The `host` part of a record. Its readers require a Python version, so Node's is given there. */
 export function describeHost(adapter: RecordedAdapter): JsonObject {
   return {
     hostname: hostname(),
@@ -35,7 +35,7 @@ export function describeHost(adapter: RecordedAdapter): JsonObject {
   }
 }
 
-/** WebGPU does not tell an adapter's memory. A software adapter has the machine's; NVIDIA's driver brings a program that tells. */
+/** WebGPU does not expose the memory of an adapter. A software adapter uses the main memory; for NVIDIA, nvidia-smi reports it. */
 function describeGpu({ model, vendor, software }: RecordedAdapter): JsonObject {
   const unknown = { model, persistence_mode: false }
   if (software) return { ...unknown, total_memory: Math.floor(totalmem() / 2 ** 20) }
@@ -43,8 +43,8 @@ function describeGpu({ model, vendor, software }: RecordedAdapter): JsonObject {
 }
 
 /**
- * The GPU called `model` (Dawn's name, which may go on after the driver's) among the lines `name, memory in MiB, persistence mode`;
- * undefined where it is not there.
+ * Finds the GPU `model` among the lines `name, memory in MiB, persistence mode`; undefined if it is missing. Dawn's name may continue
+ * after the driver's.
  */
 export function parseNvidia(lines: string, model: string): JsonObject | undefined {
   for (const line of lines.split('\n')) {

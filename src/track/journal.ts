@@ -1,16 +1,15 @@
 import { closeSync, existsSync, openSync, readdirSync, readFileSync, rmSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
-import type { RunFiles } from './files.ts'
+import type { RunFiles } from './run_files.ts'
 
 /**
- * Lines of JSON in a run's hidden folder. Those that are added together are handed to the system together, before the event loop
- * turns, so that a kill loses none of an earlier turn. They lie in numbered files: those that have found their place elsewhere go
- * while new lines come.
+ * Lines of JSON in the hidden folder of a run. Lines added in one turn of the event loop are written together at its end, so a kill
+ * loses no line of an earlier turn. The journal consists of numbered files: old ones can be removed while new lines arrive.
  */
 export class Journal {
   private readonly files: RunFiles
   private readonly name: string
-  /** Files that may have lines; the last one is written to. */
+  /** The files of the journal; new lines go to the last one. */
   private readonly segments: string[] = []
   private opened = 0
   private file: number | undefined
@@ -22,15 +21,15 @@ export class Journal {
     this.open()
   }
 
-  /** Adds a line, a value in JSON. After one that could not be written nothing is added until the next turn. */
+  /** Adds a line of JSON. After a failed write, lines are dropped until the next rotation. */
   add(line: string): void {
     if (this.file === undefined) return
     if (this.waiting === '') queueMicrotask(() => this.flush())
     this.waiting += `${line}\n`
   }
 
-  /** From here on lines go into a new file. The function returned takes all earlier ones away; it may be left uncalled. */
-  turn(): () => void {
+  /** Starts a new file. The returned function removes all earlier files; calling it is optional. */
+  rotate(): () => void {
     this.close()
     const count = this.segments.length
     this.open()
@@ -65,7 +64,7 @@ export class Journal {
   }
 }
 
-/** What a journal's lines in a hidden folder held, in their order. A line torn by a kill ends its file. */
+/** Reads the lines of a journal in order. A file ends at a line that a kill has truncated. */
 export function readJournal(hidden: string, name: string): unknown[] {
   if (!existsSync(hidden)) return []
   const numbers = readdirSync(hidden).flatMap(file => {
@@ -87,7 +86,7 @@ function readLines(path: string): unknown[] {
   return values
 }
 
-/** A run that goes on may take a file away at any moment. */
+/** A live run may remove a file at any moment. */
 function readIfThere(path: string): string {
   try {
     return readFileSync(path, 'utf8')

@@ -14,21 +14,21 @@ import {
 import { writeFile } from 'node:fs/promises'
 import { basename, dirname, join, parse } from 'node:path'
 import { pipeline } from 'node:stream/promises'
-import { fromBase } from './experiment.ts'
-import type { RunFiles } from './files.ts'
 import type { Artifact } from './observer.ts'
+import { fromBase } from './provenance.ts'
+import type { RunFiles } from './run_files.ts'
 
 const RESERVED = /^(run|config|info|metrics)\.json$|^cout\.txt$/i
 
-/** An artifact's name as a file beside run.json: no path leads out, none hides, and no file of the record is meant. */
+/** The file name of an artifact beside run.json: never outside the folder, hidden, or a file of the record itself. */
 export function artifactFileName(name: string): string {
   const plain = name.replace(/[\p{Cc}/\\:]+/gu, '_').replace(/^\.+/, '_') || '_'
   return RESERVED.test(plain) ? `artifact_${plain}` : plain
 }
 
 /**
- * Takes hold of an artifact as it is now and returns what finishes a copy of it at `partial`. A file becomes a second name of
- * itself where the file system has that (a checkpoint is replaced, never changed in place), so that it takes neither time nor room.
+ * Captures an artifact as it is now, and returns a function that completes its copy at `partial`. If the file system allows it, the copy
+ * is a hard link, which takes neither time nor space: checkpoints are replaced, never edited in place.
  */
 export function holdArtifact(artifact: Artifact, partial: string): () => Promise<void> {
   if ('bytes' in artifact) return () => writeFile(partial, artifact.bytes)
@@ -40,7 +40,7 @@ export function holdArtifact(artifact: Artifact, partial: string): () => Promise
   }
 }
 
-/** Opened at once: what replaces the file later is another file. */
+/** Opens the file at once: a later replacement is another file. */
 function copyOf(path: string, partial: string): () => Promise<void> {
   let fd: number
   try {
@@ -52,8 +52,8 @@ function copyOf(path: string, partial: string): () => Promise<void> {
 }
 
 /**
- * Copies a source into `_sources` beside the runs, unless the same is there; as Sacred names it in a record: [path, path of the
- * copy from the folder of runs]. Undefined for what is no file (a pipe that is read already), and after a warning.
+ * Copies a source into `_sources` beside the runs, unless it is there already. Returns Sacred's entry: the path, and the path of the
+ * copy relative to the folder of runs. Undefined if it is not a file (e.g. a pipe), and after a warning.
  */
 export function keepSource(files: RunFiles, path: string): [path: string, copy: string] | undefined {
   let copy: string | undefined

@@ -1,19 +1,19 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { RunFiles } from './files.ts'
 import { Journal, readJournal } from './journal.ts'
+import type { RunFiles } from './run_files.ts'
 import { sacredTime } from './time.ts'
 
-/** One metric as metrics.json holds it; the three lists are of one length. A value is null where it was not finite. */
+/** One metric in metrics.json; the three lists have the same length. Non-finite values are null. */
 export interface Series {
   steps: number[]
   timestamps: string[]
   values: (number | null)[]
 }
 
-/** The same while it grows. */
+/** A series that is still growing. */
 interface GrowingSeries {
-  /** its name in JSON */
+  /** its name as JSON */
   title: string
   length: number
   steps: GrowingList
@@ -21,9 +21,9 @@ interface GrowingSeries {
   values: GrowingList
 }
 
-/** A JSON list as bytes: writing the file again formats no old item again. */
+/** A JSON list as bytes: rewriting the file formats no item twice. */
 class GrowingList {
-  /** Never changed once they are here; sizes fall, so that they stay few and a merge is short. */
+  /** Immutable pieces of decreasing size, so that there are few of them and merging is cheap. */
   private readonly done: Buffer[] = []
   private fresh = ''
 
@@ -32,7 +32,7 @@ class GrowingList {
     if (this.fresh.length >= FRESH_LENGTH) this.seal()
   }
 
-  /** The list so far, with its brackets. */
+  /** The list so far, with brackets. */
   pieces(): Buffer[] {
     this.seal()
     return [Buffer.from('[\n      '), ...this.done, Buffer.from('\n    ]')]
@@ -55,12 +55,12 @@ const JOURNAL = 'metrics'
 const FRESH_LENGTH = 2 ** 16 // characters
 const PIECE_BYTES = 2 ** 20
 const BETWEEN_FOLDS = 10 // seconds, as Sacred
-const FOLD_SHARE = 200 // a fold waits this many times as long as the last one took: at most 0.5 % of the time
+const FOLD_SHARE = 200 // pause after a fold, in multiples of its duration: folding takes at most 0.5 % of the time
 
 /**
- * The metrics of a run. metrics.json is valid and whole at every moment; a point is first appended to a journal in the run's
- * hidden folder, and every few seconds the file is written again with all points (folded), by the system's threads: this one
- * formats the points that are new. After a kill the journal holds what the file lacks, and readMetrics puts both together.
+ * The metrics of a run. A point first goes to a journal in the hidden folder of the run. Every few seconds the journal is folded into
+ * metrics.json: the file is rewritten with all points, asynchronously, so it is complete and valid JSON at any time. After a kill the
+ * journal holds the points that the file lacks; readMetrics merges both.
  */
 export class Metrics {
   private readonly files: RunFiles
@@ -70,7 +70,7 @@ export class Metrics {
   private unfolded = false
   private lastTime = Number.NaN
   private lastTimestamp = ''
-  private nextFold = performance.now() + BETWEEN_FOLDS * 1000 // before which no fold starts by itself
+  private nextFold = performance.now() + BETWEEN_FOLDS * 1000 // no automatic fold before this time
 
   constructor(files: RunFiles) {
     this.files = files
@@ -86,7 +86,7 @@ export class Metrics {
     }
     const timestamp = this.lastTimestamp
     const series = this.seriesOf(name)
-    // JournalPoint, written out: this is done for every point of a run
+    // a JournalPoint, formatted by hand: this runs for every point
     this.journal.add(
       `{"name":${series.title},"index":${series.length},"step":${step},"timestamp":"${timestamp}","value":${jsonNumber(value)}}`,
     )
@@ -94,27 +94,27 @@ export class Metrics {
     this.foldWhenDue()
   }
 
-  /** Takes over the points of an earlier run, with their times. */
+  /** Adds the points of an earlier run, with their times. */
   adopt(earlier: ReadonlyMap<string, Series>): void {
     for (const [name, { steps, timestamps, values }] of earlier)
       for (const [i, step] of steps.entries()) this.add(this.seriesOf(name), step, timestamps[i]!, values[i]!)
     this.files.replace(FILE, Buffer.concat(this.pieces()))
   }
 
-  /** Writes metrics.json with every point so far. Never rejects. */
+  /** Writes all points so far to metrics.json. Never rejects. */
   fold(): Promise<void> {
     this.folding = this.folding.then(() => this.write())
     return this.folding
   }
 
-  /** Starts to fold unless that was done a moment ago. */
+  /** Starts a fold if the last one is long enough ago. */
   foldWhenDue(): void {
     if (performance.now() < this.nextFold) return
-    this.nextFold = Number.POSITIVE_INFINITY // until it is done
+    this.nextFold = Number.POSITIVE_INFINITY // until this fold is done
     void this.fold()
   }
 
-  /** Folds for the last time. False if that failed; the journal then stays for readMetrics. */
+  /** Folds for the last time. Returns false if that failed; the journal is then kept for readMetrics. */
   async close(): Promise<boolean> {
     await this.fold()
     this.journal.close()
@@ -124,10 +124,10 @@ export class Metrics {
   private async write(): Promise<void> {
     const start = performance.now()
     if (this.unfolded) {
-      this.unfolded = false // a point that comes meanwhile sets it again
-      const forget = this.journal.turn()
-      // A kill between the two leaves points in both; their index tells readMetrics.
-      if (await this.files.replaceLater(FILE, this.pieces())) forget()
+      this.unfolded = false // a point that arrives meanwhile sets it again
+      const removeFolded = this.journal.rotate()
+      // a kill between the two leaves points in both; readMetrics recognises them by index
+      if (await this.files.replaceLater(FILE, this.pieces())) removeFolded()
       else this.unfolded = true
     }
     const end = performance.now()
@@ -151,7 +151,7 @@ export class Metrics {
     this.unfolded = true
   }
 
-  /** JSON, sorted, indent 2. */
+  /** The file as JSON, sorted, with indent 2. */
   private pieces(): Buffer[] {
     if (this.series.size === 0) return [Buffer.from('{}')]
     const pieces: Buffer[] = []
@@ -170,12 +170,12 @@ function newSeries(name: string): GrowingSeries {
   return { title: JSON.stringify(name), length: 0, steps: list(), timestamps: list(), values: list() }
 }
 
-/** JSON has no NaN and no infinity: they are null. */
+/** JSON has neither NaN nor infinity; both become null. */
 function jsonNumber(value: number | null): string {
   return Number.isFinite(value) ? `${value}` : 'null'
 }
 
-/** The points that `keep` accepts; metrics left without any are left out. */
+/** The points that `keep` accepts, without metrics that have none. */
 export function selectPoints(
   metrics: ReadonlyMap<string, Series>,
   keep: (name: string, step: number) => boolean,
@@ -195,7 +195,7 @@ export function selectPoints(
 
 interface JournalPoint {
   name: string
-  /** Place in its series. */
+  /** Index in its series. */
   index: number
   step: number
   timestamp: string
@@ -203,11 +203,11 @@ interface JournalPoint {
 }
 
 /**
- * Every point of a run directory, also of a run that was killed or still runs: metrics.json and then the journal's points that
- * it lacks. Throws if metrics.json cannot be read.
+ * Reads every point of a run directory, even if the run was killed or is still running: metrics.json, then the points that only the
+ * journal has. Throws if metrics.json cannot be read.
  */
 export function readMetrics(directory: string): Map<string, Series> {
-  // the journal first: what a run folds meanwhile is then in both, not in neither
+  // the journal first: points folded meanwhile are then in both, not in neither
   const journal = readJournal(join(directory, '.partial'), JOURNAL) as JournalPoint[]
   const folded = JSON.parse(readFileSync(join(directory, FILE), 'utf8')) as Record<string, Series>
   const all = new Map(Object.entries(folded))

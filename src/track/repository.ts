@@ -2,16 +2,16 @@ import { execFileSync } from 'node:child_process'
 
 /** The state of a git checkout, as Sacred records it. */
 export interface Repository {
-  /** Of the first remote, without user and password; `git:/PATH` where there is none, as Sacred writes it. */
+  /** URL of the first remote, without user and password; `git:/PATH` if there is none, as in Sacred. */
   url: string
   commit: string
-  /** Tracked files differ from the commit. Also true where git did not say so in time. */
+  /** Whether tracked files differ from the commit; also true if git did not answer in time. */
   dirty: boolean
 }
 
-const PATIENCE = 10_000 // milliseconds; over a network drive git may take long
+const TIMEOUT = 10_000 // milliseconds; git may be slow on a network drive
 
-/** The git checkout that a folder lies in; undefined where there is none, no commit yet, or no git. */
+/** The git checkout that contains a folder; undefined if there is no checkout, no commit or no git. */
 export function describeRepository(directory: string): Repository | undefined {
   const commit = git(directory, 'rev-parse', '--verify', '--quiet', 'HEAD')
   const root = git(directory, 'rev-parse', '--show-toplevel')
@@ -22,13 +22,13 @@ export function describeRepository(directory: string): Repository | undefined {
   return { url: url ? withoutCredentials(url) : `git:/${root}`, commit, dirty: changes !== '' }
 }
 
-/** What git says; undefined where it fails. It takes no lock and starts no program that the checkout's settings name. */
+/** Output of a git command; undefined if it fails. It takes no lock and starts no program from the checkout's settings. */
 function git(directory: string, ...words: string[]): string | undefined {
   try {
     return execFileSync('git', ['-c', 'core.fsmonitor=false', '-C', directory, ...words], {
       encoding: 'utf8',
       stdio: ['ignore', 'pipe', 'ignore'],
-      timeout: PATIENCE,
+      timeout: TIMEOUT,
       maxBuffer: 64 * 2 ** 20,
       env: { ...process.env, GIT_OPTIONAL_LOCKS: '0' },
     }).trim()

@@ -3,22 +3,22 @@ import { join, resolve } from 'node:path'
 import { type Json, type JsonObject, sortedJson } from '../config/json.ts'
 import { InputError } from '../util/error.ts'
 import { describeRun, traceOf } from './description.ts'
-import { RunFiles, reasonOf } from './files.ts'
 import { artifactFileName, holdArtifact, keepSource } from './kept_files.ts'
 import { Metrics, type Series } from './metrics.ts'
 import type { Artifact, Observer, Point, RunEnd, RunStart } from './observer.ts'
+import { makeNewFolder, RunFiles, reasonOf } from './run_files.ts'
 import { sacredTime } from './time.ts'
 
 export interface RunRequest extends RunStart {
   /** Folder of all runs, e.g. `sacred_runs`. */
   base: string
-  /** Number of the run; without it one above the highest. */
+  /** Number of the run; by default one above the highest. */
   id?: number
-  /** Gets the one line said when the record cannot be written. */
+  /** Receives one line if the record cannot be written. */
   warn: (line: string) => void
 }
 
-/** The record of one run, in the files that Sacred's readers expect. */
+/** The record of one run as files, in the layout that Sacred's readers expect. */
 export class RunDirectory implements Observer {
   readonly id: number
   readonly path: string
@@ -30,8 +30,8 @@ export class RunDirectory implements Observer {
   private artifacts = 0
 
   /**
-   * Makes the next run directory and writes its first files. Undefined, after a warning, if the disk has no room for it.
-   * Throws InputError if `base` cannot be a folder of runs, or has one of that number already.
+   * Makes a run directory and writes its first files. Returns undefined, after a warning, if the disk is full. Throws an InputError if
+   * `base` cannot hold runs, or has a run of this number already.
    */
   static create(request: RunRequest): RunDirectory | undefined {
     let id: number
@@ -82,7 +82,7 @@ export class RunDirectory implements Observer {
     this.files.append(join(this.path, 'cout.txt'), text)
   }
 
-  /** Puts a copy into the run's directory. */
+  /** Copies an artifact into the run directory. */
   keep(artifact: Artifact): void {
     const name = artifactFileName(artifact.name)
     const partial = join(this.files.hidden, `artifact.${this.artifacts++}`)
@@ -117,36 +117,26 @@ export class RunDirectory implements Observer {
   }
 }
 
-/** Makes the directory of the next id: one above the highest. mkdir decides between runs that start at once. */
+/** Makes the directory of the next id, one above the highest. Runs that start at once get different ids. */
 function allocateId(base: string): number {
   mkdirSync(base, { recursive: true })
   for (;;) {
     const ids = readdirSync(base).filter(name => /^\d{1,15}$/.test(name))
     const id = Math.max(0, ...ids.map(Number)) + 1
-    try {
-      mkdirSync(join(base, String(id)))
-      return id
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
-    }
+    if (makeNewFolder(join(base, String(id)))) return id
   }
 }
 
 function takeId(base: string, id: number): number {
   const path = join(base, String(id))
   mkdirSync(base, { recursive: true })
-  try {
-    mkdirSync(path)
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
-    throw new InputError(`${path}: is there already, expected the number of a new run`)
-  }
+  if (!makeNewFolder(path)) throw new InputError(`${path}: already exists, expected the number of a new run`)
   return id
 }
 
 /**
- * run.json of a run that has just started. sacredboard shows no run at all where one lacks a time, so a run that goes on has a
- * stop_time too: that of its last heartbeat. Its status is what says that it runs.
+ * run.json of a run that has just started. sacredboard shows no run at all if one lacks a time, so a live run has a stop_time too: its
+ * last heartbeat. Only its status says that it is running.
  */
 function firstRecord(request: RunRequest, files: RunFiles): JsonObject {
   const now = sacredTime(Date.now())

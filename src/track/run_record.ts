@@ -2,51 +2,51 @@ import type { Json } from '../config/json.ts'
 import type { Series } from './metrics.ts'
 import type { Artifact, Observer, RunEnd } from './observer.ts'
 
-const BETWEEN_HEARTBEATS = 10 // seconds, as Sacred; boards take a run for dead after 120
+const BETWEEN_HEARTBEATS = 10 // seconds, as in Sacred; boards consider a run dead after 120
 
-/** What is told of a run, handed to everything that observes it. */
+/** The record of a run: passes every event to all observers. */
 export class RunRecord {
-  /** Number of the run in its first record; null when unobserved. */
+  /** Number of the run in its run directory; null without one. */
   readonly id: number | null
-  /** Where the records are. */
+  /** Where the user finds the records. */
   readonly places: readonly string[]
   private readonly observers: readonly Observer[]
   private readonly heart: NodeJS.Timeout
   private readonly making = new Set<Promise<void>>()
 
   /**
-   * Observers are finished in the order given: one that makes artifacts of what it hears stands before those that keep them.
-   * `beatSeconds`: between two heartbeats.
+   * Observers finish in the given order: one that makes artifacts must precede those that keep them.
+   * `beatSeconds`: interval between heartbeats.
    */
   constructor(id: number | null, observers: readonly Observer[], beatSeconds = BETWEEN_HEARTBEATS) {
     this.id = id
     this.places = observers.map(({ place }) => place).filter(place => place !== undefined)
     this.observers = observers
-    this.heart = setInterval(() => this.tell(observer => observer.beat(Date.now())), beatSeconds * 1000).unref()
+    this.heart = setInterval(() => this.notify(observer => observer.beat(Date.now())), beatSeconds * 1000).unref()
   }
 
   log(name: string, value: number, step: number): void {
     const point = { name, value, step, time: Date.now() }
-    this.tell(observer => observer.log(point))
+    this.notify(observer => observer.log(point))
   }
 
   adopt(earlier: ReadonlyMap<string, Series>): void {
-    this.tell(observer => observer.adopt(earlier))
+    this.notify(observer => observer.adopt(earlier))
   }
 
   setInfo(key: string, value: Json): void {
-    this.tell(observer => observer.setInfo(key, value))
+    this.notify(observer => observer.setInfo(key, value))
   }
 
   capture(text: string): void {
-    this.tell(observer => observer.capture(text))
+    this.notify(observer => observer.capture(text))
   }
 
   keep(artifact: Artifact): void {
-    this.tell(observer => observer.keep(artifact))
+    this.notify(observer => observer.keep(artifact))
   }
 
-  /** Keeps what is made behind the training, as soon as it is made; undefined where that failed, which its maker tells. Must not reject. */
+  /** Keeps an artifact that is made in the background; undefined if that failed, which its maker reports. Must not reject. */
   keepOnceMade(artifact: Promise<Artifact | undefined>): void {
     const kept = artifact.then(made => {
       if (made) this.keep(made)
@@ -55,14 +55,14 @@ export class RunRecord {
     this.making.add(kept)
   }
 
-  /** Waits for what is being made, then closes every record; resolves once all is kept. */
+  /** Waits for artifacts in the making, then finishes every observer. Resolves once everything is stored. */
   async finish(end: RunEnd): Promise<void> {
     clearInterval(this.heart)
     await Promise.all(this.making)
     for (const observer of this.observers) await observer.finish(end)
   }
 
-  private tell(say: (observer: Observer) => void): void {
-    for (const observer of this.observers) say(observer)
+  private notify(act: (observer: Observer) => void): void {
+    for (const observer of this.observers) act(observer)
   }
 }

@@ -1,4 +1,4 @@
-/** A task that runs once at a time, again if it was asked for meanwhile. */
+/** A task with at most one run at a time; requests during a run cause one more run. */
 export class Turn {
   private readonly task: () => Promise<void>
   private running: Promise<void> | undefined
@@ -9,7 +9,7 @@ export class Turn {
     this.task = task
   }
 
-  /** Resolves once a run of the task that began after this call has ended. */
+  /** Resolves when a run that began after this call has ended. */
   wake(): Promise<void> {
     this.isWanted = true
     this.running ??= this.run()

@@ -16,7 +16,7 @@ const curves: Subject = {
   },
 }
 
-test('a thread draws the same as this one; what it cannot draw is said, and it goes on', async () => {
+test('the thread draws the same as this one; it rejects what it cannot draw, and goes on', async () => {
   const artist = new Artist()
   const [broken, drawing] = await Promise.allSettled([
     artist.draw({ curves: { planned: 1 } } as unknown as Subject),
@@ -28,12 +28,12 @@ test('a thread draws the same as this one; what it cannot draw is said, and it g
   expect(svg).toBe(here.svg)
   expect(Buffer.from(png!).equals(Buffer.from(here.png!))).toBe(true)
   expect(pngSize(png!)).toEqual({ signature: PNG_SIGNATURE, width: 1200, height: expect.any(Number) })
-  // letters are drawn, in the packaged font: the same picture without its texts is another
+  // text is drawn, in the bundled font: without its title the picture differs
   const silent = await draw({ curves: { ...(curves as { curves: object }).curves, title: '' } } as Subject)
   expect(Buffer.from(png!).equals(Buffer.from(silent.png!))).toBe(false)
 })
 
-test('where resvg has no native part there is the SVG, and the reason', () => {
+test('without a native build of resvg there is an SVG, and the reason', () => {
   const tsx = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href
   const script = fileURLToPath(new URL('children/without_resvg.ts', import.meta.url))
   const said = execFileSync(process.execPath, ['--import', tsx, script], { encoding: 'utf8' })

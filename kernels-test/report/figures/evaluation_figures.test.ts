@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest'
-import { confusionFigure } from '../../../src/report/figures/confusion.ts'
-import type { EvaluationFigures } from '../../../src/report/figures/frame.ts'
-import { presenceFigure } from '../../../src/report/figures/presence.ts'
-import { scenarioFigure, wilson } from '../../../src/report/figures/scenario.ts'
-import { segmentationFigure } from '../../../src/report/figures/segmentation.ts'
+import { confusionFigure } from '../../../src/report/figures/confusion_figure.ts'
+import type { EvaluationResults } from '../../../src/report/figures/frame.ts'
+import { presenceFigure } from '../../../src/report/figures/presence_figure.ts'
+import { scenarioFigure, wilson } from '../../../src/report/figures/scenario_figure.ts'
+import { segmentationFigure } from '../../../src/report/figures/segmentation_figure.ts'
 import { UNDEFINED } from '../../../src/report/page/html.ts'
 import { presenceTables } from '../../../src/report/page/tables.ts'
 import { attentionOverview, attentionRow } from '../../../src/report/sample/attention_overview.ts'
@@ -13,7 +13,7 @@ import { structurePictures } from '../../../src/report/sample/structure_pictures
 import { madeEvaluation, madeSample, organNames } from '../made_evaluation.ts'
 import { drawn, groupsOf, textsOf } from '../read_svg.ts'
 
-function figuresOf(names: readonly string[], more: Parameters<typeof madeEvaluation>[1] = {}): EvaluationFigures {
+function figuresOf(names: readonly string[], more: Parameters<typeof madeEvaluation>[1] = {}): EvaluationResults {
   const head = {
     weights: 'w.pth',
     dataset: 'd',
@@ -28,7 +28,7 @@ function figuresOf(names: readonly string[], more: Parameters<typeof madeEvaluat
 
 const usual = figuresOf(organNames(8))
 
-test('presence: a row a structure with its numbers, the diagram’s counts, both histograms', () => {
+test('presence: one row per structure with its metrics, the counts of the reliability diagram, both histograms', () => {
   const svg = presenceFigure(usual)
   const rows = groupsOf(svg, 'data-row')
   expect([...rows.keys()]).toEqual(organNames(8))
@@ -51,9 +51,9 @@ test('presence: a row a structure with its numbers, the diagram’s counts, both
   expect(textsOf(panels.get('probabilities')!)).toContain(`present (${present})`)
 })
 
-test('segmentation: every case is a dot up to eighty, of more the worst', () => {
-  const dotsOf = (figures: EvaluationFigures): number => {
-    const panel = groupsOf(segmentationFigure(figures), 'data-panel').get('Dice of the samples with the structure')!
+test('segmentation: one dot per case up to eighty, beyond that the worst', () => {
+  const dotsOf = (figures: EvaluationResults): number => {
+    const panel = groupsOf(segmentationFigure(figures), 'data-panel').get('Dice where the structure is present')!
     return panel.match(/h\.01/g)!.length
   }
   expect(dotsOf(usual)).toBe(usual.cases.filter(({ dice }) => dice !== null).length)
@@ -64,14 +64,14 @@ test('segmentation: every case is a dot up to eighty, of more the worst', () => 
   expect(textsOf(segmentationFigure(usual))).toContain(said)
 })
 
-test('shares of nothing are undefined in the table of the page too', () => {
+test('a fraction of nothing is undefined in the table of the page too', () => {
   const { metrics } = figuresOf(['liver'], { samples: 2, absent: 1, skill: 1 })
   expect(metrics.presence_per_structure.liver).toMatchObject({ true_negatives: 2, precision: 0 })
   const table = presenceTables(metrics).join('')
   expect(table.split(UNDEFINED)).toHaveLength(1 + 6) // precision, recall, F1, both areas, the specificity of absence
 })
 
-test('a structure that was not found says in how many samples', () => {
+test('a structure that was not found shows in how many samples', () => {
   const { segmentation_per_structure: own } = usual.metrics
   const metrics = {
     ...usual.metrics,
@@ -81,7 +81,7 @@ test('a structure that was not found says in how many samples', () => {
   expect(textsOf(rows.get('liver')!)).toContain(`${own.liver!.num_samples} samples, 3 not found`)
 })
 
-test('scenarios with their interval; Wilson’s is the published one', () => {
+test('scenarios with their Wilson interval, as published', () => {
   const svg = scenarioFigure(usual)
   expect([...groupsOf(svg, 'data-scenario').keys()]).toEqual(['normal', 'unilateral', 'multiple'])
   const [low, high] = wilson(0.5, 10)
@@ -90,7 +90,7 @@ test('scenarios with their interval; Wilson’s is the published one', () => {
   expect(textsOf(scenarioFigure(figuresOf(['liver'], { scenarios: [] })))).toContain('The dataset names no scenarios.')
 })
 
-test('confusion: counts of each structure, and their sum', () => {
+test('confusion matrices: counts of each structure, and their sum', () => {
   const blocks = groupsOf(confusionFigure(usual), 'data-structure')
   expect([...blocks.keys()]).toEqual(['all structures', ...organNames(8)])
   const counts = (name: string): number[] =>
@@ -107,7 +107,7 @@ test('confusion: counts of each structure, and their sum', () => {
   expect(counts('all structures').reduce((a, b) => a + b)).toBe(usual.cases.length)
 })
 
-test('one structure, a hundred and sixteen: every figure can be drawn, and says undefined for what is', () => {
+test('one structure or a hundred and sixteen: every figure can be drawn, and undefined metrics say so', () => {
   const draw = [presenceFigure, segmentationFigure, scenarioFigure, confusionFigure]
   for (const figures of [
     figuresOf(['liver'], { samples: 1, absent: 0, scenarios: [] }),
@@ -123,7 +123,7 @@ test('one structure, a hundred and sixteen: every figure can be drawn, and says 
   expect(none.filter(said => said === 'undef.')).toHaveLength(3) // both areas and the sensitivity
 })
 
-test('a sample: attention beside the masks in three planes; the image stands in the picture once a plane', () => {
+test('a sample: attention beside the masks in three planes; the image is embedded once per plane', () => {
   const view = madeSample(organNames(5), [32, 16, 16], 'sample')
   const planes = groupsOf(overlay(view), 'data-plane')
   for (const plane of planes.values()) {
@@ -136,7 +136,7 @@ test('a sample: attention beside the masks in three planes; the image stands in 
   expect(drawn(structurePictures(without)).colors).toBeGreaterThan(50)
 })
 
-test('each structure where it is largest, with what is missed and what is too much', () => {
+test('each structure where it is largest, with missed and excess voxels', () => {
   const view = madeSample(organNames(8), [32, 32, 16], 'sample')
   const rows = groupsOf(structurePictures(view), 'data-structure')
   expect([...rows.keys()]).toEqual(organNames(8))
@@ -148,20 +148,20 @@ test('each structure where it is largest, with what is missed and what is too mu
   expect(textsOf(rows.get('liver')!)).toContain('false alarm')
 })
 
-test('of very many structures those told worst are pictured, and it is said', () => {
+test('of many structures the worst are shown, and the picture says so', () => {
   const view = madeSample(organNames(60), [16, 16, 16], 'sample')
   const svg = structurePictures(view)
   const rows = groupsOf(svg, 'data-structure')
   expect(rows.size).toBe(24)
   for (const { name, presence, probability } of view.structures)
     if (presence >= 0 && probability > 0.5 !== presence > 0.5) expect([...rows.keys()]).toContain(name)
-  expect(textsOf(svg).join()).toContain('24 of 60, those told worst')
+  expect(textsOf(svg).join()).toContain('the worst 24 of 60 structures')
   const overview = attentionOverview([attentionRow(view)!])
   expect(groupsOf(overview, 'data-structure').size).toBe(28)
   expect(textsOf(overview).join()).toContain('the first 28 of 60 structures')
 })
 
-test('attention is coloured from its least to its greatest value; a flat map stays flat', () => {
+test('attention is coloured from its minimum to its maximum; a flat map stays flat', () => {
   expect(heatRange(Float32Array.of(0.5, 0.75, 0.625))).toEqual([0.5, 0.75])
   const [least, most] = heatRange(Float32Array.of(0.5, 0.5))
   expect([least, most > 0.59 && most < 0.61]).toEqual([0.5, true])
@@ -171,7 +171,7 @@ test('attention is coloured from its least to its greatest value; a flat map sta
   expect(textsOf(svg)).toEqual(expect.arrayContaining(['0.50', '0.75']))
 })
 
-test('a slice larger than its cell is embedded no finer than it is shown', () => {
+test('a slice larger than its cell is embedded at the resolution shown', () => {
   const view = madeSample(['liver'], [256, 32, 16], 'wide')
   const [, png] = structurePictures(view).match(/<image id[^>]*base64,([^"]*)"/)!
   expect(Buffer.from(png!, 'base64').readUInt32BE(16)).toBe(128)

@@ -6,7 +6,7 @@ import { drawn, groupsOf, textsOf } from '../read_svg.ts'
 
 const HOSTILE = `<script>alert("1")</script>&'\u0000\ud800`
 
-/** A training of so many epochs with so many structures; the losses fall from 4 by `factor` an epoch. */
+/** A training of `epochs` with `structures`; the losses fall from 4 by `factor` per epoch. */
 function training(epochs: number, structures: number, factor = 0.9): Map<string, EpochSeries> {
   const series = (at: (epoch: number) => number): EpochSeries => {
     const all = Array.from({ length: epochs }, (_, epoch) => epoch)
@@ -40,14 +40,14 @@ const panels = (svg: string): Map<string, string> => groupsOf(svg, 'data-panel')
 const seriesOf = (panel: string): Map<string, string> => groupsOf(panel, 'data-series')
 const pathOf = (series: string): string => / d="([^"]*)"/.exec(series)![1]!
 
-test('every panel has its series; terms that are always 0 are left out; the best epoch is marked', () => {
+test('every panel has its series; terms that are always 0 are omitted; the best epoch is marked', () => {
   const svg = figure(training(20, 3))
   const found = Object.fromEntries([...panels(svg)].map(([title, panel]) => [title, [...seriesOf(panel).keys()]]))
   const names = [HOSTILE.replace(/[\0\ud800]/g, '\ufffd'), 'structure 1', 'structure 2']
   expect(found).toEqual({
     Loss: ['training', 'validation'],
-    'Loss terms, validation, unweighted': ['segmentation', 'dice', 'absence'],
-    'Dice, mean of present structures': ['training, soft', 'validation, soft', 'validation, at 0.5'],
+    'Loss terms (validation, unweighted)': ['segmentation', 'dice', 'absence'],
+    'Mean Dice of present structures': ['training, soft', 'validation, soft', 'validation, at 0.5'],
     'Presence accuracy': ['training', 'validation'],
     'Learning rate': ['learning rate'],
     'Throughput (samples/s)': ['samples/s'],
@@ -60,14 +60,14 @@ test('every panel has its series; terms that are always 0 are left out; the best
   expect(textsOf(hard)).toContain('20 of 100 epochs, best hard Dice 0.8784 at epoch 20')
 })
 
-test('names are text and nothing else, whatever they are', () => {
+test('hostile names are text', () => {
   const svg = figure(training(2, 2), { title: HOSTILE })
   expect(svg).not.toContain('<script')
   expect(svg).not.toMatch(/[\0\ud800-\udfff]/)
   expect(drawn(svg).colors).toBeGreaterThan(10)
 })
 
-test('a value that is not finite is a gap; one between two gaps is a dot', () => {
+test('a non-finite value is a gap; a value between two gaps is a dot', () => {
   const metrics = training(100, 1)
   const { values } = metrics.get('train.epoch.total_loss')!
   for (const epoch of [10, 50, 52]) values[epoch] = [Number.NaN, Number.POSITIVE_INFINITY][epoch % 2] ?? Number.NaN
@@ -77,7 +77,7 @@ test('a value that is not finite is a gap; one between two gaps is a dot', () =>
   expect(pathOf(loss.get('validation')!).match(/M/g)).toHaveLength(1)
 })
 
-test('without a single finite value it says so', () => {
+test('a panel without any finite value says so', () => {
   const metrics = training(3, 0)
   for (const name of ['train', 'val']) metrics.get(`${name}.epoch.total_loss`)!.values.fill(Number.NaN)
   const svg = figure(metrics)
@@ -102,31 +102,34 @@ test.each([
   [1, 1],
   [2, 13],
   [500, 30],
-])('%i epochs with %i structures: texts of a line do not overlap, and the picture is drawn', (epochs, structures) => {
-  const svg = figure(training(epochs, structures))
-  const texts = [
-    ...svg.matchAll(/<text x="([\d.]+)" y="([\d.]+)" font-size="(\d+)" text-anchor="(\w+)"[^>]*>([^<]*)</g),
-  ]
-  expect(texts.length).toBeGreaterThan(50)
-  const spans = texts.map(([, x, y, size, anchor, content]) => {
-    const width = widthOf(content!.replace(/&#\d+;/g, '?'), Number(size))
-    const left = Number(x) - { start: 0, middle: width / 2, end: width }[anchor as 'start' | 'middle' | 'end']
-    return { y: Number(y), left, right: left + width, content }
-  })
-  const overlapping = spans.flatMap((a, i) =>
-    spans
-      .slice(i + 1)
-      .filter(b => Math.abs(a.y - b.y) < 8 && a.left < b.right - 4 && b.left < a.right - 4)
-      .map(b => [a.content, b.content]),
-  )
-  expect(overlapping).toEqual([])
-  const { width, height, colors } = drawn(svg)
-  expect(width).toBe(1200)
-  expect(height).toBeGreaterThan(700 + 16 * structures)
-  expect(colors).toBeGreaterThan(20)
-})
+])(
+  '%i epochs with %i structures: texts on one line do not overlap, and the picture can be drawn',
+  (epochs, structures) => {
+    const svg = figure(training(epochs, structures))
+    const texts = [
+      ...svg.matchAll(/<text x="([\d.]+)" y="([\d.]+)" font-size="(\d+)" text-anchor="(\w+)"[^>]*>([^<]*)</g),
+    ]
+    expect(texts.length).toBeGreaterThan(50)
+    const spans = texts.map(([, x, y, size, anchor, content]) => {
+      const width = widthOf(content!.replace(/&#\d+;/g, '?'), Number(size))
+      const left = Number(x) - { start: 0, middle: width / 2, end: width }[anchor as 'start' | 'middle' | 'end']
+      return { y: Number(y), left, right: left + width, content }
+    })
+    const overlapping = spans.flatMap((a, i) =>
+      spans
+        .slice(i + 1)
+        .filter(b => Math.abs(a.y - b.y) < 8 && a.left < b.right - 4 && b.left < a.right - 4)
+        .map(b => [a.content, b.content]),
+    )
+    expect(overlapping).toEqual([])
+    const { width, height, colors } = drawn(svg)
+    expect(width).toBe(1200)
+    expect(height).toBeGreaterThan(700 + 16 * structures)
+    expect(colors).toBeGreaterThan(20)
+  },
+)
 
-test('tens of thousands of epochs are drawn with a few points a pixel, the extremes among them', () => {
+test('tens of thousands of epochs are drawn with a few points per pixel, extremes included', () => {
   const metrics = training(30_000, 1, 1)
   metrics.get('train.epoch.total_loss')!.values[12_345] = 9
   const svg = figure(metrics)
@@ -139,7 +142,7 @@ test('tens of thousands of epochs are drawn with a few points a pixel, the extre
   expect(low).toBeLessThan(high! - 50)
 })
 
-test('ticks stand at round numbers', () => {
+test('ticks are at round numbers', () => {
   const labels = (scale: ReturnType<typeof linearScale>): string[] => scale.ticks.map(({ label }) => label)
   expect(labels(linearScale([0, 1], [0, 100], 5))).toEqual(['0.0', '0.2', '0.4', '0.6', '0.8', '1.0'])
   expect(labels(linearScale([1, 3], [0, 100], 6, true))).toEqual(['1', '2', '3'])

@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto'
 import { expect, test } from 'vitest'
-import { confusionFigure } from '../../../src/report/figures/confusion.ts'
-import type { EvaluationFigures } from '../../../src/report/figures/frame.ts'
-import { presenceFigure } from '../../../src/report/figures/presence.ts'
-import { scenarioFigure } from '../../../src/report/figures/scenario.ts'
-import { segmentationFigure } from '../../../src/report/figures/segmentation.ts'
+import { confusionFigure } from '../../../src/report/figures/confusion_figure.ts'
+import type { EvaluationResults } from '../../../src/report/figures/frame.ts'
+import { presenceFigure } from '../../../src/report/figures/presence_figure.ts'
+import { scenarioFigure } from '../../../src/report/figures/scenario_figure.ts'
+import { segmentationFigure } from '../../../src/report/figures/segmentation_figure.ts'
 import { type ReportPage, reportPage } from '../../../src/report/page/page.ts'
 import { attentionOverview, attentionRow } from '../../../src/report/sample/attention_overview.ts'
 import { overlay } from '../../../src/report/sample/overlay.ts'
@@ -31,7 +31,7 @@ function pageOf(
     presenceThreshold: 0.5,
     adapter: 'llvmpipe',
   }
-  const evaluation: EvaluationFigures = { head, ...madeEvaluation(names, more) }
+  const evaluation: EvaluationResults = { head, ...madeEvaluation(names, more) }
   const views = Array.from({ length: count }, (_, i) => madeSample(names, size, `sample ${i} ${names[0]}`, 3 + i))
   return {
     ...evaluation,
@@ -54,7 +54,7 @@ function pageOf(
   }
 }
 
-test('one file: well formed, nothing from elsewhere, no id twice, small', () => {
+test('one file: well formed, self-contained, no duplicate id, small', () => {
   const html = reportPage(pageOf(organNames(13), [32, 32, 16], 3))
   const { elements, references, text } = readPage(html)
   expect(references.length).toBeGreaterThan(50)
@@ -68,11 +68,11 @@ test('one file: well formed, nothing from elsewhere, no id twice, small', () => 
   expect(elements.filter(name => name === 'svg').length).toBeGreaterThan(10)
   expect(html.length).toBeLessThan(5e6)
   expect(text).not.toMatch(/NaN|Infinity/)
-  for (const said of ['Evaluation of', 'For research; not a medical device', 'Brier score', 'subject_3', 'Gated'])
+  for (const said of ['Evaluation of', 'For research only; not a medical device', 'Brier score', 'subject_3', 'Gated'])
     expect(text).toContain(said)
 })
 
-test('its policy lets the page’s own style and script through and nothing else', () => {
+test('its policy allows the page’s own style and script and nothing else', () => {
   const html = reportPage(pageOf(organNames(2), [16, 16, 16], 0, { samples: 3 }))
   const policy = html.match(/http-equiv="Content-Security-Policy" content="([^"]*)"/)![1]!.replaceAll('&#39;', "'")
   const digestOf = (name: string): string => {
@@ -89,7 +89,7 @@ test('its policy lets the page’s own style and script through and nothing else
   ])
 })
 
-test('a picture has words for those who do not see it, a table its caption', () => {
+test('every picture has a text alternative, every table a caption', () => {
   const html = reportPage(pageOf(organNames(3), [16, 16, 16], 1, { samples: 5 }))
   const outer = [...html.matchAll(/<figure[^>]*>(<svg [^>]*>)/g)].map(([, svg]) => svg!)
   expect(outer).toHaveLength(7)

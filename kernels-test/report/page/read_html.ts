@@ -1,16 +1,16 @@
-/** What a page is made of. */
+/** The parts of a page. */
 export interface ReadPage {
   /** names of elements in order */
   elements: string[]
-  /** attributes that could name something outside, e.g. href="…" */
+  /** attributes that could refer to something outside, e.g. href="…" */
   references: string[]
-  /** what a reader sees, without style and script */
+  /** the visible text, without style and script */
   text: string
 }
 
 const TAG = /<(\/?)([a-zA-Z][\w-]*)((?:\s+[\w:-]+="[^"<]*")*)\s*(\/?)>/g
 
-/** Reads a page that is well-formed XML but for its first line and the text of style and script. Throws where it is not. */
+/** Reads a page. Throws if it is not well-formed XML, apart from its first line and the text of style and script. */
 export function readPage(html: string): ReadPage {
   const body = html
     .replace(/^<!DOCTYPE html>\n/, '')
@@ -37,7 +37,7 @@ export function readPage(html: string): ReadPage {
   return page
 }
 
-/** Text between elements. Throws where it has a character that begins an element. */
+/** Text between elements. Throws at a character that would begin an element. */
 function plainText(text: string): string {
   const stray = text.match(/[<>]|&(?!#\d+;)/)
   if (stray) throw new Error(`${stray[0]} in the text ${text.slice(0, 80)}`)

@@ -2,14 +2,14 @@ import { expect, test } from 'vitest'
 import { contour } from '../../../src/report/chart/contour.ts'
 import { regionColor } from '../../../src/report/chart/palette.ts'
 import { overlay } from '../../../src/report/sample/overlay.ts'
-import { forSlice, PLANES, tellingSlices, type VolumeSize } from '../../../src/report/sample/slice.ts'
+import { forSlice, PLANES, slicesToShow, type VolumeSize } from '../../../src/report/sample/slice.ts'
 import type { SampleView } from '../../../src/report/sample/view.ts'
 import { drawn, groupsOf, textsOf } from '../read_svg.ts'
 
 const SIZE: VolumeSize = [32, 16, 16]
 const VOXELS = 32 * 16 * 16
 
-/** A box from one corner to another, excluded, as bits. */
+/** A box from one corner to another, exclusive, as bits. */
 function box(from: number[], to: number[]): Uint32Array {
   const bits = new Uint32Array(VOXELS / 32)
   for (let h = from[0]!; h < to[0]!; h++)
@@ -49,7 +49,7 @@ function view(more: Partial<SampleView> = {}): SampleView {
   }
 }
 
-test('the table: truth, probability, Dice over the volume; what is predicted wrongly stands out; names are text', () => {
+test('the table: truth, probability, Dice over the volume; wrong predictions stand out; names are text', () => {
   const svg = overlay(view())
   const rows = Object.fromEntries([...groupsOf(svg, 'data-structure')].map(([name, row]) => [name, textsOf(row)]))
   expect(rows).toEqual({
@@ -69,18 +69,18 @@ test('the table: truth, probability, Dice over the volume; what is predicted wro
   expect(svg).not.toContain('<absent')
 })
 
-test('three planes through what there is to see; truth and prediction are drawn apart', () => {
+test('three planes through the structures; ground truth and prediction are drawn separately', () => {
   const svg = overlay(view())
   expect([...groupsOf(svg, 'data-plane').keys()]).toEqual(['axial, 5 of 16', 'coronal, 5 of 16', 'sagittal, 5 of 32'])
   const fills = (shown: string): string[] => [...shown.matchAll(/<path [^>]*fill="(#\w+)"/g)].map(([, fill]) => fill!)
   const axial = [...groupsOf(svg, 'data-plane').values()][0]!.split('<svg').slice(1)
   expect(axial.map(fills)).toEqual([[], [0, 1].map(regionColor), [0, 2, 4].map(regionColor)])
-  // the truth once more, in white, over the prediction
+  // the ground truth again, in white, over the prediction
   expect(axial[2]!.match(/stroke="#ffffff"/g)).toHaveLength(2)
   expect(drawn(svg).colors).toBeGreaterThan(50)
 })
 
-test('structures without end, an image of one value, a flat volume: still a picture', () => {
+test('many structures, a constant image, no structures: still a picture', () => {
   const many = Array.from({ length: 120 }, (_, s) => ({ ...view().structures[s % 5]!, name: `structure ${s}` }))
   const flat = new Float32Array(VOXELS).fill(7)
   const { height } = drawn(overlay(view({ structures: many, image: flat })))
@@ -89,15 +89,15 @@ test('structures without end, an image of one value, a flat volume: still a pict
   expect(drawn(overlay(view({ structures: [] }))).height).toBeGreaterThan(200)
 })
 
-test('slices go where structures are, small ones counting as much as large ones', () => {
+test('slices run through structures, and small ones count as much as large ones', () => {
   const large = box([0, 0, 0], [20, 16, 16])
   const small = box([24, 3, 7], [25, 4, 8])
   const other = box([24, 3, 9], [25, 4, 10])
-  expect(tellingSlices([nothing], SIZE)).toEqual([16, 8, 8])
-  expect(tellingSlices([large, small, other], SIZE)).toEqual([24, 3, 7])
+  expect(slicesToShow([nothing], SIZE)).toEqual([16, 8, 8])
+  expect(slicesToShow([large, small, other], SIZE)).toEqual([24, 3, 7])
 })
 
-test('a slice is shown with the patient’s right on the left, front and head up', () => {
+test('a slice shows the patient’s right on the left, anterior and head up', () => {
   const at = (plane: number, h: number, w: number, d: number): number => {
     const found: number[] = []
     forSlice(PLANES[plane]!, [d, w, h][plane]!, SIZE, (voxel, pixel) => {
@@ -112,7 +112,7 @@ test('a slice is shown with the patient’s right on the left, front and head up
   expect(at(2, 5, 0, 15)).toBe(0) // sagittal: back and up
 })
 
-test('a contour runs along the pixels’ edges, holes the other way round', () => {
+test('a contour follows pixel edges, and holes run the other way round', () => {
   expect(contour(Uint8Array.of(0, 0, 0, 0), 2, 2)).toBe('')
   expect(contour(Uint8Array.of(0, 1, 0, 0), 2, 2)).toBe('M1 0L2 0L2 1L1 1Z')
   const ring = Uint8Array.from({ length: 25 }, (_, i) => Number(i !== 12))

@@ -1,4 +1,4 @@
-// Makes as many run directories as asked for and says their ids on standard output.
+// Makes the requested number of run directories and prints their ids.
 import { RunDirectory } from '../../../src/track/run_directory.ts'
 import { request } from '../request.ts'
 

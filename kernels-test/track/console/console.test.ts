@@ -34,7 +34,7 @@ interface Session {
   stream: EventEmitter
   /** Everything written. */
   raw: () => string
-  /** What a terminal shows now. */
+  /** What a terminal shows at the moment. */
   screen: () => string[]
   captured: () => string
   wait: (milliseconds: number) => void
@@ -57,7 +57,7 @@ function open(
   return { console, stream, raw: () => raw, screen: () => screenOf(raw), captured: () => captured, wait }
 }
 
-/** A terminal that knows what Console uses: colours, carriage return, line feed, cursor up, erase to the end of the line. */
+/** A terminal with the sequences that Console uses: colours, carriage return, line feed, cursor up, erase to the end of the line. */
 function screenOf(raw: string): string[] {
   const lines = ['']
   let row = 0
@@ -85,7 +85,7 @@ const EPOCH =
   '1 min 02 s  new best'
 
 describe('not a terminal', () => {
-  test('one line at first, then one every ten seconds, and one per epoch; no escape sequences', () => {
+  test('one line first, then one every ten seconds, and one per epoch; no escape sequences', () => {
     const { console, raw, captured, wait } = open({ isTTY: false })
     for (let batch = 1; batch <= 24; batch++) {
       console.batch(progressAt(batch))
@@ -100,14 +100,14 @@ describe('not a terminal', () => {
     expect(captured()).toBe(raw())
   })
 
-  test('a dumb terminal is none', () => {
+  test('a dumb terminal counts as none', () => {
     const { console, raw } = open({ isTTY: true, columns: 80 }, { TERM: 'dumb' })
     console.batch(progressAt(1))
     console.warn('careful')
     expect(raw()).toBe(`${PLAIN}\nwarning: careful\n`)
   })
 
-  test('an epoch without validation says nothing of it', () => {
+  test('an epoch without validation does not mention it', () => {
     const { console, raw } = open({ isTTY: false })
     console.epochEnd({ ...SUMMARY, validation: undefined, isBest: false })
     expect(raw()).toBe('epoch 12/100  train loss 4.10  lr 4.9e-4  13.3 samples/s  1 min 02 s\n')
@@ -115,7 +115,7 @@ describe('not a terminal', () => {
 })
 
 describe('a terminal', () => {
-  test('one line in place where there is room, with every term', () => {
+  test('one live line with every term if there is room', () => {
     const { console, screen, wait } = open({ isTTY: true, columns: 200 })
     console.line('start')
     for (const batch of [1, 2, 3]) {
@@ -129,7 +129,7 @@ describe('a terminal', () => {
     ])
   })
 
-  test('two lines of at most 79 characters on 80 columns; lines that stay go above', () => {
+  test('two live lines of at most 79 characters at 80 columns; permanent lines go above', () => {
     const { console, screen, wait } = open({ isTTY: true, columns: 80 })
     console.batch(progressAt(12))
     wait(1000)
@@ -148,7 +148,7 @@ describe('a terminal', () => {
     expect(screen()).toStrictEqual(['between', 'warning: careful', EPOCH, ''])
   })
 
-  test('a terminal made narrow never gets a longer line', () => {
+  test('a terminal that becomes narrow never gets a longer line', () => {
     const { console, stream, screen, wait } = open({ isTTY: true, columns: 30 })
     console.batch(progressAt(1))
     for (const line of screen()) expect(line.length).toBeLessThan(30)
@@ -158,7 +158,7 @@ describe('a terminal', () => {
     for (const line of screen()) expect(line.length).toBeLessThan(10)
   })
 
-  test('drawn at most ten times a second, but always after the last batch', () => {
+  test('refreshed at most ten times a second, but always after the last batch', () => {
     const { console, raw, wait } = open({ isTTY: true, columns: 200 })
     for (let batch = 1; batch <= 24; batch++) {
       console.batch(progressAt(batch))
@@ -167,7 +167,7 @@ describe('a terminal', () => {
     expect(raw().match(/\d+\/24/g)).toStrictEqual(['1/24', '8/24', '15/24', '22/24', '24/24'])
   })
 
-  test('close takes the display away; what is captured is what a log would show', () => {
+  test('close erases the live display; the captured text is what a log would show', () => {
     const { console, screen, captured } = open({ isTTY: true, columns: 80 })
     console.line('start')
     console.batch(progressAt(1))
@@ -179,7 +179,7 @@ describe('a terminal', () => {
   test.each([
     ['colours by default', {}, true],
     ['none with NO_COLOR', { NO_COLOR: '1' }, false],
-    ['an empty NO_COLOR is none at all', { NO_COLOR: '' }, true],
+    ['an empty NO_COLOR does not count', { NO_COLOR: '' }, true],
   ])('%s', (_, environment, colored) => {
     const { console, raw } = open({ isTTY: true, columns: 80 }, environment as Record<string, string>)
     console.warn('careful')
@@ -189,7 +189,7 @@ describe('a terminal', () => {
   })
 })
 
-test('what was said before somebody listened is captured too', () => {
+test('lines from before there is a listener are captured too', () => {
   const stream = { write: () => true, on: () => stream }
   const console = new Console({ stream, environment: {} })
   console.line('resampled')
@@ -201,7 +201,7 @@ test('what was said before somebody listened is captured too', () => {
   expect(captured).toBe('resampled\nwarning: no cache\none\n')
 })
 
-describe('levels of importance', () => {
+describe('log levels', () => {
   function lines(level: number, isTTY = false): string[] {
     const { console, captured, raw } = open({ isTTY }, {}, level)
     console.line('a line')
@@ -214,16 +214,16 @@ describe('levels of importance', () => {
     return captured().split('\n').slice(0, -1)
   }
 
-  test('DEBUG says every batch, also on a terminal', () => {
+  test('DEBUG prints every batch, also on a terminal', () => {
     expect(lines(LOG_LEVELS.DEBUG)).toHaveLength(6)
     expect(lines(LOG_LEVELS.DEBUG, true)).toHaveLength(6)
   })
-  test('INFO says what is due', () => expect(lines(LOG_LEVELS.INFO)).toHaveLength(4))
-  test('WARNING leaves the warnings', () => expect(lines(LOG_LEVELS.WARNING, true)).toEqual(['warning: a warning']))
-  test('ERROR leaves nothing', () => expect(lines(LOG_LEVELS.ERROR)).toEqual([]))
+  test('INFO prints progress when it is due', () => expect(lines(LOG_LEVELS.INFO)).toHaveLength(4))
+  test('WARNING prints warnings only', () => expect(lines(LOG_LEVELS.WARNING, true)).toEqual(['warning: a warning']))
+  test('ERROR prints nothing', () => expect(lines(LOG_LEVELS.ERROR)).toEqual([]))
 })
 
-test('a reader that went away changes nothing', () => {
+test('a closed stream changes nothing', () => {
   const { console, stream, raw, captured } = open({ isTTY: false })
   console.line('one')
   stream.emit('error', new Error('write EPIPE'))

@@ -1,4 +1,4 @@
-"""What tensorboard's own reader sees in a run's folder, as JSON."""
+"""Prints what TensorBoard's own reader finds in the folder of a run, as JSON."""
 import base64
 import json
 import sys

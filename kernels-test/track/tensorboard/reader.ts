@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import type { TestContext } from 'vitest'
 
-/** What tensorboard's own reader found in a run's folder; numbers that are not finite are texts. */
+/** What TensorBoard's own reader finds in the folder of a run. Non-finite numbers are strings. */
 export interface Seen {
   records: number
   version: number
@@ -11,7 +11,7 @@ export interface Seen {
   texts: Record<string, string>
 }
 
-/** Skips the test where there is no python with tensorboard. */
+/** Skips the test without a Python that has tensorboard. */
 export function seenIn(folder: string, context: TestContext): Seen {
   const reader = process.env.SADAAN_READERS
   if (!reader) context.skip('SADAAN_READERS is not set: no python with tensorboard')

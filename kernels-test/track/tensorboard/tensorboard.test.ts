@@ -43,7 +43,7 @@ test('CRC-32C as RFC 3720 gives it', () => {
   expect(crc32c(new Uint8Array(32).fill(0xff))).toBe(0x62a8ab43)
 })
 
-test('tags are grouped by a slash; what is a structure’s name stays whole', () => {
+test('tags are grouped by a slash; the name of a structure stays whole', () => {
   expect(['train.batch.total', 'train.learning_rate', 'val.dice.a.b/c', 'plain'].map(tagOf)).toEqual([
     'train.batch/total',
     'train/learning_rate',
@@ -52,7 +52,7 @@ test('tags are grouped by a slash; what is a structure’s name stays whole', ()
   ])
 })
 
-test('tensorboard reads scalars with steps and times, images byte for byte, the configuration, and an earlier run’s points', async context => {
+test('TensorBoard reads scalars with steps and times, images byte for byte, the configuration, and the points of an earlier run', async context => {
   const run = board('read')
   const time = 1_600_000_000_250
   run.adopt(new Map([['val.epoch.total_loss', { steps: [0], timestamps: [sacredTime(time)], values: [null] }]]))
@@ -87,7 +87,7 @@ test('tensorboard reads scalars with steps and times, images byte for byte, the 
   expect(seen.texts.configuration).toContain('"learning_rate": 0.0005')
 })
 
-test('what was told by a heartbeat is there though the run never ended, and a torn record hides nothing before it', context => {
+test('events before a heartbeat survive a run that never ends, and a truncated record hides nothing before it', context => {
   const run = board('killed')
   run.log(point('train.epoch.total_loss', 2, 0))
   run.beat()
@@ -100,7 +100,7 @@ test('what was told by a heartbeat is there though the run never ended, and a to
   expect(seenIn(run.place, context).scalars['train.epoch/total_loss']).toEqual([[0, expect.any(Number), 2]])
 })
 
-test('a flipped byte is noticed by the reader: the CRCs are those it expects', context => {
+test('the reader notices a flipped byte: the CRCs are those it expects', context => {
   const run = board('flipped')
   run.log(point('train.epoch.total_loss', 2, 0))
   run.beat()
@@ -110,7 +110,7 @@ test('a flipped byte is noticed by the reader: the CRCs are those it expects', c
   expect(seenIn(run.place, context).scalars).toEqual({})
 })
 
-test('a file of one run in a folder of its own, named as tensorboard looks for', () => {
+test('each run has one file in its own folder, with the name that TensorBoard expects', () => {
   const [first, second, unnumbered] = [board('names'), board('names'), board('names', null)]
   expect(first.place).toBe(join(root, 'names', '7'))
   expect(second.place).toBe(join(root, 'names', '7-2'))
@@ -118,7 +118,7 @@ test('a file of one run in a folder of its own, named as tensorboard looks for',
   expect(readdirSync(first.place)).toEqual([expect.stringMatching(/^events\.out\.tfevents\.\d{10}\.[\w.-]+$/)])
 })
 
-test('a base that is a file is wrong input; a folder that goes away is said once and ends the record alone', async () => {
+test('a base that is a file is wrong input; a folder that disappears causes one warning and ends only this record', async () => {
   const base = join(root, 'file')
   appendFileSync(base, '')
   expect(() => board('file')).toThrow(InputError)
@@ -131,6 +131,6 @@ test('a base that is a file is wrong input; a folder that goes away is said once
   }
   await run.finish()
   expect(warnings).toEqual([
-    expect.stringMatching(/^cannot write .*: no such file or directory; TensorBoard gets no more/),
+    expect.stringMatching(/^cannot write .*: no such file or directory; no more TensorBoard events/),
   ])
 })

@@ -1,5 +1,5 @@
 /**
- * The outline of a mask along its pixels' edges, as SVG path data in pixels of the mask: closed, holes included, empty for an empty mask.
+ * Traces the outline of a mask along its pixel edges. Returns closed SVG paths in mask pixels, holes included; empty for an empty mask.
  * @param mask (height, width), 1 inside
  */
 export function contour(mask: Uint8Array, width: number, height: number): string {
@@ -10,7 +10,7 @@ export function contour(mask: Uint8Array, width: number, height: number): string
     const corners: number[] = []
     for (let at = first, direction = 0; ; ) {
       const [next, ...others] = edges.get(at)!
-      // where two outlines touch at a corner, either way closes
+      // where two outlines touch at a corner, either branch closes the path
       if (others.length) edges.set(at, others)
       else edges.delete(at)
       const heading = next! - at
@@ -25,7 +25,7 @@ export function contour(mask: Uint8Array, width: number, height: number): string
   return path
 }
 
-/** From each corner the corners it leads to, inside always on the right. Corners count row by row, width + 1 in a row. */
+/** Maps each corner to its successors, with the inside always on the right. Corners are numbered row by row, width + 1 per row. */
 function edgesOf(mask: Uint8Array, width: number, height: number): Map<number, number[]> {
   const edges = new Map<number, number[]>()
   const isInside = (x: number, y: number): boolean =>

@@ -1,8 +1,8 @@
 import { viridis } from './palette.ts'
-import { linearScale, type Scale } from './scale.ts'
-import { type Box, element, FAINT, fitted, line, rectangle, text } from './svg.ts'
+import { linearScale, type Scale, ticksBelow } from './scale.ts'
+import { type Box, element, FAINT, fitted, rectangle, SMALL, text } from './svg.ts'
 
-/** Shares between 0 and 1, one row a name: for more things than lines could tell apart. */
+/** Values between 0 and 1, one row per name: for more series than a line chart can show. */
 export interface HeatMap {
   title: string
   rows: readonly { name: string; xs: readonly number[]; ys: readonly number[] }[]
@@ -12,23 +12,22 @@ export interface HeatMap {
 
 const ROW = 16 // pixels
 const NAMES = 150
-const LAST = 44 // for the last value, right of a row
+const LAST = 44 // for the last value, to the right of a row
 const HEAD = 34
 const FOOT = 36
-const SMALL = 10
 
-/** What a map of so many rows takes. */
+/** Height of a map with this many rows. */
 export function heatMapHeight(rows: number): number {
   return HEAD + ROW * rows + FOOT
 }
 
-/** Title with the colours' scale, rows of cells, each with its name and its last value. What has no value stays grey. */
+/** Draws the title, the colour bar and one row of cells per series, with its name and last value. Steps without a value stay grey. */
 export function heatMap({ title, rows, steps, axis }: HeatMap, box: Box): string {
   const plot = { x: box.x + NAMES, y: box.y + HEAD, width: box.width - NAMES - LAST, height: ROW * rows.length }
   const [first, last] = steps
   const range: [number, number] = [first - 0.5, last + 0.5]
   const x = linearScale(range, [plot.x, plot.x + plot.width], 8, true)
-  const parts = [text(box.x, box.y + 12, title, { size: 13, bold: true }), ...colorScale(plot, box.y)]
+  const parts = [text(box.x, box.y + 12, title, { size: 13, bold: true }), ...viridisColorBar(plot, box.y)]
   parts.push(rectangle(plot.x, plot.y, plot.width, plot.height, { fill: '#d9d9d9' }))
   for (const [i, row] of rows.entries()) parts.push(drawnRow(row, plot.y + ROW * i, plot, x))
   parts.push(...footer(x, plot, axis))
@@ -43,15 +42,15 @@ function drawnRow({ name, xs, ys }: HeatMap['rows'][number], y: number, plot: Bo
   const latest = ys.findLast(Number.isFinite)
   const label = text(plot.x - 6, y + ROW - 4.5, fitted(name, NAMES - 10, SMALL), { size: SMALL, anchor: 'end' })
   const value = latest === undefined ? '–' : latest.toFixed(3)
-  const figure = text(plot.x + plot.width + 6, y + ROW - 4.5, value, { size: SMALL, fill: FAINT })
+  const latestValue = text(plot.x + plot.width + 6, y + ROW - 4.5, value, { size: SMALL, fill: FAINT })
   return element(
     'g',
     { 'data-series': name },
-    label + element('g', { 'shape-rendering': 'crispEdges' }, cells.join('')) + figure,
+    label + element('g', { 'shape-rendering': 'crispEdges' }, cells.join('')) + latestValue,
   )
 }
 
-/** A run of values as one cell, in steps. */
+/** A cell covers the steps from `from` to `to`. */
 interface Cell {
   from: number
   to: number
@@ -59,8 +58,8 @@ interface Cell {
 }
 
 /**
- * A value's cell covers the steps since the one before, as many as are usual: a validation may come every few epochs only. Where there
- * are more values than pixels, neighbours share a cell with their mean.
+ * The cell of a value extends back by the median distance between values, since validation may run only every few epochs. If there are
+ * more values than pixels, neighbours share a cell that shows their mean.
  */
 function cellsOf(xs: readonly number[], ys: readonly number[], pixels: number): Cell[] {
   const distances = xs.slice(1).map((x, i) => x - xs[i]!)
@@ -77,8 +76,8 @@ function cellsOf(xs: readonly number[], ys: readonly number[], pixels: number): 
   })
 }
 
-/** From 0 to 1, above the right end of the rows. */
-function colorScale(plot: Box, top: number): string[] {
+/** Colour bar from 0 to 1, above the right end of the rows. */
+function viridisColorBar(plot: Box, top: number): string[] {
   const [width, right] = [96, plot.x + plot.width]
   const left = right - width - 14
   const swatches = Array.from({ length: 24 }, (_, i) =>
@@ -90,9 +89,5 @@ function colorScale(plot: Box, top: number): string[] {
 
 function footer(x: Scale, plot: Box, axis: string): string[] {
   const bottom = plot.y + plot.height
-  const ticks = x.ticks.flatMap(({ value, label }) => [
-    line(x.at(value), bottom, x.at(value), bottom + 4, FAINT),
-    text(x.at(value), bottom + 15, label, { size: SMALL, anchor: 'middle', fill: FAINT }),
-  ])
-  return [...ticks, text(plot.x + plot.width / 2, bottom + 29, axis, { anchor: 'middle', fill: FAINT })]
+  return [...ticksBelow(x, bottom), text(plot.x + plot.width / 2, bottom + 29, axis, { anchor: 'middle', fill: FAINT })]
 }

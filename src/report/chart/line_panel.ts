@@ -1,7 +1,7 @@
 import { extent, linearScale, logScale, paddedDecades, paddedRange, plotAxes, type Scale } from './scale.ts'
-import { type Box, coordinate, element, FAINT, fitted, INK, line, text, widthOf } from './svg.ts'
+import { type Box, coordinate, element, FAINT, fitted, INK, line, SMALL, text, widthOf } from './svg.ts'
 
-/** Values of one thing over the steps they were taken at, in ascending order. A value that is not finite is a gap. */
+/** Values over ascending steps. Non-finite values are gaps. */
 export interface Line {
   name: string
   color: string
@@ -13,25 +13,24 @@ export interface Line {
 export interface LinePanel {
   title: string
   lines: readonly Line[]
-  /** From lowest to highest step, of all panels of a figure. */
+  /** First and last step, the same for all panels of a figure. */
   steps: readonly [number, number]
-  /** The range that is shown at least; without it what the values take. */
+  /** The axis covers at least this range. By default it fits the values. */
   range?: readonly [number, number]
-  /** A logarithmic scale where the values are positive and the greatest is many times the least. */
+  /** Uses a logarithmic scale if all values are positive and their ratio is large. */
   mayBeLogarithmic?: boolean
-  /** A step to be marked, and what to say there. */
+  /** A step to mark, and its label. */
   mark?: { step: number; label: string } | undefined
-  /** Said of the horizontal axis. */
+  /** Label of the horizontal axis. */
   axis: string
 }
 
-const SMALL = 10 // pixels, text of ticks and legend
 const LEGEND_LINE = 15
 const LEFT = 46
-const DECADES_FROM = 20 // greatest over least value from which a scale is logarithmic
-const FEW = 40 // up to so many values each gets a dot
+const DECADES_FROM = 20 // ratio of maximum to minimum from which the scale is logarithmic
+const FEW = 40 // up to this number of values, each gets a dot
 
-/** Title, legend, axes and lines within `box`. */
+/** Draws title, legend, axes and lines within `box`. */
 export function linePanel(panel: LinePanel, box: Box): string {
   const { lines, rows } = legend(panel.lines, box)
   const top = box.y + 24 + LEGEND_LINE * rows
@@ -49,12 +48,12 @@ export function linePanel(panel: LinePanel, box: Box): string {
   return element('g', { 'data-panel': panel.title }, parts.join('\n'))
 }
 
-/** Room at both sides of a single step. */
+/** A single step gets room on both sides. */
 function stepRange([first, last]: readonly [number, number]): [number, number] {
   return first === last ? [first - 0.5, last + 0.5] : [first, last]
 }
 
-/** Names with a sample of their lines, side by side above the plot, wrapped; none where the title says it all. */
+/** Legend above the plot, wrapped into rows. A single line needs none: the title names it. */
 function legend(lines: readonly Line[], box: Box): { lines: string[]; rows: number } {
   if (lines.length < 2) return { lines: [], rows: 0 }
   const parts: string[] = []
@@ -94,7 +93,7 @@ function markOf({ step, label }: { step: number; label: string }, plot: Box, x: 
   ].join('')
 }
 
-/** A path, broken at gaps; dots where there are few values, and where one stands alone between gaps. */
+/** Draws a line, broken at gaps. Values get dots if there are few, or if they stand alone between gaps. */
 function drawn(given: Line, x: Scale, y: Scale, pixels: number): string {
   const { name, color, dashed } = given
   const { xs, ys } = thinned(given, pixels)
@@ -117,7 +116,7 @@ function drawn(given: Line, x: Scale, y: Scale, pixels: number): string {
   return element('g', { 'data-series': name, fill: color }, stroke + dots)
 }
 
-/** At most about four values a pixel: the first, least, greatest and last of each pixel's, gaps kept where one begins. */
+/** Keeps about four values per pixel: the first, minimum, maximum and last. */
 function thinned({ xs, ys }: Line, pixels: number): { xs: number[]; ys: number[] } {
   if (ys.length <= 4 * pixels) return { xs: [...xs], ys: [...ys] }
   const kept = new Set<number>()

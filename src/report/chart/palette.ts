@@ -1,13 +1,13 @@
 /**
- * Colours of lines on white, told apart by the colour-blind too: those of Okabe and Ito (Color Universal Design, 2008) without the yellow,
- * which white swallows.
+ * Line colours on white, distinguishable with colour vision deficiency: the palette of Okabe and Ito (Color Universal Design, 2008)
+ * without yellow, which is too faint on white.
  */
 export const LINES = ['#0072b2', '#d55e00', '#009e73', '#cc79a7', '#e69f00', '#56b4e9', '#333333'] as const
 
-/** What is predicted wrongly. */
+/** Marks wrong predictions. */
 export const WRONG = '#c1121f'
 
-/** Colours of regions on a grey image: the bright and light ones of Paul Tol's qualitative schemes (SRON/EPS/TN/09-002). */
+/** Region colours on a grey image, from the bright and light qualitative schemes of Paul Tol (SRON/EPS/TN/09-002). */
 const REGIONS = [
   '#ee7733',
   '#33bbee',
@@ -24,7 +24,7 @@ const REGIONS = [
   '#55aa55',
 ] as const
 
-/** The colour of region `index`; beyond the list hues follow in steps of the golden angle, which repeats none. */
+/** The colour of region `index`. Beyond the list, hues advance by the golden angle, so that none repeats. */
 export function regionColor(index: number): string {
   if (index < REGIONS.length) return REGIONS[index]!
   const hue = (index * 137.508) % 360
@@ -40,7 +40,7 @@ function fromHsl(hue: number, saturation: number, lightness: number): string {
   return hexadecimal([channel(0), channel(8), channel(4)])
 }
 
-/** Eleven colours of viridis (van der Walt and Smith, 2015), evenly spaced. */
+/** Eleven evenly spaced colours of viridis (van der Walt and Smith, 2015). */
 const VIRIDIS = [
   [68, 1, 84],
   [72, 36, 117],
@@ -55,7 +55,7 @@ const VIRIDIS = [
   [253, 231, 37],
 ] as const
 
-/** Nine colours of inferno (van der Walt and Smith, 2015), evenly spaced, without its blackest eighth: it lies over dark images. */
+/** Nine evenly spaced colours of inferno (van der Walt and Smith, 2015) without its darkest eighth, since it overlays dark images. */
 const INFERNO = [
   [50, 10, 94],
   [87, 16, 110],
@@ -70,12 +70,12 @@ const INFERNO = [
 
 type Color = readonly [red: number, green: number, blue: number]
 
-/** The colour of a share between 0 and 1. */
+/** The viridis colour of a value between 0 and 1. */
 export function viridis(share: number): string {
   return hexadecimal(between(VIRIDIS, share))
 }
 
-/** The colour of a share between 0 and 1 in a map over an image, as bytes. */
+/** The colour of a value between 0 and 1 in a map over an image, in bytes. */
 export function heat(share: number): Color {
   return between(INFERNO, share)
 }

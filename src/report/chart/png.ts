@@ -1,17 +1,17 @@
 import { crc32, deflateSync } from 'node:zlib'
 
 const SIGNATURE = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a])
-/** How PNG calls a pixel of one byte that is a grey, or the number of a colour. */
+/** PNG colour types: a pixel is one byte, a grey value or a palette index. */
 const GREY = 0
 const PALETTE = 3
 const BITS = 8
 
-/** A grey picture (height, width) of bytes as PNG. */
+/** Encodes a grey image (height, width) of bytes as PNG. */
 export function greyPng(pixels: Uint8Array, width: number, height: number): Buffer {
   return png(pixels, width, height, GREY)
 }
 
-/** A picture (height, width) of the numbers of colours as PNG. @param palette at most 256 colours, bytes; opacity last */
+/** Encodes an image (height, width) of palette indices as PNG. @param palette at most 256 colours in bytes, opacity last */
 export function palettePng(
   pixels: Uint8Array,
   width: number,
@@ -28,7 +28,7 @@ function png(pixels: Uint8Array, width: number, height: number, type: number, co
   header.writeUInt32BE(width, 0)
   header.writeUInt32BE(height, 4)
   header.set([BITS, type], 8)
-  // each row begins with the number of its filter, 0: none
+  // each row begins with its filter type; 0 is none
   const rows = Buffer.alloc(height * (width + 1))
   for (let y = 0; y < height; y++) rows.set(pixels.subarray(y * width, (y + 1) * width), y * (width + 1) + 1)
   return Buffer.concat([

@@ -5,8 +5,8 @@ import { FONT } from './svg.ts'
 const FONTS = ['DejaVuSans.ttf', 'DejaVuSans-Bold.ttf']
 
 /**
- * SVG as PNG, a pixel a unit. Texts are in the packaged font and no other, so that every machine draws the same.
- * Throws where resvg has no native part for this platform.
+ * Renders an SVG as PNG, one pixel per unit. Text uses only the bundled font, so that every machine renders the same picture.
+ * Throws if resvg has no native build for this platform.
  */
 export async function rasterise(svg: string): Promise<Buffer> {
   const { Resvg } = await import('@resvg/resvg-js')

@@ -1,12 +1,12 @@
-import { type Box, FAINT, GRID, line, rectangle, text } from './svg.ts'
+import { type Box, FAINT, GRID, line, rectangle, SMALL, text } from './svg.ts'
 
-/** Maps values to pixels along one axis, and says where ticks stand. */
+/** Maps values to pixels along one axis, and lists its ticks. */
 export interface Scale {
   at(value: number): number
   ticks: readonly { value: number; label: string }[]
 }
 
-/** The least and the greatest finite value; undefined without any. */
+/** Minimum and maximum of the finite values; undefined if there are none. */
 export function extent(values: readonly number[]): [number, number] | undefined {
   let [low, high] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]
   for (const value of values) {
@@ -17,7 +17,7 @@ export function extent(values: readonly number[]): [number, number] | undefined 
   return low <= high ? [low, high] : undefined
 }
 
-/** Ticks at 1, 2 or 5 times a power of ten, `most` of them about. `whole`: never between whole numbers. */
+/** A linear scale with about `most` ticks, at multiples of 1, 2 or 5 times a power of ten. `whole`: at integers only. */
 export function linearScale(
   [low, high]: readonly [number, number],
   [from, to]: readonly [number, number],
@@ -31,7 +31,7 @@ export function linearScale(
   return { at: value => from + ((value - low) / (high - low)) * (to - from), ticks }
 }
 
-/** Ticks at powers of ten, and at 2 and 5 times these where there are few. Both bounds are positive. */
+/** A logarithmic scale with ticks at powers of ten, and at 2 and 5 times these if there are few. Both bounds must be positive. */
 export function logScale([low, high]: readonly [number, number], [from, to]: readonly [number, number]): Scale {
   const decades = Math.log10(high / low)
   const every = Math.max(1, Math.ceil(decades / 6))
@@ -45,16 +45,16 @@ export function logScale([low, high]: readonly [number, number], [from, to]: rea
   return { at: value => from + (Math.log(value / low) / Math.log(high / low)) * (to - from), ticks }
 }
 
-/** A linear range that shows all values with a margin, and is never empty. */
+/** Adds a margin to a range. The result is never empty. */
 export function paddedRange([low, high]: readonly [number, number]): [number, number] {
   const size = Math.max(Math.abs(low), Math.abs(high))
-  // what differs in its last digits only counts as one value: ticks between would not be numbers apart
+  // values that differ only in their last digits count as one: ticks between them would coincide
   const margin = high - low > 1e-9 * size ? (high - low) * 0.06 : size * 0.1 || 1
   const bottom = low >= 0 && low - margin < 0 ? 0 : low - margin
   return [bottom, high + margin]
 }
 
-/** As `paddedRange` for a logarithmic scale. */
+/** `paddedRange` for a logarithmic scale. */
 export function paddedDecades([low, high]: readonly [number, number]): [number, number] {
   const factor = Math.max((high / low) ** 0.06, 1.1)
   return [low / factor, high * factor]
@@ -65,7 +65,7 @@ function niceStep(rough: number): number {
   return power * [1, 2, 5, 10].find(factor => factor * power >= rough * 0.999)!
 }
 
-/** A tick's number with as many digits as steps of `step` need. */
+/** Formats a tick with as many digits as its step needs. */
 function numberLabel(value: number, step: number): string {
   const size = Math.abs(value)
   if (value === 0 && step < 1e-3) return '0'
@@ -73,20 +73,25 @@ function numberLabel(value: number, step: number): string {
   return value.toFixed(Math.max(0, Math.min(6, -Math.floor(Math.log10(step) + 1e-9))))
 }
 
-export const SMALL = 10
-
-// pixels
-
-/** The frame of a plot with its ticks: lines across at those of `y`, marks below at those of `x`. Either may be left out. */
+/** Draws the frame of a plot, grid lines at the ticks of `y` and tick marks at those of `x`. Either scale may be omitted. */
 export function plotAxes({ x: left, y: top, width, height }: Box, { x, y }: { x?: Scale; y?: Scale }): string[] {
-  const bottom = top + height
   const across = (y?.ticks ?? []).flatMap(({ value, label }) => [
     line(left, y!.at(value), left + width, y!.at(value), GRID),
     text(left - 5, y!.at(value) + 3.5, label, { size: SMALL, anchor: 'end', fill: FAINT }),
   ])
-  const along = (x?.ticks ?? []).flatMap(({ value, label }) => [
-    line(x!.at(value), bottom, x!.at(value), bottom + 4, FAINT),
-    text(x!.at(value), bottom + 15, label, { size: SMALL, anchor: 'middle', fill: FAINT }),
-  ])
+  const along = x ? ticksBelow(x, top + height) : []
   return [...across, ...along, rectangle(left, top, width, height, { fill: 'none', stroke: '#b5b5b5' })]
+}
+
+/** The tick marks and labels of a horizontal scale, below `bottom`. */
+export function ticksBelow(x: Scale, bottom: number): string[] {
+  return x.ticks.flatMap(({ value, label }) => [
+    line(x.at(value), bottom, x.at(value), bottom + 4, FAINT),
+    text(x.at(value), bottom + 15, label, { size: SMALL, anchor: 'middle', fill: FAINT }),
+  ])
+}
+
+/** Vertical grid lines at the ticks of a horizontal scale. */
+export function verticalGrid(x: Scale, { y, height }: Box): string[] {
+  return x.ticks.map(({ value }) => line(x.at(value), y, x.at(value), y + height, GRID))
 }

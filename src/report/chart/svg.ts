@@ -1,20 +1,20 @@
 export const FONT = 'DejaVu Sans'
 
-/** Text as it may stand in an element or an attribute. Characters that XML does not know become the replacement character. */
+/** Escapes text for an element or an attribute. Characters that XML forbids become the replacement character. */
 export function escaped(text: string): string {
   return text
     .replace(/[^\t\n\r\x20-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]/gu, '\ufffd')
     .replace(/[&<>"']/g, character => `&#${character.charCodeAt(0)};`)
 }
 
-/** A coordinate with two digits behind the point at most. */
+/** Formats a coordinate with at most two decimals. */
 export function coordinate(value: number): string {
   return String(Math.round(value * 100) / 100)
 }
 
 type Attributes = Readonly<Record<string, string | number | undefined>>
 
-/** An element; attributes that are undefined are left out. `content` is SVG already. */
+/** Makes an element without its undefined attributes. `content` must be SVG. */
 export function element(name: string, attributes: Attributes, content = ''): string {
   const list = Object.entries(attributes)
     .filter(([, value]) => value !== undefined)
@@ -28,7 +28,7 @@ export interface TextStyle {
   anchor?: 'start' | 'middle' | 'end'
   fill?: string
   bold?: boolean
-  /** degrees, about the text's own point */
+  /** degrees, around (x, y) */
   rotate?: number
 }
 
@@ -47,7 +47,7 @@ export function rectangle(x: number, y: number, width: number, height: number, m
   return element('rect', { x, y, width, height, ...more })
 }
 
-/** A whole picture. */
+/** A complete SVG document. */
 export function picture(width: number, height: number, background: string, content: string): string {
   const [w, h] = [Math.ceil(width), Math.ceil(height)]
   const attributes = { xmlns: 'http://www.w3.org/2000/svg', width: w, height: h, viewBox: `0 0 ${w} ${h}` }
@@ -58,7 +58,7 @@ export function picture(width: number, height: number, background: string, conte
   )
 }
 
-/** Width of a text that is not bold, pixels; a little more than DejaVu Sans takes. */
+/** Estimated width of regular text in pixels, slightly more than DejaVu Sans needs. */
 export function widthOf(content: string, size: number): number {
   let ems = 0
   for (const character of content) {
@@ -69,7 +69,7 @@ export function widthOf(content: string, size: number): number {
   return ems * size
 }
 
-/** The beginning of a text that fits into `width` pixels, with an ellipsis where something is left out. */
+/** Shortens text to `width` pixels. An ellipsis marks what was cut. */
 export function fitted(content: string, width: number, size: number): string {
   const flat = content.replace(/\s+/g, ' ')
   if (widthOf(flat, size) <= width) return flat
@@ -77,6 +77,9 @@ export function fitted(content: string, width: number, size: number): string {
   while (characters.length > 1 && widthOf(`${characters.join('')}…`, size) > width) characters.pop()
   return `${characters.join('')}…`
 }
+
+/** Font size of ticks, legends and notes. */
+export const SMALL = 10
 
 export const INK = '#222222'
 export const FAINT = '#6b6b6b'

@@ -1,34 +1,34 @@
 import { rasterise } from '../chart/rasterise.ts'
-import { type ComparisonFigure, comparisonFigure } from '../figures/comparison.ts'
-import { confusionFigure } from '../figures/confusion.ts'
-import type { EvaluationFigures, FigureName } from '../figures/frame.ts'
-import { presenceFigure } from '../figures/presence.ts'
-import { scenarioFigure } from '../figures/scenario.ts'
-import { segmentationFigure } from '../figures/segmentation.ts'
+import { type ComparisonFigure, comparisonFigure } from '../figures/comparison_figure.ts'
+import { confusionFigure } from '../figures/confusion_figure.ts'
+import type { EvaluationResults, FigureName } from '../figures/frame.ts'
+import { presenceFigure } from '../figures/presence_figure.ts'
+import { scenarioFigure } from '../figures/scenario_figure.ts'
+import { segmentationFigure } from '../figures/segmentation_figure.ts'
 import { type Curves, trainingCurves } from '../figures/training_curves.ts'
 import { type AttentionRow, attentionOverview } from '../sample/attention_overview.ts'
 import { overlay } from '../sample/overlay.ts'
 import { structurePictures } from '../sample/structure_pictures.ts'
 import type { SampleView } from '../sample/view.ts'
 
-/** What can be drawn; plain data, so that it can be drawn in another thread. */
+/** Everything that can be drawn. Plain data, since drawing happens in another thread. */
 export type Subject =
   | { curves: Curves }
   | { sample: SampleView }
   | { structures: SampleView }
   | { attention: readonly AttentionRow[] }
-  | { evaluation: EvaluationFigures; figure: FigureName }
+  | { evaluation: EvaluationResults; figure: FigureName }
   | { comparison: ComparisonFigure }
 
 export interface Drawing {
   svg: string
-  /** The same as PNG; undefined where that is not possible here. */
+  /** The same picture as PNG; undefined if it could not be rasterised. */
   png: Uint8Array | undefined
   /** Why there is no PNG. */
   reason?: string
 }
 
-const FIGURES: Readonly<Record<FigureName, (figures: EvaluationFigures) => string>> = {
+const FIGURES: Readonly<Record<FigureName, (results: EvaluationResults) => string>> = {
   presence_detection_metrics: presenceFigure,
   segmentation_metrics: segmentationFigure,
   scenario_analysis: scenarioFigure,

@@ -1,12 +1,12 @@
 import { Artist } from './artist.ts'
 import type { Drawing, Subject } from './drawing.ts'
 
-/** Has pictures drawn. They are optional outputs: what cannot be drawn is said once, and the command goes on. */
+/** Draws the pictures of a command. They are optional outputs: the first failure is reported, and the command continues. */
 class Illustrator {
   private readonly artist = new Artist()
   private hasWarned = false
 
-  /** Undefined where nothing could be drawn; without its PNG where only that failed. */
+  /** Undefined if nothing could be drawn; without a PNG if only rasterising failed. */
   async draw(subject: Subject, warn: (line: string) => void): Promise<Drawing | undefined> {
     try {
       const drawing = await this.artist.draw(subject)
@@ -24,5 +24,5 @@ class Illustrator {
   }
 }
 
-/** One thread draws all pictures of a process. */
+/** The illustrator of this process: one thread draws all pictures. */
 export const illustrator = new Illustrator()

@@ -4,24 +4,24 @@ import type { DetailedMetrics, Interval } from '../detailed_metrics.ts'
 import type { ReportHead } from '../text/evaluation_report.ts'
 
 export const MARGIN = 24 // pixels, around every figure
-export const FIGURE = 1200 // width of a figure
-export const HEAD = 70 // above what a figure shows
+export const FIGURE_WIDTH = 1200 // width of a figure
+export const HEAD = 70 // height of title and subtitle
 
-/** Title and what is said under it. */
-export function figureHead(title: string, line: string): string {
+/** Title and subtitle of a figure. */
+export function figureHead(title: string, subtitle: string): string {
   return [
-    text(MARGIN, 30, fitted(title, FIGURE - 2 * MARGIN, 17), { size: 17, bold: true }),
-    text(MARGIN, 50, fitted(line, FIGURE - 2 * MARGIN, 12), { size: 12, fill: FAINT }),
+    text(MARGIN, 30, fitted(title, FIGURE_WIDTH - 2 * MARGIN, 17), { size: 17, bold: true }),
+    text(MARGIN, 50, fitted(subtitle, FIGURE_WIDTH - 2 * MARGIN, 12), { size: 12, fill: FAINT }),
   ].join('')
 }
 
-/** A figure with three digits behind the point, and its interval. */
-export function figureText(value: number | null | undefined, interval?: Interval, digits = 3): string {
+/** A metric and its interval, with three decimals by default. */
+export function valueLabel(value: number | null | undefined, interval?: Interval, digits = 3): string {
   if (value === null || value === undefined) return 'undefined'
-  return interval ? `${value.toFixed(digits)} (${intervalText(interval, digits)})` : value.toFixed(digits)
+  return interval ? `${value.toFixed(digits)} (${intervalLabel(interval, digits)})` : value.toFixed(digits)
 }
 
-export function intervalText([low, high]: readonly [number, number], digits = 3): string {
+export function intervalLabel([low, high]: readonly [number, number], digits = 3): string {
   return `${low.toFixed(digits)}–${high.toFixed(digits)}`
 }
 
@@ -30,15 +30,15 @@ export function counted(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? '' : 's'}`
 }
 
-/** An evaluation as its figures show it. */
-export interface EvaluationFigures {
+/** The results of an evaluation, as its figures show them. */
+export interface EvaluationResults {
   head: ReportHead
   metrics: DetailedMetrics
   /** every known pair */
   cases: readonly CaseRow[]
 }
 
-/** How the report and the files call its figures. */
+/** Names of the evaluation figures, in the report and on disk. */
 export const FIGURE_NAMES = [
   'presence_detection_metrics',
   'segmentation_metrics',

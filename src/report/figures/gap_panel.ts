@@ -2,20 +2,21 @@ import { LINES } from '../chart/palette.ts'
 import { linearScale, plotAxes } from '../chart/scale.ts'
 import { type Box, element, FAINT, fitted, INK, line, rectangle, text } from '../chart/svg.ts'
 import { byGap, type ComparedRow } from '../comparison.ts'
+import { signed } from '../text/number_text.ts'
 
 const ROW = 22 // pixels
 const NAMES = 160
 const NUMBER = 52
 const HEAD = 40
 const FOOT = 24
-const LEAST = 0.05 // the scale shows this at least
+const LEAST = 0.05 // the axis shows at least this
 
-/** What a panel of so many rows takes. */
+/** Height of a panel with this many rows. */
 export function gapPanelHeight(rows: number): number {
   return HEAD + ROW * Math.max(1, rows) + FOOT
 }
 
-/** Test minus training as bars about zero, the largest fall first. */
+/** Draws test minus training as bars around zero, largest drop first. */
 export function gapPanel(title: string, rows: readonly ComparedRow[], box: Box): string {
   const gaps = byGap(rows)
   const plot = {
@@ -36,7 +37,7 @@ export function gapPanel(title: string, rows: readonly ComparedRow[], box: Box):
       [
         text(box.x, y + 15, fitted(row.name, NAMES - 12, 11)),
         rectangle(left, y + 5, Math.max(0.8, right - left), ROW - 10, { fill }),
-        text(box.x + box.width, y + 15, `${gap < 0 ? '−' : '+'}${Math.abs(gap).toFixed(3)}`, {
+        text(box.x + box.width, y + 15, signed(gap), {
           size: 10,
           anchor: 'end',
         }),
@@ -48,7 +49,7 @@ export function gapPanel(title: string, rows: readonly ComparedRow[], box: Box):
     text(box.x, box.y + 14, title, { size: 13, bold: true }),
     isEmpty ? '' : text(x.at(0) - 6, plot.y - 8, '← worse on test', { size: 10, anchor: 'end', fill: LINES[1] }),
     isEmpty ? '' : text(x.at(0) + 6, plot.y - 8, 'better →', { size: 10, fill: LINES[0] }),
-    ...(isEmpty ? [text(box.x, plot.y + 15, 'in none of the files', { fill: FAINT })] : plotAxes(plot, { x })),
+    ...(isEmpty ? [text(box.x, plot.y + 15, 'not in any of the files', { fill: FAINT })] : plotAxes(plot, { x })),
     ...bars,
     isEmpty ? '' : line(x.at(0), plot.y, x.at(0), plot.y + plot.height, INK),
   ]

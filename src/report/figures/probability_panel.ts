@@ -6,7 +6,7 @@ import { type Box, element, FAINT, INK, line, rectangle, text } from '../chart/s
 const BINS = 25
 const LEFT = 46
 
-/** How the probabilities of what is present (up) and of what is absent (down) lie: the better apart, the better told. */
+/** Draws histograms of the predicted probability: present pairs up, absent pairs down. The less they overlap, the better. */
 export function probabilityPanel(cases: readonly CaseRow[], threshold: number, box: Box): string {
   const plot = { x: box.x + LEFT, y: box.y + 40, width: box.width - LEFT - 8, height: box.height - 40 - 40 }
   const present = histogram(cases.filter(row => row.present === 1))
@@ -24,8 +24,11 @@ export function probabilityPanel(cases: readonly CaseRow[], threshold: number, b
     })
   const count = (value: 0 | 1): number => cases.filter(row => row.present === value).length
   const parts = [
-    text(box.x, box.y + 12, 'Probabilities by truth', { size: 13, bold: true }),
-    text(box.x, box.y + 29, 'each half to the same scale, as shares of its pairs', { size: 11, fill: FAINT }),
+    text(box.x, box.y + 12, 'Predicted probability by ground truth', { size: 13, bold: true }),
+    text(box.x, box.y + 29, 'fraction of the present pairs (up) and of the absent pairs (down)', {
+      size: 11,
+      fill: FAINT,
+    }),
     ...plotAxes(plot, { x }),
     ...bars(present, true, LINES[0]),
     ...bars(absent, false, LINES[1]),
@@ -52,7 +55,7 @@ function thresholdMark(at: number, plot: Box, threshold: number): string[] {
   ]
 }
 
-/** Shares of the pairs; empty bins without any. */
+/** Fraction of the pairs in each bin. */
 function histogram(cases: readonly CaseRow[]): number[] {
   const shares = new Array<number>(BINS).fill(0)
   for (const { presence_probability } of cases) {

@@ -2,12 +2,12 @@ import { LINES } from '../chart/palette.ts'
 import { linearScale, plotAxes } from '../chart/scale.ts'
 import { type Box, element, FAINT, line, rectangle, text } from '../chart/svg.ts'
 import type { Calibration } from '../detailed_metrics.ts'
-import { figureText } from './frame.ts'
+import { valueLabel } from './frame.ts'
 
-const BARS = 64 // pixels, height of the counts
+const BARS = 64 // pixels, height of the histogram
 const LEFT = 46
 
-/** The reliability diagram: of the pairs told so probable, how many are present; below how many pairs there are. */
+/** Draws the reliability diagram: fraction of pairs that are present against predicted probability. Below it, the pairs per bin. */
 export function reliabilityPanel(
   { bins, expected_calibration_error: ece, brier_score }: Calibration,
   box: Box,
@@ -25,16 +25,16 @@ export function reliabilityPanel(
   )
   const path = filled.map((point, i) => `${i === 0 ? 'M' : 'L'}${point.at.toFixed(1)} ${point.y.toFixed(1)}`).join('')
   const dots = filled.map(point => element('circle', { cx: point.at, cy: point.y, r: 3.6, fill: LINES[0] }))
-  const said = `calibration error (ECE) ${figureText(ece)},  Brier score ${figureText(brier_score)}`
+  const subtitle = `expected calibration error (ECE) ${valueLabel(ece)},  Brier score ${valueLabel(brier_score)}`
   const parts = [
-    text(box.x, box.y + 12, 'Reliability of the probabilities', { size: 13, bold: true }),
-    text(box.x, box.y + 29, said, { size: 11, fill: FAINT }),
+    text(box.x, box.y + 12, 'Reliability diagram', { size: 13, bold: true }),
+    text(box.x, box.y + 29, subtitle, { size: 11, fill: FAINT }),
     ...plotAxes(plot, { y }),
     line(x.at(0), y.at(0), x.at(1), y.at(1), '#9a9a9a', { 'stroke-dasharray': '4 3' }),
     ...gaps,
     path === '' ? '' : element('path', { d: path, fill: 'none', stroke: LINES[0], 'stroke-width': '1.8' }),
     ...dots,
-    text(plot.x + 8, plot.y + 16, 'share present', { size: 10, fill: FAINT }),
+    text(plot.x + 8, plot.y + 16, 'fraction present', { size: 10, fill: FAINT }),
     ...counts(bins, { x: plot.x, y: plot.y + plot.height + 16, width: plot.width, height: BARS }),
     text(plot.x + plot.width / 2, box.y + box.height - 4, 'predicted probability of presence', {
       anchor: 'middle',

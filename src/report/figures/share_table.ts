@@ -1,19 +1,19 @@
 import { LINES } from '../chart/palette.ts'
-import { type Box, element, FAINT, fitted, GRID, line, rectangle, text, widthOf } from '../chart/svg.ts'
+import { type Box, element, FAINT, fitted, GRID, line, rectangle, SMALL, text, widthOf } from '../chart/svg.ts'
 
-/** Shares between 0 and 1 as a table whose cells are seen before they are read: a dot on a line from 0 to 1, and the number. */
+/** A table of values between 0 and 1. A cell shows a dot on a line from 0 to 1, and the number. */
 export interface ShareTable {
-  /** what the rows are */
+  /** above the row names */
   heading: string
   columns: readonly { heading: string; color?: string }[]
   rows: readonly ShareRow[]
-  /** of the texts at the right end of the rows */
+  /** above the notes at the right end of the rows */
   noteHeading?: string
 }
 
 export interface ShareRow {
   name: string
-  /** one a column; null where it is undefined */
+  /** one per column; null if undefined */
   values: readonly (number | null)[]
   note?: string
 }
@@ -22,14 +22,13 @@ const ROW = 22 // pixels
 const HEAD = 28
 const NAMES = 170
 const NUMBER = 40
-const SMALL = 10
 
-/** What a table of so many rows takes. */
+/** Height of a table with this many rows. */
 export function shareTableHeight(rows: number): number {
   return HEAD + ROW * rows + 6
 }
 
-/** Within `box`, whose height is `shareTableHeight`. */
+/** Draws the table within `box`, whose height is `shareTableHeight`. */
 export function shareTable({ heading, columns, rows, noteHeading = '' }: ShareTable, box: Box): string {
   const notes =
     Math.max(0, ...[noteHeading, ...rows.map(({ note = '' }) => note)].map(note => widthOf(note, SMALL))) + 10
@@ -57,7 +56,7 @@ export function shareTable({ heading, columns, rows, noteHeading = '' }: ShareTa
   return [...head, ...drawn].join('\n')
 }
 
-/** A share's dot on its line, the way from 0 thicker; the number behind it. */
+/** A dot on a line that is thicker from 0 to the value, then the number. */
 function cell(value: number | null, x: number, y: number, length: number, color: string): string {
   const track = line(x, y, x + length, y, '#d9d9d9')
   if (value === null) return track + text(x + length + 8, y + 4, 'undef.', { size: SMALL, fill: FAINT })

@@ -1,6 +1,6 @@
 import { LINES } from '../chart/palette.ts'
-import { linearScale, plotAxes, type Scale } from '../chart/scale.ts'
-import { type Box, element, FAINT, fitted, GRID, line, rectangle, text } from '../chart/svg.ts'
+import { linearScale, plotAxes, type Scale, verticalGrid } from '../chart/scale.ts'
+import { type Box, element, FAINT, fitted, line, rectangle, SMALL, text } from '../chart/svg.ts'
 import type { ComparedRow } from '../comparison.ts'
 
 const ROW = 26 // pixels
@@ -8,18 +8,17 @@ const NAMES = 170
 const NUMBER = 46
 const HEAD = 40
 const FOOT = 24
-const SMALL = 10
-const SPREAD = 6 // rows of dots of one name lie so far apart
+const SPREAD = 6 // vertical distance between the dots of one row
 
 /** Colours of training, validation, test. */
 const SPLIT_COLORS = [LINES[2], LINES[4], LINES[0]] as const
 
-/** What a panel of so many rows takes. */
+/** Height of a panel with this many rows. */
 export function splitPanelHeight(rows: number): number {
   return HEAD + ROW * Math.max(1, rows) + FOOT
 }
 
-/** Of each name a dot a split from 0 to 1, with its interval where it is known, and the numbers. */
+/** Draws one row per name: a dot per split on an axis from 0 to 1, its interval if known, and the numbers. */
 export function splitPanel(title: string, splits: readonly string[], rows: readonly ComparedRow[], box: Box): string {
   const plot = {
     x: box.x + NAMES,
@@ -32,7 +31,6 @@ export function splitPanel(title: string, splits: readonly string[], rows: reado
   const heads = splits.map((split, s) =>
     text(end(s), plot.y - 8, split, { size: SMALL, anchor: 'end', fill: SPLIT_COLORS[s]!, bold: true }),
   )
-  const lines = x.ticks.map(({ value }) => line(x.at(value), plot.y, x.at(value), plot.y + plot.height, GRID))
   const middle = (r: number): number => plot.y + ROW * (r + 0.5)
   const stripes = rows.map((_, r) =>
     r % 2 ? '' : rectangle(box.x - 4, middle(r) - ROW / 2, box.width + 8, ROW, { fill: '#f7f7f7' }),
@@ -41,17 +39,17 @@ export function splitPanel(title: string, splits: readonly string[], rows: reado
     const label = text(box.x, middle(r) + 4, fitted(row.name, NAMES - 12, 11))
     return element('g', { 'data-row': row.name }, label + marksOf(row, x, middle(r), end))
   })
-  const none = rows.length ? '' : text(box.x, plot.y + 17, 'in none of the files', { fill: FAINT })
+  const none = rows.length ? '' : text(box.x, plot.y + 17, 'not in any of the files', { fill: FAINT })
   const heading = text(box.x, box.y + 14, title, { size: 13, bold: true })
   const axes = rows.length ? plotAxes(plot, { x }) : []
   return element(
     'g',
     { 'data-panel': title },
-    [heading, ...heads, ...stripes, ...lines, ...axes, ...drawn, none].join('\n'),
+    [heading, ...heads, ...stripes, ...verticalGrid(x, plot), ...axes, ...drawn, none].join('\n'),
   )
 }
 
-/** A split's dot, its interval below it, and its number at `end`. */
+/** The dot of each split over its interval, and its number at `end`. */
 function marksOf({ values, intervals }: ComparedRow, x: Scale, y: number, end: (split: number) => number): string {
   const marks = values.map((value, s) => {
     const number = text(end(s), y + 4, value === null ? '–' : value.toFixed(3), { size: SMALL, anchor: 'end' })

@@ -3,7 +3,7 @@ import { type Line, type LinePanel, linePanel } from '../chart/line_panel.ts'
 import { LINES } from '../chart/palette.ts'
 import { FAINT, fitted, picture, text } from '../chart/svg.ts'
 
-/** The points of one metric that has one an epoch; epochs count from 0. A value that is not finite is a gap. */
+/** Values of a metric that is logged once per epoch. Epochs count from 0; non-finite values are gaps. */
 export interface EpochSeries {
   epochs: number[]
   values: number[]
@@ -11,11 +11,11 @@ export interface EpochSeries {
 
 export interface Curves {
   title: string
-  /** By the record's names, e.g. val.epoch.total_loss. */
+  /** Keyed by name in the run record, e.g. val.epoch.total_loss. */
   metrics: ReadonlyMap<string, EpochSeries>
-  /** Epochs that are planned. */
+  /** Planned number of epochs. */
   planned: number
-  /** What decides which model is best. */
+  /** The metric that decides which model is best. */
   monitor: 'total_loss' | 'hard_dice'
 }
 
@@ -27,7 +27,7 @@ const PANEL_HEIGHT = 300
 const HEAD = 62
 const AXIS = 'epoch'
 
-/** The whole training as one figure (SVG): losses, Dice, presence, learning rate, throughput, and every structure's Dice and presence. */
+/** Draws the whole training as one figure (SVG): losses, Dice, presence, learning rate, throughput, and Dice and presence of each structure. */
 export function trainingCurves(curves: Curves): string {
   const steps = epochRange(curves)
   const best = bestOf(curves)
@@ -46,7 +46,7 @@ export function trainingCurves(curves: Curves): string {
   return picture(WIDTH, below + maps.height, '#ffffff', [heading(curves, best), ...panels, ...maps.parts].join('\n'))
 }
 
-/** From 1 to the last epoch that a metric has. */
+/** From 1 to the last epoch of any metric. */
 function epochRange({ metrics }: Curves): [number, number] {
   let last = 1
   for (const { epochs } of metrics.values()) last = Math.max(last, (epochs.at(-1) ?? 0) + 1)
@@ -65,8 +65,8 @@ function bestOf({ metrics, monitor }: Curves): { epoch: number; value: number } 
 
 function heading(curves: Curves, best: { epoch: number; value: number } | undefined): string {
   const [, done] = epochRange(curves)
-  const figure = curves.monitor === 'total_loss' ? 'validation loss' : 'hard Dice'
-  const bestText = best ? `, best ${figure} ${best.value.toPrecision(4)} at epoch ${best.epoch + 1}` : ''
+  const monitored = curves.monitor === 'total_loss' ? 'validation loss' : 'hard Dice'
+  const bestText = best ? `, best ${monitored} ${best.value.toPrecision(4)} at epoch ${best.epoch + 1}` : ''
   return [
     text(MARGIN, 28, fitted(curves.title, WIDTH - 3 * MARGIN, 17), { size: 17, bold: true }),
     text(MARGIN, 47, `${done} of ${curves.planned} epochs${bestText}`, { size: 12, fill: FAINT }),
@@ -89,26 +89,26 @@ function linePanels({ metrics }: Curves, steps: [number, number], mark: LinePane
   return [
     { ...common, title: 'Loss', lines: both('total_loss'), mayBeLogarithmic: true, mark },
     { ...common, ...lossTerms(metrics), mayBeLogarithmic: true },
-    { ...common, title: 'Dice, mean of present structures', lines: dice, range: [0, 1], mark },
+    { ...common, title: 'Mean Dice of present structures', lines: dice, range: [0, 1], mark },
     { ...common, title: 'Presence accuracy', lines: both('presence_accuracy'), range: [0, 1] },
     { ...common, title: 'Learning rate', lines: rate, mayBeLogarithmic: true },
     { ...common, title: 'Throughput (samples/s)', lines: speed, range: [0, 0] },
   ]
 }
 
-/** The terms of the validation, or of the training before the first validation; those that are always 0 are left out. */
+/** Validation loss terms, or training loss terms before the first validation. Terms that are always 0 are omitted. */
 function lossTerms(metrics: Curves['metrics']): Pick<LinePanel, 'title' | 'lines'> {
   const split = metrics.has('val.epoch.total_loss') ? 'val' : 'train'
   const terms = [...metrics.keys()].filter(name => name.startsWith(`${split}.epoch.`) && !SUMMARIES.test(name))
-  const told = terms.filter(name => metrics.get(name)!.values.some(value => value !== 0))
-  const lines = told.flatMap((name, i) => {
+  const nonzero = terms.filter(name => metrics.get(name)!.values.some(value => value !== 0))
+  const lines = nonzero.flatMap((name, i) => {
     const shown = name.slice(`${split}.epoch.`.length).replaceAll('_', ' ')
     return lineOf(metrics, name, shown, LINES[i % LINES.length]!, i >= LINES.length)
   })
-  return { title: `Loss terms, ${split === 'val' ? 'validation' : 'training'}, unweighted`, lines }
+  return { title: `Loss terms (${split === 'val' ? 'validation' : 'training'}, unweighted)`, lines }
 }
 
-/** What an epoch has beside the loss terms. */
+/** Epoch metrics that are not loss terms. */
 const SUMMARIES = /\.(total_loss|presence_accuracy|mean_dice|hard_dice)$/
 
 function lineOf(metrics: Curves['metrics'], metric: string, name: string, color: string, dashed = false): Line[] {
@@ -117,7 +117,7 @@ function lineOf(metrics: Curves['metrics'], metric: string, name: string, color:
   return [{ name, color, dashed, xs: series.epochs.map(epoch => epoch + 1), ys: series.values }]
 }
 
-/** Dice and presence of each structure, side by side; nothing before the first validation. */
+/** Dice and presence of each structure, side by side; empty before the first validation. */
 function structureMaps({ metrics }: Curves, steps: [number, number], y: number): { parts: string[]; height: number } {
   const rowsOf = (prefix: string) =>
     [...metrics]

@@ -4,51 +4,51 @@ import { type Html, tag } from './html.ts'
 const ENTRIES: readonly (readonly [term: string, meaning: string])[] = [
   [
     'Known pair',
-    'A sample and a structure of which the dataset says whether it is there. Pairs of unknown presence are in no figure.',
+    'A sample and a structure whose presence in it is annotated. Pairs of unknown presence count in no metric.',
   ],
   [
     'Presence accuracy',
-    'Share of the known pairs whose presence was predicted correctly: probability above the threshold for present, not above it for absent.',
+    'Fraction of the known pairs whose presence was predicted correctly. A structure is predicted present if its probability is above the threshold, otherwise absent.',
   ],
   [
     'Precision, recall, F1',
-    'Of the pairs told present the share that is; of the present the share that was told so; their harmonic mean.',
+    'Precision: fraction of the pairs predicted present that are present. Recall: fraction of the present pairs that were predicted present. F1: harmonic mean of the two.',
   ],
   [
     'AUC ROC, AUC PR',
-    'Area under the receiver operating characteristic; average precision. Undefined unless a structure is present in some samples and absent in others.',
+    'Area under the receiver operating characteristic; average precision. Undefined unless the structure is present in some samples and absent in others.',
   ],
   [
     'Absence sensitivity, specificity',
-    'Of the absent pairs the share told absent; of the present pairs the share told present.',
+    'Sensitivity: fraction of the absent pairs that were predicted absent. Specificity: fraction of the present pairs that were predicted present. Absence is the positive class.',
   ],
   [
     'Calibration error (ECE)',
-    'Over bins of equal width: share of the pairs in a bin times the distance of their mean probability from the share that is present, summed.',
+    'Expected calibration error. Pairs are binned by predicted probability, in bins of equal width. The error of a bin is the absolute difference between its mean probability and the fraction of its pairs that are present. The ECE is the mean error, weighted by the number of pairs.',
   ],
-  ['Brier score', 'Mean squared difference of the probability of presence and presence (1 or 0).'],
+  ['Brier score', 'Mean squared difference between the predicted probability of presence and presence (1 or 0).'],
   [
     'Dice, IoU',
-    '2·|truth ∩ prediction| / (|truth| + |prediction|); |truth ∩ prediction| / |truth ∪ prediction|. Of masks at probability 0.5, of pairs where the structure is present, without the presence gate; first the mean of a structure, then of the structures.',
+    'Dice: 2·|truth ∩ prediction| / (|truth| + |prediction|). IoU: |truth ∩ prediction| / |truth ∪ prediction|. Masks are thresholded at probability 0.5, without the presence gate. Only pairs with the structure present count. Means are taken over the samples of each structure, then over structures.',
   ],
-  ['Gated', 'The same where a structure predicted absent gets an empty mask.'],
+  ['Gated', 'Dice and IoU with an empty mask for every structure predicted absent.'],
   [
     'HD95, surface distance',
-    'The 95th percentile of the distances from one surface to the other, the larger of both directions; the mean distance over both directions. Undefined where truth or prediction is empty.',
+    'HD95: 95th percentile of the distances from one surface to the other, the larger of the two directions. Surface distance: mean over both directions. Undefined if ground truth or prediction is empty.',
   ],
   [
     'Not found',
-    'Samples with a true mask of which nothing was predicted: their Dice is 0, and they have no distance and no precision.',
+    'Samples with a non-empty ground truth and an empty prediction. Their Dice is 0; their distances and precision are undefined.',
   ],
-  ['Volume error', '(predicted − true) / true volume; and the mean of its absolute value.'],
-  ['Scenario accuracy', 'Share of the samples all of whose known structures were predicted correctly.'],
+  ['Volume error', 'Signed: (predicted − true) / true volume, averaged. Absolute: mean of the absolute value.'],
+  ['Scenario accuracy', 'Fraction of the samples in which every known structure was predicted correctly.'],
   [
     'Intervals',
-    '2.5th and 97.5th percentile of a figure over splits drawn from the samples with replacement. They tell how a figure would vary with other samples like these, not with other data or another training.',
+    '2.5th and 97.5th percentiles of a metric over bootstrap resamples of the samples. They show how much the metric would vary with other samples like these, not with other data or another training run.',
   ],
 ]
 
-/** What every figure of the report is. */
+/** Definitions of the metrics in the report. */
 export const DEFINITIONS: Html = tag(
   'dl',
   { class: 'definitions' },

@@ -2,10 +2,10 @@ import { escaped } from '../chart/svg.ts'
 
 const VOID = new Set(['meta', 'br', 'hr'])
 
-/** HTML that may be put into an element as it stands. */
+/** HTML that can be inserted as is. */
 export type Html = string
 
-/** An element. Attributes that are undefined are left out; children are HTML already. What this makes is well-formed XML too. */
+/** Makes an element without its undefined attributes. `children` must be HTML. The result is also well-formed XML. */
 export function tag(name: string, attributes: Readonly<Record<string, string | undefined>>, ...children: Html[]): Html {
   const list = Object.entries(attributes)
     .filter(([, value]) => value !== undefined)
@@ -14,24 +14,24 @@ export function tag(name: string, attributes: Readonly<Record<string, string | u
   return VOID.has(name) ? `<${name}${list}/>` : `<${name}${list}>${children.join('')}</${name}>`
 }
 
-/** Text that may be anything, kept from turning its neighbours around where it is written from right to left. */
+/** Escapes arbitrary text, and isolates it so that right-to-left text does not reorder its neighbours. */
 export function given(content: string): Html {
   return tag('bdi', {}, escaped(content))
 }
 
-/** What stands for a figure that nothing gives a value to. */
+/** Stands for an undefined metric. */
 export const UNDEFINED: Html = tag('span', { class: 'faint', title: 'undefined' }, '–')
 
-/** A column of a table: its heading, what it means, on which side its cells stand. */
+/** A column of a table. Numbers are right-aligned. */
 export interface HtmlColumn {
   heading: string
   isNumber: boolean
 }
 
-/** A cell: HTML, or a number with the digits that are shown; null is undefined. */
+/** A cell: HTML, or a number and its decimals; null is undefined. */
 export type HtmlCell = Html | { value: number | null; digits: number }
 
-/** A table that can be sorted, and scrolled where the screen is narrow. The first cell of a row is its name. */
+/** A sortable table that scrolls on narrow screens. The first cell of a row is its header. */
 export function htmlTable(
   caption: string,
   columns: readonly HtmlColumn[],
@@ -53,7 +53,7 @@ export function htmlTable(
     tag('thead', {}, tag('tr', {}, ...head)),
     tag('tbody', {}, ...body),
   )
-  // a region that scrolls must be reached by the keyboard
+  // a scrolling region must be reachable by keyboard
   return tag('div', { class: 'scroll', tabindex: '0', role: 'region', 'aria-label': caption }, table)
 }
 

@@ -1,33 +1,33 @@
 import { createHash } from 'node:crypto'
 import { escaped } from '../chart/svg.ts'
 import type { Interval } from '../detailed_metrics.ts'
-import { counted, type EvaluationFigures, type FigureName, intervalText } from '../figures/frame.ts'
+import { counted, type EvaluationResults, type FigureName, intervalLabel } from '../figures/frame.ts'
 import { DEFINITIONS } from './definitions.ts'
 import { given, type Html, tag } from './html.ts'
 import { SCRIPT, STYLE } from './style.ts'
 import { calibrationTable, casesTables, presenceTables, scenarioTable, segmentationTable } from './tables.ts'
 
-/** A drawn picture (SVG) and what it shows, in words. */
+/** A picture (SVG) and its text alternative. */
 export interface PagePicture {
   svg: string
   alt: string
 }
 
-/** What the report of an evaluation holds. */
-export interface ReportPage extends EvaluationFigures {
-  /** when it was evaluated, ISO 8601 */
+/** The content of an evaluation report. */
+export interface ReportPage extends EvaluationResults {
+  /** time of the evaluation, ISO 8601 */
   date: string
   /** of this program */
   version: string
   figures: Readonly<Partial<Record<FigureName, PagePicture>>>
-  /** of chosen samples; a title may be anything */
+  /** of selected samples; a title is arbitrary text */
   samples: readonly { title: string; pictures: readonly PagePicture[] }[]
   attention: PagePicture | undefined
-  /** what is said of pictures that the page leaves out */
+  /** about pictures that the page omits */
   note?: string
 }
 
-/** The report as one HTML file: no script, style, font or picture comes from elsewhere. Texts may be anything. */
+/** The report as one self-contained HTML file: it loads no script, style, font or picture. Texts are escaped. */
 export function reportPage(page: ReportPage): Html {
   const { head } = page
   const title = `Evaluation: ${head.split} of ${head.dataset}`
@@ -43,7 +43,7 @@ export function reportPage(page: ReportPage): Html {
     tag(
       'footer',
       {},
-      `Made by sadaan-gpu ${escaped(page.version)}. For research; not a medical device, not for diagnosis or treatment.`,
+      `Created by sadaan-gpu ${escaped(page.version)}. For research only; not a medical device, not for diagnosis or treatment.`,
     ),
     tag('script', {}, SCRIPT),
   ]
@@ -57,7 +57,7 @@ export function reportPage(page: ReportPage): Html {
   return `<!DOCTYPE html>\n${tag('html', { lang: 'en' }, tag('head', {}, ...meta), '\n', tag('body', {}, body.join('\n')))}\n`
 }
 
-/** Nothing is loaded, and only the page's own style and script count. */
+/** Forbids all loading, and allows only the page's own style and script. */
 function policy(): string {
   const digest = (content: string): string => `'sha256-${createHash('sha256').update(content).digest('base64')}'`
   return [
@@ -101,7 +101,7 @@ function sectionsOf(page: ReportPage): Section[] {
   const figure = (name: FigureName): Html => (figures[name] ? pictureOf(figures[name]) : '')
   const hasScenarios = Object.keys(metrics.scenario_based).length > 0
   return [
-    { id: 'key', title: 'Key figures', content: [cards(page)] },
+    { id: 'key', title: 'Key metrics', content: [cards(page)] },
     {
       id: 'presence',
       title: 'Presence',
@@ -120,7 +120,7 @@ function sectionsOf(page: ReportPage): Section[] {
     },
     { id: 'worst', title: 'Worst cases', content: casesTables(cases, metrics.distance_unit) },
     { id: 'samples', title: 'Samples', content: sampleSection(page) },
-    { id: 'definitions', title: 'What the figures mean', content: [DEFINITIONS] },
+    { id: 'definitions', title: 'Definitions', content: [DEFINITIONS] },
   ]
 }
 
@@ -128,7 +128,7 @@ function cards({ metrics }: ReportPage): Html {
   const { absence_overall: absence, presence_calibration: calibration, confidence_intervals: ci } = metrics
   const { segmentation_overall: masks, segmentation_overall_gated: gated } = metrics
   const unit = metrics.distance_unit === 'mm' ? ' mm' : ' voxels'
-  const [absent, present] = [`of ${absence.num_absent} absent`, `of ${absence.num_present} present`]
+  const [absent, present] = [`${absence.num_absent} absent pairs`, `${absence.num_present} present pairs`]
   const all: Parameters<typeof card>[] = [
     [
       'Presence accuracy',
@@ -136,23 +136,23 @@ function cards({ metrics }: ReportPage): Html {
       ci.presence_overall_accuracy,
       'known pairs predicted correctly',
     ],
-    ['Absence sensitivity', absence.sensitivity, ci.absence_sensitivity, `${absent}, told absent`],
-    ['Absence specificity', absence.specificity, ci.absence_specificity, `${present}, told present`],
+    ['Absence sensitivity', absence.sensitivity, ci.absence_sensitivity, `predicted absent, of ${absent}`],
+    ['Absence specificity', absence.specificity, ci.absence_specificity, `predicted present, of ${present}`],
     ['Mean Dice', masks.mean_dice, ci.mean_dice, 'where the structure is present'],
-    ['Mean Dice, gated', gated.mean_dice, null, 'no mask where predicted absent'],
+    ['Mean Dice, gated', gated.mean_dice, null, 'empty mask if predicted absent'],
     ['Mean IoU', masks.mean_iou, ci.mean_iou, 'where the structure is present'],
     ['HD95', masks.mean_hd95, ci.mean_hd95, '95th percentile of surface distances', unit],
-    ['Surface distance', masks.mean_surface_distance, ci.mean_surface_distance, 'mean over both surfaces', unit],
+    ['Surface distance', masks.mean_surface_distance, ci.mean_surface_distance, 'mean over both directions', unit],
     ['Calibration error', calibration.expected_calibration_error, null, 'ECE of presence, 0 is best'],
   ]
-  const note = `In brackets: 95 % intervals of ${ci.resamples} bootstrap resamples of the samples.`
+  const note = `In parentheses: 95 % bootstrap intervals from ${ci.resamples} resamples of the samples.`
   return tag('div', { class: 'cards' }, ...all.map(words => card(...words))) + tag('p', { class: 'faint' }, note)
 }
 
-function card(title: string, value: number | null, interval: Interval, said: string, unit = ''): Html {
+function card(title: string, value: number | null, interval: Interval, explanation: string, unit = ''): Html {
   const digits = unit === '' ? 3 : 2
   const shown = value === null ? 'undefined' : value.toFixed(digits)
-  const range = value === null || !interval ? '' : tag('p', {}, `(${intervalText(interval, digits)})`)
+  const range = value === null || !interval ? '' : tag('p', {}, `(${intervalLabel(interval, digits)})`)
   const small = unit === '' || value === null ? '' : tag('small', {}, unit)
   return tag(
     'div',
@@ -160,7 +160,7 @@ function card(title: string, value: number | null, interval: Interval, said: str
     tag('h3', {}, title),
     tag('p', { class: 'value' }, shown, small),
     range,
-    tag('p', {}, said),
+    tag('p', {}, explanation),
   )
 }
 
@@ -168,10 +168,10 @@ function sampleSection({ samples, attention, note }: ReportPage): Html[] {
   const parts = samples.flatMap(({ title, pictures }) => [tag('h3', {}, given(title)), ...pictures.map(pictureOf)])
   if (attention) parts.push(tag('h3', {}, 'Attention'), pictureOf(attention))
   if (note !== undefined) parts.push(tag('p', { class: 'faint' }, escaped(note)))
-  return parts.length ? parts : [tag('p', { class: 'faint' }, 'No samples were pictured (--pictures).')]
+  return parts.length ? parts : [tag('p', { class: 'faint' }, 'No pictures of samples were drawn (--pictures).')]
 }
 
-/** The SVG itself, so that it stays sharp and its texts can be found. */
+/** Embeds the SVG itself, so that it stays sharp and its text can be searched. */
 function pictureOf({ svg, alt }: PagePicture): Html {
   const labelled = svg.replace('<svg ', `<svg role="img" aria-label="${escaped(alt)}" `)
   return tag('figure', { class: 'picture scroll', tabindex: '0', 'aria-label': alt }, labelled)

@@ -1,4 +1,4 @@
-/** How the report looks: on a wide screen, on a phone, on paper. */
+/** Style of the report for wide screens, phones and paper. */
 export const STYLE = `
 :root{color-scheme:light;--ink:#222;--faint:#5f5f5f;--rule:#e0e0e0;--blue:#0072b2}
 *{box-sizing:border-box}
@@ -60,7 +60,7 @@ a{color:inherit;text-decoration:none}
 }
 `
 
-/** Makes the headings of tables buttons that sort; without it the tables stand as they are. */
+/** Turns table headings into sort buttons. Without scripting, the tables stay unsorted. */
 export const SCRIPT = `
 for (const table of document.querySelectorAll('table')) {
   const heads = [...table.tHead.rows[0].cells]

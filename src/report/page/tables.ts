@@ -1,6 +1,6 @@
 import type { CaseRow } from '../case_row.ts'
 import { type DetailedMetrics, definedShares } from '../detailed_metrics.ts'
-import { intervalText } from '../figures/frame.ts'
+import { intervalLabel } from '../figures/frame.ts'
 import { given, type Html, type HtmlCell, type HtmlColumn, htmlTable, tag, UNDEFINED } from './html.ts'
 
 const WORST = 10 // rows
@@ -10,9 +10,9 @@ const number = (heading: string): HtmlColumn => ({ heading, isNumber: true })
 const share = (value: number | null | undefined): HtmlCell => ({ value: value ?? null, digits: 3 })
 const length = (value: number | null): HtmlCell => ({ value, digits: 2 })
 const count = (value: number): HtmlCell => ({ value, digits: 0 })
-const none = (said: string): Html => tag('p', { class: 'faint' }, said)
+const none = (explanation: string): Html => tag('p', { class: 'faint' }, explanation)
 
-/** Folded up, for the figure above shows the same. */
+/** Collapsed, since the figure above shows the same. */
 function folded(title: string, table: Html): Html {
   return tag('details', {}, tag('summary', {}, title), table)
 }
@@ -30,7 +30,7 @@ export function presenceTables({ presence_per_structure, absence_per_structure }
     ]
   })
   const columns = [name('Structure'), ...[...headings, 'Absence sens.', 'Absence spec.'].map(number)]
-  return [folded('All numbers of presence', htmlTable('Presence of each structure', columns, rows))]
+  return [folded('All presence metrics', htmlTable('Presence metrics of each structure', columns, rows))]
 }
 
 export function segmentationTable({
@@ -50,7 +50,7 @@ export function segmentationTable({
       count(m.num_samples),
       count(m.num_empty_predictions),
       ...[m.mean_dice, m.std_dice].map(share),
-      interval ? intervalText(interval) : UNDEFINED,
+      interval ? intervalLabel(interval) : UNDEFINED,
       ...[m.mean_iou, m.mean_precision, m.mean_recall].map(share),
       ...[m.mean_hd95, m.mean_surface_distance].map(length),
       ...[m.mean_volume_error, m.mean_absolute_volume_error].map(share),
@@ -62,22 +62,22 @@ export function segmentationTable({
 export function calibrationTable({
   presence_calibration: { bins, brier_score, expected_calibration_error: ece },
 }: DetailedMetrics): Html {
-  const said = (value: number | null): string => (value === null ? 'undefined' : value.toFixed(4))
+  const shown = (value: number | null): string => (value === null ? 'undefined' : value.toFixed(4))
   const rows = bins.map(({ low, high, count: pairs, mean_probability, share_present }) => [
     `${low.toFixed(2)}–${high.toFixed(2)}`,
     count(pairs),
     share(mean_probability),
     share(share_present),
   ])
-  const columns = [name('Probability'), ...['Pairs', 'Mean probability', 'Share present'].map(number)]
+  const columns = [name('Probability'), ...['Pairs', 'Mean probability', 'Fraction present'].map(number)]
   return (
     tag(
       'p',
       {},
-      `Expected calibration error ${said(ece)}, Brier score ${said(brier_score)}; the diagram stands under Presence.`,
+      `Expected calibration error ${shown(ece)}, Brier score ${shown(brier_score)}. The reliability diagram is under Presence.`,
     ) +
     folded(
-      'The bins of the reliability diagram',
+      'Bins of the reliability diagram',
       htmlTable('Known pairs by predicted probability of presence', columns, rows),
     )
   )
@@ -95,25 +95,25 @@ export function scenarioTable({ scenario_based }: DetailedMetrics): Html {
   ])
   const columns = [
     name('Scenario'),
-    ...['Samples', 'All predicted correctly', 'Structures present', 'Structures predicted'].map(number),
+    ...['Samples', 'Scenario accuracy', 'Structures present', 'Structures predicted'].map(number),
   ]
-  return htmlTable('Samples of each scenario', columns, rows)
+  return htmlTable('Results by scenario', columns, rows)
 }
 
-/** The surest wrong words on presence, and the lowest Dice. */
+/** The most confident wrong presence predictions, and the lowest Dice. */
 export function casesTables(cases: readonly CaseRow[], unit: string): Html[] {
-  const wrongness = (row: CaseRow): number => Math.abs(row.presence_probability - row.present)
-  const wrong = cases.filter(row => row.present !== row.predicted_present).sort((a, b) => wrongness(b) - wrongness(a))
+  const error = (row: CaseRow): number => Math.abs(row.presence_probability - row.present)
+  const wrong = cases.filter(row => row.present !== row.predicted_present).sort((a, b) => error(b) - error(a))
   const low = cases.filter(row => row.dice !== null).sort((a, b) => a.dice! - b.dice!)
   const of = (rows: readonly CaseRow[]): string =>
-    rows.length > WORST ? `the ${WORST} surest of ${rows.length}` : `${rows.length}`
+    rows.length > WORST ? `the ${WORST} most confident of ${rows.length}` : `${rows.length}`
   return [
     wrong.length === 0
       ? none('Presence was predicted correctly for every known pair.')
-      : htmlTable(`Presence predicted wrongly: ${of(wrong)}`, caseColumns(unit), wrong.slice(0, WORST).map(caseCells)),
+      : htmlTable(`Wrong presence predictions: ${of(wrong)}`, caseColumns(unit), wrong.slice(0, WORST).map(caseCells)),
     low.length === 0
       ? none('No structure is present in any sample.')
-      : htmlTable('Lowest Dice of present structures', caseColumns(unit), low.slice(0, WORST).map(caseCells)),
+      : htmlTable('Lowest Dice among present structures', caseColumns(unit), low.slice(0, WORST).map(caseCells)),
   ]
 }
 
@@ -123,7 +123,7 @@ function caseColumns(unit: string): HtmlColumn[] {
     name('Subject'),
     number('Sample'),
     name('Scenario'),
-    name('Truth'),
+    name('Ground truth'),
     ...['Probability', 'Dice', `HD95 (${unit})`].map(number),
   ]
 }

@@ -1,17 +1,17 @@
-import { heatScale } from '../chart/heat_scale.ts'
+import { heatColorBar } from '../chart/color_bar.ts'
 import { WRONG } from '../chart/palette.ts'
 import { coordinate, element, FAINT, fitted, picture, text, widthOf } from '../chart/svg.ts'
 import { verdictOf } from './overlap.ts'
 import { sizeOfPlane } from './slice.ts'
 import { type HeatRange, heatLayer, heatRange, outline, outlineOf, SliceImages } from './slice_picture.ts'
-import { tellingCut } from './structure_pictures.ts'
-import type { SampleView, StructureView } from './view.ts'
+import { largestSlice } from './structure_pictures.ts'
+import { presenceText, type SampleView, type StructureView } from './view.ts'
 
-/** A structure's attention in one sample, drawn; small, whatever the volume. */
+/** The drawn attention map of one structure in one sample. Small, whatever the size of the volume. */
 export interface AttentionTile {
   name: string
   caption: string
-  /** of the map's colours */
+  /** of the map */
   range: HeatRange
   isWrong: boolean
   /** SVG from (0, 0) on, in pixels */
@@ -23,52 +23,51 @@ export interface AttentionTile {
 export interface AttentionRow {
   title: string
   tiles: readonly AttentionTile[]
-  /** structures that have no tile here */
-  left: number
+  /** number of structures without a tile */
+  omitted: number
 }
 
 const TILE = 150 // pixels
 const GAP = 12
 const COLUMNS = 7
-const MOST = 28 // tiles of a sample
+const MOST = 28 // tiles per sample
 const MARGIN = 24
 const HEAD = 64
 const ROW_HEAD = 26
 const CAPTIONS = 38
 
-/** What `attentionOverview` shows of a sample; undefined where its structures have no attention. */
+/** The row of a sample; undefined if its structures have no attention maps. */
 export function attentionRow(view: SampleView): AttentionRow | undefined {
   const structures = view.structures.filter(({ attention }) => attention)
   if (structures.length === 0) return undefined
   const images = new SliceImages(view.image, view.size, `attention ${view.title}`)
   const tiles = structures.slice(0, MOST).map(structure => tileOf(structure, view, images))
-  return { title: view.title, tiles, left: structures.length - tiles.length }
+  return { title: view.title, tiles, omitted: structures.length - tiles.length }
 }
 
 function tileOf(structure: StructureView, { size, threshold }: SampleView, images: SliceImages): AttentionTile {
-  const { name, presence, probability, truth } = structure
+  const { name, probability, truth } = structure
   const attention = structure.attention!
-  const cut = tellingCut(structure, size)
-  const plane = sizeOfPlane(cut.plane, size)
+  const slice = largestSlice(structure, size)
+  const plane = sizeOfPlane(slice.plane, size)
   const scale = TILE / Math.max(plane.width, plane.height)
   const [width, height] = [plane.width * scale, plane.height * scale]
   const range = heatRange(attention)
   const cell = { x: (TILE - width) / 2, y: 0, width, height }
   const layers =
-    heatLayer(attention, cut, cell, size, range) + outline(outlineOf(truth, cut, size), '#ffffff', 1 / scale, 1.2)
+    heatLayer(attention, slice, cell, size, range) + outline(outlineOf(truth, slice, size), '#ffffff', 1 / scale, 1.2)
   const verdict = verdictOf(structure, threshold)
-  const known = presence < 0 ? 'unknown' : presence > 0.5 ? 'present' : 'absent'
   return {
     name,
-    caption: `${verdict || known}, p ${probability.toFixed(2)}`,
+    caption: `${verdict || presenceText(structure)}, p ${probability.toFixed(2)}`,
     range,
     isWrong: verdict !== '',
-    svg: images.shown(cut, cell, layers),
+    svg: images.shown(slice, cell, layers),
     height,
   }
 }
 
-/** Where the model looked for each structure (SVG), sample by sample. */
+/** Draws the attention map of each structure, sample by sample (SVG). */
 export function attentionOverview(rows: readonly AttentionRow[]): string {
   const columns = Math.min(COLUMNS, Math.max(4, ...rows.map(({ tiles }) => tiles.length)))
   const width = 2 * MARGIN + columns * (TILE + GAP) - GAP
@@ -77,14 +76,14 @@ export function attentionOverview(rows: readonly AttentionRow[]): string {
     text(
       MARGIN,
       50,
-      'In the axial slice where a structure is largest; white: its truth; p: predicted probability of presence',
+      'Axial slice in which the structure is largest. White: ground truth; p: predicted probability of presence',
       { size: 12, fill: FAINT },
     ),
-    heatScale(width - MARGIN - 200, 21, 90, ['least', 'greatest of each']),
+    heatColorBar(width - MARGIN - 200, 21, 90, ['min', 'max per map']),
   ]
   let y = HEAD
-  for (const { title, tiles, left } of rows) {
-    const note = left > 0 ? ` (the first ${tiles.length} of ${tiles.length + left} structures)` : ''
+  for (const { title, tiles, omitted } of rows) {
+    const note = omitted > 0 ? ` (the first ${tiles.length} of ${tiles.length + omitted} structures)` : ''
     parts.push(text(MARGIN, y + 14, fitted(title + note, width - 2 * MARGIN, 13), { size: 13, bold: true }))
     y += ROW_HEAD
     const tall = tiles[0]!.height + CAPTIONS

@@ -1,11 +1,11 @@
-/** Voxels of a structure's truth, of its prediction and of both. */
+/** Voxel counts of a structure's ground truth, its prediction and their intersection. */
 export interface Overlap {
   truth: number
   prediction: number
   both: number
 }
 
-/** @param truth and `prediction` of V bits each */
+/** Counts voxels; `truth` and `prediction` have V bits each. */
 export function overlapOf({ truth, prediction }: { truth: Uint32Array; prediction: Uint32Array }): Overlap {
   const overlap = { truth: 0, prediction: 0, both: 0 }
   for (let i = 0; i < truth.length; i++) {
@@ -22,14 +22,14 @@ export function diceOf({ truth, prediction, both }: Overlap): number | undefined
   return sum === 0 ? undefined : (2 * both) / sum
 }
 
-/** Bits that are set in a word (Warren, Hacker's Delight, section 5-1). */
+/** Number of set bits in a word (Warren, Hacker's Delight, section 5-1). */
 function bitsIn(word: number): number {
   let count = word - ((word >>> 1) & 0x55555555)
   count = (count & 0x33333333) + ((count >>> 2) & 0x33333333)
   return Math.imul((count + (count >>> 4)) & 0x0f0f0f0f, 0x01010101) >>> 24
 }
 
-/** How a structure's presence was predicted wrongly; empty where it was predicted correctly or is unknown. */
+/** How the presence prediction is wrong; empty if it is correct or the presence is unknown. */
 export function verdictOf(
   { presence, probability }: { presence: number; probability: number },
   threshold: number,

@@ -1,8 +1,8 @@
-import { heatScale } from '../chart/heat_scale.ts'
+import { heatColorBar } from '../chart/color_bar.ts'
 import { regionColor } from '../chart/palette.ts'
 import { type Box, element, FAINT, fitted, INK, picture, text } from '../chart/svg.ts'
 import { presenceTable, presenceTableHeight } from './presence_table.ts'
-import { PLANES, type Plane, sizeOfPlane, tellingSlices } from './slice.ts'
+import { PLANES, type Plane, sizeOfPlane, slicesToShow } from './slice.ts'
 import { type HeatRange, heatLayer, heatRange, outline, outlineOf, region, SliceImages } from './slice_picture.ts'
 import type { SampleView, StructureView } from './view.ts'
 
@@ -13,29 +13,29 @@ const HEAD = 84
 const COLUMN = 264
 const TALLEST = 760 // of the three rows together
 const TABLE = 470
-const COLUMNS = ['image', 'truth', 'prediction (white: truth)'] as const
-const ATTENTION = 'attention (greatest of all)'
+const COLUMNS = ['image', 'ground truth', 'prediction (white: truth)'] as const
+const ATTENTION = 'attention (maximum)'
 
-/** A sample as its columns need it. */
+/** A sample, prepared for its columns. */
 interface Shown extends SampleView {
   images: SliceImages
-  /** (H, W, D): in each voxel the greatest of all structures; undefined where there is none */
+  /** (H, W, D): maximum over all structures; undefined without attention maps */
   attention: Float32Array | undefined
   /** of `attention` */
   range: HeatRange
 }
 
 /**
- * A sample with its masks (SVG): three planes through the slices that show most, each as image, truth, prediction and, where there is
- * any, attention, beside a table of the structures with what is said of their presence. Texts may be anything.
+ * Draws a sample with its masks (SVG): image, ground truth, prediction and, if available, attention in three planes, beside a table of
+ * the structures with their predicted presence. The slices are those that show most. Texts are escaped.
  */
 export function overlay(view: SampleView): string {
   const { size, structures } = view
-  const slices = tellingSlices(
+  const slices = slicesToShow(
     structures.flatMap(({ truth, prediction }) => [truth, prediction]),
     size,
   )
-  const attention = greatestAttention(structures)
+  const attention = maximumAttention(structures)
   const range: HeatRange = attention ? heatRange(attention) : [0, 1]
   const images = new SliceImages(view.image, size, `overlay ${view.title}`)
   const columns = attention ? [...COLUMNS, ATTENTION] : COLUMNS
@@ -55,11 +55,11 @@ export function overlay(view: SampleView): string {
       width: width * scale,
       height: height * scale,
     }))
-    parts.push(planeRow({ ...view, images, attention, range }, plane, slices[plane.cut], cells))
+    parts.push(planeRow({ ...view, images, attention, range }, plane, slices[plane.normal], cells))
     y += height * scale + GAP
   }
   if (attention) {
-    parts.push(heatScale(left(3), y, column - 80, [range[0].toFixed(2), range[1].toFixed(2)]))
+    parts.push(heatColorBar(left(3), y, column - 80, [range[0].toFixed(2), range[1].toFixed(2)]))
     y += 22
   }
   const x = left(columns.length) + GAP
@@ -68,44 +68,43 @@ export function overlay(view: SampleView): string {
   return picture(x + TABLE + MARGIN, height, '#ffffff', parts.join('\n'))
 }
 
-function greatestAttention(structures: readonly StructureView[]): Float32Array | undefined {
+function maximumAttention(structures: readonly StructureView[]): Float32Array | undefined {
   const maps = structures.flatMap(({ attention }) => (attention ? [attention] : []))
   if (maps.length === 0) return undefined
-  const greatest = maps[0]!.slice()
-  for (const map of maps.slice(1))
-    for (let v = 0; v < map.length; v++) if (map[v]! > greatest[v]!) greatest[v] = map[v]!
-  return greatest
+  const maximum = maps[0]!.slice()
+  for (const map of maps.slice(1)) for (let v = 0; v < map.length; v++) if (map[v]! > maximum[v]!) maximum[v] = map[v]!
+  return maximum
 }
 
 function heading({ title, structures, threshold }: SampleView): string {
   const known = structures.filter(({ presence }) => presence >= 0)
-  const right = known.filter(({ presence, probability }) => probability > threshold === presence > 0.5)
+  const correct = known.filter(({ presence, probability }) => probability > threshold === presence > 0.5)
   return [
     text(MARGIN, 30, fitted(title, 1200, 17), { size: 17, bold: true }),
-    text(MARGIN, 50, `presence predicted correctly for ${right.length} of ${known.length} structures`, {
+    text(MARGIN, 50, `presence predicted correctly for ${correct.length} of ${known.length} structures`, {
       size: 12,
       fill: FAINT,
     }),
   ].join('')
 }
 
-/** One plane: the image alone, with the true masks, with the predicted ones, with the attention. */
+/** Draws one plane: the image alone, then with ground truth, prediction and attention. */
 function planeRow(view: Shown, plane: Plane, index: number, cells: readonly Box[]): string {
   const { size, structures, images, attention, range } = view
-  const cut = { plane, index }
+  const slice = { plane, index }
   const outlines = structures.map(({ truth, prediction }) => ({
-    truth: outlineOf(truth, cut, size),
-    prediction: outlineOf(prediction, cut, size),
+    truth: outlineOf(truth, slice, size),
+    prediction: outlineOf(prediction, slice, size),
   }))
   const pixel = sizeOfPlane(plane, size).width / cells[0]!.width
   const truth = outlines.map((shape, s) => region(shape.truth, regionColor(s), pixel))
   const prediction = outlines.map((shape, s) => region(shape.prediction, regionColor(s), pixel))
   const thin = outlines.map(shape => outline(shape.truth, '#ffffff', pixel)).join('')
   const layers = ['', truth.join(''), prediction.join('') + thin]
-  if (attention) layers.push(heatLayer(attention, cut, cells[0]!, size, range))
-  const shown = cells.map((cell, i) => images.shown(cut, cell, layers[i]!))
+  if (attention) layers.push(heatLayer(attention, slice, cells[0]!, size, range))
+  const shown = cells.map((cell, i) => images.shown(slice, cell, layers[i]!))
   const [{ x, y, height: tall }] = cells as [Box]
-  const label = `${plane.name}, ${index + 1} of ${size[plane.cut]}`
+  const label = `${plane.name}, ${index + 1} of ${size[plane.normal]}`
   const title = tall < 110 ? plane.name : label
   return element(
     'g',

@@ -1,18 +1,18 @@
 import { regionColor, WRONG } from '../chart/palette.ts'
 import { element, FAINT, fitted, GRID, line, rectangle, text } from '../chart/svg.ts'
 import { diceOf, overlapOf, verdictOf } from './overlap.ts'
-import type { StructureView } from './view.ts'
+import { presenceText, type StructureView } from './view.ts'
 
 const ROW = 19 // pixels
 const HEAD = 22
 const BAR = 90
 
-/** What a table of so many structures takes. */
+/** Height of a table with this many structures. */
 export function presenceTableHeight(structures: number): number {
   return HEAD + ROW * structures + 20
 }
 
-/** The structures with their colours: truth, probability of presence (a tick at the threshold), Dice. What is predicted wrongly stands out. */
+/** Draws the structures in their colours: truth, probability of presence (tick: threshold), Dice. Wrong predictions stand out. */
 export function presenceTable(
   { structures, threshold }: { structures: readonly StructureView[]; threshold: number },
   x: number,
@@ -25,7 +25,7 @@ export function presenceTable(
   const parts = [
     heading(columns.name, 'structure'),
     heading(columns.truth, 'truth'),
-    heading(columns.bar, `presence (| ${threshold})`),
+    heading(columns.bar, `presence (threshold ${threshold})`),
     heading(columns.dice, 'Dice', 'end'),
     line(x, y + 17, x + width, y + 17, GRID),
     ...structures.map((structure, s) => row(structure, s, threshold, y + HEAD + ROW * s, columns)),
@@ -43,7 +43,7 @@ function row(
   const { name, presence, probability } = structure
   const verdict = verdictOf(structure, threshold)
   const style = verdict === '' ? {} : { fill: WRONG, bold: true }
-  const truth = presence < 0 ? 'unknown' : presence > 0.5 ? 'present' : 'absent'
+  const truth = presenceText(structure)
   const base = y + 13
   const overlap = presence > 0.5 ? diceOf(overlapOf(structure)) : undefined
   const parts = [

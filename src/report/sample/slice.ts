@@ -1,30 +1,36 @@
 /** Number of voxels along (H, W, D), D fastest. */
 export type VolumeSize = readonly [number, number, number]
 
-/** A plane of a volume and how it is shown: which array axis runs to the right, which one up, and which is cut. */
+/** A plane of a volume: the array axes that run right and up in the picture, and the axis normal to it. */
 export interface Plane {
   name: 'axial' | 'coronal' | 'sagittal'
-  cut: 0 | 1 | 2
+  normal: 0 | 1 | 2
   right: 0 | 1 | 2
   up: 0 | 1 | 2
 }
 
 /**
- * With array axes running to the right, to the front and up (as `import` stores them). The patient's right is on the left of the
- * picture, as radiologists have it.
+ * For array axes that run right, anterior and superior, as `import` stores them. Radiological convention: the patient's right is on
+ * the left of the picture.
  */
 export const PLANES: readonly Plane[] = [
-  { name: 'axial', cut: 2, right: 0, up: 1 },
-  { name: 'coronal', cut: 1, right: 0, up: 2 },
-  { name: 'sagittal', cut: 0, right: 1, up: 2 },
+  { name: 'axial', normal: 2, right: 0, up: 1 },
+  { name: 'coronal', normal: 1, right: 0, up: 2 },
+  { name: 'sagittal', normal: 0, right: 1, up: 2 },
 ]
 
-/** Columns and rows of a plane's picture. */
+/** One slice: its plane, and its index along the plane's normal. */
+export interface Slice {
+  plane: Plane
+  index: number
+}
+
+/** Width and height of a slice in pixels. */
 export function sizeOfPlane({ right, up }: Plane, size: VolumeSize): { width: number; height: number } {
   return { width: size[right], height: size[up] }
 }
 
-/** Calls `use` with each voxel of a slice, and where its pixel is: row by row from the top left. */
+/** Calls `use` with each voxel of a slice and the index of its pixel, row by row from the top left. */
 export function forSlice(
   plane: Plane,
   index: number,
@@ -37,7 +43,7 @@ export function forSlice(
   for (let y = 0; y < height; y++)
     for (let x = 0; x < width; x++) {
       const across = mirrored ? width - 1 - x : x
-      const voxel = index * strides[plane.cut] + across * strides[plane.right] + (height - 1 - y) * strides[plane.up]
+      const voxel = index * strides[plane.normal] + across * strides[plane.right] + (height - 1 - y) * strides[plane.up]
       use(voxel, y * width + x)
     }
 }
@@ -48,11 +54,11 @@ export function isSet(bits: Uint32Array, voxel: number): boolean {
 }
 
 /**
- * Along each axis the slice that shows the most of all masks: each mask counts by its share of its own largest cross-section, so that
- * small structures weigh as much as large ones. The middle where there is nothing.
- * @param masks of V bits each
+ * Finds the slice along each axis that shows most of the masks. Each mask is weighted by its largest cross-section, so that small
+ * structures count as much as large ones. Without any voxel, the middle slice.
+ * @param masks V bits each
  */
-export function tellingSlices(masks: readonly Uint32Array[], size: VolumeSize): [number, number, number] {
+export function slicesToShow(masks: readonly Uint32Array[], size: VolumeSize): [number, number, number] {
   const scores = size.map(length => new Float64Array(length))
   for (const mask of masks) {
     for (const [axis, areas] of areasOf(mask, size).entries()) {
@@ -68,7 +74,7 @@ export function tellingSlices(masks: readonly Uint32Array[], size: VolumeSize): 
   }) as [number, number, number]
 }
 
-/** Voxels of a mask in every slice along each axis. */
+/** Number of mask voxels in every slice along each axis. */
 function areasOf(mask: Uint32Array, size: VolumeSize): [Uint32Array, Uint32Array, Uint32Array] {
   const areas = size.map(length => new Uint32Array(length)) as [Uint32Array, Uint32Array, Uint32Array]
   for (let i = 0; i < mask.length; i++)

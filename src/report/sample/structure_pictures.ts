@@ -1,11 +1,11 @@
+import { heatColorBar } from '../chart/color_bar.ts'
 import { contour } from '../chart/contour.ts'
-import { heatScale } from '../chart/heat_scale.ts'
 import { WRONG } from '../chart/palette.ts'
 import { type Box, element, FAINT, fitted, GRID, line, picture, rectangle, text } from '../chart/svg.ts'
 import { diceOf, type Overlap, overlapOf, verdictOf } from './overlap.ts'
-import { PLANES, sizeOfPlane, tellingSlices, type VolumeSize } from './slice.ts'
-import { type Cut, heatLayer, heatRange, maskSlice, outline, outlineOf, region, SliceImages } from './slice_picture.ts'
-import type { SampleView, StructureView } from './view.ts'
+import { PLANES, type Slice, sizeOfPlane, slicesToShow, type VolumeSize } from './slice.ts'
+import { heatLayer, heatRange, maskSlice, outline, outlineOf, region, SliceImages } from './slice_picture.ts'
+import { presenceText, type SampleView, type StructureView } from './view.ts'
 
 const MARGIN = 24 // pixels
 const HEAD = 108
@@ -15,28 +15,28 @@ const GAP = 8
 const ROW_GAP = 16
 const BLOCKS = 2 // beside each other
 const BETWEEN_BLOCKS = 30
-const LEAST = 760 // width
-const COLUMNS = ['outlines', 'right and wrong', 'attention'] as const
+const LEAST = 760 // minimum width
+const COLUMNS = ['outlines', 'overlap', 'attention'] as const
 const MOST = 24 // structures in one picture
 const TRUTH = '#33bbee'
 const PREDICTION = '#ee7733'
 const AXIAL = PLANES[0]!
 
-/** A structure and where it is shown. */
+/** A structure and the slice that shows it. */
 interface Shown {
   structure: StructureView
   overlap: Overlap
-  cut: Cut
+  slice: Slice
 }
 
 /**
- * Each structure of a sample by itself (SVG): the axial slice in which it is largest, with the outlines of truth and prediction, what is
- * right and wrong of it, and where the model looked. Of more than 24 structures those that are told worst.
+ * Draws each structure of a sample separately (SVG): the axial slice in which it is largest, with the outlines of ground truth and
+ * prediction, their overlap, and the attention map. Of more than 24 structures, only the worst.
  */
 export function structurePictures(view: SampleView): string {
   const { size, structures } = view
   const shown = worst(
-    structures.map(structure => ({ structure, overlap: overlapOf(structure), cut: tellingCut(structure, size) })),
+    structures.map(structure => ({ structure, overlap: overlapOf(structure), slice: largestSlice(structure, size) })),
     view.threshold,
   )
   const hasAttention = structures.some(({ attention }) => attention)
@@ -62,19 +62,19 @@ export function structurePictures(view: SampleView): string {
   return picture(width, height, '#ffffff', [...head, ...parts].join('\n'))
 }
 
-/** The axial slice in which a structure is largest; its prediction where it is absent, where the model looked if that is empty too. */
-export function tellingCut({ truth, prediction, attention }: StructureView, size: VolumeSize): Cut {
+/** The axial slice with most of the ground truth, or else most of the prediction, or else the highest attention. */
+export function largestSlice({ truth, prediction, attention }: StructureView, size: VolumeSize): Slice {
   const mask = [truth, prediction].find(bits => bits.some(word => word !== 0))
-  return { plane: AXIAL, index: mask ? tellingSlices([mask], size)[AXIAL.cut] : brightest(attention, size) }
+  return { plane: AXIAL, index: mask ? slicesToShow([mask], size)[AXIAL.normal] : brightest(attention, size) }
 }
 
-/** The axial slice through the greatest value; the middle without a map. */
+/** The axial slice through the maximum; the middle one without a map. */
 function brightest(map: Float32Array | undefined, size: VolumeSize): number {
-  if (!map) return size[AXIAL.cut] >> 1
-  return map.reduce((best, value, v) => (value > map[best]! ? v : best), 0) % size[AXIAL.cut]
+  if (!map) return size[AXIAL.normal] >> 1
+  return map.reduce((best, value, v) => (value > map[best]! ? v : best), 0) % size[AXIAL.normal]
 }
 
-/** All, or those whose presence is predicted wrongly and then those of the lowest Dice; in the dataset's order. */
+/** All structures, or the worst in dataset order: first wrong presence, then lowest Dice. */
 function worst(all: readonly Shown[], threshold: number): Shown[] {
   const badness = ({ structure, overlap }: Shown): number =>
     verdictOf(structure, threshold) !== '' ? 3 : structure.presence > 0.5 ? 2 - (diceOf(overlap) ?? 0) : 0
@@ -83,13 +83,13 @@ function worst(all: readonly Shown[], threshold: number): Shown[] {
 }
 
 function heading({ title, structures }: SampleView, shown: number, width: number): string[] {
-  const part = shown < structures.length ? `; ${shown} of ${structures.length}, those told worst` : ''
+  const part = shown < structures.length ? `; the worst ${shown} of ${structures.length} structures` : ''
   return [
     text(MARGIN, 30, fitted(title, width - 2 * MARGIN, 17), { size: 17, bold: true }),
     text(
       MARGIN,
       50,
-      `Each structure in the axial slice where it is largest; p: predicted probability of presence${part}`,
+      `Axial slice in which each structure is largest. p: probability of presence; voxels: truth → prediction${part}`,
       {
         size: 12,
         fill: FAINT,
@@ -100,8 +100,8 @@ function heading({ title, structures }: SampleView, shown: number, width: number
 
 function legend(hasAttention: boolean): string[] {
   const entries = [
-    [TRUTH, 'truth; only in it: missed'],
-    [PREDICTION, 'prediction; only in it: too much'],
+    [TRUTH, 'truth (filled: missed)'],
+    [PREDICTION, 'prediction (filled: excess)'],
     ['#ffffff', 'both'],
   ] as const
   const parts = entries.map(([color, label], i) => {
@@ -109,7 +109,7 @@ function legend(hasAttention: boolean): string[] {
     const swatch = rectangle(x, 62, 12, 12, { fill: color, rx: 2, stroke: '#8a8a8a', 'stroke-width': '0.6' })
     return swatch + text(x + 18, 72, label, { size: 11 })
   })
-  if (hasAttention) parts.push(heatScale(MARGIN + 470, 61, 90, ['attention: its least', 'greatest']))
+  if (hasAttention) parts.push(heatColorBar(MARGIN + 470, 61, 90, ['attention: min', 'max']))
   return parts
 }
 
@@ -120,26 +120,26 @@ function columnNames(cells: readonly Box[]): string {
 }
 
 function structureRow(
-  { structure, overlap, cut }: Shown,
+  { structure, overlap, slice }: Shown,
   { size, threshold }: SampleView,
   images: SliceImages,
   box: Box,
   cells: readonly Box[],
 ): string {
-  const pixel = sizeOfPlane(cut.plane, size).width / cells[0]!.width
-  const truth = outlineOf(structure.truth, cut, size)
-  const prediction = outlineOf(structure.prediction, cut, size)
+  const pixel = sizeOfPlane(slice.plane, size).width / cells[0]!.width
+  const truth = outlineOf(structure.truth, slice, size)
+  const prediction = outlineOf(structure.prediction, slice, size)
   const layers = [
     outline(truth, TRUTH, pixel, 1.6) + outline(prediction, PREDICTION, pixel, 1.6),
-    errors(structure, cut, size, pixel),
+    errors(structure, slice, size, pixel),
   ]
   if (structure.attention) {
-    const map = heatLayer(structure.attention, cut, cells[0]!, size, heatRange(structure.attention))
+    const map = heatLayer(structure.attention, slice, cells[0]!, size, heatRange(structure.attention))
     layers.push(map + outline(truth, '#ffffff', pixel, 0.8))
   }
-  const parts = layers.map((layer, i) => images.shown(cut, cells[i]!, layer))
+  const parts = layers.map((layer, i) => images.shown(slice, cells[i]!, layer))
   const rule = line(box.x, box.y - ROW_GAP / 2, box.x + box.width - GAP, box.y - ROW_GAP / 2, GRID)
-  const label = `slice ${cut.index + 1} of ${size[cut.plane.cut]}`
+  const label = `slice ${slice.index + 1} of ${size[slice.plane.normal]}`
   return element(
     'g',
     { 'data-structure': structure.name },
@@ -147,10 +147,10 @@ function structureRow(
   )
 }
 
-/** What both have, what only one of them has. */
-function errors({ truth, prediction }: StructureView, cut: Cut, size: VolumeSize, pixel: number): string {
-  const { width, height } = sizeOfPlane(cut.plane, size)
-  const [t, p] = [maskSlice(truth, cut, size), maskSlice(prediction, cut, size)]
+/** Fills the intersection, and what only the ground truth or the prediction covers. */
+function errors({ truth, prediction }: StructureView, slice: Slice, size: VolumeSize, pixel: number): string {
+  const { width, height } = sizeOfPlane(slice.plane, size)
+  const [t, p] = [maskSlice(truth, slice, size), maskSlice(prediction, slice, size)]
   const path = (isIn: (i: number) => boolean): string =>
     contour(
       t.map((_, i) => Number(isIn(i))),
@@ -182,7 +182,7 @@ function errors({ truth, prediction }: StructureView, cut: Cut, size: VolumeSize
 function facts(structure: StructureView, overlap: Overlap, threshold: number, label: string, { x, y }: Box): string[] {
   const { presence, probability, name } = structure
   const verdict = verdictOf(structure, threshold)
-  const truth = presence < 0 ? 'unknown' : presence > 0.5 ? 'present' : 'absent'
+  const truth = presenceText(structure)
   const dice = presence > 0.5 ? diceOf(overlap) : undefined
   const style = verdict === '' ? {} : { fill: WRONG, bold: true }
   const faint = { size: 10, fill: FAINT }
@@ -191,7 +191,7 @@ function facts(structure: StructureView, overlap: Overlap, threshold: number, la
     text(x, y + 30, `${truth}, p ${probability.toFixed(2)}`, style),
     verdict === '' ? '' : text(x, y + 45, verdict, style),
     dice === undefined ? '' : text(x + (verdict === '' ? 0 : 62), y + 45, `Dice ${dice.toFixed(3)}`),
-    text(x, y + 66, `${overlap.truth} voxels, told ${overlap.prediction}`, faint),
+    text(x, y + 66, `${overlap.truth} → ${overlap.prediction} voxels`, faint),
     text(x, y + 80, label, faint),
   ]
 }

@@ -1,16 +1,21 @@
 import type { VolumeSize } from './slice.ts'
 
-/** A structure of a sample: what is true and what a model says. */
+/** A structure of a sample: ground truth and prediction. */
 export interface StructureView {
   name: string
   truth: Uint32Array // (V/32), bit j of word i is voxel 32·i + j
   prediction: Uint32Array // (V/32)
   /** 1 present, 0 absent, −1 unknown */
   presence: number
-  /** Of presence. */
+  /** Predicted probability of presence. */
   probability: number
-  /** (H, W, D), 0..1: where the model looked for it */
+  /** attention map (H, W, D), 0..1 */
   attention?: Float32Array
+}
+
+/** The ground truth of presence as a word. */
+export function presenceText({ presence }: StructureView): 'present' | 'absent' | 'unknown' {
+  return presence < 0 ? 'unknown' : presence > 0.5 ? 'present' : 'absent'
 }
 
 export interface SampleView {

@@ -1,4 +1,4 @@
-import type { DetailedMetrics, OverallSegmentation } from '../detailed_metrics.ts'
+import type { DetailedMetrics, Interval } from '../detailed_metrics.ts'
 import {
   absenceTable,
   calibrationTable,
@@ -7,9 +7,9 @@ import {
   segmentationTable,
   surfaceTable,
 } from './evaluation_tables.ts'
-import { distanceOf, figureOf, withInterval } from './numbers.ts'
+import { distanceText, metricText, withInterval } from './number_text.ts'
 
-/** What was evaluated, in the words of the report's head. */
+/** What was evaluated, as the head of the report says it. */
 export interface ReportHead {
   weights: string
   dataset: string
@@ -18,61 +18,76 @@ export interface ReportHead {
   /** (H, W, D), voxels */
   size: readonly number[]
   presenceThreshold: number
-  /** what it was computed on */
+  /** the adapter that computed it */
   adapter: string
 }
 
-/** evaluation_report.txt: the figures of detailed_metrics.json for a reader. */
+/** evaluation_report.txt: the metrics of detailed_metrics.json for a reader; its prose fits into 80 columns. */
 export function evaluationReport(head: ReportHead, metrics: DetailedMetrics): string {
   const structures = Object.keys(metrics.presence_per_structure).length
+  const unit = metrics.distance_unit === 'mm' ? 'mm' : 'voxels'
   const lines = [
     'SADAAN evaluation',
     '',
     `weights   ${head.weights}`,
-    `dataset   ${head.dataset}, ${head.split}: ${head.samples} samples, ${structures} structures, ${head.size.join('×')}`,
-    ...mainFigures(metrics),
+    `dataset   ${head.dataset}, ${head.split}`,
+    `samples   ${head.samples} of ${head.size.join('×')} voxels, ${structures} structures`,
+    ...mainMetrics(metrics),
     '',
-    `In brackets: 95 % intervals, by ${metrics.confidence_intervals.resamples} splits drawn from the samples with replacement.`,
+    `In brackets: 95 % bootstrap intervals from ${metrics.confidence_intervals.resamples} resamples of the samples.`,
     '',
     `Presence (predicted present: probability above ${head.presenceThreshold})`,
     ...presenceTable(metrics),
     '',
-    'Absence (sensitivity: share of the absent told absent; specificity: share of the present told present)',
+    'Absence (sensitivity: fraction of the absent pairs that were predicted absent;',
+    'specificity: fraction of the present pairs that were predicted present)',
     ...absenceTable(metrics),
     '',
-    'Calibration of the presence probability (mean: of the probabilities; present: share of the pairs)',
+    'Calibration of the presence probability',
+    '(mean: mean probability; present: fraction of the pairs that are present)',
     ...calibrationTable(metrics),
     '',
-    'Segmentation (at threshold 0.5, of the samples in which a structure is present, without the presence gate)',
+    'Segmentation (masks at threshold 0.5, without the presence gate; samples in',
+    'which the structure is present)',
     ...segmentationTable(metrics),
     '',
-    `Surfaces (${metrics.distance_unit === 'mm' ? 'mm' : 'voxels'}, of samples in which both masks have one) and volumes ((predicted − true) / true)`,
+    `Surface distances (${unit}; samples in which both masks have a surface)`,
+    'and volume errors ((predicted − true) / true)',
     ...surfaceTable(metrics),
-    'not found: samples with a true mask and an empty prediction; their Dice is 0 and they have no distance.',
+    'not found: samples with a non-empty ground truth and an empty prediction;',
+    'their Dice is 0, and they have no distance.',
   ]
   if (Object.keys(metrics.scenario_based).length)
-    lines.push('', 'Scenarios (accuracy: samples with every structure predicted correctly)', ...scenarioTable(metrics))
+    lines.push(
+      '',
+      'Scenarios (accuracy: samples with every structure predicted correctly;',
+      'present, predicted: structures per sample)',
+      ...scenarioTable(metrics),
+    )
   return `${lines.join('\n')}\n`
 }
 
-/** The figures that an evaluation is summed up by, a line a subject. */
-export function mainFigures(metrics: DetailedMetrics): string[] {
+/** The metrics that sum up an evaluation, in lines of at most 80 columns. */
+export function mainMetrics(metrics: DetailedMetrics): string[] {
   const {
     absence_overall: absence,
     presence_calibration: calibration,
     segmentation_overall: masks,
+    segmentation_overall_gated: gated,
     confidence_intervals: intervals,
   } = metrics
   const unit = metrics.distance_unit === 'mm' ? 'mm' : 'voxels'
+  const distance = (value: number | null, interval: Interval): string =>
+    `${withInterval(value, interval, distanceText)}${value === null ? '' : ` ${unit}`}`
   return [
-    `presence  accuracy ${withInterval(metrics.presence_overall_accuracy, intervals.presence_overall_accuracy)}; calibration error ${figureOf(calibration.expected_calibration_error)}, Brier score ${figureOf(calibration.brier_score)}`,
-    `absence   sensitivity ${withInterval(absence.sensitivity, intervals.absence_sensitivity)} of ${absence.num_absent} absent, specificity ${withInterval(absence.specificity, intervals.absence_specificity)} of ${absence.num_present} present`,
+    `presence  accuracy ${withInterval(metrics.presence_overall_accuracy, intervals.presence_overall_accuracy)}`,
+    `          calibration error ${metricText(calibration.expected_calibration_error)}, Brier score ${metricText(calibration.brier_score)}`,
+    `absence   sensitivity ${withInterval(absence.sensitivity, intervals.absence_sensitivity)} of ${absence.num_absent} absent`,
+    `          specificity ${withInterval(absence.specificity, intervals.absence_specificity)} of ${absence.num_present} present`,
     `masks     Dice ${withInterval(masks.mean_dice, intervals.mean_dice)}, IoU ${withInterval(masks.mean_iou, intervals.mean_iou)}`,
-    `gated     ${overlaps(metrics.segmentation_overall_gated)}: what is predicted absent gets an empty mask`,
-    `surfaces  HD95 ${withInterval(masks.mean_hd95, intervals.mean_hd95, distanceOf)} ${unit}, mean distance ${withInterval(masks.mean_surface_distance, intervals.mean_surface_distance, distanceOf)} ${unit}; absolute volume error ${figureOf(masks.mean_absolute_volume_error)}`,
+    `gated     Dice ${metricText(gated.mean_dice)}, IoU ${metricText(gated.mean_iou)} (empty mask if predicted absent)`,
+    `surfaces  HD95 ${distance(masks.mean_hd95, intervals.mean_hd95)}`,
+    `          mean distance ${distance(masks.mean_surface_distance, intervals.mean_surface_distance)}`,
+    `volumes   absolute error ${metricText(masks.mean_absolute_volume_error)}`,
   ]
-}
-
-function overlaps({ mean_dice, mean_iou }: OverallSegmentation): string {
-  return `Dice ${figureOf(mean_dice)}, IoU ${figureOf(mean_iou)}`
 }

@@ -1,5 +1,5 @@
 import type { DetailedMetrics } from '../detailed_metrics.ts'
-import { distanceOf, figureOf, intervalOf } from './numbers.ts'
+import { distanceText, intervalText, metricText } from './number_text.ts'
 import { type Column, table } from './table.ts'
 
 const number = (heading: string): Column => ({ heading, align: 'right' })
@@ -9,7 +9,7 @@ export function presenceTable({ presence_per_structure }: DetailedMetrics): stri
   const headings = ['accuracy', 'precision', 'recall', 'F1', 'AUC-ROC', 'AUC-PR', 'TP', 'TN', 'FP', 'FN']
   const rows = Object.entries(presence_per_structure).map(([name, m]) => [
     name,
-    ...[m.accuracy, m.precision, m.recall, m.f1_score, m.auc_roc, m.auc_pr].map(figureOf),
+    ...[m.accuracy, m.precision, m.recall, m.f1_score, m.auc_roc, m.auc_pr].map(metricText),
     ...[m.true_positives, m.true_negatives, m.false_positives, m.false_negatives].map(String),
   ])
   return table([text('structure'), ...headings.map(number)], rows)
@@ -21,9 +21,9 @@ export function absenceTable({ absence_overall, absence_per_structure }: Detaile
   const rows = [...Object.entries(absence_per_structure), ['all', absence_overall] as const].map(([name, m]) => [
     name,
     `${m.num_absent}`,
-    figureOf(m.sensitivity),
+    metricText(m.sensitivity),
     `${m.num_present}`,
-    figureOf(m.specificity),
+    metricText(m.specificity),
   ])
   return table([text('structure'), ...headings.map(number)], rows)
 }
@@ -35,8 +35,8 @@ export function calibrationTable({ presence_calibration: { bins } }: DetailedMet
     .map(bin => [
       `${bin.low.toFixed(1)} - ${bin.high.toFixed(1)}`,
       `${bin.count}`,
-      figureOf(bin.mean_probability),
-      figureOf(bin.share_present),
+      metricText(bin.mean_probability),
+      metricText(bin.share_present),
     ])
   return table([text('probability'), ...['pairs', 'mean', 'present'].map(number)], rows)
 }
@@ -46,10 +46,10 @@ export function segmentationTable({ segmentation_per_structure, confidence_inter
   const rows = Object.entries(segmentation_per_structure).map(([name, m]) => [
     name,
     `${m.num_samples}`,
-    figureOf(m.mean_dice),
-    figureOf(m.std_dice),
-    intervalOf(confidence_intervals.dice_per_structure[name], figureOf),
-    ...[m.mean_iou, m.std_iou, m.mean_precision, m.mean_recall].map(figureOf),
+    metricText(m.mean_dice),
+    metricText(m.std_dice),
+    intervalText(confidence_intervals.dice_per_structure[name], metricText),
+    ...[m.mean_iou, m.std_iou, m.mean_precision, m.mean_recall].map(metricText),
   ])
   return table([text('structure'), ...headings.map(number)], rows)
 }
@@ -59,8 +59,8 @@ export function surfaceTable({ segmentation_per_structure }: DetailedMetrics): s
   const rows = Object.entries(segmentation_per_structure).map(([name, m]) => [
     name,
     `${m.num_surfaces}`,
-    ...[m.mean_hd95, m.std_hd95, m.mean_surface_distance, m.std_surface_distance].map(distanceOf),
-    ...[m.mean_volume_error, m.mean_absolute_volume_error].map(figureOf),
+    ...[m.mean_hd95, m.std_hd95, m.mean_surface_distance, m.std_surface_distance].map(distanceText),
+    ...[m.mean_volume_error, m.mean_absolute_volume_error].map(metricText),
     `${m.num_empty_predictions}`,
   ])
   return table([text('structure'), ...headings.map(number)], rows)
@@ -70,7 +70,7 @@ export function scenarioTable({ scenario_based }: DetailedMetrics): string[] {
   const rows = Object.entries(scenario_based).map(([name, m]) => [
     name,
     `${m.num_samples}`,
-    figureOf(m.accuracy),
+    metricText(m.accuracy),
     m.avg_structures_present.toFixed(2),
     m.avg_structures_predicted.toFixed(2),
   ])

@@ -1,10 +1,10 @@
-/** A column's heading and on which side its cells stand. */
+/** The heading and the alignment of a column. */
 export interface Column {
   heading: string
   align: 'left' | 'right'
 }
 
-/** Lines of a table in plain text: headings, a rule, the rows; columns are two blanks apart. A row has one cell a column. */
+/** Lines of a plain-text table: headings, a rule, the rows. Columns are two spaces apart; a row has one cell per column. */
 export function table(columns: readonly Column[], rows: readonly (readonly string[])[]): string[] {
   const widths = columns.map(({ heading }, i) => Math.max(...[heading, ...rows.map(row => row[i]!)].map(widthOf)))
   const line = (cells: readonly string[]): string =>
@@ -22,7 +22,7 @@ export function table(columns: readonly Column[], rows: readonly (readonly strin
   ]
 }
 
-/** Characters as a reader counts them. */
+/** Number of characters, not of UTF-16 units. */
 function widthOf(text: string): number {
   return [...text].length
 }

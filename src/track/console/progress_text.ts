@@ -1,14 +1,14 @@
-/** Where an epoch stands. */
+/** Progress within an epoch. */
 export interface EpochProgress {
   /** From 0. */
   epoch: number
   epochs: number
-  /** Batches done in this epoch (of its training, or of its validation). */
+  /** Batches done in the training, or in the validation, of this epoch. */
   batch: number
   batches: number
 }
 
-/** Where the training stands after a batch. */
+/** Progress of the training after a batch. */
 export interface BatchProgress extends EpochProgress {
   /** Loss terms by name, unweighted. */
   terms: Readonly<Record<string, number>>
@@ -16,11 +16,11 @@ export interface BatchProgress extends EpochProgress {
   total: number
   learningRate: number
   samplesPerSecond: number
-  /** To the end of the training; undefined while unknown. */
+  /** Estimated time to the end of the training; undefined while unknown. */
   secondsLeft: number | undefined
 }
 
-/** What an epoch brought. */
+/** The results of an epoch. */
 export interface EpochSummary {
   /** From 0. */
   epoch: number
@@ -35,7 +35,7 @@ export interface EpochSummary {
   seconds: number
 }
 
-/** Names of the loss terms as a reader meets them: in a log, and where there is little room. Others keep their key. */
+/** Display names of the loss terms, in a log and on a live line. Other terms keep their key. */
 const TERM_NAMES: Readonly<Record<string, { log: string; short: string }>> = {
   segmentation: { log: 'segmentation', short: 'seg' },
   focal_seg: { log: 'focal', short: 'focal' },
@@ -45,7 +45,7 @@ const TERM_NAMES: Readonly<Record<string, { log: string; short: string }>> = {
 }
 const BAR = 12 // characters
 
-/** The parts of the live display; the earlier ones matter more. */
+/** The parts of the live display, most important first. */
 export function liveTrainingParts(progress: BatchProgress): string[] {
   const { epoch, epochs, total, terms, learningRate, samplesPerSecond, secondsLeft } = progress
   const named = Object.entries(terms).map(([name, value]) => `${TERM_NAMES[name]?.short ?? name} ${lossText(value)}`)
@@ -61,11 +61,11 @@ export function liveTrainingParts(progress: BatchProgress): string[] {
   ]
 }
 
-export function liveValidationParts(place: EpochProgress): string[] {
-  return [`epoch ${place.epoch + 1}/${place.epochs} ${barText(place)}`, 'validating']
+export function liveValidationParts(progress: EpochProgress): string[] {
+  return [`epoch ${progress.epoch + 1}/${progress.epochs} ${barText(progress)}`, 'validating']
 }
 
-/** One line of a log about a training batch, with every term. */
+/** A log line about a training batch, with every loss term. */
 export function trainingLine(progress: BatchProgress): string {
   const { epoch, epochs, batch, batches, total, terms, learningRate, samplesPerSecond, secondsLeft } = progress
   const named = Object.entries(terms).map(([name, value]) => `${TERM_NAMES[name]?.log ?? name} ${lossText(value)}`)
@@ -79,7 +79,7 @@ export function validationLine({ epoch, epochs, batch, batches }: EpochProgress)
   return `epoch ${epoch + 1}/${epochs}  validation batch ${batch}/${batches}`
 }
 
-/** One line about a finished epoch; it ends in `new best` where that is so. */
+/** A line about a finished epoch. It ends with `new best` if the epoch is the best so far. */
 export function epochLine(summary: EpochSummary): string {
   const { epoch, epochs, trainLoss, validation, isBest, learningRate, samplesPerSecond, seconds } = summary
   const parts = [`epoch ${epoch + 1}/${epochs}`, `train loss ${lossText(trainLoss)}`]
@@ -93,7 +93,7 @@ export function epochLine(summary: EpochSummary): string {
   return parts.join('  ')
 }
 
-/** Parts set into at most `lines` lines of `width` characters; what does not fit is left out. */
+/** Fills at most `lines` lines of `width` characters, and drops the parts that do not fit. */
 export function fitParts(parts: readonly string[], width: number, lines: number): string[] {
   const fitted: string[] = []
   for (const part of parts) {
@@ -105,7 +105,7 @@ export function fitParts(parts: readonly string[], width: number, lines: number)
   return fitted
 }
 
-/** A length of time in its two largest units, e.g. `2 h 05 min`; below ten seconds with tenths. */
+/** Formats a duration in its two largest units, e.g. `2 h 05 min`; below ten seconds, with tenths. */
 export function durationText(seconds: number): string {
   if (seconds < 9.95) return `${seconds.toFixed(1)} s`
   const whole = Math.round(seconds)
@@ -122,7 +122,7 @@ export function durationText(seconds: number): string {
   return `${Math.floor(whole / large[1])} ${large[0]} ${String(rest).padStart(2, '0')} ${small[0]}`
 }
 
-/** Three significant digits, with an exponent where that is easier to read. */
+/** Formats a loss with three significant digits; very large or small values get an exponent. */
 function lossText(value: number): string {
   const size = Math.abs(value)
   if (!Number.isFinite(value) || size === 0) return String(value)

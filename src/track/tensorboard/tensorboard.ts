@@ -3,27 +3,27 @@ import { hostname } from 'node:os'
 import { join, resolve } from 'node:path'
 import { type JsonObject, sortedJson } from '../../config/json.ts'
 import { InputError } from '../../util/error.ts'
-import { imageEvent, scalarEvent, textEvent, versionEvent } from '../event.ts'
-import { reasonOf } from '../files.ts'
 import type { Series } from '../metrics.ts'
 import type { Artifact, Observer, Point } from '../observer.ts'
+import { makeNewFolder, reasonOf } from '../run_files.ts'
 import { millisecondsOf } from '../time.ts'
+import { imageEvent, scalarEvent, textEvent, versionEvent } from './event.ts'
 import { tfRecord } from './tfrecord.ts'
 
-const BETWEEN_WRITES = 1000 // milliseconds; a kill loses what was told since
+const BETWEEN_WRITES = 1000 // milliseconds; a kill loses the events since the last write
 
 export interface TensorBoardRequest {
-  /** Folder of all runs: what `tensorboard --logdir` is given. */
+  /** Folder of all runs, for `tensorboard --logdir`. */
   base: string
-  /** Number of the run; null takes the time. */
+  /** Number of the run; null names the folder by the time. */
   id: number | null
-  /** Shown as a text. */
+  /** Written as a text event. */
   config: JsonObject
-  /** Gets the one line said when the events cannot be written. */
+  /** Receives one line if the events cannot be written. */
   warn: (line: string) => void
 }
 
-/** Writes a run as an event file of TensorBoard: metrics as scalars, PNG artifacts as images, the configuration as a text. */
+/** Writes a run as a TensorBoard event file: metrics as scalars, PNG artifacts as images, the configuration as text. */
 export class TensorBoard implements Observer {
   /** The run's folder. */
   readonly place: string
@@ -33,7 +33,7 @@ export class TensorBoard implements Observer {
   private timer: NodeJS.Timeout | undefined
   private isOpen = true
 
-  /** Makes the run's folder and writes what is known from the start. */
+  /** Makes the run's folder and writes its first events. */
   constructor({ base, id, config, warn }: TensorBoardRequest) {
     const now = Date.now()
     this.warn = warn
@@ -57,13 +57,13 @@ export class TensorBoard implements Observer {
     this.write()
   }
 
-  /** Nothing of it is for curves. */
+  /** TensorBoard has no place for it. */
   setInfo(): void {}
 
-  /** The console's output stands in other records. */
+  /** Other records keep the console output. */
   capture(): void {}
 
-  /** Of artifacts, pictures are kept. */
+  /** Keeps PNG pictures only. */
   keep(artifact: Artifact): void {
     if (!('bytes' in artifact) || !artifact.name.endsWith('.png')) return
     const { name, bytes, step = 0 } = artifact
@@ -85,7 +85,7 @@ export class TensorBoard implements Observer {
     this.timer ??= setTimeout(() => this.write(), BETWEEN_WRITES).unref()
   }
 
-  /** A record that was cut short would hide all behind it, so nothing is written after a failure. */
+  /** A truncated record would hide everything after it, so a failure ends the file. */
   private write(): void {
     clearTimeout(this.timer)
     this.timer = undefined
@@ -94,25 +94,25 @@ export class TensorBoard implements Observer {
     if (records.length > 0) this.attempt(this.file, () => appendFileSync(this.file, records))
   }
 
-  /** Undefined, after the one warning, if it threw. */
+  /** Returns undefined if the action threw, after a warning; nothing is written from then on. */
   private attempt<T>(path: string, action: () => T): T | undefined {
     try {
       return action()
     } catch (error) {
       this.isOpen = false
-      this.warn(`cannot write ${path}: ${reasonOf(error)}; TensorBoard gets no more of this run`)
+      this.warn(`cannot write ${path}: ${reasonOf(error)}; no more TensorBoard events of this run are written`)
       return undefined
     }
   }
 }
 
-/** TensorBoard groups tags by what stands before a slash: `train.batch.dice` becomes `train.batch/dice`, `final.mean_dice` `final/mean_dice`. */
+/** TensorBoard groups tags by the part before the slash: `train.batch.dice` becomes `train.batch/dice`, `final.mean_dice` `final/mean_dice`. */
 export function tagOf(name: string): string {
   const [, group, rest] = /^([^.]+(?:\.[^.]+(?=\.))?)\.(.+)$/s.exec(name) ?? []
   return group === undefined ? name : `${group}/${rest}`
 }
 
-/** Makes the folder of all runs. Throws InputError if there can be none. */
+/** Makes the folder of all runs. Throws an InputError if that is impossible. */
 export function makeTensorBoardFolder(base: string): void {
   try {
     mkdirSync(base, { recursive: true })
@@ -121,16 +121,11 @@ export function makeTensorBoardFolder(base: string): void {
   }
 }
 
-/** A folder that no other run has: with -2, -3, … behind its name where there is one already. */
+/** Makes a new folder, with the suffix -2, -3, … if the name is taken. */
 function makeRunFolder(base: string, now: number, id: number | null): string {
   const name = id === null ? new Date(now).toISOString().replaceAll(':', '-') : String(id)
   for (let copy = 1; ; copy++) {
     const path = join(resolve(base), copy === 1 ? name : `${name}-${copy}`)
-    try {
-      mkdirSync(path)
-      return path
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
-    }
+    if (makeNewFolder(path)) return path
   }
 }

@@ -1,8 +1,8 @@
 import { crc32c } from '../../util/crc32c.ts'
 
 /**
- * A record of TensorFlow's record file: length (u64), its CRC, the data, their CRC; all little endian. A reader that meets a torn
- * record at the end takes the file as ending before it.
+ * A record of a TFRecord file: length (u64), its CRC, the data and its CRC, little-endian. Readers ignore a truncated record at the end
+ * of the file.
  */
 export function tfRecord(data: Uint8Array): Buffer {
   const head = Buffer.alloc(12)
@@ -13,7 +13,7 @@ export function tfRecord(data: Uint8Array): Buffer {
   return Buffer.concat([head, data, tail])
 }
 
-/** The format stores CRCs rotated and shifted, so that a CRC over data that hold CRCs stays a good one. */
+/** The format masks CRCs, since the CRC of data that contains CRCs would be weak. */
 function masked(crc: number): number {
   return (((crc >>> 15) | (crc << 17)) + 0xa282ead8) >>> 0
 }

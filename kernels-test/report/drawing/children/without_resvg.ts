@@ -1,4 +1,4 @@
-/* Draws on a platform that resvg has no native part for: its import throws, as its loader does there. */
+/* Draws as on a platform without a native build of resvg: the import throws, as its loader does there. */
 import { register } from 'node:module'
 import { draw } from '../../../../src/report/drawing/drawing.ts'
 

@@ -1,7 +1,7 @@
 import { LINES } from '../chart/palette.ts'
 import { picture } from '../chart/svg.ts'
 import { type DetailedMetrics, definedShares } from '../detailed_metrics.ts'
-import { counted, type EvaluationFigures, FIGURE, figureHead, figureText, HEAD, MARGIN } from './frame.ts'
+import { counted, type EvaluationResults, FIGURE_WIDTH, figureHead, HEAD, MARGIN, valueLabel } from './frame.ts'
 import { probabilityPanel } from './probability_panel.ts'
 import { reliabilityPanel } from './reliability_panel.ts'
 import { shareTable, shareTableHeight } from './share_table.ts'
@@ -9,11 +9,11 @@ import { shareTable, shareTableHeight } from './share_table.ts'
 const PANEL = 380 // pixels, height
 const GAP = 40
 
-/** How well presence is told (SVG): of each structure, how probabilities are to be taken, and how they lie. */
-export function presenceFigure(figures: EvaluationFigures): string {
-  const { metrics, head, cases } = figures
+/** Draws presence detection (SVG): metrics of each structure, the reliability diagram, and the probabilities by ground truth. */
+export function presenceFigure(results: EvaluationResults): string {
+  const { metrics, head, cases } = results
   const rows = presenceRows(metrics)
-  const width = FIGURE - 2 * MARGIN
+  const width = FIGURE_WIDTH - 2 * MARGIN
   const below = HEAD + shareTableHeight(rows.length) + 24
   const half = (width - GAP) / 2
   const parts = [
@@ -25,7 +25,7 @@ export function presenceFigure(figures: EvaluationFigures): string {
     reliabilityPanel(metrics.presence_calibration, { x: MARGIN, y: below, width: half, height: PANEL }),
     probabilityPanel(cases, head.presenceThreshold, { x: MARGIN + half + GAP, y: below, width: half, height: PANEL }),
   ]
-  return picture(FIGURE, below + PANEL + MARGIN, '#ffffff', parts.join('\n'))
+  return picture(FIGURE_WIDTH, below + PANEL + MARGIN, '#ffffff', parts.join('\n'))
 }
 
 const COLUMNS = [
@@ -51,8 +51,8 @@ function summary({ presence_overall_accuracy, absence_overall, confidence_interv
   const { num_absent, num_present, sensitivity, specificity } = absence_overall
   const { presence_overall_accuracy: accuracy, absence_sensitivity, absence_specificity } = confidence_intervals
   return [
-    `accuracy ${figureText(presence_overall_accuracy, accuracy)} over ${counted(num_absent + num_present, 'known pair')}`,
-    `absence: sensitivity ${figureText(sensitivity, absence_sensitivity)} of ${num_absent} absent`,
-    `specificity ${figureText(specificity, absence_specificity)} of ${num_present} present`,
+    `accuracy ${valueLabel(presence_overall_accuracy, accuracy)} over ${counted(num_absent + num_present, 'known pair')}`,
+    `absence: sensitivity ${valueLabel(sensitivity, absence_sensitivity)} of ${num_absent} absent`,
+    `specificity ${valueLabel(specificity, absence_specificity)} of ${num_present} present`,
   ].join(';  ')
 }

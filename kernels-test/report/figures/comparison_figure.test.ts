@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { COMPARED_SPLITS, type ComparedSplit, parseCompared } from '../../../src/report/comparison.ts'
-import { COMPARISON_NAMES, comparisonFigure } from '../../../src/report/figures/comparison.ts'
+import { COMPARISON_NAMES, comparisonFigure } from '../../../src/report/figures/comparison_figure.ts'
 import { comparisonReport, findings } from '../../../src/report/text/comparison_report.ts'
 import { InputError } from '../../../src/util/error.ts'
 import { madeEvaluation, organNames } from '../made_evaluation.ts'
@@ -25,25 +25,25 @@ const original = splitsOf(i =>
   Object.fromEntries(Object.entries(evaluations[i]!).filter(([key]) => ORIGINAL.includes(key))),
 )
 
-test('the largest gaps in words: from training to test, and whether chance explains it', () => {
+test('the largest gaps as sentences: training against test, and whether the interval covers the difference', () => {
   const [train, , test] = evaluations.map(({ segmentation_overall }) => segmentation_overall.mean_dice!)
-  const said = findings(ours)
-  expect(said[1]).toBe(
-    `Mean Dice: ${train!.toFixed(3)} on train, ${test!.toFixed(3)} on test (−${(train! - test!).toFixed(3)}); the training figure lies outside the 95 % interval of the test.`,
+  const sentences = findings(ours)
+  expect(sentences[1]).toBe(
+    `Mean Dice: ${train!.toFixed(3)} on train, ${test!.toFixed(3)} on test (−${(train! - test!).toFixed(3)}); the training value lies outside the 95 % interval of the test value.`,
   )
-  const falls = organNames(5).map(name => {
+  const drops = organNames(5).map(name => {
     const [from, , to] = evaluations.map(
       ({ segmentation_per_structure }) => segmentation_per_structure[name]!.mean_dice!,
     )
-    return { name, fall: from! - to! }
+    return { name, drop: from! - to! }
   })
-  const worst = falls.sort((a, b) => b.fall - a.fall)[0]!
-  expect(said[2]).toMatch(new RegExp(`^Dice falls most from train to test for ${worst.name} `))
+  const worst = drops.sort((a, b) => b.drop - a.drop)[0]!
+  expect(sentences[2]).toMatch(new RegExp(`^Dice drops most from train to test for ${worst.name} `))
   const same = splitsOf(() => evaluations[0]!)
-  expect(findings(same)).toContain('Dice falls nowhere from train to test.')
+  expect(findings(same)).toContain('Dice does not drop from train to test.')
 })
 
-test('files of the original have fewer keys: what is not in them is left out', () => {
+test('files of the original have fewer keys: missing metrics are left out', () => {
   const report = comparisonReport(original)
   expect(report).toContain('mean Dice ')
   expect(report).not.toMatch(/absence|gated|interval|NaN/)
@@ -55,7 +55,7 @@ test('files of the original have fewer keys: what is not in them is left out', (
   }
 })
 
-test('figures: a dot a split with its number, gaps from the largest fall on', () => {
+test('figures: one dot per split with its number; gaps in order, largest drop first', () => {
   const dice = groupsOf(comparisonFigure({ figure: 'dice_by_split', splits: ours }), 'data-row')
   const values = evaluations.map(({ segmentation_per_structure }) =>
     segmentation_per_structure.heart!.mean_dice!.toFixed(3),
@@ -70,7 +70,7 @@ test('figures: a dot a split with its number, gaps from the largest fall on', ()
   expect(gaps).toHaveLength(5)
 })
 
-test('what one split lacks is a dash; Python’s NaN is undefined; hostile names are text', () => {
+test('a metric that one split lacks is a dash; Python’s NaN is undefined; hostile names are text', () => {
   const name = '<script>"NaN"'
   const text = (dice: string): string =>
     `{"presence_overall_accuracy": NaN, "segmentation_overall": {"mean_dice": ${dice}, "mean_iou": -Infinity},
@@ -87,7 +87,7 @@ test.each([
   ['[]', 'not the detailed_metrics.json of an evaluation'],
   ['{"presence_overall_accuracy": "high"}', 'presence_overall_accuracy'],
   ['{"presence_overall_accuracy": 1, "presence_per_structure": {"liver": 3}}', 'presence_per_structure.liver'],
-])('%s is no evaluation, in one line', (text, said) => {
+])('%s is not an evaluation: one line says so', (text, said) => {
   const failing = (): unknown => parseCompared(text, 'val', 'some.json')
   expect(failing).toThrow(InputError)
   expect(failing).toThrow(said)

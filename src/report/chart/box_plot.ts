@@ -3,25 +3,25 @@ import type { Interval } from '../detailed_metrics.ts'
 import type { Scale } from './scale.ts'
 import { coordinate, element, INK, line, rectangle } from './svg.ts'
 
-/** Values of one thing, and their mean with its interval. */
-export interface Distribution {
+/** Values, and their mean with its interval. */
+export interface BoxPlot {
   values: readonly number[]
   mean: number | null
   interval?: Interval
   color: string
-  /** which end is drawn value by value where there are many */
+  /** which end gets dots when there are many values */
   worst: 'lowest' | 'greatest'
 }
 
-const MOST_DOTS = 80 // of more values only the worst are drawn one by one
+const MOST_DOTS = 80 // beyond this number, only the worst values get dots
 const WORST_DOTS = 20
 
 /**
- * Along a horizontal scale: a box from the first to the third quartile with the median, whiskers to the 5th and 95th percentile, a dot a
- * value, the mean as a diamond and its interval as a bar below.
+ * Draws a horizontal box plot: quartiles and median, whiskers at the 5th and 95th percentiles, one dot per value, the mean as a diamond
+ * over a bar for its interval.
  */
-export function distribution(
-  { values, mean, interval, color, worst }: Distribution,
+export function boxPlot(
+  { values, mean, interval, color, worst }: BoxPlot,
   x: Scale,
   y: number,
   height: number,
@@ -55,12 +55,12 @@ export function distribution(
   return parts.join('')
 }
 
-function worstOf(sorted: readonly number[], worst: Distribution['worst']): readonly number[] {
+function worstOf(sorted: readonly number[], worst: BoxPlot['worst']): readonly number[] {
   if (sorted.length <= MOST_DOTS) return sorted
   return worst === 'lowest' ? sorted.slice(0, WORST_DOTS) : sorted.slice(-WORST_DOTS)
 }
 
-/** One path, so that thousands of dots stay small; shifted up and down by turns, that equal values can be seen. */
+/** Draws all dots as one path to keep the SVG small, with vertical jitter so that equal values stay visible. */
 function dots(values: readonly number[], x: Scale, y: number, height: number, color: string): string {
   const path = values.map((value, i) => {
     const shift = ((((i * 7) % 5) - 2) / 2) * (height / 2 - 2)

@@ -1,29 +1,28 @@
 import { LINES } from '../chart/palette.ts'
 import { element, FAINT, fitted, INK, picture, rectangle, text } from '../chart/svg.ts'
 import type { PresenceMetrics } from '../detailed_metrics.ts'
-import { type EvaluationFigures, FIGURE, figureHead, HEAD, MARGIN } from './frame.ts'
+import { type EvaluationResults, FIGURE_WIDTH, figureHead, HEAD, MARGIN } from './frame.ts'
 
 const COLUMNS = 6
 const GAP = 26 // pixels
 const CELL = { width: 62, height: 44 }
-const SIDE = 42 // for the names of the rows
-const BLOCK = 150 // height with its texts
+const SIDE = 42 // for the row names
+const BLOCK = 150 // height including its texts
 
 type Counts = Pick<PresenceMetrics, 'true_positives' | 'true_negatives' | 'false_positives' | 'false_negatives'>
 
-/** Of each structure, and of all together: how often it was there and how often it was told to be (SVG). */
-export function confusionFigure({ head, metrics }: EvaluationFigures): string {
+/** Draws the confusion matrices of presence, for all structures together and for each one (SVG). */
+export function confusionFigure({ head, metrics }: EvaluationResults): string {
   const own = Object.entries(metrics.presence_per_structure)
   const blocks: (readonly [string, Counts])[] = [['all structures', summed(own.map(([, counts]) => counts))], ...own]
-  const width = (FIGURE - 2 * MARGIN - (COLUMNS - 1) * GAP) / COLUMNS
+  const width = (FIGURE_WIDTH - 2 * MARGIN - (COLUMNS - 1) * GAP) / COLUMNS
   const parts = blocks.map(([name, counts], i) =>
     block(name, counts, MARGIN + (i % COLUMNS) * (width + GAP), HEAD + 4 + Math.floor(i / COLUMNS) * BLOCK, i === 0),
   )
   const height = HEAD + Math.ceil(blocks.length / COLUMNS) * BLOCK + MARGIN - 10
-  const line =
-    'Samples by truth (rows) and by what was told (columns); shade: share of its row. Blue: predicted correctly, orange: wrongly'
+  const line = 'Rows: ground truth; columns: prediction. Shading: fraction of the row. Blue: correct; orange: wrong'
   return picture(
-    FIGURE,
+    FIGURE_WIDTH,
     height,
     '#ffffff',
     [figureHead(`Confusion matrices of presence, ${head.split}`, line), ...parts].join('\n'),
@@ -48,7 +47,7 @@ function block(name: string, counts: Counts, x: number, y: number, isAll: boolea
   ] as const
   const left = x + SIDE
   const small = { size: 9, fill: FAINT }
-  const columns = ['told present', 'told absent'].map((label, c) =>
+  const columns = ['present', 'absent'].map((label, c) =>
     text(left + (c + 0.5) * CELL.width, y + 28, label, { ...small, anchor: 'middle' }),
   )
   const cells = rows.flatMap(([label, ...both], r) => {
@@ -61,9 +60,9 @@ function block(name: string, counts: Counts, x: number, y: number, isAll: boolea
   return element('g', { 'data-structure': name }, [title, ...columns, ...cells].join(''))
 }
 
-function matrixCell(count: number, total: number, isRight: boolean, x: number, y: number): string {
+function matrixCell(count: number, total: number, isCorrect: boolean, x: number, y: number): string {
   const share = total === 0 ? 0 : count / total
-  const fill = isRight ? LINES[0] : LINES[1]
+  const fill = isCorrect ? LINES[0] : LINES[1]
   const opacity = total === 0 ? '0' : (0.06 + 0.84 * share).toFixed(3)
   const color = share > 0.55 ? '#ffffff' : INK
   const [middle, base] = [x + CELL.width / 2, y + CELL.height / 2]

@@ -1,27 +1,27 @@
 import { LINES } from '../chart/palette.ts'
-import { linearScale, plotAxes, type Scale } from '../chart/scale.ts'
+import { linearScale, plotAxes, type Scale, verticalGrid } from '../chart/scale.ts'
 import { type Box, element, FAINT, fitted, GRID, INK, line, picture, text } from '../chart/svg.ts'
 import type { ScenarioMetrics } from '../detailed_metrics.ts'
-import { counted, type EvaluationFigures, FIGURE, figureHead, HEAD, intervalText, MARGIN } from './frame.ts'
+import { counted, type EvaluationResults, FIGURE_WIDTH, figureHead, HEAD, intervalLabel, MARGIN } from './frame.ts'
 
 const ROW = 34 // pixels
 const NAMES = 190
-const FIGURES = 150
+const NUMBERS = 150
 const GAP = 26
 const PLOT_HEAD = 34
-const Z = 1.96 // standard deviations of a normal distribution that hold 95 % of it
+const Z = 1.96 // 97.5th percentile of the standard normal distribution
 
-/** What the model makes of each scenario (SVG): samples whose structures are all predicted correctly, and how many structures it sees. */
-export function scenarioFigure({ head, metrics }: EvaluationFigures): string {
+/** Draws the results by scenario (SVG): fraction of samples with every structure predicted correctly, structures present and predicted. */
+export function scenarioFigure({ head, metrics }: EvaluationResults): string {
   const rows = Object.entries(metrics.scenario_based)
-  const title = figureHead(`Scenarios, ${head.split}`, 'How well presence is told in samples of each kind')
+  const title = figureHead(`Scenarios, ${head.split}`, 'Presence prediction in the samples of each scenario')
   if (rows.length === 0) {
     const none = text(MARGIN, HEAD + 30, 'The dataset names no scenarios.', { size: 13, fill: FAINT })
-    return picture(FIGURE, HEAD + 60, '#ffffff', title + none)
+    return picture(FIGURE_WIDTH, HEAD + 60, '#ffffff', title + none)
   }
   const structures = Object.keys(metrics.presence_per_structure).length
-  const width = (FIGURE - 2 * MARGIN - NAMES - GAP) / 2
-  const plot = { x: MARGIN + NAMES, y: HEAD + PLOT_HEAD, width: width - FIGURES, height: ROW * rows.length }
+  const width = (FIGURE_WIDTH - 2 * MARGIN - NAMES - GAP) / 2
+  const plot = { x: MARGIN + NAMES, y: HEAD + PLOT_HEAD, width: width - NUMBERS, height: ROW * rows.length }
   const right = { ...plot, x: plot.x + width + GAP }
   const shares = linearScale([0, 1], [plot.x, plot.x + plot.width], 5)
   const counts = linearScale([0, structures], [right.x, right.x + right.width], 6, true)
@@ -29,14 +29,14 @@ export function scenarioFigure({ head, metrics }: EvaluationFigures): string {
     title,
     ...rows.map(([name, { num_samples }], r) => nameOf(name, num_samples, plot.y + ROW * r)),
     panel('Samples with every structure predicted correctly', plot, shares, rows, accuracyRow),
-    panel('Structures a sample', right, counts, rows, countRow),
+    panel('Structures per sample', right, counts, rows, countRow),
     legend(right),
-    text(MARGIN, plot.y + plot.height + 44, 'Bar: 95 % interval of the share (Wilson, 1927).', {
+    text(MARGIN, plot.y + plot.height + 44, 'Bar: 95 % Wilson score interval.', {
       size: 10,
       fill: FAINT,
     }),
   ]
-  return picture(FIGURE, plot.y + plot.height + 44 + MARGIN, '#ffffff', parts.join('\n'))
+  return picture(FIGURE_WIDTH, plot.y + plot.height + 44 + MARGIN, '#ffffff', parts.join('\n'))
 }
 
 type Row = readonly [name: string, metrics: ScenarioMetrics]
@@ -46,7 +46,7 @@ function nameOf(name: string, samples: number, y: number): string {
     'g',
     { 'data-scenario': name },
     [
-      line(MARGIN, y, FIGURE - MARGIN, y, GRID),
+      line(MARGIN, y, FIGURE_WIDTH - MARGIN, y, GRID),
       text(MARGIN, y + ROW / 2, fitted(name, NAMES - 12, 11)),
       text(MARGIN, y + ROW / 2 + 12, counted(samples, 'sample'), { size: 9, fill: FAINT }),
     ].join(''),
@@ -54,10 +54,13 @@ function nameOf(name: string, samples: number, y: number): string {
 }
 
 function panel(title: string, plot: Box, x: Scale, rows: readonly Row[], draw: typeof accuracyRow): string {
-  const lines = x.ticks.map(({ value }) => line(x.at(value), plot.y, x.at(value), plot.y + plot.height, GRID))
   const drawn = rows.map(([, metrics], r) => draw(metrics, x, plot.y + ROW * (r + 0.5), plot.x + plot.width + 10))
   const heading = text(plot.x, plot.y - 12, title, { size: 13, bold: true })
-  return element('g', { 'data-panel': title }, [heading, ...lines, ...plotAxes(plot, { x }), ...drawn].join('\n'))
+  return element(
+    'g',
+    { 'data-panel': title },
+    [heading, ...verticalGrid(x, plot), ...plotAxes(plot, { x }), ...drawn].join('\n'),
+  )
 }
 
 function accuracyRow({ accuracy, num_samples }: ScenarioMetrics, x: Scale, y: number, end: number): string {
@@ -65,7 +68,7 @@ function accuracyRow({ accuracy, num_samples }: ScenarioMetrics, x: Scale, y: nu
   return [
     line(x.at(interval[0]), y, x.at(interval[1]), y, LINES[0], { 'stroke-width': '4', 'stroke-opacity': '0.35' }),
     element('circle', { cx: x.at(accuracy), cy: y, r: 5, fill: LINES[0] }),
-    text(end, y + 4, `${accuracy.toFixed(3)} (${intervalText(interval, 2)})`, { size: 10 }),
+    text(end, y + 4, `${accuracy.toFixed(3)} (${intervalLabel(interval, 2)})`, { size: 10 }),
   ].join('')
 }
 
@@ -93,7 +96,7 @@ function legend({ x, y, width }: Box): string {
   ].join('')
 }
 
-/** The 95 % interval of a share of `count` trials (Wilson, J. Am. Stat. Assoc. 22, 1927). */
+/** 95 % score interval of a proportion of `count` trials (Wilson, J. Am. Stat. Assoc. 22, 1927). */
 export function wilson(share: number, count: number): [number, number] {
   const spread = Z ** 2 / count
   const centre = (share + spread / 2) / (1 + spread)

@@ -9,8 +9,8 @@ import { describeRepository, type Repository } from './repository.ts'
 const THIS_FILE = fileURLToPath(import.meta.url)
 
 /**
- * The `experiment` part of a record but for its sources: what was run. Programs are named by version and digest; `dependencies` are
- * pinned, so that together with the sources and the configuration a run can be repeated.
+ * The `experiment` part of a record, without its sources: which code ran. It names the program by version and digest, and pins the
+ * dependencies, so that a run can be repeated from its sources and configuration.
  */
 export function describeExperiment(name: string): JsonObject {
   return {
@@ -27,12 +27,12 @@ export function describeExperiment(name: string): JsonObject {
   }
 }
 
-/** A path as a record's experiment gives it: from the folder that the command was run in. */
+/** A path relative to the working directory, as the `experiment` part gives it. */
 export function fromBase(path: string): string {
   return relative(process.cwd(), path)
 }
 
-/** This package and its dependencies as `name==version`, sorted. They are pinned to exact versions. */
+/** This package, Node and the dependencies as `name==version`, sorted. All are pinned to exact versions. */
 export function dependencies(): string[] {
   const { name, version, dependencies } = packageFile()
   return Object.entries({ ...dependencies, [name]: version, node: process.versions.node })
@@ -46,12 +46,12 @@ interface PackageFile {
   dependencies: Record<string, string>
 }
 
-/** What this program is by its own package.json. */
+/** The package.json of this program. */
 export function packageFile(): PackageFile {
   return JSON.parse(readFileSync(join(PACKAGE_ROOT, 'package.json'), 'utf8')) as PackageFile
 }
 
-/** Of the user's folder, and of this program where that is a checkout of its own. */
+/** The git checkouts of the working directory and of this program; one entry if they are the same. */
 export function repositories(): Repository[] {
   const all = [...new Set([process.cwd(), PACKAGE_ROOT])].flatMap(folder => describeRepository(folder) ?? [])
   return all.filter(({ url, commit }, i) => all.findIndex(other => other.url === url && other.commit === commit) === i)
@@ -61,7 +61,7 @@ function digestOfShaders(): string {
   return digestOf(join(PACKAGE_ROOT, 'shaders'), '.wgsl')
 }
 
-/** SHA-256 of the names and contents of all files of a kind in a folder, at any depth. */
+/** SHA-256 of the names and contents of all files with an extension, at any depth. */
 function digestOf(folder: string, extension = extname(THIS_FILE)): string {
   const hash = createHash('sha256')
   const names = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter(name => extname(name) === extension)

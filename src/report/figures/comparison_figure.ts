@@ -8,11 +8,11 @@ import {
   scenarioRows,
 } from '../comparison.ts'
 import { findings } from '../text/comparison_report.ts'
-import { FIGURE, figureHead, HEAD, MARGIN } from './frame.ts'
+import { FIGURE_WIDTH, figureHead, HEAD, MARGIN } from './frame.ts'
 import { gapPanel, gapPanelHeight } from './gap_panel.ts'
 import { splitPanel, splitPanelHeight } from './split_panel.ts'
 
-/** How the files of a comparison are called. */
+/** File names of the comparison figures, without extension. */
 export const COMPARISON_NAMES = [
   'overall_comparison',
   'dice_by_split',
@@ -26,23 +26,23 @@ export interface ComparisonFigure {
 }
 
 const GAP = 36 // pixels
-const WIDTH = FIGURE - 2 * MARGIN
+const WIDTH = FIGURE_WIDTH - 2 * MARGIN
 const HALF = (WIDTH - GAP) / 2
 
-/** Training, validation and test side by side (SVG). */
+/** Draws training, validation and test side by side (SVG). */
 export function comparisonFigure({ figure, splits }: ComparisonFigure): string {
   if (figure === 'overall_comparison') return overall(splits)
   if (figure === 'generalisation_gap') return generalisation(splits)
   if (figure === 'dice_by_split')
-    return figureOf(
+    return splitFigure(
       'Dice of each structure by split',
-      'Means over the samples with the structure; bars: 95 % bootstrap intervals',
+      'Mean over the samples in which the structure is present; bars: 95 % bootstrap intervals',
       splits,
       [{ title: 'Dice', rows: diceRows(splits) }],
     )
-  return figureOf(
+  return splitFigure(
     'Presence of each structure by split',
-    'How well the model tells whether a structure is there',
+    'How well the model predicts whether a structure is present',
     splits,
     [
       { title: 'Accuracy', rows: presenceRows(splits, 'accuracy') },
@@ -52,15 +52,15 @@ export function comparisonFigure({ figure, splits }: ComparisonFigure): string {
 }
 
 function overall(splits: readonly ComparedSplit[]): string {
-  const line = findings(splits)[0] ?? 'Main figures'
-  return figureOf('Training, validation and test', line, splits, [
-    { title: 'Main figures', rows: overallRows(splits) },
+  const line = findings(splits)[0] ?? 'Main metrics'
+  return splitFigure('Training, validation and test', line, splits, [
+    { title: 'Main metrics', rows: overallRows(splits) },
     { title: 'Scenarios: samples with every structure predicted correctly', rows: scenarioRows(splits) },
   ])
 }
 
-/** Panels beside each other. */
-function figureOf(
+/** Draws panels side by side. */
+function splitFigure(
   title: string,
   line: string,
   splits: readonly ComparedSplit[],
@@ -73,7 +73,7 @@ function figureOf(
     splitPanel(title, names, rows, { x: MARGIN + i * (HALF + GAP), y: HEAD + 8, width, height: heights[i]! }),
   )
   return picture(
-    FIGURE,
+    FIGURE_WIDTH,
     HEAD + 8 + Math.max(...heights) + MARGIN,
     '#ffffff',
     [figureHead(title, line), ...parts].join('\n'),
@@ -92,8 +92,8 @@ function generalisation(splits: readonly ComparedSplit[]): string {
   )
   const below = HEAD + 8 + top + GAP
   const box = { x: MARGIN, y: below, width: HALF, height: gapPanelHeight(scenarios.length) }
-  if (scenarios.length) parts.push(gapPanel('Scenarios predicted correctly, test − train', scenarios, box))
+  if (scenarios.length) parts.push(gapPanel('Scenario accuracy, test − train', scenarios, box))
   const height = (scenarios.length ? below + box.height : HEAD + 8 + top) + MARGIN
-  const line = 'What the model loses on samples that it was not trained on'
-  return picture(FIGURE, height, '#ffffff', [figureHead('Generalisation gap', line), ...parts].join('\n'))
+  const line = 'How much worse the model is on samples that it was not trained on'
+  return picture(FIGURE_WIDTH, height, '#ffffff', [figureHead('Generalisation gap', line), ...parts].join('\n'))
 }

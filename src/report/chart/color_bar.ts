@@ -1,12 +1,11 @@
 import { heat, hexadecimal } from './palette.ts'
-import { element, FAINT, rectangle, text, widthOf } from './svg.ts'
+import { element, FAINT, rectangle, SMALL, text, widthOf } from './svg.ts'
 
 const SWATCHES = 32
-const SMALL = 10 // pixels
-const SPACE = 6
+const SPACE = 6 // pixels
 
-/** The colours of a heat map, `bar` pixels wide, between what its least and its greatest value are called; from `x` on. */
-export function heatScale(x: number, y: number, bar: number, [least, most]: readonly [string, string]): string {
+/** Colour bar of a map over an image: `bar` pixels wide, with labels for its minimum and maximum. The left label starts at `x`. */
+export function heatColorBar(x: number, y: number, bar: number, [least, most]: readonly [string, string]): string {
   const start = x + widthOf(least, SMALL) + SPACE
   const swatches = Array.from({ length: SWATCHES }, (_, i) =>
     rectangle(start + (i * bar) / SWATCHES, y + 3, bar / SWATCHES + 0.3, 8, {

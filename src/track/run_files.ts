@@ -2,19 +2,19 @@ import { appendFileSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'no
 import { open, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 
-const PIECES_AT_ONCE = 512 // systems take at most 1024 in one call
+const PIECES_AT_ONCE = 512 // operating systems accept at most 1024 per call
 
 /**
- * The files of one run. They are optional outputs: a write that fails is said once, through `warn`, and never stops the
- * training. Readers see a file whole or not at all: it is written in a hidden folder (any other file beside the known ones
- * would be taken for an artifact), then renamed. Nothing is synced to the disk; that is for checkpoints.
+ * The files of one run. They are optional outputs: the first failed write is reported through `warn`, and none stops the training.
+ * Each file is written in a hidden folder, then renamed, so readers never see it half written; outside the hidden folder it would
+ * be taken for an artifact. Files are not synced to disk; only checkpoints are.
  */
 export class RunFiles {
   readonly directory: string
-  /** Hidden folder for half-written files and journals. */
+  /** Hidden folder for partial files and journals. */
   readonly hidden: string
   private readonly warn: (line: string) => void
-  private warned = false
+  private hasWarned = false
 
   constructor(directory: string, warn: (line: string) => void) {
     this.directory = directory
@@ -23,7 +23,7 @@ export class RunFiles {
     this.attempt(this.hidden, () => mkdirSync(this.hidden, { recursive: true }))
   }
 
-  /** Replaces a file of the run by `text`. False if that failed; the earlier content is then still there. */
+  /** Replaces a file of the run. Returns false if that failed; the earlier content is then unchanged. */
   replace(name: string, text: string | Buffer): boolean {
     const path = join(this.directory, name)
     const partial = join(this.hidden, name)
@@ -31,18 +31,18 @@ export class RunFiles {
       writeFileSync(partial, text)
       renameSync(partial, path)
     })
-    // What was written before a disk was full must not take a checkpoint's room.
+    // a partial file on a full disk must not take space from a checkpoint
     if (!isWritten) this.attempt(partial, () => rmSync(partial, { force: true }))
     return isWritten
   }
 
-  /** The same with a file in pieces, which must not change meanwhile; the system writes them while this thread goes on. */
+  /** Replaces a file asynchronously, from pieces that must not change meanwhile. */
   async replaceLater(name: string, pieces: readonly Uint8Array[]): Promise<boolean> {
     const partial = join(this.hidden, name)
     return this.settle(name, partial, async () => writePieces(partial, pieces))
   }
 
-  /** Does what writes `partial`, then gives it its name. False if that failed; nothing partial is left then. */
+  /** Runs `write`, which writes `partial`, then renames it. Returns false if that failed; the partial file is then removed. */
   async settle(name: string, partial: string, write: () => Promise<unknown>): Promise<boolean> {
     const path = join(this.directory, name)
     try {
@@ -54,7 +54,7 @@ export class RunFiles {
         throw error
       })
     } finally {
-      // also after a rename: it does nothing where both names are of one file already
+      // needed after a rename too: renaming does nothing if both names are links to one file
       await rm(partial, { force: true }).catch(() => undefined)
     }
   }
@@ -68,14 +68,14 @@ export class RunFiles {
     this.attempt(this.hidden, () => rmSync(this.hidden, { recursive: true, force: true }))
   }
 
-  /** Does what writes to `path`. False, after one warning for the whole run, if it threw. */
+  /** Runs an action that writes to `path`. Returns false if it threw, and warns once per run. */
   attempt(path: string, action: () => unknown): boolean {
     try {
       action()
       return true
     } catch (error) {
-      if (this.warned) return false
-      this.warned = true // before warning: the warning itself may be captured into a file that cannot be written
+      if (this.hasWarned) return false
+      this.hasWarned = true // set before the warning, which may itself be captured into a file that cannot be written
       this.warn(`cannot write ${path}: ${reasonOf(error)}; the run goes on, its record may have gaps`)
       return false
     }
@@ -88,7 +88,7 @@ async function writePieces(path: string, pieces: readonly Uint8Array[]): Promise
     for (let first = 0; first < pieces.length; first += PIECES_AT_ONCE) {
       const some = pieces.slice(first, first + PIECES_AT_ONCE)
       const { bytesWritten } = await file.writev(some)
-      // a disk that fills up ends a write early, without an error
+      // on a full disk, a write may end early without an error
       if (bytesWritten !== some.reduce((sum, { length }) => sum + length, 0)) throw new Error('no space left on device')
     }
   } finally {
@@ -96,8 +96,19 @@ async function writePieces(path: string, pieces: readonly Uint8Array[]): Promise
   }
 }
 
-/** Why a file operation failed, without the call and path that Node repeats. */
+/** Why a file operation failed, without the system call and path that Node adds. */
 export function reasonOf(error: unknown): string {
   const { message } = error as Error
   return /^E[A-Z]+: ([^,]+),/.exec(message)?.[1] ?? message
+}
+
+/** Makes a folder. False if it exists already; mkdir arbitrates between processes. */
+export function makeNewFolder(path: string): boolean {
+  try {
+    mkdirSync(path)
+    return true
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+    return false
+  }
 }

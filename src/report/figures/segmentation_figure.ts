@@ -1,33 +1,32 @@
 import type { CaseRow } from '../case_row.ts'
-import { type Distribution, distribution } from '../chart/distribution.ts'
+import { type BoxPlot, boxPlot } from '../chart/box_plot.ts'
 import { LINES } from '../chart/palette.ts'
-import { linearScale, plotAxes, type Scale } from '../chart/scale.ts'
-import { type Box, element, FAINT, fitted, GRID, line, picture, text } from '../chart/svg.ts'
+import { linearScale, plotAxes, type Scale, verticalGrid } from '../chart/scale.ts'
+import { type Box, element, FAINT, fitted, GRID, line, picture, SMALL, text } from '../chart/svg.ts'
 import type { DetailedMetrics } from '../detailed_metrics.ts'
-import { counted, type EvaluationFigures, FIGURE, figureHead, figureText, HEAD, MARGIN } from './frame.ts'
+import { counted, type EvaluationResults, FIGURE_WIDTH, figureHead, HEAD, MARGIN, valueLabel } from './frame.ts'
 
 const ROW = 30 // pixels
 const BOX = 14
 const NAMES = 170
-const FIGURES = 150 // for the numbers right of a row
+const NUMBERS = 150 // for the numbers to the right of a row
 const GAP = 26
 const PLOT_HEAD = 34
-const SMALL = 10
 
 interface Row {
   name: string
   samples: number
-  dice: Distribution
-  hd95: Distribution
-  /** samples of which nothing was predicted */
+  dice: BoxPlot
+  hd95: BoxPlot
+  /** samples with an empty prediction */
   notFound: number
 }
 
-/** How the masks overlap and how far their surfaces lie apart (SVG): each case of each structure, means with intervals. */
-export function segmentationFigure({ head, metrics, cases }: EvaluationFigures): string {
+/** Draws the Dice and the 95th percentile Hausdorff distance of every case by structure, with means and intervals (SVG). */
+export function segmentationFigure({ head, metrics, cases }: EvaluationResults): string {
   const rows = rowsOf(metrics, cases)
-  const width = (FIGURE - 2 * MARGIN - NAMES - GAP) / 2
-  const plot = { x: MARGIN + NAMES, y: HEAD + PLOT_HEAD, width: width - FIGURES, height: ROW * rows.length }
+  const width = (FIGURE_WIDTH - 2 * MARGIN - NAMES - GAP) / 2
+  const plot = { x: MARGIN + NAMES, y: HEAD + PLOT_HEAD, width: width - NUMBERS, height: ROW * rows.length }
   const right = { ...plot, x: plot.x + width + GAP }
   const farthest = Math.max(1, ...rows.flatMap(({ hd95 }) => hd95.values)) * 1.04
   const unit = metrics.distance_unit === 'mm' ? 'mm' : 'voxels'
@@ -35,7 +34,7 @@ export function segmentationFigure({ head, metrics, cases }: EvaluationFigures):
     figureHead(`Segmentation, ${head.split}`, summary(metrics, unit)),
     ...rows.map((row, r) => nameOf(row, plot.y + ROW * r)),
     panel(
-      'Dice of the samples with the structure',
+      'Dice where the structure is present',
       rows.map(row => row.dice),
       plot,
       linearScale([0, 1], [plot.x, plot.x + plot.width], 5),
@@ -48,11 +47,11 @@ export function segmentationFigure({ head, metrics, cases }: EvaluationFigures):
     ),
     text(MARGIN, plot.y + plot.height + 44, KEY, { size: SMALL, fill: FAINT }),
   ]
-  return picture(FIGURE, plot.y + plot.height + 44 + MARGIN, '#ffffff', parts.join('\n'))
+  return picture(FIGURE_WIDTH, plot.y + plot.height + 44 + MARGIN, '#ffffff', parts.join('\n'))
 }
 
 const KEY =
-  'Dot: a sample. Box: quartiles and median; whiskers: 5th and 95th percentile; of more than 80 samples dots for the 20 worst. Diamond: mean, with its 95 % bootstrap interval. Not found: empty prediction, Dice 0, no distance.'
+  'Dot: one sample; above 80 samples, the 20 worst. Box: quartiles and median; whiskers: 5th and 95th percentiles. Diamond: mean with 95 % bootstrap interval. Not found: empty prediction, Dice 0, no distance.'
 
 function rowsOf(
   { segmentation_per_structure, confidence_intervals }: DetailedMetrics,
@@ -92,9 +91,9 @@ function summary(metrics: DetailedMetrics, unit: string): string {
   const { segmentation_overall, segmentation_overall_gated, confidence_intervals: intervals } = metrics
   const { mean_dice, mean_iou, mean_hd95 } = segmentation_overall
   return [
-    `mean Dice ${figureText(mean_dice, intervals.mean_dice)}, IoU ${figureText(mean_iou, intervals.mean_iou)}`,
-    `gated by presence: Dice ${figureText(segmentation_overall_gated.mean_dice)}`,
-    `HD95 ${figureText(mean_hd95, intervals.mean_hd95, 2)}${mean_hd95 === null ? '' : ` ${unit}`}`,
+    `mean Dice ${valueLabel(mean_dice, intervals.mean_dice)}, IoU ${valueLabel(mean_iou, intervals.mean_iou)}`,
+    `gated by presence: Dice ${valueLabel(segmentation_overall_gated.mean_dice)}`,
+    `HD95 ${valueLabel(mean_hd95, intervals.mean_hd95, 2)}${mean_hd95 === null ? '' : ` ${unit}`}`,
   ].join(';  ')
 }
 
@@ -104,25 +103,28 @@ function nameOf({ name, samples, notFound }: Row, y: number): string {
     'g',
     { 'data-structure': name },
     [
-      line(MARGIN, y, FIGURE - MARGIN, y, GRID),
+      line(MARGIN, y, FIGURE_WIDTH - MARGIN, y, GRID),
       text(MARGIN, y + ROW / 2 + 1, fitted(name, NAMES - 12, 11)),
       text(MARGIN, y + ROW / 2 + 12, counted(samples, 'sample') + missing, { size: 9, fill: FAINT }),
     ].join(''),
   )
 }
 
-function panel(title: string, rows: readonly Distribution[], plot: Box, x: Scale): string {
+function panel(title: string, rows: readonly BoxPlot[], plot: Box, x: Scale): string {
   const drawn = rows.map((row, r) => {
     const y = plot.y + ROW * (r + 0.5)
     const { mean, interval } = row
     const digits = title.startsWith('Dice') ? 3 : 2
     return (
-      distribution(row, x, y, BOX) +
-      text(plot.x + plot.width + 10, y + 4, figureText(mean, interval, digits), { size: SMALL })
+      boxPlot(row, x, y, BOX) +
+      text(plot.x + plot.width + 10, y + 4, valueLabel(mean, interval, digits), { size: SMALL })
     )
   })
-  const lines = x.ticks.map(({ value }) => line(x.at(value), plot.y, x.at(value), plot.y + plot.height, GRID))
   const heading = text(plot.x, plot.y - 12, title, { size: 13, bold: true })
   const mean = text(plot.x + plot.width + 10, plot.y - 12, 'mean', { size: SMALL, fill: FAINT })
-  return element('g', { 'data-panel': title }, [heading, mean, ...lines, ...plotAxes(plot, { x }), ...drawn].join('\n'))
+  return element(
+    'g',
+    { 'data-panel': title },
+    [heading, mean, ...verticalGrid(x, plot), ...plotAxes(plot, { x }), ...drawn].join('\n'),
+  )
 }

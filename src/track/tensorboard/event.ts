@@ -1,4 +1,4 @@
-import { block, double, float, integer, message, type Pieces } from '../util/protobuf.ts'
+import { block, double, float, integer, message, type Pieces } from '../../util/protobuf.ts'
 
 // Field numbers of TensorFlow's event.proto, summary.proto and tensor.proto.
 const DT_STRING = 7
@@ -20,7 +20,7 @@ export function imageEvent(tag: string, png: Uint8Array, step: number, time: num
   return summaryEvent(tag, [block(4, image)], step, time)
 }
 
-/** `text` is Markdown; it stands under TEXT. */
+/** `text` is Markdown; TensorBoard shows it in its Text tab. */
 export function textEvent(tag: string, text: string, step: number, time: number): Buffer {
   const metadata = message(block(1, message(block(1, 'text'))))
   const shape = message(block(2, message(integer(1, 1))))
@@ -33,7 +33,7 @@ function summaryEvent(tag: string, value: readonly Pieces[], step: number, time:
   return Buffer.concat(message(double(1, time / 1000), integer(2, step), block(5, summary)))
 }
 
-/** Of the header, which every PNG begins with. */
+/** Reads the size from the PNG header. */
 function pngSize(png: Uint8Array): { width: number; height: number } {
   const view = new DataView(png.buffer, png.byteOffset, png.byteLength)
   return { width: view.getUint32(16), height: view.getUint32(20) }
