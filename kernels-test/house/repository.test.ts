@@ -40,10 +40,11 @@ test('nothing is left to be done in a comment', () => {
 const FOREIGN: Readonly<Record<string, RegExp>> = {
   'a package registry':
     /\bregistry\.[a-z0-9-]+\.[a-z]{2,}|\bnpmjs\.(?:com|org)|\bpypi\.org|pythonhosted\.org|\bunpkg\.com|\bjsdelivr\.net|\bdebian\.org\/debian/,
+  'what lies beside the checkout': /\.\.\/shared\b/,
   "a machine's path": /(?<![\w.$}~*-])\/(?:work|tmp\/setup|root|Users)\/|\/home\/(?!someone\b)\w/,
 }
 
-test('no tracked file names a package registry or a path of the machine it was made on', context => {
+test('no tracked file names a package registry, a path of the machine it was made on, or files beside the checkout', context => {
   const tracked = trackedFiles()
   if (!tracked) context.skip('not a git clone: which files belong to the repository is not known')
   const found = tracked!

@@ -47,7 +47,7 @@ function parse(name: string, text: string): WgslReflect {
   try {
     return new WgslReflect(text)
   } catch (error) {
-    throw new Error(`${name}.wgsl (linked): ${(error as Error).message}`)
+    throw new Error(`${name} (linked): ${(error as Error).message}`)
   }
 }
 
