@@ -18,14 +18,16 @@ fn mean_gradient(i: u32) -> f32 {
 
 @compute @workgroup_size(WORKGROUP)
 fn to_attention(at: Invocation) {
-  for (var i = index_of(at); i < params.elements; i += grid_size(at)) {
+  let stride = grid_size(at);
+  for (var i = index_of(at); i < params.elements; i += stride) {
     add_to_attention(i, mean_gradient(i) * sigmoid(f32(response[i])));
   }
 }
 
 @compute @workgroup_size(WORKGROUP)
 fn to_response(at: Invocation) {
-  for (var i = index_of(at); i < params.elements; i += grid_size(at)) {
+  let stride = grid_size(at);
+  for (var i = index_of(at); i < params.elements; i += stride) {
     add_to_response(i, mean_gradient(i) * attention[i] * sigmoid_derivative(f32(response[i])));
   }
 }

@@ -15,7 +15,8 @@ struct Params {
 
 @compute @workgroup_size(WORKGROUP)
 fn main(at: Invocation) {
-  for (var i = index_of(at); i < params.elements; i += grid_size(at)) {
+  let stride = grid_size(at);
+  for (var i = index_of(at); i < params.elements; i += stride) {
     attention[i] = sigmoid(f32(logits[i])) * sigmoid(priors[i % params.prior_elements]);
   }
 }

@@ -29,7 +29,8 @@ fn summed(i: u32) -> f32 {
 
 @compute @workgroup_size(WORKGROUP)
 fn to_logits(at: Invocation) {
-  for (var i = index_of(at); i < params.elements; i += grid_size(at)) {
+  let stride = grid_size(at);
+  for (var i = index_of(at); i < params.elements; i += stride) {
     let before = select(0.0, f32(d_logits[i]), ACCUMULATE);
     d_logits[i] = Activation(before + summed(i) * sigmoid(-f32(logits[i])));
   }
@@ -37,7 +38,8 @@ fn to_logits(at: Invocation) {
 
 @compute @workgroup_size(WORKGROUP)
 fn to_priors(at: Invocation) {
-  for (var i = index_of(at); i < params.elements; i += grid_size(at)) {
+  let stride = grid_size(at);
+  for (var i = index_of(at); i < params.elements; i += stride) {
     d_priors[i] = select(0.0, d_priors[i], ACCUMULATE) + summed(i) * sigmoid(-priors[i]);
   }
 }

@@ -107,7 +107,7 @@ fn together(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) l
 
 @compute @workgroup_size(WORKGROUP)
 fn alone(at: Invocation) {
-  let task = linear_index(at.group, at.groups, at.local, WORKGROUP);
+  let task = index_of(at);
   let planes = params.inputs * 3u;
   let blocks = (params.outputs + 3u) / 4u;
   let id = vec3u(task % planes, task / planes % blocks, task / (planes * blocks));

@@ -37,7 +37,7 @@ fn store_outputs(output: u32, input: u32, frequency: u32, values: vec4f) {
 // Invocations are (frequency, block of eight outputs, block of eight inputs).
 @compute @workgroup_size(16)
 fn main(at: Invocation) {
-  let index = linear_index(at.group, at.groups, at.local, 16u);
+  let index = linear_index(at, 16u);
   let input_blocks = (params.inputs + 7u) / 8u;
   let output_blocks = (params.outputs + 7u) / 8u;
   let input = index % input_blocks * 8u;

@@ -73,7 +73,7 @@ fn store(at: u32, value: f32) {
 
 @compute @workgroup_size(16)
 fn patches(at: Invocation) {
-  let p = tile_innermost(linear_index(at.group, at.groups, at.local, 16u));
+  let p = tile_innermost(linear_index(at, 16u));
   if (p.valid) {
     transform_patch(p);
   }
@@ -87,10 +87,10 @@ fn spread(p: Place) {
 
 @compute @workgroup_size(16)
 fn tiles(at: Invocation) {
-  spread(tile_innermost(linear_index(at.group, at.groups, at.local, 16u)));
+  spread(tile_innermost(linear_index(at, 16u)));
 }
 
 @compute @workgroup_size(16)
 fn tiles_by_channel(at: Invocation) {
-  spread(channel_innermost(linear_index(at.group, at.groups, at.local, 16u)));
+  spread(channel_innermost(linear_index(at, 16u)));
 }

@@ -42,12 +42,12 @@ fn place_of(index: u32) -> Place {
 
 @compute @workgroup_size(16)
 fn forward(at: Invocation) {
-  let index = linear_index(at.group, at.groups, at.local, 16u);
+  let index = linear_index(at, 16u);
   transform(place_of(index), bias_of(index));
 }
 
 // The backward-data pass has no bias.
 @compute @workgroup_size(16)
 fn backward(at: Invocation) {
-  transform(place_of(linear_index(at.group, at.groups, at.local, 16u)), 0.0);
+  transform(place_of(linear_index(at, 16u)), 0.0);
 }

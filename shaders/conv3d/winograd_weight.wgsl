@@ -50,7 +50,7 @@ fn store(at: u32, value: f32) {
 
 @compute @workgroup_size(16)
 fn main(at: Invocation) {
-  let index = linear_index(at.group, at.groups, at.local, 16u);
+  let index = linear_index(at, 16u);
   let pair = pair_of(index);
   if (pair.valid) {
     transform_taps(pair.at, index, frequency_elements());

@@ -14,7 +14,7 @@ struct Params {
 
 @compute @workgroup_size(16)
 fn main(at: Invocation) {
-  let pair = linear_index(at.group, at.groups, at.local, 16u);
+  let pair = linear_index(at, 16u);
   if (pair < params.pairs) {
     invert_taps(pair, params.base + pair * 27u);
   }

@@ -11,14 +11,16 @@ struct Params {
 
 @compute @workgroup_size(WORKGROUP)
 fn to_attention(at: Invocation) {
-  for (var i = index_of(at); i < params.elements; i += grid_size(at)) {
+  let stride = grid_size(at);
+  for (var i = index_of(at); i < params.elements; i += stride) {
     add_to_attention(i, d_logits[i] * f32(response[i]));
   }
 }
 
 @compute @workgroup_size(WORKGROUP)
 fn to_response(at: Invocation) {
-  for (var i = index_of(at); i < params.elements; i += grid_size(at)) {
+  let stride = grid_size(at);
+  for (var i = index_of(at); i < params.elements; i += stride) {
     add_to_response(i, d_logits[i] * attention[i]);
   }
 }

@@ -17,7 +17,8 @@ struct Params {
 
 @compute @workgroup_size(WORKGROUP)
 fn main(at: Invocation) {
-  for (var i = index_of(at); i < params.elements; i += grid_size(at)) {
+  let stride = grid_size(at);
+  for (var i = index_of(at); i < params.elements; i += stride) {
     let structure = (params.first_pair + i / params.voxels) % params.structures;
     logits[i] = fma(attention[i], f32(response[i]), bias[structure]);
   }

@@ -12,17 +12,17 @@ struct Invocation {
 
 // The element of an invocation. Compare it with the count of elements: the last workgroups reach past it.
 fn index_of(at: Invocation) -> u32 {
-  return linear_index(at.group, at.groups, at.local, WORKGROUP);
+  return linear_index(at, WORKGROUP);
+}
+
+// The same among workgroups of another size.
+fn linear_index(at: Invocation, size: u32) -> u32 {
+  return (at.group.y * at.groups.x + at.group.x) * size + at.local;
 }
 
 // The stride of a loop in which every invocation takes several elements, a whole grid apart.
 fn grid_size(at: Invocation) -> u32 {
   return at.groups.x * at.groups.y * WORKGROUP;
-}
-
-// The index of an invocation among workgroups of `group_size`.
-fn linear_index(group: vec3u, groups: vec3u, local: u32, group_size: u32) -> u32 {
-  return (group.y * groups.x + group.x) * group_size + local;
 }
 
 // What an entry point takes that gives each element a workgroup. The local index is not in it: so all of it is uniform.

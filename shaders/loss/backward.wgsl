@@ -42,14 +42,16 @@ fn logit_derivative(i: u32) -> f32 {
 
 @compute @workgroup_size(WORKGROUP)
 fn to_logits(at: Invocation) {
-  for (var i = index_of(at); i < params.elements; i += grid_size(at)) {
+  let stride = grid_size(at);
+  for (var i = index_of(at); i < params.elements; i += stride) {
     add(i, d_total[0] * logit_derivative(i));
   }
 }
 
 @compute @workgroup_size(WORKGROUP)
 fn to_attention(at: Invocation) {
-  for (var i = index_of(at); i < params.elements; i += grid_size(at)) {
+  let stride = grid_size(at);
+  for (var i = index_of(at); i < params.elements; i += stride) {
     let coefficient = coefficients[(params.first_pair + i / params.voxels) * 6u + 4u];
     add(i, d_total[0] * coefficient * probability_cross_entropy_derivative(input[i], is_inside(i)));
   }
@@ -58,7 +60,8 @@ fn to_attention(at: Invocation) {
 // elements: the pairs
 @compute @workgroup_size(WORKGROUP)
 fn to_presence_probability(at: Invocation) {
-  for (var i = index_of(at); i < params.elements; i += grid_size(at)) {
+  let stride = grid_size(at);
+  for (var i = index_of(at); i < params.elements; i += stride) {
     add(i, d_total[0] * coefficients[i * 6u + 5u]);
   }
 }

@@ -33,7 +33,8 @@ fn main(at: Invocation) {
   if (step[0] != 1.0) {
     return;
   }
-  for (var i = index_of(at); i < params.elements; i += grid_size(at)) {
+  let stride = grid_size(at);
+  for (var i = index_of(at); i < params.elements; i += stride) {
     update(i);
   }
 }
