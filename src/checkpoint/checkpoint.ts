@@ -1,6 +1,6 @@
 import { InputError } from '../util/error.ts'
+import { writeWhole } from '../util/whole_file.ts'
 import { Fields, type Json, pyOf, recordOf } from './fields.ts'
-import { writeAtomically } from './file.ts'
 import type { TorchTensor } from './pickle/torch_tensor.ts'
 import { isTensor, PyFloat, type PyValue } from './pickle/value.ts'
 import { encodePth, readPth } from './pth.ts'
@@ -68,7 +68,7 @@ export function writeCheckpoint(path: string, checkpoint: Checkpoint): void {
 /** Writes it under each path, in that order; the files from the one that fails on are what they were. Throws WriteError. */
 export function writeCopies(paths: readonly string[], checkpoint: Checkpoint): void {
   const pieces = encodeCheckpoint(checkpoint)
-  for (const path of paths) writeAtomically(path, pieces)
+  for (const path of paths) writeWhole(path, pieces)
 }
 
 function encodeCheckpoint(checkpoint: Checkpoint): Uint8Array[] {

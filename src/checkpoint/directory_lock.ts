@@ -2,7 +2,7 @@ import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { InputError } from '../util/error.ts'
-import { WriteError } from './file.ts'
+import { WriteError } from '../util/whole_file.ts'
 
 /** Who holds a directory. */
 interface Holder {
@@ -44,10 +44,10 @@ export class DirectoryLock {
         removeStale(path)
       }
       for (const name of readdirSync(directory))
-        if (/^\..*\.pth\.tmp$/.test(name)) rmSync(join(directory, name), { force: true })
+        if (/^\..*\.pth\.\d+\.tmp$/.test(name)) rmSync(join(directory, name), { force: true })
     } catch (error) {
       if (error instanceof InputError) throw error
-      throw new WriteError(`${path}: cannot be written (${(error as Error).message})`, { cause: error })
+      throw WriteError.at(path, error)
     }
     return new DirectoryLock(path, text)
   }

@@ -1,5 +1,5 @@
 import { InputError } from '../util/error.ts'
-import { readBytes, writeAtomically } from './file.ts'
+import { readWhole, writeWhole } from '../util/whole_file.ts'
 import { storageTypes } from './pickle/globals.ts'
 import { readPickle } from './pickle/read.ts'
 import { elementBytes, type Storage, storageOf, tensorBytes } from './pickle/torch_tensor.ts'
@@ -19,7 +19,7 @@ const alwaysAllowed = 2 ** 20
  * Throws InputError with the path: unreadable, damaged, in the format before 1.6, or holding what is not loaded here.
  */
 export function readPth(path: string): PyValue {
-  return parsePth(readBytes(path), path)
+  return parsePth(readWhole(path), path)
 }
 
 /** As readPth, of bytes; `where` begins every message. */
@@ -78,7 +78,7 @@ function storageReader(entries: Map<string, Uint8Array>, prefix: string, where: 
 
 /** Writes what torch.load opens, in torch 1.6 and later, atomically. Throws WriteError with path and reason. */
 export function writePth(path: string, value: PyValue): void {
-  writeAtomically(path, encodePth(value))
+  writeWhole(path, encodePth(value))
 }
 
 /** The bytes of a `.pth` file in pieces: the same for the same value. */

@@ -1,6 +1,6 @@
 import { InputError } from '../util/error.ts'
+import { readWhole } from '../util/whole_file.ts'
 import { Fields, type Json, pyOf, recordOf } from './fields.ts'
-import { readBytes } from './file.ts'
 import { factsIn, type ModelFacts, NO_FACTS, textsOf } from './model_facts.ts'
 import type { TorchTensor } from './pickle/torch_tensor.ts'
 import type { PyValue } from './pickle/value.ts'
@@ -19,7 +19,7 @@ export interface ModelFile extends ModelFacts {
  * Throws InputError with the path.
  */
 export function readModelFile(path: string): ModelFile {
-  const bytes = readBytes(path)
+  const bytes = readWhole(path)
   // Where the header of a safetensors file begins.
   const isSafetensors = bytes[8] === 0x7b && !(bytes[0] === 0x50 && bytes[1] === 0x4b)
   const model = isSafetensors ? readSafe(bytes, path) : readTorch(bytes, path)

@@ -1,7 +1,7 @@
 import { parentPort } from 'node:worker_threads'
 import type { Answer, Call } from '../util/calls.ts'
+import { WriteError } from '../util/whole_file.ts'
 import { writeCopies } from './checkpoint.ts'
-import { WriteError } from './file.ts'
 import type { WriteJob } from './writing_thread.ts'
 
 const port = parentPort!

@@ -1,6 +1,6 @@
 import { Calls, ThreadEndedError } from '../util/calls.ts'
+import { WriteError } from '../util/whole_file.ts'
 import type { Checkpoint } from './checkpoint.ts'
-import { WriteError } from './file.ts'
 
 export interface WriteJob {
   checkpoint: Checkpoint

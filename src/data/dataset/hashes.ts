@@ -3,7 +3,7 @@ import { readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { InputError } from '../../util/error.ts'
-import { writeJsonFile } from '../../util/whole_file.ts'
+import { writeJson } from '../../util/whole_file.ts'
 import type { Hdf5File, NumericArray } from '../hdf5/file.ts'
 import type { SampleDigests, Split, SplitName } from './split.ts'
 import { reject } from './volumes.ts'
@@ -58,7 +58,7 @@ export function writeHashes(
   splits: Partial<Record<SplitName, SplitHashes>>,
 ): void {
   const hashes: Hashes = { algorithm: 'sha256', structure_names: [...structureNames], splits }
-  writeJsonFile(pathOf(directory), hashes)
+  writeJson(pathOf(directory), hashes)
 }
 
 export function removeHashes(directory: string): void {

@@ -2,7 +2,7 @@ import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { InputError } from '../../util/error.ts'
 import { type ImageSize, sizeOf } from '../../util/shape.ts'
-import { writeJsonFile } from '../../util/whole_file.ts'
+import { writeJson } from '../../util/whole_file.ts'
 import { CHUNK_LIMIT } from '../hdf5/file.ts'
 import { Hdf5Writer } from '../hdf5/writer.ts'
 import { digestOf, removeHashes, type SplitHashes, SplitRecorder, writeHashes } from './hashes.ts'
@@ -122,7 +122,7 @@ export async function writeDatasetFiles(
   }
   const described = metadata()
   writeHashes(directory, described.structure_names, hashes)
-  writeJsonFile(metadataPath, described)
+  writeJson(metadataPath, described)
 }
 
 /** A chunk is a sample's images, 4 bytes a voxel, or its masks, one byte a voxel. */

@@ -1,7 +1,7 @@
-import { closeSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs'
-import { dirname } from 'node:path'
+import { closeSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs'
 import { crc32 } from 'node:zlib'
 import { ContractError } from '../../util/error.ts'
+import { moveIntoPlace, temporaryOf } from '../../util/whole_file.ts'
 import { Hdf5File } from './file.ts'
 import { type Hdf5Library, loadHdf5 } from './library.ts'
 
@@ -50,7 +50,7 @@ export class Hdf5Writer {
   /** Starts a file with these datasets, each without a row. */
   static async create(path: string, columns: readonly Hdf5Column[]): Promise<Hdf5Writer> {
     const library = await loadHdf5()
-    const temporary = `${path}.${process.pid}.tmp`
+    const temporary = temporaryOf(path)
     const started = columns.map(column => ({ ...column, rows: 0, checksum: 0 }))
     const writer = new Hdf5Writer(path, temporary, library, -1n, started)
     try {
@@ -114,9 +114,7 @@ export class Hdf5Writer {
     try {
       this.close()
       await this.verify()
-      synchronise(this.temporary)
-      renameSync(this.temporary, this.path)
-      synchronise(dirname(this.path))
+      moveIntoPlace(this.temporary, this.path)
     } catch (error) {
       this.abandon()
       throw error
@@ -206,16 +204,6 @@ function verifyColumn(file: Hdf5File, column: Column, path: string): void {
   }
   if (!isAsDeclared || checksum !== column.checksum)
     throw new Error(`${path}: ${column.name} reads back differently from what was written`)
-}
-
-/** Flushes a file or a directory entry to the disk. */
-function synchronise(path: string): void {
-  const file = openSync(path, 'r')
-  try {
-    fsyncSync(file)
-  } finally {
-    closeSync(file)
-  }
 }
 
 /**
