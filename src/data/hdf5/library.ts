@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module'
 import { basename, dirname, join, resolve } from 'node:path'
+import { errnoForFilters } from './filter_errno.ts'
 
 type H5wasm = typeof import('h5wasm/node')
 type Hdf5Module = H5wasm['Module']
@@ -75,46 +76,12 @@ async function start(): Promise<Hdf5Library> {
     if (plugin !== undefined) admitPlugin(`libH5Z${plugin}.so`)
     return filter <= LAST_BUILT_IN_FILTER || plugin !== undefined
   }
-  const withFilters = errnoLender(module)
+  const withFilters = errnoForFilters(module)
   return { module, open, canUndo, withFilters, complaint: () => reasonOf(complaints.splice(0).join('')) }
 }
 
 function giveUp(reason: string): never {
   throw new Error(`HDF5 or a filter of it gave up: ${reason.split('. ')[0]}`)
-}
-
-/** What of WebAssembly is used here; TypeScript declares it for browsers only. */
-type InstanceMaker = new (compiled: object, imports?: Imports) => object
-interface Imports {
-  env?: { memory?: { buffer: ArrayBufferLike } }
-}
-
-/**
- * Filters say through errno that their data are damaged, and the library hands on none: lzf's would abort amid HDF5's work, after which
- * sound chunks cannot be read either. While a call runs, what is loaded into this library's memory gets an errno.
- */
-function errnoLender(module: Hdf5Module): Hdf5Library['withFilters'] {
-  const { WebAssembly: wasm } = globalThis as unknown as { WebAssembly: { Instance: InstanceMaker } }
-  const { Instance } = wasm
-  const errno = module._malloc(4)
-  const withErrno = ({ env, ...rest }: Imports): Imports => ({
-    ...rest,
-    env: new Proxy(env!, { get: (of, name) => (name === '__errno_location' ? () => errno : Reflect.get(of, name)) }),
-  })
-  const lending = new Proxy(Instance, {
-    construct: (of, [compiled, imports]: [object, Imports?]) => {
-      const isOurs = imports?.env?.memory?.buffer === module.HEAPU8.buffer
-      return new of(compiled, isOurs ? withErrno(imports) : imports)
-    },
-  })
-  return call => {
-    wasm.Instance = lending
-    try {
-      return call()
-    } finally {
-      wasm.Instance = Instance
-    }
-  }
 }
 
 /** The one folder that HDF5 looks for filters in. */
