@@ -132,7 +132,7 @@ describe('wrong input is one line and leaves nothing', () => {
   }
 
   test.each<[Record<string, string>, RegExp]>([
-    [{ structure_names: 'liver' }, /structure_names is "liver", expected a JSON list of texts/],
+    [{ structure_names: 'liver' }, /structure_names is "liver", expected a JSON list of strings/],
     [{ structure_names: '["liver"]' }, /structure_names has 1 names, expected 2/],
     [{ presence_threshold: '1.5' }, /presence_threshold is "1\.5", expected a number from 0 to 1/],
     [{ preparation: '[]' }, /preparation is "\[\]", expected a JSON object/],
