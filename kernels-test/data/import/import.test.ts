@@ -231,9 +231,11 @@ test('what does not fit is refused with one line, and no dataset is left', async
     [0, 0, 1, 5],
   ] as [number[], number[], number[]]
   const moved = folders(join(root, 'moved'), 2, { affine: origin })
-  await expect(importScans(moved)).rejects.toThrow(/lies elsewhere than its image/)
+  await expect(importScans(moved)).rejects.toThrow(/is not aligned with its image/)
   const shape = folders(join(root, 'shape'), 2, { size: [16, 16, 32] })
-  await expect(importScans(shape)).rejects.toThrow(/is 16×32×16 to right, front and top, its image .* is 16×16×32/)
+  await expect(importScans(shape)).rejects.toThrow(
+    /has 16×32×16 voxels \(right, anterior, superior\), its image .* has 16×16×32/,
+  )
   const flat = folders(join(root, 'flat'), 2, { value: () => 7 })
   await expect(importScans(flat)).rejects.toThrow(/every voxel is 7/)
   const broken = folders(join(root, 'broken'), 2, { value: () => Number.NaN })
