@@ -213,9 +213,9 @@ test('links, shapes that do not fit and headers that lie are findings; nothing i
     ),
     'error train.h5 presence_labels - [] is int64 of shape (6,3), expected integers of (1000000000,3)',
     'error train.h5 scenarios - [] has shape (6), expected (1000000000)',
-    'error train.h5 subjects - [] is a link; only data stored in the file itself is read',
+    'error train.h5 subjects - [] is a link, expected data stored in the file itself',
     expect.stringMatching(
-      /^error val\.h5 masks - \[\] has shape \(5,3,16,16,16\), expected \(2,S,16,16,16\) as images has/,
+      /^error val\.h5 masks - \[\] has shape \(5,3,16,16,16\), expected \(2,S,16,16,16\) to match images/,
     ),
   ])
 })

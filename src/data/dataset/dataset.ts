@@ -14,9 +14,9 @@ export interface Dataset {
   structureNames: string[]
   imageSize: ImageSize
   channels: number
-  /** How scans were brought into it; undefined where metadata.json does not say. */
+  /** How scans were prepared; undefined if metadata.json does not say. */
   preparation: Preparation | undefined
-  /** That its samples are patches of larger scans, so that a model of it may slide over one. */
+  /** Whether the samples are patches of larger scans, so that a model may use a sliding window. */
   patches: boolean
   splits: Partial<Record<SplitName, Split>>
 }
@@ -31,9 +31,9 @@ export const metadataSchema = z.looseObject({
 })
 
 /**
- * Opens a dataset directory: metadata.json, train.h5, val.h5 and, where there is one, test.h5.
- * Labels are read and checked, volumes are not (the loader checks them as they come, against hashes.json too where there is one).
- * Throws InputError with one line when a file is missing or damaged, or when they contradict each other.
+ * Opens a dataset directory: metadata.json, train.h5, val.h5 and, if present, test.h5.
+ * Reads and checks labels but not volumes; the loader checks those as it decodes them, also against hashes.json if present.
+ * Throws InputError with one line if a file is missing or damaged, or if files contradict each other.
  */
 export async function openDataset(directory: string): Promise<Dataset> {
   const metadata = readMetadata(directory)
@@ -67,7 +67,7 @@ function withDigests(split: Split, hashes: Hashes | undefined): Split {
   return { ...split, digests: recorded.images.map((images, n) => ({ images, masks: recorded.masks[n]! })) }
 }
 
-/** Reads the shapes, presence labels and scenarios of one split file. Throws InputError as `openDataset` does. */
+/** Reads the shapes, presence labels and scenarios of one split file. Throws InputError like `openDataset`. */
 export async function openSplit(name: SplitName, path: string): Promise<Split> {
   const file = await Hdf5File.open(path)
   try {

@@ -17,7 +17,7 @@ const splitSchema = z
     images: z.array(digest),
     masks: z.array(digest),
   })
-  .refine(({ images, masks }) => images.length === masks.length, 'images and masks are of different length')
+  .refine(({ images, masks }) => images.length === masks.length, 'images and masks differ in length')
 const hashesSchema = z.strictObject({
   algorithm: z.literal('sha256'),
   structure_names: z.array(z.string()),
@@ -25,12 +25,12 @@ const hashesSchema = z.strictObject({
 })
 
 export type SplitHashes = z.infer<typeof splitSchema>
-/** hashes.json: what the samples of a dataset were when somebody looked at them. */
+/** hashes.json: digests of a dataset's samples as they were when recorded. */
 export type Hashes = z.infer<typeof hashesSchema>
 
 const pathOf = (directory: string): string => join(directory, 'hashes.json')
 
-/** What was recorded, or undefined where nothing was. Throws InputError when the file is none of ours. */
+/** The recorded hashes, or undefined if there are none. Throws InputError if the file is invalid. */
 export function readHashes(directory: string): Hashes | undefined {
   const path = pathOf(directory)
   let text: string
@@ -65,7 +65,7 @@ export function removeHashes(directory: string): void {
   rmSync(pathOf(directory), { force: true })
 }
 
-/** `values` are rows of HDF5 as `Hdf5File.read` gives them. */
+/** `values` are HDF5 rows from `Hdf5File.read`. */
 export function digestOf(values: NumericArray): string {
   return createHash('sha256').update(values).digest('hex')
 }
@@ -75,7 +75,7 @@ export function digestOfLabels(presence: ArrayLike<number>): string {
   return digestOf(Int8Array.from(presence))
 }
 
-/** Throws InputError naming file, dataset and sample when the sample is not what was recorded. */
+/** Throws InputError with file, dataset and sample if the sample differs from its record. */
 export function checkDigest(
   file: Hdf5File,
   name: keyof SampleDigests,
@@ -91,7 +91,7 @@ export function checkDigest(
     )
 }
 
-/** Holds a split against its record, as far as that needs no volume. Throws InputError. */
+/** Compares a split with its record, except for the volumes. Throws InputError. */
 export function checkLabels({ path, samples, presence }: Split, recorded: SplitHashes): void {
   const advice = 'if it was changed on purpose: validate --hash'
   if (recorded.images.length !== samples)
@@ -100,7 +100,7 @@ export function checkLabels({ path, samples, presence }: Split, recorded: SplitH
     throw new InputError(`${path}: dataset 'presence_labels' is not what hashes.json recorded; ${advice}`)
 }
 
-/** Throws InputError when the structures have other names, or stand in another order, than when hashes were recorded. */
+/** Throws InputError if names or order of the structures have changed since the hashes were recorded. */
 export function checkNamesRecorded(directory: string, structureNames: readonly string[], recorded: Hashes): void {
   const at = recorded.structure_names.findIndex((name, s) => name !== structureNames[s])
   if (at >= 0 || recorded.structure_names.length !== structureNames.length) {
@@ -112,7 +112,7 @@ export function checkNamesRecorded(directory: string, structureNames: readonly s
   }
 }
 
-/** The record of a split, made sample by sample. */
+/** Builds the record of a split sample by sample. */
 export class SplitRecorder {
   private readonly images: string[] = []
   private readonly masks: string[] = []

@@ -9,7 +9,7 @@ const samples = new SampleDecoder()
 /** bytes of the heap once a sample of the newest file had been decoded; WebAssembly memory never shrinks */
 let baseline = 0
 
-// Anything but an InputError is left uncaught: it ends this thread, and the owner starts another.
+// Any error but InputError stays uncaught: it ends this thread, and the owner starts another.
 port.on('message', async ({ id, job }: DecodeRequest) => {
   const { module } = await loadHdf5()
   const { opened } = samples
