@@ -145,7 +145,7 @@ test('splits are stratified by presence, and all scans of a subject stay togethe
   expect(Object.values(grouped.splits).reduce((sum, { scans }) => sum + scans, 0)).toBe(20)
   const none = { ...source, subjectPattern: 'x(.)' }
   await expect(importScans({ ...options, sources: [none] })).rejects.toThrow(
-    /s0: the subject pattern 'x\(\.\)' finds no/,
+    /s0: the subject pattern 'x\(\.\)' does not match/,
   )
   await expect(importScans({ ...options, sources: [{ ...source, subjectPattern: '(' }] })).rejects.toThrow(
     /subject pattern '\('/,

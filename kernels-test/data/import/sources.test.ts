@@ -171,7 +171,7 @@ test('a folder of masks a subject: they may overlap, and a missing file is no ab
   expect(one.presence.map(({ present }) => present)).toEqual([1, 1])
   await expect(
     importScans({ ...options, sources: [{ images, labels, structures: parseStructures('spleen') }] }),
-  ).rejects.toThrow(/'spleen': no folder of .* has a file spleen/)
+  ).rejects.toThrow(/'spleen': neither .* nor any other label folder has a file spleen/)
   mask(3, 'kidney_left', slabs(1, 2))
   await expect(importScans(options)).rejects.toThrow(/kidney_left\.nii: holds the labels 1, 2, expected a mask of one/)
 })
@@ -207,7 +207,7 @@ test('a DICOM series a subject, its labels as NIfTI on the same voxels', async (
   const one = { images: join(images, 'a'), labels: join(labels, 'a.nii') }
   expect((await importScans({ ...options, sources: [one] })).splits.train.subjects).toEqual(['a'])
   writeVolume(join(labels, 'b.nii'), { size: [4, 3, 4], affine, type: 2, value: () => 1 })
-  await expect(importScans(options)).rejects.toThrow(/b\.nii: is 4×3×4 .* its image .*b is 4×3×5/)
+  await expect(importScans(options)).rejects.toThrow(/b\.nii: has 4×3×4 .* its image .*b has 4×3×5/)
 })
 
 test('one scan may be an enhanced DICOM image in one file', async () => {
