@@ -31,3 +31,6 @@ export function sameShape(a: Shape, b: Shape): boolean {
 }
 
 export type ImageSize = [height: number, width: number, depth: number]
+
+/** Every axis of the network's input is a multiple of this: the network halves each axis four times. */
+export const AXIS_DIVISOR = 16

@@ -1,6 +1,6 @@
 import { mkdirSync } from 'node:fs'
 import { InputError } from '../../util/error.ts'
-import type { ImageSize } from '../../util/shape.ts'
+import { AXIS_DIVISOR, type ImageSize } from '../../util/shape.ts'
 import { SPLIT_NAMES, type SplitName } from '../dataset/split.ts'
 import { type DatasetMetadata, type StoredSample, writeDatasetFiles } from '../dataset/split_writer.ts'
 import { sizeAtSpacing } from '../scan/frame.ts'
@@ -108,10 +108,12 @@ function formOf(
   return { preparation, structureNames, ...(patches && { patchStride: patchStride ?? half }) }
 }
 
-/** The smallest size, divisible by 16, that holds every scan. */
+/** The smallest size that the network takes and that holds every scan. */
 function sizeForAll(scans: readonly SurveyedScan[], spacing: readonly [number, number, number]): ImageSize {
   const sizes = scans.map(({ grid }) => sizeAtSpacing(grid, spacing))
-  return [0, 1, 2].map(axis => Math.ceil(Math.max(...sizes.map(size => size[axis]!)) / 16) * 16) as ImageSize
+  return [0, 1, 2].map(
+    axis => Math.ceil(Math.max(...sizes.map(size => size[axis]!)) / AXIS_DIVISOR) * AXIS_DIVISOR,
+  ) as ImageSize
 }
 
 interface Writing {
@@ -184,8 +186,8 @@ function checkOptions(options: ImportOptions): void {
     throw new InputError(
       `import: patch stride ${patchStride.join(',')}: expected integers from 1 to the image size ${imageSize!.join(',')}`,
     )
-  if (imageSize?.some(axis => !Number.isInteger(axis) || axis < 16 || axis % 16 !== 0))
-    throw new InputError(`import: image size ${imageSize.join(',')}: every axis must be a multiple of 16`)
+  if (imageSize?.some(axis => !Number.isInteger(axis) || axis < AXIS_DIVISOR || axis % AXIS_DIVISOR !== 0))
+    throw new InputError(`import: image size ${imageSize.join(',')}: every axis must be a multiple of ${AXIS_DIVISOR}`)
   if (spacing?.some(length => !(length > 0 && length < Number.POSITIVE_INFINITY)))
     throw new InputError(`import: spacing ${spacing.join(',')}: expected millimetres above 0`)
   if (!(validationSplit >= 0 && testSplit >= 0 && validationSplit + testSplit < 1))

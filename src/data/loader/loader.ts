@@ -1,7 +1,6 @@
 import { ContractError, InputError } from '../../util/error.ts'
 import { OP_SHUFFLE, RandomStream } from '../../util/random.ts'
-import type { ImageSize } from '../../util/shape.ts'
-import { sizeOf } from '../../util/shape.ts'
+import { AXIS_DIVISOR, type ImageSize, sizeOf } from '../../util/shape.ts'
 import type { Split } from '../dataset/split.ts'
 import type { BatchRequest, Decoders } from './decoders.ts'
 import type { HostBuffers } from './host_buffers.ts'
@@ -34,8 +33,6 @@ export interface Batch {
   /** Seconds that the consumer waited for this batch. */
   waited: number
 }
-
-const AXIS_DIVISOR = 16 // the network halves every axis four times
 
 /** Yields the batches of one split, decoded ahead of time if there are decoding threads. */
 export class Loader {

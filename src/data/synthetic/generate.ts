@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { InputError } from '../../util/error.ts'
 import { OP_SPLIT, RandomStream } from '../../util/random.ts'
+import { AXIS_DIVISOR } from '../../util/shape.ts'
 import { drawStratified } from '../../util/stratify.ts'
 import { SPLIT_NAMES, type SplitName } from '../dataset/split.ts'
 import { type DatasetMetadata, type StoredSample, writeDatasetFiles } from '../dataset/split_writer.ts'
@@ -101,8 +102,10 @@ function planScenarios(totalSamples: number): PlannedSample[][] {
 function checkOptions(options: GenerateOptions): void {
   const { imageSize, totalSamples, validationSplit, testSplit } = options
   for (const axis of imageSize)
-    if (!Number.isInteger(axis) || axis < 16 || axis % 16 !== 0)
-      throw new InputError(`generate: image size ${imageSize.join(',')}: every axis must be a multiple of 16`)
+    if (!Number.isInteger(axis) || axis < AXIS_DIVISOR || axis % AXIS_DIVISOR !== 0)
+      throw new InputError(
+        `generate: image size ${imageSize.join(',')}: every axis must be a multiple of ${AXIS_DIVISOR}`,
+      )
   for (const name of ['positionNoise', 'sizeNoise', 'intensityNoise'] as const)
     if (!(options[name] >= 0 && options[name] < Number.POSITIVE_INFINITY))
       throw new InputError(`generate: ${name} is ${options[name]}, expected 0 or more`)

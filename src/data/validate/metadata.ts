@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { mirrorPartners } from '../../util/mirror.ts'
-import type { ImageSize } from '../../util/shape.ts'
+import { AXIS_DIVISOR, type ImageSize } from '../../util/shape.ts'
 import { metadataSchema } from '../dataset/dataset.ts'
 import { type Preparation, parsePreparation } from '../scan/preparation.ts'
 import type { Findings, Severity } from './findings.ts'
@@ -17,7 +17,6 @@ export interface KnownMetadata {
 }
 
 const FILE = 'metadata.json'
-const AXIS_DIVISOR = 16 // the network halves every axis four times
 const countsSchema = z
   .record(z.string(), z.unknown())
   .transform(info =>
