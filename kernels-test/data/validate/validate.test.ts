@@ -315,7 +315,7 @@ test('--hash records what is without an error, and later checks say what has cha
     'warning val.h5 - - [] is not recorded in hashes.json',
   ])
   writeFileSync(path, '[]')
-  expect((await linesOf(directory))[0]).toMatch(/^error hashes\.json - - \[\] the whole: /)
+  expect((await linesOf(directory))[0]).toMatch(/^error hashes\.json - - \[\] the whole file: /)
   expect(await validate(true)).toMatchObject({ errors: 0, hashes: 'recorded' })
 })
 

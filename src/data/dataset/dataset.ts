@@ -2,6 +2,7 @@ import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { InputError } from '../../util/error.ts'
+import { parseJson } from '../../util/json.ts'
 import type { ImageSize } from '../../util/shape.ts'
 import { Hdf5File } from '../hdf5/file.ts'
 import { type Preparation, parsePreparation } from '../scan/preparation.ts'
@@ -132,18 +133,7 @@ function readMetadata(directory: string): Metadata {
     if (!isDirectory) throw new InputError(`${directory}: no such directory, expected a dataset`)
     throw new InputError(`${path}: cannot be read, expected the dataset's metadata.json`)
   }
-  let value: unknown
-  try {
-    value = JSON.parse(text)
-  } catch {
-    throw new InputError(`${path}: is not JSON`)
-  }
-  const parsed = metadataSchema.safeParse(value)
-  if (!parsed.success) {
-    const issue = parsed.error.issues[0]!
-    throw new InputError(`${path}: ${issue.path.join('.') || 'the whole'}: ${issue.message}`)
-  }
-  return checkNames(parsed.data, path)
+  return checkNames(parseJson(text, path, metadataSchema), path)
 }
 
 function checkNames(metadata: Metadata, path: string): Metadata {

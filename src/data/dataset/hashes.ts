@@ -3,6 +3,7 @@ import { readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { InputError } from '../../util/error.ts'
+import { parseJson } from '../../util/json.ts'
 import { writeJson } from '../../util/whole_file.ts'
 import type { Hdf5File, NumericArray } from '../hdf5/file.ts'
 import type { SampleDigests, Split, SplitName } from './split.ts'
@@ -40,16 +41,7 @@ export function readHashes(directory: string): Hashes | undefined {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
     throw new InputError(`${path}: cannot be read (${(error as Error).message})`)
   }
-  let value: unknown
-  try {
-    value = JSON.parse(text)
-  } catch {
-    throw new InputError(`${path}: is not JSON`)
-  }
-  const parsed = hashesSchema.safeParse(value)
-  if (parsed.success) return parsed.data
-  const issue = parsed.error.issues[0]!
-  throw new InputError(`${path}: ${issue.path.join('.') || 'the whole'}: ${issue.message}`)
+  return parseJson(text, path, hashesSchema)
 }
 
 export function writeHashes(

@@ -91,7 +91,9 @@ function parse(path: string): z.infer<typeof schema> {
   if (parsed.success) return parsed.data
   const issue = parsed.error.issues[0]!
   const key = String(issue.path[0] ?? '')
-  throw new InputError(`${path}: ${key || 'the whole'}: ${EXPECTED[key] ? `expected ${EXPECTED[key]}` : issue.message}`)
+  throw new InputError(
+    `${path}: ${key || 'the whole file'}: ${EXPECTED[key] ? `expected ${EXPECTED[key]}` : issue.message}`,
+  )
 }
 
 /** Resolves a path from a dataset.json. Throws InputError if it leads outside the dataset. */

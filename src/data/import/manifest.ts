@@ -39,7 +39,7 @@ export function readManifest(path: string): { sources: SourceRequest[]; structur
   const parsed = manifest.safeParse(content)
   if (!parsed.success) {
     const issue = parsed.error.issues[0]!
-    throw new InputError(`${path}: ${issue.path.join('.') || 'the whole'}: ${issue.message}`)
+    throw new InputError(`${path}: ${issue.path.join('.') || 'the whole file'}: ${issue.message}`)
   }
   const { structures, sources } = parsed.data
   const requests = sources.map(entry => requestOf(entry, dirname(path)))

@@ -31,7 +31,7 @@ export function validateMetadata(directory: string, findings: Findings): KnownMe
   if (value === undefined) return { counts: {} }
   const parsed = metadataSchema.safeParse(value)
   for (const issue of parsed.error?.issues ?? [])
-    say('error', `${issue.path.join('.') || 'the whole'}: ${issue.message}`)
+    say('error', `${issue.path.join('.') || 'the whole file'}: ${issue.message}`)
   const { shape } = metadataSchema
   const part = <T>(schema: z.ZodType<T>, key: string): T | undefined =>
     schema.safeParse((value as Record<string, unknown>)[key]).data
