@@ -6,7 +6,6 @@
 # tune and tune-f16 also write shaders/tuned/ADAPTER.json, the table to be shipped for such adapters.
 # A part that fails or takes too long is reported as such; run again, the target table goes on where it was stopped.
 #   SADAAN_PYTHON   a python with a CUDA torch; python3 unless given
-#   SADAAN_ORACLE   sadaan_oracle.py; ../shared/oracle beside the checkout unless given
 #   PARTS           the parts to run, all unless given:
 #                   adapter tests tune tune-f16 ops-f32 ops-f16 step-f32 step-f16 training targets
 #   QUICK=1         tiny sizes: that the script works, on any adapter, not how fast anything is
@@ -22,7 +21,7 @@ mkdir -p "$OUT"
 words=("$@")
 [ "${words[0]:-}" = with ] && words=("${words[@]:1}")
 suites=(kernels-test/kernels kernels-test/gradients kernels-test/golden)
-ops=(--every-variant --seconds 0.2)
+ops=(--cases kernels-test/cases/index.ts --every-variant --seconds 0.2)
 tuning=600
 ship=(--ship)
 steps=20
@@ -31,7 +30,7 @@ targets=(--resume --journal "$OUT/targets.jsonl")
 if [ "${QUICK:-0}" = 1 ]; then
   words=(training.image_size=[32,32,16] training.batch_size=1 model.num_structures=2 'model.channels=[2,4,4,8,8]' "${words[@]}")
   suites=(kernels-test/kernels/random.test.ts)
-  ops=(--every-variant --seconds 0.001 --filter 'conv3d forward (test')
+  ops=(--cases kernels-test/cases/index.ts --every-variant --seconds 0.001 --filter 'conv3d forward (test')
   tuning=5
   ship=()
   steps=2

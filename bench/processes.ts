@@ -1,7 +1,6 @@
 import { spawn } from 'node:child_process'
 import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { PACKAGE_ROOT } from '../src/util/package_root.ts'
 
 /** A child process that failed: what it was and the last line it said. */
 export class ChildError extends Error {
@@ -44,9 +43,4 @@ export function ourJson<T>(script: string, parameters: readonly string[]): Promi
 export function pythonJson<T>(python: string, parameters: readonly string[]): Promise<T> {
   const { LD_LIBRARY_PATH: _, ...environment } = process.env
   return jsonOf<T>(python, parameters, environment)
-}
-
-/** The file of PyTorch's statement of the original, beside the checkout unless named. */
-export function oraclePath(): string {
-  return process.env.SADAAN_ORACLE ?? join(PACKAGE_ROOT, '../shared/oracle/sadaan_oracle.py')
 }

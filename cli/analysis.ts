@@ -12,14 +12,12 @@ interface AnalysisOptions {
 /** `analysis`: writes analysis_report.txt and four PNGs. */
 export function makeAnalysisCommand(): Command {
   return new Command('analysis')
-    .description(
-      'compare the evaluations of training, validation and test; writes analysis_report.txt and four pictures',
-    )
+    .description('compare the training, validation and test evaluations; write analysis_report.txt and four pictures')
     .requiredOption('--train <file>', 'detailed_metrics.json of the training split')
     .requiredOption('--val <file>', 'detailed_metrics.json of the validation split')
     .requiredOption('--test <file>', 'detailed_metrics.json of the test split')
     .requiredOption('-o, --output <dir>', 'folder for the results')
-    .option('--json', 'print the findings and the files written as one JSON object on standard output')
+    .option('--json', 'print the findings and the paths of the files as one JSON object')
     .action(runAnalysis)
 }
 

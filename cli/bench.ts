@@ -5,6 +5,7 @@ import { stopOnSignals } from './signals.ts'
 
 interface OpsOptions {
   filter?: string
+  cases?: string
   adapter?: string
   seconds: number
   precision: Precision
@@ -68,11 +69,11 @@ function print(value: object | string): void {
   process.stdout.write(`${typeof value === 'string' ? value : JSON.stringify(value)}\n`)
 }
 
-/** `bench`: without a subcommand the target table; each subcommand is one of its measurements. */
+/** `bench`: the target table; each subcommand is one of its measurements. */
 export function makeBenchCommand(): Command {
   return new Command('bench')
     .description(
-      'time kernels, training steps, the loader and more; alone it prints the table of this project’s targets',
+      'time kernels, training steps, the loader and more; without a subcommand, print the table of performance targets',
     )
     .addCommand(makeTargetsCommand(), { isDefault: true })
     .addCommand(makeOpsCommand())
@@ -87,18 +88,18 @@ export function makeBenchCommand(): Command {
 
 function makeTargetsCommand(): Command {
   return new Command('targets')
-    .description('the target table: what was promised, what is reached; rows by parts of their names, all without')
-    .argument('[rows...]', 'parts of names of rows; behind the word with, key=value of the step')
-    .option('--resume', 'go on where a run was stopped: what it measured is not measured again')
-    .option('--journal <file>', "what is measured goes there; to the system's temporary folder unless given")
-    .option('--quick', 'tiny sizes: shows that everything runs, not how fast')
-    .option('--json', 'print one JSON object on standard output')
+    .description('print the table of performance targets and results (default: all rows)')
+    .argument('[rows...]', 'parts of row names; after the word with, key=value of the step')
+    .option('--resume', 'continue an interrupted run without repeating its measurements')
+    .option('--journal <file>', "file for the results so far (default: in the system's temporary folder)")
+    .option('--quick', 'use tiny sizes: checks that everything runs, not how fast')
+    .option('--json', 'print one JSON object')
     .action(runTargets)
 }
 
 async function runTargets(given: string[], options: TargetOptions): Promise<void> {
-  const { benchTargets } = await import('../bench/targets.ts')
-  const { targetText } = await import('../bench/targets_text.ts')
+  const { benchTargets } = await import('../bench/targets/targets.ts')
+  const { targetText } = await import('../bench/targets/text.ts')
   const { quick = false, resume = false, journal, json } = options
   const at = given.includes('with') ? given.indexOf('with') : given.length
   const report = await benchTargets({
@@ -114,20 +115,25 @@ async function runTargets(given: string[], options: TargetOptions): Promise<void
 
 function makeOpsCommand(): Command {
   return new Command('ops')
-    .description('time every kernel, against what the adapter can do at most')
-    .option('--filter <text>', 'only rows whose name has all of these words')
+    .description('time every kernel, relative to the peak of the adapter')
+    .option('--filter <text>', 'only rows whose name contains all of these words')
+    .option('--cases <module>', 'also the rows of these cases, such as kernels-test/cases/index.ts in a clone')
     .option('--adapter <name>', 'part of an adapter name, or its index')
-    .option('--seconds <s>', 'repeat each row for so long', positive, 0.3)
-    .addOption(new Option('--precision <p>', 'what activations are stored as').choices(['f32', 'f16']).default('f32'))
-    .option('--every-variant', 'each row also as the variants that it would not run as')
-    .option('--json', 'print one JSON object on standard output')
+    .option('--seconds <s>', 'seconds to repeat each row', positive, 0.3)
+    .addOption(
+      new Option('--precision <p>', 'number format of stored activations').choices(['f32', 'f16']).default('f32'),
+    )
+    .option('--every-variant', 'also run each row with the variants that would not be chosen')
+    .option('--json', 'print one JSON object')
     .action(runOps)
 }
 
-async function runOps({ filter, adapter, everyVariant = false, json, ...options }: OpsOptions): Promise<void> {
-  const { benchOps } = await import('../bench/ops.ts')
-  const { opsHeader, opsLine, opsTable } = await import('../bench/ops_text.ts')
+async function runOps({ filter, cases, adapter, everyVariant = false, json, ...options }: OpsOptions): Promise<void> {
+  const { benchOps } = await import('../bench/ops/ops.ts')
+  const { readCases } = await import('../bench/ops/rows.ts')
+  const { opsHeader, opsLine, opsTable } = await import('../bench/ops/text.ts')
   const report = await benchOps({
+    cases: cases === undefined ? [] : await readCases(cases),
     ...(filter === undefined ? {} : { filter }),
     ...(adapter === undefined ? {} : { adapter }),
     ...options,
@@ -141,18 +147,16 @@ async function runOps({ filter, adapter, everyVariant = false, json, ...options 
 
 function makeStepCommand(): Command {
   return withConfiguration(new Command('step'))
-    .description(
-      'time the whole training step; 13 structures, 64×64×32, batch 2 unless the words after with say otherwise',
-    )
-    .option('--steps <n>', 'steps that count', positiveInteger, 5)
-    .option('--profile', 'also run a step kernel by kernel and show what each takes')
-    .option('--json', 'print one JSON object on standard output')
+    .description('time a whole training step (default: 13 structures, 64×64×32, batch 2)')
+    .option('--steps <n>', 'number of timed steps', positiveInteger, 5)
+    .option('--profile', 'also run a step kernel by kernel and show the time of each')
+    .option('--json', 'print one JSON object')
     .action(runStep)
 }
 
 async function runStep(words: string[], options: StepOptions): Promise<void> {
-  const { benchStep } = await import('../bench/step.ts')
-  const { stepText } = await import('../bench/step_text.ts')
+  const { benchStep } = await import('../bench/step/step.ts')
+  const { stepText } = await import('../bench/step/text.ts')
   const { steps, profile = false, json } = options
   const report = await benchStep({ loaded: configurationOf(words, options), steps, profile })
   print(json ? report : stepText(report))
@@ -160,17 +164,17 @@ async function runStep(words: string[], options: StepOptions): Promise<void> {
 
 function makeLoaderCommand(): Command {
   return withConfiguration(new Command('loader'))
-    .description('time the loader on dataset_path, or on a made-up dataset where the words after with name none')
-    .option('--step-seconds <s>', 'what a training step takes; measured unless given', positive)
-    .option('--samples <n>', 'samples of a made-up dataset', positiveInteger, 16)
-    .option('--seconds <s>', 'repeat each measurement for so long', positive, 2)
-    .option('--json', 'print one JSON object on standard output')
+    .description('time the loader on dataset_path, if given after with, else on a generated dataset')
+    .option('--step-seconds <s>', 'seconds per training step (default: measured)', positive)
+    .option('--samples <n>', 'samples of the generated dataset', positiveInteger, 16)
+    .option('--seconds <s>', 'seconds to repeat each measurement', positive, 2)
+    .option('--json', 'print one JSON object')
     .action(runLoader)
 }
 
 async function runLoader(words: string[], { stepSeconds, samples, seconds, json, ...options }: LoaderOptions) {
-  const { benchLoader } = await import('../bench/loader.ts')
-  const { loaderText } = await import('../bench/loader_text.ts')
+  const { benchLoader } = await import('../bench/loader/loader.ts')
+  const { loaderText } = await import('../bench/loader/text.ts')
   const loaded = configurationOf(words, options)
   const report = await benchLoader({ loaded, samples, seconds, ...(stepSeconds === undefined ? {} : { stepSeconds }) })
   print(json ? report : loaderText(report))
@@ -178,14 +182,14 @@ async function runLoader(words: string[], { stepSeconds, samples, seconds, json,
 
 function makeBitsCommand(): Command {
   return withConfiguration(new Command('bits'))
-    .description('train twice from one seed and compare every bit of the result')
+    .description('train twice with the same seed and compare every bit of the result')
     .option('--steps <n>', 'training steps of each run', positiveInteger, 100)
-    .option('--json', 'print one JSON object on standard output')
+    .option('--json', 'print one JSON object')
     .action(runBits)
 }
 
 async function runBits(words: string[], options: { config?: string; steps: number; json?: boolean }): Promise<void> {
-  const { benchReproducible } = await import('../bench/reproducible.ts')
+  const { benchReproducible } = await import('../bench/step/reproducible.ts')
   const { workloadOf } = await import('../bench/workload.ts')
   const report = await benchReproducible(await workloadOf(configurationOf(words, options)), options.steps)
   print(options.json ? report : `${report.steps} steps, twice: ${report.identical ? 'identical bits' : 'DIFFERENT'}`)
@@ -200,15 +204,17 @@ interface TrainingOptions {
 
 function makeTrainingCommand(): Command {
   return withConfiguration(new Command('training'))
-    .description('train on a made-up dataset, in one go and again stopped half way and resumed, and compare every bit')
-    .option('--epochs <n>', 'epochs of the training', positiveInteger, 4)
-    .option('--samples <n>', 'training samples', positiveInteger, 16)
-    .option('--json', 'print one JSON object on standard output')
+    .description(
+      'train on a generated dataset, once uninterrupted and once stopped half-way and resumed, and compare every bit',
+    )
+    .option('--epochs <n>', 'number of epochs', positiveInteger, 4)
+    .option('--samples <n>', 'number of training samples', positiveInteger, 16)
+    .option('--json', 'print one JSON object')
     .action(runTraining)
 }
 
 async function runTraining(words: string[], { epochs, samples, json, ...options }: TrainingOptions): Promise<void> {
-  const { benchTraining, trainingText } = await import('../bench/training.ts')
+  const { benchTraining, trainingText } = await import('../bench/step/training.ts')
   const report = await benchTraining({ loaded: configurationOf(words, options), words, epochs, samples })
   print(json ? report : trainingText(report))
   if (!report.identical) process.exitCode = 1
@@ -216,16 +222,16 @@ async function runTraining(words: string[], { epochs, samples, json, ...options 
 
 function makeTuneCommand(): Command {
   return withConfiguration(new Command('tune'))
-    .description('measure every variant of every kernel call of a training step and keep which is fastest here')
-    .option('--seconds <s>', 'end after so long', positive, 3600)
-    .option('--ship', 'also write the table that the package brings for such adapters')
-    .option('--json', 'print one JSON object on standard output')
+    .description('measure every variant of every kernel call of a training step and keep the fastest for this machine')
+    .option('--seconds <s>', 'time limit in seconds', positive, 3600)
+    .option('--ship', 'also write the table that the package ships for such adapters')
+    .option('--json', 'print one JSON object')
     .action(runTune)
 }
 
 async function runTune(words: string[], { seconds, ship = false, json, ...options }: TuneOptions): Promise<void> {
-  const { benchTune } = await import('../bench/tune.ts')
-  const { tuneLine, tuneText } = await import('../bench/tune_text.ts')
+  const { benchTune } = await import('../bench/tune/tune.ts')
+  const { tuneLine, tuneText } = await import('../bench/tune/text.ts')
   const { workloadOf } = await import('../bench/workload.ts')
   const signals = stopOnSignals(say)
   const report = await benchTune({
@@ -242,11 +248,11 @@ async function runTune(words: string[], { seconds, ship = false, json, ...option
 
 function makeRecordCommand(): Command {
   return new Command('record')
-    .description('what the record of a run costs, with so many points in it')
-    .option('--points <n>', 'points logged before', positiveInteger, 100_000)
-    .option('--step-seconds <s>', 'what a training step takes', positive, 0.02)
-    .option('--seconds <s>', 'go on with steps for so long', positive, 30)
-    .option('--json', 'print one JSON object on standard output')
+    .description('measure the cost of a run record that already holds many points')
+    .option('--points <n>', 'points logged beforehand', positiveInteger, 100_000)
+    .option('--step-seconds <s>', 'seconds per training step', positive, 0.02)
+    .option('--seconds <s>', 'seconds to run steps', positive, 30)
+    .option('--json', 'print one JSON object')
     .action(runRecord)
 }
 
@@ -256,11 +262,11 @@ async function runRecord(options: { points: number; stepSeconds: number; seconds
   print(options.json ? report : recordText(report))
 }
 
-/** What is compared with is installed apart: torch in pythons of the user's, tfjs in bench/peers. */
+/** Peers are installed separately: torch in the user's own Pythons, tfjs in bench/peers. */
 function makePeersCommand(): Command {
   return new Command('peers')
-    .description('the same work by others, in turn with ours')
-    .addCommand(peerCommand('original', 'the original implementation in PyTorch, on the processor').action(runOriginal))
+    .description('time the same work in other programs, in turn with ours')
+    .addCommand(peerCommand('original', 'the original implementation in PyTorch, on the CPU').action(runOriginal))
     .addCommand(
       peerCommand('tuned', 'PyTorch in every precision and layout, on its GPU if it has one').action(runTuned),
     )
@@ -270,7 +276,7 @@ function makePeersCommand(): Command {
         .option('--size <n>', 'axis of the cubic volume', positiveInteger, 32)
         .option('--channels <n>', 'input and output channels', positiveInteger, 16)
         .option('--adapter <name>', 'part of an adapter name, or its index')
-        .option('--json', 'print one JSON object on standard output')
+        .option('--json', 'print one JSON object')
         .action(runTfjs),
     )
 }
@@ -278,10 +284,14 @@ function makePeersCommand(): Command {
 function peerCommand(name: string, description: string): Command {
   return withConfiguration(new Command(name))
     .description(description)
-    .option('--python <path...>', 'pythons with torch; SADAAN_PYTHON, SADAAN_PYTHON_2 and those found unless given', [])
-    .option('--steps <n>', 'steps that count, of each measurement', positiveInteger, 3)
-    .option('--rounds <n>', 'times that all are measured in turn', positiveInteger, 1)
-    .option('--json', 'print one JSON object on standard output')
+    .option(
+      '--python <path...>',
+      'Pythons with torch; if not given, SADAAN_PYTHON, SADAAN_PYTHON_2 and those found',
+      [],
+    )
+    .option('--steps <n>', 'timed steps per measurement', positiveInteger, 3)
+    .option('--rounds <n>', 'rounds in which all are measured in turn', positiveInteger, 1)
+    .option('--json', 'print one JSON object')
 }
 
 async function peerRequest(words: string[], { python, steps, rounds, ...options }: PeerOptions) {

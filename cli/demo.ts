@@ -11,8 +11,8 @@ import { progressOf } from './progress.ts'
 import { stopOnSignals } from './signals.ts'
 
 /**
- * What a processor alone does in about three minutes. At so few steps a high rate, a heavy Dice term and unaugmented samples learn the
- * large structures; the published experiment is in the documentation.
+ * A run that a CPU completes in about three minutes. With so few steps, a high learning rate, a heavy Dice term and no augmentation
+ * are what it takes to learn the large structures. The documentation describes the published experiment.
  */
 const IMAGE_SIZE = [32, 16, 16] as const
 const SAMPLES = 60
@@ -20,11 +20,11 @@ const CHANNELS = [3, 6, 12, 16, 16]
 const EPOCHS = 6
 const TRAINING = { batch_size: 2, learning_rate: 2e-2, gradient_accumulation_steps: 1, warmup_epochs: 0 }
 
-/** `demo`: from nothing to a trained model and its metrics, with visible progress. */
+/** `demo`: goes from nothing to a trained model and its metrics, with visible progress. */
 export function makeDemoCommand(): Command {
   return new Command('demo')
-    .description('set up an adapter if there is none, generate a small dataset, train on it and evaluate')
-    .option('--output-dir <dir>', 'folder for everything it writes', 'sadaan-demo')
+    .description('install a software adapter if needed, generate a small dataset, train on it and evaluate')
+    .option('--output-dir <dir>', 'folder for all output', 'sadaan-demo')
     .action(({ outputDir }: { outputDir: string }) => runDemo(outputDir))
 }
 
@@ -56,7 +56,7 @@ async function runDemo(folder: string): Promise<void> {
   conclude(JSON.parse(readFileSync(path, 'utf8')), paths, seconds, line => console.line(line))
 }
 
-/** The configuration as a user would write it: a part of the tree. Returns its path. */
+/** Writes the configuration as a user would: a part of the tree. Returns its path. */
 function writeConfig(folder: string): string {
   const path = join(folder, 'config.json')
   const config = {
@@ -87,15 +87,15 @@ function conclude(
     .slice(0, 4)
   say('')
   say(
-    `trained     a narrow SADAAN (channels ${CHANNELS.join(', ')}) on synthetic ${IMAGE_SIZE.join('×')} scans, ${EPOCHS} epochs, ${seconds.toFixed(0)} s in all`,
+    `trained     a narrow SADAAN (channels ${CHANNELS.join(', ')}) on synthetic ${IMAGE_SIZE.join('×')} scans, ${EPOCHS} epochs, ${seconds.toFixed(0)} s in total`,
   )
   say(
-    `how well    on ${samples} scans it never saw: presence right in ${(100 * (presence_overall_accuracy ?? 0)).toFixed(1)} %, mean Dice ${segmentation_overall.mean_dice?.toFixed(3)}`,
+    `metrics     on ${samples} scans that it never saw: presence accuracy ${(100 * (presence_overall_accuracy ?? 0)).toFixed(1)} %, mean Dice ${segmentation_overall.mean_dice?.toFixed(3)}`,
   )
   say(`            best: ${best.map(([name, { mean_dice }]) => `${name} ${mean_dice?.toFixed(2)}`).join(', ')}`)
   say(`model       ${paths.model}`)
   say(`report      ${join(dirname(paths.metrics), 'report.html')} (open it in a browser)`)
-  say(`metrics     ${paths.metrics}`)
+  say(`            ${paths.metrics}`)
   say(`run record  ${paths.run}`)
-  say(`again       npx sadaan-gpu train --config ${paths.config}`)
+  say(`next        npx sadaan-gpu train --config ${paths.config}`)
 }

@@ -10,12 +10,12 @@ interface DoctorOptions {
   json?: boolean
 }
 
-/** `doctor`: adapters, limits, features, a kernel self-test, and what to do when something is missing. */
+/** `doctor`: adapters, limits, features, a kernel self-test, and what to do if something is missing. */
 export function makeDoctorCommand(): Command {
   return new Command('doctor')
-    .description('show the adapters of this machine and test a kernel on each')
-    .option('--install-software-gpu', 'make a Linux machine without Vulkan able to run, through npm and without root')
-    .option('--json', 'print one JSON object on standard output')
+    .description('list the GPU and software adapters of this machine and test a kernel on each')
+    .option('--install-software-gpu', 'install a software adapter for Linux without Vulkan, through npm, without root')
+    .option('--json', 'print one JSON object')
     .action(runDoctor)
 }
 

@@ -28,16 +28,16 @@ const PICTURES = 3
 export function makeEvaluateCommand(): Command {
   return withConfiguration(new Command('evaluate'))
     .description(
-      'measure a trained model on a split of a dataset; writes detailed_metrics.json, evaluation_report.txt, cases.csv, pictures and report.html',
+      'evaluate a trained model on a split of a dataset; write detailed_metrics.json, evaluation_report.txt, cases.csv, pictures and report.html',
     )
-    .requiredOption('--weights <file>', 'the model: .pth (a checkpoint or a state_dict) or safetensors')
-    .option('--dataset <dir>', 'the dataset; dataset_path of the configuration if not given')
-    .addOption(new Option('--split <name>', 'which part of it').choices(SPLIT_NAMES).default('test'))
+    .requiredOption('--weights <file>', 'the model: .pth (a checkpoint or a state dict) or safetensors')
+    .option('--dataset <dir>', 'the dataset (default: dataset_path of the configuration)')
+    .addOption(new Option('--split <name>', 'split to evaluate').choices(SPLIT_NAMES).default('test'))
     .requiredOption('-o, --output <dir>', 'folder for the results')
-    .option('--batch-size <n>', 'samples at once; training.batch_size of the configuration if not given')
-    .option('--pictures <n>', 'how many samples are pictured, those most worth a look', countOption, PICTURES)
-    .option('--no-pictures', 'neither pictures nor report.html')
-    .option('--json', 'print the main figures as one JSON object on standard output')
+    .option('--batch-size <n>', 'samples per batch (default: training.batch_size of the configuration)')
+    .option('--pictures <n>', 'number of samples to picture, the most informative first', countOption, PICTURES)
+    .option('--no-pictures', 'write neither pictures nor report.html')
+    .option('--json', 'print the main metrics as one JSON object')
     .action(runEvaluate)
 }
 
@@ -61,22 +61,22 @@ async function runEvaluate(words: string[], options: EvaluateOptions): Promise<v
     progress: progress.update,
   }).finally(progress.end)
   const drawn = (await pictures?.finish(evaluation)) ?? []
-  if (options.json) process.stdout.write(`${JSON.stringify({ ...figuresOf(evaluation), pictures: drawn })}\n`)
+  if (options.json) process.stdout.write(`${JSON.stringify({ ...mainMetricsOf(evaluation), pictures: drawn })}\n`)
   else report(evaluation, drawn, say)
 }
 
-/** `--batch-size N` is the word training.batch_size=N, and checked as such. */
+/** `--batch-size N` stands for the word training.batch_size=N and is checked like it. */
 export function withBatchSize(words: readonly string[], { batchSize }: { batchSize?: string }): string[] {
   return batchSize === undefined ? [...words] : [...words, `training.batch_size=${batchSize}`]
 }
 
-/** model.presence_threshold where the user set it; else the checkpoint's counts. */
+/** model.presence_threshold if the user set it; otherwise the checkpoint's value applies. */
 export function givenThreshold({ config, updates }: LoadedConfig): { presenceThreshold?: number } {
   const isGiven = isJsonObject(updates.model) && Object.hasOwn(updates.model, 'presence_threshold')
   return isGiven ? { presenceThreshold: config.model.presence_threshold } : {}
 }
 
-function figuresOf({ samples, metrics, files }: Evaluation) {
+function mainMetricsOf({ samples, metrics, files }: Evaluation) {
   const { presence_per_structure, segmentation_per_structure, scenario_based, absence_per_structure, ...main } = metrics
   return { samples, ...main, files }
 }

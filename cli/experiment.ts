@@ -29,19 +29,19 @@ interface ExperimentOptions {
 
 const SPLITS = ['train', 'val', 'test'] as const
 
-/** `experiment`: the published experiment, its figures beside the original's. */
+/** `experiment`: the published experiment, with its metrics compared with the original's. */
 export function makeExperimentCommand(): Command {
   const { samples, size, allEpochs, seed } = PUBLISHED
   return new Command('experiment')
     .description(
-      'the published experiment: generate, train, evaluate, and results.md with the figures beside the original’s; started again, it goes on',
+      'run the published experiment (generate, train, evaluate) and write results.md, which compares its metrics with the original’s; run it again to resume',
     )
-    .option('--output-dir <dir>', 'folder for everything it writes', 'experiment')
-    .option('--samples <n>', 'samples of all splits together', numberOption, samples)
+    .option('--output-dir <dir>', 'folder for all output', 'experiment')
+    .option('--samples <n>', 'total number of samples, over all splits', numberOption, samples)
     .option('--image-size <h,w,d>', 'voxels along each axis', sizeOption, [...size])
-    .option('--epochs <n>', 'of the training', numberOption, allEpochs)
-    .option('--seed <n>', 'of the dataset and of the training', numberOption, seed)
-    .option('--json', 'print the results as one JSON object on standard output')
+    .option('--epochs <n>', 'number of training epochs', numberOption, allEpochs)
+    .option('--seed <n>', 'seed of the dataset and the training', numberOption, seed)
+    .option('--json', 'print the results as one JSON object')
     .argument('[with...]', WORDS)
     .action(runExperiment)
 }
@@ -53,7 +53,7 @@ async function runExperiment(words: string[], options: ExperimentOptions): Promi
   const { config } = loaded
   await ensureAdapter(line => console.line(line))
   console.line(
-    `${totalSamples} samples of ${imageSize.join('×')}, ${config.training.num_epochs} epochs, in ${folder}; Ctrl-C saves, and the same command goes on`,
+    `${totalSamples} samples of ${imageSize.join('×')}, ${config.training.num_epochs} epochs, in ${folder}; Ctrl-C saves, and the same command resumes`,
   )
   const signals = stopOnSignals(line => console.line(line))
   const data: Omit<GenerateOptions, 'outputDir'> = { ...GENERATE_DEFAULTS, totalSamples, imageSize, seed }
@@ -70,7 +70,7 @@ async function runExperiment(words: string[], options: ExperimentOptions): Promi
     stop: signals.stop,
   })
   if (!training || !metrics) {
-    console.line(`stopped; the same command goes on: sadaan-gpu experiment --output-dir ${folder} …`)
+    console.line(`stopped; the same command resumes: sadaan-gpu experiment --output-dir ${folder} …`)
     process.exitCode = signals.exitCode()
     return
   }
@@ -86,12 +86,13 @@ async function runExperiment(words: string[], options: ExperimentOptions): Promi
   conclude(results, folder, options.json ?? false, console)
 }
 
-/** What differs from the defaults, as a user would write it, kept as config.json; the words behind `with` win over it. */
+/** Writes the differences from the defaults to config.json, as a user would; the words after `with` override them. */
 function configurationFor(words: readonly string[], { outputDir, epochs, seed }: ExperimentOptions): LoadedConfig {
   const overrides = overridesOf(words)
-  // what is wrong with the words is said before config.json is written
+  // errors in the words are reported before config.json is written
   const { seed: worded = seed } = loadConfig({ overrides }).updates
-  if (worded !== seed) throw new InputError(`seed=${worded} behind with: expected --seed, which is the dataset's too`)
+  if (worded !== seed)
+    throw new InputError(`seed=${worded} after with: expected --seed, which also sets the seed of the dataset`)
   const own = {
     dataset_path: join(outputDir, 'dataset'),
     training: { batch_size: PUBLISHED.batchSize, num_epochs: epochs },
@@ -133,10 +134,10 @@ function conclude(results: ExperimentResults, folder: string, json: boolean, con
   console.line(`written   ${markdown}, ${record}`)
 }
 
-/** Batches behind the first, which also compiles, that tell how long a training takes. */
+/** Batches after the first (which also compiles) from which the duration of the training is estimated. */
 const MEASURED_BATCHES = 10
 
-/** Says once how long the training will take, by its first batches, and once more by its first epoch, validation included. */
+/** Estimates the duration of the training twice: after its first batches, and after its first epoch, including validation. */
 class EstimatingConsole extends Console {
   private first: { at: number; left: number } | undefined
   private said = 0
@@ -150,7 +151,7 @@ class EstimatingConsole extends Console {
     if (this.said === 0 && done > 0 && (done >= MEASURED_BATCHES || batch === batches)) {
       this.said = 1
       const seconds = (((at - this.first.at) / done) * left) / 1000
-      this.line(`estimate  ${durationText(seconds)} for the training, by ${done} batches; validation comes on top`)
+      this.line(`estimate  ${durationText(seconds)} for the training, from ${done} batches, plus validation`)
     }
     super.batch(progress)
   }
@@ -160,7 +161,7 @@ class EstimatingConsole extends Console {
     const { epoch, epochs, seconds } = summary
     const left = epochs - epoch - 1
     if (this.said < 2 && left > 0)
-      this.line(`estimate  ${durationText(seconds * left)} for the rest of the training, by this epoch`)
+      this.line(`estimate  ${durationText(seconds * left)} for the rest of the training, from this epoch`)
     this.said = 2
   }
 }

@@ -14,21 +14,19 @@ interface ExportOptions {
   json?: boolean
 }
 
-/** `export`: the trained model as ONNX, safetensors or .pth. */
+/** `export`: writes the trained model as ONNX, safetensors or .pth. */
 export function makeExportCommand(): Command {
   return withConfiguration(new Command('export'))
-    .description('write a trained model as one file for other programs: ONNX, safetensors or .pth')
-    .requiredOption('--weights <file>', 'the model: .pth (a checkpoint or a state_dict) or safetensors')
-    .addOption(
-      new Option('--format <name>', "what to write; by the output's extension if not given").choices(EXPORT_FORMATS),
-    )
+    .description('export a trained model as one file for other programs: ONNX, safetensors or .pth')
+    .requiredOption('--weights <file>', 'the model: .pth (a checkpoint or a state dict) or safetensors')
+    .addOption(new Option('--format <name>', "format (default: by the output's extension)").choices(EXPORT_FORMATS))
     .requiredOption('-o, --output <file>', 'the file to write')
     .option(
       '--outputs <names>',
-      'outputs of an ONNX file, e.g. masks,presence_probs; all if not given. Less is computed for fewer',
+      'outputs of an ONNX file, e.g. masks,presence_probs (default: all); fewer need less computation',
       text => text.split(','),
     )
-    .option('--json', 'print what was written as one JSON object on standard output')
+    .option('--json', 'print a description of the file as one JSON object')
     .action(runExport)
 }
 
@@ -53,7 +51,7 @@ function formatOf(path: string): ExportFormat {
 
 function report({ output, bytes, structure_names, presence_threshold, input, outputs }: Exported): void {
   const say = (line: string): void => console.error(line)
-  say(`structures ${structure_names.join(', ')}; present above ${presence_threshold}`)
+  say(`structures ${structure_names.join(', ')}; predicted present above ${presence_threshold}`)
   say(`input      image (${input.join(', ')}), raw intensity 0..255`)
   if (outputs) say(`outputs    ${outputs.join(', ')}`)
   say(`written    ${output}, ${(bytes / 1e6).toFixed(1)} MB`)

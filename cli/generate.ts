@@ -6,7 +6,7 @@ import { GENERATE_DEFAULTS, type GenerateOptions, generateDataset } from '../src
 import { numberOption, sizeOption } from './options.ts'
 import { progressOf } from './progress.ts'
 
-/** `generate`: the synthetic dataset, with the original generator's options. */
+/** `generate`: writes the synthetic dataset, with the original generator's options. */
 export function makeGenerateCommand(): Command {
   const {
     imageSize,
@@ -20,16 +20,26 @@ export function makeGenerateCommand(): Command {
     seed,
   } = GENERATE_DEFAULTS
   return new Command('generate')
-    .description('write the synthetic dataset: 13 structures, 14 clinical scenarios')
-    .option('--output-dir <dir>', 'folder to write', outputDir)
+    .description('generate the synthetic dataset: 13 structures, 14 clinical scenarios')
+    .option('--output-dir <dir>', 'folder for the dataset', outputDir)
     .option('--image-size <h,w,d>', 'voxels along each axis', sizeOption, imageSize)
-    .option('--total-samples <n>', 'samples of all splits together', numberOption, totalSamples)
-    .option('--validation-split <share>', 'share of all samples', numberOption, validationSplit)
-    .option('--test-split <share>', 'share of all samples', numberOption, testSplit)
-    .option('--position-noise <sd>', 'of a structure’s centre, share of the volume', numberOption, positionNoise)
-    .option('--size-noise <sd>', 'of a structure’s size, relative', numberOption, sizeNoise)
-    .option('--intensity-noise <sd>', 'of a structure’s intensity, relative', numberOption, intensityNoise)
-    .option('--seed <n>', 'every sample follows from it and its index', numberOption, seed)
+    .option('--total-samples <n>', 'total number of samples, over all splits', numberOption, totalSamples)
+    .option('--validation-split <share>', 'share of all samples for validation', numberOption, validationSplit)
+    .option('--test-split <share>', 'share of all samples for testing', numberOption, testSplit)
+    .option(
+      '--position-noise <sd>',
+      'standard deviation of the structure centres, relative to the volume',
+      numberOption,
+      positionNoise,
+    )
+    .option('--size-noise <sd>', 'relative standard deviation of the structure sizes', numberOption, sizeNoise)
+    .option(
+      '--intensity-noise <sd>',
+      'relative standard deviation of the structure intensities',
+      numberOption,
+      intensityNoise,
+    )
+    .option('--seed <n>', 'random seed; with the index of a sample, it determines the sample', numberOption, seed)
     .action(runGenerate)
 }
 

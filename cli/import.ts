@@ -25,40 +25,58 @@ interface ImportCommandOptions extends Omit<ImportOptions, 'sources' | 'intensit
   json?: boolean
 }
 
-/** `import`: scans with labels → a dataset. */
+/** `import`: converts scans and labels into a dataset. */
 export function makeImportCommand(): Command {
   const { validationSplit, testSplit, seed } = IMPORT_DEFAULTS
   return new Command('import')
     .description(
-      'turn scans (NIfTI, DICOM series) and their labels into a dataset; takes nnU-Net raw and Medical Decathlon folders as they are',
+      'convert scans (NIfTI, DICOM series) and their labels into a dataset; nnU-Net raw and Medical Decathlon folders work as they are',
     )
     .option('--images <path>', 'folder of scans, one scan, or a folder with a dataset.json')
-    .option('--labels <path>', 'folder of label volumes, or of folders of masks; else those of dataset.json')
-    .option('--manifest <file>', 'JSON that lists several sources, instead of --images and --labels')
-    .requiredOption('--output-dir <dir>', 'folder to write')
-    .option('--image-size <h,w,d>', 'voxels to the right, front and top; axes divisible by 16', sizeOption)
+    .option('--labels <path>', 'folder of label volumes, or of folders of masks (default: those of dataset.json)')
+    .option('--manifest <file>', 'JSON file that lists several sources, instead of --images and --labels')
+    .requiredOption('--output-dir <dir>', 'folder for the dataset')
+    .option(
+      '--image-size <h,w,d>',
+      'voxels along the axes to the right, front and top; each divisible by 16',
+      sizeOption,
+    )
     .option(
       '--spacing <h,w,d>',
-      'millimetres of a voxel; scans are cropped or padded. Default: the whole scan',
+      'voxel spacing in millimetres; crops or pads scans (default: resample the whole scan)',
       spacingOption,
     )
     .option('--patches', 'cut larger scans into patches of --image-size')
-    .option('--patch-stride <h,w,d>', 'voxels from patch to patch. Default: half a patch', sizeOption)
-    .option('--structures <list>', 'csf=4,brain=5+6, or names of mask files; else dataset.json, or all that occur')
-    .option('--annotated <names>', 'the structures that were looked for; the others are unknown. Default: all')
-    .option('--subject-pattern <regex>', 'its first group in a scan’s name is whose scan it is. Default: the name')
-    .option('--window <[channel=]w>', 'low,high or soft-tissue, lung, bone, brain become 0 and 255', windowRules)
+    .option('--patch-stride <h,w,d>', 'voxels between patches (default: half a patch)', sizeOption)
+    .option(
+      '--structures <list>',
+      'csf=4,brain=5+6, or names of mask files (default: from dataset.json, or all that occur)',
+    )
+    .option('--annotated <names>', 'the structures that were annotated; the others are unknown (default: all)')
+    .option(
+      '--subject-pattern <regex>',
+      'its first group in a scan name identifies the subject (default: the whole name)',
+    )
+    .option(
+      '--window <[channel=]w>',
+      'low,high or soft-tissue, lung, bone, brain: map this range to 0..255',
+      windowRules,
+    )
     .addOption(
-      new Option('--zscore [channel]', 'mean ± 4 standard deviations of a scan become 0 and 255')
+      new Option('--zscore [channel]', 'map the mean ± 4 standard deviations of each scan to 0..255')
         .argParser(zscoreRules)
         .preset(ALL_CHANNELS),
     )
-    .option('--percentiles <[channel=]low,high>', 'of a scan become 0 and 255. Default: 0.5,99.5', percentileRules)
-    .option('--validation-split <share>', 'share of the subjects', numberOption, validationSplit)
-    .option('--test-split <share>', 'share of the subjects', numberOption, testSplit)
-    .option('--seed <n>', 'of the division into splits', numberOption, seed)
-    .option('--skip-bad', 'leave out scans that cannot be used and list them, instead of stopping')
-    .option('--json', 'print the summary as one JSON object on standard output')
+    .option(
+      '--percentiles <[channel=]low,high>',
+      'map these percentiles of each scan to 0..255 (default: 0.5,99.5, except for CT)',
+      percentileRules,
+    )
+    .option('--validation-split <share>', 'share of the subjects for validation', numberOption, validationSplit)
+    .option('--test-split <share>', 'share of the subjects for testing', numberOption, testSplit)
+    .option('--seed <n>', 'seed of the random splits', numberOption, seed)
+    .option('--skip-bad', 'skip scans that cannot be used and list them, instead of stopping')
+    .option('--json', 'print the summary as one JSON object')
     .action(runImport)
 }
 
@@ -94,10 +112,10 @@ function sourcesOf(options: ImportCommandOptions): Pick<ImportOptions, 'sources'
   if (manifest !== undefined) {
     const beside = Object.entries({ images, labels, structures, annotated, 'subject-pattern': subjectPattern })
     const given = beside.find(([, value]) => value !== undefined)
-    if (given) throw new InputError(`import: --${given[0]} beside --manifest: expected it in ${manifest}`)
+    if (given) throw new InputError(`import: --${given[0]} given with --manifest: expected it in ${manifest}`)
     return readManifest(manifest)
   }
-  if (images === undefined) throw new InputError('import: no source, expected --images, or --manifest')
+  if (images === undefined) throw new InputError('import: no source, expected --images or --manifest')
   const source: SourceRequest = {
     images,
     ...(labels === undefined ? {} : { labels }),

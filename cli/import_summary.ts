@@ -3,7 +3,7 @@ import type { ImportReport } from '../src/data/import/report.ts'
 import type { IntensityRule } from '../src/data/scan/preparation.ts'
 import { table } from '../src/report/text/table.ts'
 
-/** What an import did, as lines of plain text: a table of structures, then what was made of what. */
+/** The result of an import as lines of plain text: a table of structures, then details of the conversion. */
 export function summaryLines(report: ImportReport): string[] {
   const filled = SPLIT_NAMES.filter(name => report.splits[name].samples > 0)
   const right = (heading: string) => ({ heading, align: 'right' as const })
@@ -36,7 +36,7 @@ function describe({ splits, preparation, patches, voxelSize, size, intensity, cr
   })
   const { frame, image_size } = preparation
   const millimetres =
-    frame.kind === 'spacing' ? `, ${frame.spacing_mm.join('×')} mm a voxel` : ', the whole field of view'
+    frame.kind === 'spacing' ? `, voxels of ${frame.spacing_mm.join('×')} mm` : ', the whole field of view'
   const lines: [string, string][] = [
     ['subjects', counts.join(', ')],
     ['scans', `${rangeText(size)} voxels of ${rangeText(voxelSize)} mm`],
@@ -53,19 +53,19 @@ function rangeText({ least, most }: { least: number[]; most: number[] }): string
 }
 
 function intensityText(rule: IntensityRule, { low, high }: ImportReport['intensity'][number]): string {
-  if (rule.kind === 'window') return `window ${rule.low} to ${rule.high} becomes 0 to 255`
+  if (rule.kind === 'window') return `window ${rule.low} to ${rule.high} mapped to 0 to 255`
   const by =
     rule.kind === 'zscore' ? `mean ± ${rule.deviations} standard deviations` : `percentiles ${rule.low} to ${rule.high}`
   const range = ([least, most]: [number, number]): string => {
     const [a, b] = [least, most].map(number => String(Number(number.toPrecision(4))))
     return a === b ? a! : `${a}…${b}`
   }
-  return `${by} become 0 to 255: ${range(low)} and ${range(high)}`
+  return `${by} mapped to 0 to 255: ${range(low)} and ${range(high)}`
 }
 
 function croppedText({ scans, withLabels }: ImportReport['cropped']): string {
   const of = (count: number): string => (count === 1 ? '1 scan' : `${count} scans`)
-  if (withLabels.length === 0) return `${of(scans)}, no labelled voxel was cut off`
+  if (withLabels.length === 0) return `${of(scans)}, without cutting off labelled voxels`
   const shown = withLabels.slice(0, 5).join(', ')
   return `${of(scans)}; labelled voxels were cut off in ${withLabels.length}: ${shown}${withLabels.length > 5 ? ' …' : ''}`
 }

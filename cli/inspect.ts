@@ -2,12 +2,12 @@ import { Command } from 'commander'
 import { inspect } from '../src/inspect/inspect.ts'
 import { inspectionText } from '../src/inspect/text.ts'
 
-/** `inspect`: what is in a dataset, an HDF5 file, a checkpoint or a scan. */
+/** `inspect`: describes a dataset, an HDF5 file, a checkpoint or a scan. */
 export function makeInspectCommand(): Command {
   return new Command('inspect')
-    .description('say what is in a dataset, an HDF5 file, a checkpoint or a scan')
-    .argument('<path>', 'a dataset’s folder, a .h5 file, .pth or .safetensors, or a scan')
-    .option('--json', 'print one JSON object on standard output')
+    .description('describe a dataset, an HDF5 file, a checkpoint or a scan')
+    .argument('<path>', 'a dataset folder, a .h5, .pth or .safetensors file, or a scan')
+    .option('--json', 'print one JSON object')
     .action(async (path: string, { json }: { json?: boolean }) => {
       const inspection = await inspect(path)
       process.stdout.write(json ? `${JSON.stringify(inspection)}\n` : inspectionText(inspection))

@@ -5,18 +5,18 @@ import { numberOption } from './options.ts'
 
 const DEVIATIONS = 4
 
-/** `[channel=]low,high` or `[channel=]soft-tissue`, once more for each use of the option. */
+/** `[channel=]low,high` or `[channel=]soft-tissue`; each use of the option adds a rule. */
 export function windowRules(text: string, rules: readonly ChannelRule[] = []): ChannelRule[] {
   const { channel, value } = channelAndValue(text)
   const named = CT_WINDOWS[value]
   const [low, high] = named
     ? [named.low, named.high]
     : pairOf(value, `low,high or ${Object.keys(CT_WINDOWS).join(', ')}`)
-  if (!(low < high)) throw new InvalidArgumentError('expected a low end below the high end')
+  if (!(low < high)) throw new InvalidArgumentError('expected low < high')
   return [...rules, { ...channel, rule: { kind: 'window', low, high } }]
 }
 
-/** The word for every channel of `--zscore`. */
+/** Stands for every channel in `--zscore`. */
 export const ALL_CHANNELS = 'all'
 
 /** A channel, or ALL_CHANNELS. */

@@ -25,7 +25,7 @@ import { makeValidateCommand } from './validate.ts'
 
 const { version } = JSON.parse(readFileSync(join(PACKAGE_ROOT, 'package.json'), 'utf8')) as { version: string }
 
-/** Exit codes: 0 done, 1 failed, 2 wrong input; 130 and 143 are set by the commands that can be interrupted. */
+/** Exit codes: 0 done, 1 failed, 2 wrong input. Commands that can be interrupted set 75, 130 and 143. */
 const FAILED = 1
 const WRONG_INPUT = 2
 
@@ -40,7 +40,9 @@ Examples:
 
 function makeProgram(): Command {
   return new Command('sadaan-gpu')
-    .description("Trains SADAAN, 3D medical segmentation that also says which organs are missing, on any vendor's GPU")
+    .description(
+      "Train SADAAN, a 3D medical segmentation network that also predicts which organs are missing, on any vendor's GPU",
+    )
     .version(version)
     .exitOverride()
     .configureHelp({ showGlobalOptions: true, subcommandTerm: command => command.name() })
@@ -61,24 +63,24 @@ function makeProgram(): Command {
     .addCommand(makeSaveConfigCommand())
     .addCommand(makePrintNamedConfigsCommand())
     .addCommand(makePrintDependenciesCommand())
-    .commandsGroup('This machine:')
+    .commandsGroup('Machine:')
     .addCommand(makeDoctorCommand())
     .addCommand(makeBenchCommand())
-    .commandsGroup('From data to figures:')
+    .commandsGroup('Complete workflows:')
     .addCommand(makeDemoCommand())
     .addCommand(makeExperimentCommand())
     .addHelpCommand(
-      new Command('help').argument('[command]').description('the options of a command').helpGroup('Help:'),
+      new Command('help').argument('[command]').description('show the options of a command').helpGroup('Help:'),
     )
     .addHelpText('after', EXAMPLES)
 }
 
 async function main(): Promise<void> {
-  // a reader that went away (EPIPE) must not end a training
+  // a closed pipe (EPIPE) must not end a training run
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined)
   try {
     const program = makeProgram()
-    // added commands do not take over exitOverride by themselves, and would end the process with 1
+    // added commands do not inherit exitOverride and would end the process with 1
     for (const command of program.commands) command.copyInheritedSettings(program)
     await program.parseAsync()
   } catch (error) {
@@ -91,7 +93,7 @@ async function main(): Promise<void> {
 }
 
 function report(error: unknown): number {
-  // commander has printed its own line
+  // commander has already printed a message
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : WRONG_INPUT
   const wrongInput = error instanceof InputError || isNoAdapter(error)
   if (wrongInput) console.error(`sadaan-gpu: ${(error as Error).message}`)

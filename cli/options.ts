@@ -1,26 +1,26 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { type LoadedConfig, loadConfig } from '../src/config/load.ts'
 
-/** What the words behind a command are. */
+/** Describes the words after a command. */
 export const WORDS =
-  'the word with, then key=value (Python literals), named configurations (print_named_configs) and .json files; they win over --config'
+  'the word with, then key=value (Python literals), named configurations (print_named_configs) and .json files; they override --config'
 
 /**
- * Gives a command `--config FILE` and the words `[with key=value …]` behind its options.
- * The word `with` itself is optional noise, as Sacred's users type it.
+ * Adds `--config FILE` and the words `[with key=value …]` to a command.
+ * The word `with` itself is optional; Sacred's users type it.
  */
 export function withConfiguration(command: Command): Command {
   return command
-    .addOption(new Option('--config <file>', 'JSON file, a part of the configuration; the rest keeps its defaults'))
+    .addOption(new Option('--config <file>', 'JSON file with the keys that differ from the defaults'))
     .argument('[with...]', WORDS)
 }
 
-/** The words that stand after `with`. */
+/** The words after `with`. */
 export function overridesOf(words: readonly string[]): readonly string[] {
   return words[0] === 'with' ? words.slice(1) : words
 }
 
-/** The configuration that `--config` and the words after `with` make. Throws InputError with one line. */
+/** The configuration defined by `--config` and the words after `with`. Throws InputError with one line. */
 export function configurationOf(words: readonly string[], options: { config?: string }): LoadedConfig {
   return loadConfig({
     ...(options.config === undefined ? {} : { file: options.config }),
@@ -35,7 +35,7 @@ export function numberOption(text: string): number {
   return value
 }
 
-/** An option's value as a number of things. */
+/** An option's value as a count. */
 export function countOption(text: string): number {
   if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('expected 0, 1, 2, …')
   return Number(text)
@@ -53,6 +53,6 @@ export function spacingOption(text: string): [number, number, number] {
   const lengths = text.split(',').map(numberOption)
   if (lengths.length === 1) return [lengths[0]!, lengths[0]!, lengths[0]!]
   if (lengths.length !== 3)
-    throw new InvalidArgumentError('expected millimetres along three axes, e.g. 1.5,1.5,3, or one')
+    throw new InvalidArgumentError('expected one number of millimetres, or three, e.g. 1.5,1.5,3')
   return lengths as [number, number, number]
 }

@@ -28,40 +28,40 @@ interface PredictOptions {
 
 const DEFAULT_OVERLAP = 0.5
 
-/** `predict`: writes masks, presence.csv and presence.json, and what else is asked for. */
+/** `predict`: writes masks, presence.csv, presence.json and the requested extras. */
 export function makePredictCommand(): Command {
   return withConfiguration(new Command('predict'))
     .description(
-      'segment images and tell which structures are absent; writes masks (HDF5, or NIfTI for scans), one label volume a scan, presence.csv and presence.json',
+      'segment images and predict which structures are present; write masks (HDF5, or NIfTI for scans), one label volume per scan, presence.csv and presence.json',
     )
-    .requiredOption('--weights <file>', 'the model: .pth (a checkpoint or a state_dict) or safetensors')
+    .requiredOption('--weights <file>', 'the model: .pth (a checkpoint or a state dict) or safetensors')
     .requiredOption(
       '--input <path>',
-      'a scan (NIfTI, DICOM), a folder of scans, an HDF5 file with the dataset images, (N, H, W, D) or (N, C, H, W, D), or a dataset directory; several scans: give it again',
+      'a scan (NIfTI, DICOM), a folder of scans, an HDF5 file with the dataset images, (N, H, W, D) or (N, C, H, W, D), or a dataset folder; repeat it for several scans',
       (path: string, before: string[] = []) => [...before, path],
     )
-    .addOption(new Option('--split <name>', 'which part of a dataset directory').choices(SPLIT_NAMES).default('test'))
-    .option('--series <uid>', 'the series to take where a DICOM folder holds several volumes')
+    .addOption(new Option('--split <name>', 'split of a dataset folder').choices(SPLIT_NAMES).default('test'))
+    .option('--series <uid>', 'the series to use if a DICOM folder holds several volumes')
     .requiredOption('-o, --output <dir>', 'folder for the results')
-    .option('--probabilities', 'also write the probabilities that masks are made of, float32')
-    .option('--attention', 'also write where the model looked for each structure, float32')
-    .option('--largest-component', 'keep of each mask its largest connected component (26 neighbours)')
+    .option('--probabilities', 'also write the probabilities behind the masks, float32')
+    .option('--attention', 'also write the attention map of each structure, float32')
+    .option('--largest-component', 'keep only the largest connected component of each mask (26 neighbours)')
     .option(
       '--flips',
-      'average over mirrored inputs, along the axes that training flipped or those of augmentation.flip_axes behind with',
+      'average over mirrored inputs, along the axes that training flipped or those of augmentation.flip_axes given after with',
     )
-    .option('--sliding-window', 'slide a window over larger volumes; only for a model that was trained on patches')
+    .option('--sliding-window', 'run sliding-window inference on larger volumes; only for models trained on patches')
     .option(
       '--overlap <share>',
-      `share of a window that the next covers again; ${DEFAULT_OVERLAP} if not given`,
+      `share of a window that the next one overlaps (default: ${DEFAULT_OVERLAP})`,
       numberOption,
     )
     .option(
       '--raw',
-      'also write raw.h5: every output of the model, float32, without the presence gate (position_priors has no axis of samples)',
+      'also write raw.h5: every output of the model, float32, without the presence gate (position_priors has no sample axis)',
     )
-    .option('--batch-size <n>', 'samples at once; training.batch_size of the configuration if not given')
-    .option('--json', 'print what was found and written as one JSON object on standard output')
+    .option('--batch-size <n>', 'samples per batch (default: training.batch_size of the configuration)')
+    .option('--json', 'print the results and the paths of the files as one JSON object')
     .action(runPredict)
 }
 
@@ -93,11 +93,11 @@ async function runPredict(words: string[], options: PredictOptions): Promise<voi
 
 function overlapOf({ slidingWindow, overlap }: PredictOptions): { overlap?: number } {
   if (slidingWindow) return { overlap: overlap ?? DEFAULT_OVERLAP }
-  if (overlap !== undefined) throw new InputError('--overlap is of windows, expected --sliding-window with it')
+  if (overlap !== undefined) throw new InputError('--overlap applies to windows, expected --sliding-window with it')
   return {}
 }
 
-/** augmentation.flip_axes where the user set it; else the checkpoint's count. */
+/** augmentation.flip_axes if the user set it; otherwise the checkpoint's value applies. */
 function givenFlipAxes({ config, updates }: LoadedConfig): readonly number[] | undefined {
   const isGiven = isJsonObject(updates.augmentation) && Object.hasOwn(updates.augmentation, 'flip_axes')
   return isGiven ? config.augmentation.flip_axes : undefined

@@ -4,11 +4,11 @@ import { configText } from '../src/config/print.ts'
 import { colorsFor } from '../src/util/colors.ts'
 import { configurationOf, withConfiguration } from './options.ts'
 
-/** `print_config`: the configuration that the words make; what was changed is marked. */
+/** `print_config`: prints the resulting configuration and marks changed values. */
 export function makePrintConfigCommand(): Command {
   return withConfiguration(new Command('print_config'))
-    .description('print the configuration that --config and the words make, marking what differs from the defaults')
-    .option('--json', 'print it as one JSON object, which --config reads')
+    .description('print the resulting configuration and mark what differs from the defaults')
+    .option('--json', 'print it as one JSON object that --config accepts')
     .action(runPrintConfig)
 }
 

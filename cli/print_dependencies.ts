@@ -3,11 +3,11 @@ import { dependencies, repositories } from '../src/track/experiment.ts'
 import type { Repository } from '../src/track/repository.ts'
 import { type Colors, colorsFor } from '../src/util/colors.ts'
 
-/** `print_dependencies`: what a run's record would say that it ran with. */
+/** `print_dependencies`: the dependencies that a run record would contain. */
 export function makePrintDependenciesCommand(): Command {
   return new Command('print_dependencies')
-    .description('print the packages that a run uses and the git repository it would record')
-    .option('--json', 'print one JSON object on standard output')
+    .description('print the packages and the git repository that a run record would contain')
+    .option('--json', 'print one JSON object')
     .action(runPrintDependencies)
 }
 
@@ -17,7 +17,7 @@ function runPrintDependencies({ json }: { json?: boolean }): void {
   process.stdout.write(`${text}\n`)
 }
 
-/** As Sacred prints them: an M marks a repository with changes that are not committed. */
+/** As Sacred prints them: an M marks a repository with uncommitted changes. */
 function dependenciesText(
   { dependencies, repositories }: { dependencies: string[]; repositories: Repository[] },
   colors: Colors,

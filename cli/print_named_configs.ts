@@ -3,11 +3,11 @@ import { NAMED_CONFIGS } from '../src/config/named.ts'
 import { namedConfigsText } from '../src/config/print.ts'
 import { colorsFor } from '../src/util/colors.ts'
 
-/** `print_named_configs`: what each is for and what it sets. */
+/** `print_named_configs`: the purpose and values of each. */
 export function makePrintNamedConfigsCommand(): Command {
   return new Command('print_named_configs')
-    .description('print the named configurations: what each is for and what it sets')
-    .option('--json', 'print one JSON object: of each its description and values')
+    .description('list the named configurations, with the purpose and values of each')
+    .option('--json', 'print one JSON object with the description and values of each')
     .action(runPrintNamedConfigs)
 }
 

@@ -1,7 +1,7 @@
 const BETWEEN_REFRESHES = 100 // milliseconds, on a terminal
 const BETWEEN_LINES = 10_000 // milliseconds, elsewhere
 
-/** Tells on standard error how many of a known number are done: in place on a terminal, elsewhere a line every ten seconds. */
+/** Shows on standard error how many of a known number are done: in place on a terminal, elsewhere as a line every ten seconds. */
 export function progressOf(what: string): { update(done: number, all: number): void; end(): void } {
   const { stderr } = process
   let last = performance.now()

@@ -8,7 +8,7 @@ import type { RunIdentity } from '../src/train/request.ts'
 import { InputError } from '../src/util/error.ts'
 import { numberOption } from './options.ts'
 
-/** The values of Sacred's options; commander's names of them. Text is kept as it was typed, for the record. */
+/** The values of Sacred's options under commander's names. Text is kept as typed, for the record. */
 export interface SacredOptions {
   file_storage: string
   mongo_db?: string
@@ -26,16 +26,16 @@ export interface SacredOptions {
   queue?: boolean
 }
 
-/** Options of Sacred that mean nothing here → why. */
-const WITHOUT_MEANING: Readonly<Record<string, string>> = {
+/** Sacred's options that have no effect here → why. */
+const WITHOUT_EFFECT: Readonly<Record<string, string>> = {
   force: 'keys and types are always checked',
-  pdb: 'it is the debugger of Python; --debug shows stack traces',
+  pdb: 'it starts the Python debugger; --debug shows stack traces',
   s3: 'runs are recorded in a folder (--file_storage)',
   sql: 'runs are recorded in a folder (--file_storage)',
   tiny_db: 'runs are recorded in a folder (--file_storage)',
 }
 
-/** Another spelling of an option, with - where Sacred has _. */
+/** Another spelling of an option, with - instead of Sacred's _. */
 class Alias extends Option {
   private readonly of: Option
   constructor(of: Option) {
@@ -48,34 +48,32 @@ class Alias extends Option {
   }
 }
 
-/** Gives a command the options that Sacred gives every experiment, by its names, in a group of their own. */
+/** Adds the options that Sacred gives every experiment, under Sacred's names, in a separate help group. */
 export function withSacredOptions(command: Command): Command {
   const without = (flags: string) => {
     const name = /--(\w+)/.exec(flags)![1]!
-    return new Option(flags, `no meaning here: ${WITHOUT_MEANING[name]}`)
+    return new Option(flags, `no effect here: ${WITHOUT_EFFECT[name]}`)
   }
   const options = [
     new Option('-F, --file_storage <dir>', 'folder of the run records').default('sacred_runs'),
-    new Option('-m, --mongo_db <address>', 'keep the run in MongoDB too: [host:port:]database or a mongodb:// URL')
+    new Option('-m, --mongo_db <address>', 'also keep the run in MongoDB: [host:port:]database or a mongodb:// URL')
       .argParser(checked(parseMongoAddress))
       .conflicts('unobserved'),
-    new Option('-u, --unobserved', 'keep no record'),
-    new Option('-c, --comment <text>', 'a comment for the record'),
+    new Option('-u, --unobserved', 'keep no run record'),
+    new Option('-c, --comment <text>', 'comment for the run record'),
     new Option('-n, --name <text>', 'name of the experiment in the record (default: sadaan_hdf5)'),
-    new Option('-i, --id <number>', 'number of the run; one that is there already is refused').argParser(
-      checked(runId),
-    ),
-    new Option('-P, --priority <number>', 'kept in the record').argParser(checked(numberOption)),
-    new Option('-b, --beat-interval <s>', 'seconds between two heartbeats of the record (default: 10)').argParser(
+    new Option('-i, --id <number>', 'number of the run; an existing number is refused').argParser(checked(runId)),
+    new Option('-P, --priority <number>', 'priority, kept in the record').argParser(checked(numberOption)),
+    new Option('-b, --beat-interval <s>', 'seconds between heartbeats of the record (default: 10)').argParser(
       checked(seconds),
     ),
-    new Option('-C, --capture <mode>', 'no keeps the console output out of the record').choices(['no', 'sys', 'fd']),
+    new Option('-C, --capture <mode>', 'no leaves the console output out of the record').choices(['no', 'sys', 'fd']),
     new Option(
       '-l, --loglevel <level>',
-      `what the console shows: ${Object.keys(LOG_LEVELS).join(', ')}, or 0 to 50`,
+      `console verbosity: ${Object.keys(LOG_LEVELS).join(', ')}, or 0 to 50`,
     ).argParser(checked(logLevel)),
     new Option('-p, --print-config', 'print the configuration first'),
-    new Option('-e, --enforce_clean', 'refuse to start where git has uncommitted changes'),
+    new Option('-e, --enforce_clean', 'refuse to start if git has uncommitted changes'),
     new Option('-d, --debug', 'show full stack traces'),
     new Option('-q, --queue', 'refused: there is no queue'),
     without('-f, --force'),
@@ -91,7 +89,7 @@ export function withSacredOptions(command: Command): Command {
   return command
 }
 
-/** Keeps what was typed, once `read` accepts it. */
+/** Keeps the text as typed, once `read` accepts it. */
 function checked(read: (text: string) => unknown): (text: string) => string {
   return text => {
     read(text)
@@ -106,7 +104,7 @@ function runId(text: string): number {
 
 function seconds(text: string): number {
   const value = numberOption(text)
-  // a timer of Node takes no more than 2^31 ms
+  // Node's timers accept at most 2^31 ms
   if (value <= 0 || value > 2e6) throw new InvalidArgumentError('expected a positive number of seconds')
   return value
 }
@@ -119,17 +117,16 @@ function logLevel(text: string): number {
   return Number(text)
 }
 
-/** What the console shall show. */
+/** The level from which the console shows messages. */
 export function consoleLevel({ loglevel }: SacredOptions): { level?: number } {
   return loglevel === undefined ? {} : { level: logLevel(loglevel) }
 }
 
-/** Says which options mean nothing here. Throws InputError for those that forbid the run. */
+/** Warns of options without effect. Throws InputError for those that forbid the run. */
 export function heedSacredOptions(options: SacredOptions, console: Console): void {
-  for (const [name, why] of Object.entries(WITHOUT_MEANING))
-    if ((options as unknown as Record<string, unknown>)[name]) console.warn(`--${name} has no meaning here: ${why}`)
-  if (options.queue)
-    throw new InputError('--queue: there is no queue that a run could wait in, leave it out to train now')
+  for (const [name, why] of Object.entries(WITHOUT_EFFECT))
+    if ((options as unknown as Record<string, unknown>)[name]) console.warn(`--${name} has no effect here: ${why}`)
+  if (options.queue) throw new InputError('--queue: there is no queue for runs, leave it out to train now')
   if (options.enforce_clean) enforceClean(process.cwd())
 }
 
@@ -137,7 +134,7 @@ function enforceClean(directory: string): void {
   const repository = describeRepository(directory)
   if (!repository)
     throw new InputError(
-      `--enforce_clean: ${directory} is in no git repository, expected one without uncommitted changes`,
+      `--enforce_clean: ${directory} is not in a git repository, expected one without uncommitted changes`,
     )
   if (repository.dirty)
     throw new InputError(
@@ -145,7 +142,7 @@ function enforceClean(directory: string): void {
     )
 }
 
-/** What the record says of a run that the command line started. `words` are those behind the options. */
+/** The identity in the record of a run started from the command line. */
 export function identityOf(options: SacredOptions, loaded: LoadedConfig, recorded: JsonObject): RunIdentity {
   const { name, id, comment, priority, beatInterval, capture } = options
   return {
@@ -163,8 +160,8 @@ export function identityOf(options: SacredOptions, loaded: LoadedConfig, recorde
 }
 
 /**
- * Every option of a command by its long name, and the words behind, as Sacred records them: null or false where not given. A password in
- * the address of a database is left out.
+ * Every option of a command by its long name, and the words after them, as Sacred records them: null or false if not given. Passwords
+ * in database addresses are left out.
  */
 export function recordedOptions(command: Command, words: readonly string[]): JsonObject {
   const given = Object.entries(command.opts() as JsonObject)

@@ -12,15 +12,15 @@ interface SaveOptions {
   json?: boolean
 }
 
-/** Sacred's users name the file by a word: `save_config with config_filename=a.json`. */
+/** Sacred's users name the file with a word: `save_config with config_filename=a.json`. */
 const FILE_WORD = /^config_filename=/
 
-/** `save_config`: the whole configuration as a file that --config reads. */
+/** `save_config`: writes the whole configuration to a file that --config accepts. */
 export function makeSaveConfigCommand(): Command {
   return withConfiguration(new Command('save_config'))
-    .description('write the configuration that --config and the words make to a file that --config reads')
-    .option('-o, --output <file>', 'the file; also with config_filename=FILE, as in Sacred (default: config.json)')
-    .option('--json', 'print the path as one JSON object on standard output')
+    .description('save the resulting configuration to a file that --config accepts')
+    .option('-o, --output <file>', 'file to write; also config_filename=FILE, as in Sacred (default: config.json)')
+    .option('--json', 'print the path as one JSON object')
     .action(runSaveConfig)
 }
 
@@ -35,7 +35,7 @@ function runSaveConfig(words: string[], options: SaveOptions): void {
   try {
     writeFileSync(path, `${toJson(config)}\n`)
   } catch (error) {
-    throw new InputError(`${path}: ${reasonOf(error)}, expected a file that can be written`)
+    throw new InputError(`${path}: ${reasonOf(error)}, expected a writable file`)
   }
   process.stderr.write(`saved ${path}\n`)
   if (options.json) process.stdout.write(`${JSON.stringify({ path })}\n`)

@@ -1,6 +1,6 @@
 /**
- * What each signal means. Exit codes: 128 + number by convention, and EX_TEMPFAIL of sysexits.h for a run that is to be put in the
- * queue again. Slurm sends SIGUSR1 where it is told to (--signal).
+ * The meaning of each signal. Exit codes: 128 + number by convention, and EX_TEMPFAIL of sysexits.h for a run to be requeued.
+ * Slurm sends SIGUSR1 if asked to (--signal).
  */
 const MEANINGS = {
   SIGINT: { code: 130, reason: 'INTERRUPTED' },
@@ -10,7 +10,7 @@ const MEANINGS = {
 
 type StopSignal = keyof typeof MEANINGS
 
-/** First SIGINT, SIGTERM or SIGUSR1: save and stop. A second one: at once. Windows knows no SIGUSR1. */
+/** The first SIGINT, SIGTERM or SIGUSR1 saves and stops; a second one stops at once. Windows has no SIGUSR1. */
 export function stopOnSignals(say: (line: string) => void): { stop: AbortSignal; exitCode(): number } {
   const controller = new AbortController()
   let received: StopSignal | undefined
@@ -20,7 +20,7 @@ export function stopOnSignals(say: (line: string) => void): { stop: AbortSignal;
       const { code, reason } = MEANINGS[signal]
       if (received) process.exit(code)
       received = signal
-      say(`${signal}: finishing the step; once more stops at once`)
+      say(`${signal}: finishing the step; send it again to stop at once`)
       controller.abort(reason)
     })
   }

@@ -9,15 +9,17 @@ interface SummaryOptions {
   json?: boolean
 }
 
-/** `summary`: the model's layers, shapes, parameters, multiply-adds, and the memory of a training step. */
+/** `summary`: shows the model's layers, shapes, parameters, multiply-adds, and the memory of a training step. */
 export function makeSummaryCommand(): Command {
   return withConfiguration(new Command('summary'))
-    .description("the model's layers, output shapes, parameters, multiply-adds, and the memory of training it")
+    .description(
+      "show the model's layers, output shapes, parameters, multiply-adds, and the memory needed for training",
+    )
     .option(
       '--dataset <dir>',
-      'the dataset the model is for; if not given: model.num_structures and training.image_size, or dataset_path',
+      'dataset for the model (default: model.num_structures and training.image_size, or dataset_path)',
     )
-    .option('--json', 'print one JSON object on standard output')
+    .option('--json', 'print one JSON object')
     .action(runSummary)
 }
 

@@ -15,7 +15,7 @@ import {
 } from './sacred_options.ts'
 import { stopOnSignals } from './signals.ts'
 
-const TENSORBOARD_HELP = 'write events for TensorBoard too, in a folder of the run in this one'
+const TENSORBOARD_HELP = 'also write TensorBoard event files, to a subfolder for the run'
 
 interface TrainOptions extends SacredOptions {
   config?: string
@@ -27,17 +27,17 @@ interface TrainOptions extends SacredOptions {
 /** `train`: writes checkpoint.save_dir and a Sacred run directory. */
 export function makeTrainCommand(): Command {
   const command = withConfiguration(new Command('train'))
-    .description('train a model; writes checkpoints and a record of the run')
-    .option('--resume [path]', 'go on from the newest good checkpoint of checkpoint.save_dir, or from the one given')
+    .description('train a model; write checkpoints and a run record')
+    .option('--resume [path]', 'resume from the newest intact checkpoint in checkpoint.save_dir, or from the given one')
     .addOption(new Option('--tensorboard <dir>', TENSORBOARD_HELP).conflicts('unobserved'))
-    .option('--json', 'print the result as one JSON object on standard output')
+    .option('--json', 'print the result as one JSON object')
     .action(runTrain)
   return withSacredOptions(command)
 }
 
 async function runTrain(given: string[], options: TrainOptions, command: Command): Promise<void> {
   if (options.debug) process.env.SADAAN_DEBUG = '1'
-  // `--resume with a=b`: the word with is never a path
+  // `--resume with a=b`: the word with is not a path
   const words = options.resume === 'with' ? ['with', ...given] : given
   const resume = options.resume === 'with' ? true : (options.resume ?? false)
   const loaded = configurationOf(words, options)
@@ -67,7 +67,7 @@ function say(report: TrainingReport, console: Console, json: boolean): void {
   const { status, reason, epochs, best, bestPath, run } = report
   if (json) process.stdout.write(`${JSON.stringify({ status, reason, epochs, best, bestPath, run })}\n`)
   if (status !== 'COMPLETED') {
-    console.line(`${reason}; go on with --resume`)
+    console.line(`${reason}; continue with --resume`)
     return
   }
   if (reason) console.line(reason)

@@ -14,18 +14,18 @@ interface ValidateCommandOptions {
 }
 
 const SHOWN_RANGES = 6
-const MOST_WORKERS = 4 // a sample each is in memory, and reading is what takes the time
+const MOST_WORKERS = 4 // each holds a sample in memory, and reading takes most of the time
 
-/** `validate`: every contradiction in a dataset; exit code 1 where there is an error. */
+/** `validate`: finds every inconsistency in a dataset; exit code 1 if there is an error. */
 export function makeValidateCommand(): Command {
   const workers = Math.min(availableParallelism(), MOST_WORKERS)
   return new Command('validate')
-    .description('find every contradiction in a dataset, with the samples it is in; exit code 1 if there is an error')
-    .argument('<dir>', 'the dataset: metadata.json, train.h5, val.h5 and, if there is one, test.h5')
-    .option('--hash', 'if there is no error, record a digest of each sample in hashes.json, which training then checks')
-    .option('--workers <n>', 'threads that read, 0: none but the main one', countOption, workers)
-    .option('--strict', 'let warnings count as errors for the exit code')
-    .option('--json', 'print one JSON object on standard output')
+    .description('find every inconsistency in a dataset, with the samples affected; exit code 1 if there is an error')
+    .argument('<dir>', 'the dataset folder: metadata.json, train.h5, val.h5 and, optionally, test.h5')
+    .option('--hash', 'if there is no error, record hashes of every sample in hashes.json, which training then checks')
+    .option('--workers <n>', 'reader threads; 0 reads in the main thread', countOption, workers)
+    .option('--strict', 'count warnings as errors in the exit code')
+    .option('--json', 'print one JSON object')
     .action(runValidate)
 }
 
@@ -50,7 +50,7 @@ function validationText({ directory, splits, structureNames, findings, errors, w
   return [
     ...(findings.length > 0 ? [...findingsTable(findings), ''] : []),
     `dataset   ${directory}: ${structureNames.length} structures`,
-    `samples   ${counts.join(', ') || 'none that can be read'}`,
+    `samples   ${counts.join(', ') || 'none readable'}`,
     `hashes    ${kept[hashes]}`,
     `found     ${counted(errors, 'error')}, ${counted(warnings, 'warning')}`,
     '',

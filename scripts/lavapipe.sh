@@ -1,10 +1,9 @@
 #!/bin/bash
-# Sets up Mesa's lavapipe of Debian 13's backports: a Vulkan driver on the processor, several times faster than
-# SwiftShader.
-#   scripts/lavapipe.sh [DIR]     as root, on Debian or Ubuntu, x86-64; DIR is /opt/lavapipe unless given
-# Debian 13 or newer installs the packages. An older host's C library cannot run them: there DIR/root becomes a small
-# Debian 13, and DIR/bin/node a copy of the host's node that uses its libraries; the host's own stay as they are.
-# Both leave DIR/bin/node and DIR/env, which scripts/on-lavapipe.sh takes. A second run does nothing.
+# Sets up Mesa's lavapipe from Debian 13's backports: a Vulkan driver for the CPU, several times faster than SwiftShader.
+#   scripts/lavapipe.sh [DIR]     as root, on Debian or Ubuntu, x86-64; DIR defaults to /opt/lavapipe
+# On Debian 13 or newer, it installs the packages. The C library of an older host cannot run them; there DIR/root becomes
+# a small Debian 13, and DIR/bin/node a copy of the host's node that uses its libraries. The host's own libraries stay as
+# they are. Both ways create DIR/bin/node and DIR/env, which scripts/on-lavapipe.sh uses. A second run does nothing.
 set -euo pipefail
 
 main() {
@@ -13,8 +12,8 @@ main() {
   [ "$(uname -sm)" = 'Linux x86_64' ] || fail "this is $(uname -sm), expected Linux x86_64"
   command -v node >/dev/null || fail 'no node in PATH'
   if ! ready "$dir"; then
-    [ "$(id -u)" = 0 ] || fail 'needs root, it installs packages; without root: sadaan-gpu doctor --install-software-gpu'
-    command -v apt-get >/dev/null || fail 'no apt-get here, this is for Debian and Ubuntu'
+    [ "$(id -u)" = 0 ] || fail 'needs root to install packages; without root: sadaan-gpu doctor --install-software-gpu'
+    command -v apt-get >/dev/null || fail 'no apt-get; this script is for Debian and Ubuntu'
     export DEBIAN_FRONTEND=noninteractive
     mkdir -p "$dir/bin"
     if is_new_debian; then into_this_system "$dir"; else into_a_root "$dir"; fi
@@ -31,7 +30,7 @@ fail() {
   exit 1
 }
 
-# DIR/env is written last; a host's node that was updated is to be copied again
+# DIR/env is written last; after an update of the host's node, the copy is stale
 ready() { [ -f "$1/env" ] && [ "$("$1/bin/node" --version)" = "$(node --version)" ]; }
 
 is_new_debian() (
@@ -62,14 +61,14 @@ into_a_root() {
   [ -f "$dir/root-is-whole" ] || make_root "$dir"
   echo "deb $(sed -n 's/^deb \([^ ]*\) trixie main.*/\1/p' "$root/etc/apt/sources.list") trixie-backports main" \
     >"$root/etc/apt/sources.list.d/backports.list"
-  # proxies and checks of dates are the machine's business
+  # take over the host's proxy and date-check settings
   apt-config dump | grep -E '^Acquire::(https?|Check-|Retries)' >"$root/etc/apt/apt.conf.d/host" || true
   chroot "$root" apt-get update -qq
   chroot "$root" apt-get install -y -qq --no-install-recommends -t trixie-backports \
     mesa-vulkan-drivers libvulkan1 libstdc++6 >&2
-  # A copy of node that names the root's loader and libraries, and not the root's loader called with node as its
-  # argument: process.execPath must be node, and child processes must run on the same libraries. An RPATH, unlike a
-  # RUNPATH, counts also for what the libraries load in their turn.
+  # Patch a copy of node to use the root's loader and libraries, instead of calling the root's loader with node as its
+  # argument: process.execPath must be node, and child processes must use the same libraries. Unlike a RUNPATH, an RPATH
+  # also applies to the libraries that these libraries load.
   cp "$(node -p process.execPath)" "$dir/bin/node.new"
   patchelf --set-interpreter "$root/lib64/ld-linux-x86-64.so.2" --force-rpath --set-rpath "$libraries" "$dir/bin/node.new"
   mv "$dir/bin/node.new" "$dir/bin/node"
@@ -82,12 +81,12 @@ make_root() {
   local dir=$1 mirror
   mirror=$(debian_mirror)
   rm -rf --one-file-system "$dir/root"
-  # without a mirror debootstrap takes its default
+  # without a mirror, debootstrap uses its default
   debootstrap --variant=minbase --include=ca-certificates trixie "$dir/root" ${mirror:+"$mirror"} >&2
   touch "$dir/root-is-whole"
 }
 
-# The mirror the host itself uses, so that a machine behind a mirror stays behind it. Empty on anything but Debian.
+# The host's own mirror, so that a machine behind a mirror keeps using it. Empty on anything but Debian.
 debian_mirror() {
   (. /etc/os-release && [ "${ID:-}" = debian ]) || return 0
   cat /etc/apt/sources.list /etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/*.sources 2>/dev/null |
@@ -98,10 +97,10 @@ driver_description() { find "$1" -name 'lvp_icd*.json' | sort | head -n 1; }
 
 write_env() {
   local dir=$1 description=$2
-  [ -n "$description" ] || fail 'mesa-vulkan-drivers came without lavapipe'
+  [ -n "$description" ] || fail 'mesa-vulkan-drivers does not contain lavapipe'
   {
     echo "VK_DRIVER_FILES=$description"
-    # a fifth faster where the processor has the registers
+    # a fifth faster if the CPU has AVX-512
     if grep -q -w avx512f /proc/cpuinfo; then echo 'LP_NATIVE_VECTOR_WIDTH=${LP_NATIVE_VECTOR_WIDTH:-512}'; fi
   } >"$dir/env.new"
   mv "$dir/env.new" "$dir/env"

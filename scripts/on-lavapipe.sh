@@ -1,5 +1,5 @@
 #!/bin/bash
-# Runs a command on what scripts/lavapipe.sh set up: scripts/on-lavapipe.sh DIR npx vitest run
+# Runs a command with the lavapipe that scripts/lavapipe.sh set up: scripts/on-lavapipe.sh DIR npx vitest run
 set -euo pipefail
 dir=${1:?usage: on-lavapipe.sh DIR COMMAND...}
 shift

@@ -1,6 +1,6 @@
 #!/bin/bash
-# The worked example of docs/worked-example.md: one head with anatomical labels from Debian's package mricron-data, its left half to train
-# on, its right half mirrored to test on. What is done already is not done again; an interrupted training goes on.
+# The worked example of docs/worked-example.md: one head with anatomical labels from Debian's package mricron-data. The left half is the
+# training set, the mirrored right half the test set. Completed steps are skipped; an interrupted training resumes.
 # Usage: scripts/worked_example.sh [FOLDER] [with key=value ...]
 set -euo pipefail
 repository=$(cd "$(dirname "$0")/.." && pwd)
@@ -35,8 +35,8 @@ sadaan train --config "$repository/scripts/worked_example.json" --resume "$@"
 say 'evaluate on the mirrored right half'
 sadaan evaluate --weights checkpoints/best_model.pth --dataset data --split test --output results
 
-say 'the whole half at once, by a sliding window'
+say 'predict the whole half by sliding-window inference'
 sadaan predict --weights checkpoints/best_model.pth --input halves/images/right_mirrored.nii.gz --sliding-window --output prediction
 
-say "the report is $PWD/results/report.html"
+say "report: $PWD/results/report.html"
 if [ -n "${DISPLAY:-}" ] && command -v xdg-open >/dev/null; then xdg-open results/report.html; fi

@@ -1,5 +1,4 @@
 // A function of single elements and its gradient, which follows from the output alone: ReLU, or the sigmoid.
-#import lib/grid
 #import lib/span
 #import lib/math
 #import lib/activation
@@ -7,11 +6,7 @@
 override ACCUMULATE: bool = false;
 override SIGMOID: bool = false; // ReLU otherwise
 
-struct Params {
-  cut: vec4u, // the elements as one plane
-  invocations: u32,
-}
-@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(0) var<uniform> params: Spans; // the elements as one plane
 @group(0) @binding(1) var<storage, read> x: array<Activation>;
 @group(0) @binding(2) var<storage, read_write> y: array<Activation>;
 
@@ -29,18 +24,10 @@ fn gradient(p: f32, d: f32) -> f32 {
   return select(0.0, d, p > 0.0);
 }
 
-@compute @workgroup_size(64)
-fn forward(
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) local: u32,
-) {
-  let index = linear_index(group, groups, local, 64u);
-  if (index >= params.invocations) {
-    return;
-  }
-  let span = span_of(index, params.cut);
-  for (var i = span.first; i < span.end; i += params.cut.y) {
+@compute @workgroup_size(WORKGROUP)
+fn forward(at: Invocation) {
+  let span = span_at(at, params);
+  for (var i = span.first; i < span.end; i += span.step) {
     y[i] = Activation(value(f32(x[i])));
   }
 }
@@ -49,18 +36,10 @@ fn forward(
 @group(0) @binding(4) var<storage, read> d_output: array<Activation>;
 @group(0) @binding(5) var<storage, read_write> d_input: array<Activation>;
 
-@compute @workgroup_size(64)
-fn backward(
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) local: u32,
-) {
-  let index = linear_index(group, groups, local, 64u);
-  if (index >= params.invocations) {
-    return;
-  }
-  let span = span_of(index, params.cut);
-  for (var i = span.first; i < span.end; i += params.cut.y) {
+@compute @workgroup_size(WORKGROUP)
+fn backward(at: Invocation) {
+  let span = span_at(at, params);
+  for (var i = span.first; i < span.end; i += span.step) {
     let before = select(0.0, f32(d_input[i]), ACCUMULATE);
     d_input[i] = Activation(before + gradient(f32(output[i]), f32(d_output[i])));
   }

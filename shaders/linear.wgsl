@@ -14,13 +14,9 @@ struct Params {
 @group(0) @binding(3) var<storage, read> bias: array<f32>; // (O)
 @group(0) @binding(4) var<storage, read_write> y: array<f32>; // (N, O)
 
-@compute @workgroup_size(64)
-fn forward(
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) local: u32,
-) {
-  let index = linear_index(group, groups, local, 64u);
+@compute @workgroup_size(WORKGROUP)
+fn forward(at: Invocation) {
+  let index = index_of(at);
   if (index >= params.samples * params.outputs) {
     return;
   }
@@ -36,13 +32,13 @@ fn forward(
 @group(0) @binding(5) var<storage, read> d_output: array<f32>; // (N, O)
 @group(0) @binding(6) var<storage, read_write> gradient: array<f32>; // as what it is the gradient of
 
-@compute @workgroup_size(64)
-fn input_gradient(
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) local: u32,
-) {
-  let index = linear_index(group, groups, local, 64u);
+fn add(index: u32, sum: f32) {
+  gradient[index] = select(0.0, gradient[index], ACCUMULATE) + sum;
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn input_gradient(at: Invocation) {
+  let index = index_of(at);
   if (index >= params.samples * params.inputs) {
     return;
   }
@@ -52,16 +48,12 @@ fn input_gradient(
   for (var o = 0u; o < params.outputs; o++) {
     sum = fma(d_output[n * params.outputs + o], weight[o * params.inputs + i], sum);
   }
-  gradient[index] = select(0.0, gradient[index], ACCUMULATE) + sum;
+  add(index, sum);
 }
 
-@compute @workgroup_size(64)
-fn weight_gradient(
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) local: u32,
-) {
-  let index = linear_index(group, groups, local, 64u);
+@compute @workgroup_size(WORKGROUP)
+fn weight_gradient(at: Invocation) {
+  let index = index_of(at);
   if (index >= params.outputs * params.inputs) {
     return;
   }
@@ -71,16 +63,12 @@ fn weight_gradient(
   for (var n = 0u; n < params.samples; n++) {
     sum = fma(d_output[n * params.outputs + o], x[n * params.inputs + i], sum);
   }
-  gradient[index] = select(0.0, gradient[index], ACCUMULATE) + sum;
+  add(index, sum);
 }
 
-@compute @workgroup_size(64)
-fn bias_gradient(
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) local: u32,
-) {
-  let o = linear_index(group, groups, local, 64u);
+@compute @workgroup_size(WORKGROUP)
+fn bias_gradient(at: Invocation) {
+  let o = index_of(at);
   if (o >= params.outputs) {
     return;
   }
@@ -88,5 +76,5 @@ fn bias_gradient(
   for (var n = 0u; n < params.samples; n++) {
     sum += d_output[n * params.outputs + o];
   }
-  gradient[o] = select(0.0, gradient[o], ACCUMULATE) + sum;
+  add(o, sum);
 }

@@ -9,13 +9,9 @@ struct Params {
 @group(0) @binding(1) var<storage, read_write> bits: array<u32>; // (pairs, V / 32)
 @group(0) @binding(2) var<uniform> params: Params;
 
-@compute @workgroup_size(64)
-fn main(
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) local: u32,
-) {
-  let word = linear_index(group, groups, local, 64u);
+@compute @workgroup_size(WORKGROUP)
+fn main(at: Invocation) {
+  let word = index_of(at);
   if (word >= params.words) {
     return;
   }

@@ -1,4 +1,3 @@
-#import lib/grid
 #import lib/span
 #import lib/activation
 #import lib/source
@@ -7,10 +6,7 @@
 override ACCUMULATE: bool = false;
 
 struct Params {
-  cut: vec4u, // of the output
-  invocations: u32,
-  channel: u32, // first channel of this slice
-  channels: u32, // of this slice
+  spans: Spans, // of the output
   width: u32, // of the output
   depth: u32, // of the output
 }
@@ -55,20 +51,12 @@ fn pool(i: u32, channel: vec4f) {
   taps[i] = tap;
 }
 
-@compute @workgroup_size(64)
-fn forward(
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) local: u32,
-) {
-  let index = linear_index(group, groups, local, 64u);
-  if (index >= params.invocations) {
-    return;
-  }
-  let span = span_of(index, params.cut);
-  let channel = source_channel(params.channel + span.plane % params.channels);
-  for (var v = span.first; v < span.end; v += params.cut.y) {
-    pool(span.plane * params.cut.x + v, channel);
+@compute @workgroup_size(WORKGROUP)
+fn forward(at: Invocation) {
+  let span = span_at(at, params.spans);
+  let channel = source_channel(span.channel);
+  for (var i = span.first; i < span.end; i += span.step) {
+    pool(i, channel);
   }
 }
 
@@ -87,18 +75,10 @@ fn spread(i: u32) {
   }
 }
 
-@compute @workgroup_size(64)
-fn backward(
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) local: u32,
-) {
-  let index = linear_index(group, groups, local, 64u);
-  if (index >= params.invocations) {
-    return;
-  }
-  let span = span_of(index, params.cut);
-  for (var v = span.first; v < span.end; v += params.cut.y) {
-    spread(span.plane * params.cut.x + v);
+@compute @workgroup_size(WORKGROUP)
+fn backward(at: Invocation) {
+  let span = span_at(at, params.spans);
+  for (var i = span.first; i < span.end; i += span.step) {
+    spread(i);
   }
 }

@@ -11,13 +11,9 @@ struct Params {
 @group(0) @binding(1) var<storage, read> logits: array<vec2f>; // (N, S) (absent, present)
 @group(0) @binding(2) var<storage, read_write> probability: array<f32>; // (N, S)
 
-@compute @workgroup_size(64)
-fn forward(
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) local: u32,
-) {
-  let i = linear_index(group, groups, local, 64u);
+@compute @workgroup_size(WORKGROUP)
+fn forward(at: Invocation) {
+  let i = index_of(at);
   if (i < params.pairs) {
     probability[i] = sigmoid(logits[i].y - logits[i].x);
   }
@@ -27,13 +23,9 @@ fn forward(
 @group(0) @binding(4) var<storage, read> d_output: array<f32>; // (N, S)
 @group(0) @binding(5) var<storage, read_write> d_logits: array<vec2f>; // (N, S) (absent, present)
 
-@compute @workgroup_size(64)
-fn backward(
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) local: u32,
-) {
-  let i = linear_index(group, groups, local, 64u);
+@compute @workgroup_size(WORKGROUP)
+fn backward(at: Invocation) {
+  let i = index_of(at);
   if (i < params.pairs) {
     let p = output[i];
     let slope = d_output[i] * p * (1.0 - p);

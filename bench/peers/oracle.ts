@@ -3,8 +3,8 @@ import { join } from 'node:path'
 import type { LoadedConfig } from '../../src/config/load.ts'
 import { InputError } from '../../src/util/error.ts'
 import { PACKAGE_ROOT } from '../../src/util/package_root.ts'
-import { oraclePath, ourJson, pythonJson } from '../processes.ts'
-import type { StepReport } from '../step.ts'
+import { ourJson, pythonJson } from '../processes.ts'
+import type { StepReport } from '../step/step.ts'
 import { workloadOf } from '../workload.ts'
 import type { Pythons } from './python.ts'
 
@@ -46,12 +46,15 @@ export interface OracleResult {
 /** Threads of PyTorch: as many as the machine that the targets are stated for has cores. */
 const THREADS = 2
 
+/** The original in plain PyTorch. */
+const ORACLE = join(PACKAGE_ROOT, 'kernels-test/oracle/sadaan_oracle.py')
+
 /** Runs the oracle with channels last, which PyTorch refuses it. */
 const CHANNELS_LAST = join(PACKAGE_ROOT, 'bench/peers/channels_last.py')
 
 export async function runOracle(settings: OracleSettings, { loaded, steps }: PeerRequest): Promise<OracleResult> {
-  const oracle = oraclePath()
-  if (!existsSync(oracle)) throw new InputError(`${oracle}: no such file, expected the oracle (SADAAN_ORACLE names it)`)
+  if (!existsSync(ORACLE))
+    throw new InputError(`${ORACLE}: no such file, expected a checkout: the package ships no PyTorch code`)
   const { shape, batchSize, dataset } = await workloadOf(loaded)
   if (dataset || shape.inChannels !== 1)
     throw new InputError(
@@ -63,7 +66,7 @@ export async function runOracle(settings: OracleSettings, { loaded, steps }: Pee
   if (settings.device === 'cpu') parameters.push('--threads', `${THREADS}`)
   if (settings.compiled) parameters.push('--compile')
   if (settings.original) parameters.push('--original')
-  const scripts = settings.layout === 'ndhwc' ? [CHANNELS_LAST, oracle] : [oracle]
+  const scripts = settings.layout === 'ndhwc' ? [CHANNELS_LAST, ORACLE] : [ORACLE]
   return pythonJson<OracleResult>(settings.python, [...scripts, ...parameters])
 }
 

@@ -1,5 +1,5 @@
 import { ChildError } from '../processes.ts'
-import type { StepReport } from '../step.ts'
+import type { StepReport } from '../step/step.ts'
 import { short, textTable } from '../table.ts'
 import { median, type OracleResult, type PeerRequest, runOracle, runOurs } from './oracle.ts'
 import type { Python, Pythons } from './python.ts'

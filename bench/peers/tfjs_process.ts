@@ -1,6 +1,5 @@
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
-import { normals, randomOf, relativeError } from '../../kernels-test/numbers.ts'
 import { Device } from '../../src/gpu/device.ts'
 import { Pipelines } from '../../src/gpu/pipelines.ts'
 import { Tape } from '../../src/graph/tape.ts'
@@ -8,7 +7,8 @@ import { type Tensor, tensor } from '../../src/graph/tensor.ts'
 import { conv3d } from '../../src/ops/conv3d/conv3d.ts'
 import { InputError } from '../../src/util/error.ts'
 import { PACKAGE_ROOT } from '../../src/util/package_root.ts'
-import { Prepared } from '../prepared.ts'
+import { normals, randomOf, relativeError } from '../ops/numbers.ts'
+import { Prepared } from '../ops/prepared.ts'
 import type { TfjsReport, TfjsShape } from './tfjs.ts'
 
 /** The parts of tfjs-core that are used here; the package is no dependency of this one. */

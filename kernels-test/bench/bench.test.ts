@@ -1,12 +1,13 @@
 import { expect, test } from 'vitest'
 import { Instruments } from '../../bench/instruments.ts'
-import type { LoaderReport } from '../../bench/loader.ts'
-import type { OpsReport } from '../../bench/ops.ts'
+import type { LoaderReport } from '../../bench/loader/loader.ts'
+import type { Conv3dRow } from '../../bench/operations/conv3d.ts'
+import type { OpsReport } from '../../bench/ops/ops.ts'
+import { checkConv3d } from '../../bench/ops/sampled_conv3d.ts'
 import { ChildError, ourJson } from '../../bench/processes.ts'
 import type { RecordReport } from '../../bench/record.ts'
-import type { Reproducibility } from '../../bench/reproducible.ts'
-import { type Conv3dRow, checkConv3d } from '../../bench/sampled_conv3d.ts'
-import type { StepReport } from '../../bench/step.ts'
+import type { Reproducibility } from '../../bench/step/reproducible.ts'
+import type { StepReport } from '../../bench/step/step.ts'
 import { destroyBuffer, storageBuffer } from '../../src/gpu/buffers.ts'
 import { Device } from '../../src/gpu/device.ts'
 import conv3d from '../cases/conv3d.ts'
@@ -23,13 +24,17 @@ const TINY = [
   ...(adapter === undefined ? [] : [`compute.adapter='${adapter}'`]),
 ]
 
+const OPS = [
+  ...['ops', '--json', '--seconds', '0.001', '--cases', 'kernels-test/cases/index.ts'],
+  ...(adapter === undefined ? [] : ['--adapter', adapter]),
+]
+
 function bench<Report>(...words: string[]): Promise<Report> {
   return ourJson<Report>('cli/main.ts', ['bench', ...words])
 }
 
 test('bench ops times the rows of the tests and of the step, and says what they were held to', async () => {
-  const words = ['ops', '--json', '--seconds', '0.001', ...(adapter === undefined ? [] : ['--adapter', adapter])]
-  const report = await bench<OpsReport>(...words, '--filter', 'max_pool3d forward shape')
+  const report = await bench<OpsReport>(...OPS, '--filter', 'max_pool3d forward shape')
   expect(report.adapter).toEqual(expect.any(String))
   expect(report.clock).toMatch(/^(timestamps|wall clock)/)
   expect(report.peak_gflops).toBeGreaterThan(0)
@@ -48,9 +53,8 @@ test('bench ops times the rows of the tests and of the step, and says what they 
 })
 
 test('bench ops --every-variant times what else a row could run as, and f16 activations', async () => {
-  const words = ['ops', '--json', '--seconds', '0.001', ...(adapter === undefined ? [] : ['--adapter', adapter])]
   const filter = ['--filter', 'conv3d forward (test) samples 2, channels 16, outputs 16']
-  const every = await bench<OpsReport>(...words, '--every-variant', ...filter)
+  const every = await bench<OpsReport>(...OPS, '--every-variant', ...filter)
   expect(every).toMatchObject({ precision: 'f32', wrong: [] })
   expect(every.rows.map(({ chosen }) => chosen)).toEqual([true, ...every.rows.slice(1).map(() => false)])
   const variants = every.rows.map(line => line.variants['conv3d.forward'])
@@ -58,7 +62,7 @@ test('bench ops --every-variant times what else a row could run as, and f16 acti
   expect(variants.length).toBeGreaterThan(1)
   for (const { performed_flops } of every.rows) expect(performed_flops).toBeGreaterThan(0)
 
-  const halves = bench<OpsReport>(...words, '--precision', 'f16', ...filter)
+  const halves = bench<OpsReport>(...OPS, '--precision', 'f16', ...filter)
   const device = await Device.open(adapter)
   const hasHalves = device.facts.features.has('shader-f16')
   device.close()

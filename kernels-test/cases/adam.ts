@@ -1,31 +1,8 @@
-import { adam } from '../../src/optim/adam.ts'
+import { type AdamRow, adamOperation } from '../../bench/operations/adam.ts'
 import { defineCase } from '../case.ts'
-import { normals } from '../numbers.ts'
 
-interface Row {
-  type: 'adam' | 'adamw'
-  size: number
-  /** of them, from the first on, are updated */
-  elements: number
-  /** updates done before */
-  step: number
-  /** false: the gradient norm was not */
-  finite?: boolean
-  weightDecay?: number
-  /** bytes of a binding */
-  limit?: number
-}
-
-const LEARNING_RATE = 5e-3
-const BETAS = [0.9, 0.999] as const
-const EPSILON = 1e-8
-/** of the gradient, by clipping */
-const FACTOR = 0.25
-/** updates in a row */
-const UPDATES = 2
-
-export default defineCase<Row>({
-  operation: 'adam',
+export default defineCase<AdamRow>({
+  ...adamOperation,
   rows: [
     { type: 'adamw', size: 1, elements: 1, step: 0 },
     { type: 'adamw', size: 1000, elements: 999, step: 0, weightDecay: 0.3 },
@@ -34,53 +11,4 @@ export default defineCase<Row>({
     { type: 'adamw', size: 1000, elements: 1000, step: 7, finite: false },
     { type: 'adam', size: 3000, elements: 2999, step: 40, limit: 2 ** 12 },
   ],
-  inputs: ({ size, step, finite = true }, random) => {
-    const gradient = normals(random, size, 0, 2)
-    if (!finite) gradient[0] = Number.NaN
-    return {
-      parameter: { shape: [size], data: normals(random, size), kind: 'state' },
-      gradient: { shape: [size], data: gradient, kind: 'state' },
-      firstMoment: { shape: [size], data: normals(random, size, 0, 0.1), kind: 'state' },
-      secondMoment: { shape: [size], data: normals(random, size, 0, 0.1).map(x => x * x), kind: 'state' },
-      counts: { shape: [2], data: Uint32Array.of(step, 3), kind: 'state' },
-      learningRate: { shape: [1], data: Float32Array.of(LEARNING_RATE) },
-      clip: { shape: [3], data: Float32Array.of(8, FACTOR, Number(finite)) },
-    }
-  },
-  build: (tape, inputs, { type, elements, weightDecay = 1e-4 }) => {
-    const { parameter, gradient, firstMoment, secondMoment, counts, learningRate, clip } = inputs
-    for (let i = 0; i < UPDATES; i++)
-      adam(
-        tape,
-        {
-          parameter: parameter!,
-          gradient: gradient!,
-          firstMoment: firstMoment!,
-          secondMoment: secondMoment!,
-          counts: counts!,
-          learningRate: learningRate!,
-          clip: clip!,
-        },
-        { type, betas: BETAS, epsilon: EPSILON, weightDecay, elements },
-      )
-    return { parameter: parameter!, firstMoment: firstMoment!, secondMoment: secondMoment!, counts: counts! }
-  },
-  reference: (inputs, { type, elements, step, finite = true, weightDecay = 1e-4 }) => {
-    const [p, m, v] = [inputs.parameter!.slice(), inputs.firstMoment!.slice(), inputs.secondMoment!.slice()]
-    const counts = Float64Array.of(step + (finite ? UPDATES : 0), 3 + (finite ? 0 : UPDATES))
-    for (let t = step + 1; finite && t <= step + UPDATES; t++)
-      for (let i = 0; i < elements; i++) {
-        const g = inputs.gradient![i]! * FACTOR + (type === 'adam' ? weightDecay * p[i]! : 0)
-        if (type === 'adamw') p[i]! *= 1 - LEARNING_RATE * weightDecay
-        m[i] = BETAS[0] * m[i]! + (1 - BETAS[0]) * g
-        v[i] = BETAS[1] * v[i]! + (1 - BETAS[1]) * g * g
-        const denominator = Math.sqrt(v[i]! / (1 - BETAS[1] ** t)) + EPSILON
-        p[i]! -= (LEARNING_RATE * m[i]!) / (1 - BETAS[0] ** t) / denominator
-      }
-    return { parameter: p, firstMoment: m, secondMoment: v, counts }
-  },
-  tolerance: 1e-6,
-  limit: row => row.limit,
-  flops: () => 0,
-  bytes: ({ elements }) => UPDATES * elements * 4 * 7,
 })

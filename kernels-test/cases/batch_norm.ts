@@ -1,127 +1,53 @@
-import { batchNorm } from '../../src/ops/batch_norm.ts'
-import { sigmoid } from '../../src/ops/elementwise.ts'
-import { type Shape, sizeOf, volumeOf } from '../../src/util/shape.ts'
-import { defineCase } from '../case.ts'
-import { normals } from '../numbers.ts'
-
-interface Row {
-  shape: Shape // (N, C, H, W, D)
-  training: boolean
-  relu: boolean
-  /** between two sigmoids: the gradient of its input then takes the memory of that of its output */
-  between?: true
-  /** of the input; its deviation is 1 */
-  mean?: number
-  /** bytes */
-  limit?: number
-}
-
-const EPSILON = 1e-5
-
-const logistic = (value: number): number => 1 / (1 + Math.exp(-value))
-
-/** Mean and biased variance of channel c. */
-function moments(x: Float64Array, { shape }: Row, c: number): { mean: number; variance: number } {
-  const { samples, channels, voxels } = volumeOf(shape, 'reference')
-  let mean = 0
-  for (let n = 0; n < samples; n++)
-    for (let v = 0; v < voxels; v++) mean += x[(n * channels + c) * voxels + v]! / (samples * voxels)
-  let variance = 0
-  for (let n = 0; n < samples; n++)
-    for (let v = 0; v < voxels; v++) variance += (x[(n * channels + c) * voxels + v]! - mean) ** 2 / (samples * voxels)
-  return { mean, variance }
-}
-
-function reference(inputs: Record<string, Float64Array>, row: Row): Record<string, Float64Array> {
-  const { samples, channels, voxels } = volumeOf(row.shape, 'reference')
-  const x = row.between ? inputs.x!.map(logistic) : inputs.x!
-  const { weight, bias, runningMean, runningVar } = inputs as Record<string, Float64Array>
-  const count = samples * voxels
-  const y = new Float64Array(x.length)
-  const batch = Array.from({ length: channels }, (_, c) => moments(x, row, c))
-  for (let c = 0; c < channels; c++) {
-    const { mean, variance } = row.training ? batch[c]! : { mean: runningMean![c]!, variance: runningVar![c]! }
-    const scale = weight![c]! / Math.sqrt(variance + EPSILON)
-    for (let n = 0; n < samples; n++)
-      for (let v = 0; v < voxels; v++) {
-        const i = (n * channels + c) * voxels + v
-        const value = (x[i]! - mean) * scale + bias![c]!
-        y[i] = row.relu ? Math.max(0, value) : value
-        if (row.between) y[i] = logistic(y[i]!)
-      }
-  }
-  if (!row.training) return { y }
-  const mean = Float64Array.from(batch, each => each.mean)
-  const variance = Float64Array.from(batch, each => (each.variance * count) / (count - 1))
-  return { y, mean, variance }
-}
-
-function batchNormCase(operation: string, tolerance: number, gradient: boolean, rows: readonly Row[]) {
-  return defineCase<Row>({
-    operation,
-    rows,
-    tolerance,
-    inputs: ({ shape, mean = 0.5 }, random) => {
-      const channels = [shape[1]!]
-      const perChannel = (low: number, high: number) =>
-        Float32Array.from({ length: shape[1]! }, () => random.uniform(low, high))
-      return {
-        x: { shape, data: normals(random, sizeOf(shape), mean), gradient },
-        weight: { shape: channels, data: perChannel(0.5, 1.5), kind: 'parameter', gradient },
-        bias: { shape: channels, data: perChannel(-0.5, 0.5), kind: 'parameter', gradient },
-        runningMean: { shape: channels, data: perChannel(mean - 0.5, mean + 0.5), kind: 'state' },
-        runningVar: { shape: channels, data: perChannel(0.5, 2), kind: 'state' },
-        mean: { shape: channels, data: perChannel(0, 1), kind: 'state' },
-        variance: { shape: channels, data: perChannel(0, 1), kind: 'state' },
-      }
-    },
-    activations: ['x'],
-    build: (tape, t, { training, between, relu }) => {
-      const parameters = { weight: t.weight!, bias: t.bias!, runningMean: t.runningMean!, runningVar: t.runningVar! }
-      const statistics = { mean: t.mean!, variance: t.variance! }
-      const mode = training ? { training, statistics } : { training }
-      const y = between
-        ? sigmoid(tape, batchNorm(tape, sigmoid(tape, t.x!), parameters, mode, { relu }))
-        : batchNorm(tape, t.x!, parameters, mode, { relu })
-      return training ? { y, ...statistics } : { y }
-    },
-    reference,
-    flops: () => 0,
-    // Training reads x twice.
-    bytes: ({ shape, training }) => sizeOf(shape) * 4 * (training ? 3 : 2),
-    limit: ({ limit }) => limit,
-  })
-}
+import { type BatchNormRow, batchNormOperation } from '../../bench/operations/batch_norm.ts'
+import { type CaseInput, defineCase, type Random } from '../case.ts'
 
 const MIB = 2 ** 20
 
+function withoutGradients(row: BatchNormRow, random: Random): Record<string, CaseInput> {
+  const inputs = Object.entries(batchNormOperation.inputs(row, random))
+  return Object.fromEntries(inputs.map(([name, input]) => [name, { ...input, gradient: false }]))
+}
+
 export default [
-  batchNormCase('batch_norm', 1e-5, true, [
-    { shape: [1, 1, 1, 1, 3], training: true, relu: false },
-    { shape: [2, 3, 3, 5, 7], training: true, relu: false },
-    { shape: [2, 17, 2, 2, 1], training: true, relu: false },
-    { shape: [3, 5, 5, 9, 11], training: true, relu: true },
-    { shape: [2, 40, 1, 1, 4], training: true, relu: true },
-    { shape: [2, 1, 16, 16, 33], training: true, relu: true },
-    { shape: [2, 3, 3, 5, 7], training: false, relu: false },
-    { shape: [2, 5, 4, 4, 6], training: false, relu: true },
-    { shape: [2, 5, 4, 4, 6], training: true, relu: true, between: true },
-    { shape: [1, 5, 32, 32, 64], training: true, relu: false, between: true, limit: MIB },
-    // Cut by samples, and by channels of one sample. No ReLU: differences would straddle its kink somewhere in so many values.
-    { shape: [3, 2, 32, 32, 64], training: true, relu: false, limit: MIB },
-    { shape: [1, 5, 32, 32, 64], training: true, relu: false, limit: MIB },
-    { shape: [2, 2, 32, 64, 64], training: false, relu: false, limit: MIB },
-  ]),
+  defineCase<BatchNormRow>({
+    ...batchNormOperation,
+    rows: [
+      { shape: [1, 1, 1, 1, 3], training: true, relu: false },
+      { shape: [2, 3, 3, 5, 7], training: true, relu: false },
+      { shape: [2, 17, 2, 2, 1], training: true, relu: false },
+      { shape: [3, 5, 5, 9, 11], training: true, relu: true },
+      { shape: [2, 40, 1, 1, 4], training: true, relu: true },
+      { shape: [2, 1, 16, 16, 33], training: true, relu: true },
+      { shape: [2, 3, 3, 5, 7], training: false, relu: false },
+      { shape: [2, 5, 4, 4, 6], training: false, relu: true },
+      { shape: [2, 5, 4, 4, 6], training: true, relu: true, between: true },
+      { shape: [1, 5, 32, 32, 64], training: true, relu: false, between: true, limit: MIB },
+      // Cut by samples, and by channels of one sample. No ReLU: differences would straddle its kink somewhere in so many values.
+      { shape: [3, 2, 32, 32, 64], training: true, relu: false, limit: MIB },
+      { shape: [1, 5, 32, 32, 64], training: true, relu: false, limit: MIB },
+      { shape: [2, 2, 32, 64, 64], training: false, relu: false, limit: MIB },
+    ],
+  }),
   // Two values become −1 and 1 whatever they are: the gradient is all rounding.
-  batchNormCase('batch_norm of two values', 1e-5, false, [
-    { shape: [1, 3, 1, 1, 2], training: true, relu: false },
-    { shape: [2, 17, 1, 1, 1], training: true, relu: true },
-  ]),
+  defineCase<BatchNormRow>({
+    ...batchNormOperation,
+    operation: 'batch_norm of two values',
+    inputs: withoutGradients,
+    rows: [
+      { shape: [1, 3, 1, 1, 2], training: true, relu: false },
+      { shape: [2, 17, 1, 1, 1], training: true, relu: true },
+    ],
+  }),
   // Next to 1000 the spacing of float32 is 6e-5: the mean itself cannot be stored better than to half of that.
-  batchNormCase('batch_norm far from zero', 1e-4, true, [
-    { shape: [2, 3, 8, 9, 10], training: true, relu: false, mean: 1000 },
-    { shape: [2, 1, 16, 16, 33], training: true, relu: false, mean: 1000 },
-    { shape: [2, 5, 1, 1, 4], training: true, relu: false, mean: -1000 },
-    { shape: [1, 3, 4, 4, 6], training: false, relu: false, mean: 1000 },
-  ]),
+  defineCase<BatchNormRow>({
+    ...batchNormOperation,
+    operation: 'batch_norm far from zero',
+    tolerance: 1e-4,
+    rows: [
+      { shape: [2, 3, 8, 9, 10], training: true, relu: false, mean: 1000 },
+      { shape: [2, 1, 16, 16, 33], training: true, relu: false, mean: 1000 },
+      { shape: [2, 5, 1, 1, 4], training: true, relu: false, mean: -1000 },
+      { shape: [1, 3, 4, 4, 6], training: false, relu: false, mean: 1000 },
+    ],
+  }),
 ]

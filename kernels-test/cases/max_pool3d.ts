@@ -1,33 +1,10 @@
-import { maxPool3d } from '../../src/ops/max_pool3d.ts'
-import { type Shape, sizeOf, volumeOf } from '../../src/util/shape.ts'
+import { type MaxPool3dRow, maxPool3dOperation } from '../../bench/operations/max_pool3d.ts'
 import { defineCase } from '../case.ts'
-import { normals } from '../numbers.ts'
-
-interface Row {
-  shape: Shape // (N, C, H, W, D)
-  /** bytes */
-  limit?: number
-}
 
 const MIB = 2 ** 20
 
-function reference(x: Float64Array, shape: Shape): Float64Array {
-  const { samples, channels, height, width, depth } = volumeOf(shape, 'reference')
-  const y = new Float64Array(x.length / 8).fill(Number.NEGATIVE_INFINITY)
-  let i = 0
-  for (let plane = 0; plane < samples * channels; plane++)
-    for (let h = 0; h < height; h++)
-      for (let w = 0; w < width; w++)
-        for (let d = 0; d < depth; d++) {
-          const row = (plane * (height / 2) + (h >> 1)) * (width / 2) + (w >> 1)
-          const o = row * (depth / 2) + (d >> 1)
-          y[o] = Math.max(y[o]!, x[i++]!)
-        }
-  return y
-}
-
-export default defineCase<Row>({
-  operation: 'max_pool3d',
+export default defineCase<MaxPool3dRow>({
+  ...maxPool3dOperation,
   rows: [
     { shape: [1, 1, 2, 2, 2] },
     { shape: [2, 3, 2, 4, 6] },
@@ -36,13 +13,4 @@ export default defineCase<Row>({
     { shape: [3, 2, 32, 32, 64], limit: MIB },
     { shape: [1, 5, 32, 32, 64], limit: MIB },
   ],
-  inputs: ({ shape }, random) => ({ x: { shape, data: normals(random, sizeOf(shape)), gradient: true } }),
-  activations: ['x'],
-  build: (tape, { x }) => ({ y: maxPool3d(tape, x!) }),
-  reference: ({ x }, { shape }) => ({ y: reference(x!, shape) }),
-  tolerance: 0,
-  flops: () => 0,
-  // The output is an eighth of the input, twice: values and indices.
-  bytes: ({ shape }) => sizeOf(shape) * 4 * 1.25,
-  limit: ({ limit }) => limit,
 })

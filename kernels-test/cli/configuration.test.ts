@@ -79,7 +79,7 @@ test("train with Sacred's options: what it says and what the record keeps", asyn
   vi.unstubAllEnvs()
   expect(code, stderr).toBe(0)
   expect(stderr).toMatch(/^Configuration \(modified[\s\S]*^ {4}num_workers = 0 +# modified, from debug$[\s\S]*^-{79}$/m)
-  expect(stderr).toMatch(/^warning: --force has no meaning here: /m)
+  expect(stderr).toMatch(/^warning: --force has no effect here: /m)
   expect(stderr).toMatch(
     /^adapter .*\n +the one that computes; CUDA_VISIBLE_DEVICES=0,1 is not read, compute\.adapter chooses$/m,
   )

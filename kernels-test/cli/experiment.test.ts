@@ -19,8 +19,8 @@ test('an experiment that was stopped goes on where it was, and ends with its fig
   first.child.kill('SIGINT')
   const stopped = await first.finished
   expect(stopped.code, stopped.stderr).toBe(130)
-  expect(stopped.stderr).toMatch(/^estimate {2}\S+ .*for the training, by \d+ batches/m)
-  expect(stopped.stderr).toMatch(/; the same command goes on/)
+  expect(stopped.stderr).toMatch(/^estimate {2}\S+ .*for the training, from \d+ batches/m)
+  expect(stopped.stderr).toMatch(/; the same command resumes/)
   expect(existsSync(join(cwd, 'exp', 'results.md'))).toBe(false)
   const madeAt = statSync(join(cwd, 'exp', 'dataset', 'train.h5')).mtimeMs
 

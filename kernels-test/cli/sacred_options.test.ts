@@ -134,10 +134,10 @@ test.each([
 
 test('an option without meaning is one line that says so', () => {
   expect(heed('-f', '-D', '-S', 's3://a', '-s', 'b', '-t', 'c')).toEqual([
-    'warning: --force has no meaning here: keys and types are always checked',
-    'warning: --pdb has no meaning here: it is the debugger of Python; --debug shows stack traces',
+    'warning: --force has no effect here: keys and types are always checked',
+    'warning: --pdb has no effect here: it starts the Python debugger; --debug shows stack traces',
     ...['s3', 'sql', 'tiny_db'].map(
-      name => `warning: --${name} has no meaning here: runs are recorded in a folder (--file_storage)`,
+      name => `warning: --${name} has no effect here: runs are recorded in a folder (--file_storage)`,
     ),
   ])
   expect(heed()).toEqual([])
@@ -148,7 +148,7 @@ test('--enforce_clean refuses a folder without git, and changes that are not com
   const directory = join(root, 'repository')
   mkdirSync(directory)
   vi.spyOn(process, 'cwd').mockReturnValue(directory)
-  expect(() => heed('-e')).toThrow(/repository is in no git repository/)
+  expect(() => heed('-e')).toThrow(/repository is not in a git repository/)
   const git = (...words: string[]) =>
     execFileSync('git', ['-c', 'user.name=a', '-c', 'user.email=a@example.org', ...words], { cwd: directory })
   writeFileSync(join(directory, 'cfg.json'), '{}')

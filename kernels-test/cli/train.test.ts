@@ -74,7 +74,7 @@ test('SIGINT ends with 130 and a record that says so, --resume goes on, SIGTERM 
   first.child.kill('SIGINT')
   const interrupted = await first.finished
   expect(interrupted.code, interrupted.stderr).toBe(130)
-  expect(interrupted.stderr).toMatch(/^SIGINT: finishing the step; once more stops at once$/m)
+  expect(interrupted.stderr).toMatch(/^SIGINT: finishing the step; send it again to stop at once$/m)
   const { status, epochs } = JSON.parse(interrupted.stdout)
   expect(status).toBe('INTERRUPTED')
   expect(epochs).toBeGreaterThanOrEqual(2)

@@ -44,7 +44,7 @@ describe('the printed configuration', () => {
   test('marks what was changed, also where there are no colours', () => {
     const marked = text.split('\n').filter(line => line.includes('# modified'))
     expect(marked).toHaveLength(loaded.changed.length)
-    expect(text).toMatch(/^Configuration \(modified, # where from\):\n {2}compat = 'documented'\n/)
+    expect(text).toMatch(/^Configuration \(modified, # source\):\n {2}compat = 'documented'\n/)
     expect(text).toMatch(/^ {2}seed = 3 +# modified, from the command line$/m)
     expect(text).toMatch(/^ {4}num_epochs = 30 +# modified, from fast$/m)
     expect(text).not.toContain('\x1b')

@@ -7,14 +7,14 @@ import { pythonLiteral } from '../../src/config/spelling.ts'
 
 const INTRODUCTION = `# Configuration
 
-Every key, what it takes and what it means. This page and [config.schema.json](config.schema.json) are made from the schema in
-\`src/config/schema.ts\` and the named configurations in \`src/config/named.ts\`, and a test holds them equal to them.
+Every key with its accepted values and meaning. This page and [config.schema.json](config.schema.json) are generated from the schema in
+\`src/config/schema.ts\` and the named configurations in \`src/config/named.ts\`; a test keeps them in step.
 
-A configuration is a JSON file with the keys that differ from the defaults, given by \`--config FILE\`. Words after \`with\` win over it:
-\`key=value\` with Python literals (\`True\`, \`None\`, \`5e-4\`, \`[32, 32, 32]\`; quote what the shell would take apart), the name of a
-[named configuration](#named-configurations), or a further JSON file. In JSON write \`true\`, \`null\`. A dictionary sets the keys it has and
-leaves the others. An unknown key, a mistyped one, or a value that does not fit ends with exit code 2 and one line that says what was expected,
-where it was given and which key was probably meant.
+A configuration is a JSON file with the keys that differ from the defaults, given by \`--config FILE\`. The words after \`with\` override it:
+\`key=value\` with Python literals (\`True\`, \`None\`, \`5e-4\`, \`[32, 32, 32]\`; quote anything the shell would split), the name of a
+[named configuration](#named-configurations), or another JSON file. In JSON, write \`true\` and \`null\`. A dictionary sets only the keys it
+contains. An unknown or misspelled key or an invalid value ends the program with exit code 2 and one line that says what was expected,
+where the key was given and which key was probably meant.
 
 \`\`\`json
 {
@@ -25,19 +25,19 @@ where it was given and which key was probably meant.
 }
 \`\`\`
 
-The same in words: \`with dataset_path=data/heads model.channels='[8, 16, 32, 64, 128]' training.batch_size=2 …\`
+The same on the command line: \`with dataset_path=data/heads model.channels='[8, 16, 32, 64, 128]' training.batch_size=2 …\`
 
-What holds in the end, as in Sacred: the defaults; over them \`--config FILE\`; then named configurations and files in the order given; and the
-\`key=value\` words over all of these, wherever they stand. To see it, and to keep it:
+Precedence, as in Sacred: the defaults are overridden by \`--config FILE\`, then by named configurations and files in the order given, then by the
+\`key=value\` words, wherever they appear. To show or save the resulting configuration:
 
 \`\`\`sh
-sadaan-gpu print_config with fast seed=7                     # what was changed is marked with its source
+sadaan-gpu print_config with fast seed=7                     # marks changed values with their source
 sadaan-gpu save_config --output saved.json with fast seed=7  # the whole configuration, as a file for --config
 sadaan-gpu print_named_configs
 \`\`\`
 
-Editors complete and check a file that begins with \`"$schema": "…/docs/config.schema.json"\` (an address or a path; the program ignores it). In VS Code
-a setting does the same for every file of a name: \`"json.schemas": [{ "fileMatch": ["cfg*.json"], "url": "./docs/config.schema.json" }]\`.
+Editors complete and check a file that begins with \`"$schema": "…/docs/config.schema.json"\` (a URL or a path; the program ignores it). In VS Code,
+a setting does the same for all files with a given name: \`"json.schemas": [{ "fileMatch": ["cfg*.json"], "url": "./docs/config.schema.json" }]\`.
 `
 
 /** The JSON Schema of a configuration file. */
@@ -45,11 +45,11 @@ export function configurationSchema(): JsonObject {
   const schema = z.toJSONSchema(configSchema, {
     io: 'input',
     override: ({ jsonSchema }) => {
-      // zod's bound of every integer; says nothing to a reader
+      // zod adds this bound to every integer; it tells a reader nothing
       if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum
     },
   })
-  const $schema = { type: 'string', description: 'What an editor checks the file against; ignored' }
+  const $schema = { type: 'string', description: 'Schema for editors; the program ignores it' }
   const properties = { $schema, ...schema.properties }
   return JSON.parse(JSON.stringify({ ...schema, properties, title: 'sadaan-gpu configuration' })) as JsonObject
 }
@@ -67,14 +67,14 @@ export function formatted(value: Json, indent = ''): string {
   return entries.length === 0 ? '{}' : `{\n${entries.join(',\n')}\n${indent}}`
 }
 
-/** docs/configuration.md: one table for the keys outside groups, and one a group. */
+/** docs/configuration.md: one table for the top-level keys and one per group. */
 export function configurationPage(): string {
   const leaves = leavesOf(defaultConfig())
   const groups = ['', ...new Set(leaves.map(([key]) => groupOf(key)).filter(group => group !== ''))]
   const tables = groups.map(group => {
     const rows = leaves.filter(([key]) => groupOf(key) === group).map(([key, value]) => rowOf(key, value))
-    const title = group === '' ? 'At the top' : `\`${group}\``
-    return `## ${title}\n\n| key | default | takes | meaning |\n|---|---|---|---|\n${rows.join('\n')}\n`
+    const title = group === '' ? 'Top level' : `\`${group}\``
+    return `## ${title}\n\n| key | default | accepts | meaning |\n|---|---|---|---|\n${rows.join('\n')}\n`
   })
   return [INTRODUCTION, namedConfigurations(), ...tables].join('\n')
 }
@@ -84,7 +84,7 @@ function namedConfigurations(): string {
     const sets = leavesOf(values as JsonObject).map(([key, value]) => `\`${key}=${pythonLiteral(value)}\``)
     return `| \`${name}\` | ${description} | ${sets.join(', ')} |`
   })
-  return `## Named configurations\n\n| name | for | sets |\n|---|---|---|\n${rows.join('\n')}\n`
+  return `## Named configurations\n\n| name | purpose | sets |\n|---|---|---|\n${rows.join('\n')}\n`
 }
 
 function groupOf(key: string): string {
@@ -101,7 +101,7 @@ function shown(value: Json): string {
   return `\`${pythonLiteral(value)}\``
 }
 
-/** What the schema says it expected when the key holds a dictionary, which no key takes. */
+/** What the schema says it expects when the key holds a dictionary, which no key accepts. */
 function expectationOf(key: string, isNullable: boolean): string {
   const parsed = configSchema.safeParse(treeOf(key.split('.'), {}))
   const expected = parsed.error!.issues[0]!.message

@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process'
-import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 import { writeCheckpoint } from '../../src/checkpoint/checkpoint.ts'
 import type { TorchTensor } from '../../src/checkpoint/pickle/torch_tensor.ts'
@@ -11,14 +11,13 @@ import { initialValues } from '../../src/nn/initialise.ts'
 import { type SadaanShape, specify } from '../../src/nn/specification.ts'
 import { predict } from '../../src/predict/predict.ts'
 import { RAW_NAMES } from '../../src/predict/subject_prediction.ts'
-import { PACKAGE_ROOT } from '../../src/util/package_root.ts'
 import { sizeOf } from '../../src/util/shape.ts'
 import { temporaryDirectory } from '../data/small_dataset.ts'
 import { relativeError } from '../numbers.ts'
 import { checkpointOf } from '../predict/golden_model.ts'
 
 const python = process.env.SADAAN_PYTHON
-const oracle = join(PACKAGE_ROOT, '../shared/oracle/sadaan_oracle.py')
+const oracle = fileURLToPath(new URL('../oracle/sadaan_oracle.py', import.meta.url))
 const shape: SadaanShape = { structures: 3, size: [32, 16, 32], inChannels: 2, channels: [4, 6, 8, 10, 12] }
 const SAMPLES = 3
 const folder = temporaryDirectory()
@@ -50,7 +49,6 @@ async function writeInput(path: string): Promise<void> {
 
 test("the oracle's forward on our checkpoint equals predict --raw", async ctx => {
   if (!python) return ctx.skip('SADAAN_PYTHON names no python with torch')
-  if (!existsSync(oracle)) return ctx.skip('the oracle does not lie beside the checkout')
   const [model, input, theirs] = ['best_model.pth', 'input.h5', 'theirs.h5'].map(name => join(folder, name)) as [
     string,
     string,

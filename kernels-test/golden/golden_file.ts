@@ -1,6 +1,5 @@
-import { existsSync } from 'node:fs'
 import { basename, join } from 'node:path'
-import { type Dataset, File, ready } from 'h5wasm/node'
+import { Dataset, File, ready } from 'h5wasm/node'
 import { type Config, defaultConfig } from '../../src/config/schema.ts'
 import type { SadaanShape } from '../../src/nn/specification.ts'
 import { PACKAGE_ROOT } from '../../src/util/package_root.ts'
@@ -8,6 +7,7 @@ import { PACKAGE_ROOT } from '../../src/util/package_root.ts'
 /** The numbers of a reference run in float64: a few optimiser steps from given parameters on given batches. */
 export interface Golden {
   name: string
+  path: string
   shape: SadaanShape
   batch: number
   steps: number
@@ -17,14 +17,19 @@ export interface Golden {
   has(path: string): boolean
   numbers(path: string): Float64Array
   names(group: string): string[]
+  /** of every dataset */
+  paths(): string[]
 }
 
-const own = [join(PACKAGE_ROOT, 'kernels-test/golden/small.h5')]
-const beside = ['smooth', 'narrow', 'multichannel'].map(name => join(PACKAGE_ROOT, `../shared/golden/${name}.h5`))
+export const SMALL = join(PACKAGE_ROOT, 'kernels-test/golden/small.h5')
 
-/** The golden in the repository, and the larger ones where they lie beside it. */
-export const goldenPaths = [...own, ...beside.filter(path => existsSync(path))]
-export const missingGoldens = beside.filter(path => !existsSync(path)).map(path => basename(path))
+const folder = process.env.SADAAN_GOLDENS
+const larger = ['smooth', 'narrow', 'multichannel']
+
+/** The golden in the repository, and the larger ones where SADAAN_GOLDENS names their folder. */
+export const goldenPaths = [SMALL, ...(folder ? larger.map(name => join(folder, `${name}.h5`)) : [])]
+export const missingGoldens = folder ? [] : larger
+export const NO_GOLDENS = 'SADAAN_GOLDENS names no folder of goldens'
 
 export async function openGolden(path: string): Promise<Golden> {
   await ready
@@ -46,6 +51,7 @@ export async function openGolden(path: string): Promise<Golden> {
   }
   return {
     name: basename(path, '.h5'),
+    path,
     shape: {
       structures: scalar('structures'),
       size: attribute('size') as [number, number, number],
@@ -58,6 +64,7 @@ export async function openGolden(path: string): Promise<Golden> {
     smooth: /smooth|small/.test(basename(path)),
     has: at => file.get(at) !== null,
     numbers,
+    paths: () => file.paths().filter(path => file.get(path) instanceof Dataset),
     names: group => (file.get(group) as unknown as { keys(): string[] }).keys(),
   }
 }

@@ -1,13 +1,23 @@
+import { dirname } from 'node:path'
 import { expect, test } from 'vitest'
 import { filesUnder, textOf, trackedFiles } from './sources.ts'
 
 const MAX_LINES = 350
+const MAX_FILES = 25
 
 test('no source file is longer than a reader can hold', () => {
   const sources = ['src', 'cli'].flatMap(folder => filesUnder(folder, '.ts')).concat(filesUnder('shaders', '.wgsl'))
   const lengths = sources.map(path => ({ path, lines: textOf(path).split('\n').length - 1 }))
   expect(lengths.length).toBeGreaterThan(100)
   expect(lengths.filter(({ lines }) => lines > MAX_LINES)).toEqual([])
+})
+
+test('no folder holds more files than a reader can survey', () => {
+  const folders = new Map<string, number>()
+  for (const path of ['src', 'cli'].flatMap(folder => filesUnder(folder, '.ts')))
+    folders.set(dirname(path), (folders.get(dirname(path)) ?? 0) + 1)
+  expect(folders.size).toBeGreaterThan(30)
+  expect([...folders].filter(([, files]) => files > MAX_FILES)).toEqual([])
 })
 
 test('src says nothing past its console: standard output belongs to the result', () => {
@@ -30,10 +40,11 @@ test('nothing is left to be done in a comment', () => {
 const FOREIGN: Readonly<Record<string, RegExp>> = {
   'a package registry':
     /\bregistry\.[a-z0-9-]+\.[a-z]{2,}|\bnpmjs\.(?:com|org)|\bpypi\.org|pythonhosted\.org|\bunpkg\.com|\bjsdelivr\.net|\bdebian\.org\/debian/,
+  'what lies beside the checkout': /\.\.\/shared\b/,
   "a machine's path": /(?<![\w.$}~*-])\/(?:work|tmp\/setup|root|Users)\/|\/home\/(?!someone\b)\w/,
 }
 
-test('no tracked file names a package registry or a path of the machine it was made on', context => {
+test('no tracked file names a package registry, a path of the machine it was made on, or files beside the checkout', context => {
   const tracked = trackedFiles()
   if (!tracked) context.skip('not a git clone: which files belong to the repository is not known')
   const found = tracked!

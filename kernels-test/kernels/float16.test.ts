@@ -4,7 +4,7 @@ import { Tape } from '../../src/graph/tape.ts'
 import { type Precision, type Tensor, tensor } from '../../src/graph/tensor.ts'
 import { cast } from '../../src/ops/cast.ts'
 import { conv3d } from '../../src/ops/conv3d/conv3d.ts'
-import { softmax } from '../../src/ops/softmax.ts'
+import { linear } from '../../src/ops/linear.ts'
 import { fittingVariants, lower } from '../../src/plan/lower.ts'
 import { fromFloat16, toFloat16 } from '../../src/util/float16.ts'
 import type { Case, CaseInput } from '../case.ts'
@@ -106,6 +106,7 @@ test('activations of one kernel that are stored differently are refused, and so 
   })
   expect(() => lower(mixed.calls, facts)).toThrow(/activations of conv3d\/\w+ .*floating-point type/)
   const narrow = new Tape()
-  softmax(narrow, x)
-  expect(() => lower(narrow.calls, facts)).toThrow(/binding x of softmax is "f16", expected a tensor of 4-byte/)
+  const vector = tensor('x', [1, 16], 'input', 'f16')
+  linear(narrow, vector, tensor('w', [8, 16], 'parameter'), tensor('b', [8], 'parameter'))
+  expect(() => lower(narrow.calls, facts)).toThrow(/binding x of linear is "f16", expected a tensor of 4-byte/)
 })

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
+import { sigmoid, softplus } from '../../bench/operations/elementary.ts'
 import { destroyBuffer, readBuffer, storageBuffer } from '../../src/gpu/buffers.ts'
 import { linkShader } from '../../src/wgsl/link.ts'
-import { sigmoid, softplus } from '../elementary.ts'
 import { testDevice } from '../harness.ts'
 
 const { device } = await testDevice()

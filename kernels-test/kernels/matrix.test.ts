@@ -3,7 +3,13 @@ import { type AdapterFacts, GUARANTEED_FACTS } from '../../src/graph/kernel.ts'
 import { Tape } from '../../src/graph/tape.ts'
 import { tensor } from '../../src/graph/tensor.ts'
 import { conv3d } from '../../src/ops/conv3d/conv3d.ts'
-import { type BrickLayout, brickLayout, familyOf } from '../../src/ops/conv3d/matrix_layout.ts'
+import {
+  type BrickLayout,
+  brickLayout,
+  type Family,
+  familyOf,
+  matrixShader,
+} from '../../src/ops/conv3d/matrix_layout.ts'
 import { chooseVariant } from '../../src/plan/lower.ts'
 import { candidatesOf } from '../../src/tune/kernel_text.ts'
 import { type Volume, volumeOf } from '../../src/util/shape.ts'
@@ -85,15 +91,24 @@ function held(layout: BrickLayout, position: number, halo: number, planes: numbe
   return [place[0]! - planes / 2, place[1]! - halo / 2, place[2]! - halo / 2]
 }
 
+const shadersOf = (family: Family): string[] => [
+  matrixShader('conv3d/matrix', family, family.convolve),
+  matrixShader('conv3d/matrix_backward_weight', family, family.correlate),
+]
+
 const families = [familyOf(gpu)!, familyOf(lavapipe)!]
-const passes = families.flatMap(({ size, convolve, correlate }) => [
-  { run: size, shader: `matrix_${size}`, runs: 16, planes: 2, ...convolve },
-  { run: size, shader: `matrix_backward_weight_${size}`, runs: 8, planes: 0, ...correlate },
-])
+const passes = families.flatMap(family => {
+  const { size, convolve, correlate } = family
+  const [forward, backward] = shadersOf(family)
+  return [
+    { run: size, shader: forward!, runs: 16, planes: 2, ...convolve },
+    { run: size, shader: backward!, runs: 8, planes: 0, ...correlate },
+  ]
+})
 
 describe.each(passes)('a tile of $shader', ({ run, shader, runs, planes, positions }) => {
   test('has the room in workgroup memory that its layout counts on', () => {
-    expect(linkShader(`conv3d/${shader}`)).toContain(`const POSITIONS = ${positions}u;`)
+    expect(linkShader(shader)).toContain(`const POSITIONS = ${positions}u;`)
   })
 
   const volumes = [
@@ -138,7 +153,7 @@ describe.each(passes)('a tile of $shader', ({ run, shader, runs, planes, positio
 })
 
 test.skipIf(!familyOf(at.device.facts))('the shaders for shapes that this adapter lacks are valid WGSL', async () => {
-  for (const name of ['conv3d/matrix_16', 'conv3d/matrix_backward_weight_16'])
+  for (const name of shadersOf(familyOf(gpu)!))
     for (const activation of ['f32', 'f16'] as const) {
       const module = at.device.gpu.createShaderModule({ code: linkShader(name, { activation }) })
       expect((await module.getCompilationInfo()).messages.map(({ message }) => message)).toEqual([])

@@ -12,12 +12,7 @@ import { PACKAGE_ROOT } from '../../src/util/package_root.ts'
 const LARGEST_TARBALL = 1_500_000 // bytes, a third of them the pictures of the docs
 const NOT_CONNECTED = /ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH|ENOTCACHED/
 
-const BELONGS = [
-  /^package\.json$/,
-  /^[A-Z]+(\.md)?$/,
-  /^(shaders|docs|dist\/src|dist\/cli|dist\/bench)\//,
-  /^dist\/kernels-test\/(case|numbers)\./, // what bench shares with the tests
-]
+const BELONGS = [/^package\.json$/, /^[A-Z]+(\.md)?$/, /^(shaders|docs|dist\/src|dist\/cli|dist\/bench)\//]
 
 interface Packed {
   filename: string
@@ -51,6 +46,7 @@ test('the tarball holds what runs and what is read, and nothing else', () => {
   const paths = packed.files.map(({ path }) => path)
   const foreign = paths.filter(path => !BELONGS.some(pattern => pattern.test(path)))
   expect(foreign).toEqual([])
+  expect(paths.filter(path => path.includes('kernels-test'))).toEqual([])
   expect(paths.filter(path => /\.test\.|(?<!\.d)\.ts$|\.map$/.test(path))).toEqual([])
   expect(paths).toEqual(expect.arrayContaining(['LICENSE', 'README.md', 'dist/cli/main.js', 'dist/src/index.d.ts']))
   expect(paths).toContain('shaders/lib/math.wgsl')
@@ -76,6 +72,22 @@ test('doctor finds an adapter whose kernels compute', async context => {
   skipOffline(context)
   const { adapters } = JSON.parse((await sadaan('doctor', '--json')).stdout)
   expect(adapters[0]).toMatchObject({ index: 0, passed: true })
+})
+
+test('bench ops times an operation of the step', async context => {
+  skipOffline(context)
+  const { stdout } = await sadaan(
+    'bench',
+    'ops',
+    '--json',
+    '--seconds',
+    '0.001',
+    '--filter',
+    'max_pool3d forward shape',
+  )
+  const { rows, wrong } = JSON.parse(stdout)
+  expect(rows).toMatchObject([{ operation: 'max_pool3d', from: 'pool1' }])
+  expect(wrong).toEqual([])
 })
 
 test('it trains two steps on a dataset that it made', async context => {

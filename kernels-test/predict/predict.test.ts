@@ -11,12 +11,11 @@ import { type Prediction, predict } from '../../src/predict/predict.ts'
 import { RAW_NAMES } from '../../src/predict/subject_prediction.ts'
 import { openTrainedModel } from '../../src/run/trained_model.ts'
 import { InputError } from '../../src/util/error.ts'
-import { PACKAGE_ROOT } from '../../src/util/package_root.ts'
 import { sizeOf } from '../../src/util/shape.ts'
 import { writeSafetensors } from '../checkpoint/safetensors_file.ts'
 import { niftiBytes, RAS } from '../data/scan/nifti_bytes.ts'
 import { temporaryDirectory, writeDataset, writeSplit } from '../data/small_dataset.ts'
-import { type Golden, goldenPaths, openGolden } from '../golden/golden_file.ts'
+import { type Golden, goldenPaths, NO_GOLDENS, openGolden } from '../golden/golden_file.ts'
 import { relativeError } from '../numbers.ts'
 import { checkpointOf, finalWeights } from './golden_model.ts'
 
@@ -109,10 +108,10 @@ describe('raw outputs', () => {
     },
   )
 
-  const original = join(PACKAGE_ROOT, '../shared/golden/narrow.pth')
   test('of a checkpoint that torch wrote', async ctx => {
-    if (!existsSync(original)) return ctx.skip('narrow.pth does not lie beside the checkout')
-    const golden = goldens.get('narrow')!
+    const golden = goldens.get('narrow')
+    if (!golden) return ctx.skip(NO_GOLDENS)
+    const original = golden.path.replace(/h5$/, 'pth')
     const { output } = await run({ weights: original, input: imagesOf('narrow'), raw: true })
     const { values } = await read(join(output, 'raw.h5'), 'segmentation_probs')
     expect(relativeError(values, golden.numbers('eval/segmentation_probs'))).toBeLessThanOrEqual(1e-4)

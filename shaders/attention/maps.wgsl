@@ -13,14 +13,9 @@ struct Params {
 @group(0) @binding(2) var<storage, read_write> attention: array<f32>; // (N, S, V)
 @group(0) @binding(3) var<uniform> params: Params;
 
-@compute @workgroup_size(64)
-fn main(
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) local: u32,
-) {
-  let stride = groups.x * groups.y * 64u;
-  for (var i = linear_index(group, groups, local, 64u); i < params.elements; i += stride) {
+@compute @workgroup_size(WORKGROUP)
+fn main(at: Invocation) {
+  for (var i = index_of(at); i < params.elements; i += grid_size(at)) {
     attention[i] = sigmoid(f32(logits[i])) * sigmoid(priors[i % params.prior_elements]);
   }
 }

@@ -27,27 +27,17 @@ fn summed(i: u32) -> f32 {
   return sum;
 }
 
-@compute @workgroup_size(64)
-fn to_logits(
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) local: u32,
-) {
-  let stride = groups.x * groups.y * 64u;
-  for (var i = linear_index(group, groups, local, 64u); i < params.elements; i += stride) {
+@compute @workgroup_size(WORKGROUP)
+fn to_logits(at: Invocation) {
+  for (var i = index_of(at); i < params.elements; i += grid_size(at)) {
     let before = select(0.0, f32(d_logits[i]), ACCUMULATE);
     d_logits[i] = Activation(before + summed(i) * sigmoid(-f32(logits[i])));
   }
 }
 
-@compute @workgroup_size(64)
-fn to_priors(
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) local: u32,
-) {
-  let stride = groups.x * groups.y * 64u;
-  for (var i = linear_index(group, groups, local, 64u); i < params.elements; i += stride) {
+@compute @workgroup_size(WORKGROUP)
+fn to_priors(at: Invocation) {
+  for (var i = index_of(at); i < params.elements; i += grid_size(at)) {
     d_priors[i] = select(0.0, d_priors[i], ACCUMULATE) + summed(i) * sigmoid(-priors[i]);
   }
 }

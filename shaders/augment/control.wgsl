@@ -1,11 +1,10 @@
 // Draws the control points of an operation's splines: four numbers each, uniform in ±amplitude, or all 0 in a sample that the
 // operation leaves as it is.
 #import lib/grid
-#import lib/random
 #import lib/sample
 
 struct Params {
-  points: u32,      // of a sample, the filling behind the last one included
+  points: u32, // of a sample, the filling behind the last one included
   invocations: u32, // samples · points of the slice
   first_sample: u32,
   operation: u32,
@@ -13,23 +12,16 @@ struct Params {
   amplitude: f32,
 }
 
-@group(0) @binding(0) var<storage, read> keys: array<u32>;           // (N, 4)
-@group(0) @binding(1) var<storage, read_write> drawn: array<vec4f>;  // (n, points)
+@group(0) @binding(1) var<storage, read_write> drawn: array<vec4f>; // (n, points)
 @group(0) @binding(2) var<uniform> params: Params;
 
-@compute @workgroup_size(64)
-fn main(
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) local: u32,
-) {
-  let index = linear_index(group, groups, local, 64u);
-  if (index >= params.invocations) {
-    return;
+@compute @workgroup_size(WORKGROUP)
+fn main(at: Invocation) {
+  let index = index_of(at);
+  if (index < params.invocations) {
+    let key = key_of(params.first_sample + index / params.points);
+    let words = draw(key, params.operation, 1u + index % params.points);
+    let uniforms = vec4f(uniform01(words.x), uniform01(words.y), uniform01(words.z), uniform01(words.w));
+    drawn[index] = select(vec4f(), params.amplitude * (2.0 * uniforms - 1.0), chosen(key, params.operation, params.probability));
   }
-  let k = (params.first_sample + index / params.points) * 4u;
-  let key = SampleKey(keys[k], keys[k + 1u], keys[k + 2u]);
-  let words = draw(key, params.operation, 1u + index % params.points);
-  let uniforms = vec4f(uniform01(words.x), uniform01(words.y), uniform01(words.z), uniform01(words.w));
-  drawn[index] = select(vec4f(), params.amplitude * (2.0 * uniforms - 1.0), chosen(key, params.operation, params.probability));
 }

@@ -1,40 +1,25 @@
 // Flip, rotation and elastic deformation (one trilinear lookup, outside = 0), noise, intensity scale and clip of an image in one pass.
-// One invocation makes four neighbours along D, which share a block of noise.
-#import lib/grid
-#import lib/random
-#import lib/sample
-#import lib/volume
+#import lib/quad
 #import lib/pose
+#import lib/displacement
 #import lib/intensity
 #import lib/activation
 
 struct Params {
-  size: vec3u,          // (H, W, D) voxels, D a multiple of 4
-  quads: u32,           // invocations: samples · channels · voxels / 4 of the slice
-  channels: u32,        // of the slice
-  first_sample: u32,
-  first_channel: u32,
-  flip_axes: u32,       // bit i: axis i may flip
-  flip_probability: f32,
-  rotation_turns: f32,
-  noise_std: f32,       // intensities
-  scale_low: f32,
-  scale_high: f32,
+  quads: Quads,
+  range: PoseRange,
+  @align(16) finish: Finish,
 }
 
-@group(0) @binding(0) var<storage, read> image: array<f32>;          // (n, c, H, W, D)
-@group(0) @binding(1) var<storage, read> keys: array<u32>;           // (N, 4)
-@group(0) @binding(2) var<storage, read_write> augmented: array<Activation>; // (n, c, H, W, D)
-@group(0) @binding(3) var<uniform> params: Params;
-@group(0) @binding(4) var<storage, read> displacement: array<f32>;   // (n, 3, H, W, D) voxels
-
-const WORKGROUP: u32 = 256u;
+@group(0) @binding(0) var<storage, read> image: array<f32>; // (n, c, H, W, D)
+@group(0) @binding(1) var<storage, read_write> augmented: array<Activation>; // (n, c, H, W, D)
+@group(0) @binding(2) var<uniform> params: Params;
 
 fn intensity(base: u32, axes: vec3i) -> f32 {
-  if (!inside(axes, params.size)) {
+  if (!inside(axes, params.quads.size)) {
     return 0.0;
   }
-  return image[base + voxel_index(axes, params.size)];
+  return image[base + voxel_index(axes, params.quads.size)];
 }
 
 fn trilinear(base: u32, position: vec3f) -> f32 {
@@ -51,55 +36,43 @@ fn trilinear(base: u32, position: vec3f) -> f32 {
   return sum;
 }
 
-// Makes quad `index`, each of whose voxels looks `aside` from its own place.
-fn make(index: u32, aside: array<vec3f, 4>) {
-  let voxels = params.size.x * params.size.y * params.size.z;
-  let volume = index * 4u / voxels;
-  let voxel = index * 4u % voxels;
-  let k = (params.first_sample + volume / params.channels) * 4u;
-  let key = SampleKey(keys[k], keys[k + 1u], keys[k + 2u]);
-  let pose = sample_pose(key, params.flip_axes, params.flip_probability, params.rotation_turns);
-  let axes = voxel_axes(voxel, params.size);
+// Makes a quad, each of whose voxels looks `aside` from its own place.
+fn make(quad: Quad, aside: array<vec3f, 4>) {
+  let key = key_of(quad.sample);
+  let pose = sample_pose(key, params.range);
   var moved: vec4f;
   for (var i = 0u; i < 4u; i++) {
-    let place = vec3f(axes + vec3u(0u, 0u, i)) + aside[i];
-    moved[i] = trilinear(volume * voxels, source_position(pose, place, params.size));
+    let place = vec3f(quad.axes + vec3u(0u, 0u, i)) + aside[i];
+    moved[i] = trilinear(quad.base, source_position(pose, place, params.quads.size));
   }
-  let element = (params.first_channel + volume % params.channels) * voxels + voxel;
-  let made = finished(moved, key, element, Finish(params.noise_std, params.scale_low, params.scale_high));
+  let made = finished(moved, key, quad.element, params.finish);
   for (var i = 0u; i < 4u; i++) {
-    augmented[index * 4u + i] = Activation(made[i]);
+    augmented[quad.first + i] = Activation(made[i]);
   }
 }
 
-@compute @workgroup_size(256)
-fn main(
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) local: u32,
-) {
-  let index = linear_index(group, groups, local, WORKGROUP);
-  if (index < params.quads) {
-    make(index, array<vec3f, 4>());
-  }
-}
-
-@compute @workgroup_size(256)
-fn elastic(
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) local: u32,
-) {
-  let index = linear_index(group, groups, local, WORKGROUP);
-  if (index >= params.quads) {
-    return;
-  }
-  let voxels = params.size.x * params.size.y * params.size.z;
-  let n = index * 4u / voxels / params.channels;
+fn aside_of(quad: Quad) -> array<vec3f, 4> {
+  let voxels = params.quads.size.x * params.quads.size.y * params.quads.size.z;
   var aside: array<vec3f, 4>;
   for (var i = 0u; i < 4u; i++) {
-    let at = n * 3u * voxels + index * 4u % voxels + i;
-    aside[i] = vec3f(displacement[at], displacement[at + voxels], displacement[at + 2u * voxels]);
+    aside[i] = displacement_of(quad.n, quad.first - quad.base + i, voxels);
   }
-  make(index, aside);
+  return aside;
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn main(at: Invocation) {
+  let index = index_of(at);
+  if (index < params.quads.quads) {
+    make(quad_of(index, params.quads), array<vec3f, 4>());
+  }
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn elastic(at: Invocation) {
+  let index = index_of(at);
+  if (index < params.quads.quads) {
+    let quad = quad_of(index, params.quads);
+    make(quad, aside_of(quad));
+  }
 }

@@ -1,33 +1,27 @@
-// Flip, rotation and elastic deformation (nearest, outside = 0) of masks, and the exchange of left and right in masks and presence, for up to four
-// structures at once: one invocation finds the sources of 32 voxels and makes the mask word of each structure.
+// Flip, rotation and elastic deformation (nearest, outside = 0) of masks, and the exchange of left and right in masks and presence,
+// for up to four structures at once: one invocation finds the sources of 32 voxels and makes the mask word of each structure.
 #import lib/grid
-#import lib/sample
 #import lib/volume
 #import lib/pose
+#import lib/displacement
 
 struct Params {
-  size: vec3u,            // (H, W, D) voxels
-  words: u32,             // of one mask: voxels / 32
-  partners: vec4u,        // the mirror partner of each structure of this dispatch; the last one repeated
+  size: vec3u, // (H, W, D) voxels
+  words: u32, // of one mask: voxels / 32
+  partners: vec4u, // the mirror partner of each structure of this dispatch; the last one repeated
   first_structure: u32,
-  together: u32,          // structures of this dispatch, 1 to 4
-  structures: u32,        // S
-  samples: u32,           // of the slice
+  together: u32, // structures of this dispatch, 1 to 4
+  structures: u32, // S
+  samples: u32, // of the slice
   first_sample: u32,
-  flip_axes: u32,         // bit i: axis i may flip
-  flip_probability: f32,
-  rotation_turns: f32,
+  @align(16) range: PoseRange,
 }
 
-@group(0) @binding(0) var<storage, read> masks: array<u32>;                    // (n, S, V/32)
-@group(0) @binding(1) var<storage, read> presence: array<f32>;                 // (N, S)
-@group(0) @binding(2) var<storage, read> keys: array<u32>;                     // (N, 4)
-@group(0) @binding(3) var<storage, read_write> augmented_masks: array<u32>;    // (n, S, V/32)
-@group(0) @binding(4) var<storage, read_write> augmented_presence: array<f32>; // (N, S)
-@group(0) @binding(5) var<uniform> params: Params;
-@group(0) @binding(6) var<storage, read> displacement: array<f32>;             // (n, 3, H, W, D) voxels
-
-const WORKGROUP: u32 = 64u;
+@group(0) @binding(0) var<storage, read> masks: array<u32>; // (n, S, V/32)
+@group(0) @binding(1) var<storage, read> presence: array<f32>; // (N, S)
+@group(0) @binding(2) var<storage, read_write> augmented_masks: array<u32>; // (n, S, V/32)
+@group(0) @binding(3) var<storage, read_write> augmented_presence: array<f32>; // (N, S)
+@group(0) @binding(4) var<uniform> params: Params;
 
 // Bit `voxel` of the masks of four structures.
 fn mask_bits(bases: vec4u, voxel: u32) -> vec4u {
@@ -38,7 +32,7 @@ fn mask_bits(bases: vec4u, voxel: u32) -> vec4u {
 
 // A mask word of each structure of the dispatch, while it is made.
 struct Words {
-  n: u32,        // sample of the slice
+  n: u32, // sample of the slice
   word: u32,
   pose: Pose,
   sources: vec4u, // the structures that the four become
@@ -47,9 +41,7 @@ struct Words {
 
 fn begin(index: u32) -> Words {
   let n = index / params.words;
-  let k = (params.first_sample + n) * 4u;
-  let key = SampleKey(keys[k], keys[k + 1u], keys[k + 2u]);
-  let pose = sample_pose(key, params.flip_axes, params.flip_probability, params.rotation_turns);
+  let pose = sample_pose(key_of(params.first_sample + n), params.range);
   let own = min(vec4u(0u, 1u, 2u, 3u), vec4u(params.together - 1u)) + vec4u(params.first_structure);
   return Words(n, index % params.words, pose, select(own, params.partners, pose.swapped), vec4u(0u));
 }
@@ -75,13 +67,9 @@ fn store(words: Words) {
   }
 }
 
-@compute @workgroup_size(64)
-fn main(
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) local: u32,
-) {
-  let index = linear_index(group, groups, local, WORKGROUP);
+@compute @workgroup_size(WORKGROUP)
+fn main(at: Invocation) {
+  let index = index_of(at);
   if (index >= params.samples * params.words) {
     return;
   }
@@ -92,21 +80,16 @@ fn main(
   store(words);
 }
 
-@compute @workgroup_size(64)
-fn elastic(
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) local: u32,
-) {
-  let index = linear_index(group, groups, local, WORKGROUP);
+@compute @workgroup_size(WORKGROUP)
+fn elastic(at: Invocation) {
+  let index = index_of(at);
   if (index >= params.samples * params.words) {
     return;
   }
   var words = begin(index);
   let voxels = params.words * 32u;
   for (var j = 0u; j < 32u; j++) {
-    let at = words.n * 3u * voxels + words.word * 32u + j;
-    look_up(&words, j, vec3f(displacement[at], displacement[at + voxels], displacement[at + 2u * voxels]));
+    look_up(&words, j, displacement_of(words.n, words.word * 32u + j, voxels));
   }
   store(words);
 }

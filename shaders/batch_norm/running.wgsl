@@ -12,13 +12,9 @@ struct Params {
 @group(0) @binding(4) var<storage, read> bias: array<f32>; // (C)
 @group(0) @binding(5) var<storage, read_write> coefficients: array<vec4f>; // (C)
 
-@compute @workgroup_size(64)
-fn main(
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) local: u32,
-) {
-  let c = linear_index(group, groups, local, 64u);
+@compute @workgroup_size(WORKGROUP)
+fn main(at: Invocation) {
+  let c = index_of(at);
   if (c < params.channels) {
     coefficients[c] = coefficients_of(mean[c], variance[c], weight[c], bias[c]);
   }

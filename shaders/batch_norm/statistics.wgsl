@@ -1,42 +1,26 @@
-#import lib/grid
-#import lib/span
+#import lib/span_partials
 #import lib/activation
 
 // First stage of the batch statistics: (mean, M2) of every span, by Welford's recurrence. Counts follow from the cut.
-struct Params {
-  cut: vec4u,
-  invocations: u32,
-  part: u32, // index of the first span of this slice
-}
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> x: array<Activation>; // (planes, V)
-@group(0) @binding(2) var<storage, read_write> partials: array<vec2f>; // (N, C, parts) (mean, M2)
+alias Partial = vec2f;
 
-fn load(at: u32) -> f32 {
-  return f32(x[at]);
-}
+@group(0) @binding(2) var<storage, read> x: array<Activation>; // (planes, V)
 
-@compute @workgroup_size(64)
-fn main(
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) local: u32,
-) {
-  let index = linear_index(group, groups, local, 64u);
-  if (index >= params.invocations) {
-    return;
-  }
-  let span = span_of(index, params.cut);
-  let plane = span.plane * params.cut.x;
+fn partial_of(span: Span) -> Partial {
   var mean = 0.0;
   var m2 = 0.0;
   var count = 0.0;
-  for (var v = span.first; v < span.end; v += params.cut.y) {
-    let value = load(plane + v);
+  for (var v = span.first; v < span.end; v += span.step) {
+    let value = f32(x[v]);
     let delta = value - mean;
     count += 1.0;
     mean += delta / count;
     m2 = fma(delta, value - mean, m2);
   }
-  partials[params.part + index] = vec2f(mean, m2);
+  return Partial(mean, m2);
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn main(at: Invocation) {
+  reduce_span(at);
 }

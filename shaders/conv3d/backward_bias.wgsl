@@ -1,7 +1,7 @@
 // d(bias) of a convolution: first stage, one partial sum per chunk of voxels and output channel.
 // An invocation sums one channel over one chunk in order; neighbouring invocations hold neighbouring chunks.
-#import lib/grid
 #import lib/activation
+#import lib/grid
 
 struct Params {
   samples: u32,
@@ -17,9 +17,9 @@ struct Params {
 @group(0) @binding(1) var<storage, read_write> partials: array<f32>; // (chunks, channels)
 @group(0) @binding(2) var<uniform> params: Params;
 
-@compute @workgroup_size(64)
-fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) count: vec3u, @builtin(local_invocation_index) local: u32) {
-  let index = linear_index(id, count, local, 64u);
+@compute @workgroup_size(WORKGROUP)
+fn main(at: Invocation) {
+  let index = index_of(at);
   let channel = index / params.chunks;
   if (channel >= params.channels) {
     return;

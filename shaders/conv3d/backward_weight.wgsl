@@ -1,11 +1,13 @@
 // d(weight) of the 3x3x3 convolution, stride 1: first stage, one partial sum per chunk of voxels.
 // A task is the nine taps (kh, kw) of one kd, one input channel and four output channels, over the columns (n, h, d) of its
 // chunk. An invocation walks along W through its columns, four voxels a step: 18 inputs and 16 gradients feed 144
-// multiply-adds into 9 vec4 of registers. On a GPU (`shared64`) a workgroup takes a task and adds its invocations in order at the
-// end; on a processor (`alone16`), where a barrier costs more than a small volume, every invocation has a task of its own.
-#import lib/grid
+// multiply-adds into 9 vec4 of registers. On a GPU (`together`) a workgroup takes a task and adds its invocations in order at the
+// end; on a processor (`alone`), where a barrier costs more than a small volume, every invocation has a task of its own.
 #import lib/activation
+#import lib/conv3d_gradient
 #import lib/conv3d_taps
+#import lib/grid
+#import lib/workgroup_vectors
 
 struct Params {
   samples: u32,
@@ -22,11 +24,9 @@ struct Params {
 
 @group(0) @binding(0) var<storage, read> brick: array<Activation>; // (N, I, 2 * tiles + 2, 4 * tiles + 2, D + 2)
 @group(0) @binding(1) var<storage, read> dy: array<Activation>; // (N, dy channels, H, W, D)
-@group(0) @binding(2) var<storage, read_write> partials: array<f32>; // (chunks, O, I, 27)
-@group(0) @binding(3) var<uniform> params: Params;
+@group(0) @binding(2) var<uniform> params: Params;
 
-const TAPS = 9u;
-var<workgroup> sums: array<vec4f, 576>; // (taps, 64 invocations)
+const VECTORS = 9u; // one per tap, each over outputs
 
 fn load(at: u32) -> f32 {
   return f32(brick[at]);
@@ -34,12 +34,9 @@ fn load(at: u32) -> f32 {
 
 fn load_row(at: u32, step: u32) -> Row {
   return Row(
-    load(at),
-    load(at + step),
-    load(at + 2u * step),
-    load(at + 3u * step),
-    load(at + 4u * step),
-    load(at + 5u * step),
+    #repeat i: 0..6
+    load(at + $i * step),
+    #end
   );
 }
 
@@ -62,9 +59,7 @@ fn correlate(id: vec3u, local: u32, lanes: u32) -> Plane {
   let columns = params.samples * area;
   let first = id.z * params.chunk_columns;
   let last = min(first + params.chunk_columns, columns);
-  var above = Taps();
-  var middle = Taps();
-  var below = Taps();
+  var plane = Plane();
   for (var column = first + local; column < last; column += lanes) {
     let n = column / area;
     let h = column % area / params.depth;
@@ -75,71 +70,44 @@ fn correlate(id: vec3u, local: u32, lanes: u32) -> Plane {
       let left = params.width - w;
       let g = Gradients(
         load_gradient(at, channels),
-        select(vec4f(), load_gradient(at + params.depth, channels), left > 1u),
-        select(vec4f(), load_gradient(at + 2u * params.depth, channels), left > 2u),
-        select(vec4f(), load_gradient(at + 3u * params.depth, channels), left > 3u),
+        #repeat i: 1..4
+        select(vec4f(), load_gradient(at + $i * params.depth, channels), left > $i),
+        #end
       );
-      above = add_voxels(above, load_row(source_at, step), g);
-      middle = add_voxels(middle, load_row(source_at + row_step, step), g);
-      below = add_voxels(below, load_row(source_at + 2u * row_step, step), g);
+      #repeat h: 0..3
+      plane.h$h = add_voxels(plane.h$h, load_row(source_at + $h * row_step, step), g);
+      #end
       source_at += 4u * step;
       at += 4u * params.depth;
     }
   }
-  return Plane(above, middle, below);
+  return plane;
 }
 
-fn put(taps: Taps, first: u32, local: u32) {
-  sums[first * 64u + local] = taps.left;
-  sums[(first + 1u) * 64u + local] = taps.centre;
-  sums[(first + 2u) * 64u + local] = taps.right;
-}
-
-fn store(id: vec3u, tap: u32, total: vec4f) {
+fn store_tap(id: vec3u, tap: u32, sums: vec4f) {
   let output = id.y * 4u;
   let row = params.inputs * 27u;
   let to = (id.z * params.outputs + output) * row + id.x / 3u * 27u + tap * 3u + id.x % 3u;
-  partials[to] = total.x;
-  if (output + 1u < params.outputs) {
-    partials[to + row] = total.y;
-  }
-  if (output + 2u < params.outputs) {
-    partials[to + 2u * row] = total.z;
-  }
-  if (output + 3u < params.outputs) {
-    partials[to + 3u * row] = total.w;
-  }
+  store_four(to, row, count_left(output, params.outputs), sums);
 }
 
-fn store_taps(id: vec3u, first: u32, taps: Taps) {
-  store(id, first, taps.left);
-  store(id, first + 1u, taps.centre);
-  store(id, first + 2u, taps.right);
-}
-
-@compute @workgroup_size(64)
-fn shared64(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) local: u32) {
-  let plane = correlate(id, local, 64u);
-  put(plane.above, 0u, local);
-  put(plane.middle, 3u, local);
-  put(plane.below, 6u, local);
+@compute @workgroup_size(WORKGROUP)
+fn together(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) local: u32) {
+  let plane = correlate(id, local, WORKGROUP);
+  #repeat h: 0..3
+  #repeat w: 0..3
+  put($h * 3 + $w, local, plane.h$h.w$w);
+  #end
+  #end
   workgroupBarrier();
-  if (local < TAPS) {
-    var total = vec4f();
-    for (var lane = 0u; lane < 64u; lane++) {
-      total += sums[local * 64u + lane];
-    }
-    store(id, local, total);
+  if (local < VECTORS) {
+    store_tap(id, local, total(local));
   }
 }
 
-@compute @workgroup_size(16)
-fn alone16(
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) local: u32,
-) {
-  let task = linear_index(group, groups, local, 16u);
+@compute @workgroup_size(WORKGROUP)
+fn alone(at: Invocation) {
+  let task = linear_index(at.group, at.groups, at.local, WORKGROUP);
   let planes = params.inputs * 3u;
   let blocks = (params.outputs + 3u) / 4u;
   let id = vec3u(task % planes, task / planes % blocks, task / (planes * blocks));
@@ -147,7 +115,9 @@ fn alone16(
     return;
   }
   let plane = correlate(id, 0u, 1u);
-  store_taps(id, 0u, plane.above);
-  store_taps(id, 3u, plane.middle);
-  store_taps(id, 6u, plane.below);
+  #repeat h: 0..3
+  #repeat w: 0..3
+  store_tap(id, $h * 3 + $w, plane.h$h.w$w);
+  #end
+  #end
 }

@@ -3,12 +3,9 @@
 // stages the halo bricks of x and the gradients, zeros beyond the volume; the next tile is on its way from memory meanwhile.
 // An invocation sums the nine taps (kh, kw) of one kd, one input channel and eight outputs: 72 sums. Four voxels a step, 6 vec4 of
 // the brick and 8 of gradients feed 288 multiply-adds.
-#import lib/conv3d_taps
 #import lib/conv3d_gemm_weight_stage
-
-override ACCUMULATE: bool = false;
-
-@group(0) @binding(4) var<storage, read_write> target_sums: array<f32>; // (chunks, O, I, 27), or the gradient
+#import lib/conv3d_gradient
+#import lib/conv3d_taps
 
 // Of eight outputs.
 struct Sums {
@@ -32,65 +29,32 @@ fn add_tile(before: Sums, local: u32) -> Sums {
   let input = local / 3u % INPUTS;
   let quad = local / (INPUTS * 3u) * 2u;
   var sums = before;
-  for (var row = 0u; row < TILE_H * TILE_D; row++) {
-    let h = row / TILE_D;
-    let d = row % TILE_D;
+  for (var line = 0u; line < TILE_H * TILE_D; line++) {
+    let h = line / TILE_D;
+    let d = line % TILE_D;
     for (var w = 0u; w < TILE_W; w += 4u) {
       let at = input * CHANNEL + h * AREA + (d + local % 3u) * ROW + w / 4u;
       let gradient_at = ((h * TILE_W + w) * TILE_D + d) * (QUADS + 1u) + quad;
       let low = read_gradients(gradient_at);
       let high = read_gradients(gradient_at + 1u);
-      let above = read_row(at);
-      let middle = read_row(at + AREA);
-      let below = read_row(at + 2u * AREA);
-      sums.low.above = add_voxels(sums.low.above, above, low);
-      sums.high.above = add_voxels(sums.high.above, above, high);
-      sums.low.middle = add_voxels(sums.low.middle, middle, low);
-      sums.high.middle = add_voxels(sums.high.middle, middle, high);
-      sums.low.below = add_voxels(sums.low.below, below, low);
-      sums.high.below = add_voxels(sums.high.below, below, high);
+      #repeat h: 0..3
+      let row$h = read_row(at + $h * AREA);
+      sums.low.h$h = add_voxels(sums.low.h$h, row$h, low);
+      sums.high.h$h = add_voxels(sums.high.h$h, row$h, high);
+      #end
     }
   }
   return sums;
 }
 
-fn store(at: u32, value: f32) {
-  if (ACCUMULATE) {
-    target_sums[at] += value;
-  } else {
-    target_sums[at] = value;
-  }
-}
-
 fn store_tap(id: vec3u, local: u32, first: u32, tap: u32, sums: vec4f) {
   let input = id.x * INPUTS + local / 3u % INPUTS;
   let output = id.y * OUTPUTS + local / (INPUTS * 3u) * 8u + first;
-  if (input >= params.inputs || output >= params.outputs) {
+  if (input >= params.inputs) {
     return;
   }
   let at = params.base + id.z * params.chunk_stride + output * params.row_stride + input * 27u + tap * 3u + local % 3u;
-  store(at, sums.x);
-  if (output + 1u < params.outputs) {
-    store(at + params.row_stride, sums.y);
-  }
-  if (output + 2u < params.outputs) {
-    store(at + 2u * params.row_stride, sums.z);
-  }
-  if (output + 3u < params.outputs) {
-    store(at + 3u * params.row_stride, sums.w);
-  }
-}
-
-fn store_taps(id: vec3u, local: u32, first: u32, tap: u32, taps: Taps) {
-  store_tap(id, local, first, tap, taps.left);
-  store_tap(id, local, first, tap + 1u, taps.centre);
-  store_tap(id, local, first, tap + 2u, taps.right);
-}
-
-fn store_plane(id: vec3u, local: u32, first: u32, plane: Plane) {
-  store_taps(id, local, first, 0u, plane.above);
-  store_taps(id, local, first, 3u, plane.middle);
-  store_taps(id, local, first, 6u, plane.below);
+  store_four(at, params.row_stride, count_left(output, params.outputs), sums);
 }
 
 // Workgroups are (blocks of inputs, blocks of outputs, chunks).
@@ -113,6 +77,10 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) local
     put(staged, local);
     workgroupBarrier();
   }
-  store_plane(id, local, 0u, sums.low);
-  store_plane(id, local, 4u, sums.high);
+  #repeat h: 0..3
+  #repeat w: 0..3
+  store_tap(id, local, 0u, $h * 3 + $w, sums.low.h$h.w$w);
+  store_tap(id, local, 4u, $h * 3 + $w, sums.high.h$h.w$w);
+  #end
+  #end
 }

@@ -1,9 +1,7 @@
 // Second stage of a convolution whose channels were split (gemm_split.wgsl): adds the splits in order, and the bias.
 // An invocation sums one element.
-#import lib/activation
+#import lib/conv3d_output
 #import lib/grid
-
-override ACCUMULATE: bool = false;
 
 struct Params {
   splits: u32,
@@ -17,39 +15,32 @@ struct Params {
 
 @group(0) @binding(0) var<storage, read> partials: array<f32>; // (splits, N, O, V)
 @group(0) @binding(1) var<storage, read> bias: array<f32>; // (O)
-@group(0) @binding(2) var<storage, read_write> y: array<Activation>; // (N, y channels, V)
-@group(0) @binding(3) var<uniform> params: Params;
+@group(0) @binding(2) var<uniform> params: Params;
 
-// Past the last element there is no sample.
-fn merge(index: u32, sample: u32, output: u32, start: f32) {
+fn output_of(index: u32) -> u32 {
+  return index / params.voxels % params.outputs;
+}
+
+fn merge(index: u32, start: f32) {
+  let sample = index / (params.voxels * params.outputs);
+  if (sample >= params.samples) {
+    return;
+  }
   let elements = params.samples * params.outputs * params.voxels;
   var sum = start;
   for (var split = 0u; split < params.splits; split++) {
     sum += partials[split * elements + index];
   }
-  let at = params.y_base + (sample * params.y_channels + output) * params.voxels + index % params.voxels;
-  if (ACCUMULATE) {
-    sum += f32(y[at]);
-  }
-  y[at] = Activation(sum);
+  store(params.y_base + (sample * params.y_channels + output_of(index)) * params.voxels + index % params.voxels, sum);
 }
 
-@compute @workgroup_size(64)
-fn forward(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) count: vec3u, @builtin(local_invocation_index) local: u32) {
-  let index = linear_index(id, count, local, 64u);
-  let output = index / params.voxels % params.outputs;
-  let sample = index / (params.voxels * params.outputs);
-  if (sample < params.samples) {
-    merge(index, sample, output, bias[params.bias_base + output]);
-  }
+@compute @workgroup_size(WORKGROUP)
+fn forward(at: Invocation) {
+  let index = index_of(at);
+  merge(index, bias[params.bias_base + output_of(index)]);
 }
 
-@compute @workgroup_size(64)
-fn add(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) count: vec3u, @builtin(local_invocation_index) local: u32) {
-  let index = linear_index(id, count, local, 64u);
-  let output = index / params.voxels % params.outputs;
-  let sample = index / (params.voxels * params.outputs);
-  if (sample < params.samples) {
-    merge(index, sample, output, 0.0);
-  }
+@compute @workgroup_size(WORKGROUP)
+fn add(at: Invocation) {
+  merge(index_of(at), 0.0);
 }

@@ -1,16 +1,14 @@
 // Copies channels of x into a brick: the same channels with a border of zeros around each volume, so that the convolution that
-// reads it needs no bounds checks. A batch norm left to its readers happens on the way, so that the border is zero after it. Concatenation happens here too: every source is copied to its own channels of one brick.
+// reads it needs no bounds checks. A batch norm left to its readers happens on the way, so that the border is zero after it.
+// Concatenation happens here too: every source is copied to its own channels of one brick.
 // An invocation writes one element of the brick.
 #import lib/grid
-#import lib/source
-#import lib/activation
+#import lib/load_source
 
 struct Params {
   samples: u32,
   channels: u32, // copied
-  x_channel: u32, // the first one copied
-  x_channels: u32, // per sample in x
-  x_base: u32, // elements of the bound window in front of the first channel copied
+  source: SourceParams,
   brick_channels: u32,
   brick_channel: u32, // the first one written
   height: u32,
@@ -21,13 +19,12 @@ struct Params {
   brick_depth: u32,
 }
 
-@group(0) @binding(0) var<storage, read> x: array<Activation>; // (N, C, H, W, D)
 @group(0) @binding(1) var<storage, read_write> brick: array<Activation>; // (N, brick C, brick H, brick W, brick D)
 @group(0) @binding(2) var<uniform> params: Params;
 
-@compute @workgroup_size(64)
-fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) count: vec3u, @builtin(local_invocation_index) local: u32) {
-  let index = linear_index(id, count, local, 64u);
+@compute @workgroup_size(WORKGROUP)
+fn main(at: Invocation) {
+  let index = index_of(at);
   let area = params.brick_width * params.brick_depth;
   let brick_voxels = params.brick_height * area;
   let plane = index / brick_voxels;
@@ -43,8 +40,8 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) count: vec3u,
   let c = plane % params.channels;
   var value = 0.0;
   if (h < params.height && w < params.width && d < params.depth) {
-    let row = ((n * params.x_channels + c) * params.height + h) * params.width + w;
-    value = from_source(f32(x[params.x_base + row * params.depth + d]), source_channel(params.x_channel + c));
+    let row = ((n * params.source.x_channels + c) * params.height + h) * params.width + w;
+    value = load(params.source.x_base + row * params.depth + d, source_channel(params.source.x_channel + c));
   }
   brick[(n * params.brick_channels + params.brick_channel + c) * brick_voxels + voxel] = Activation(value);
 }

@@ -1,9 +1,8 @@
 // Second stage of a parameter's gradient: adds the partial sums of all chunks in order. Partials are (chunks, rows, columns); they
 // go to a target whose rows may be longer.
 // An invocation sums one element.
+#import lib/conv3d_gradient
 #import lib/grid
-
-override ACCUMULATE: bool = false;
 
 struct Params {
   chunks: u32,
@@ -14,12 +13,11 @@ struct Params {
 }
 
 @group(0) @binding(0) var<storage, read> partials: array<f32>;
-@group(0) @binding(1) var<storage, read_write> gradient: array<f32>;
-@group(0) @binding(2) var<uniform> params: Params;
+@group(0) @binding(1) var<uniform> params: Params;
 
-@compute @workgroup_size(64)
-fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) count: vec3u, @builtin(local_invocation_index) local: u32) {
-  let index = linear_index(id, count, local, 64u);
+@compute @workgroup_size(WORKGROUP)
+fn main(at: Invocation) {
+  let index = index_of(at);
   let elements = params.rows * params.columns;
   if (index >= elements) {
     return;
@@ -28,10 +26,5 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) count: vec3u,
   for (var chunk = 0u; chunk < params.chunks; chunk++) {
     sum += partials[chunk * elements + index];
   }
-  let to = params.base + index / params.columns * params.row_stride + index % params.columns;
-  if (ACCUMULATE) {
-    gradient[to] += sum;
-  } else {
-    gradient[to] = sum;
-  }
+  store(params.base + index / params.columns * params.row_stride + index % params.columns, sum);
 }

@@ -3,32 +3,25 @@
 // An invocation computes 2 x 4 voxels (H, W) of 4 output channels: 32 sums in registers. Neighbouring invocations hold neighbouring
 // voxels along D, so their loads are contiguous; a workgroup shares its output channels, so weights are uniform.
 // For each input channel and depth tap, 24 inputs and 9 vec4 of weights feed 288 multiply-adds.
-#import lib/activation
+#import lib/conv3d_output
 #import lib/conv3d_quad
-
-override ACCUMULATE: bool = false;
+#import lib/conv3d_share
+#import lib/folded
 
 struct Params {
-  samples: u32,
-  inputs: u32, // channels of the brick
-  outputs: u32, // channels computed
-  bias_base: u32, // output channel of the bias that is the first one computed
+  share: Share,
   height: u32,
   width: u32,
   depth: u32,
-  y_base: u32, // elements of the bound window in front of the first one written
-  y_channels: u32, // per sample in y
 }
 
 @group(0) @binding(0) var<storage, read> brick: array<Activation>; // (N, I, 2 * tiles + 2, 4 * tiles + 2, D + 2)
 @group(0) @binding(1) var<storage, read> packed: array<vec4f>; // (O / 4, I, 27)
-@group(0) @binding(2) var<storage, read> bias: array<f32>; // (O)
-@group(0) @binding(3) var<storage, read_write> y: array<Activation>; // (N, y channels, H, W, D)
-@group(0) @binding(4) var<uniform> params: Params;
+@group(0) @binding(2) var<uniform> params: Params;
 
 struct Tile {
-  top: Quad,
-  bottom: Quad,
+  top: OutputQuad,
+  bottom: OutputQuad,
 }
 
 fn load(at: u32) -> f32 {
@@ -65,42 +58,6 @@ fn add_plane(tile: Tile, at: u32, row_step: u32, step: u32, weights: u32) -> Til
   return add_taps(add_taps(add_taps(tile, r0, r1, weights), r1, r2, weights + 9u), r2, r3, weights + 18u);
 }
 
-fn store(at: u32, value: f32) {
-  if (ACCUMULATE) {
-    y[at] = Activation(f32(y[at]) + value);
-  } else {
-    y[at] = Activation(value);
-  }
-}
-
-fn store_row(sums: vec4f, at: u32, voxels: u32, start: f32) {
-  let values = sums + start;
-  store(at, values.x);
-  if (voxels > 1u) {
-    store(at + params.depth, values.y);
-  }
-  if (voxels > 2u) {
-    store(at + 2u * params.depth, values.z);
-  }
-  if (voxels > 3u) {
-    store(at + 3u * params.depth, values.w);
-  }
-}
-
-fn store_sums(sums: Quad, at: u32, voxels: u32, output: u32, start: vec4f) {
-  let channel = params.height * params.width * params.depth;
-  store_row(sums.o0, at, voxels, start.x);
-  if (output + 1u < params.outputs) {
-    store_row(sums.o1, at + channel, voxels, start.y);
-  }
-  if (output + 2u < params.outputs) {
-    store_row(sums.o2, at + 2u * channel, voxels, start.z);
-  }
-  if (output + 3u < params.outputs) {
-    store_row(sums.o3, at + 3u * channel, voxels, start.w);
-  }
-}
-
 // `index` counts tiles of all samples, `start` is what the sums begin with.
 fn convolve(index: u32, output: u32, start: vec4f) {
   let tiles_h = (params.height + 1u) / 2u;
@@ -109,53 +66,37 @@ fn convolve(index: u32, output: u32, start: vec4f) {
   let w = index / params.depth % tiles_w * 4u;
   let h = index / (params.depth * tiles_w) % tiles_h * 2u;
   let n = index / (params.depth * tiles_w * tiles_h);
-  if (n >= params.samples) {
+  if (n >= params.share.samples) {
     return;
   }
   let step = params.depth + 2u;
   let row_step = (tiles_w * 4u + 2u) * step;
   let channel_step = (tiles_h * 2u + 2u) * row_step;
-  var at = n * params.inputs * channel_step + h * row_step + w * step + d;
-  var weights = output / 4u * params.inputs * 27u;
+  var at = n * params.share.inputs * channel_step + h * row_step + w * step + d;
+  var weights = output / 4u * params.share.inputs * 27u;
   var tile = Tile();
-  for (var i = 0u; i < params.inputs; i++) {
+  for (var i = 0u; i < params.share.inputs; i++) {
     tile = add_plane(tile, at, row_step, step, weights);
     tile = add_plane(tile, at + 1u, row_step, step, weights + 1u);
     tile = add_plane(tile, at + 2u, row_step, step, weights + 2u);
     at += channel_step;
     weights += 27u;
   }
-  let to = params.y_base + (((n * params.y_channels + output) * params.height + h) * params.width + w) * params.depth + d;
-  store_sums(tile.top, to, params.width - w, output, start);
+  let to = params.share.y_base + (((n * params.share.y_channels + output) * params.height + h) * params.width + w) * params.depth + d;
+  store_outputs(to, params.width - w, output, raise_quad(tile.top, start));
   if (h + 1u < params.height) {
-    store_sums(tile.bottom, to + params.width * params.depth, params.width - w, output, start);
+    store_outputs(to + params.width * params.depth, params.width - w, output, raise_quad(tile.bottom, start));
   }
 }
 
-fn bias_of(output: u32) -> vec4f {
-  let at = min(output + vec4u(0, 1, 2, 3), vec4u(params.outputs - 1u)) + params.bias_base;
-  return vec4f(bias[at.x], bias[at.y], bias[at.z], bias[at.w]);
-}
-
-// Workgroups are (tiles folded into x and z, blocks of four outputs in y). Sixteen invocations fill the vector registers of a CPU;
-// GPUs want a full subgroup.
-@compute @workgroup_size(16)
-fn forward16(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) count: vec3u, @builtin(local_invocation_index) local: u32) {
-  convolve((id.z * count.x + id.x) * 16u + local, id.y * 4u, bias_of(id.y * 4u));
-}
-
-@compute @workgroup_size(64)
-fn forward64(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) count: vec3u, @builtin(local_invocation_index) local: u32) {
-  convolve((id.z * count.x + id.x) * 64u + local, id.y * 4u, bias_of(id.y * 4u));
+// Workgroups are (tiles folded into x and z, blocks of four outputs in y).
+@compute @workgroup_size(WORKGROUP)
+fn forward(at: Invocation) {
+  convolve(folded_index(at), at.group.y * 4u, bias_of(at.group.y * 4u));
 }
 
 // Without a bias: sums over further input channels, and the backward-data pass.
-@compute @workgroup_size(16)
-fn add16(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) count: vec3u, @builtin(local_invocation_index) local: u32) {
-  convolve((id.z * count.x + id.x) * 16u + local, id.y * 4u, vec4f());
-}
-
-@compute @workgroup_size(64)
-fn add64(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) count: vec3u, @builtin(local_invocation_index) local: u32) {
-  convolve((id.z * count.x + id.x) * 64u + local, id.y * 4u, vec4f());
+@compute @workgroup_size(WORKGROUP)
+fn add(at: Invocation) {
+  convolve(folded_index(at), at.group.y * 4u, vec4f());
 }

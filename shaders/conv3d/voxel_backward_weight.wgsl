@@ -2,8 +2,10 @@
 // one partial sum per chunk of voxels.
 // A workgroup computes one tap of four input and four output channels over the voxels of its chunk; its invocations take
 // the voxels in turn (8 loads feed 16 multiply-adds) and are added in order at the end.
-#import lib/activation
-#import lib/source
+#import lib/conv3d_gradient
+#import lib/load_source
+#import lib/volume
+#import lib/workgroup_vectors
 
 struct Params {
   samples: u32,
@@ -11,103 +13,60 @@ struct Params {
   outputs: u32, // channels of dy that are read
   size: u32, // of the kernel, along each axis
   stride: u32,
-  x_base: u32, // elements of the bound window in front of the first channel read
-  x_channel: u32, // the first one read
-  x_channels: u32, // per sample in x
-  x_height: u32,
-  x_width: u32,
-  x_depth: u32,
+  source: SourceParams,
+  x_volume: vec3u, // H, W, D
   dy_base: u32,
   dy_channels: u32,
-  dy_height: u32,
-  dy_width: u32,
-  dy_depth: u32,
+  dy_volume: vec3u,
   chunk_voxels: u32,
 }
 
-@group(0) @binding(0) var<storage, read> x: array<Activation>; // (N, x channels, H, W, D)
 @group(0) @binding(1) var<storage, read> dy: array<Activation>; // (N, dy channels, H', W', D')
-@group(0) @binding(2) var<storage, read_write> partials: array<f32>; // (chunks, O, I, k³)
-@group(0) @binding(3) var<uniform> params: Params;
+@group(0) @binding(2) var<uniform> params: Params;
 
-var<workgroup> sums: array<vec4f, 256>; // (4 inputs, invocations), each a vector over outputs
-
-fn load(at: u32, channel: vec4f) -> f32 {
-  return from_source(f32(x[at]), channel);
-}
-
-fn put(output: u32, to: u32, value: f32) {
-  if (output < params.outputs) {
-    partials[to] = value;
-  }
-}
+const VECTORS = 4u; // one per input, each over outputs
 
 // Workgroups are ((block of four inputs, tap), block of four outputs, chunk).
-fn correlate(id: vec3u, local: u32, lanes: u32) {
+@compute @workgroup_size(WORKGROUP)
+fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) local: u32) {
   let taps = params.size * params.size * params.size;
   let input = id.x / taps * 4u;
   let tap = id.x % taps;
-  let k = vec3u(tap / (params.size * params.size), tap / params.size % params.size, tap % params.size);
+  let shift = voxel_axes(tap, vec3u(params.size)) - params.size / 2u; // below zero wraps round
   let output = id.y * 4u;
-  let x_voxels = params.x_height * params.x_width * params.x_depth;
-  let voxels = params.dy_height * params.dy_width * params.dy_depth;
+  let x_voxels = volume_voxels(params.x_volume);
+  let voxels = volume_voxels(params.dy_volume);
   // Channels past the last read the last; their sums are not stored.
   let inputs = min(input + vec4u(0, 1, 2, 3), vec4u(params.inputs - 1u));
-  let source_at = inputs * x_voxels + params.x_base;
-  let channels = inputs + params.x_channel;
-  let channel0 = source_channel(channels.x);
-  let channel1 = source_channel(channels.y);
-  let channel2 = source_channel(channels.z);
-  let channel3 = source_channel(channels.w);
+  let source_at = inputs * x_voxels + params.source.x_base;
+  let channels = inputs + params.source.x_channel;
+  #repeat i: 0..4
+  let channel$i = source_channel(channels[$i]);
+  var sum$i = vec4f();
+  #end
   let at = min(output + vec4u(0, 1, 2, 3), vec4u(params.outputs - 1u)) * voxels + params.dy_base;
   let first = id.z * params.chunk_voxels;
   let last = min(first + params.chunk_voxels, params.samples * voxels);
-  var s0 = vec4f();
-  var s1 = vec4f();
-  var s2 = vec4f();
-  var s3 = vec4f();
-  for (var index = first + local; index < last; index += lanes) {
+  for (var index = first + local; index < last; index += WORKGROUP) {
     let n = index / voxels;
     let voxel = index % voxels;
-    let d = voxel % params.dy_depth;
-    let w = voxel / params.dy_depth % params.dy_width;
-    let h = voxel / (params.dy_depth * params.dy_width);
-    let place = vec3u(h, w, d) * params.stride + k - params.size / 2u; // below zero wraps round
-    if (place.x < params.x_height && place.y < params.x_width && place.z < params.x_depth) {
-      let p = n * params.x_channels * x_voxels + (place.x * params.x_width + place.y) * params.x_depth + place.z;
+    let place = voxel_axes(voxel, params.dy_volume) * params.stride + shift;
+    if (all(place < params.x_volume)) {
+      let p = n * params.source.x_channels * x_voxels + voxel_index(vec3i(place), params.x_volume);
       let q = n * params.dy_channels * voxels + voxel;
       let g = vec4f(vec4(dy[q + at.x], dy[q + at.y], dy[q + at.z], dy[q + at.w]));
-      s0 = fma(g, vec4f(load(p + source_at.x, channel0)), s0);
-      s1 = fma(g, vec4f(load(p + source_at.y, channel1)), s1);
-      s2 = fma(g, vec4f(load(p + source_at.z, channel2)), s2);
-      s3 = fma(g, vec4f(load(p + source_at.w, channel3)), s3);
+      #repeat i: 0..4
+      sum$i = fma(g, vec4f(load(p + source_at[$i], channel$i)), sum$i);
+      #end
     }
   }
-  sums[local] = s0;
-  sums[lanes + local] = s1;
-  sums[2u * lanes + local] = s2;
-  sums[3u * lanes + local] = s3;
+  #repeat i: 0..4
+  put($i, local, sum$i);
+  #end
   workgroupBarrier();
-  if (local < 4u && input + local < params.inputs) {
-    var sum = vec4f();
-    for (var lane = 0u; lane < lanes; lane++) {
-      sum += sums[local * lanes + lane];
-    }
+  if (local < VECTORS && input + local < params.inputs) {
     let row = params.inputs * taps;
     let to = (id.z * params.outputs + output) * row + (input + local) * taps + tap;
-    put(output, to, sum.x);
-    put(output + 1u, to + row, sum.y);
-    put(output + 2u, to + 2u * row, sum.z);
-    put(output + 3u, to + 3u * row, sum.w);
+    store_four(to, row, count_left(output, params.outputs), total(local));
   }
-}
-
-@compute @workgroup_size(16)
-fn main16(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) local: u32) {
-  correlate(id, local, 16u);
-}
-
-@compute @workgroup_size(64)
-fn main64(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) local: u32) {
-  correlate(id, local, 64u);
 }

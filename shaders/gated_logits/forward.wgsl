@@ -15,14 +15,9 @@ struct Params {
 @group(0) @binding(3) var<storage, read_write> logits: array<f32>; // (pairs, V)
 @group(0) @binding(4) var<uniform> params: Params;
 
-@compute @workgroup_size(64)
-fn main(
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) local: u32,
-) {
-  let stride = groups.x * groups.y * 64u;
-  for (var i = linear_index(group, groups, local, 64u); i < params.elements; i += stride) {
+@compute @workgroup_size(WORKGROUP)
+fn main(at: Invocation) {
+  for (var i = index_of(at); i < params.elements; i += grid_size(at)) {
     let structure = (params.first_pair + i / params.voxels) % params.structures;
     logits[i] = fma(attention[i], f32(response[i]), bias[structure]);
   }

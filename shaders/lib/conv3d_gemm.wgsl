@@ -5,15 +5,15 @@
 // subgroups share their outputs, so their reads of the weights are broadcast: 8 vec4 of the brick and 18 of weights feed 576
 // multiply-adds. A volume too small to fill a GPU is cut into splits of the channels that are summed over.
 // The shader that imports this says where a sum goes: fn store(at: u32, value: f32).
-#import lib/conv3d_quad
 #import lib/conv3d_gemm_stage
+#import lib/conv3d_quad
 
 // Two rows of voxels along H, eight outputs.
 struct Sums {
-  top_low: Quad,
-  top_high: Quad,
-  bottom_low: Quad,
-  bottom_high: Quad,
+  top_low: OutputQuad,
+  top_high: OutputQuad,
+  bottom_low: OutputQuad,
+  bottom_high: OutputQuad,
 }
 
 fn read_row(at: u32) -> Row {
@@ -69,21 +69,21 @@ fn output_of(place: Place, local: u32) -> u32 {
 }
 
 fn convolve(place: Place, local: u32) -> Sums {
-  let sources = Sources(
-    sources_of(local, place.origin),
-    sources_of(local + LANES, place.origin),
-    sources_of(local + 2u * LANES, place.origin),
+  let elements = Elements(
+    elements_of(local, place.origin),
+    elements_of(local + LANES, place.origin),
+    elements_of(local + 2u * LANES, place.origin),
   );
   let corner = corner_of(local);
   let at = corner.x * PLANE + corner.z * QUADS + corner.y / 4u;
   let weights_at = local / (LANES / (OUTPUTS / 8u)) * 54u;
   let first = place.split * params.split_inputs;
-  let last = min(first + params.split_inputs, params.inputs);
+  let last = min(first + params.split_inputs, params.share.inputs);
   var sums: Sums;
   var staged: Staged;
   for (var channel = first; channel <= last; channel++) {
     if (channel < last) {
-      staged = fetch(place, channel, sources, local);
+      staged = fetch(place, channel, elements, local);
     }
     if (channel > first) {
       sums = add_channel(sums, at, weights_at); // the channel before
@@ -95,35 +95,6 @@ fn convolve(place: Place, local: u32) -> Sums {
   return sums;
 }
 
-fn store_row(values: vec4f, at: u32, voxels: u32) {
-  store(at, values.x);
-  if (voxels > 1u) {
-    store(at + params.depth, values.y);
-  }
-  if (voxels > 2u) {
-    store(at + 2u * params.depth, values.z);
-  }
-  if (voxels > 3u) {
-    store(at + 3u * params.depth, values.w);
-  }
-}
-
-fn store_quad(quad: Quad, at: u32, voxels: u32, output: u32, start: vec4f) {
-  let channel = params.height * params.width * params.depth;
-  if (output < params.outputs) {
-    store_row(quad.o0 + start.x, at, voxels);
-  }
-  if (output + 1u < params.outputs) {
-    store_row(quad.o1 + start.y, at + channel, voxels);
-  }
-  if (output + 2u < params.outputs) {
-    store_row(quad.o2 + start.z, at + 2u * channel, voxels);
-  }
-  if (output + 3u < params.outputs) {
-    store_row(quad.o3 + start.w, at + 3u * channel, voxels);
-  }
-}
-
 // `low` and `high` are what the sums of the first and the last four outputs begin with.
 fn store_sums(place: Place, local: u32, sums: Sums, low: vec4f, high: vec4f) {
   let voxel = place.origin + corner_of(local);
@@ -132,15 +103,15 @@ fn store_sums(place: Place, local: u32, sums: Sums, low: vec4f, high: vec4f) {
   }
   let output = output_of(place, local);
   let channel = params.height * params.width * params.depth;
-  let sample = place.split * params.samples + place.sample;
+  let sample = place.split * params.share.samples + place.sample;
   let row = (voxel.x * params.width + voxel.y) * params.depth + voxel.z;
-  let at = params.y_base + (sample * params.y_channels + output) * channel + row;
+  let at = params.share.y_base + (sample * params.share.y_channels + output) * channel + row;
   let left = params.width - voxel.y;
-  store_quad(sums.top_low, at, left, output, low);
-  store_quad(sums.top_high, at + 4u * channel, left, output + 4u, high);
+  store_outputs(at, left, output, raise_quad(sums.top_low, low));
+  store_outputs(at + 4u * channel, left, output + 4u, raise_quad(sums.top_high, high));
   if (voxel.x + 1u < params.height) {
     let below = at + params.width * params.depth;
-    store_quad(sums.bottom_low, below, left, output, low);
-    store_quad(sums.bottom_high, below + 4u * channel, left, output + 4u, high);
+    store_outputs(below, left, output, raise_quad(sums.bottom_low, low));
+    store_outputs(below + 4u * channel, left, output + 4u, raise_quad(sums.bottom_high, high));
   }
 }

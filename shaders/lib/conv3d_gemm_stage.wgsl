@@ -1,7 +1,7 @@
 // What a workgroup of lib/conv3d_gemm computes, and how it brings a channel's brick and weights into its memory: `fetch` into registers,
 // `put` when everybody is done with the channel before.
-#import lib/activation
-#import lib/source
+#import lib/conv3d_gemm_sources
+#import lib/conv3d_share
 
 // The tile of a workgroup: outputs, and voxels along each axis. LANES = OUTPUTS / 8 * TILE_H / 2 * TILE_W / 4 * TILE_D.
 override OUTPUTS: u32 = 64;
@@ -17,33 +17,19 @@ override ELEMENTS: u32 = (TILE_H + 2) * PLANE; // at most 3 * LANES
 override WEIGHTS: u32 = OUTPUTS / 4 * 27; // at most 2 * LANES
 
 struct Params {
-  samples: u32,
-  inputs: u32, // channels summed over, of both sources
-  x_start: u32, // the one that is the first of x
-  x_inputs: u32,
-  other_start: u32,
-  outputs: u32, // channels computed
-  bias_base: u32, // output channel of the bias that is the first one computed
-  split_inputs: u32, // channels a workgroup sums over
-  splits: u32,
+  share: Share,
+  sources: Sources,
   height: u32,
   width: u32,
   depth: u32,
-  x_base: u32, // elements of the bound window in front of the first channel read
-  x_channel: u32, // the first one read
-  x_channels: u32, // per sample in x
-  other_base: u32,
-  other_channels: u32,
+  split_inputs: u32, // channels a workgroup sums over
+  splits: u32,
   weight_base: u32, // element of the first output, first channel, tap 0
   output_stride: u32, // elements between weights of two outputs
   input_stride: u32,
   flip: u32, // 1: the taps run backward
-  y_base: u32,
-  y_channels: u32,
 }
 
-@group(0) @binding(0) var<storage, read> x: array<Activation>; // (N, x channels, H, W, D)
-@group(0) @binding(1) var<storage, read> other: array<Activation>; // (N, other channels, H, W, D); x again when there is no other
 @group(0) @binding(2) var<storage, read> weight: array<f32>; // (O, I, 27)
 @group(0) @binding(3) var<uniform> params: Params;
 
@@ -70,46 +56,21 @@ struct Staged {
 }
 
 // Where in a channel the elements of the brick that an invocation stages lie; OUTSIDE where there is none.
-struct Sources {
+struct Elements {
   x0: vec4u,
   x1: vec4u,
   x2: vec4u,
 }
 
-fn tiles() -> vec3u {
-  let tile = vec3u(TILE_H, TILE_W, TILE_D);
-  return (vec3u(params.height, params.width, params.depth) + tile - 1u) / tile;
-}
-
 // Workgroups that read one brick are neighbours. Past the last one the split is too large.
 fn place_of(group: u32) -> Place {
-  let blocks = (params.outputs + OUTPUTS - 1u) / OUTPUTS;
-  let count = tiles();
+  let blocks = (params.share.outputs + OUTPUTS - 1u) / OUTPUTS;
   let tile = group / blocks;
-  let sample = tile / (count.x * count.y * count.z);
-  let origin = vec3u(tile / (count.y * count.z) % count.x, tile / count.z % count.y, tile % count.z);
-  return Place(
-    sample / params.samples,
-    sample % params.samples,
-    group % blocks * OUTPUTS,
-    origin * vec3u(TILE_H, TILE_W, TILE_D),
-  );
+  let sample = sample_of(tile);
+  return Place(sample / params.share.samples, sample % params.share.samples, group % blocks * OUTPUTS, origin_of(tile));
 }
 
-// A channel is counted over both sources; `normalisation` is that of a channel of x.
-fn load(sample: u32, channel: u32, at: u32, normalisation: vec4f) -> f32 {
-  if (at == OUTSIDE) {
-    return 0.0;
-  }
-  let voxels = params.height * params.width * params.depth;
-  let own = channel - params.x_start; // not below x_inputs where the channel is the other's
-  if (own < params.x_inputs) {
-    return from_source(f32(x[params.x_base + (sample * params.x_channels + own) * voxels + at]), normalisation);
-  }
-  return f32(other[params.other_base + (sample * params.other_channels + channel - params.other_start) * voxels + at]);
-}
-
-fn sources_of(element: u32, origin: vec3u) -> vec4u {
+fn elements_of(element: u32, origin: vec3u) -> vec4u {
   // The border wraps round to values far above any axis length.
   let h = origin.x + element / PLANE - 1u;
   let first = element % QUADS * 4u + vec4u(0, 1, 2, 3); // from the border
@@ -120,26 +81,32 @@ fn sources_of(element: u32, origin: vec3u) -> vec4u {
   return select(vec4u(OUTSIDE), (h * params.width + w) * params.depth + d, inside & vec4<bool>(plane));
 }
 
+fn load_inside(sample: u32, channel: u32, at: u32, normalisation: vec4f) -> f32 {
+  if (at == OUTSIDE) {
+    return 0.0;
+  }
+  return load_channel(sample, channel, at, normalisation);
+}
+
 fn load_four(place: Place, channel: u32, at: vec4u, normalisation: vec4f) -> vec4f {
   return vec4f(
-    load(place.sample, channel, at.x, normalisation),
-    load(place.sample, channel, at.y, normalisation),
-    load(place.sample, channel, at.z, normalisation),
-    load(place.sample, channel, at.w, normalisation),
+    #repeat i: 0..4
+    load_inside(place.sample, channel, at[$i], normalisation),
+    #end
   );
 }
 
 // One tap of four outputs. Outputs past the last read the last; their sums are not stored.
 fn load_weights(place: Place, channel: u32, index: u32) -> vec4f {
   let tap = select(index % 27u, 26u - index % 27u, params.flip == 1u);
-  let outputs = min(place.output + index / 27u * 4u + vec4u(0, 1, 2, 3), vec4u(params.outputs - 1u));
+  let outputs = min(place.output + index / 27u * 4u + vec4u(0, 1, 2, 3), vec4u(params.share.outputs - 1u));
   let at = params.weight_base + channel * params.input_stride + tap + outputs * params.output_stride;
   return vec4f(weight[at.x], weight[at.y], weight[at.z], weight[at.w]);
 }
 
-fn fetch(place: Place, channel: u32, at: Sources, local: u32) -> Staged {
+fn fetch(place: Place, channel: u32, at: Elements, local: u32) -> Staged {
   var staged: Staged;
-  let normalisation = source_channel(params.x_channel + min(channel - params.x_start, params.x_inputs - 1u));
+  let normalisation = source_of(channel);
   staged.x0 = load_four(place, channel, at.x0, normalisation);
   if (ELEMENTS > LANES) {
     staged.x1 = load_four(place, channel, at.x1, normalisation);

@@ -1,7 +1,6 @@
 // What a workgroup of conv3d/gemm_backward_weight takes, and how it brings a tile's bricks and gradients into its memory: `fetch` into
 // registers, `put` when everybody is done with the tile before.
-#import lib/activation
-#import lib/source
+#import lib/conv3d_gemm_sources
 
 // THREADS = INPUTS * 3 * OUTPUTS / 8
 override INPUTS: u32 = 8;
@@ -23,30 +22,21 @@ override QUADS: u32 = OUTPUTS / 4;
 override GRADIENTS: u32 = QUADS * VOXELS; // at most 3 * THREADS
 
 struct Params {
+  sources: Sources,
   samples: u32,
   inputs: u32, // channels read, of both sources
-  x_start: u32, // the one that is the first of x
-  x_inputs: u32,
-  other_start: u32,
   outputs: u32, // channels of dy that are read
+  dy_base: u32,
+  dy_channels: u32,
   height: u32,
   width: u32,
   depth: u32,
-  x_base: u32, // elements of the bound window in front of the first channel read
-  x_channel: u32, // the first one read
-  x_channels: u32, // per sample in x
-  other_base: u32,
-  other_channels: u32,
-  dy_base: u32,
-  dy_channels: u32,
   chunk_tiles: u32,
   base: u32, // element of the target where output 0, input 0, tap 0 of chunk 0 goes
   row_stride: u32, // elements of the target between two outputs
   chunk_stride: u32, // between two chunks
 }
 
-@group(0) @binding(0) var<storage, read> x: array<Activation>; // (N, x channels, H, W, D)
-@group(0) @binding(1) var<storage, read> other: array<Activation>; // (N, other channels, H, W, D); x again when there is no other
 @group(0) @binding(2) var<storage, read> dy: array<Activation>; // (N, dy channels, H, W, D)
 @group(0) @binding(3) var<uniform> params: Params;
 
@@ -64,46 +54,23 @@ struct Place {
 
 // An invocation's share of a tile, on its way to workgroup memory.
 struct Staged {
-  x0: vec4f,
-  x1: vec4f,
-  x2: vec4f,
-  x3: vec4f,
-  x4: vec4f,
-  x5: vec4f,
-  x6: vec4f,
-  x7: vec4f,
+  #repeat i: 0..8
+  x$i: vec4f,
+  #end
   dy0: vec4f,
   dy1: vec4f,
   dy2: vec4f,
 }
 
-fn tiles() -> vec3u {
-  let tile = vec3u(TILE_H, TILE_W, TILE_D);
-  return (vec3u(params.height, params.width, params.depth) + tile - 1u) / tile;
-}
-
 fn place_of(tile: u32, id: vec3u) -> Place {
-  let count = tiles();
-  let origin = vec3u(tile / (count.y * count.z) % count.x, tile / count.z % count.y, tile % count.z);
-  return Place(
-    tile / (count.x * count.y * count.z),
-    origin * vec3u(TILE_H, TILE_W, TILE_D),
-    id.x * INPUTS,
-    id.y * OUTPUTS,
-  );
+  return Place(sample_of(tile), origin_of(tile), id.x * INPUTS, id.y * OUTPUTS);
 }
 
-// A channel is counted over both sources; `normalisation` is that of a channel of x.
-fn load(sample: u32, channel: u32, at: u32, inside: bool, normalisation: vec4f) -> f32 {
+fn load_inside(sample: u32, channel: u32, at: u32, inside: bool, normalisation: vec4f) -> f32 {
   if (!inside) {
     return 0.0;
   }
-  let voxels = params.height * params.width * params.depth;
-  let own = channel - params.x_start; // not below x_inputs where the channel is the other's
-  if (own < params.x_inputs) {
-    return from_source(f32(x[params.x_base + (sample * params.x_channels + own) * voxels + at]), normalisation);
-  }
-  return f32(other[params.other_base + (sample * params.other_channels + channel - params.other_start) * voxels + at]);
+  return load_channel(sample, channel, at, normalisation);
 }
 
 // Four neighbours along W, zeros beyond the volume. Channels past the last read the last; their sums are not stored.
@@ -120,13 +87,12 @@ fn load_four(place: Place, element: u32) -> vec4f {
   let steps = vec4u(0, 1, 2, 3);
   let inside = (first + steps < vec4u(TILE_W + 2u)) & (w + steps < vec4u(params.width));
   let channel = min(place.input + element / BRICK, params.inputs - 1u);
-  let normalisation = source_channel(params.x_channel + min(channel - params.x_start, params.x_inputs - 1u));
+  let normalisation = source_of(channel);
   let at = (h * params.width + w + steps) * params.depth + d;
   return vec4f(
-    load(place.sample, channel, at.x, inside.x, normalisation),
-    load(place.sample, channel, at.y, inside.y, normalisation),
-    load(place.sample, channel, at.z, inside.z, normalisation),
-    load(place.sample, channel, at.w, inside.w, normalisation),
+    #repeat i: 0..4
+    load_inside(place.sample, channel, at[$i], inside[$i], normalisation),
+    #end
   );
 }
 
@@ -150,12 +116,9 @@ fn fetch(place: Place, local: u32) -> Staged {
   staged.x0 = load_four(place, local);
   staged.x1 = load_four(place, local + THREADS);
   if (ELEMENTS > 2u * THREADS) {
-    staged.x2 = load_four(place, local + 2u * THREADS);
-    staged.x3 = load_four(place, local + 3u * THREADS);
-    staged.x4 = load_four(place, local + 4u * THREADS);
-    staged.x5 = load_four(place, local + 5u * THREADS);
-    staged.x6 = load_four(place, local + 6u * THREADS);
-    staged.x7 = load_four(place, local + 7u * THREADS);
+    #repeat i: 2..8
+    staged.x$i = load_four(place, local + $i * THREADS);
+    #end
   }
   staged.dy0 = load_gradient(place, local);
   staged.dy1 = load_gradient(place, local + THREADS);
@@ -181,12 +144,9 @@ fn put(staged: Staged, local: u32) {
   put_four(local, staged.x0);
   put_four(local + THREADS, staged.x1);
   if (ELEMENTS > 2u * THREADS) {
-    put_four(local + 2u * THREADS, staged.x2);
-    put_four(local + 3u * THREADS, staged.x3);
-    put_four(local + 4u * THREADS, staged.x4);
-    put_four(local + 5u * THREADS, staged.x5);
-    put_four(local + 6u * THREADS, staged.x6);
-    put_four(local + 7u * THREADS, staged.x7);
+    #repeat i: 2..8
+    put_four(local + $i * THREADS, staged.x$i);
+    #end
   }
   put_gradient(local, staged.dy0);
   put_gradient(local + THREADS, staged.dy1);

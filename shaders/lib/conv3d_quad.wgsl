@@ -1,4 +1,5 @@
 // What the 3x3x3 convolutions compute at a time: four voxels along W of four outputs.
+#import lib/store_quad
 
 // The inputs of four voxels along W, as the three taps along W see them.
 struct Row {
@@ -7,19 +8,8 @@ struct Row {
   right: vec4f,
 }
 
-// Sums of four voxels along W, one vector per output.
-struct Quad {
-  o0: vec4f,
-  o1: vec4f,
-  o2: vec4f,
-  o3: vec4f,
-}
-
-fn add_quad(quad: Quad, values: vec4f, w: vec4f) -> Quad {
-  return Quad(
-    fma(values, vec4f(w.x), quad.o0),
-    fma(values, vec4f(w.y), quad.o1),
-    fma(values, vec4f(w.z), quad.o2),
-    fma(values, vec4f(w.w), quad.o3),
-  );
+// Stores four outputs of up to `voxels` voxels along W of an activation (N, C, H, W, D).
+fn store_outputs(at: u32, voxels: u32, output: u32, quad: OutputQuad) {
+  let channel = params.height * params.width * params.depth;
+  store_quad(at, vec2u(params.depth, channel), vec2u(voxels, count_left(output, params.share.outputs)), quad);
 }

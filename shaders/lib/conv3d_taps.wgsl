@@ -20,22 +20,22 @@ struct Gradients {
 
 // Sums of the three taps along W.
 struct Taps {
-  left: vec4f,
-  centre: vec4f,
-  right: vec4f,
+  #repeat w: 0..3
+  w$w: vec4f,
+  #end
 }
 
 // Sums of the nine taps of one kd.
 struct Plane {
-  above: Taps,
-  middle: Taps,
-  below: Taps,
+  #repeat h: 0..3
+  h$h: Taps,
+  #end
 }
 
 fn add_voxels(t: Taps, x: Row, g: Gradients) -> Taps {
   return Taps(
-    fma(g.d, vec4f(x.d), fma(g.c, vec4f(x.c), fma(g.b, vec4f(x.b), fma(g.a, vec4f(x.a), t.left)))),
-    fma(g.d, vec4f(x.e), fma(g.c, vec4f(x.d), fma(g.b, vec4f(x.c), fma(g.a, vec4f(x.b), t.centre)))),
-    fma(g.d, vec4f(x.f), fma(g.c, vec4f(x.e), fma(g.b, vec4f(x.d), fma(g.a, vec4f(x.c), t.right)))),
+    fma(g.d, vec4f(x.d), fma(g.c, vec4f(x.c), fma(g.b, vec4f(x.b), fma(g.a, vec4f(x.a), t.w0)))),
+    fma(g.d, vec4f(x.e), fma(g.c, vec4f(x.d), fma(g.b, vec4f(x.c), fma(g.a, vec4f(x.b), t.w1)))),
+    fma(g.d, vec4f(x.f), fma(g.c, vec4f(x.e), fma(g.b, vec4f(x.d), fma(g.a, vec4f(x.c), t.w2)))),
   );
 }

@@ -5,8 +5,8 @@
 // The pitch is the tile's depth and a halo on both sides, or, where a tile is as deep as the volume, one position more than that: a
 // zero between two rows is the border of both.
 //
-// An importer gives the shape of the adapter's matrices, left (M, K) · right (K, N), and RUN, POSITIONS, PITCH, INVOCATIONS.
-// PITCH, in elements between two positions, must be a multiple of 8: loads of matrices are aligned to 16 bytes.
+// Matrices are left (M, K) · right (K, N). PITCH, in elements between two positions, must be a multiple of 8: loads of matrices are
+// aligned to 16 bytes.
 #import lib/activation
 #import lib/source
 
@@ -15,6 +15,14 @@ enable subgroups;
 enable chromium_experimental_subgroup_matrix;
 // Subgroups of a workgroup load different matrices, which the analysis of uniformity cannot tell from lanes that do.
 diagnostic(off, chromium.subgroup_matrix_uniformity);
+
+const M = ${EDGE}u;
+const N = ${EDGE}u;
+const K = ${EDGE}u;
+const RUN = ${EDGE}u;
+const INVOCATIONS = ${INVOCATIONS}u; // of a workgroup
+const POSITIONS = ${POSITIONS}u; // of a brick, at most
+const PITCH = ${PITCH}u;
 
 override SIZE: u32 = 3u; // of the kernel along each axis
 override SECOND_SOURCE: bool = false; // which of the two inputs lib/source normalises

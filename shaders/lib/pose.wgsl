@@ -8,21 +8,28 @@ struct Pose {
   swapped: bool,      // axis 0 is mirrored: left is right
 }
 
+// Which poses a sample may have.
+struct PoseRange {
+  flip_axes: u32, // bit i: axis i may flip
+  flip_probability: f32,
+  rotation_turns: f32,
+}
+
 // Word i of the block decides about axis i. A flip comes first, then the rotations about axis 0, 1 and 2 in this order, by angles
 // uniform in ±rotation_turns; a positive angle takes the next axis towards the one after it (cyclically). The way back is the
 // transposes in reverse. Without rotation the matrix is exactly diagonal with ±1.
-fn sample_pose(key: SampleKey, flip_axes: u32, flip_probability: f32, rotation_turns: f32) -> Pose {
+fn sample_pose(key: SampleKey, range: PoseRange) -> Pose {
   let flips = draw(key, OP_FLIP, 0u);
   var sign = vec3f(1.0);
   for (var axis = 0u; axis < 3u; axis++) {
-    if (((flip_axes >> axis) & 1u) == 1u && uniform01(flips[axis]) < flip_probability) {
+    if (((range.flip_axes >> axis) & 1u) == 1u && uniform01(flips[axis]) < range.flip_probability) {
       sign[axis] = -1.0;
     }
   }
   let angles = draw(key, OP_ROTATION, 0u);
-  let a = cos_sin_turns((2.0 * uniform01(angles.x) - 1.0) * rotation_turns);
-  let b = cos_sin_turns((2.0 * uniform01(angles.y) - 1.0) * rotation_turns);
-  let c = cos_sin_turns((2.0 * uniform01(angles.z) - 1.0) * rotation_turns);
+  let a = cos_sin_turns((2.0 * uniform01(angles.x) - 1.0) * range.rotation_turns);
+  let b = cos_sin_turns((2.0 * uniform01(angles.y) - 1.0) * range.rotation_turns);
+  let c = cos_sin_turns((2.0 * uniform01(angles.z) - 1.0) * range.rotation_turns);
   let back_0 = mat3x3f(1.0, 0.0, 0.0, 0.0, a.x, -a.y, 0.0, a.y, a.x);
   let back_1 = mat3x3f(b.x, 0.0, b.y, 0.0, 1.0, 0.0, -b.y, 0.0, b.x);
   let back_2 = mat3x3f(c.x, -c.y, 0.0, c.y, c.x, 0.0, 0.0, 0.0, 1.0);

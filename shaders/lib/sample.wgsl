@@ -1,11 +1,17 @@
 // What is drawn for a sample, from its key alone.
 #import lib/random
 
-// A sample's key: seed, epoch, sample index; one of four u32 a sample, the last unused.
+@group(0) @binding(13) var<storage, read> keys: array<u32>; // (N, 4) seed, epoch, sample index, 0
+
 struct SampleKey {
   seed: u32,
   epoch: u32,
   sample: u32, // index in the data set
+}
+
+// The key of sample `n` of the batch.
+fn key_of(n: u32) -> SampleKey {
+  return SampleKey(keys[4u * n], keys[4u * n + 1u], keys[4u * n + 2u]);
 }
 
 // The four words of a block of a sample.

@@ -1,21 +1,45 @@
+#import lib/grid
+
 // How a pass over planes (a plane is one channel of one sample) is cut into invocations without barriers: a plane into tiles of
 // lanes · run voxels, a tile into `lanes` interleaved spans of at most `run` voxels, so that neighbouring invocations read
-// neighbouring voxels. A cut is (voxels, lanes, run, parts): parts = spans of a plane.
-struct Span {
-  plane: u32,
-  first: u32, // voxel
-  end: u32, // voxel; the span is first, first + lanes, ... below end
+// neighbouring voxels.
+struct Spans {
+  cut: vec4u, // voxels of a plane, lanes, run, parts: spans of a plane
+  invocations: u32, // spans of this slice
+  part: u32, // the slice's first span among those of all slices
+  plane: u32, // the slice's first plane, sample · channels + channel
+  channels: u32,
 }
 
-fn span_of(index: u32, cut: vec4u) -> Span {
-  let plane = index / cut.w;
-  let part = index - plane * cut.w;
+struct Span {
+  plane: u32,
+  channel: u32,
+  first: u32, // element of the slice
+  end: u32, // element; the span is first, first + step, ... below end
+  step: u32,
+}
+
+fn span_of(index: u32, spans: Spans) -> Span {
+  let cut = spans.cut;
+  let local_plane = index / cut.w;
+  let plane = spans.plane + local_plane;
+  let part = index - local_plane * cut.w;
   let tile = part / cut.y;
   let start = tile * cut.y * cut.z;
-  return Span(plane, start + part - tile * cut.y, min(start + cut.y * cut.z, cut.x));
+  let base = local_plane * cut.x;
+  let first = base + start + part - tile * cut.y;
+  return Span(plane, plane % spans.channels, first, base + min(start + cut.y * cut.z, cut.x), cut.y);
+}
+
+// The span of an invocation; an empty one behind the last.
+fn span_at(at: Invocation, spans: Spans) -> Span {
+  let index = index_of(at);
+  var span = span_of(index, spans);
+  span.end = select(0u, span.end, index < spans.invocations);
+  return span;
 }
 
 // Voxels of a span; 0 for the lanes that a plane's last tile leaves idle.
-fn span_count(span: Span, cut: vec4u) -> u32 {
-  return select(0u, (span.end + cut.y - 1u - span.first) / cut.y, span.first < span.end);
+fn span_count(span: Span) -> u32 {
+  return select(0u, (span.end + span.step - 1u - span.first) / span.step, span.first < span.end);
 }

@@ -5,6 +5,10 @@ fn voxel_axes(voxel: u32, size: vec3u) -> vec3u {
   return vec3u(row / size.y, row % size.y, voxel % size.z);
 }
 
+fn volume_voxels(size: vec3u) -> u32 {
+  return size.x * size.y * size.z;
+}
+
 fn inside(axes: vec3i, size: vec3u) -> bool {
   return all(axes >= vec3i(0)) && all(axes < vec3i(size));
 }

@@ -1,12 +1,14 @@
-// Sum over the 64 invocations of a workgroup as a tree, always in the same order; every invocation gets it. The barriers cost little
+#import lib/grid
+
+// Sum over the invocations of a workgroup as a tree, always in the same order; every invocation gets it. The barriers cost little
 // because only the short second stage of a reduction comes here.
-var<workgroup> tree: array<f32, 64>;
+var<workgroup> tree: array<f32, WORKGROUP>;
 
 fn workgroup_sum(value: f32, local: u32) -> f32 {
   workgroupBarrier();
   tree[local] = value;
   workgroupBarrier();
-  for (var stride = 32u; stride > 0u; stride >>= 1u) {
+  for (var stride = WORKGROUP / 2u; stride > 0u; stride >>= 1u) {
     if (local < stride) {
       tree[local] += tree[local + stride];
     }

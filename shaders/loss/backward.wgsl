@@ -40,40 +40,25 @@ fn logit_derivative(i: u32) -> f32 {
     dp * (select(0.0, coefficients[at + 2u], inside) + coefficients[at + 3u]);
 }
 
-@compute @workgroup_size(64)
-fn to_logits(
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) local: u32,
-) {
-  let stride = groups.x * groups.y * 64u;
-  for (var i = linear_index(group, groups, local, 64u); i < params.elements; i += stride) {
+@compute @workgroup_size(WORKGROUP)
+fn to_logits(at: Invocation) {
+  for (var i = index_of(at); i < params.elements; i += grid_size(at)) {
     add(i, d_total[0] * logit_derivative(i));
   }
 }
 
-@compute @workgroup_size(64)
-fn to_attention(
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) local: u32,
-) {
-  let stride = groups.x * groups.y * 64u;
-  for (var i = linear_index(group, groups, local, 64u); i < params.elements; i += stride) {
+@compute @workgroup_size(WORKGROUP)
+fn to_attention(at: Invocation) {
+  for (var i = index_of(at); i < params.elements; i += grid_size(at)) {
     let coefficient = coefficients[(params.first_pair + i / params.voxels) * 6u + 4u];
     add(i, d_total[0] * coefficient * probability_cross_entropy_derivative(input[i], is_inside(i)));
   }
 }
 
 // elements: the pairs
-@compute @workgroup_size(64)
-fn to_presence_probability(
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) local: u32,
-) {
-  let stride = groups.x * groups.y * 64u;
-  for (var i = linear_index(group, groups, local, 64u); i < params.elements; i += stride) {
+@compute @workgroup_size(WORKGROUP)
+fn to_presence_probability(at: Invocation) {
+  for (var i = index_of(at); i < params.elements; i += grid_size(at)) {
     add(i, d_total[0] * coefficients[i * 6u + 5u]);
   }
 }

@@ -16,13 +16,9 @@ struct Params {
 @group(0) @binding(2) var<storage, read_write> partials: array<f32>; // (F, channels, parts)
 @group(0) @binding(3) var<uniform> params: Params;
 
-@compute @workgroup_size(64)
-fn main(
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) local: u32,
-) {
-  let i = linear_index(group, groups, local, 64u);
+@compute @workgroup_size(WORKGROUP)
+fn main(at: Invocation) {
+  let i = index_of(at);
   // The part is the slowest index here, so that neighbours read the same weights.
   let elements = params.features * params.channels;
   let part = i / elements;

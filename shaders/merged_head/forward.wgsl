@@ -14,13 +14,9 @@ struct Params {
 @group(0) @binding(3) var<storage, read_write> merged: array<f32>; // (O, C + 1, 27)
 @group(0) @binding(4) var<uniform> params: Params;
 
-@compute @workgroup_size(64)
-fn main(
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) local: u32,
-) {
-  let i = linear_index(group, groups, local, 64u);
+@compute @workgroup_size(WORKGROUP)
+fn main(at: Invocation) {
+  let i = index_of(at);
   let tap = i % 27u;
   let channel = i / 27u % (params.channels + 1u);
   let output = i / (27u * (params.channels + 1u));

@@ -28,17 +28,12 @@ fn update(i: u32) {
   parameter[i] = p - step[3] * (m / fma(sqrt(v), step[4], params.epsilon));
 }
 
-@compute @workgroup_size(64)
-fn main(
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) local: u32,
-) {
+@compute @workgroup_size(WORKGROUP)
+fn main(at: Invocation) {
   if (step[0] != 1.0) {
     return;
   }
-  let stride = groups.x * groups.y * 64u;
-  for (var i = linear_index(group, groups, local, 64u); i < params.elements; i += stride) {
+  for (var i = index_of(at); i < params.elements; i += grid_size(at)) {
     update(i);
   }
 }

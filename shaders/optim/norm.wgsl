@@ -3,25 +3,22 @@
 #import lib/workgroup_sum
 
 struct Params {
-  chunks: u32,
+  parts: u32,
   limit: f32,
 }
 
-@group(0) @binding(0) var<storage, read> squares: array<f32>; // (chunks)
-@group(0) @binding(1) var<storage, read> faults: array<f32>; // (chunks)
-@group(0) @binding(2) var<storage, read_write> clip: array<f32>; // norm, factor, finite
-@group(0) @binding(3) var<uniform> params: Params;
+@group(0) @binding(0) var<storage, read> partials: array<vec2f>; // (parts) sum of squares, non-finite elements
+@group(0) @binding(1) var<storage, read_write> clip: array<f32>; // norm, factor, finite
+@group(0) @binding(2) var<uniform> params: Params;
 
-@compute @workgroup_size(64)
+@compute @workgroup_size(WORKGROUP)
 fn main(@builtin(local_invocation_index) local: u32) {
-  var sum = 0.0;
-  var count = 0.0;
-  for (var i = local; i < params.chunks; i += 64u) {
-    sum += squares[i];
-    count += faults[i];
+  var sums = vec2f();
+  for (var i = local; i < params.parts; i += WORKGROUP) {
+    sums += partials[i];
   }
-  let total = workgroup_sum(sum, local);
-  let bad = workgroup_sum(count, local);
+  let total = workgroup_sum(sums.x, local);
+  let bad = workgroup_sum(sums.y, local);
   if (local == 0u) {
     let norm = sqrt(total);
     clip[0] = norm;

@@ -1,16 +1,12 @@
 #import lib/grid
+#import lib/presence_layers
 #import lib/dropout
 
 // The presence classifiers of all structures: a workgroup computes one (sample, structure) through the three layers. Activations
 // pass between invocations through storage, which the backward pass reads too.
 struct Params {
+  layers: Layers,
   pairs: u32, // N · S
-  structures: u32,
-  features: u32, // F
-  hidden: vec2u,
-  stride: u32, // elements from one structure's parameters to the next
-  weights: vec3u, // offsets of the three layers within a structure
-  biases: vec3u,
   probability: f32,
 }
 @group(0) @binding(0) var<uniform> params: Params;
@@ -22,73 +18,63 @@ struct Params {
 @group(0) @binding(6) var<storage, read_write> hidden2: array<f32>; // (N, S, hidden.y), behind ReLU
 @group(0) @binding(7) var<storage, read_write> logits: array<f32>; // (N, S, 2)
 
-const WIDTH: u32 = 64u;
-
 fn first_layer(pair: u32, unit: u32) -> f32 {
-  let sample = pair / params.structures;
-  let structure = pair - sample * params.structures;
-  let base = structure * params.stride;
-  let row = base + params.weights.x + unit * (params.features + 1u);
-  var sum = parameters[base + params.biases.x + unit];
-  for (var f = 0u; f < params.features; f++) {
-    sum = fma(pooled[sample * params.features + f], parameters[row + f], sum);
+  let sample = pair / params.layers.structures;
+  let structure = pair - sample * params.layers.structures;
+  let base = structure * params.layers.stride;
+  let row = base + params.layers.weights.x + unit * (params.layers.features + 1u);
+  var sum = parameters[base + params.layers.biases.x + unit];
+  for (var f = 0u; f < params.layers.features; f++) {
+    sum = fma(pooled[sample * params.layers.features + f], parameters[row + f], sum);
   }
-  return max(0.0, fma(alignment[pair], parameters[row + params.features], sum));
+  return max(0.0, fma(alignment[pair], parameters[row + params.layers.features], sum));
 }
 
 fn later_layers(pair: u32, local: u32) {
-  let base = (pair % params.structures) * params.stride;
+  let base = (pair % params.layers.structures) * params.layers.stride;
   storageBarrier();
-  for (var unit = local; unit < params.hidden.y; unit += WIDTH) {
-    var sum = parameters[base + params.biases.y + unit];
-    for (var i = 0u; i < params.hidden.x; i++) {
-      let weight = parameters[base + params.weights.y + unit * params.hidden.x + i];
-      sum = fma(hidden1[pair * params.hidden.x + i], weight, sum);
+  for (var unit = local; unit < params.layers.hidden.y; unit += WORKGROUP) {
+    var sum = parameters[base + params.layers.biases.y + unit];
+    for (var i = 0u; i < params.layers.hidden.x; i++) {
+      let weight = parameters[base + params.layers.weights.y + unit * params.layers.hidden.x + i];
+      sum = fma(hidden1[pair * params.layers.hidden.x + i], weight, sum);
     }
-    hidden2[pair * params.hidden.y + unit] = max(0.0, sum);
+    hidden2[pair * params.layers.hidden.y + unit] = max(0.0, sum);
   }
   storageBarrier();
   if (local < 2u) {
-    var sum = parameters[base + params.biases.z + local];
-    for (var i = 0u; i < params.hidden.y; i++) {
-      let weight = parameters[base + params.weights.z + local * params.hidden.y + i];
-      sum = fma(hidden2[pair * params.hidden.y + i], weight, sum);
+    var sum = parameters[base + params.layers.biases.z + local];
+    for (var i = 0u; i < params.layers.hidden.y; i++) {
+      let weight = parameters[base + params.layers.weights.z + local * params.layers.hidden.y + i];
+      sum = fma(hidden2[pair * params.layers.hidden.y + i], weight, sum);
     }
     logits[2u * pair + local] = sum;
   }
 }
 
-@compute @workgroup_size(64)
-fn main(
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) local: u32,
-) {
-  let pair = linear_workgroup(group, groups);
+@compute @workgroup_size(WORKGROUP)
+fn main(at: Workgroup, @builtin(local_invocation_index) local: u32) {
+  let pair = workgroup_of(at);
   if (pair >= params.pairs) {
     return;
   }
-  for (var unit = local; unit < params.hidden.x; unit += WIDTH) {
-    hidden1[pair * params.hidden.x + unit] = first_layer(pair, unit);
+  for (var unit = local; unit < params.layers.hidden.x; unit += WORKGROUP) {
+    hidden1[pair * params.layers.hidden.x + unit] = first_layer(pair, unit);
   }
   later_layers(pair, local);
 }
 
-@compute @workgroup_size(64)
-fn with_dropout(
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) local: u32,
-) {
-  let pair = linear_workgroup(group, groups);
+@compute @workgroup_size(WORKGROUP)
+fn with_dropout(at: Workgroup, @builtin(local_invocation_index) local: u32) {
+  let pair = workgroup_of(at);
   if (pair >= params.pairs) {
     return;
   }
-  let key = keys[pair / params.structures];
-  let first = (pair % params.structures) * params.hidden.x;
-  for (var unit = local; unit < params.hidden.x; unit += WIDTH) {
+  let key = keys[pair / params.layers.structures];
+  let first = (pair % params.layers.structures) * params.layers.hidden.x;
+  for (var unit = local; unit < params.layers.hidden.x; unit += WORKGROUP) {
     let factor = dropout_factor(key, first + unit, params.probability);
-    hidden1[pair * params.hidden.x + unit] = first_layer(pair, unit) * factor;
+    hidden1[pair * params.layers.hidden.x + unit] = first_layer(pair, unit) * factor;
   }
   later_layers(pair, local);
 }

@@ -1,5 +1,4 @@
 // Second stage of a sum: sums[row] = scale * sum of values[row], one workgroup a row.
-#import lib/grid
 #import lib/workgroup_sum
 
 struct Params {
@@ -14,18 +13,14 @@ override ACCUMULATE: bool = false;
 @group(0) @binding(1) var<storage, read_write> sums: array<f32>; // (rows)
 @group(0) @binding(2) var<uniform> params: Params;
 
-@compute @workgroup_size(64)
-fn main(
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) local: u32,
-) {
-  let row = linear_workgroup(group, groups);
+@compute @workgroup_size(WORKGROUP)
+fn main(at: Workgroup, @builtin(local_invocation_index) local: u32) {
+  let row = workgroup_of(at);
   if (row >= params.rows) {
     return;
   }
   var sum = 0.0;
-  for (var i = local; i < params.length; i += 64u) {
+  for (var i = local; i < params.length; i += WORKGROUP) {
     sum += values[row * params.length + i];
   }
   let total = params.scale * workgroup_sum(sum, local);

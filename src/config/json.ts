@@ -26,7 +26,7 @@ export function sortedJson(value: unknown): string {
   )
 }
 
-/** Reads a JSON file. Throws InputError naming the file and what is wrong with it, with line and column for bad syntax. */
+/** Reads a JSON file. Throws InputError that names the file and the problem, with line and column for a syntax error. */
 export function readJsonFile(path: string): Json {
   let text: string
   try {
@@ -43,7 +43,7 @@ export function readJsonFile(path: string): Json {
   }
 }
 
-/** `:LINE:COLUMN: found X, expected …` for the first place where `text` is not JSON. */
+/** `:LINE:COLUMN: found X, expected …` for the first position at which `text` is not JSON. */
 function describeSyntaxError(text: string): string {
   const { offset, expected } = firstSyntaxError(text)
   const before = text.slice(0, offset).split('\n')

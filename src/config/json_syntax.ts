@@ -1,4 +1,4 @@
-/** The first place where `text` is not JSON, and what was expected there. For text that JSON.parse refused. */
+/** The first position at which `text` is not JSON, and what was expected there. For text that JSON.parse refused. */
 export function firstSyntaxError(text: string): { offset: number; expected: string } {
   const scanner = new Scanner(text)
   const expected = scanner.scan()
@@ -14,14 +14,14 @@ const SCALAR = /(?:-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null)(
 class Scanner {
   offset = 0
   private readonly text: string
-  private readonly closers: string[] = [] // of the lists and dictionaries open here
-  private isFirst = false // just behind an opening bracket, where the closing one may follow
+  private readonly closers: string[] = [] // of the open lists and dictionaries
+  private isFirst = false // directly after an opening bracket, where the closing one may follow
 
   constructor(text: string) {
     this.text = text
   }
 
-  /** Moves to the first error and says what was expected there. */
+  /** Moves to the first error and returns what was expected there. */
   scan(): string {
     for (;;) {
       const expected = this.item() ?? this.afterItem()
@@ -29,7 +29,7 @@ class Scanner {
     }
   }
 
-  /** A value, with its key inside a dictionary, or the opening bracket of one, or the end of an empty one. */
+  /** A value (with its key inside a dictionary), an opening bracket, or the end of an empty list or dictionary. */
   private item(): string | undefined {
     const closer = this.closers.at(-1)
     if (this.isFirst && this.sign(closer!)) {

@@ -10,15 +10,15 @@ export interface LoadedConfig {
   config: Config
   /** Dotted keys whose value differs from the default, sorted. */
   changed: string[]
-  /** Of each of these, what gave the value: e.g. `from fast`, `from the command line`. */
+  /** For each of these, the source of the value, e.g. `from fast`, `from the command line`. */
   sources: Record<string, string>
-  /** What the named configurations, files and words set, as a tree. */
+  /** The values that named configurations, files and words set, as a tree. */
   updates: JsonObject
   /** The named configurations and files, in the order in which they apply. */
   namedConfigs: string[]
   /** The files among them. */
   files: string[]
-  /** What the `key=value` words alone set, as a tree. */
+  /** The values that the `key=value` words alone set, as a tree. */
   words: JsonObject
 }
 
@@ -29,9 +29,9 @@ interface Layer {
 }
 
 /**
- * The configuration: defaults, under `file` (JSON, a part of the tree), under the named configurations and files of `overrides`
- * (the words after `with`) in the order given, under its `key=value` words. Throws InputError with one line for an unreadable file,
- * an unknown key or name (and the nearest known one) and a value that does not fit.
+ * The configuration. Precedence, lowest first: defaults, `file` (JSON, a part of the tree), the named configurations and files of
+ * `overrides` (the words after `with`) in the order given, its `key=value` words. Throws InputError with one line for an unreadable
+ * file, an unknown key or name (with the nearest known one) and an invalid value.
  */
 export function loadConfig(request: { file?: string; overrides: readonly string[] }): LoadedConfig {
   const { bases, values } = parseOverrides(request.overrides)
@@ -76,7 +76,7 @@ function namedLayer(name: string): Layer {
   return { values: NAMED_CONFIGS[name]!.values as JsonObject, source: `from ${name}` }
 }
 
-/** A file may say in `$schema` what an editor is to check it against. */
+/** A file may name a schema for editors in `$schema`. */
 function readLayer(path: string): Layer {
   const tree = readJsonFile(path)
   if (!isJsonObject(tree)) throw new InputError(`${path}: expected a JSON object of configuration keys`)
@@ -84,12 +84,12 @@ function readLayer(path: string): Layer {
   return { values, source: `from ${path}` }
 }
 
-/** The layer that gave a key its value: the last that has it; undefined where the value is the default. */
+/** The layer that set a key: the last that has it; undefined if the value is the default. */
 function layerOf(layers: readonly Layer[], path: readonly string[]): Layer | undefined {
   return layers.findLast(({ values }) => valueAt(values, path) !== undefined)
 }
 
-/** The tree of defaults is the list of known keys: its dictionaries are the groups, all else are leaves. */
+/** The tree of defaults lists the known keys: its dictionaries are groups, everything else is a leaf. */
 function refuseUnknownKeys({ values, source }: Layer, defaults: JsonObject): void {
   const walk = (given: JsonObject, known: JsonObject, prefix: string): void => {
     for (const [name, value] of Object.entries(given)) {
@@ -113,10 +113,10 @@ function refuseUnknownKeys({ values, source }: Layer, defaults: JsonObject): voi
   walk(values, defaults, '')
 }
 
-/** Keys of the original that have another name here. */
+/** Keys of the original that have a different name here. */
 const RENAMED: ReadonlyMap<string, string> = new Map([['device', 'compute.adapter']])
 
-/** The known key that was likely meant: a neighbour, else one of that name elsewhere in the tree. */
+/** The known key that was probably meant: a sibling, else one of that name elsewhere in the tree. */
 function nearestKey(name: string, neighbours: JsonObject, prefix: string, defaults: JsonObject): string | undefined {
   const renamed = RENAMED.get(prefix + name)
   if (renamed !== undefined) return renamed
@@ -128,7 +128,7 @@ function nearestKey(name: string, neighbours: JsonObject, prefix: string, defaul
   return keys.find(key => lastName(key) === elsewhere)
 }
 
-/** One line for the first value that does not fit. Checks inside a list are reported for the whole list. */
+/** One line for the first invalid value. Errors inside a list are reported for the whole list. */
 function valueError(
   issue: { path: PropertyKey[]; message: string },
   layers: readonly Layer[],
@@ -137,7 +137,7 @@ function valueError(
   const path = issue.path.map(String)
   const isGroup = (length: number) => isJsonObject(valueAt(defaults, path.slice(0, length)))
   while (path.length > 1 && !isGroup(path.length - 1)) path.pop()
-  // a value that does not fit beside another one may be the default
+  // a value that conflicts with another one may be a default
   const { values, source } = layerOf(layers, path) ?? { values: defaults, source: 'the default' }
   return new InputError(
     `configuration: ${path.join('.')} is ${shown(valueAt(values, path)!)} (${source}), expected ${issue.message}`,
@@ -150,7 +150,7 @@ function valueAt(tree: JsonObject, path: readonly string[]): Json | undefined {
   return value
 }
 
-/** A value as an error line shows it: as it is typed, and short. */
+/** A value as an error line shows it: as one types it, shortened. */
 function shown(value: Json): string {
   const text = pythonLiteral(value)
   return text.length > 60 ? `${text.slice(0, 59)}…` : text

@@ -1,17 +1,17 @@
 import type { z } from 'zod'
 import type { configSchema } from './schema.ts'
 
-/** A part of the configuration that goes by a name: `train with fast`. */
+/** A named part of the configuration: `train with fast`. */
 export interface NamedConfig {
-  /** One sentence: what it is for. */
+  /** What it is for, in one sentence. */
   description: string
   values: z.input<typeof configSchema>
 }
 
-/** Every one is a difference to the defaults; what stands after it on the command line, and every key=value, wins over it. */
+/** Each lists its differences from the defaults. Later words on the command line, and every key=value, override it. */
 export const NAMED_CONFIGS: Readonly<Record<string, NamedConfig>> = {
   fast: {
-    description: 'A first answer soon: half the widths (a quarter of the work), 30 epochs that end on the lowest rate',
+    description: 'A quick first result: half the widths (a quarter of the work), 30 epochs that end at the lowest rate',
     values: {
       model: { channels: [8, 16, 32, 64, 128] },
       training: { num_epochs: 30, learning_rate: 1e-3, warmup_epochs: 2, early_stopping_patience: 10 },
@@ -20,7 +20,7 @@ export const NAMED_CONFIGS: Readonly<Record<string, NamedConfig>> = {
   },
   accurate: {
     description:
-      'The best model that time allows: 300 epochs of one slow fall of the rate, stronger augmentation, chosen by hard Dice',
+      'The best model if time permits: 300 epochs with one slow decay of the rate, stronger augmentation, selected by hard Dice',
     values: {
       training: { num_epochs: 300, learning_rate: 3e-4, warmup_epochs: 10, early_stopping_patience: 60 },
       augmentation: { rotation_degrees: 10, intensity_scale_range: [0.9, 1.1] },
@@ -30,7 +30,7 @@ export const NAMED_CONFIGS: Readonly<Record<string, NamedConfig>> = {
   },
   debug: {
     description:
-      'Does everything run? Two epochs of a narrow model, a checkpoint and pictures each, no threads, nothing measured',
+      'To check that everything runs: two epochs of a narrow model, a checkpoint and pictures each, no threads, no kernel tuning',
     values: {
       model: { channels: [4, 8, 16, 32, 64] },
       training: {
@@ -40,7 +40,7 @@ export const NAMED_CONFIGS: Readonly<Record<string, NamedConfig>> = {
         warmup_epochs: 0,
         num_workers: 0,
       },
-      // away from the models of real runs
+      // separate from the models of real runs
       checkpoint: { save_dir: './checkpoints/debug', save_frequency: 1 },
       logging: { num_visualization_samples: 1 },
       compute: { autotune: 'off' },
@@ -48,7 +48,7 @@ export const NAMED_CONFIGS: Readonly<Record<string, NamedConfig>> = {
   },
   low_memory: {
     description:
-      'For a small GPU: one sample at a time, updates of 8 samples as by default (compute.precision=f16 halves it again)',
+      'For a small GPU: one sample at a time, updates of 8 samples as by default (compute.precision=f16 halves memory again)',
     values: {
       training: {
         batch_size: 1,
@@ -60,14 +60,14 @@ export const NAMED_CONFIGS: Readonly<Record<string, NamedConfig>> = {
     },
   },
   high_memory: {
-    description: 'For a large GPU: the 8 samples of an update in one pass, more loader threads, rarer clean-up',
+    description: 'For a large GPU: all 8 samples of an update in one pass, more loader threads, rarer clean-up',
     values: {
       training: { batch_size: 8, gradient_accumulation_steps: 1, num_workers: 8, memory_cleanup_frequency: 50 },
     },
   },
   research: {
     description:
-      'A run to report: 500 epochs, whole histories, a checkpoint every 5, more pictures, kernels that no cache chooses',
+      'For results to report: 500 epochs, complete histories, a checkpoint every 5, more pictures, kernels not chosen by the cache',
     values: {
       training: { num_epochs: 500, early_stopping_patience: 50, max_history_length: 500 },
       checkpoint: { save_frequency: 5 },

@@ -3,17 +3,17 @@ import { nearest } from '../util/nearest.ts'
 import { isJsonObject, type Json, type JsonObject } from './json.ts'
 import { NAMED_CONFIGS } from './named.ts'
 
-/** The words after `with`, sorted out. */
+/** The words after `with`, by kind. */
 export interface Overrides {
   /** Named configurations and configuration files (.json), in the order given. */
   bases: string[]
-  /** The `a.b=value` words as one tree, later words over earlier ones. */
+  /** The `a.b=value` words as one tree; later words override earlier ones. */
   values: JsonObject
 }
 
 /**
- * Reads the words after `with`: `a.b=value`, its value a Python literal or else plain text, a named configuration, or the path
- * of a configuration file. Throws InputError for a word that is none of these, with the nearest name.
+ * Reads the words after `with`: `a.b=value` (a Python literal, else plain text), a named configuration, or the path of a
+ * configuration file. Throws InputError for any other word, with the nearest name.
  */
 export function parseOverrides(words: readonly string[]): Overrides {
   const overrides: Overrides = { bases: [], values: {} }
@@ -40,7 +40,7 @@ function wordError(word: string): InputError {
   return new InputError(`configuration: ${JSON.stringify(word)} (from the command line), ${expected}`)
 }
 
-/** `over` laid on `base`: dictionaries merge, everything else replaces. Copies; own keys only, so `__proto__` is a plain key. */
+/** Merges `over` into a copy of `base`: dictionaries merge, everything else is replaced. Own keys only, so `__proto__` is a plain key. */
 export function merge(base: JsonObject, over: JsonObject): JsonObject {
   const merged = new Map<string, Json>(Object.entries(base))
   for (const [key, value] of Object.entries(over)) {
@@ -66,9 +66,9 @@ const CONSTANTS = new Map([
   ['False', false],
   ['None', null],
 ])
-const DEEPEST = 50 // nesting beyond this is nobody's configuration
+const DEEPEST = 50 // no configuration is nested more deeply
 
-/** Reads one Python literal; every method returns undefined where the text is not one. */
+/** Reads one Python literal; every method returns undefined if the text is not one. */
 class LiteralReader {
   private offset = 0
   private readonly text: string
@@ -77,7 +77,7 @@ class LiteralReader {
     this.text = text
   }
 
-  /** The literal that is all of the text; `1, 2` is a tuple without brackets. */
+  /** The literal that spans the whole text; `1, 2` is a tuple without brackets. */
   whole(): Json | undefined {
     const first = this.value(0)
     if (first === undefined) return undefined
@@ -124,7 +124,7 @@ class LiteralReader {
     return true
   }
 
-  /** A list, or a tuple; `(x)` without a comma is x, as in Python. */
+  /** A list or a tuple; `(x)` without a comma is x, as in Python. */
   private list(depth: number, opener: '[' | '('): Json | undefined {
     const closer = opener === '[' ? ']' : ')'
     const items: Json[] = []
@@ -159,7 +159,7 @@ class LiteralReader {
     const match = this.match(QUOTED)
     const raw = match?.[1] ?? match?.[2]
     if (raw === undefined) return undefined
-    let isWhole = true // false at an incomplete escape, which Python refuses (its names of characters are not known here)
+    let isWhole = true // false for an incomplete escape, which Python refuses, and for \N, whose character names are unknown here
     const text = raw.replace(ESCAPE, (escaped, x, u, wide, octal, sign) => {
       const hexadecimal = x ?? u ?? wide
       const code = hexadecimal === undefined ? Number.parseInt(octal, 8) : Number.parseInt(hexadecimal, 16)

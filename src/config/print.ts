@@ -8,11 +8,11 @@ import { pythonLiteral } from './spelling.ts'
 const COMMENT_COLUMN = 45
 
 /**
- * The configuration as Sacred prints it: values as Python literals, what lies at the top first, each part sorted. What was changed is
- * blue and says where from. Sacred's other marks cannot occur: unknown keys and other types are refused.
+ * The configuration as Sacred prints it: values as Python literals, top-level keys first, each group sorted. Changed values are
+ * blue and name their source. Sacred's other marks cannot occur: unknown keys and wrong types are refused.
  */
 export function configText({ config, changed, sources }: LoadedConfig, colors: Colors): string {
-  const lines = [`Configuration (${colors.blue('modified')}, ${colors.dim('# where from')}):`]
+  const lines = [`Configuration (${colors.blue('modified')}, ${colors.dim('# source')}):`]
   const add = (tree: JsonObject, prefix: string, indent: string): void => {
     const entries = Object.entries(tree).sort(([a], [b]) => (a < b ? -1 : 1))
     for (const [name, value] of entries.filter(([, each]) => !isJsonObject(each))) {
@@ -32,9 +32,9 @@ export function configText({ config, changed, sources }: LoadedConfig, colors: C
   return lines.join('\n')
 }
 
-/** The named configurations, what each is for and what it sets. */
+/** The named configurations, with the purpose and values of each. */
 export function namedConfigsText(colors: Colors): string {
-  const lines = [`Named configurations (${colors.dim('# what for')}):`]
+  const lines = [`Named configurations (${colors.dim('# purpose')}):`]
   for (const [name, { description, values }] of Object.entries(NAMED_CONFIGS)) {
     lines.push(`  ${colors.bold(name)} ${colors.dim(`# ${description}`)}`)
     for (const [key, value] of leavesOf(values as JsonObject)) lines.push(`    ${key} = ${pythonLiteral(value)}`)

@@ -1,8 +1,8 @@
 import { z } from 'zod'
 import { LARGEST_DISPLACEMENT } from '../util/spline.ts'
 
-// A leaf has one text that says what it expects. It is the message of every check on the leaf and on its elements, so that
-// an error is one line: key, value, expectation.
+// Each leaf has one text that says what it expects. Every check on the leaf and its elements uses it as its message, so an
+// error is one line: key, value, expectation.
 const flag = () => z.boolean('True or False')
 const text = () => z.string('text in quotes').min(1, 'text that is not empty')
 const positiveInteger = () => z.int('a positive integer').positive('a positive integer')
@@ -35,7 +35,7 @@ const spacing = 'a number of at least 4'
 const displacement = 'at most 0.4 of elastic_spacing: more may fold the image'
 const flipAxis = z.int(axes).min(0, axes).max(2, axes)
 
-/** Two ends between which something is drawn. */
+/** The two ends of a range to draw from. */
 const rangeBetween = (low: number, high: number, expected: string) => {
   const end = z.number(expected).min(low, expected).max(high, expected)
   return z.tuple([end, end], expected).refine(([from, to]) => from <= to, expected)
@@ -43,47 +43,47 @@ const rangeBetween = (low: number, high: number, expected: string) => {
 const chance = (what: string) => between(0, 1).default(0).describe(`Probability that a sample is ${what}`)
 
 const model = z.strictObject({
-  in_channels: positiveInteger().default(1).describe('Image channels the network reads'),
+  in_channels: positiveInteger().default(1).describe('Number of image channels'),
   presence_threshold: between(0, 1)
     .default(0.5)
-    .describe('At inference a structure whose presence probability is not above this gets an empty mask'),
+    .describe('Presence threshold at inference: a structure whose probability is not above it gets an empty mask'),
   channels: z
     .tuple([width, width, width, width, width], widths)
     .default([16, 32, 64, 128, 256])
-    .describe('Widths of the five encoder stages; the feature map has 8 times the first'),
-  dropout: fraction().default(0.2).describe('Probability that the presence head drops a hidden unit in training'),
-  pretrained: text().nullable().default(null).describe('Weights to start from: path of a .pth or safetensors file'),
+    .describe('Widths of the five encoder stages; the feature map has 8 times the first width'),
+  dropout: fraction().default(0.2).describe('Dropout probability in the presence head during training'),
+  pretrained: text().nullable().default(null).describe('Weights to start from: path to a .pth or safetensors file'),
   num_structures: positiveInteger()
     .nullable()
     .default(null)
-    .describe('Number of structures where no dataset gives it (the benchmark)'),
+    .describe('Number of structures if no dataset defines it (as in the benchmark)'),
 })
 
 const training = z.strictObject({
-  batch_size: positiveInteger().default(4).describe('Samples of one forward and backward pass'),
+  batch_size: positiveInteger().default(4).describe('Samples per forward and backward pass'),
   image_size: z
     .tuple([axis, axis, axis], size)
     .nullable()
     .default(null)
-    .describe("Volume (H, W, D) the model takes, in voxels; None takes the dataset's own"),
-  learning_rate: positive().default(5e-4).describe('Learning rate after warm-up, where the schedule starts'),
-  num_epochs: positiveInteger().default(100).describe('Epochs to train'),
+    .describe("Input volume (H, W, D) of the model, in voxels; None uses the dataset's size"),
+  learning_rate: positive().default(5e-4).describe('Learning rate at the end of warm-up, where the schedule starts'),
+  num_epochs: positiveInteger().default(100).describe('Number of training epochs'),
   early_stopping_patience: positiveInteger()
     .default(20)
-    .describe('Validations without a better one after which training stops'),
-  gradient_clip_norm: positive().default(0.5).describe('Largest global L2 norm of the gradient'),
+    .describe('Validations without improvement after which training stops'),
+  gradient_clip_norm: positive().default(0.5).describe('Maximum global L2 norm of the gradient'),
   num_workers: count()
     .default(2)
-    .describe('Threads that decode samples, at most one a core; 0 decodes in the main thread'),
+    .describe('Threads that decode samples, at most one per core; 0 decodes in the main thread'),
   pin_memory: flag().default(true).describe('Upload batches through staging buffers that stay mapped'),
-  warmup_epochs: count().default(5).describe('Epochs over which the learning rate rises linearly'),
-  validate_every_n_epochs: positiveInteger().default(1).describe('Epochs between two validations'),
-  gradient_accumulation_steps: positiveInteger().default(2).describe('Batches whose gradients make one update'),
-  memory_cleanup_frequency: positiveInteger()
-    .default(5)
-    .describe('Batches between freeing host memory that none of them needed and renewing threads whose heap has grown'),
-  max_history_length: positiveInteger().default(50).describe("Epochs kept in the checkpoint's loss histories"),
-  shuffle: flag().default(true).describe('Draw a new order of the training samples every epoch'),
+  warmup_epochs: count().default(5).describe('Epochs of linear learning-rate warm-up'),
+  validate_every_n_epochs: positiveInteger().default(1).describe('Epochs between validations'),
+  gradient_accumulation_steps: positiveInteger()
+    .default(2)
+    .describe('Batches whose gradients are accumulated into one update'),
+  memory_cleanup_frequency: positiveInteger().default(5).describe('Batches after which unused batch memory is freed'),
+  max_history_length: positiveInteger().default(50).describe('Epochs kept in the loss histories of a checkpoint'),
+  shuffle: flag().default(true).describe('Shuffle the training samples every epoch'),
 })
 
 const lossWeights = z.strictObject({
@@ -95,50 +95,52 @@ const lossWeights = z.strictObject({
   false_positive_suppression: notNegative()
     .default(0.5)
     .describe('Weight of the mean segmentation probability of absent structures'),
-  confidence: notNegative().default(0.1).describe('Weight of the penalty on presence probabilities on the wrong side'),
+  confidence: notNegative()
+    .default(0.1)
+    .describe('Weight of the penalty on presence probabilities on the wrong side of 0.5'),
 })
 
 const augmentation = z
   .strictObject({
     enabled: flag().default(true).describe('Augment the training samples'),
-    noise_std: notNegative().default(2).describe('Standard deviation of the added noise, in intensity units of 0..255'),
+    noise_std: notNegative().default(2).describe('Standard deviation of the added noise, in intensity units (0..255)'),
     intensity_scale_range: z
       .tuple([bound, bound], range)
       .refine(([low, high]) => low <= high, range)
       .default([0.95, 1.05])
-      .describe('Range of the factor on the intensities'),
-    rotation_degrees: between(0, 180).default(5).describe('Largest rotation about each axis, in degrees'),
-    flip_probability: between(0, 1).default(0.3).describe('Probability of a flip along each of flip_axes'),
+      .describe('Range of the factor that scales the intensities'),
+    rotation_degrees: between(0, 180).default(5).describe('Maximum rotation about each axis, in degrees'),
+    flip_probability: between(0, 1).default(0.3).describe('Probability of a flip along each axis of flip_axes'),
     flip_axes: z
       .array(flipAxis, axes)
       .refine(list => new Set(list).size === list.length, axes)
       .default([0])
-      .describe('Array axes that may be flipped; 0 is left-right and swaps left_*/right_* structures'),
+      .describe('Array axes that may be flipped; axis 0 is left-right, and its flip swaps left_*/right_* structures'),
     elastic_probability: chance('deformed elastically'),
     elastic_displacement: notNegative()
       .default(8)
-      .describe('Largest displacement of a control point along each axis, in voxels; at most 0.4 of elastic_spacing'),
+      .describe('Maximum displacement of a control point along each axis, in voxels; at most 0.4 of elastic_spacing'),
     elastic_spacing: z
       .number(spacing)
       .min(4, spacing)
       .default(32)
-      .describe('Distance of the control points of an elastic deformation, in voxels'),
+      .describe('Distance between the control points of an elastic deformation, in voxels'),
     blur_probability: chance('blurred'),
     blur_sigma_range: rangeBetween(0, 10, sigmas)
       .default([0.5, 1.5])
       .describe("Range of the blur's standard deviation along each axis, in voxels"),
-    low_resolution_probability: chance('brought to a lower resolution and back'),
+    low_resolution_probability: chance('downsampled and upsampled again'),
     low_resolution_range: rangeBetween(1, 8, factors)
       .default([1, 2])
-      .describe('Range of the number of voxels that become one along each axis'),
+      .describe('Range of the downsampling factor along each axis'),
     bias_field_probability: chance('multiplied by a smooth bias field'),
     bias_field_strength: between(0, 2)
       .default(0.5)
-      .describe("Bound of the bias field's logarithm, whose standard deviation is about a fifth of it"),
+      .describe("Bound of the bias field's logarithm; its standard deviation is about a fifth of this"),
     gamma_probability: chance('gamma-corrected'),
     gamma_range: rangeBetween(0.1, 10, gammas)
       .default([0.7, 1.5])
-      .describe('Range of the exponent of the intensities as shares of 255'),
+      .describe('Range of the gamma exponent, applied to intensity / 255'),
   })
   .refine(settings => settings.elastic_displacement <= LARGEST_DISPLACEMENT * settings.elastic_spacing, {
     path: ['elastic_displacement'],
@@ -149,37 +151,37 @@ const optimizer = z.strictObject({
   type: oneOf('adamw', 'adam')
     .default('adamw')
     .describe('adamw decouples the weight decay, adam adds it to the gradient'),
-  weight_decay: notNegative().default(1e-4).describe('Weight decay, on every parameter'),
+  weight_decay: notNegative().default(1e-4).describe('Weight decay, applied to every parameter'),
   lr_scheduler: oneOf('cosine_annealing', 'reduce_on_plateau', 'none')
     .default('cosine_annealing')
-    .describe('How the learning rate goes on after warm-up'),
+    .describe('Learning-rate schedule after warm-up'),
   lr_min: notNegative().default(1e-6).describe('Lowest learning rate of the schedule'),
   lr_restart_period: positiveInteger()
     .default(20)
-    .describe('cosine_annealing: epochs from the highest rate to the lowest'),
-  lr_factor: fraction().default(0.5).describe('reduce_on_plateau: factor on the learning rate'),
-  lr_patience: count().default(10).describe('reduce_on_plateau: validations without improvement that are tolerated'),
+    .describe('cosine_annealing: epochs from the highest to the lowest rate'),
+  lr_factor: fraction().default(0.5).describe('reduce_on_plateau: factor by which the learning rate is reduced'),
+  lr_patience: count().default(10).describe('reduce_on_plateau: validations without improvement before a reduction'),
   betas: z
     .tuple([fraction(betas), fraction(betas)], betas)
     .default([0.9, 0.999])
     .describe("Decay rates of Adam's two moments"),
-  eps: positive().default(1e-8).describe("Added to the root of Adam's second moment"),
+  eps: positive().default(1e-8).describe("Added to the square root of Adam's second moment"),
 })
 
 const checkpoint = z.strictObject({
   save_dir: text().default('./checkpoints').describe('Folder of the checkpoints'),
-  save_frequency: positiveInteger().default(10).describe('Epochs between two checkpoint_epoch_N.pth'),
-  keep_best_only: flag().default(false).describe('Keep best_model.pth and last.pth only'),
+  save_frequency: positiveInteger().default(10).describe('Epochs between checkpoints checkpoint_epoch_N.pth'),
+  keep_best_only: flag().default(false).describe('Keep only best_model.pth and last.pth'),
   monitor: oneOf('total_loss', 'hard_dice')
     .default('total_loss')
-    .describe('Validation figure that decides which model is best: lowest total_loss or highest hard_dice'),
-  save_minutes: positive().default(10).describe('Minutes between two writes of last.pth within an epoch'),
+    .describe('Validation metric that selects the best model: lowest total_loss or highest hard_dice'),
+  save_minutes: positive().default(10).describe('Minutes between saves of last.pth within an epoch'),
 })
 
 const logging = z.strictObject({
-  log_frequency: positiveInteger().default(1).describe('Batches between two logged points train.batch.*'),
+  log_frequency: positiveInteger().default(1).describe('Batches between logged points of train.batch.*'),
   visualize_predictions: flag().default(true).describe('Draw validation samples with their predictions'),
-  num_visualization_samples: count().default(3).describe('Validation samples drawn'),
+  num_visualization_samples: count().default(3).describe('Number of validation samples to draw'),
 })
 
 const compute = z.strictObject({
@@ -187,18 +189,16 @@ const compute = z.strictObject({
     .union([z.string(adapter).min(1, adapter), z.int(adapter).nonnegative(adapter)], adapter)
     .nullable()
     .default(null)
-    .describe('GPU to use: part of its name, or its index'),
+    .describe('GPU or software adapter to use: part of its name, or its index'),
   autotune: oneOf('off', 'cached', 'full')
     .default('cached')
-    .describe(
-      'How the variants of kernels are chosen: by fixed rules, by what was measured earlier, or by measuring first',
-    ),
+    .describe('How kernel variants are chosen: off uses fixed rules, cached earlier measurements, full measures first'),
   precision: oneOf('f32', 'f16')
     .default('f32')
-    .describe('Number format that training stores activations in; sums, weights and losses are f32 with either'),
+    .describe('Number format of stored activations in training; sums, weights and losses are always f32'),
 })
 
-/** The whole configuration. Parsing `{}` gives every default; a key that is not here is refused at any depth. */
+/** The whole configuration. Parsing `{}` gives all defaults; unknown keys are refused at any depth. */
 export const configSchema = z.strictObject({
   dataset_path: text().default('./synthetic_medical_dataset_hdf5').describe('Folder of the HDF5 dataset'),
   model: model.prefault({}),
@@ -210,14 +210,14 @@ export const configSchema = z.strictObject({
   logging: logging.prefault({}),
   compat: oneOf('documented', 'reference')
     .default('documented')
-    .describe('documented does what the document says; reference repeats the original where it differs'),
+    .describe('documented follows the documentation; reference reproduces the original program where it differs'),
   compute: compute.prefault({}),
   seed: z
     .int('an integer between 0 and 4294967295')
     .min(0, 'an integer between 0 and 4294967295')
     .max(0xffffffff, 'an integer between 0 and 4294967295')
     .default(42)
-    .describe('Every random number follows from it'),
+    .describe('Seed of all random numbers'),
 })
 
 export type Config = z.output<typeof configSchema>

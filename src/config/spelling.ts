@@ -1,6 +1,6 @@
 import { isJsonObject, type Json } from './json.ts'
 
-/** A value as one types it after `with`: a Python literal that reads back as the same value. */
+/** A value as one types it after `with`: a Python literal that parses to the same value. */
 export function pythonLiteral(value: Json): string {
   if (value === null) return 'None'
   if (typeof value === 'boolean') return value ? 'True' : 'False'
@@ -11,7 +11,7 @@ export function pythonLiteral(value: Json): string {
   return `{${entries.join(', ')}}`
 }
 
-/** Learning rates and the like are read more easily with an exponent. */
+/** Small numbers such as learning rates are easier to read with an exponent. */
 function numeral(value: number): string {
   return value !== 0 && Math.abs(value) < 1e-3 ? value.toExponential() : String(value)
 }

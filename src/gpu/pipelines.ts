@@ -97,7 +97,7 @@ export class Pipelines {
       return { gpu, layout, facts: reflected }
     } catch (error) {
       const { messages } = await module.getCompilationInfo()
-      const lines = messages.map(m => `${key.shader}.wgsl (linked) ${m.lineNum}:${m.linePos} ${m.message}`)
+      const lines = messages.map(m => `${key.shader} (linked) ${m.lineNum}:${m.linePos} ${m.message}`)
       throw new GpuError([`${label}: no pipeline`, ...lines, (error as Error).message].join('\n'))
     }
   }

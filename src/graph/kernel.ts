@@ -49,7 +49,7 @@ export interface Normalisation {
 
 /** One GPU dispatch as data: which shader, what is bound to each of its names, how much work. */
 export interface Dispatch {
-  /** path under shaders/ without `.wgsl`, e.g. 'conv3d/direct' */
+  /** path under shaders/ without `.wgsl`, and words for what its text leaves open: 'conv3d/pad', 'conv3d/matrix EDGE=16 …' */
   shader: string
   /** entry point; 'main' unless the file holds several */
   entry?: string
@@ -63,7 +63,7 @@ export interface Dispatch {
   normalisation?: Normalisation | undefined
   /**
    * Work: a count of invocations of a one-dimensional kernel (folded into the dispatch limits; the shader finds its index with
-   * `linear_index` of lib/grid), or explicit workgroup counts.
+   * `index_of` of lib/grid), or explicit workgroup counts.
    */
   invocations?: number
   workgroups?: readonly [number, number, number]

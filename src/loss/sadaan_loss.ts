@@ -1,7 +1,7 @@
 import { kernel } from '../graph/kernel.ts'
 import type { GradientTarget, Tape } from '../graph/tape.ts'
 import { type Tensor, windowOf } from '../graph/tensor.ts'
-import { chunksOf, pairSlices, structurePairs } from '../ops/runs.ts'
+import { pairCut, pairSlices, pairSpans, structurePairs } from '../ops/runs.ts'
 import { gridInvocations, sumRows } from '../ops/work.ts'
 import { ContractError } from '../util/error.ts'
 import { type Shape, sameShape } from '../util/shape.ts'
@@ -116,8 +116,8 @@ const sums = kernel<{ inputs: LossInputs; pairs: Tensor }>(
   ({ inputs, pairs }, { facts, scratch }) => {
     const all = structurePairs(inputs.logits.shape, 'sadaanLoss')
     const rows = all.samples * all.structures * PAIR_SUMS.length
-    const chunks = chunksOf(all.voxels)
-    const partials = scratch('partials', [rows, chunks])
+    const cut = pairCut(all.voxels)
+    const partials = scratch('partials', [rows, cut[3]])
     const stage = pairSlices(all, facts).map(slice => ({
       shader: 'loss/sums',
       bindings: {
@@ -126,10 +126,9 @@ const sums = kernel<{ inputs: LossInputs; pairs: Tensor }>(
         mask: windowOf(inputs.maskBits, slice),
         partials,
       },
-      params: { pairs: slice.pairs, first_pair: slice.firstPair, voxels: all.voxels, chunks },
-      invocations: slice.pairs * chunks,
+      ...pairSpans(cut, all, slice),
     }))
-    return [...stage, sumRows(partials, pairs, { rows, length: chunks })]
+    return [...stage, sumRows(partials, pairs, { rows, length: cut[3] })]
   },
 )
 

@@ -7,10 +7,10 @@ import {
   type Normalisation,
 } from '../graph/kernel.ts'
 import type { GradientTarget, GradientThunk, Tape } from '../graph/tape.ts'
-import { type Slice, slices, type Tensor, windowOf } from '../graph/tensor.ts'
+import { slices, type Tensor, windowOf } from '../graph/tensor.ts'
 import { ContractError } from '../util/error.ts'
 import { volumeOf } from '../util/shape.ts'
-import { elementwiseCut, reductionCut, workgroupEach } from './work.ts'
+import { elementwiseCut, planesOf, reductionCut, spansOf, workgroupEach } from './work.ts'
 
 export interface BatchNormParameters {
   weight: Tensor // (C)
@@ -106,13 +106,12 @@ function sharedReduction(tape: Tape, of: Normalised): (dOutput: Tensor) => Gradi
   }
 }
 
-/** Slices of x that fit a binding, each with the parameters that tell a kernel which channels it sees. */
-function slicesOf(x: Tensor, facts: AdapterFacts): { slice: Slice; planes: number; plane: number }[] {
+/** Slices of x that fit a binding, each with its planes. */
+function slicesOf(x: Tensor, facts: AdapterFacts) {
   const { samples, channels, voxels } = volumeOf(x.shape, 'batchNorm')
   return slices(samples, channels, voxels, facts.maxBindingBytes, x.dtype).map(slice => ({
     slice,
-    planes: slice.samples * slice.channels,
-    plane: slice.sample * channels + slice.channel,
+    planes: planesOf(slice, channels),
   }))
 }
 
@@ -132,21 +131,18 @@ const batchCoefficients = kernel('batchNorm.statistics', (of: Coefficients & { x
   const { x, ...results } = of
   const { samples, channels, voxels } = volumeOf(x.shape, 'batchNorm')
   const cut = reductionCut(samples * channels, voxels, 8, at.facts)
-  const parts = cut[3]
-  const partials = at.scratch('partials', [samples, channels, parts, 2])
-  const spans = slicesOf(x, at.facts).map(({ slice, planes, plane }): Dispatch => {
-    const invocations = planes * parts
-    return {
+  const partials = at.scratch('partials', [samples, channels, cut[3], 2])
+  const spans = slicesOf(x, at.facts).map(
+    ({ slice, planes }): Dispatch => ({
       shader: 'batch_norm/statistics',
       bindings: { x: windowOf(x, slice), partials },
-      params: { cut, invocations, part: plane * parts },
-      invocations,
-    }
-  })
+      ...spansOf(cut, planes),
+    }),
+  )
   const merge: Dispatch = {
     shader: 'batch_norm/merge',
     bindings: { partials, ...results },
-    params: { cut, samples, channels },
+    params: { ...spansOf(cut, { planes: samples * channels, channels }).params, samples },
     workgroups: workgroupEach(channels),
   }
   return [...spans, merge]
@@ -154,16 +150,12 @@ const batchCoefficients = kernel('batchNorm.statistics', (of: Coefficients & { x
 
 function lowerNormalise({ x, y, coefficients, relu }: Normalised & { y: Tensor }, { facts }: Lowering): Dispatch[] {
   const cut = elementwiseCut(volumeOf(x.shape, 'batchNorm').voxels, facts)
-  return slicesOf(x, facts).map(({ slice, planes }) => {
-    const invocations = planes * cut[3]
-    return {
-      shader: 'batch_norm/normalise',
-      bindings: { x: windowOf(x, slice), y: windowOf(y, slice) },
-      params: { cut, invocations, channel: slice.channel, channels: slice.channels },
-      normalisation: { coefficients, relu },
-      invocations,
-    }
-  })
+  return slicesOf(x, facts).map(({ slice, planes }) => ({
+    shader: 'batch_norm/normalise',
+    bindings: { x: windowOf(x, slice), y: windowOf(y, slice) },
+    normalisation: { coefficients, relu },
+    ...spansOf(cut, planes),
+  }))
 }
 
 /** Its readers can do what it does as they load. */
@@ -179,26 +171,22 @@ const gradientReduction = kernel('batchNorm.sums', (of: GradientReduction, at: L
   const { samples, channels, voxels } = volumeOf(of.x.shape, 'batchNorm')
   const { x, dOutput, coefficients, sums } = of
   const cut = reductionCut(samples * channels, voxels, 8, at.facts)
-  const parts = cut[3]
-  const partials = at.scratch('partials', [samples, channels, parts, 2])
-  const spans = slicesOf(of.x, at.facts).map(({ slice, planes, plane }): Dispatch => {
-    const invocations = planes * parts
-    const large = { x: windowOf(x, slice), d_output: windowOf(dOutput, slice) }
-    return {
+  const partials = at.scratch('partials', [samples, channels, cut[3], 2])
+  const spans = slicesOf(of.x, at.facts).map(
+    ({ slice, planes }): Dispatch => ({
       shader: 'batch_norm/gradient_sums',
-      bindings: { ...large, coefficients, partials },
-      params: { cut, invocations, part: plane * parts, channel: slice.channel, channels: slice.channels },
+      bindings: { x: windowOf(x, slice), d_output: windowOf(dOutput, slice), coefficients, partials },
       constants: { RELU: Number(of.relu) },
-      invocations,
-    }
-  })
+      ...spansOf(cut, planes),
+    }),
+  )
   // A gradient nobody asked for is written aside.
   const dWeight = of.dWeight ?? { tensor: at.scratch('weight', [channels]), accumulate: false }
   const dBias = of.dBias ?? { tensor: at.scratch('bias', [channels]), accumulate: false }
   const merge: Dispatch = {
     shader: 'batch_norm/gradient_merge',
     bindings: { partials, sums, d_weight: dWeight.tensor, d_bias: dBias.tensor },
-    params: { samples, channels, parts },
+    params: { ...spansOf(cut, { planes: samples * channels, channels }).params, samples },
     constants: { ACCUMULATE_WEIGHT: Number(dWeight.accumulate), ACCUMULATE_BIAS: Number(dBias.accumulate) },
     workgroups: workgroupEach(channels),
   }
@@ -217,14 +205,14 @@ const inputGradient = kernel('batchNorm.inputGradient', (of: InputGradient, { fa
   const cut = elementwiseCut(voxels, facts)
   const share = of.training ? 1 / (samples * voxels) : 0
   return slicesOf(of.x, facts).map(({ slice, planes }) => {
-    const invocations = planes * cut[3]
+    const { params, invocations } = spansOf(cut, planes)
     const bindings = { x: windowOf(of.x, slice), coefficients, sums, d_input: windowOf(of.into.tensor, slice) }
     return {
       shader: 'batch_norm/input_gradient',
       ...(of.into.tensor === of.dOutput
         ? { entry: 'in_place', bindings }
         : { entry: 'apart', bindings: { ...bindings, d_output: windowOf(of.dOutput, slice) } }),
-      params: { cut, invocations, share, channel: slice.channel, channels: slice.channels },
+      params: { ...params, share },
       constants: { RELU: Number(of.relu), ACCUMULATE: Number(of.into.accumulate) },
       invocations,
     }

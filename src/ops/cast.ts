@@ -3,7 +3,7 @@ import type { GradientTarget, Tape } from '../graph/tape.ts'
 import { type Precision, type Tensor, windowAlignment } from '../graph/tensor.ts'
 import { sizeOf } from '../util/shape.ts'
 import { runsOf, runWindow } from './runs.ts'
-import { elementwiseCut } from './work.ts'
+import { elementwiseCut, spansOf } from './work.ts'
 
 /** x (any shape) stored as `precision`; x itself where it is so already. */
 export function cast(tape: Tape, x: Tensor, precision: Precision): Tensor {
@@ -21,16 +21,14 @@ interface Conversion {
 
 const convert = kernel('cast', ({ from, into }: Conversion, { facts }): Dispatch[] =>
   runsOf(sizeOf(from.shape), windowAlignment('f16'), facts.maxBindingBytes).map(run => {
-    const cut = elementwiseCut(run.length, facts)
     const [source, target] = [runWindow(from, run), runWindow(into.tensor, run)]
     return {
       shader: 'cast',
       ...(from.dtype === 'f16'
         ? { entry: 'widen', bindings: { short: source, widened: target } }
         : { entry: 'narrow', bindings: { wide: source, narrowed: target } }),
-      params: { cut, invocations: cut[3] },
       constants: { ACCUMULATE: Number(into.accumulate) },
-      invocations: cut[3],
+      ...spansOf(elementwiseCut(run.length, facts)),
     }
   }),
 )

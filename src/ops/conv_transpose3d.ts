@@ -6,6 +6,7 @@ import { sameShape, volumeOf } from '../util/shape.ts'
 import { backwardBias } from './conv3d/bias.ts'
 import { chunking, sumPartials } from './conv3d/chunks.ts'
 import {
+  axesOf,
   bindingElements,
   channelWindow,
   fitting,
@@ -65,8 +66,8 @@ function weightRows(weight: Tensor, inputs: Range, outputs: Range) {
 }
 
 function counts(x: Tensor, samples: Range, inputs: Range, outputs: Range) {
-  const { height, width, depth } = volumeOf(x.shape, x.name)
-  return { samples: samples.count, inputs: inputs.count, outputs: outputs.count, height, width, depth }
+  const volume = axesOf(volumeOf(x.shape, x.name))
+  return { samples: samples.count, inputs: inputs.count, outputs: outputs.count, volume }
 }
 
 function flopsOf(x: Tensor, samples: Range, inputs: Range, outputs: Range): number {
@@ -90,8 +91,8 @@ function lowerForward({ x, weight, bias, y }: ForwardArgs, at: Lowering): Dispat
     const first = inputs.start === 0
     return {
       shader: 'conv_transpose3d/forward',
-      entry: `${first ? 'forward' : 'add'}${lanes}`,
-      constants: { ACCUMULATE: first ? 0 : 1 },
+      entry: first ? 'forward' : 'add',
+      constants: { ACCUMULATE: first ? 0 : 1, WORKGROUP: lanes },
       normalisation: from.normalisation,
       bindings: { x: from.window, weight: rows.window, y: to.window, ...(first ? { bias } : {}) },
       params: {
@@ -125,16 +126,15 @@ function lowerBackwardData({ dy, weight, dx, accumulate }: BackwardDataArgs, { f
     const rows = weightRows(weight, inputs, outputs)
     return {
       shader: 'conv_transpose3d/backward_data',
-      entry: `main${lanes}`,
-      constants: { ACCUMULATE: accumulate || outputs.start > 0 ? 1 : 0 },
-      bindings: { dy: from.window, weight: rows.window, dx: to.window },
+      constants: { ACCUMULATE: accumulate || outputs.start > 0 ? 1 : 0, WORKGROUP: lanes },
+      bindings: { dy: from.window, weight: rows.window, y: to.window },
       params: {
         ...counts(dx, samples, inputs, outputs),
         ...rows.params,
         dy_base: from.base,
         dy_channels: dy.shape[1] as number,
-        dx_base: to.base,
-        dx_channels: channels,
+        y_base: to.base,
+        y_channels: channels,
       },
       workgroups: tiledWorkgroups(samples.count * voxels, lanes, Math.ceil(inputs.count / BLOCK)),
       flops: flopsOf(dx, samples, inputs, outputs),
@@ -167,9 +167,9 @@ function lowerBackwardWeight({ x, dy, gradient, accumulate }: BackwardWeightArgs
     return [
       {
         shader: 'conv_transpose3d/backward_weight',
-        entry: `main${lanes}`,
+        constants: { WORKGROUP: lanes },
         normalisation: from.normalisation,
-        bindings: { x: from.window, dy: above.window, partials },
+        bindings: { x: from.window, dy: above.window, gradient: partials },
         params: {
           ...counts(x, samples, inputs, outputs),
           ...from.params,

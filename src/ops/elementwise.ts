@@ -1,24 +1,15 @@
-import { type AdapterFacts, type Dispatch, type Kernel, kernel } from '../graph/kernel.ts'
+import { type Dispatch, type Kernel, kernel } from '../graph/kernel.ts'
 import type { GradientTarget, Tape } from '../graph/tape.ts'
 import type { Tensor } from '../graph/tensor.ts'
 import { sizeOf } from '../util/shape.ts'
-import { type Run, runsOf, runWindow } from './runs.ts'
-import { type Cut, elementwiseCut } from './work.ts'
+import { runsOf, runWindow } from './runs.ts'
+import { elementwiseCut, spansOf } from './work.ts'
 
 /** A function of single elements whose derivative follows from its output, so that the input need not be kept. */
 export interface Elementwise {
   name: string
   forward: Kernel<{ x: Tensor; y: Tensor }>
   backward: Kernel<{ y: Tensor; dOutput: Tensor; into: GradientTarget }>
-}
-
-/** A run's elements as one plane. */
-function work(
-  { length }: Run,
-  facts: AdapterFacts,
-): { params: { cut: Cut; invocations: number }; invocations: number } {
-  const cut = elementwiseCut(length, facts)
-  return { params: { cut, invocations: cut[3] }, invocations: cut[3] }
 }
 
 /** The kernels of one of the functions in shaders/elementwise. */
@@ -31,7 +22,7 @@ export function elementwise(name: 'relu' | 'sigmoid'): Elementwise {
       entry: 'forward',
       constants,
       bindings: { x: runWindow(x, run), y: runWindow(y, run) },
-      ...work(run, facts),
+      ...spansOf(elementwiseCut(run.length, facts)),
     })),
   )
   const backward: Elementwise['backward'] = kernel(`${name}.backward`, ({ y, dOutput, into }, { facts }): Dispatch[] =>
@@ -44,7 +35,7 @@ export function elementwise(name: 'relu' | 'sigmoid'): Elementwise {
         d_input: runWindow(into.tensor, run),
       },
       constants: { ...constants, ACCUMULATE: Number(into.accumulate) },
-      ...work(run, facts),
+      ...spansOf(elementwiseCut(run.length, facts)),
     })),
   )
   return { name, forward, backward }

@@ -3,7 +3,7 @@ import type { GradientTarget, Tape } from '../graph/tape.ts'
 import { slices, type Tensor, windowOf } from '../graph/tensor.ts'
 import { ContractError } from '../util/error.ts'
 import { volumeOf } from '../util/shape.ts'
-import { elementwiseCut } from './work.ts'
+import { elementwiseCut, planesOf, spansOf } from './work.ts'
 
 /**
  * Max pooling with kernel 2 and stride 2: (N, C, H, W, D) to (N, C, H/2, W/2, D/2). The first of equal values wins.
@@ -25,10 +25,8 @@ export function maxPool3d(tape: Tape, x: Tensor): Tensor {
 function slicesOf(taps: Tensor, { dtype }: Tensor, facts: AdapterFacts) {
   const { samples, channels, width, depth, voxels } = volumeOf(taps.shape, 'maxPool3d')
   return slices(samples, channels, voxels * 8, facts.maxBindingBytes, dtype).map(slice => {
-    const cut = elementwiseCut(voxels, facts)
-    const invocations = slice.samples * slice.channels * cut[3]
-    const { channel, channels } = slice
-    return { slice, params: { cut, invocations, channel, channels, width, depth }, invocations }
+    const { params, invocations } = spansOf(elementwiseCut(voxels, facts), planesOf(slice, channels))
+    return { slice, params: { ...params, width, depth }, invocations }
   })
 }
 

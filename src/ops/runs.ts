@@ -10,6 +10,7 @@ import {
 } from '../graph/tensor.ts'
 import { ContractError } from '../util/error.ts'
 import { type Shape, sizeOf } from '../util/shape.ts'
+import { type Cut, oneTile, type SpanWork, spansOf } from './work.ts'
 
 /** A contiguous run of a tensor's elements that fits one binding. */
 export interface Run {
@@ -66,14 +67,18 @@ export function pairSlices({ samples, structures, voxels }: Pairs, facts: Adapte
   })
 }
 
-export const MAX_CHUNKS = 1024
+/** The spans of a slice of pairs, whose structures are the channels. */
+export function pairSpans(cut: Cut, { structures }: Pairs, { pairs, firstPair }: PairSlice): SpanWork {
+  return spansOf(cut, { planes: pairs, plane: firstPair, channels: structures })
+}
 
-export const CHUNK_VOXELS = 128
+const MAX_LANES = 1024
+const LANE_VOXELS = 128
 
 /**
- * Into how many chunks, one invocation each, a sum over voxels is cut: enough of them to fill a GPU, few enough for the second
- * stage. Chunk c takes voxels c, c + chunks, …, so that neighbours read neighbours. A multiple of 32 where `voxels` is one of 4096.
+ * How a sum over a pair's voxels is cut: one tile of so many lanes that they fill a GPU, and that the second stage has few to sum.
+ * A multiple of 32 lanes where `voxels` is one of 4096.
  */
-export function chunksOf(voxels: number): number {
-  return Math.min(MAX_CHUNKS, Math.ceil(voxels / CHUNK_VOXELS))
+export function pairCut(voxels: number): Cut {
+  return oneTile(voxels, Math.min(MAX_LANES, Math.ceil(voxels / LANE_VOXELS)))
 }

@@ -1,7 +1,7 @@
 import type { AdapterFacts, Dispatch } from '../graph/kernel.ts'
-import type { Tensor } from '../graph/tensor.ts'
+import type { Slice, Tensor } from '../graph/tensor.ts'
 
-/** The parameter `cut` of kernels that use lib/span: (voxels of a plane, lanes, run, parts). */
+/** How lib/span cuts a plane: (voxels of a plane, lanes, run, parts). */
 export type Cut = readonly [voxels: number, lanes: number, run: number, parts: number]
 
 /** Voxels that one invocation takes: few on a GPU, which wants many invocations; many where starting one costs a CPU's time. */
@@ -15,6 +15,11 @@ const MAX_WORKGROUPS = 65_535
 function cutOf(voxels: number, lanes: number, run: number): Cut {
   const used = Math.min(lanes, voxels)
   return [voxels, used, run, Math.ceil(voxels / (used * run)) * used]
+}
+
+/** A plane as a single tile, whose spans are its lanes. */
+export function oneTile(voxels: number, lanes: number): Cut {
+  return [voxels, lanes, Math.ceil(voxels / lanes), lanes]
 }
 
 /** Spans for a pass that writes as much as it reads. */
@@ -31,7 +36,40 @@ export function reductionCut(planes: number, voxels: number, bytes: number, fact
   return cut
 }
 
-/** Workgroups for a kernel that gives one to each of `count` elements and finds it with `linear_workgroup`. */
+/** A slice of planes. */
+interface Planes {
+  /** how many */
+  planes: number
+  /** the first one, sample · channels + channel */
+  plane: number
+  /** of a sample, in all slices */
+  channels: number
+  /** the first one's first span among those of all slices */
+  part: number
+}
+
+/** The planes of a slice of a tensor of so many `channels`. */
+export function planesOf({ sample, samples, channel, channels: count }: Slice, channels: number): Omit<Planes, 'part'> {
+  return { planes: samples * count, plane: sample * channels + channel, channels }
+}
+
+/** What a dispatch over spans asks for. */
+export interface SpanWork {
+  /** the fields of a `Spans` of lib/span */
+  params: { cut: Cut; invocations: number; part: number; plane: number; channels: number }
+  invocations: number
+}
+
+/** An invocation for every span of a slice of planes; of one plane unless given. */
+export function spansOf(
+  cut: Cut,
+  { planes = 1, plane = 0, channels = 1, part = plane * cut[3] }: Partial<Planes> = {},
+): SpanWork {
+  const invocations = planes * cut[3]
+  return { params: { cut, invocations, part, plane, channels }, invocations }
+}
+
+/** Workgroups for a kernel that gives one to each of `count` elements and finds it with `workgroup_of`. */
 export function workgroupEach(count: number): readonly [number, number, number] {
   const rows = Math.ceil(count / MAX_WORKGROUPS)
   return [Math.ceil(count / rows), rows, 1]

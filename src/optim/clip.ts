@@ -2,11 +2,12 @@ import { kernel } from '../graph/kernel.ts'
 import type { Tape } from '../graph/tape.ts'
 import type { Tensor } from '../graph/tensor.ts'
 import { runsOf, runWindow } from '../ops/runs.ts'
+import { oneTile, spansOf } from '../ops/work.ts'
 import { expectElements } from './flat.ts'
 
 /** One invocation each: enough of them to fill a GPU. */
-const MAX_CHUNKS = 16384
-const CHUNK_ELEMENTS = 256
+const MAX_LANES = 16384
+const LANE_ELEMENTS = 256
 
 /**
  * The global L2 norm of the first `elements` of a flat gradient, for clipping as torch.nn.utils.clip_grad_norm_ does.
@@ -31,24 +32,23 @@ export const LARGEST_LIMIT = 3e38
 const norm = kernel<{ gradient: Tensor; elements: number; limit: number; clip: Tensor }>(
   'gradient_norm',
   ({ gradient, elements, limit, clip }, { facts, scratch }) => {
-    let chunks = 0
-    const cut = runsOf(elements, 1, facts.maxBindingBytes).map(run => {
-      const part = { run, firstChunk: chunks, chunks: Math.min(MAX_CHUNKS, Math.ceil(run.length / CHUNK_ELEMENTS)) }
-      chunks += part.chunks
-      return part
+    let parts = 0
+    const cuts = runsOf(elements, 1, facts.maxBindingBytes).map(run => {
+      const cut = oneTile(run.length, Math.min(MAX_LANES, Math.ceil(run.length / LANE_ELEMENTS)))
+      const part = parts
+      parts += cut[3]
+      return { run, cut, part }
     })
-    const squares = scratch('squares', [chunks])
-    const faults = scratch('faults', [chunks])
-    const stage = cut.map(part => ({
+    const partials = scratch('partials', [parts, 2])
+    const stage = cuts.map(({ run, cut, part }) => ({
       shader: 'optim/norm_partials',
-      bindings: { gradient: runWindow(gradient, part.run), squares, faults },
-      params: { elements: part.run.length, first_chunk: part.firstChunk, chunks: part.chunks },
-      invocations: part.chunks,
+      bindings: { gradient: runWindow(gradient, run), partials },
+      ...spansOf(cut, { part }),
     }))
     const finish = {
       shader: 'optim/norm',
-      bindings: { squares, faults, clip },
-      params: { chunks, limit },
+      bindings: { partials, clip },
+      params: { parts, limit },
       workgroups: [1, 1, 1] as const,
     }
     return [...stage, finish]

@@ -47,7 +47,7 @@ function parse(name: string, text: string): WgslReflect {
   try {
     return new WgslReflect(text)
   } catch (error) {
-    throw new Error(`${name}.wgsl (linked): ${(error as Error).message}`)
+    throw new Error(`${name} (linked): ${(error as Error).message}`)
   }
 }
 
@@ -104,13 +104,18 @@ function elementOf(text: string, { name, type }: VariableInfo): BindingFacts['el
 }
 
 function reflectStruct(struct: StructInfo): { bytes: number; fields: Map<string, FieldFacts> } {
-  const fields = new Map<string, FieldFacts>()
-  for (const member of struct.members) {
+  return { bytes: Math.ceil(struct.size / 16) * 16, fields: new Map(fieldsOf(struct, 0)) }
+}
+
+/** The fields of a struct at `start`, those of the structs in it among them: libraries declare parts of a shader's params. */
+function fieldsOf(struct: StructInfo, start: number): [string, FieldFacts][] {
+  return struct.members.flatMap((member): [string, FieldFacts][] => {
+    const offset = start + member.offset
+    if (member.type.isStruct) return fieldsOf(member.type as StructInfo, offset)
     const type = member.type.getTypeName()
     const scalar = /f32|f$/.test(type) ? 'f32' : /i32|i$/.test(type) ? 'i32' : 'u32'
-    fields.set(member.name, { offset: member.offset, size: member.size, scalar })
-  }
-  return { bytes: Math.ceil(struct.size / 16) * 16, fields }
+    return [[member.name, { offset, size: member.size, scalar }]]
+  })
 }
 
 /** `@workgroup_size(64)`, `(8, 8)` or names of overrides and constants; wgsl_reflect gives raw text only. */

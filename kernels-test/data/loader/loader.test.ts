@@ -32,17 +32,12 @@ function splitOf(samples: number, channels?: number): Promise<Split> {
 
 const opened: Decoders[] = []
 const workers: Worker[] = []
-let exits = 0
-const listen = (worker: Worker): void => {
-  workers.push(worker)
-  worker.on('exit', () => exits++)
-}
+const listen = (worker: Worker): void => void workers.push(worker)
 beforeAll(() => void process.on('worker', listen))
 afterAll(() => void process.off('worker', listen))
 afterEach(async () => {
   for (const decoders of opened.splice(0)) await decoders.close()
   workers.splice(0)
-  exits = 0
 })
 
 function decodersOf(options: Partial<DecodersOptions> = {}): Decoders {
@@ -286,15 +281,6 @@ test('host memory stays at three batches, and what nobody needs is freed', async
   await collect(loader.epoch(1))
   expect(decoders.buffers.bytes).toBe(3 * batch)
 })
-
-test('a thread whose heap has grown is renewed between batches, which stay the same', async () => {
-  const split = await splitOf(9)
-  const expected = told(await collect(load(split).epoch(0)))
-  const decoders = decodersOf({ threads: 1, cleanupFrequency: 2, heapExcess: Number.NEGATIVE_INFINITY })
-  while (exits === 0) expect(told(await collect(load(split, { decoders }).epoch(0)))).toEqual(expected)
-  expect(workers.length).toBeGreaterThan(1)
-  expect(decoders.threads).toBe(1)
-}, 60_000)
 
 test('a thread that dies is replaced at the same place; dying again is an error', async () => {
   const decoders = decodersOf()

@@ -6,22 +6,16 @@ import type { DecodeReply, DecodeRequest } from './decoder_thread.ts'
 
 const port = parentPort!
 const samples = new SampleDecoder()
-/** bytes of the heap once a sample of the newest file had been decoded; WebAssembly memory never shrinks */
-let baseline = 0
 
 // Any error but InputError stays uncaught: it ends this thread, and the owner starts another.
 port.on('message', async ({ id, job }: DecodeRequest) => {
-  const { module } = await loadHdf5()
-  const { opened } = samples
-  const reply: DecodeReply = { id, heapExcess: 0 }
+  await loadHdf5()
+  const reply: DecodeReply = { id }
   try {
     if (job) await samples.decode(job)
   } catch (error) {
     if (!(error instanceof InputError)) throw error
     reply.error = error.message
   }
-  const heapBytes = module.HEAPU8.byteLength
-  if (samples.opened !== opened) baseline = heapBytes
-  reply.heapExcess = heapBytes - 2 * baseline
   port.postMessage(reply)
 })

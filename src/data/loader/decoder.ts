@@ -84,11 +84,6 @@ export function packBits(mask: NumericArray, words: Uint32Array): boolean {
 export class SampleDecoder {
   private readonly files = new Map<string, Promise<Decoder>>()
 
-  /** Files opened so far. */
-  get opened(): number {
-    return this.files.size
-  }
-
   /** Throws InputError if the sample cannot be decoded. */
   async decode({ path, imageSize, sample, image, maskBits, recorded }: SampleJob): Promise<void> {
     const key = `${path} ${imageSize}`

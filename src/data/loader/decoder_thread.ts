@@ -24,8 +24,6 @@ export interface DecodeRequest {
 
 export interface DecodeReply {
   id: number
-  /** bytes of the thread's WebAssembly heap beyond twice what the first sample of each file took */
-  heapExcess: number
   /** one line, if the sample could not be decoded */
   error?: string
 }
@@ -47,15 +45,12 @@ interface Pending {
  * fail. Not a ThreadPool, which neither repeats requests (their memory may have been transferred) nor watches for hangs.
  */
 export class DecoderThread {
-  /** of its WebAssembly heap, as DecodeReply has it */
-  heapExcess = 0
   private readonly hangSeconds: number
   private readonly pending = new Map<number, Pending>()
   private worker: Worker | undefined
   private nextId = 0
   private hasStarted = false
   private hasFailed = false
-  private isRetired = false
   private watch: NodeJS.Timeout | undefined
   private ticks = 0
 
@@ -78,12 +73,6 @@ export class DecoderThread {
     const done = this.ask(job)
     this.worker!.ref() // keeps the process alive while a sample is awaited
     return done
-  }
-
-  /** Ends the thread as soon as it has given what it was asked for. */
-  retire(): void {
-    this.isRetired = true
-    if (this.pending.size === 0) void this.close()
   }
 
   async close(): Promise<void> {
@@ -129,17 +118,15 @@ export class DecoderThread {
     return worker
   }
 
-  private receive({ id, heapExcess, error }: DecodeReply): void {
+  private receive({ id, error }: DecodeReply): void {
     this.ticks = 0
     this.hasStarted = true
     if (id === START) return
     const pending = this.pending.get(id)!
-    this.heapExcess = heapExcess
     if (pending.job) this.hasFailed = false
     this.forget(id)
     if (error === undefined) pending.resolve()
     else pending.reject(new InputError(error))
-    if (this.isRetired && this.pending.size === 0) void this.close()
   }
 
   private forget(id: number): void {

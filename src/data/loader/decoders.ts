@@ -9,14 +9,12 @@ import { HostBufferPool, type HostBuffers } from './host_buffers.ts'
 export interface DecodersOptions {
   /** Maximum number of threads; 0 decodes in the calling thread. */
   threads: number
-  /** Batches between two times that memory is freed which nobody needs. */
+  /** Number of batches after which unused batch memory is freed. */
   cleanupFrequency: number
   /** Total seconds of waiting for batches after which another thread starts; about the cost of starting one. */
   patience?: number
   /** Seconds without an answer after which a thread is replaced. */
   hangSeconds?: number
-  /** A thread is renewed when its WebAssembly heap exceeds twice what first samples took by so much, bytes. */
-  heapExcess?: number
 }
 
 /** A batch of samples of one split. */
@@ -43,7 +41,7 @@ interface Queued {
 const AHEAD = 2
 /** Samples that each thread has at once: it works on one while the next waits. */
 const QUEUED_PER_THREAD = 2
-const DEFAULTS = { patience: 0.5, hangSeconds: 120, heapExcess: 64 * 2 ** 20 }
+const DEFAULTS = { patience: 0.5, hangSeconds: 120 }
 
 /** Number of useful threads out of `workers`: at most one per core and per sample decoded ahead. */
 export function usefulThreads(workers: number, batchSize: number, cores = availableParallelism()): number {
@@ -60,7 +58,7 @@ export class Decoders {
   readonly buffers: HostBufferPool
   private readonly options: Required<DecodersOptions>
   private readonly queue: Queued[] = []
-  private members: (DecoderThread | MainThreadDecoder)[] = []
+  private readonly members: (DecoderThread | MainThreadDecoder)[] = []
   /** a thread that is starting and will become a member */
   private coming: DecoderThread | undefined
   private isClosed = false
@@ -90,7 +88,7 @@ export class Decoders {
    * sample that cannot be decoded.
    */
   async decode(batch: BatchRequest): Promise<HostBuffers> {
-    if (++this.batches % this.options.cleanupFrequency === 0) this.cleanUp()
+    if (++this.batches % this.options.cleanupFrequency === 0) this.buffers.trim()
     const { samples, batchSize, imageLength, maskWords } = batch
     const buffers = this.buffers.take({ images: batchSize * imageLength, maskBits: batchSize * maskWords })
     const jobs = samples.map((sample, slot) => this.decodeChecked(batch, jobOf(batch, sample, slot, buffers)))
@@ -179,38 +177,24 @@ export class Decoders {
     if (this.waitingSince !== undefined) this.waitingSince = performance.now()
   }
 
+  /** Starts one thread at a time, which becomes a member once it is ready. If it fails, the others go on without it. */
   private grow(): void {
-    if (this.members.length < this.options.threads)
-      this.fetchThread(thread => {
-        this.members.push(thread)
-        this.forgetWaiting()
-        this.dispatch()
-      })
-  }
-
-  /** One thread at a time is started, and becomes a member when it is ready: none waits for it. One that fails is not missed. */
-  private fetchThread(join: (thread: DecoderThread) => void): void {
-    if (this.coming || this.isClosed) return
+    if (this.members.length >= this.options.threads || this.coming || this.isClosed) return
     const thread = new DecoderThread(this.options.hangSeconds)
     this.coming = thread
     thread
       .prepare()
-      .then(() => !this.isClosed && join(thread))
+      .then(() => !this.isClosed && this.join(thread))
       .catch(() => undefined)
       .finally(() => {
         this.coming = undefined
       })
   }
 
-  /** WebAssembly memory never shrinks: a thread that has too much of it gives way to another, which takes over when it is ready. */
-  private cleanUp(): void {
-    this.buffers.trim()
-    const grown = this.members.find(({ heapExcess }) => heapExcess > this.options.heapExcess)
-    if (!(grown instanceof DecoderThread)) return
-    this.fetchThread(thread => {
-      this.members = this.members.map(member => (member === grown ? thread : member))
-      grown.retire()
-    })
+  private join(thread: DecoderThread): void {
+    this.members.push(thread)
+    this.forgetWaiting()
+    this.dispatch()
   }
 }
 
@@ -231,8 +215,6 @@ function jobOf(
 
 /** Decodes in the calling thread, with the interface of DecoderThread. */
 export class MainThreadDecoder {
-  /** the heap is that of the process, which cannot be renewed */
-  readonly heapExcess = Number.NEGATIVE_INFINITY
   load = 0
   private readonly samples = new SampleDecoder()
 

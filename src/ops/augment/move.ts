@@ -23,6 +23,9 @@ interface MoveArgs {
 /** A dispatch of the label kernel reads its mirror partners from one vec4u. */
 const STRUCTURES_PER_DISPATCH = 4
 
+/** Invocations of a workgroup that makes an image. */
+const IMAGE_WORKGROUP = 256
+
 /** Flip, rotation, displacement, then noise, scale and clip of the image. */
 export const moveImage = kernel<MoveArgs>('augment.image', ({ from, keys, displacement, to, settings }, { facts }) => {
   const { samples, channels, voxels, ...volume } = volumeOf(from.image.shape, 'augment.image')
@@ -44,6 +47,7 @@ export const moveImage = kernel<MoveArgs>('augment.image', ({ from, keys, displa
         first_sample: slice.sample,
         first_channel: slice.channel,
       },
+      constants: { WORKGROUP: IMAGE_WORKGROUP },
       invocations: quads,
     }
   })

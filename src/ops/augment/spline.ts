@@ -91,7 +91,14 @@ export const displace = kernel('augment.displacement', (args: DisplacementArgs, 
     return {
       shader: 'augment/displacement',
       bindings: { control: windowOfSamples(control, slice), displacement: windowOfSamples(displacement, slice) },
-      params: { ...latticeParams(lattice), size: [height, width, depth], quads },
+      params: {
+        ...latticeParams(lattice),
+        size: [height, width, depth],
+        quads,
+        channels: 1,
+        first_sample: slice.sample,
+        first_channel: 0,
+      },
       invocations: quads,
     }
   })

@@ -3,6 +3,7 @@ import type { Tensor } from '../../graph/tensor.ts'
 import { volumeOf } from '../../util/shape.ts'
 import { isPointwise, isTiled, type Pass } from './pass.ts'
 import {
+  axesOf,
   BLOCK,
   bindingElements,
   brickElements,
@@ -20,7 +21,7 @@ import {
   weightWindow,
 } from './ranges.ts'
 
-/** The tile of one invocation of conv3d/pointwise, and how many of them a workgroup of 16 invocations computes in turn. */
+/** The tile of one invocation of conv3d/pointwise, and how many of them it computes in turn, by the invocations of a workgroup. */
 const POINTWISE = { voxels: 4, outputs: 16, turns: { 16: 4, 64: 1 } }
 
 interface DispatchSize {
@@ -129,9 +130,9 @@ function convolution({ pass, slab, samples, outputs, packed, at }: Step): Omit<D
   if (biased) bindings.bias = pass.bias as Tensor
   const voxels = pass.direction === 'forward' ? target.voxels : source.voxels
   return {
-    entry: `${biased ? 'forward' : 'add'}${lanesOf(at.facts)}`,
+    entry: biased ? 'forward' : 'add',
     bindings,
-    constants: { ACCUMULATE: pass.accumulate || slab.start > 0 ? 1 : 0 },
+    constants: { ACCUMULATE: pass.accumulate || slab.start > 0 ? 1 : 0, WORKGROUP: lanesOf(at.facts) },
     params: {
       samples: samples.count,
       inputs: slab.count,
@@ -175,12 +176,8 @@ function voxelStep(step: Step): Dispatch {
       ...source.params,
       size: pass.weight.shape[2] as number,
       stride: pass.stride,
-      x_height: x.height,
-      x_width: x.width,
-      x_depth: x.depth,
-      y_height: y.height,
-      y_width: y.width,
-      y_depth: y.depth,
+      x_volume: axesOf(x),
+      y_volume: axesOf(y),
     },
     workgroups: tiledWorkgroups(samples.count * y.voxels, lanesOf(at.facts), Math.ceil(outputs.count / BLOCK)),
   }
@@ -191,16 +188,18 @@ function pointwiseStep(step: Step): Dispatch {
   const part = slab.parts[0] as Slab['parts'][number]
   const { voxels } = volumeOf(part.tensor.shape, part.tensor.name)
   const source = sourceWindow(part.tensor, samples, part.channels, at)
-  const { bindings, params, ...rest } = convolution(step)
+  const { bindings, params, constants, ...rest } = convolution(step)
   const lanes = lanesOf(at.facts)
+  const turns = POINTWISE.turns[lanes]
   const groups = samples.count * Math.ceil(voxels / (POINTWISE.voxels * lanes))
   return {
     shader: 'conv3d/pointwise',
     ...rest,
     normalisation: source.normalisation,
+    constants: { ...constants, TURNS: turns },
     bindings: { ...bindings, x: source.window },
     params: { ...params, ...source.params, voxels },
-    workgroups: tiledWorkgroups(groups, POINTWISE.turns[lanes], Math.ceil(outputs.count / POINTWISE.outputs)),
+    workgroups: tiledWorkgroups(groups, turns, Math.ceil(outputs.count / POINTWISE.outputs)),
   }
 }
 

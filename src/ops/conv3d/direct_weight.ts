@@ -5,6 +5,7 @@ import { chunking, sumPartials } from './chunks.ts'
 import { padSlab } from './direct.ts'
 import { type BackwardWeightArgs, isPointwise, isTiled } from './pass.ts'
 import {
+  axesOf,
   BLOCK,
   bindingElements,
   brickElements,
@@ -94,16 +95,15 @@ function common({ args, slab, samples, outputs }: Step) {
 }
 
 function tiledStep(step: Step, brick: Tensor): Dispatch {
-  const { args, plan, slab, partials, alone } = step
+  const { args, plan, slab, partials, lanes, alone } = step
   const { window, params, flops, blocks } = common(step)
   const { height, width, depth } = volumeOf(args.dy.shape, args.dy.name)
   const grid = [slab.count * 3, blocks, plan.chunks] as const
   return {
     shader: 'conv3d/backward_weight',
-    ...(alone
-      ? { entry: 'alone16', invocations: grid[0] * grid[1] * grid[2] }
-      : { entry: 'shared64', workgroups: grid }),
-    bindings: { brick, dy: window, partials },
+    ...(alone ? { entry: 'alone', invocations: grid[0] * grid[1] * grid[2] } : { entry: 'together', workgroups: grid }),
+    constants: { WORKGROUP: lanes },
+    bindings: { brick, dy: window, gradient: partials },
     params: { ...params, height, width, depth, chunk_columns: plan.chunk, chunks: plan.chunks },
     flops,
   }
@@ -119,20 +119,16 @@ function voxelStep(step: Step): Dispatch {
   const size = args.gradient.shape[2] as number
   return {
     shader: 'conv3d/voxel_backward_weight',
-    entry: `main${lanes}`,
+    constants: { WORKGROUP: lanes },
     normalisation: source.normalisation,
-    bindings: { x: source.window, dy: window, partials },
+    bindings: { x: source.window, dy: window, gradient: partials },
     params: {
       ...params,
       ...source.params,
       size,
       stride: args.stride,
-      x_height: x.height,
-      x_width: x.width,
-      x_depth: x.depth,
-      dy_height: dy.height,
-      dy_width: dy.width,
-      dy_depth: dy.depth,
+      x_volume: axesOf(x),
+      dy_volume: axesOf(dy),
       chunk_voxels: plan.chunk,
     },
     workgroups: [Math.ceil(slab.count / BLOCK) * size ** 3, blocks, plan.chunks],
@@ -148,9 +144,9 @@ function pointwiseStep(step: Step): Dispatch {
   const source = sourceWindow(part.tensor, samples, part.channels, at)
   return {
     shader: 'conv3d/pointwise_backward_weight',
-    entry: `main${lanes}`,
+    constants: { WORKGROUP: lanes },
     normalisation: source.normalisation,
-    bindings: { x: source.window, dy: window, partials },
+    bindings: { x: source.window, dy: window, gradient: partials },
     params: { ...params, ...source.params, voxels, chunk_voxels: plan.chunk },
     workgroups: [Math.ceil(slab.count / POINTWISE_BLOCK), Math.ceil(outputs.count / POINTWISE_BLOCK), plan.chunks],
     flops,

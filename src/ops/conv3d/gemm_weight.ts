@@ -93,7 +93,7 @@ function lowerStep(step: Step, at: Lowering): Dispatch[] {
     shader: 'conv3d/gemm_backward_weight',
     constants: { ...shape, ACCUMULATE: alone && adding ? 1 : 0 },
     normalisation: sources.normalisation,
-    bindings: { ...sources.bindings, dy: dy.window, target_sums: partials },
+    bindings: { ...sources.bindings, dy: dy.window, gradient: partials },
     params: {
       ...{ ...sources.params, ...place, samples: samples.count, outputs: outputs.count },
       ...{ height, width, depth, dy_base: dy.base, dy_channels: channels, chunk_tiles: chunk },

@@ -5,9 +5,11 @@ import {
   type BrickLayout,
   bindSources,
   brickLayout,
+  type Family,
   familyOf,
   isWorthRounding,
   layoutParams,
+  matrixShader,
   SUBGROUPS,
   samplesTogether,
 } from './matrix_layout.ts'
@@ -32,7 +34,7 @@ function arrangementOf(matrices: number): Arrangement {
 }
 
 interface DispatchSize {
-  size: 8 | 16
+  family: Family
   layout: BrickLayout
   samples: number
   inputs: number
@@ -58,7 +60,7 @@ function dispatchSizeOf(pass: Pass, facts: AdapterFacts): DispatchSize | undefin
   const perPanel = arrangement.COLUMNS * arrangement.TILE_COLUMNS
   const panels = Math.ceil(volume.channels / (perPanel * size))
   return {
-    size,
+    family,
     layout,
     samples: samplesTogether([...pass.sources, pass.target], facts),
     inputs,
@@ -70,8 +72,8 @@ function dispatchSizeOf(pass: Pass, facts: AdapterFacts): DispatchSize | undefin
 }
 
 /** Elements of packed weights. */
-function packedElements({ matrices, size }: DispatchSize): number {
-  return matrices[0] * matrices[1] * matrices[2] * size ** 2
+function packedElements({ matrices, family }: DispatchSize): number {
+  return matrices[0] * matrices[1] * matrices[2] * family.size ** 2
 }
 
 function fits(pass: Pass, facts: AdapterFacts): boolean {
@@ -93,8 +95,8 @@ function pack(pass: Pass, plan: DispatchSize, packed: Tensor): Dispatch {
       rows: plan.outputs,
       columns: plan.inputs,
       taps,
-      width: plan.size,
-      depth: plan.size,
+      width: plan.family.size,
+      depth: plan.family.size,
       matrices,
       elements: packedElements(plan),
       base: base + (pass.first ?? 0) * taps,
@@ -112,7 +114,7 @@ function convolve(pass: Pass, plan: DispatchSize, samples: Range, packed: Tensor
   const sources = bindSources(pass.sources, samples, at)
   const place = layoutParams(volume, layout, samples.count)
   return {
-    shader: `conv3d/matrix_${plan.size}`,
+    shader: matrixShader('conv3d/matrix', plan.family, plan.family.convolve),
     entry: pass.bias ? 'forward' : 'backward',
     constants: {
       ...sources.constants,

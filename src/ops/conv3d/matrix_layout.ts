@@ -6,9 +6,9 @@ import { bindingElements, channelWindow, type Range } from './ranges.ts'
 /** Subgroups of a workgroup. */
 export const SUBGROUPS = 8
 
-/** What the shaders of one shape of matrices have room for; the shaders hold the same numbers. */
-interface Family {
-  /** M, N and K alike; the shaders' names end in it */
+/** One shape of matrices, and what the shaders have room for with it. */
+export interface Family {
+  /** M, N and K alike */
   size: 8 | 16
   /** invocations of a subgroup */
   subgroup: number
@@ -19,6 +19,8 @@ interface Family {
 interface Room {
   /** positions of a brick */
   positions: number
+  /** elements from one of them to the next (lib/matrix_brick) */
+  pitch: number
   /** bytes of workgroup memory */
   memory: number
 }
@@ -27,14 +29,14 @@ const FAMILIES: readonly Family[] = [
   {
     size: 16,
     subgroup: 32,
-    convolve: { positions: 672, memory: 40_704 },
-    correlate: { positions: 224, memory: 43_520 },
+    convolve: { positions: 672, pitch: 24, memory: 40_704 },
+    correlate: { positions: 224, pitch: 40, memory: 43_520 },
   },
   {
     size: 8,
     subgroup: 8,
-    convolve: { positions: 512, memory: 10_368 },
-    correlate: { positions: 160, memory: 14_336 },
+    convolve: { positions: 512, pitch: 8, memory: 10_368 },
+    correlate: { positions: 160, pitch: 24, memory: 14_336 },
   },
 ]
 
@@ -54,6 +56,11 @@ export function familyOf(facts: AdapterFacts): Family | undefined {
           componentType === 'f16' && resultComponentType === 'f32' && M === size && N === size && K === size,
       ),
   )
+}
+
+/** A shader for the matrices of a family. WGSL wants these numbers as literals. */
+export function matrixShader(name: string, { size, subgroup }: Family, { positions, pitch }: Room): string {
+  return `${name} EDGE=${size} INVOCATIONS=${SUBGROUPS * subgroup} POSITIONS=${positions} PITCH=${pitch}`
 }
 
 /** The least input channels at which the zeros that fill up a matrix do not eat its advantage. */

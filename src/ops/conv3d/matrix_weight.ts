@@ -6,9 +6,11 @@ import {
   type BrickLayout,
   bindSources,
   brickLayout,
+  type Family,
   familyOf,
   isWorthRounding,
   layoutParams,
+  matrixShader,
   samplesTogether,
 } from './matrix_layout.ts'
 import type { BackwardWeightArgs } from './pass.ts'
@@ -21,7 +23,7 @@ const RUNS = 8
 const MOST = { rows: 4, columns: 2 }
 
 interface DispatchSize {
-  size: 8 | 16
+  family: Family
   layout: BrickLayout
   samples: number
   /** matrices of one workgroup along output and input channels */
@@ -54,7 +56,7 @@ function dispatchSizeOf(
   const arrangement = { ROWS: powerOfTwo(rows, MOST.rows), COLUMNS: powerOfTwo(columns, MOST.columns) }
   const grid = [kernel * Math.ceil(columns / arrangement.COLUMNS), Math.ceil(rows / arrangement.ROWS)] as const
   const tiles = samples * layout.tiles[0] * layout.tiles[1] * layout.tiles[2]
-  return { size, layout, samples, arrangement, grid, chunks: chunking(tiles, 1, grid[0] * grid[1], most).chunks }
+  return { family, layout, samples, arrangement, grid, chunks: chunking(tiles, 1, grid[0] * grid[1], most).chunks }
 }
 
 function correlate(
@@ -69,10 +71,10 @@ function correlate(
   const slopes = channelWindow(dy, samples, { start: 0, count: outputs })
   const bound = bindSources(sources, samples, at)
   return {
-    shader: `conv3d/matrix_backward_weight_${plan.size}`,
+    shader: matrixShader('conv3d/matrix_backward_weight', plan.family, plan.family.correlate),
     constants: { ...bound.constants, ...plan.arrangement, SIZE: kernel },
     normalisation: bound.normalisation,
-    bindings: { ...bound.bindings, dy: slopes.window, partials },
+    bindings: { ...bound.bindings, dy: slopes.window, gradient: partials },
     params: {
       ...bound.params,
       ...layoutParams(volume, plan.layout, samples.count),

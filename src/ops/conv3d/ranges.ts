@@ -68,13 +68,18 @@ export function weightWindow(weight: Tensor, outputs: Range): { window: Window; 
   return windowAt(weight, outputs.start * row, outputs.count * row)
 }
 
+/** A volume as a shader's vec3u. */
+export function axesOf({ height, width, depth }: Volume): readonly [number, number, number] {
+  return [height, width, depth]
+}
+
 /** Elements of one output channel of a weight. */
 export function rowOf(weight: Tensor): number {
   const [, inputs, size] = weight.shape as [number, number, number]
   return inputs * size ** 3
 }
 
-/** Invocations of a workgroup: as many as fill a CPU's vector registers, or a GPU's subgroups. Names the entry points too. */
+/** Invocations of a workgroup (lib/folded): as many as fill a CPU's vector registers, or a GPU's subgroups. */
 export function lanesOf(facts: AdapterFacts): 16 | 64 {
   return facts.software ? 16 : 64
 }

@@ -28,7 +28,7 @@ export function occupancyOf(t: Tensor, tile: WinogradTile): number {
 
 /** The shader of a stage that depends on the tile. */
 export function shaderOf({ edge }: WinogradTile, stage: 'input' | 'output' | 'weight' | 'weight_gradient'): string {
-  return `conv3d/winograd${edge}_${stage}`
+  return `conv3d/winograd_${stage} EDGE=${edge}`
 }
 
 /** Tiles that one workgroup of the product shaders computes. */
@@ -65,8 +65,7 @@ export function multiply({ v, u, m, frequencies, blocks, inputs, outputs }: Prod
   const share = facts.features.has('subgroups') && facts.subgroupSizes.min >= BLOCK_OUTPUTS
   const together = share ? (([4, 2] as const).find(count => outputBlocks % count === 0) ?? 1) : 1
   return {
-    shader: share ? 'conv3d/winograd_multiply_subgroup' : 'conv3d/winograd_multiply',
-    entry: share ? `outputs${together * BLOCK_OUTPUTS}` : 'main',
+    shader: share ? `conv3d/winograd_multiply_subgroup BLOCKS=${together}` : 'conv3d/winograd_multiply',
     bindings: { v, u, m },
     params: {
       inputs,

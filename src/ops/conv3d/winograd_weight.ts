@@ -6,14 +6,15 @@ import { BLOCK_TILES, frequencyStride, shaderOf, TILE_2, TILE_4, tilesOf, type W
 
 /** The channels that one invocation of conv3d/winograd_correlate, or one workgroup of winograd_correlate_wide, computes. */
 interface Block {
-  entry: 'main' | 'outputs32' | 'outputs64'
   inputs: number
   outputs: number
 }
 
-const SQUARE: Block = { entry: 'main', inputs: 8, outputs: 8 }
-const WIDE: Block = { entry: 'outputs32', inputs: 16, outputs: 32 }
-const WIDEST: Block = { entry: 'outputs64', inputs: 17, outputs: 64 }
+const SQUARE: Block = { inputs: 8, outputs: 8 }
+const WIDE: Block = { inputs: 16, outputs: 32 }
+const WIDEST: Block = { inputs: 17, outputs: 64 }
+/** Invocations of a workgroup of winograd_correlate_wide. */
+const WIDE_LANES = 16
 
 /** With fewer than three quarters of its output channels a wider block computes too many that are not there. */
 function blockOf(outputs: number): Block {
@@ -24,7 +25,10 @@ function correlate(block: Block, inputs: number, outputs: number, { frequencies 
   const grid = [Math.ceil(inputs / block.inputs), Math.ceil(outputs / block.outputs), frequencies] as const
   return block === SQUARE
     ? { shader: 'conv3d/winograd_correlate', invocations: grid[0] * grid[1] * grid[2] }
-    : { shader: 'conv3d/winograd_correlate_wide', entry: block.entry, workgroups: grid }
+    : {
+        shader: `conv3d/winograd_correlate_wide WIDTH=${block.outputs / WIDE_LANES} INPUTS=${block.inputs}`,
+        workgroups: grid,
+      }
 }
 
 function fits(args: BackwardWeightArgs, { frequencies }: WinogradTile, facts: AdapterFacts): boolean {
@@ -58,7 +62,7 @@ function lower(args: BackwardWeightArgs, tile: WinogradTile, at: Lowering): Disp
       {
         ...correlate(block, inputs, outputs, tile),
         constants: { ACCUMULATE: i > 0 ? 1 : 0 },
-        bindings: { v, dm, du },
+        bindings: { v, dm, gradient: du },
         params: {
           inputs,
           outputs,

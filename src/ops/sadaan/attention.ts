@@ -3,7 +3,7 @@ import type { GradientTarget, Tape } from '../../graph/tape.ts'
 import { type Tensor, type Window, windowOf } from '../../graph/tensor.ts'
 import { ContractError } from '../../util/error.ts'
 import { sameShape } from '../../util/shape.ts'
-import { chunksOf, type PairSlice, pairSlices, structurePairs } from '../runs.ts'
+import { type PairSlice, pairCut, pairSlices, pairSpans, structurePairs } from '../runs.ts'
 import { gridInvocations, sumRows } from '../work.ts'
 
 /**
@@ -107,15 +107,14 @@ const alignmentForward = kernel<{ attention: Tensor; response: Tensor; score: Te
   ({ attention, response, score }, { facts, scratch }) => {
     const all = structurePairs(attention.shape, 'alignment')
     const rows = all.samples * all.structures
-    const chunks = chunksOf(all.voxels)
-    const partials = scratch('partials', [rows, chunks])
+    const cut = pairCut(all.voxels)
+    const partials = scratch('partials', [rows, cut[3]])
     const sums = pairSlices(all, facts).map(slice => ({
       shader: 'attention/alignment',
       bindings: { attention: windowOf(attention, slice), response: windowOf(response, slice), partials },
-      params: { pairs: slice.pairs, first_pair: slice.firstPair, voxels: all.voxels, chunks },
-      invocations: slice.pairs * chunks,
+      ...pairSpans(cut, all, slice),
     }))
-    return [...sums, sumRows(partials, score, { rows, length: chunks, scale: 1 / all.voxels })]
+    return [...sums, sumRows(partials, score, { rows, length: cut[3], scale: 1 / all.voxels })]
   },
 )
 

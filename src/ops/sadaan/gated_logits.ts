@@ -3,7 +3,7 @@ import type { GradientTarget, Tape } from '../../graph/tape.ts'
 import { type Tensor, windowOf } from '../../graph/tensor.ts'
 import { ContractError } from '../../util/error.ts'
 import { sameShape } from '../../util/shape.ts'
-import { chunksOf, pairSlices, structurePairs } from '../runs.ts'
+import { pairCut, pairSlices, pairSpans, structurePairs } from '../runs.ts'
 import { gridInvocations, sumRows } from '../work.ts'
 
 /**
@@ -88,15 +88,18 @@ const biasBackward = kernel<{ dLogits: Tensor; into: GradientTarget }>(
   ({ dLogits, into }, { facts, scratch }) => {
     const all = structurePairs(dLogits.shape, 'gatedLogits')
     const { samples, structures, voxels } = all
-    const chunks = chunksOf(voxels)
-    const partials = scratch('partials', [structures, samples, chunks])
-    const sums = pairSlices(all, facts).map(slice => ({
-      shader: 'gated_logits/bias_partials',
-      bindings: { d_logits: windowOf(dLogits, slice), partials },
-      params: { pairs: slice.pairs, first_pair: slice.firstPair, voxels, chunks, samples, structures },
-      invocations: slice.pairs * chunks,
-    }))
+    const cut = pairCut(voxels)
+    const partials = scratch('partials', [structures, samples, cut[3]])
+    const sums = pairSlices(all, facts).map(slice => {
+      const { params, invocations } = pairSpans(cut, all, slice)
+      return {
+        shader: 'gated_logits/bias_partials',
+        bindings: { d_logits: windowOf(dLogits, slice), partials },
+        params: { ...params, samples },
+        invocations,
+      }
+    })
     const { tensor, accumulate } = into
-    return [...sums, sumRows(partials, tensor, { rows: structures, length: samples * chunks, accumulate })]
+    return [...sums, sumRows(partials, tensor, { rows: structures, length: samples * cut[3], accumulate })]
   },
 )

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, type TestContext, test } from 'vitest'
+import { ANATOMICAL_STRUCTURE, codeOf, ORGANS } from '../../../../src/data/scan/dicom/codes.ts'
 import { DicomSegmentation } from '../../../../src/data/scan/dicom/segmentation.ts'
 import { readScan } from '../../../../src/data/scan/read_scan.ts'
 import { temporaryDirectory } from '../../small_dataset.ts'
@@ -77,3 +78,12 @@ test('series that pydicom wrote have the voxels and the affine that numpy comput
   for (const [r, row] of planes.entries())
     for (const [c, axis] of [1, 0].entries()) expect(row[c + 1]).toBeCloseTo((r === 2 ? 1 : -1) * affine[r]![axis]!, 6)
 }, 60_000)
+
+test("every SNOMED CT code is the one that pydicom's dictionary has for its meaning", context => {
+  const organs = Object.keys(ORGANS).map(organ => codeOf(organ).type)
+  const sides = ['left kidney', 'right kidney'].map(name => codeOf(name).side!)
+  const ours = [ANATOMICAL_STRUCTURE, ...sides, ...organs].map(({ meaning, value }) => [meaning, value] as const)
+  const meanings = ours.map(([meaning]) => meaning)
+  const theirs = run<Record<string, string | null>>(context, 'codes.py', JSON.stringify(meanings))
+  expect(Object.fromEntries(ours)).toEqual(theirs)
+})

@@ -13,7 +13,7 @@ const SIDES: Readonly<Record<string, Code>> = {
 }
 
 /** Words of a structure's name, without its side → code. */
-const ORGANS: Readonly<Record<string, string>> = {
+export const ORGANS: Readonly<Record<string, string>> = {
   'adrenal gland': '23451007',
   amygdala: '4958002',
   aorta: '15825003',

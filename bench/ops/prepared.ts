@@ -1,0 +1,74 @@
+import type { Device } from '../../src/gpu/device.ts'
+import type { Pipelines } from '../../src/gpu/pipelines.ts'
+import type { AdapterFacts, Call } from '../../src/graph/kernel.ts'
+import type { Tensor } from '../../src/graph/tensor.ts'
+import type { Choice } from '../../src/plan/lower.ts'
+import { makePlan, type Plan } from '../../src/plan/plan.ts'
+import { Runner, SlotPool } from '../../src/plan/runner.ts'
+import { Storage } from '../../src/plan/storage.ts'
+
+/** An open adapter and its pipelines. */
+export interface Gpu {
+  device: Device
+  pipelines: Pipelines
+}
+
+/** Recorded calls with what they run on. */
+export interface Recorded {
+  name: string
+  calls: readonly Call[]
+  /** what the host reads; calls that nothing here needs are dropped */
+  outputs: readonly Tensor[]
+  values: ReadonlyMap<Tensor, Float32Array | Uint32Array>
+  /** the adapter's unless given */
+  facts?: AdapterFacts
+  /** the rules' unless given */
+  choice?: Choice
+}
+
+/** Recorded calls, placed in memory of their own and ready to be submitted again and again. */
+export class Prepared {
+  readonly plan: Plan
+  readonly runner: Runner
+  private readonly storage: Storage
+  private readonly pool: SlotPool
+
+  private constructor(plan: Plan, runner: Runner, storage: Storage, pool: SlotPool) {
+    this.plan = plan
+    this.runner = runner
+    this.storage = storage
+    this.pool = pool
+  }
+
+  /** Allocates, uploads the values and poisons the rest. Throws OutOfMemoryError when there is no room. */
+  static async make({ device, pipelines }: Gpu, recorded: Recorded): Promise<Prepared> {
+    const { name, calls, outputs, facts = device.facts, choice } = recorded
+    const plan = makePlan(name, calls, outputs, facts, choice ? { choice } : {})
+    const storage = new Storage(device)
+    await device.guarded(name, () => {
+      for (const [t, data] of recorded.values) {
+        storage.addTensor(t)
+        storage.write(t, data)
+      }
+    })
+    const pool = await SlotPool.allocate(device, [plan])
+    pool.poison()
+    return new Prepared(plan, await Runner.prepare(device, pipelines, storage, pool, plan), storage, pool)
+  }
+
+  /** A tensor's values once all submitted work is done; integers as their numbers. */
+  async read(t: Tensor): Promise<Float32Array | Uint32Array> {
+    const values = await this.runner.read(t)
+    return t.dtype === 'u32' ? new Uint32Array(values.buffer) : values
+  }
+
+  destroy(): void {
+    this.pool.destroy()
+    this.storage.destroy()
+  }
+}
+
+/** Bytes that the dispatches bind, each binding counted once per dispatch: what a pass moves at least. */
+export function boundBytes({ dispatches }: Plan): number {
+  return dispatches.flatMap(({ bound }) => bound).reduce((sum, { length }) => sum + length * 4, 0)
+}

@@ -1,0 +1,48 @@
+// A channel counted over two sources, x and, where there is one, `other`. One of them may still lie in front of a batch norm: it is x.
+#import lib/load_source
+
+// Which channels of the two sources are read.
+struct Sources {
+  x_start: u32, // the one that is the first of x
+  x_inputs: u32,
+  other_start: u32,
+  other_base: u32,
+  other_channels: u32,
+  source: SourceParams,
+}
+
+@group(0) @binding(1) var<storage, read> other: array<Activation>; // (N, other channels, H, W, D); x again when there is no other
+
+fn source_of(channel: u32) -> vec4f {
+  let s = params.sources;
+  return source_channel(s.source.x_channel + min(channel - s.x_start, s.x_inputs - 1u));
+}
+
+// `normalisation` is `source_of` the channel.
+fn load_channel(sample: u32, channel: u32, at: u32, normalisation: vec4f) -> f32 {
+  let s = params.sources;
+  let voxels = params.height * params.width * params.depth;
+  let own = channel - s.x_start; // not below x_inputs where the channel is the other's
+  if (own < s.x_inputs) {
+    return load(s.source.x_base + (sample * s.source.x_channels + own) * voxels + at, normalisation);
+  }
+  return f32(other[s.other_base + (sample * s.other_channels + channel - s.other_start) * voxels + at]);
+}
+
+// The tiles of a sample along each axis. The importing shader says TILE_H, TILE_W and TILE_D, the voxels of one.
+fn tiles() -> vec3u {
+  let tile = vec3u(TILE_H, TILE_W, TILE_D);
+  return (vec3u(params.height, params.width, params.depth) + tile - 1u) / tile;
+}
+
+// The first voxel of a tile.
+fn origin_of(tile: u32) -> vec3u {
+  let count = tiles();
+  let place = vec3u(tile / (count.y * count.z) % count.x, tile / count.z % count.y, tile % count.z);
+  return place * vec3u(TILE_H, TILE_W, TILE_D);
+}
+
+fn sample_of(tile: u32) -> u32 {
+  let count = tiles();
+  return tile / (count.x * count.y * count.z);
+}

@@ -1,0 +1,14 @@
+// Where the sums of a weight's gradient go: into f32, or on top of what lies there.
+#import lib/store_four
+
+override ACCUMULATE: bool = false;
+
+@group(0) @binding(8) var<storage, read_write> gradient: array<f32>; // the gradient of a parameter, or partial sums of it
+
+fn store(at: u32, value: f32) {
+  if (ACCUMULATE) {
+    gradient[at] += value;
+  } else {
+    gradient[at] = value;
+  }
+}

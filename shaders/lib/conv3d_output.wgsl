@@ -1,0 +1,15 @@
+// Where the sums of a convolution go: into an activation, or on top of what it holds.
+#import lib/activation
+#import lib/store_four
+
+override ACCUMULATE: bool = false;
+
+@group(0) @binding(8) var<storage, read_write> y: array<Activation>; // (N, y channels, H, W, D)
+
+fn store(at: u32, value: f32) {
+  if (ACCUMULATE) {
+    y[at] = Activation(f32(y[at]) + value);
+  } else {
+    y[at] = Activation(value);
+  }
+}

@@ -1,0 +1,11 @@
+#import lib/output_quad
+#import lib/store_four
+
+// `steps` are the elements from one position and one channel to the next, `left` how many of either are stored.
+fn store_quad(at: u32, steps: vec2u, left: vec2u, quad: OutputQuad) {
+  #repeat o: 0..4
+  if (left.y > $o) {
+    store_four(at + $o * steps.y, steps.x, left.x, quad.o$o);
+  }
+  #end
+}

@@ -1,0 +1,17 @@
+// Adds the sums of a workgroup's invocations in order. The importing shader says VECTORS, how many each of them has.
+#import lib/grid
+
+var<workgroup> sums: array<vec4f, VECTORS * WORKGROUP>; // (VECTORS, WORKGROUP)
+
+fn put(vector: u32, local: u32, sum: vec4f) {
+  sums[vector * WORKGROUP + local] = sum;
+}
+
+// After a barrier.
+fn total(vector: u32) -> vec4f {
+  var sum = vec4f();
+  for (var i = 0u; i < WORKGROUP; i++) {
+    sum += sums[vector * WORKGROUP + i];
+  }
+  return sum;
+}
