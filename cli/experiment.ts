@@ -1,7 +1,6 @@
 import { mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Command } from 'commander'
-import { writeAtomically } from '../src/checkpoint/file.ts'
 import { type LoadedConfig, loadConfig } from '../src/config/load.ts'
 import { GENERATE_DEFAULTS, type GenerateOptions } from '../src/data/synthetic/generate.ts'
 import { analyse } from '../src/evaluate/analysis.ts'
@@ -14,6 +13,7 @@ import { durationText } from '../src/track/console/progress_text.ts'
 import { packageFile } from '../src/track/provenance.ts'
 import type { TrainingReport } from '../src/train/training.ts'
 import { InputError } from '../src/util/error.ts'
+import { writeJson, writeWhole } from '../src/util/whole_file.ts'
 import { numberOption, overridesOf, sizeOption, WORDS } from './options.ts'
 import { progressOf } from './progress.ts'
 import { stopOnSignals } from './signals.ts'
@@ -101,7 +101,7 @@ function configurationFor(words: readonly string[], { outputDir, epochs, seed }:
   }
   const file = join(outputDir, 'config.json')
   mkdirSync(outputDir, { recursive: true })
-  writeAtomically(file, [Buffer.from(`${JSON.stringify(own, null, 2)}\n`)])
+  writeJson(file, own)
   return loadConfig({ file, overrides })
 }
 
@@ -127,8 +127,8 @@ function factsOf(
 function conclude(results: ExperimentResults, folder: string, json: boolean, console: Console): void {
   const page = resultsPage(results)
   const [markdown, record] = ['results.md', 'results.json'].map(name => join(folder, name)) as [string, string]
-  writeAtomically(markdown, [Buffer.from(page)])
-  writeAtomically(record, [Buffer.from(`${JSON.stringify(results, null, 2)}\n`)])
+  writeWhole(markdown, [Buffer.from(page)])
+  writeJson(record, results)
   if (json) process.stdout.write(`${JSON.stringify(results)}\n`)
   for (const line of page.trimEnd().split('\n')) console.line(line)
   console.line(`written   ${markdown}, ${record}`)

@@ -99,24 +99,24 @@ describe('what does not fit', () => {
     [['epoch'], -1, 'epoch is -1, expected 0, 1'],
     [['model_state_dict'], undefined, 'no model_state_dict, expected a training checkpoint'],
     [['model_state_dict', 'conv.weight'], 1, 'model_state_dict: conv.weight is "1", expected a tensor'],
-    [['model_state_dict', 3], f32([1], [1]), 'found the key 3, expected names'],
+    [['model_state_dict', 3], f32([1], [1]), 'found the key 3, expected string keys'],
     [['structure_names'], ['a', 1], 'structure_names is a list, expected a list of strings'],
     [['is_best'], 1, 'is_best is "1", expected True or False'],
     [['train_loss_history'], 'x', 'train_loss_history is "x", expected a list of numbers'],
     [['scheduler_state_dict'], 3, 'scheduler_state_dict: found "3", expected a dict'],
     [['scheduler_state_dict', 'best'], f32([], [1]), 'scheduler_state_dict: best is a tensor'],
-    [['scheduler_state_dict', 5], 1, 'found the key 5, expected strings as keys'],
-    [['sadaan_gpu', 'seed'], 2n ** 60n, 'sadaan_gpu: seed: found the whole number 1152921504606846976, too large'],
-    [['optimizer_state_dict', 'param_groups'], [], 'not a list of one group'],
+    [['scheduler_state_dict', 5], 1, 'found the key 5, expected string keys'],
+    [['sadaan_gpu', 'seed'], 2n ** 60n, 'sadaan_gpu: seed: the integer 1152921504606846976 is too large'],
+    [['optimizer_state_dict', 'param_groups'], [], 'not a list with exactly one group'],
     [[...group, 'amsgrad'], true, 'amsgrad is True, expected False'],
     [[...group, 'maximize'], true, 'maximize is True, expected False'],
     [[...group, 'lr'], f32([], [1]), 'param_groups[0]: lr is a tensor of shape [], expected a number'],
-    [[...group, 'betas'], [0.9], 'betas has not two numbers'],
-    [[...group, 'params'], [0, 0], 'params is not a list of different indexes'],
+    [[...group, 'betas'], [0.9], 'betas is not a pair of numbers'],
+    [[...group, 'params'], [0, 0], 'params is not a list of distinct indices'],
     [[...state, 99], new Map(), 'state[99] belongs to no parameter'],
     [[...state, 0, 'momentum_buffer'], null, 'state[0] has "momentum_buffer", expected only step, exp_avg, exp_avg_sq'],
     [[...state, 0, 'exp_avg'], undefined, 'state[0]: exp_avg is nothing, expected a tensor'],
-    [[...state, 0, 'step'], f32([1], [1]), 'step has shape [1], expected one number'],
+    [[...state, 0, 'step'], f32([1], [1]), 'step has shape [1], expected a single number'],
   ])('%s = %s', (keys, value, message) => {
     const file = changed(keys, value)
     expect(() => readCheckpoint(file)).toThrow(InputError)
@@ -150,9 +150,9 @@ describe('weights', () => {
   })
 
   it.each<[string, Uint8Array, string]>([
-    ['nothing', Buffer.concat(encodePth(new Map())), 'no tensors in it'],
+    ['nothing', Buffer.concat(encodePth(new Map())), 'contains no tensors'],
     ['a list', Buffer.concat(encodePth([1])), 'found a list, expected a dict'],
-    ['text', Buffer.from('a text file'), 'no file of torch.save'],
+    ['text', Buffer.from('a text file'), 'not written by torch.save'],
   ])('do not come out of %s', (_, bytes, message) => {
     fs.writeFileSync(path, bytes)
     expect(() => readWeights(path)).toThrow(message)

@@ -5,8 +5,8 @@ import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { DirectoryLock, refuseIfHeld } from '../../src/checkpoint/directory_lock.ts'
-import { WriteError } from '../../src/checkpoint/file.ts'
 import { InputError } from '../../src/util/error.ts'
+import { WriteError } from '../../src/util/whole_file.ts'
 import { temporaryDirectory } from '../data/small_dataset.ts'
 
 const root = temporaryDirectory()
@@ -57,10 +57,10 @@ test('a process that lives holds it; once it is dead its lock and its half-writt
   const other = await otherProcess()
   const since = new Date().toISOString()
   leave({ pid: other.pid, host: hostname(), since })
-  writeFileSync(join(folder, '.last.pth.tmp'), 'half')
+  writeFileSync(join(folder, '.last.pth.4711.tmp'), 'half')
   writeFileSync(join(folder, 'last.pth'), 'whole')
   expect(() => DirectoryLock.take(folder)).toThrow(`process ${other.pid} on ${hostname()} since ${since}`)
-  expect(readdirSync(folder)).toContain('.last.pth.tmp')
+  expect(readdirSync(folder)).toContain('.last.pth.4711.tmp')
   await other.end()
   const lock = DirectoryLock.take(folder)
   expect(readdirSync(folder).sort()).toEqual(['.lock', 'last.pth'])

@@ -4,9 +4,9 @@ import fs from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { WriteError, writeAtomically } from '../../src/checkpoint/file.ts'
 import type { TorchTensor } from '../../src/checkpoint/pickle/torch_tensor.ts'
 import { encodePth, readPth, writePth } from '../../src/checkpoint/pth.ts'
+import { temporaryOf, WriteError, writeWhole } from '../../src/util/whole_file.ts'
 import { failAt } from './failing_calls.ts'
 
 let folder = ''
@@ -25,31 +25,31 @@ const content = () => fs.readFileSync(path, 'utf8')
 
 describe('writing atomically', () => {
   it('writes, and again over it, and leaves nothing else', () => {
-    writeAtomically(path, [Buffer.from('old')])
-    writeAtomically(path, pieces)
+    writeWhole(path, [Buffer.from('old')])
+    writeWhole(path, pieces)
     expect(content()).toBe('new content')
     expect(fs.readdirSync(folder)).toStrictEqual(['last.pth'])
   })
 
   it('is not confused by what a killed run left', () => {
-    fs.writeFileSync(join(folder, '.last.pth.tmp'), 'half a checkpoint, longer than the new one')
-    writeAtomically(path, pieces)
+    fs.writeFileSync(temporaryOf(path), 'half a checkpoint, longer than the new one')
+    writeWhole(path, pieces)
     expect(content()).toBe('new content')
     expect(fs.readdirSync(folder)).toStrictEqual(['last.pth'])
   })
 
   it('syncs the file before the rename and the folder after it', () => {
     const calls = failAt(0)
-    writeAtomically(path, pieces)
+    writeWhole(path, pieces)
     expect(calls).toStrictEqual([
       ...['openSync', 'writeSync', 'writeSync', 'fsyncSync', 'renameSync', 'openSync', 'fsyncSync'],
     ])
   })
 
   it.each([1, 2, 3, 4, 5, 6, 7])('names path and reason when call %i fails, and the file is whole', failing => {
-    writeAtomically(path, [Buffer.from('old')])
+    writeWhole(path, [Buffer.from('old')])
     const calls = failAt(failing)
-    expect(() => writeAtomically(path, pieces)).toThrow(WriteError)
+    expect(() => writeWhole(path, pieces)).toThrow(WriteError)
     vi.restoreAllMocks()
     expect(calls).toHaveLength(failing)
     // From the rename on the new file is there, whole; before it the old one.
@@ -59,12 +59,12 @@ describe('writing atomically', () => {
 
   it('says which path and why', () => {
     const missing = join(folder, 'missing', 'last.pth')
-    expect(() => writeAtomically(missing, pieces)).toThrow(`${missing}: cannot be written (ENOENT`)
-    fs.mkdirSync(join(folder, '.last.pth.tmp'))
-    expect(() => writeAtomically(path, pieces)).toThrow(`${path}: cannot be written (EISDIR`)
-    fs.rmdirSync(join(folder, '.last.pth.tmp'))
+    expect(() => writeWhole(missing, pieces)).toThrow(`${missing}: cannot be written (ENOENT`)
+    fs.mkdirSync(temporaryOf(path))
+    expect(() => writeWhole(path, pieces)).toThrow(`${path}: cannot be written (EISDIR`)
+    fs.rmdirSync(temporaryOf(path))
     fs.mkdirSync(path)
-    expect(() => writeAtomically(path, pieces)).toThrow(/last\.pth: cannot be written \(E/)
+    expect(() => writeWhole(path, pieces)).toThrow(/last\.pth: cannot be written \(E/)
     expect(fs.readdirSync(folder)).toStrictEqual(['last.pth'])
   })
 })

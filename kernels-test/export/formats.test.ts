@@ -4,11 +4,11 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
-import { WriteError } from '../../src/checkpoint/file.ts'
 import { encodeModelPth, readModelFile } from '../../src/checkpoint/weights.ts'
 import { type ExportFormat, type ExportRequest, exportModel } from '../../src/export/export.ts'
 import { openTrainedModel } from '../../src/run/trained_model.ts'
 import { InputError } from '../../src/util/error.ts'
+import { WriteError } from '../../src/util/whole_file.ts'
 import { readSafetensors, writeSafetensors } from '../checkpoint/safetensors_file.ts'
 import { run } from '../cli/command.ts'
 import { temporaryDirectory } from '../data/small_dataset.ts'
@@ -132,7 +132,7 @@ describe('wrong input is one line and leaves nothing', () => {
   }
 
   test.each<[Record<string, string>, RegExp]>([
-    [{ structure_names: 'liver' }, /structure_names is "liver", expected a JSON list of texts/],
+    [{ structure_names: 'liver' }, /structure_names is "liver", expected a JSON list of strings/],
     [{ structure_names: '["liver"]' }, /structure_names has 1 names, expected 2/],
     [{ presence_threshold: '1.5' }, /presence_threshold is "1\.5", expected a number from 0 to 1/],
     [{ preparation: '[]' }, /preparation is "\[\]", expected a JSON object/],

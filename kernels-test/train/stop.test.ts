@@ -5,6 +5,7 @@ import { type Checkpoint, readCheckpoint, writeCheckpoint } from '../../src/chec
 import { TrainingEngine } from '../../src/train/engine.ts'
 import type { Progress } from '../../src/train/progress.ts'
 import { InputError } from '../../src/util/error.ts'
+import { temporaryOf } from '../../src/util/whole_file.ts'
 import { temporaryDirectory } from '../data/small_dataset.ts'
 import { figuresOf, SMALL, smallDataset, substance, type Trained, trainHere } from './training_here.ts'
 
@@ -173,7 +174,7 @@ test('a checkpoint that cannot be written ends the run, with path and reason; th
   // what opens the temporary file fails
   const update = TrainingEngine.prototype.update
   vi.spyOn(TrainingEngine.prototype, 'update').mockImplementation(function (this: TrainingEngine, rate) {
-    mkdirSync(join(checkpoints, '.last.pth.tmp'), { recursive: true })
+    mkdirSync(temporaryOf(join(checkpoints, 'last.pth')), { recursive: true })
     return update.call(this, rate)
   })
   await expect(trainHere(folder('full'), words, true)).rejects.toThrow(/last\.pth: cannot be written \(EISDIR/)

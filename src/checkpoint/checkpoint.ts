@@ -1,32 +1,32 @@
 import { InputError } from '../util/error.ts'
+import { writeWhole } from '../util/whole_file.ts'
 import { Fields, type Json, pyOf, recordOf } from './fields.ts'
-import { writeAtomically } from './file.ts'
 import type { TorchTensor } from './pickle/torch_tensor.ts'
 import { isTensor, PyFloat, type PyValue } from './pickle/value.ts'
 import { encodePth, readPth } from './pth.ts'
 import { readStateDict, stateDict } from './state_dict.ts'
 import { type OptimizerState, optimizerDict, readOptimizer } from './torch_optimizer.ts'
 
-/** The training checkpoint of SADAAN. In the file, the keys are the original's; ours are under 'sadaan_gpu'. */
+/** A training checkpoint of SADAAN. The file has the original's keys; ours are under 'sadaan_gpu'. */
 export interface Checkpoint {
-  /** the epoch that was finished, from 0 */
+  /** the finished epoch, from 0 */
   epoch: number
-  /** parameters and buffers by their names in PyTorch, in the order of the file: model_state_dict */
+  /** model_state_dict: parameters and buffers by PyTorch name, in file order */
   model: Map<string, TorchTensor>
   optimizer?: OptimizerState
-  /** state_dict() of torch's scheduler; null where the rate is constant */
+  /** state_dict() of torch's scheduler; null if the learning rate is constant */
   scheduler?: Record<string, Json> | null
   structureNames: string[]
   isBest: boolean
-  /** total loss per epoch, the last ones */
+  /** total loss of the last epochs */
   trainLossHistory: number[]
   valLossHistory: number[]
-  /** what the original does not have: the state to resume from, configuration, chosen kernels */
+  /** additions to the original: state to resume from, configuration, chosen kernels */
   sadaan?: Record<string, Json | TorchTensor>
 }
 
 /**
- * Reads a checkpoint written by torch.save or by writeCheckpoint. Keys that SADAAN does not have are read past.
+ * Reads a checkpoint written by torch.save or by writeCheckpoint. Unknown keys are ignored.
  * Throws InputError with the path, the entry and what was expected.
  */
 export function readCheckpoint(path: string): Checkpoint {
@@ -55,20 +55,20 @@ export function readCheckpoint(path: string): Checkpoint {
 function readScheduler(value: PyValue, where: string): Record<string, Json> {
   const record = recordOf(value, where)
   for (const [key, item] of Object.entries(record)) {
-    if (isTensor(item)) throw new InputError(`${where}: ${key} is a tensor, expected numbers and texts`)
+    if (isTensor(item)) throw new InputError(`${where}: ${key} is a tensor, expected numbers and strings`)
   }
   return record as Record<string, Json>
 }
 
-/** Writes it so that torch.load opens it; atomically: after an error the file is what it was. Throws WriteError. */
+/** Writes a checkpoint that torch.load can open. Atomic: after an error the file is unchanged. Throws WriteError. */
 export function writeCheckpoint(path: string, checkpoint: Checkpoint): void {
   writeCopies([path], checkpoint)
 }
 
-/** Writes it under each path, in that order; the files from the one that fails on are what they were. Throws WriteError. */
+/** Writes the checkpoint to each path, in order. Throws WriteError; the file that failed and those after it are then unchanged. */
 export function writeCopies(paths: readonly string[], checkpoint: Checkpoint): void {
   const pieces = encodeCheckpoint(checkpoint)
-  for (const path of paths) writeAtomically(path, pieces)
+  for (const path of paths) writeWhole(path, pieces)
 }
 
 function encodeCheckpoint(checkpoint: Checkpoint): Uint8Array[] {

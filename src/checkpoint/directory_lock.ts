@@ -2,22 +2,22 @@ import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { InputError } from '../util/error.ts'
-import { WriteError } from './file.ts'
+import { WriteError } from '../util/whole_file.ts'
 
-/** Who holds a directory. */
+/** The process that holds a directory. */
 interface Holder {
   pid: number
   host: string
   /** when it took the lock */
   since: string
-  /** tells a process from an earlier one of the same number, where the system says it */
+  /** distinguishes the process from an earlier one with the same pid, if the system provides it */
   process?: string
-  /** Slurm's job, and how often it was requeued */
+  /** Slurm job, and how often it was requeued */
   job?: string
   restarts?: string
 }
 
-/** Holds a directory of checkpoints for one training, so that two never write the same files. */
+/** Reserves a checkpoint directory for one training, so that two never write the same files. */
 export class DirectoryLock {
   private readonly path: string
   private readonly text: string
@@ -30,24 +30,24 @@ export class DirectoryLock {
   }
 
   /**
-   * Makes the directory where there is none and takes it. What a dead process left is taken over: its lock and its half-written files.
-   * Throws InputError when another training has it, WriteError when nothing can be written there.
+   * Creates the directory if necessary and locks it. Replaces the lock of a dead process and removes its half-written files.
+   * Throws InputError if another training holds the directory, WriteError if it is not writable.
    */
   static take(directory: string): DirectoryLock {
     const path = pathOf(directory)
     const text = JSON.stringify(thisProcess())
     try {
       mkdirSync(directory, { recursive: true })
-      // a loop: another process may be quicker in taking what is stale
+      // A loop, because another process may replace the stale lock first.
       while (!isCreated(path, text)) {
         refuseIfHeld(directory)
         removeStale(path)
       }
       for (const name of readdirSync(directory))
-        if (/^\..*\.pth\.tmp$/.test(name)) rmSync(join(directory, name), { force: true })
+        if (/^\..*\.pth\.\d+\.tmp$/.test(name)) rmSync(join(directory, name), { force: true })
     } catch (error) {
       if (error instanceof InputError) throw error
-      throw new WriteError(`${path}: cannot be written (${(error as Error).message})`, { cause: error })
+      throw WriteError.at(path, error)
     }
     return new DirectoryLock(path, text)
   }
@@ -58,7 +58,7 @@ export class DirectoryLock {
   }
 }
 
-/** Throws InputError, which names the holder, when another training has the directory. */
+/** Throws InputError, which names the holder, if another training holds the directory. */
 export function refuseIfHeld(directory: string): void {
   const path = pathOf(directory)
   const holder = read(path)
@@ -84,7 +84,7 @@ function isCreated(path: string, text: string): boolean {
   }
 }
 
-/** Moved away before it is removed: of two processes only one can move it, and none removes what the other has just made. */
+/** Renames the lock before removing it: of two processes only one can rename it, and neither removes the other's new lock. */
 function removeStale(path: string): void {
   const before = textOf(path)
   const aside = `${path}.${process.pid}`
@@ -107,7 +107,7 @@ function textOf(path: string): string | undefined {
   }
 }
 
-/** Undefined where there is no lock, or one that a kill cut short. */
+/** Undefined if there is no lock, or only an incomplete one left by a kill. */
 function read(path: string): Holder | undefined {
   for (const wait of [50, 0]) {
     const text = textOf(path)
@@ -115,7 +115,7 @@ function read(path: string): Holder | undefined {
     try {
       return JSON.parse(text) as Holder
     } catch {
-      // it may be being written just now
+      // Another process may be writing it right now.
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, wait)
     }
   }
@@ -134,7 +134,7 @@ function thisProcess(): Holder {
   }
 }
 
-/** A process of this host that has ended, or of an earlier start of this Slurm job, which ends all of it before it starts it again. */
+/** Whether the process ran on this host and has ended, or belonged to an earlier start of this Slurm job: Slurm ends a job before requeueing it. */
 function isGone({ pid, host, process: identity, job, restarts }: Holder): boolean {
   const here = thisProcess()
   if (job !== undefined && job === here.job && restarts !== here.restarts) return true
@@ -148,7 +148,7 @@ function isGone({ pid, host, process: identity, job, restarts }: Holder): boolea
   }
 }
 
-/** Linux: boot and the clock tick within it at which the process started; undefined elsewhere, and where there is no such process. */
+/** Linux: boot id and the clock tick at which the process started. Undefined on other systems and if there is no such process. */
 function identityOf(pid: number): string | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')

@@ -2,13 +2,13 @@ import { InputError } from '../util/error.ts'
 import type { TorchTensor } from './pickle/torch_tensor.ts'
 import { isTensor, type PyValue } from './pickle/value.ts'
 
-/** Values as in JSON, but numbers may be infinite or NaN. */
+/** JSON values, but numbers may be infinite or NaN. */
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json }
 
-/** The entries of a dict that was read, by name and type. Each look-up throws InputError: file, entry, what was expected. */
+/** Typed access to the entries of a dict. Each lookup throws InputError with file, entry and what was expected. */
 export class Fields {
   private readonly found: Map<string | number, PyValue>
-  /** path of the file and of the dict within it */
+  /** path of the file, and of the dict within it */
   readonly where: string
 
   constructor(value: PyValue | undefined, where: string) {
@@ -45,7 +45,7 @@ export class Fields {
 
   text(key: string): string {
     const value = this.found.get(key)
-    return typeof value === 'string' ? value : this.refuse(key, value, 'a text')
+    return typeof value === 'string' ? value : this.refuse(key, value, 'a string')
   }
 
   numbers(key: string): number[] {
@@ -70,24 +70,24 @@ export class Fields {
   }
 }
 
-/** Plain values out of what was read; tuples become arrays. Throws InputError at a dict key that is no string, or an int beyond 2^53. */
+/** Converts unpickled values to plain ones; tuples become arrays. Throws InputError for a dict key that is not a string or an int beyond 2^53. */
 export function plainOf(value: PyValue, where: string): Json | TorchTensor {
   if (Array.isArray(value)) return value.map(item => plainOf(item, where) as Json)
   if (value instanceof Map) return recordOf(value, where) as Json
-  if (typeof value === 'bigint') throw new InputError(`${where}: found the whole number ${value}, too large`)
+  if (typeof value === 'bigint') throw new InputError(`${where}: the integer ${value} is too large`)
   return value as Json | TorchTensor
 }
 
 export function recordOf(value: PyValue | undefined, where: string): Record<string, Json | TorchTensor> {
   return Object.fromEntries(
     new Fields(value, where).entries.map(([key, item]) => {
-      if (typeof key !== 'string') throw new InputError(`${where}: found the key ${key}, expected strings as keys`)
+      if (typeof key !== 'string') throw new InputError(`${where}: found the key ${key}, expected string keys`)
       return [key, plainOf(item, `${where}: ${key}`)]
     }),
   )
 }
 
-/** The other way: a record becomes a dict. */
+/** The inverse: a record becomes a dict. */
 export function pyOf(value: Json | TorchTensor): PyValue {
   if (Array.isArray(value)) return value.map(pyOf)
   if (typeof value !== 'object' || value === null || isTensor(value)) return value

@@ -1,21 +1,21 @@
 import { InputError } from '../util/error.ts'
 import type { Json } from './fields.ts'
 
-/** What a file says of a model beside its tensors. */
+/** What a file states about a model, besides its tensors. */
 export interface ModelFacts {
-  /** undefined where the file names none */
+  /** undefined if the file has none */
   structureNames: string[] | undefined
-  /** model.presence_threshold that the model was trained with */
+  /** model.presence_threshold of the training */
   presenceThreshold: number | undefined
-  /** how scans were brought to the model's frame, as the metadata.json of its dataset says; undefined where nothing does */
+  /** how scans were brought into the model's frame, from its dataset's metadata.json; undefined if not recorded */
   preparation: Json | undefined
-  /** that the samples of its dataset were patches of larger scans */
+  /** whether the samples of its dataset were patches of larger scans */
   patches: boolean
-  /** axes that training flipped samples along; undefined where the file does not say */
+  /** axes along which training flipped samples; undefined if not recorded */
   flipAxes: number[] | undefined
 }
 
-/** What is known of a model whose file holds nothing but tensors. */
+/** For a model whose file holds only tensors. */
 export const NO_FACTS: ModelFacts = {
   structureNames: undefined,
   presenceThreshold: undefined,
@@ -24,7 +24,7 @@ export const NO_FACTS: ModelFacts = {
   flipAxes: undefined,
 }
 
-/** Texts by name, each JSON but for what is unknown, which is left out: all that safetensors and ONNX have room for. */
+/** The known facts as JSON strings by name, the only metadata that safetensors and ONNX can hold. */
 export function textsOf(model: ModelFacts): Record<string, string> {
   const facts = {
     structure_names: model.structureNames,
@@ -37,7 +37,7 @@ export function textsOf(model: ModelFacts): Record<string, string> {
   return Object.fromEntries(known.map(([name, value]) => [name, JSON.stringify(value)]))
 }
 
-/** The other way; other names are read past. Throws InputError: where, the name and what was expected. */
+/** The inverse; other names are ignored. Throws InputError with `where`, the name and what was expected. */
 export function factsIn(texts: Readonly<Record<string, string>>, where: string): ModelFacts {
   const read = <T extends Json>(
     name: string,
@@ -51,7 +51,7 @@ export function factsIn(texts: Readonly<Record<string, string>>, where: string):
     throw new InputError(`${where}: ${name} is ${JSON.stringify(text.slice(0, 80))}, expected ${expected}`)
   }
   return {
-    structureNames: read('structure_names', areNames, 'a JSON list of texts'),
+    structureNames: read('structure_names', areNames, 'a JSON list of strings'),
     presenceThreshold: read('presence_threshold', isShare, 'a number from 0 to 1'),
     preparation: read('preparation', isObject, 'a JSON object'),
     patches: read('patches', isFlag, 'true or false') ?? false,

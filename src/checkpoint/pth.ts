@@ -1,5 +1,5 @@
 import { InputError } from '../util/error.ts'
-import { readBytes, writeAtomically } from './file.ts'
+import { readWhole, writeWhole } from '../util/whole_file.ts'
 import { storageTypes } from './pickle/globals.ts'
 import { readPickle } from './pickle/read.ts'
 import { elementBytes, type Storage, storageOf, tensorBytes } from './pickle/torch_tensor.ts'
@@ -7,38 +7,38 @@ import type { PyValue } from './pickle/value.ts'
 import { writePickle } from './pickle/write.ts'
 import { readZip, writeZip, type ZipEntry } from './zip.ts'
 
-/** The folder inside the archive. torch takes whatever is there; a fixed one makes the bytes depend on the content only. */
+/** The folder inside the archive. torch accepts any name; with a fixed one the bytes depend on the content only. */
 const folder = 'archive'
-const mostPickleBytes = 32 * 2 ** 20
-/** Tensors may share a storage or repeat it (stride 0); together they may take this many times the file, and a little more. */
-const mostRepeats = 8
+const maxPickleBytes = 32 * 2 ** 20
+/** Tensors may share a storage or repeat it (stride 0). Together they may take this many times the size of the file, plus a constant. */
+const maxRepeats = 8
 const alwaysAllowed = 2 ** 20
 
 /**
- * The object in a `.pth` file of torch.save (torch 1.6 or later), every entry's CRC verified, no code run.
- * Throws InputError with the path: unreadable, damaged, in the format before 1.6, or holding what is not loaded here.
+ * The object in a `.pth` file written by torch.save (torch 1.6 or later). Verifies the CRC of every entry and runs no code.
+ * Throws InputError with the path: unreadable, damaged, in the format before 1.6, or with unsupported content.
  */
 export function readPth(path: string): PyValue {
-  return parsePth(readBytes(path), path)
+  return parsePth(readWhole(path), path)
 }
 
-/** As readPth, of bytes; `where` begins every message. */
+/** Like readPth, from bytes. Every error message begins with `where`. */
 export function parsePth(bytes: Uint8Array, where: string): PyValue {
   checkFormat(bytes, where)
   const entries = readZip(bytes, where)
   const pickleName = [...entries.keys()].find(name => /^[^/]*\/data\.pkl$/.test(name))
   const pickle = pickleName === undefined ? undefined : entries.get(pickleName)
   if (pickleName === undefined || !pickle)
-    throw new InputError(`${where}: a zip without data.pkl, no file of torch.save`)
-  if (pickle.length > mostPickleBytes) {
-    throw new InputError(`${where}: data.pkl has ${pickle.length} bytes, at most ${mostPickleBytes} are read`)
+    throw new InputError(`${where}: a zip archive without data.pkl, not written by torch.save`)
+  if (pickle.length > maxPickleBytes) {
+    throw new InputError(`${where}: data.pkl has ${pickle.length} bytes, at most ${maxPickleBytes} are supported`)
   }
   const prefix = pickleName.slice(0, -'data.pkl'.length)
   checkByteOrder(entries.get(`${prefix}byteorder`), where)
   return readPickle(pickle, {
     where,
     storage: storageReader(entries, prefix, where),
-    tensorBytes: bytes.length * mostRepeats + alwaysAllowed,
+    tensorBytes: bytes.length * maxRepeats + alwaysAllowed,
   })
 }
 
@@ -47,12 +47,12 @@ function checkFormat(bytes: Uint8Array, where: string): void {
   const old = bytes[0] === 0x80 && bytes[1] === 2
   throw new InputError(
     old
-      ? `${where}: saved in the format of torch before 1.6; load it there and save it again with torch 1.6 or later`
-      : `${where}: no file of torch.save (it does not begin as a zip archive)`,
+      ? `${where}: saved in the format of torch before 1.6; load it in torch and save it again with torch 1.6 or later`
+      : `${where}: not written by torch.save (not a zip archive)`,
   )
 }
 
-/** Written since torch 2.0; without it the file is little-endian. */
+/** torch writes the entry since 2.0; files without it are little-endian. */
 function checkByteOrder(entry: Uint8Array | undefined, where: string): void {
   const order = entry && new TextDecoder().decode(entry.subarray(0, 16))
   if (order !== undefined && order !== 'little') {
@@ -66,7 +66,7 @@ function storageReader(entries: Map<string, Uint8Array>, prefix: string, where: 
     const type = storageTypes[className]
     const bytes = entries.get(`${prefix}data/${key}`)
     const named = `storage ${JSON.stringify(key.slice(0, 80))}`
-    if (!type || !bytes) throw new InputError(`${where}: ${named} of ${className} is not in the archive`)
+    if (!type || !bytes) throw new InputError(`${where}: ${named} of ${className} is missing from the archive`)
     if (bytes.length !== elements * elementBytes[type]) {
       throw new InputError(`${where}: ${named} has ${bytes.length} bytes, expected ${elements} elements of ${type}`)
     }
@@ -76,12 +76,12 @@ function storageReader(entries: Map<string, Uint8Array>, prefix: string, where: 
   }
 }
 
-/** Writes what torch.load opens, in torch 1.6 and later, atomically. Throws WriteError with path and reason. */
+/** Writes a file that torch.load (1.6 and later) can open. Atomic. Throws WriteError with path and reason. */
 export function writePth(path: string, value: PyValue): void {
-  writeAtomically(path, encodePth(value))
+  writeWhole(path, encodePth(value))
 }
 
-/** The bytes of a `.pth` file in pieces: the same for the same value. */
+/** The bytes of a `.pth` file, in pieces. The same value always yields the same bytes. */
 export function encodePth(value: PyValue): Uint8Array[] {
   const { pickle, tensors } = writePickle(value)
   const text = (name: string, content: string): ZipEntry => ({

@@ -11,9 +11,9 @@ import {
   tensorBytes,
 } from './pickle/torch_tensor.ts'
 
-/** Layout: length of the header (u64), the header as JSON, the tensors' bytes without a gap; little-endian. */
+/** Layout: header length (u64), header (JSON), tensor bytes without gaps; little-endian. */
 const lengthBytes = 8
-const mostHeaderBytes = 16 * 2 ** 20
+const maxHeaderBytes = 16 * 2 ** 20
 
 const elementTypes: Readonly<Record<string, ElementType>> = {
   F64: 'f64',
@@ -27,7 +27,7 @@ const elementTypes: Readonly<Record<string, ElementType>> = {
 }
 
 export interface Safetensors {
-  /** by name, in the order of the header */
+  /** by name, in header order */
   tensors: Map<string, TorchTensor>
   /** the header's __metadata__ */
   metadata: Record<string, string>
@@ -37,14 +37,14 @@ interface Entry {
   name: string
   type: ElementType
   shape: Shape
-  /** bytes, from the end of the header */
+  /** byte offsets from the end of the header */
   begin: number
   end: number
 }
 
 /**
- * Reads the bytes of a safetensors file; F16 and BF16 come as f32. Throws InputError, beginning with `where`, for a header that does not fit
- * its file.
+ * Parses a safetensors file; F16 and BF16 are widened to f32. Throws InputError, beginning with `where`, if the header does not match the
+ * file.
  */
 export function parseSafetensors(bytes: Uint8Array, where: string): Safetensors {
   const { header, start } = readHeader(bytes, where)
@@ -63,15 +63,15 @@ function readHeader(bytes: Uint8Array, where: string): { header: Record<string, 
     throw new InputError(`${where}: ${bytes.length} bytes, too few for a safetensors file`)
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   const length = view.getBigUint64(0, true)
-  if (length > BigInt(Math.min(mostHeaderBytes, bytes.length - lengthBytes))) {
+  if (length > BigInt(Math.min(maxHeaderBytes, bytes.length - lengthBytes))) {
     throw new InputError(
-      `${where}: a safetensors header of ${length} bytes, expected at most 16 MiB and within the file`,
+      `${where}: the safetensors header has ${length} bytes, expected at most 16 MiB and within the file`,
     )
   }
   const start = lengthBytes + Number(length)
   const header = parseHeader(bytes.subarray(lengthBytes, start))
   if (typeof header !== 'object' || header === null || Array.isArray(header)) {
-    throw new InputError(`${where}: the safetensors header is no JSON object`)
+    throw new InputError(`${where}: the safetensors header is not a JSON object`)
   }
   return { header: header as Record<string, unknown>, start }
 }
@@ -90,8 +90,9 @@ function readEntry(name: string, value: unknown, where: string): Entry {
   const type = typeof dtype === 'string' && Object.hasOwn(elementTypes, dtype) ? elementTypes[dtype] : undefined
   if (!type)
     throw new InputError(`${place} has dtype ${JSON.stringify(dtype)}, expected one of ${Object.keys(elementTypes)}`)
-  if (!isIndexes(shape) || shape.length > 64) throw new InputError(`${place} has no shape of whole numbers`)
-  if (!isIndexes(offsets) || offsets.length !== 2) throw new InputError(`${place} has no two data_offsets`)
+  if (!isIndexes(shape) || shape.length > 64) throw new InputError(`${place} has no valid shape, expected integers`)
+  if (!isIndexes(offsets) || offsets.length !== 2)
+    throw new InputError(`${place} has no valid data_offsets, expected two integers`)
   const [begin, end] = offsets as [number, number]
   const expected = sizeOf(shape) * elementBytes[type]
   if (end - begin !== expected) {
@@ -104,7 +105,7 @@ function isIndexes(value: unknown): value is number[] {
   return Array.isArray(value) && value.every(item => Number.isSafeInteger(item) && item >= 0)
 }
 
-/** The format's own rule: every byte belongs to exactly one tensor. */
+/** The format requires that every byte belongs to exactly one tensor. */
 function checkCovered(entries: readonly Entry[], bytes: number, where: string): void {
   let position = 0
   for (const { name, begin, end } of [...entries].sort((a, b) => a.begin - b.begin || a.end - b.end)) {
@@ -122,12 +123,12 @@ function readMetadata(value: unknown, where: string): Record<string, string> {
   if (value === undefined) return {}
   const isRecord = typeof value === 'object' && value !== null && !Array.isArray(value)
   if (!isRecord || !Object.values(value).every(item => typeof item === 'string')) {
-    throw new InputError(`${where}: __metadata__ holds something else than texts by name`)
+    throw new InputError(`${where}: __metadata__ is not a map of strings`)
   }
   return value as Record<string, string>
 }
 
-/** The bytes of a safetensors file in pieces. Wider elements come first, so that each lies on a multiple of its size. */
+/** The bytes of a safetensors file, in pieces. Tensors with wider elements come first, so that every element is aligned. */
 export function encodeSafetensors({ tensors, metadata }: Safetensors): Uint8Array[] {
   const ordered = [...tensors].sort(([, a], [, b]) => elementBytes[b.dtype] - elementBytes[a.dtype])
   const header: [string, unknown][] = Object.keys(metadata).length > 0 ? [['__metadata__', metadata]] : []

@@ -3,41 +3,41 @@ import { Fields } from './fields.ts'
 import type { TorchTensor } from './pickle/torch_tensor.ts'
 import { PyFloat, type PyValue, tupleOf } from './pickle/value.ts'
 
-/** Of one parameter, named as in torch. */
+/** State of one parameter, with torch's names. */
 export interface AdamState {
-  /** updates made so far */
+  /** number of updates so far */
   step: number
   /** f32, shape of the parameter */
   exp_avg: TorchTensor
   exp_avg_sq: TorchTensor
 }
 
-/** The one parameter group of torch.optim.Adam and AdamW, named as in torch. amsgrad and maximize are always False. */
+/** The single parameter group of torch.optim.Adam or AdamW, with torch's names. amsgrad and maximize are always False. */
 export interface ParamGroup {
   lr: number
   betas: [number, number]
   eps: number
   weight_decay: number
-  /** true: AdamW, false: Adam; files of torch before 2.7 do not say it */
+  /** true: AdamW, false: Adam; torch before 2.7 does not write it */
   decoupled_weight_decay?: boolean
-  /** set by a scheduler: the rate it starts from */
+  /** set by a scheduler: its initial learning rate */
   initial_lr?: number
-  /** indexes of the parameters in the order of model.parameters() */
+  /** indices of the parameters in the order of model.parameters() */
   params: number[]
 }
 
 export interface OptimizerState {
-  /** by index in `group.params`; a parameter that never had a gradient has none */
+  /** by index in `group.params`; a parameter that never had a gradient has no state */
   state: Map<number, AdamState>
   group: ParamGroup
 }
 
-/** Reads an optimizer_state_dict. Throws InputError where it is not of Adam or AdamW, or has more than one group. */
+/** Reads an optimizer_state_dict. Throws InputError if it is not from Adam or AdamW, or has more than one group. */
 export function readOptimizer(value: PyValue, where: string): OptimizerState {
   const fields = new Fields(value, where)
   const groups = fields.value('param_groups')
   if (!Array.isArray(groups) || groups.length !== 1) {
-    throw new InputError(`${where}: param_groups is not a list of one group, which is what is read here`)
+    throw new InputError(`${where}: param_groups is not a list with exactly one group`)
   }
   const group = readGroup(new Fields(groups[0], `${where}: param_groups[0]`))
   const members = new Set(group.params)
@@ -57,11 +57,11 @@ function readGroup(fields: Fields): ParamGroup {
   }
   const [beta1, beta2, ...more] = fields.numbers('betas')
   if (beta1 === undefined || beta2 === undefined || more.length > 0) {
-    throw new InputError(`${fields.where}: betas has not two numbers`)
+    throw new InputError(`${fields.where}: betas is not a pair of numbers`)
   }
   const params = fields.numbers('params')
   if (new Set(params).size !== params.length || !params.every(index => Number.isSafeInteger(index) && index >= 0)) {
-    throw new InputError(`${fields.where}: params is not a list of different indexes`)
+    throw new InputError(`${fields.where}: params is not a list of distinct indices`)
   }
   const decoupled = fields.has('decoupled_weight_decay')
   return {
@@ -83,16 +83,16 @@ function readState(fields: Fields): AdamState {
   return { step: readStep(fields), exp_avg: fields.tensor('exp_avg'), exp_avg_sq: fields.tensor('exp_avg_sq') }
 }
 
-/** A 0-d tensor since torch 1.12, an int before. */
+/** A 0-d tensor since torch 1.12, an int before that. */
 function readStep(fields: Fields): number {
   const plain = fields.value('step')
   if (typeof plain === 'number') return plain
   const { shape, data } = fields.tensor('step')
-  if (shape.length !== 0) throw new InputError(`${fields.where}: step has shape [${shape}], expected one number`)
+  if (shape.length !== 0) throw new InputError(`${fields.where}: step has shape [${shape}], expected a single number`)
   return Number(data[0])
 }
 
-/** The dict that Adam.load_state_dict and AdamW.load_state_dict take, in torch 1.13 and in torch 2: every key that either writes. */
+/** A dict that load_state_dict of Adam and AdamW accepts in torch 1.13 and in torch 2: it has every key that either writes. */
 export function optimizerDict({ state, group }: OptimizerState): PyValue {
   const states = [...state].map(([index, { step, exp_avg, exp_avg_sq }]): [number, PyValue] => [
     index,

@@ -1,6 +1,6 @@
 import { InputError } from '../util/error.ts'
+import { readWhole } from '../util/whole_file.ts'
 import { Fields, type Json, pyOf, recordOf } from './fields.ts'
-import { readBytes } from './file.ts'
 import { factsIn, type ModelFacts, NO_FACTS, textsOf } from './model_facts.ts'
 import type { TorchTensor } from './pickle/torch_tensor.ts'
 import type { PyValue } from './pickle/value.ts'
@@ -8,41 +8,40 @@ import { encodePth, parsePth } from './pth.ts'
 import { encodeSafetensors, parseSafetensors } from './safetensors.ts'
 import { readStateDict, stateDict } from './state_dict.ts'
 
-/** What a file says of a model, whatever else is in it. */
+/** The model in a file, whatever else the file holds. */
 export interface ModelFile extends ModelFacts {
   /** parameters and buffers by name */
   tensors: Map<string, TorchTensor>
 }
 
 /**
- * The model in a training checkpoint, a bare state_dict (.pth) or a safetensors file, whichever it is by its content.
+ * Reads the model from a training checkpoint, a bare state_dict (.pth) or a safetensors file; the content decides which.
  * Throws InputError with the path.
  */
 export function readModelFile(path: string): ModelFile {
-  const bytes = readBytes(path)
-  // Where the header of a safetensors file begins.
+  const bytes = readWhole(path)
+  // A safetensors header begins at byte 8 with `{`.
   const isSafetensors = bytes[8] === 0x7b && !(bytes[0] === 0x50 && bytes[1] === 0x4b)
   const model = isSafetensors ? readSafe(bytes, path) : readTorch(bytes, path)
-  if (model.tensors.size === 0) throw new InputError(`${path}: no tensors in it`)
+  if (model.tensors.size === 0) throw new InputError(`${path}: contains no tensors`)
   return model
 }
 
-/** The parameters and buffers in a file, by name. Throws InputError as `readModelFile` does. */
+/** The parameters and buffers in a file, by name. Throws InputError like `readModelFile`. */
 export function readWeights(path: string): Map<string, TorchTensor> {
   return readModelFile(path).tensors
 }
 
 /**
- * The model as a safetensors file, what is known of it as texts under `__metadata__`. Returns the bytes in pieces, as
- * `encodeModelPth` does.
+ * The bytes of the model as a safetensors file, in pieces. Its known facts are strings under `__metadata__`.
  */
 export function encodeModelSafetensors({ tensors, ...facts }: ModelFile): Uint8Array[] {
   return encodeSafetensors({ tensors, metadata: { format: 'pt', ...textsOf(facts) } })
 }
 
 /**
- * The model as a checkpoint without a training: `model_state_dict`, `structure_names` as the original has them, and under `sadaan_gpu` the
- * same texts as in safetensors. There is no float in it, which torch 1.13 refuses with weights_only.
+ * The bytes of the model as a checkpoint without training state, in pieces: `model_state_dict` and `structure_names` as in the original, and
+ * the strings of safetensors under `sadaan_gpu`. It holds no Python float, because torch 1.13 rejects floats with weights_only.
  */
 export function encodeModelPth({ tensors, ...facts }: ModelFile): Uint8Array[] {
   const dict = new Map<string, PyValue>([['model_state_dict', stateDict(tensors)]])
@@ -74,7 +73,7 @@ function textsIn(model: Fields): Record<string, string> {
   return Object.fromEntries(model.entries.map(([name]) => [name, model.text(String(name))]))
 }
 
-/** Of a checkpoint that a training wrote. */
+/** The facts in a checkpoint written by a training. */
 function factsOfTraining(own: Fields | undefined, path: string): ModelFacts {
   if (!own) return NO_FACTS
   return {
@@ -94,7 +93,7 @@ function thresholdIn(own: Fields): number | undefined {
   return model?.has('presence_threshold') ? model.number('presence_threshold') : undefined
 }
 
-/** `compat: reference` never flips, whatever `augmentation` says. */
+/** With `compat: reference`, training never flips, whatever `augmentation` says. */
 function flipAxesIn(own: Fields): number[] | undefined {
   const config = own.has('config') ? own.dict('config') : undefined
   const augmentation = config?.has('augmentation') ? config.dict('augmentation') : undefined

@@ -1,34 +1,37 @@
-import { Calls, ThreadEndedError } from '../util/calls.ts'
+import { ThreadPool } from '../util/thread_pool.ts'
+import { WriteError } from '../util/whole_file.ts'
 import type { Checkpoint } from './checkpoint.ts'
-import { WriteError } from './file.ts'
 
 export interface WriteJob {
   checkpoint: Checkpoint
-  /** in the order in which they are written */
+  /** in the order of writing */
   paths: string[]
 }
 
-/** Writes checkpoints in a thread of its own, one after another: pickling, hashing and syncing cost the caller nothing. */
+/** Writes checkpoints in a thread, one after another, so that pickling, hashing and syncing do not delay training. */
 export class WritingThread {
-  private readonly calls = new Calls<WriteJob, undefined>(import.meta.url, 'write', 'the writing thread')
+  private readonly pool = new ThreadPool<WriteJob, void>({
+    beside: import.meta.url,
+    name: 'write',
+    title: 'the writing thread',
+  })
 
   /**
-   * Writes the checkpoint to each path, atomically, and resolves when the last is on the disk. Its tensors are moved to the thread: the
-   * caller must not touch them any more. Rejects with WriteError; the files from the failing one on are then what they were.
+   * Writes the checkpoint to each path, atomically, and resolves when the last file is on disk. The tensors are transferred to the thread:
+   * the caller must not use them afterwards. Rejects with WriteError; the file that failed and those after it are then unchanged.
    */
   async write(paths: string[], checkpoint: Checkpoint): Promise<void> {
     try {
-      await this.calls.ask({ checkpoint, paths }, buffersOf(checkpoint))
+      await this.pool.ask({ checkpoint, paths }, buffersOf(checkpoint))
     } catch (error) {
-      const { message } = error as Error
-      const isWhole = !(error instanceof ThreadEndedError)
-      throw new WriteError(isWhole ? message : `${paths.join(', ')}: cannot be written (${message})`, { cause: error })
+      const { name, message } = error as Error
+      throw name === 'WriteError' ? new WriteError(message, { cause: error }) : WriteError.at(paths.join(', '), error)
     }
   }
 
-  /** Ends the thread; what it has not written is not written any more. */
+  /** Ends the thread; checkpoints not yet written are lost. */
   close(): Promise<void> {
-    return this.calls.close()
+    return this.pool.close()
   }
 }
 

@@ -2,23 +2,23 @@ import { createHash } from 'node:crypto'
 import { crc32 } from 'node:zlib'
 import { InputError } from '../util/error.ts'
 
-/** PKWARE APPNOTE 6.3: the records of an archive whose entries are stored, not compressed; all numbers little-endian. */
+/** PKWARE APPNOTE 6.3: records of an archive with stored (uncompressed) entries; all numbers are little-endian. */
 const localHeader = { signature: 0x04034b50, bytes: 30 }
 const centralHeader = { signature: 0x02014b50, bytes: 46 }
 const endRecord = { signature: 0x06054b50, bytes: 22 }
 const zip64Record = { signature: 0x06064b50, bytes: 56 }
 const zip64Locator = { signature: 0x07064b50, bytes: 20 }
 const utf8Names = 0x0800
-/** 1 January 1980: the bytes depend on the content only. */
+/** 1 January 1980, so that the bytes depend on the content only. */
 const earliestDate = 0x21
-/** torch maps storages from the file, so their bytes start at multiples of this. */
+/** torch memory-maps storages, so their bytes start at multiples of this. */
 const alignment = 64
-/** Zip64 marks a count or a size that lies elsewhere by all ones. */
-const mostEntries = 0xfffe
-const mostBytes = 0xfffffffe
+/** All ones mark a count or a size that Zip64 stores elsewhere. */
+const maxEntries = 0xfffe
+const maxBytes = 0xfffffffe
 /**
- * Our archives end in a comment: this label and the SHA-256, in hexadecimal digits, of every byte in front of the comment. torch and
- * other readers of zip pass over it; a CRC-32 of each entry would leave headers and directory unguarded.
+ * Our archives end with a comment: this label and the hexadecimal SHA-256 of all bytes before the comment. torch and other zip readers
+ * ignore it. The CRC-32 of each entry alone would not protect headers and directory.
  */
 const sealLabel = 'sha256 '
 const sealBytes = sealLabel.length + 64
@@ -29,8 +29,8 @@ export interface ZipEntry {
 }
 
 /**
- * Entries of a stored zip by name, as views of `bytes`, each with its CRC verified, and the whole with its SHA-256 where it has one.
- * Throws InputError beginning with `where`: damaged, compressed, encrypted, Zip64, overlapping or doubled entries.
+ * Entries of an uncompressed zip by name, as views of `bytes`. Verifies the CRC of each entry, and the SHA-256 of the archive if it has one.
+ * Throws InputError, beginning with `where`: damaged, compressed, encrypted, Zip64, overlapping or duplicate entries.
  */
 export function readZip(bytes: Uint8Array, where: string): Map<string, Uint8Array> {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
@@ -42,8 +42,8 @@ export function readZip(bytes: Uint8Array, where: string): Map<string, Uint8Arra
     const header = readCentralHeader(view, position, end, where)
     position = header.next
     total += header.size
-    // Entries that overlap could ask for far more checksums than the file has bytes.
-    if (total > bytes.length) throw new InputError(`${where}: zip entries are together larger than the file`)
+    // Overlapping entries could make us checksum far more bytes than the file has.
+    if (total > bytes.length) throw new InputError(`${where}: the zip entries together are larger than the file`)
     if (entries.has(header.name)) throw new InputError(`${where}: zip entry ${quoted(header.name)} occurs twice`)
     const data = entryData(view, header, start, where)
     if (crc32(data) !== header.crc) {
@@ -56,7 +56,7 @@ export function readZip(bytes: Uint8Array, where: string): Map<string, Uint8Arra
   return entries
 }
 
-/** Whether an end record with a comment of so many bytes is the last thing in the file. */
+/** Whether the file ends with an end record and a comment of `commentBytes`. */
 function endsWith(view: DataView, commentBytes: number): boolean {
   const end = view.byteLength - commentBytes - endRecord.bytes
   return (
@@ -77,17 +77,17 @@ function sealOf(pieces: readonly Uint8Array[]): Uint8Array {
   return Buffer.from(sealLabel + hash.digest('hex'))
 }
 
-/** Where the directory lies and how many entries it has. Behind the end record is nothing, as torch has it, or our seal. */
+/** Position and entry count of the directory. After the end record comes nothing (torch) or our seal. */
 function readEndRecord(view: DataView, where: string) {
   const comment = [0, sealBytes].find(bytes => endsWith(view, bytes))
   if (comment === undefined)
-    throw new InputError(`${where}: no zip directory at the end, the file is truncated or no zip`)
+    throw new InputError(`${where}: no zip directory at the end, the file is truncated or not a zip archive`)
   const end = view.byteLength - comment - endRecord.bytes
   const count = view.getUint16(end + 10, true)
   const size = view.getUint32(end + 12, true)
   const start = view.getUint32(end + 16, true)
-  if (count > mostEntries || size > mostBytes || start > mostBytes) {
-    throw new InputError(`${where}: a Zip64 archive, expected at most ${mostEntries} entries and 4 GiB`)
+  if (count > maxEntries || size > maxBytes || start > maxBytes) {
+    throw new InputError(`${where}: a Zip64 archive, expected at most ${maxEntries} entries and 4 GiB`)
   }
   const gap = end - (start + size)
   if (view.getUint16(end + 8, true) !== count || (gap !== 0 && !isZip64Trailer(view, start + size, gap, start))) {
@@ -96,7 +96,7 @@ function readEndRecord(view: DataView, where: string) {
   return { count, start, end: start + size }
 }
 
-/** torch writes the two records of Zip64 behind every directory, needed or not; then they say the same as the end record. */
+/** torch writes both Zip64 records after every directory, even if not needed; they then agree with the end record. */
 function isZip64Trailer(view: DataView, position: number, bytes: number, start: number): boolean {
   if (bytes !== zip64Record.bytes + zip64Locator.bytes) return false
   const locator = position + zip64Record.bytes
@@ -139,7 +139,7 @@ function readName(view: DataView, start: number, length: number): string {
   return new TextDecoder().decode(new Uint8Array(view.buffer, view.byteOffset + start, length))
 }
 
-/** A name out of the file, for a message: short and without line ends. */
+/** A name from the file for a message: short and on one line. */
 function quoted(name: string): string {
   return JSON.stringify(name.slice(0, 80))
 }
@@ -155,12 +155,12 @@ function entryData(view: DataView, header: CentralHeader, limit: number, where: 
     throw new InputError(`${where}: ${quoted(name)} of ${size} bytes at byte ${start} reaches past byte ${limit}`)
   }
   if (readName(view, offset + localHeader.bytes, nameBytes) !== name || view.getUint16(offset + 8, true) !== 0) {
-    throw new InputError(`${where}: the zip header at byte ${offset} is not the one of ${quoted(name)}`)
+    throw new InputError(`${where}: the zip header at byte ${offset} does not belong to ${quoted(name)}`)
   }
   return new Uint8Array(view.buffer, view.byteOffset + start, size)
 }
 
-/** The archive in pieces, to be written one after another, the last one its seal. Throws InputError where only Zip64 could hold it. */
+/** The archive in pieces, in order; the last is the seal. Throws InputError if it would need Zip64. */
 export function writeZip(entries: readonly ZipEntry[]): Uint8Array[] {
   const pieces: Uint8Array[] = []
   const directory: Uint8Array[] = []
@@ -174,14 +174,14 @@ export function writeZip(entries: readonly ZipEntry[]): Uint8Array[] {
     offset += header.length + data.length
   }
   const directoryBytes = directory.reduce((sum, piece) => sum + piece.length, 0)
-  if (entries.length > mostEntries || offset + directoryBytes > mostBytes) {
-    throw new InputError(`${entries.length} zip entries of ${offset} bytes: at most ${mostEntries} and 4 GiB fit`)
+  if (entries.length > maxEntries || offset + directoryBytes > maxBytes) {
+    throw new InputError(`${entries.length} zip entries of ${offset} bytes: at most ${maxEntries} and 4 GiB fit`)
   }
   const sealed = [...pieces, ...directory, writeEndRecord(entries.length, offset, directoryBytes)]
   return [...sealed, sealOf(sealed)]
 }
 
-/** The 22 bytes that both headers of an entry have: version needed, flags, method, time, date, CRC, size twice. */
+/** The 22 bytes shared by both headers of an entry: version needed, flags, method, time, date, CRC, size twice. */
 function sharedFields(data: Uint8Array): Uint8Array {
   const fields = new DataView(new ArrayBuffer(22))
   fields.setUint16(0, 10, true)
@@ -193,7 +193,7 @@ function sharedFields(data: Uint8Array): Uint8Array {
   return new Uint8Array(fields.buffer)
 }
 
-/** With an extra field 'FB' of as many bytes as bring the data to a multiple of 64, as torch has it. */
+/** Like torch, pads with an extra field 'FB' so that the data start at a multiple of 64. */
 function writeLocalHeader(name: Uint8Array, shared: Uint8Array, offset: number): Uint8Array {
   const extraStart = localHeader.bytes + name.length
   const dataStart = Math.ceil((offset + extraStart + 4) / alignment) * alignment

@@ -1,12 +1,12 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { writeAtomically } from '../checkpoint/file.ts'
 import { COMPARED_SPLITS, type ComparedSplit, parseCompared } from '../report/comparison.ts'
 import { illustrator } from '../report/drawing/illustrator.ts'
 import { COMPARISON_NAMES } from '../report/figures/comparison_figure.ts'
 import { comparisonReport, findings } from '../report/text/comparison_report.ts'
 import { InputError } from '../util/error.ts'
 import { withOutputFolder } from '../util/output_folder.ts'
+import { writeWhole } from '../util/whole_file.ts'
 
 export interface AnalysisRequest {
   /** detailed_metrics.json of each split, from this program or the original */
@@ -31,13 +31,13 @@ export async function analyse({ files, output, say }: AnalysisRequest): Promise<
   const splits = COMPARED_SPLITS.map(name => parseCompared(textOf(files[name]), name, files[name]))
   return withOutputFolder(output, async () => {
     const report = join(output, 'analysis_report.txt')
-    writeAtomically(report, [Buffer.from(comparisonReport(splits))])
+    writeWhole(report, [Buffer.from(comparisonReport(splits))])
     const written = [report]
     for (const figure of COMPARISON_NAMES) {
       const drawing = await illustrator.draw({ comparison: { figure, splits } }, line => say(`warning: ${line}`))
       if (!drawing?.png) continue
       const path = join(output, `${figure}.png`)
-      writeAtomically(path, [drawing.png])
+      writeWhole(path, [drawing.png])
       written.push(path)
     }
     return { findings: findings(splits), files: written }

@@ -1,6 +1,5 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { writeAtomically } from '../checkpoint/file.ts'
 import { openDataset } from '../data/dataset/dataset.ts'
 import type { Split } from '../data/dataset/split.ts'
 import { Device } from '../gpu/device.ts'
@@ -12,6 +11,7 @@ import { openTrainedModel, presenceThresholdFor, type TrainedModel } from '../ru
 import { Closer } from '../util/closer.ts'
 import { InputError } from '../util/error.ts'
 import { withOutputFolder } from '../util/output_folder.ts'
+import { writeJson, writeWhole } from '../util/whole_file.ts'
 import type { Evaluation, EvaluationRequest } from './evaluation.ts'
 import { Metrics } from './metrics.ts'
 import { EvaluationPass } from './pass.ts'
@@ -111,9 +111,9 @@ function write({ request, model, device }: Task, found: Metrics): Evaluation {
     adapter: device.name,
   }
   if (existsSync(files.metrics)) removePictures(output)
-  writeAtomically(files.metrics, [Buffer.from(`${JSON.stringify(metrics, null, 2)}\n`)])
-  writeAtomically(files.report, [Buffer.from(evaluationReport(head, metrics))])
-  writeAtomically(files.cases, [Buffer.from(casesCsv(cases))])
+  writeJson(files.metrics, metrics)
+  writeWhole(files.report, [Buffer.from(evaluationReport(head, metrics))])
+  writeWhole(files.cases, [Buffer.from(casesCsv(cases))])
   const pictured = choosePictured(cases, request.visit ? (request.pictures ?? 0) : 0)
   return { head, metrics, cases, samples: found.samples, pictured, files }
 }

@@ -1,12 +1,12 @@
 import { readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { writeAtomically } from '../checkpoint/file.ts'
 import type { Subject } from '../report/drawing/drawing.ts'
 import { illustrator } from '../report/drawing/illustrator.ts'
 import { type EvaluationResults, FIGURE_NAMES, type FigureName } from '../report/figures/frame.ts'
 import { type PagePicture, type ReportPage, reportPage } from '../report/page/page.ts'
 import { type AttentionRow, attentionRow } from '../report/sample/attention_overview.ts'
 import { packageFile } from '../track/provenance.ts'
+import { writeWhole } from '../util/whole_file.ts'
 import type { EvaluatedSample, Evaluation } from './evaluation.ts'
 
 const PAGE = 'report.html'
@@ -79,7 +79,7 @@ export class EvaluationPictures {
   private write(name: string, make: () => Uint8Array): void {
     const path = join(this.output, name)
     try {
-      writeAtomically(path, [make()])
+      writeWhole(path, [make()])
       this.written.push(path)
     } catch (error) {
       this.warn((error as Error).message)

@@ -1,4 +1,4 @@
-import { Calls } from '../util/calls.ts'
+import { ThreadPool } from '../util/thread_pool.ts'
 import type { BoxSize, Spacing } from './distance_transform.ts'
 import type { SurfaceDistances } from './surface_distance.ts'
 
@@ -12,30 +12,21 @@ export interface SurfaceRequest {
   structures: readonly number[]
 }
 
-/** Measures the surfaces of samples on threads. Results do not depend on which thread measures a sample. */
+/** Measures the surfaces of samples on threads. */
 export class SurfaceThreads {
-  private readonly threads: { calls: Calls<SurfaceRequest, (SurfaceDistances | null)[]>; waiting: number }[]
+  private readonly pool: ThreadPool<SurfaceRequest, (SurfaceDistances | null)[]>
 
-  /** `threads`: at least 1. Each starts with its first sample. */
-  constructor(threads: number) {
-    this.threads = Array.from({ length: threads }, () => ({
-      calls: new Calls(import.meta.url, 'surface', 'the surface thread'),
-      waiting: 0,
-    }))
+  /** `size`: number of threads, at least 1 */
+  constructor(size: number) {
+    this.pool = new ThreadPool({ beside: import.meta.url, name: 'surface', title: 'the measuring of surfaces', size })
   }
 
-  /** Distances of each of `structures`, in this order; null if ground truth or prediction is empty. Transfers the masks to the thread. */
-  async measure(request: SurfaceRequest): Promise<(SurfaceDistances | null)[]> {
-    const idlest = this.threads.reduce((best, each) => (each.waiting < best.waiting ? each : best))
-    idlest.waiting++
-    try {
-      return await idlest.calls.ask(request, [request.truth.buffer, request.predicted.buffer])
-    } finally {
-      idlest.waiting--
-    }
+  /** Distances for each of `structures`, in order; null where truth or prediction is empty. The masks are transferred to the thread. */
+  measure(request: SurfaceRequest): Promise<(SurfaceDistances | null)[]> {
+    return this.pool.ask(request, [request.truth.buffer, request.predicted.buffer])
   }
 
-  async close(): Promise<void> {
-    await Promise.all(this.threads.map(({ calls }) => calls.close()))
+  close(): Promise<void> {
+    return this.pool.close()
   }
 }

@@ -1,4 +1,3 @@
-import { writeAtomically } from '../checkpoint/file.ts'
 import { textsOf } from '../checkpoint/model_facts.ts'
 import { encodeModelPth, encodeModelSafetensors, type ModelFile } from '../checkpoint/weights.ts'
 import { specify } from '../nn/specification.ts'
@@ -7,6 +6,7 @@ import { openTrainedModel, structureNamesOf, type TrainedModel } from '../run/tr
 import { packageFile } from '../track/provenance.ts'
 import { InputError } from '../util/error.ts'
 import { nearest } from '../util/nearest.ts'
+import { writeWhole } from '../util/whole_file.ts'
 import { encodeOnnx } from './onnx_file.ts'
 import { OUTPUT_NAMES, sadaanGraph } from './sadaan_onnx.ts'
 
@@ -122,6 +122,6 @@ function fileOf(model: TrainedModel, presenceThreshold: number | undefined): Mod
 }
 
 function write(path: string, pieces: readonly Uint8Array[]): number {
-  writeAtomically(path, pieces)
+  writeWhole(path, pieces)
   return pieces.reduce((sum, { length }) => sum + length, 0)
 }

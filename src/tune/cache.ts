@@ -1,7 +1,8 @@
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { userCacheDirectory } from '../util/cache_directory.ts'
 import { PACKAGE_ROOT } from '../util/package_root.ts'
+import { WriteError, writeWhole } from '../util/whole_file.ts'
 import { type AdapterIdentity, fileNameOf } from './adapter_identity.ts'
 import { type Measurement, TunedTable } from './table.ts'
 
@@ -23,17 +24,14 @@ export function readTable(path: string, warn: (line: string) => void): TunedTabl
   }
 }
 
-/** Replaces a file by a whole new one. The name of the partial file is this process's own. */
+/** Writes the table to a file and makes the file's folder. Throws WriteError. */
 export function writeTable(path: string, table: TunedTable): void {
-  const partial = `${path}.${process.pid}.partial`
-  mkdirSync(dirname(path), { recursive: true })
   try {
-    writeFileSync(partial, table.toText())
-    renameSync(partial, path)
+    mkdirSync(dirname(path), { recursive: true })
   } catch (error) {
-    rmSync(partial, { force: true })
-    throw error
+    throw WriteError.at(path, error)
   }
+  writeWhole(path, [Buffer.from(table.toText())])
 }
 
 /**
@@ -64,9 +62,7 @@ export class TuningCache {
       writeTable(this.path, this.table)
     } catch (error) {
       this.isWritable = false
-      this.warn(
-        `${this.path}: cannot be written (${(error as Error).message}): what is measured counts for this run only`,
-      )
+      this.warn(`${(error as Error).message}: what is measured counts for this run only`)
     }
   }
 }

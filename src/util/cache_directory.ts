@@ -1,7 +1,7 @@
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 
-/** This program's folder in the user's cache, by the XDG rules (a relative XDG_CACHE_HOME is to be ignored). */
+/** This program's folder in the user's cache (XDG Base Directory Specification, which says to ignore a relative XDG_CACHE_HOME). */
 export function userCacheDirectory(): string {
   const cache = process.env.XDG_CACHE_HOME
   const base = cache?.startsWith('/') ? cache : join(homedir(), '.cache')

@@ -1,4 +1,4 @@
-/** One line of a table separated by commas (RFC 4180, but with a plain line end). */
+/** One line of a CSV file (RFC 4180, but with LF line ends). */
 export function csvLine(cells: readonly (string | number)[]): string {
   return `${cells.map(cell => (typeof cell === 'number' ? String(cell) : quoted(cell))).join(',')}\n`
 }

@@ -1,7 +1,7 @@
-const MOST = 100 // characters; file systems take 255 bytes, endings are still to come
-const RESERVED = /^(con|prn|aux|nul|com\d|lpt\d)(\.|$)/i // by Windows
+const MAX_LENGTH = 100 // characters; file systems allow 255 bytes, and extensions follow
+const RESERVED = /^(con|prn|aux|nul|com\d|lpt\d)(\.|$)/i // on Windows
 
-/** For each name one that every file system takes as a file's, different from all others whatever the case. */
+/** A file name for each name: valid on every file system and unique, ignoring case. */
 export function fileNames(names: readonly string[]): string[] {
   const used = new Set<string>()
   return names.map(name => {
@@ -18,6 +18,6 @@ function plainOf(name: string): string {
     .normalize()
     .replace(/[^\p{L}\p{N}_.-]+/gu, '_')
     .replace(/^\.+|\.+$/g, '_')
-  const short = [...plain].slice(0, MOST).join('')
+  const short = [...plain].slice(0, MAX_LENGTH).join('')
   return short === '' || RESERVED.test(short) ? `_${short}` : short
 }

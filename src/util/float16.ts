@@ -1,4 +1,4 @@
-/** IEEE 754 binary16 as f32: every value exactly. */
+/** Converts IEEE 754 binary16 to f32, exactly. */
 export function fromFloat16(bits: Uint16Array): Float32Array<ArrayBuffer> {
   return Float32Array.from(bits, word => {
     const sign = word & 0x8000 ? -1 : 1
@@ -9,7 +9,7 @@ export function fromFloat16(bits: Uint16Array): Float32Array<ArrayBuffer> {
   })
 }
 
-/** Values as IEEE 754 binary16, rounded to the nearest, ties to even; one word more where the count is odd, as copies want it. */
+/** Converts values to IEEE 754 binary16, rounding to nearest, ties to even. An odd count gets one word of padding, because GPU copies need multiples of 4 bytes. */
 export function toFloat16(values: ArrayLike<number>): Uint16Array<ArrayBuffer> {
   const bits = new Uint16Array(Math.ceil(values.length / 2) * 2)
   for (let i = 0; i < values.length; i++) bits[i] = float16Bits(values[i]!)
@@ -21,7 +21,7 @@ function float16Bits(value: number): number {
   const sign = value < 0 || Object.is(value, -0) ? 0x8000 : 0
   const magnitude = Math.abs(value)
   if (magnitude >= 65520) return sign | 0x7c00
-  // the unit in the last place is 2^(exponent − 10); below 2^-14 it is that of the smallest normal number
+  // The unit in the last place is 2^(exponent − 10). Subnormals (below 2^-14) have the unit of the smallest normal number.
   const exponent = Math.max(exponentOf(magnitude), -14)
   const units = roundedToEven(magnitude * 2 ** (10 - exponent))
   return sign | (units < 1024 ? units : ((exponent + 14) << 10) + units)

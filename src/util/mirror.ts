@@ -1,8 +1,8 @@
 const OTHER_SIDE: Readonly<Record<string, string>> = { left: 'right', right: 'left' }
 
 /**
- * For each structure the index of the one that it becomes in a mirror: left_lung ↔ right_lung, likewise kidney_left ↔
- * kidney_right. A structure without a side, or whose other side is not in the list, is its own partner.
+ * For each structure, the index of its mirror image: left_lung ↔ right_lung, kidney_left ↔ kidney_right. A structure
+ * without a side, or without its counterpart in the list, is its own partner.
  */
 export function mirrorPartners(structureNames: readonly string[]): number[] {
   return structureNames.map((name, own) => {

@@ -1,6 +1,6 @@
 /**
- * The candidate that a mistyped `word` most likely meant: the one at the smallest edit distance (insert, delete, replace,
- * swap of neighbours), ignoring case. Undefined when even that one differs in more than a third of the letters.
+ * The candidate that a mistyped `word` most likely means: the one with the smallest edit distance (insert, delete, replace,
+ * swap of neighbours), ignoring case. Undefined if even that one differs in more than a third of the letters.
  */
 export function nearest(word: string, candidates: readonly string[]): string | undefined {
   let best: string | undefined
@@ -13,7 +13,7 @@ export function nearest(word: string, candidates: readonly string[]): string | u
   return bestDistance <= Math.max(1, Math.floor(Math.max(word.length, best.length) / 3)) ? best : undefined
 }
 
-/** Damerau–Levenshtein distance in its restricted form (optimal string alignment): no letter is edited twice. */
+/** Restricted Damerau–Levenshtein distance (optimal string alignment): no letter is edited twice. */
 export function editDistance(a: string, b: string): number {
   let beforePrevious: number[] = []
   let previous = Array.from({ length: b.length + 1 }, (_, column) => column)

@@ -3,8 +3,8 @@ import { dirname, resolve } from 'node:path'
 import { InputError } from './error.ts'
 
 /**
- * Makes the folder of a command's results and runs `body`; when that throws, the folders made here are removed again if nothing is in
- * them. Throws InputError when the folder cannot be made.
+ * Creates the folder for a command's results and runs `body`. If `body` throws, folders created here are removed again unless they have
+ * content. Throws InputError if the folder cannot be created.
  */
 export async function withOutputFolder<T>(folder: string, body: () => Promise<T>): Promise<T> {
   const made = make(folder)
@@ -16,12 +16,12 @@ export async function withOutputFolder<T>(folder: string, body: () => Promise<T>
   }
 }
 
-/** The uppermost folder that had to be made. */
+/** Returns the uppermost folder that had to be created. */
 function make(folder: string): string | undefined {
   try {
     return mkdirSync(folder, { recursive: true })
   } catch (error) {
-    throw new InputError(`${folder}: cannot be made a folder for the results (${(error as Error).message})`)
+    throw new InputError(`${folder}: cannot create a folder for the results (${(error as Error).message})`)
   }
 }
 

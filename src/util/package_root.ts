@@ -12,5 +12,5 @@ function findRoot(): string {
   return folder
 }
 
-/** The folder of package.json: the same whether this file runs as source or built. */
+/** The folder of package.json, whether this file runs from source or built. */
 export const PACKAGE_ROOT = findRoot()

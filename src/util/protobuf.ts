@@ -1,4 +1,4 @@
-/** A message, or a field of one (key and value), as the pieces of its bytes: what is large is never copied. */
+/** A message, or one of its fields (key and value), as pieces of bytes. Large values are never copied. */
 export type Pieces = readonly Uint8Array[]
 
 const VARINT = 0
@@ -6,12 +6,12 @@ const EIGHT_BYTES = 1
 const LENGTH_DELIMITED = 2
 const FOUR_BYTES = 5
 
-/** A message of these fields, in their order. */
+/** A message with these fields, in this order. */
 export function message(...fields: readonly Pieces[]): Pieces {
   return fields.flat()
 }
 
-/** int32, int64, bool or enum; whole, at least 0 and at most 2^53 − 1. */
+/** int32, int64, bool or enum; an integer from 0 to 2^53 − 1. */
 export function integer(number: number, value: number): Pieces {
   return [Buffer.from([...varint((number << 3) | VARINT), ...varint(value)])]
 }
@@ -34,7 +34,7 @@ export function block(number: number, value: string | Uint8Array | Pieces): Piec
   return [key(number, LENGTH_DELIMITED), Buffer.from(varint(lengthOf(pieces))), ...pieces]
 }
 
-/** In bytes. */
+/** Length in bytes. */
 export function lengthOf(pieces: Pieces): number {
   return pieces.reduce((sum, { length }) => sum + length, 0)
 }
@@ -43,7 +43,7 @@ function key(number: number, wireType: number): Buffer {
   return Buffer.from(varint((number << 3) | wireType))
 }
 
-/** Seven bits a byte, the lowest first; all bytes but the last have the eighth set. */
+/** Seven bits per byte, lowest first; all bytes but the last have bit 7 set. */
 function varint(value: number): number[] {
   const bytes: number[] = []
   let rest = value

@@ -1,13 +1,13 @@
 /**
  * Counter-based random numbers: Philox4x32-10 of Salmon, Moraes, Dror and Shaw, "Parallel Random Numbers: As Easy as 1, 2, 3"
- * (SC 2011). A number is a function of its address alone, so batch size, workers and the order of work change nothing.
+ * (SC 2011). A number depends on its address alone, so batch size, number of workers and order of work change nothing.
  * shaders/lib/random.wgsl computes the same bits.
  *
- * The address: counter (block, operation, sample index, epoch), key (seed, 0), all u32. A block gives four words; an operation
- * numbers its blocks as it likes. What is drawn outside any epoch or sample has 0 in its place.
+ * The address: counter (block, operation, sample index, epoch), key (seed, 0), all u32. A block yields four words; each operation
+ * numbers its blocks itself. Draws outside any epoch or sample use 0 there.
  */
 
-// The operations. No two draw from the same counters; lib/random.wgsl holds the same numbers, and a test compares them.
+// The operations. No two draw from the same counters. lib/random.wgsl has the same numbers, and a test compares them.
 export const OP_FLIP = 1
 export const OP_ROTATION = 2
 export const OP_NOISE = 3
@@ -24,17 +24,17 @@ export const OP_BIAS_FIELD = 13
 export const OP_GAMMA = 14
 export const OP_BOOTSTRAP = 15
 
-/** Four words of 32 bits, unsigned. */
+/** Four unsigned 32-bit words. */
 export type Words = readonly [number, number, number, number]
 
 const ROUNDS = 10
 const MULTIPLIER_0 = 0xd2511f53
 const MULTIPLIER_1 = 0xcd9e8d57
-/** The golden ratio and √3 − 1 as fractions of 2^32: what the key grows by in each round. */
+/** The golden ratio and √3 − 1 as fractions of 2^32: the increments of the key in each round. */
 const WEYL_0 = 0x9e3779b9
 const WEYL_1 = 0xbb67ae85
 
-/** The upper 32 bits of the 64-bit product of two u32. Every sum below stays under 2^32. */
+/** The upper 32 bits of the 64-bit product of two u32. Every sum below is less than 2^32. */
 function highProduct(a: number, b: number): number {
   const aLow = a & 0xffff
   const aHigh = a >>> 16
@@ -45,7 +45,7 @@ function highProduct(a: number, b: number): number {
   return aHigh * bHigh + (first >>> 16) + (second >>> 16)
 }
 
-/** The four words at `counter` under `key`. All numbers are u32. */
+/** The four words for `counter` and `key`. All numbers are u32. */
 export function philox(counter: Words, key: readonly [number, number]): Words {
   let [c0, c1, c2, c3] = counter
   let [k0, k1] = key
@@ -70,8 +70,8 @@ export function uniform01(bits: number): number {
 }
 
 /**
- * Two independent N(0, 1) of two words (Box–Muller). The radius is taken of (0, 1], so no word gives an infinity; the largest
- * magnitude is √(48 ln 2) ≈ 5.77.
+ * Two independent N(0, 1) numbers from two words (Box–Muller). The radius comes from (0, 1], so no word yields infinity; the
+ * largest magnitude is √(48 ln 2) ≈ 5.77.
  */
 export function normal2(bits0: number, bits1: number): [number, number] {
   const radius = Math.sqrt(-2 * Math.log(uniform01(bits0) + 2 ** -24))
@@ -79,7 +79,7 @@ export function normal2(bits0: number, bits1: number): [number, number] {
   return [radius * Math.cos(angle), radius * Math.sin(angle)]
 }
 
-/** Where a stream of random numbers begins. All are u32; what does not apply is left out and counts as 0. */
+/** Where a stream of random numbers begins. All fields are u32; a field that does not apply is omitted and counts as 0. */
 export interface Address {
   seed: number
   operation: number
@@ -88,7 +88,7 @@ export interface Address {
   epoch?: number
 }
 
-/** The numbers at an address one after another, for host work that draws in a fixed order. */
+/** The numbers at an address, one after another, for host code that draws in a fixed order. */
 export class RandomStream {
   private readonly at: Required<Address>
   private words: Words = [0, 0, 0, 0]
@@ -113,7 +113,7 @@ export class RandomStream {
     return low + (high - low) * uniform01(this.bits())
   }
 
-  /** N(mean, deviation²); every second call takes two words, which give two */
+  /** N(mean, deviation²); every second call takes two words, which yield two numbers */
   normal(mean = 0, deviation = 1): number {
     const spare = this.spare
     if (spare !== undefined) {
@@ -126,7 +126,7 @@ export class RandomStream {
     return mean + deviation * now
   }
 
-  /** Puts `items` in a random order, in place, and returns them (Fisher and Yates). */
+  /** Shuffles `items` in place (Fisher–Yates) and returns them. */
   shuffle<T extends { length: number; [index: number]: unknown }>(items: T): T {
     for (let last = items.length - 1; last > 0; last--) {
       const other = this.integer(last + 1)
@@ -137,7 +137,7 @@ export class RandomStream {
     return items
   }
 
-  /** whole, in [0, below), below ≤ 2^32; the bias is at most below / 2^53, which is none where below is a power of two */
+  /** an integer in [0, below), below ≤ 2^32; the bias is at most below / 2^53, and zero if below is a power of two */
   integer(below: number): number {
     const high = this.bits() >>> 11
     return Math.floor(((high * 2 ** 32 + this.bits()) / 2 ** 53) * below)

@@ -3,12 +3,12 @@ import { ContractError } from './error.ts'
 /** Axis lengths, slowest first. Activations are (N, C, H, W, D), D fastest. */
 export type Shape = readonly number[]
 
-/** Number of elements of a shape. */
+/** Number of elements. */
 export function sizeOf(shape: Shape): number {
   return shape.reduce((product, axis) => product * axis, 1)
 }
 
-/** Axes of an activation tensor (N, C, H, W, D) with its voxel count. */
+/** Axes of an activation tensor (N, C, H, W, D), and its voxel count. */
 export interface Volume {
   samples: number
   channels: number
@@ -19,7 +19,7 @@ export interface Volume {
   voxels: number
 }
 
-/** Reads (N, C, H, W, D). Throws ContractError naming `operation` when the shape has another rank. */
+/** Reads (N, C, H, W, D). Throws ContractError, which names `operation`, if the shape has another rank. */
 export function volumeOf(shape: Shape, operation: string): Volume {
   if (shape.length !== 5) throw new ContractError(operation, 'shape', shape, '(N, C, H, W, D)')
   const [samples, channels, height, width, depth] = shape as [number, number, number, number, number]
@@ -31,3 +31,6 @@ export function sameShape(a: Shape, b: Shape): boolean {
 }
 
 export type ImageSize = [height: number, width: number, depth: number]
+
+/** Every axis of the network's input is a multiple of this: the network halves each axis four times. */
+export const AXIS_DIVISOR = 16

@@ -1,21 +1,21 @@
-/** null of nothing */
+/** null if there are no values */
 export function mean(values: readonly number[]): number | null {
   return values.length ? values.reduce((sum, value) => sum + value, 0) / values.length : null
 }
 
-/** Population standard deviation, as numpy's; null of nothing. */
+/** Population standard deviation, as in numpy; null if there are no values. */
 export function deviation(values: readonly number[]): number | null {
   const centre = mean(values)
   const variance = centre === null ? null : mean(values.map(value => (value - centre) ** 2))
   return variance === null ? null : Math.sqrt(variance)
 }
 
-/** The mean over those that are defined. */
+/** The mean of the defined values. */
 export function meanOfDefined(values: readonly (number | null)[]): number | null {
   return mean(values.filter(value => value !== null))
 }
 
-/** The quantile `q` in [0, 1] of values in ascending order, linear between neighbours as numpy's and torch's; there must be one. */
+/** The quantile `q` in [0, 1] of at least one value, in ascending order; interpolates linearly, as numpy and torch do. */
 export function quantile(sorted: ArrayLike<number>, q: number): number {
   const position = q * (sorted.length - 1)
   const below = Math.floor(position)

@@ -1,6 +1,6 @@
 import type { RandomStream } from './random.ts'
 
-/** Draws `count` items in the strata's proportions; strata of a single item are drawn from together. Both parts come stratum by stratum. */
+/** Draws `count` items in proportion to the strata; strata with a single item are pooled. Both parts are ordered by stratum. */
 export function drawStratified<T>(
   strata: readonly (readonly T[])[],
   count: number,
@@ -24,7 +24,7 @@ export function drawStratified<T>(
   return { kept, drawn }
 }
 
-/** Shares `count` out in proportion to `sizes`: floors first, then one each by largest remainder, ties at random. */
+/** Splits `count` in proportion to `sizes`: rounded down first, then one more for each of the largest remainders, ties at random. */
 function shareOut(sizes: number[], count: number, random: RandomStream): number[] {
   const total = sizes.reduce((sum, size) => sum + size, 0)
   const exact = sizes.map(size => (size * count) / total)

@@ -145,7 +145,7 @@ test('splits are stratified by presence, and all scans of a subject stay togethe
   expect(Object.values(grouped.splits).reduce((sum, { scans }) => sum + scans, 0)).toBe(20)
   const none = { ...source, subjectPattern: 'x(.)' }
   await expect(importScans({ ...options, sources: [none] })).rejects.toThrow(
-    /s0: the subject pattern 'x\(\.\)' finds no/,
+    /s0: the subject pattern 'x\(\.\)' does not match/,
   )
   await expect(importScans({ ...options, sources: [{ ...source, subjectPattern: '(' }] })).rejects.toThrow(
     /subject pattern '\('/,
@@ -176,7 +176,7 @@ test('numbered files of one name are channels, as many for every subject', async
   await expect(importScans(options)).rejects.toThrow(/channels, the first scan/)
   rmSync(join(images, 's0_0000.nii'))
   writeVolume(join(images, 's0_0001.nii'), { value: v => v })
-  await expect(importScans(options)).rejects.toThrow(/expected s0_0000, s0_0001 and so on without a gap/)
+  await expect(importScans(options)).rejects.toThrow(/expected s0_0000, s0_0001, … without a gap/)
 })
 
 test('a constant spacing: cropped and padded about the centre, recorded, and said', async () => {
@@ -214,10 +214,10 @@ test('patches: half a patch apart, each with its own presence, in the split of t
   expect(presence[0]!.absent).toBe(0) // label 1 fills the first slices, which every patch holds
   const dense = await importScans({ ...options, ...form, patchStride: [4, 4, 4] })
   expect(dense.splits.train.samples).toBe(10)
-  await expect(importScans({ ...options, patches: true })).rejects.toThrow(/patches need --spacing and --image-size/)
+  await expect(importScans({ ...options, patches: true })).rejects.toThrow(/--patches needs --spacing and --image-size/)
   const far = importScans({ ...options, ...form, patchStride: [8, 17, 8] })
   await expect(far).rejects.toThrow(
-    /^import: patch stride 8,17,8: expected whole voxels from 1 to the image size 16,16,16$/,
+    /^import: patch stride 8,17,8: expected integers from 1 to the image size 16,16,16$/,
   )
 })
 
@@ -231,16 +231,18 @@ test('what does not fit is refused with one line, and no dataset is left', async
     [0, 0, 1, 5],
   ] as [number[], number[], number[]]
   const moved = folders(join(root, 'moved'), 2, { affine: origin })
-  await expect(importScans(moved)).rejects.toThrow(/lies elsewhere than its image/)
+  await expect(importScans(moved)).rejects.toThrow(/is not aligned with its image/)
   const shape = folders(join(root, 'shape'), 2, { size: [16, 16, 32] })
-  await expect(importScans(shape)).rejects.toThrow(/is 16×32×16 to right, front and top, its image .* is 16×16×32/)
+  await expect(importScans(shape)).rejects.toThrow(
+    /has 16×32×16 voxels \(right, anterior, superior\), its image .* has 16×16×32/,
+  )
   const flat = folders(join(root, 'flat'), 2, { value: () => 7 })
   await expect(importScans(flat)).rejects.toThrow(/every voxel is 7/)
   const broken = folders(join(root, 'broken'), 2, { value: () => Number.NaN })
   await expect(importScans(broken)).rejects.toThrow(/not finite/)
   const fraction = folders(join(root, 'fraction'), 2)
   writeVolume(join(fraction.sources[0]!.labels!, 's1.nii'), { value: v => (v === 9 ? 1.5 : 1) })
-  await expect(importScans(fraction)).rejects.toThrow(/s1\.nii: label 1\.5 is no integer/)
+  await expect(importScans(fraction)).rejects.toThrow(/s1\.nii: label 1\.5 is not an integer/)
   const twins = folders(join(root, 'twins'), 1)
   writeVolume(join(twins.sources[0]!.images, 's0.NII'), { value: v => v })
   await expect(importScans(twins)).rejects.toThrow(/has the same name as .*s0/)

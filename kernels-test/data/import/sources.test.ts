@@ -76,7 +76,7 @@ test('nnU-Net: channels by name, regions as overlapping masks, its root or its i
   const given = [{ channel: 'CT', rule: { kind: 'zscore' as const, deviations: 4 } }]
   expect((await importScans({ ...options, intensity: given })).preparation.intensity[0]!.kind).toBe('zscore')
   await expect(importScans({ ...options, sources: [{ images: join(folder, 'imagesTs') }] })).rejects.toThrow(
-    /imagesTs: no labels belong to it/,
+    /imagesTs: has no labels/,
   )
   writeJson(folder, { channel_names: { 0: 'CT' }, labels })
   await expect(importScans(options)).rejects.toThrow(/2 channels, its dataset\.json names 1 \(CT\)/)
@@ -104,7 +104,7 @@ test('Medical Segmentation Decathlon: listed files, four axes are channels; noth
   expect(await openDataset(options.outputDir)).toMatchObject({ channels: 2 })
   for (const image of ['../Task02/imagesTr/x.nii', '/etc/x.nii', './imagesTr/../../x.nii']) {
     writeJson(folder, { ...json, training: [{ ...training[0], image }] })
-    await expect(importScans(options)).rejects.toThrow(/dataset\.json: '.*x\.nii' leads out of the dataset/)
+    await expect(importScans(options)).rejects.toThrow(/dataset\.json: '.*x\.nii' leads outside the dataset/)
   }
   // nnU-Net 1 lists a case, its files have numbers
   for (const c of [0, 1]) writeVolume(join(folder, 'imagesTr', `a_000${c}.nii`), { value: v => v % 77 })
@@ -112,7 +112,7 @@ test('Medical Segmentation Decathlon: listed files, four axes are channels; noth
   writeJson(folder, { ...json, training: [{ image: 'imagesTr/a.nii', label: 'labelsTr/a.nii' }] })
   expect((await importScans(options)).presence.map(({ present }) => present)).toEqual([1, 0])
   writeJson(folder, { ...json, training: [training[0], training[0]] })
-  await expect(importScans(options)).rejects.toThrow(/has the name 'BRATS_1' too/)
+  await expect(importScans(options)).rejects.toThrow(/has the name 'BRATS_1' like/)
   writeJson(folder, { ...json, file_ending: '.nrrd' })
   await expect(importScans(options)).rejects.toThrow(/file_ending is \.nrrd, expected \.nii\.gz or \.nii/)
   writeJson(folder, { ...json, labels: { tumour: 'two' } })
@@ -171,7 +171,7 @@ test('a folder of masks a subject: they may overlap, and a missing file is no ab
   expect(one.presence.map(({ present }) => present)).toEqual([1, 1])
   await expect(
     importScans({ ...options, sources: [{ images, labels, structures: parseStructures('spleen') }] }),
-  ).rejects.toThrow(/'spleen': no folder of .* has a file spleen/)
+  ).rejects.toThrow(/'spleen': neither .* nor any other label folder has a file spleen/)
   mask(3, 'kidney_left', slabs(1, 2))
   await expect(importScans(options)).rejects.toThrow(/kidney_left\.nii: holds the labels 1, 2, expected a mask of one/)
 })
@@ -207,7 +207,7 @@ test('a DICOM series a subject, its labels as NIfTI on the same voxels', async (
   const one = { images: join(images, 'a'), labels: join(labels, 'a.nii') }
   expect((await importScans({ ...options, sources: [one] })).splits.train.subjects).toEqual(['a'])
   writeVolume(join(labels, 'b.nii'), { size: [4, 3, 4], affine, type: 2, value: () => 1 })
-  await expect(importScans(options)).rejects.toThrow(/b\.nii: is 4×3×4 .* its image .*b is 4×3×5/)
+  await expect(importScans(options)).rejects.toThrow(/b\.nii: has 4×3×4 .* its image .*b has 4×3×5/)
 })
 
 test('one scan may be an enhanced DICOM image in one file', async () => {
@@ -259,7 +259,7 @@ test('what a source did not annotate is unknown, never absent', async () => {
   await expect(importScans({ ...options, sources: [wrong] })).rejects.toThrow(/annotated names 'bb', expected 'b'/)
   const single = { ...source, structures, notAnnotated: { s1: ['b'], s2: ['a', 'b', 'c'] } }
   const report = await importScans({ ...options, sources: [single] })
-  expect(report.warnings).toContain('s2: none of its structures is annotated, so nothing is known of it: left out')
+  expect(report.warnings).toContain('s2: left out, because none of its structures is annotated')
   expect(await presenceIn(options.outputDir)).toEqual({ s0: [1, 0, 0], s1: [1, -1, 0], s3: [1, 1, 0] })
 })
 
@@ -274,7 +274,7 @@ test('ignored voxels make a scan unknown, or only the patches that hold them', a
   const options = optionsFor(join(root, 'ignored'), { images: folder }, { imageSize: [16, 16, 32] })
   const report = await importScans(options)
   expect(report.structureNames).toEqual(['a'])
-  expect(report.warnings).toEqual(['c0: has ignored voxels, so nothing is known of it: left out'])
+  expect(report.warnings).toEqual(['c0: left out, because it has ignored voxels'])
   expect(Object.keys(await presenceIn(options.outputDir)).sort()).toEqual(['c1', 'c2'])
   const patches = await importScans({ ...options, imageSize: [16, 16, 16], spacing: [1, 1, 1], patches: true })
   const { subjects } = datasetOf(options).dataset_info
@@ -295,7 +295,7 @@ test('a manifest brings sources of different structures into one dataset', async
   const second = { images: 'second/images', labels: 'second/labels', structures: { organs: [1, 2], liver: 2 } }
   const options = { ...optionsFor(join(folder, 'out'), { images: '' }, { imageSize: SIZE }) }
   write({ sources: [first, second] })
-  await expect(importScans({ ...options, ...readManifest(path) })).rejects.toThrow(/has the name 's0' too/)
+  await expect(importScans({ ...options, ...readManifest(path) })).rejects.toThrow(/has the name 's0' like/)
   write({
     structures: ['liver', 'spleen', 'organs'],
     sources: [first, { ...second, name: 'B', split: 'test', not_annotated: { s1: ['liver'] } }],

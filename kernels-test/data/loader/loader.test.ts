@@ -152,7 +152,7 @@ test('what does not fit is refused at once', async () => {
   const split = await splitOf(2)
   expect(() => load(split, { structures: 3 })).toThrow(/masks have 2 structures, the model has 3/)
   expect(() => load(split, { batchSize: 4, dropLast: true })).toThrow(/has 2 samples, fewer than one batch of 4/)
-  expect(() => load(split, { imageSize: [16, 24, 16] })).toThrow(/16×24×16: every axis must divide by 16/)
+  expect(() => load(split, { imageSize: [16, 24, 16] })).toThrow(/16×24×16, expected every axis divisible by 16/)
 })
 
 test('a bad sample reaches the consumer at its batch, named; earlier batches are given out', async () => {
@@ -313,7 +313,7 @@ test('a thread that hangs is replaced at the same place; hanging again is an err
   try {
     const hanging = load(split, { decoders })
     await expect(hanging.epoch(0).next()).rejects.toThrow(
-      /hanging\.h5: sample 0: a decoding thread failed twice: it gave no answer for 1 s/,
+      /hanging\.h5: sample 0: a decoding thread failed twice: it did not answer for 1 s/,
     )
     expect(workers).toHaveLength(2)
     const other = decodersOf({ hangSeconds: 1 })

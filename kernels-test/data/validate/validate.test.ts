@@ -128,15 +128,15 @@ test.each([0, 2])('every contradiction is found with its samples, with %i thread
     'error train.h5 - - [] attribute image_shape is 16×16×32, the data have 16×16×16',
     'error train.h5 - - [] attribute n_samples is 99, the data have 14',
     "error train.h5 - - [] has 14 samples, metadata.json's dataset_info counts 13",
-    'error train.h5 images - [2–4] voxels not finite (1)',
+    'error train.h5 images - [2–4] non-finite voxels (1)',
     'error train.h5 images - [7] is empty: every voxel is 0',
     'error train.h5 masks heart [0–7, 9–13] labelled absent (0), but its mask has voxels (20)',
     'error train.h5 masks left_kidney [3] voxels other than 0 and 1 (4)',
     'error train.h5 masks right_kidney [4–6] labelled absent (0), but its mask has voxels (20)',
     'error train.h5 presence_labels left_kidney [0] is 7, expected 1, 0 or -1',
     'error train.h5 scenarios - [] has shape (13), expected (14)',
-    'error val.h5 subjects - [1] subjects of train.h5 too: anna',
-    'warning train.h5 images - [8] every voxel is the same (9)',
+    'error val.h5 subjects - [1] the same subjects as in train.h5: anna',
+    'warning train.h5 images - [8] all voxels are equal (9)',
     'warning train.h5 images - [9] intensities above 255 (3071)',
     'warning train.h5 images - [9] intensities below 0 (-1024)',
     'warning train.h5 images - [12] the same images as other samples: 10',
@@ -206,16 +206,16 @@ test('links, shapes that do not fit and headers that lie are findings; nothing i
   })
   expect(await linesOf(directory)).toEqual([
     expect.stringMatching(
-      /^error train\.h5 images - \[\] claims 1000000000 samples in a file of \d+ bytes; its volumes/,
+      /^error train\.h5 images - \[\] states 1000000000 samples in a file of \d+ bytes; its volumes/,
     ),
     expect.stringMatching(
       /^error train\.h5 masks - \[\] has shape \(6,3,16,16,16\), expected \(1000000000,S,16,16,16\)/,
     ),
     'error train.h5 presence_labels - [] is int64 of shape (6,3), expected integers of (1000000000,3)',
     'error train.h5 scenarios - [] has shape (6), expected (1000000000)',
-    'error train.h5 subjects - [] is a link; only data stored in the file itself is read',
+    'error train.h5 subjects - [] is a link, expected data stored in the file itself',
     expect.stringMatching(
-      /^error val\.h5 masks - \[\] has shape \(5,3,16,16,16\), expected \(2,S,16,16,16\) as images has/,
+      /^error val\.h5 masks - \[\] has shape \(5,3,16,16,16\), expected \(2,S,16,16,16\) to match images/,
     ),
   ])
 })
@@ -235,8 +235,8 @@ test.each<[name: string, value: unknown, lines: (string | RegExp)[]]>([
     { ...metadata, structure_names: ['left_kidney', 'Right kidney', 'left_kidney'] },
     [
       'error metadata.json - left_kidney [] structure_names has it twice, as number 0 and number 2',
-      /^warning metadata\.json - left_kidney \[\] has no other side among structure_names/,
-      /^warning metadata\.json - Right kidney \[\] names a side but not as 'left' or 'right' between underscores/,
+      /^warning metadata\.json - left_kidney \[\] has no counterpart in structure_names/,
+      /^warning metadata\.json - Right kidney \[\] names a side, but not as 'left' or 'right' between underscores/,
     ],
   ],
   [
@@ -315,7 +315,7 @@ test('--hash records what is without an error, and later checks say what has cha
     'warning val.h5 - - [] is not recorded in hashes.json',
   ])
   writeFileSync(path, '[]')
-  expect((await linesOf(directory))[0]).toMatch(/^error hashes\.json - - \[\] the whole: /)
+  expect((await linesOf(directory))[0]).toMatch(/^error hashes\.json - - \[\] the whole file: /)
   expect(await validate(true)).toMatchObject({ errors: 0, hashes: 'recorded' })
 })
 
@@ -344,7 +344,7 @@ test('the command: 0 without errors, 1 with, 2 for what is no dataset; --strict,
     run(['validate', 'nowhere'], root),
   ])
   expect(plain).toMatchObject({ code: 0, stderr: '' })
-  expect(plain.stdout).toMatch(/^warning +train\.h5 +images +5 +every voxel is the same \(305\)$/m)
+  expect(plain.stdout).toMatch(/^warning +train\.h5 +images +5 +all voxels are equal \(305\)$/m)
   expect(plain.stdout).toMatch(/^found +0 errors, 2 warnings$/m)
   expect(strict.code).toBe(1)
   expect(failed.code).toBe(1)

@@ -1,6 +1,6 @@
 export type Fail = (what: string) => never
 
-/** Reads the arguments of a pickle's operations one after another; fails where the pickle ends too early. */
+/** Reads the arguments of a pickle's operations in sequence. Fails if the pickle ends too early. */
 export class PickleCursor {
   private readonly bytes: Uint8Array
   private readonly view: DataView
@@ -36,7 +36,7 @@ export class PickleCursor {
         this.bytes.subarray(start, start + length),
       )
     } catch {
-      return this.fail('a string that is not UTF-8')
+      return this.fail('found a string that is not UTF-8')
     }
   }
 

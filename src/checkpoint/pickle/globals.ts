@@ -3,7 +3,7 @@ import { checkTypeState, NumpyType, rebuildBytes, rebuildScalar, rebuildType } f
 import { type ElementType, elementBytes, gather, type Storage } from './torch_tensor.ts'
 import { isTensor, OrderedDict, type RebuildContext, tupleOf } from './value.ts'
 
-/** A name that the pickle asked for; nothing is ever imported or run, the few known names are acted out below. */
+/** A name that the pickle refers to. Nothing is imported or run; the functions below emulate the few names we allow. */
 export class Global {
   readonly name: string
   constructor(name: string) {
@@ -11,7 +11,7 @@ export class Global {
   }
 }
 
-/** Storage classes of torch and what lies in them. */
+/** torch's storage classes and their element types. */
 export const storageTypes: Readonly<Record<string, ElementType>> = {
   'torch.FloatStorage': 'f32',
   'torch.DoubleStorage': 'f64',
@@ -25,7 +25,7 @@ export const storageTypes: Readonly<Record<string, ElementType>> = {
 
 type Rebuild = (args: readonly unknown[], context: RebuildContext) => unknown
 
-/** What REDUCE may call, by name. */
+/** The functions that REDUCE may call, by name. */
 const functions: ReadonlyMap<string, Rebuild> = new Map<string, Rebuild>([
   ['collections.OrderedDict', rebuildOrderedDict],
   ['torch._utils._rebuild_tensor_v2', rebuildTensor],
@@ -43,55 +43,57 @@ export function isAllowed(name: string): boolean {
 
 export function callGlobal(callee: unknown, args: unknown, context: RebuildContext): unknown {
   const call = callee instanceof Global ? functions.get(callee.name) : undefined
-  if (!call || !Array.isArray(args)) return context.fail('the pickle calls something that cannot be called')
+  if (!call || !Array.isArray(args)) return context.fail('the pickle calls something that is not callable')
   return call(args, context)
 }
 
-/** What BUILD may do: an OrderedDict's attributes, e.g. the _metadata of a state_dict, are read past. */
+/** BUILD: attributes of an OrderedDict, such as the _metadata of a state_dict, are ignored. */
 export function setAttributes(target: unknown, attributes: unknown, context: RebuildContext): void {
   if (target instanceof NumpyType) checkTypeState(attributes, context)
   else if (!(target instanceof OrderedDict) || !(attributes instanceof Map)) {
-    context.fail('the pickle sets attributes of something that has none')
+    context.fail('the pickle sets attributes on an object that has none')
   }
 }
 
 function rebuildOrderedDict(args: readonly unknown[], context: RebuildContext): OrderedDict {
-  if (args.length > 0) context.fail('an OrderedDict with arguments, expected an empty one that is filled afterwards')
+  if (args.length > 0) context.fail('found an OrderedDict with arguments, expected an empty one that is filled later')
   return new OrderedDict()
 }
 
 function rebuildParameter(args: readonly unknown[], context: RebuildContext): unknown {
-  return isTensor(args[0]) ? args[0] : context.fail('a parameter that is no tensor')
+  return isTensor(args[0]) ? args[0] : context.fail('found a parameter that is not a tensor')
 }
 
 function rebuildSize(args: readonly unknown[], context: RebuildContext): unknown {
-  return isIntegers(args[0]) ? tupleOf(...args[0]) : context.fail('a torch.Size that is no tuple of whole numbers')
+  return isIntegers(args[0]) ? tupleOf(...args[0]) : context.fail('found a torch.Size that is not a tuple of integers')
 }
 
-/** (storage, offset, shape, strides, requires gradient, hooks[, metadata]); offset and strides count elements. */
+/** (storage, offset, shape, strides, requires gradient, hooks[, metadata]); offset and strides are in elements. */
 function rebuildTensor(args: readonly unknown[], context: RebuildContext): unknown {
   const [storage, offset, shape, strides] = args as [{ storage?: Storage }, unknown, unknown, unknown]
-  const source = storage instanceof StorageReference ? storage.storage : context.fail('a tensor without a storage')
+  const source =
+    storage instanceof StorageReference ? storage.storage : context.fail('found a tensor without a storage')
   if (!isIndex(offset) || !isIntegers(shape) || !isIntegers(strides) || shape.length !== strides.length) {
-    return context.fail('a tensor whose offset, shape and strides are not whole numbers of one rank')
+    return context.fail('found a tensor whose offset, shape and strides are not integers of matching rank')
   }
-  if (shape.length > mostAxes) return context.fail(`a tensor of ${shape.length} axes, at most ${mostAxes} are possible`)
+  if (shape.length > maxAxes)
+    return context.fail(`found a tensor with ${shape.length} axes, at most ${maxAxes} allowed`)
   const count = sizeOf(shape)
   const last = offset + shape.reduce((sum, axis, i) => sum + (axis - 1) * strides[i]!, 0)
   const available = source.elements.length
-  // An empty tensor has no last element; its offset may be anything within the storage.
+  // An empty tensor has no last element; its offset may lie anywhere within the storage.
   if (!Number.isSafeInteger(count) || (count === 0 ? offset > available : last >= available)) {
     const place = `a tensor with offset ${offset}, shape [${shape}], strides [${strides}]`
-    return context.fail(`${place} reaches past its storage of ${available} elements`)
+    return context.fail(`${place} exceeds its storage of ${available} elements`)
   }
   context.spend(count * Math.max(elementBytes[source.type], 4))
   return gather(source, offset, shape, strides)
 }
 
-/** torch's own limit. */
-const mostAxes = 64
+/** torch's limit. */
+const maxAxes = 64
 
-/** A storage named by a persistent id, until a tensor is made of it. */
+/** A storage named by a persistent id, before it becomes a tensor. */
 export class StorageReference {
   readonly storage: Storage
   constructor(storage: Storage) {

@@ -1,6 +1,6 @@
 import type { RebuildContext } from './value.ts'
 
-/** A numpy.dtype; the byte order follows as its attributes. */
+/** A numpy.dtype; its byte order follows as attributes. */
 export class NumpyType {
   readonly code: string
   constructor(code: string) {
@@ -8,7 +8,7 @@ export class NumpyType {
   }
 }
 
-/** Python's bytes, which only numpy's scalars need. */
+/** Python bytes; only numpy scalars need them. */
 export class PyBytes {
   readonly bytes: Uint8Array
   constructor(bytes: Uint8Array) {
@@ -28,33 +28,34 @@ const decoders: Readonly<Record<string, { bytes: number; read(view: DataView): n
 export function rebuildType(args: readonly unknown[], context: RebuildContext): NumpyType {
   const [code] = args
   if (typeof code !== 'string' || !Object.hasOwn(decoders, code)) {
-    return context.fail(`a numpy type other than ${Object.keys(decoders)}`)
+    return context.fail(`found an unsupported numpy type, expected one of ${Object.keys(decoders)}`)
   }
   return new NumpyType(code)
 }
 
-/** The attributes of a dtype: (version, byte order, …); '|' where there is only one byte. */
+/** The attributes of a dtype: (version, byte order, …); the order is '|' for one-byte types. */
 export function checkTypeState(state: unknown, context: RebuildContext): void {
   if (!Array.isArray(state) || (state[1] !== '<' && state[1] !== '|')) {
-    context.fail('a numpy type that is not little-endian')
+    context.fail('found a numpy type that is not little-endian')
   }
 }
 
-/** _codecs.encode(text, 'latin1'): how protocol 2 holds bytes, one character each. */
+/** _codecs.encode(text, 'latin1'): protocol 2 stores bytes as one character each. */
 export function rebuildBytes(args: readonly unknown[], context: RebuildContext): PyBytes {
   const [text, codec] = args
-  if (typeof text !== 'string' || codec !== 'latin1') return context.fail('bytes that are not latin1')
+  if (typeof text !== 'string' || codec !== 'latin1') return context.fail('found bytes that are not latin1')
   const bytes = Buffer.from(text, 'latin1')
-  return bytes.toString('latin1') === text ? new PyBytes(bytes) : context.fail('bytes that are not latin1')
+  return bytes.toString('latin1') === text ? new PyBytes(bytes) : context.fail('found bytes that are not latin1')
 }
 
-/** numpy.core.multiarray.scalar(dtype, bytes): what a mean of losses is in a checkpoint of the original. */
+/** numpy.core.multiarray.scalar(dtype, bytes): the original's checkpoints store mean losses this way. */
 export function rebuildScalar(args: readonly unknown[], context: RebuildContext): number | bigint | boolean {
   const [type, content] = args
-  if (!(type instanceof NumpyType) || !(content instanceof PyBytes)) return context.fail('a numpy scalar of no type')
+  if (!(type instanceof NumpyType) || !(content instanceof PyBytes))
+    return context.fail('found a numpy scalar without a type')
   const { bytes } = content
   const decoder = decoders[type.code]!
-  if (bytes.length !== decoder.bytes) return context.fail(`a numpy ${type.code} of ${bytes.length} bytes`)
+  if (bytes.length !== decoder.bytes) return context.fail(`found a numpy ${type.code} of ${bytes.length} bytes`)
   return decoder.read(new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength))
 }
 

@@ -5,22 +5,22 @@ import { PickleStack } from './stack.ts'
 import type { Storage } from './torch_tensor.ts'
 import { checkValue, type PyValue, type RebuildContext } from './value.ts'
 
-/** A SADAAN checkpoint has some 20 thousand operations; this ends a pickle made to exhaust memory or time. */
-const mostOperations = 2_000_000
+/** A SADAAN checkpoint has about 20 thousand operations; the limit stops a pickle crafted to exhaust memory or time. */
+const maxOperations = 2_000_000
 
 export interface PickleSource {
-  /** begins every message, e.g. the path */
+  /** beginning of every error message, e.g. the path */
   where: string
   /** resolves ('storage', class, key, location, number of elements) or fails */
   storage(className: string, key: string, elements: number): Storage
-  /** bytes that all tensors together may take */
+  /** limit on the bytes of all tensors together */
   tensorBytes: number
 }
 
 /**
- * Runs a pickle of protocol 2 as a plain stack machine. It imports nothing and calls nothing: names outside the list of
- * `pickle_globals.ts` and operations that torch.save does not write end in an InputError. The result may be walked
- * by recursion: it has no cycles and is of bounded depth and size.
+ * Runs a pickle (protocol 2) on a plain stack machine that imports and calls nothing. Names outside the list of `globals.ts`
+ * and operations that torch.save does not write throw InputError. The result has no cycles and bounded depth and size, so it
+ * is safe to walk recursively.
  */
 export function readPickle(bytes: Uint8Array, source: PickleSource): PyValue {
   return new Machine(bytes, source).run()
@@ -42,7 +42,7 @@ class Machine implements RebuildContext {
   }
 
   run(): PyValue {
-    for (let operations = 0; operations < mostOperations; operations++) {
+    for (let operations = 0; operations < maxOperations; operations++) {
       const value = this.step(this.cursor.byte())
       if (value === stop) {
         const result = this.values.result()
@@ -51,7 +51,7 @@ class Machine implements RebuildContext {
       }
       if (value !== undefined) this.values.push(value)
     }
-    return this.fail(`the pickle has more than ${mostOperations} operations`)
+    return this.fail(`the pickle has more than ${maxOperations} operations`)
   }
 
   fail(what: string): never {
@@ -63,7 +63,7 @@ class Machine implements RebuildContext {
     if (this.budget < 0) this.fail(`the tensors take more than ${this.source.tensorBytes} bytes`)
   }
 
-  /** One operation; what it returns is pushed. Names as in Python's pickletools. */
+  /** Runs one operation and returns the value to push. Names as in Python's pickletools. */
   private step(code: number): unknown {
     switch (code) {
       case 0x80: // PROTO
@@ -141,18 +141,18 @@ class Machine implements RebuildContext {
       case 0x75: // SETITEMS
         return this.values.setItems(this.values.popMark())
       default:
-        return this.fail(`pickle operation 0x${code.toString(16)}, which torch.save does not write`)
+        return this.fail(`found pickle operation 0x${code.toString(16)}, which torch.save does not write`)
     }
   }
 
   private protocol(version: number): undefined {
-    if (version !== 2) this.fail(`pickle protocol ${version}, expected 2 (torch.save's own)`)
+    if (version !== 2) this.fail(`found pickle protocol ${version}, expected 2 (torch.save's default)`)
   }
 
   private global(): Global {
     const name = `${this.cursor.line()}.${this.cursor.line()}`
     if (!isAllowed(name)) {
-      this.fail(`the pickle asks for ${JSON.stringify(name.slice(0, 80))}, which is not on the list of what is loaded`)
+      this.fail(`the pickle asks for ${JSON.stringify(name.slice(0, 80))}, which is not on the list of allowed names`)
     }
     return new Global(name)
   }
@@ -171,7 +171,7 @@ class Machine implements RebuildContext {
     const id = this.values.pop()
     const [kind, type, key, , elements] = Array.isArray(id) ? id : []
     if (kind !== 'storage' || !(type instanceof Global) || typeof key !== 'string' || !Number.isSafeInteger(elements)) {
-      return this.fail('a persistent id that is no storage')
+      return this.fail('found a persistent id that is not a storage')
     }
     return new StorageReference(this.source.storage(type.name, key, elements))
   }

@@ -1,9 +1,9 @@
 import type { Fail } from './cursor.ts'
 
-const mostMarks = 1_000
-const mostMemo = 1_000_000
+const maxMarks = 1_000
+const maxMemo = 1_000_000
 
-/** The values of a running pickle: stack, marks and memo, and the operations that touch nothing else. */
+/** Stack, marks and memo of a running pickle, and the operations on them. */
 export class PickleStack {
   private readonly stack: unknown[] = []
   private readonly marks: number[] = []
@@ -18,7 +18,7 @@ export class PickleStack {
     this.stack.push(value)
   }
 
-  /** The one value that is left at the end. */
+  /** The single value that remains at the end. */
   result(): unknown {
     if (this.stack.length !== 1 || this.marks.length !== 0) this.fail('the pickle ends with an unfinished value')
     return this.stack[0]
@@ -26,7 +26,7 @@ export class PickleStack {
 
   remember(index: number): undefined {
     this.memo.set(index, this.top())
-    if (this.memo.size > mostMemo) this.fail(`the pickle remembers more than ${mostMemo} values`)
+    if (this.memo.size > maxMemo) this.fail(`the pickle remembers more than ${maxMemo} values`)
   }
 
   recall(index: number): unknown {
@@ -34,7 +34,7 @@ export class PickleStack {
     return this.memo.get(index)
   }
 
-  /** Values below the last mark belong to what encloses it. */
+  /** Values below the last mark belong to the enclosing container. */
   private floor(): number {
     return this.marks.at(-1) ?? 0
   }
@@ -56,7 +56,7 @@ export class PickleStack {
   }
 
   mark(): undefined {
-    if (this.marks.push(this.stack.length) > mostMarks) this.fail(`more than ${mostMarks} nested values`)
+    if (this.marks.push(this.stack.length) > maxMarks) this.fail(`more than ${maxMarks} nested values`)
   }
 
   popMark(): unknown[] {
@@ -72,17 +72,18 @@ export class PickleStack {
   append(items: unknown[]): undefined {
     const list = this.top()
     if (!Array.isArray(list) || Object.isFrozen(list))
-      return this.fail('the pickle appends to something that is no list')
+      return this.fail('the pickle appends to something that is not a list')
     for (const item of items) list.push(item)
   }
 
   setItems(items: unknown[]): undefined {
     const dict = this.top()
     if (!(dict instanceof Map) || items.length % 2)
-      return this.fail('the pickle sets items of something that is no dict')
+      return this.fail('the pickle sets items of something that is not a dict')
     for (let i = 0; i < items.length; i += 2) {
       const key = items[i]
-      if (typeof key !== 'string' && typeof key !== 'number') this.fail('a dict key that is neither string nor number')
+      if (typeof key !== 'string' && typeof key !== 'number')
+        this.fail('found a dict key that is neither a string nor a number')
       dict.set(key, items[i + 1])
     }
   }

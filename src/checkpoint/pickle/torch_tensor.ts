@@ -1,4 +1,5 @@
 import { ContractError } from '../../util/error.ts'
+import { fromFloat16 } from '../../util/float16.ts'
 import { type Shape, sizeOf } from '../../util/shape.ts'
 
 interface TensorOf<Dtype extends string, Data> {
@@ -9,7 +10,7 @@ interface TensorOf<Dtype extends string, Data> {
   data: Data
 }
 
-/** A tensor of a file on the host. Half-precision tensors are widened to f32 when read (exactly); bool is 0 or 1. */
+/** A tensor from a file, in host memory. Reading widens f16 and bf16 to f32, exactly; bool is 0 or 1. */
 export type TorchTensor =
   | TensorOf<'f32', Float32Array>
   | TensorOf<'f64', Float64Array>
@@ -19,7 +20,7 @@ export type TorchTensor =
   | TensorOf<'bool', Uint8Array>
 
 export type Dtype = TorchTensor['dtype']
-/** Element types as they lie in a file. */
+/** Element types in a file. */
 export type ElementType = Dtype | 'f16' | 'bf16'
 
 export const elementBytes: Readonly<Record<ElementType, number>> = {
@@ -35,13 +36,13 @@ export const elementBytes: Readonly<Record<ElementType, number>> = {
 
 type Elements = TorchTensor['data'] | Uint16Array
 
-/** A run of elements of one type; `elements` of f16 and bf16 are the bit patterns. */
+/** Consecutive elements of one type; for f16 and bf16, `elements` holds the bit patterns. */
 export interface Storage {
   type: ElementType
   elements: Elements
 }
 
-/** The bytes of a file (little-endian) as elements. Without a copy where they lie on a multiple of the element's size. */
+/** Little-endian bytes of a file as elements, without a copy if they are aligned to the element size. */
 export function storageOf(type: ElementType, bytes: Uint8Array): Storage {
   const size = elementBytes[type]
   const aligned = bytes.byteOffset % size === 0 ? bytes : new Uint8Array(bytes)
@@ -66,7 +67,7 @@ function viewOf(type: ElementType, buffer: ArrayBufferLike, start: number, lengt
   }
 }
 
-/** A contiguous copy of the elements `offset + Σ index[axis] · strides[axis]`, which the caller has checked to lie inside. */
+/** A contiguous copy of the elements `offset + Σ index[axis] · strides[axis]`. The caller has checked the bounds. */
 export function gather(storage: Storage, offset: number, shape: Shape, strides: readonly number[]): TorchTensor {
   const count = sizeOf(shape)
   const { elements } = storage
@@ -99,18 +100,7 @@ function isContiguous(shape: Shape, strides: readonly number[]): boolean {
 function tensorOf(type: ElementType, shape: Shape, data: Elements): TorchTensor {
   if (type !== 'f16' && type !== 'bf16') return { dtype: type, shape, data } as TorchTensor
   const bits = data as Uint16Array
-  return { dtype: 'f32', shape, data: type === 'f16' ? widenHalf(bits) : widenBrain(bits) }
-}
-
-/** IEEE 754 binary16 → binary32. */
-function widenHalf(bits: Uint16Array): Float32Array {
-  return Float32Array.from(bits, half => {
-    const sign = half & 0x8000 ? -1 : 1
-    const exponent = (half >> 10) & 31
-    const fraction = half & 1023
-    if (exponent === 31) return fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY
-    return exponent === 0 ? sign * fraction * 2 ** -24 : sign * (1024 + fraction) * 2 ** (exponent - 25)
-  })
+  return { dtype: 'f32', shape, data: type === 'f16' ? fromFloat16(bits) : widenBrain(bits) }
 }
 
 /** bfloat16 is the upper half of binary32. */
@@ -118,12 +108,12 @@ function widenBrain(bits: Uint16Array): Float32Array {
   return new Float32Array(Uint32Array.from(bits, brain => brain << 16).buffer)
 }
 
-/** The bytes of the elements as every file here holds them (little-endian, as every host of WebGPU is). */
+/** The bytes of the elements, little-endian: every format here is, and so is every host that runs WebGPU. */
 export function tensorBytes(tensor: TorchTensor): Uint8Array {
   return new Uint8Array(tensor.data.buffer, tensor.data.byteOffset, tensor.data.byteLength)
 }
 
-/** A tensor whose data do not have as many elements as its shape would tear the file: ContractError. */
+/** Throws ContractError if the data do not have as many elements as the shape: such a tensor would corrupt the file. */
 export function checkTensor(tensor: TorchTensor, operation: string): void {
   const count = sizeOf(tensor.shape)
   if (tensor.data.length !== count) {

@@ -2,13 +2,13 @@ import { storageTypes } from './globals.ts'
 import { checkTensor, type Dtype, type TorchTensor } from './torch_tensor.ts'
 import { OrderedDict, PyFloat, type PyValue } from './value.ts'
 
-/** A pickle and what its persistent ids '0', '1', … stand for. */
+/** A pickle and the tensors behind its persistent ids '0', '1', …. */
 export interface Pickle {
   pickle: Uint8Array
   tensors: TorchTensor[]
 }
 
-/** Pickles with protocol 2 as torch.save does, each tensor contiguous in a storage of its own. */
+/** Pickles with protocol 2, like torch.save; each tensor is contiguous and has its own storage. */
 export function writePickle(value: PyValue): Pickle {
   const writer = new PickleWriter()
   writer.operation(0x80, [2]) // PROTO
@@ -20,7 +20,7 @@ export function writePickle(value: PyValue): Pickle {
 class PickleWriter {
   readonly pieces: Uint8Array[] = []
   readonly tensors: TorchTensor[] = []
-  /** names written before, by their place in the memo */
+  /** names already written, by memo index */
   private readonly names: string[] = []
 
   operation(code: number, argument: ArrayLike<number> = []): void {
@@ -96,7 +96,7 @@ class PickleWriter {
     this.operation(0x52) // REDUCE
   }
 
-  /** The few names are written once and recalled from the memo afterwards. */
+  /** Writes each name once and then recalls it from the memo. */
   private global(module: string, name: string): void {
     const line = `${module}\n${name}\n`
     const place = this.names.indexOf(line)
@@ -140,7 +140,7 @@ function storageName(dtype: Dtype): string {
   return name.slice('torch.'.length)
 }
 
-/** In elements; an axis of length 0 counts as 1, as in torch. */
+/** Strides in elements; an axis of length 0 counts as 1, as in torch. */
 function contiguousStrides(shape: readonly number[]): number[] {
   const strides = shape.map(() => 1)
   for (let axis = shape.length - 2; axis >= 0; axis--)

@@ -2,6 +2,7 @@ import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { InputError } from '../../util/error.ts'
+import { parseJson } from '../../util/json.ts'
 import type { ImageSize } from '../../util/shape.ts'
 import { Hdf5File } from '../hdf5/file.ts'
 import { type Preparation, parsePreparation } from '../scan/preparation.ts'
@@ -14,9 +15,9 @@ export interface Dataset {
   structureNames: string[]
   imageSize: ImageSize
   channels: number
-  /** How scans were brought into it; undefined where metadata.json does not say. */
+  /** How scans were prepared; undefined if metadata.json does not say. */
   preparation: Preparation | undefined
-  /** That its samples are patches of larger scans, so that a model of it may slide over one. */
+  /** Whether the samples are patches of larger scans, so that a model may use a sliding window. */
   patches: boolean
   splits: Partial<Record<SplitName, Split>>
 }
@@ -31,9 +32,9 @@ export const metadataSchema = z.looseObject({
 })
 
 /**
- * Opens a dataset directory: metadata.json, train.h5, val.h5 and, where there is one, test.h5.
- * Labels are read and checked, volumes are not (the loader checks them as they come, against hashes.json too where there is one).
- * Throws InputError with one line when a file is missing or damaged, or when they contradict each other.
+ * Opens a dataset directory: metadata.json, train.h5, val.h5 and, if present, test.h5.
+ * Reads and checks labels but not volumes; the loader checks those as it decodes them, also against hashes.json if present.
+ * Throws InputError with one line if a file is missing or damaged, or if files contradict each other.
  */
 export async function openDataset(directory: string): Promise<Dataset> {
   const metadata = readMetadata(directory)
@@ -67,7 +68,7 @@ function withDigests(split: Split, hashes: Hashes | undefined): Split {
   return { ...split, digests: recorded.images.map((images, n) => ({ images, masks: recorded.masks[n]! })) }
 }
 
-/** Reads the shapes, presence labels and scenarios of one split file. Throws InputError as `openDataset` does. */
+/** Reads the shapes, presence labels and scenarios of one split file. Throws InputError like `openDataset`. */
 export async function openSplit(name: SplitName, path: string): Promise<Split> {
   const file = await Hdf5File.open(path)
   try {
@@ -132,18 +133,7 @@ function readMetadata(directory: string): Metadata {
     if (!isDirectory) throw new InputError(`${directory}: no such directory, expected a dataset`)
     throw new InputError(`${path}: cannot be read, expected the dataset's metadata.json`)
   }
-  let value: unknown
-  try {
-    value = JSON.parse(text)
-  } catch {
-    throw new InputError(`${path}: is not JSON`)
-  }
-  const parsed = metadataSchema.safeParse(value)
-  if (!parsed.success) {
-    const issue = parsed.error.issues[0]!
-    throw new InputError(`${path}: ${issue.path.join('.') || 'the whole'}: ${issue.message}`)
-  }
-  return checkNames(parsed.data, path)
+  return checkNames(parseJson(text, path, metadataSchema), path)
 }
 
 function checkNames(metadata: Metadata, path: string): Metadata {

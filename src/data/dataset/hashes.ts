@@ -3,7 +3,8 @@ import { readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { InputError } from '../../util/error.ts'
-import { writeJsonFile } from '../../util/whole_file.ts'
+import { parseJson } from '../../util/json.ts'
+import { writeJson } from '../../util/whole_file.ts'
 import type { Hdf5File, NumericArray } from '../hdf5/file.ts'
 import type { SampleDigests, Split, SplitName } from './split.ts'
 import { reject } from './volumes.ts'
@@ -17,7 +18,7 @@ const splitSchema = z
     images: z.array(digest),
     masks: z.array(digest),
   })
-  .refine(({ images, masks }) => images.length === masks.length, 'images and masks are of different length')
+  .refine(({ images, masks }) => images.length === masks.length, 'images and masks differ in length')
 const hashesSchema = z.strictObject({
   algorithm: z.literal('sha256'),
   structure_names: z.array(z.string()),
@@ -25,12 +26,12 @@ const hashesSchema = z.strictObject({
 })
 
 export type SplitHashes = z.infer<typeof splitSchema>
-/** hashes.json: what the samples of a dataset were when somebody looked at them. */
+/** hashes.json: digests of a dataset's samples as they were when recorded. */
 export type Hashes = z.infer<typeof hashesSchema>
 
 const pathOf = (directory: string): string => join(directory, 'hashes.json')
 
-/** What was recorded, or undefined where nothing was. Throws InputError when the file is none of ours. */
+/** The recorded hashes, or undefined if there are none. Throws InputError if the file is invalid. */
 export function readHashes(directory: string): Hashes | undefined {
   const path = pathOf(directory)
   let text: string
@@ -40,16 +41,7 @@ export function readHashes(directory: string): Hashes | undefined {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
     throw new InputError(`${path}: cannot be read (${(error as Error).message})`)
   }
-  let value: unknown
-  try {
-    value = JSON.parse(text)
-  } catch {
-    throw new InputError(`${path}: is not JSON`)
-  }
-  const parsed = hashesSchema.safeParse(value)
-  if (parsed.success) return parsed.data
-  const issue = parsed.error.issues[0]!
-  throw new InputError(`${path}: ${issue.path.join('.') || 'the whole'}: ${issue.message}`)
+  return parseJson(text, path, hashesSchema)
 }
 
 export function writeHashes(
@@ -58,14 +50,14 @@ export function writeHashes(
   splits: Partial<Record<SplitName, SplitHashes>>,
 ): void {
   const hashes: Hashes = { algorithm: 'sha256', structure_names: [...structureNames], splits }
-  writeJsonFile(pathOf(directory), hashes)
+  writeJson(pathOf(directory), hashes)
 }
 
 export function removeHashes(directory: string): void {
   rmSync(pathOf(directory), { force: true })
 }
 
-/** `values` are rows of HDF5 as `Hdf5File.read` gives them. */
+/** `values` are HDF5 rows from `Hdf5File.read`. */
 export function digestOf(values: NumericArray): string {
   return createHash('sha256').update(values).digest('hex')
 }
@@ -75,7 +67,7 @@ export function digestOfLabels(presence: ArrayLike<number>): string {
   return digestOf(Int8Array.from(presence))
 }
 
-/** Throws InputError naming file, dataset and sample when the sample is not what was recorded. */
+/** Throws InputError with file, dataset and sample if the sample differs from its record. */
 export function checkDigest(
   file: Hdf5File,
   name: keyof SampleDigests,
@@ -91,7 +83,7 @@ export function checkDigest(
     )
 }
 
-/** Holds a split against its record, as far as that needs no volume. Throws InputError. */
+/** Compares a split with its record, except for the volumes. Throws InputError. */
 export function checkLabels({ path, samples, presence }: Split, recorded: SplitHashes): void {
   const advice = 'if it was changed on purpose: validate --hash'
   if (recorded.images.length !== samples)
@@ -100,7 +92,7 @@ export function checkLabels({ path, samples, presence }: Split, recorded: SplitH
     throw new InputError(`${path}: dataset 'presence_labels' is not what hashes.json recorded; ${advice}`)
 }
 
-/** Throws InputError when the structures have other names, or stand in another order, than when hashes were recorded. */
+/** Throws InputError if names or order of the structures have changed since the hashes were recorded. */
 export function checkNamesRecorded(directory: string, structureNames: readonly string[], recorded: Hashes): void {
   const at = recorded.structure_names.findIndex((name, s) => name !== structureNames[s])
   if (at >= 0 || recorded.structure_names.length !== structureNames.length) {
@@ -112,7 +104,7 @@ export function checkNamesRecorded(directory: string, structureNames: readonly s
   }
 }
 
-/** The record of a split, made sample by sample. */
+/** Builds the record of a split sample by sample. */
 export class SplitRecorder {
   private readonly images: string[] = []
   private readonly masks: string[] = []

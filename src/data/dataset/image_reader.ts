@@ -5,14 +5,14 @@ import { resampleImage } from '../scan/resample.ts'
 import { checkDigest } from './hashes.ts'
 import { type Images, imagesOf } from './volumes.ts'
 
-/** Reads the dataset `images` of a file sample by sample, as float32 of the size that the network takes. */
+/** Reads the dataset `images` of a file sample by sample, as float32 at the network's input size. */
 export class ImageReader {
   readonly stored: Images
-  /** of the images given out */
+  /** size of the returned images */
   readonly size: ImageSize
   private readonly file: Hdf5File
 
-  /** Stored images of another size than `size` are resampled. Throws InputError as `imagesOf` does. */
+  /** Resamples stored images whose size differs from `size`. Throws InputError like `imagesOf`. */
   constructor(file: Hdf5File, size: ImageSize) {
     this.stored = imagesOf(file)
     this.file = file
@@ -24,8 +24,8 @@ export class ImageReader {
   }
 
   /**
-   * Reads sample `index` into `image` (C, H, W, D). Throws InputError naming the sample: corrupt chunk, empty image, voxel not finite, or not
-   * of the `recorded` digest.
+   * Reads sample `index` into `image` (C, H, W, D). Throws InputError with the sample: corrupt chunk, empty image, non-finite voxel, or a
+   * digest other than `recorded`.
    */
   read(index: number, image: Float32Array, recorded?: string): void {
     const { dataset, channels, imageSize } = this.stored
@@ -39,7 +39,7 @@ export class ImageReader {
       }
     } else image.set(stored)
     if (!areFinite(image)) this.reject(index, 'has a voxel that is not a finite float32')
-    // What HDF5 gives out for a chunk that was never written, or that a damaged index no longer finds.
+    // HDF5 returns zeros for a chunk that was never written, or that a damaged index no longer finds.
     if (!image.some(voxel => voxel !== 0)) this.reject(index, 'is empty: every voxel is 0')
   }
 

@@ -15,17 +15,17 @@ export interface Split {
   structures: number
   /** (samples, structures): 1 present, 0 absent, −1 unknown. */
   presence: Int8Array
-  /** One name a sample; empty strings where the file has none. */
+  /** One name per sample; empty strings if the file has none. */
   scenarios: string[]
-  /** Whose scan a sample is of; empty strings where the file does not say. */
+  /** The subject of each sample; empty strings if the file has none. */
   subjects: string[]
-  /** (samples, 3): millimetres between voxels along H, W, D; undefined where the file does not say. */
+  /** (samples, 3): voxel spacing in millimetres along H, W, D; undefined if the file has none. */
   spacing: Float64Array | undefined
-  /** of each sample, where hashes.json has them */
+  /** of each sample, if hashes.json has them */
   digests?: readonly SampleDigests[]
 }
 
-/** SHA-256 of one sample's rows as they are stored, little-endian and uncompressed: what `tobytes()` gives in h5py. */
+/** SHA-256 of one sample's rows as stored, little-endian and uncompressed: the bytes of `tobytes()` in h5py. */
 export interface SampleDigests {
   images: string
   masks: string

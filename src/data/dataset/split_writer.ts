@@ -2,18 +2,18 @@ import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { InputError } from '../../util/error.ts'
 import { type ImageSize, sizeOf } from '../../util/shape.ts'
-import { writeJsonFile } from '../../util/whole_file.ts'
+import { writeJson } from '../../util/whole_file.ts'
 import { CHUNK_LIMIT } from '../hdf5/file.ts'
 import { Hdf5Writer } from '../hdf5/writer.ts'
 import { digestOf, removeHashes, type SplitHashes, SplitRecorder, writeHashes } from './hashes.ts'
 import type { SplitName } from './split.ts'
 
 export interface SplitShape {
-  /** Left out: images are stored as (N, H, W, D); given: as (N, C, H, W, D). */
+  /** If omitted, images are stored as (N, H, W, D), otherwise as (N, C, H, W, D). */
   channels?: number
   imageSize: ImageSize
   structures: number
-  /** That every sample says whose scan it is and how far apart its voxels lie. */
+  /** Whether every sample has a subject and a voxel spacing. */
   hasSource?: boolean
 }
 
@@ -26,16 +26,16 @@ export interface StoredSample {
 }
 
 export interface SampleSource {
-  /** Whose scan it is of. */
+  /** The subject of the scan. */
   subject: string
-  /** Millimetres between voxels along H, W, D. */
+  /** Voxel spacing in millimetres along H, W, D. */
   spacing: readonly [number, number, number]
 }
 
-/** What metadata.json holds, beside what `openDataset` reads of it. */
+/** Content of metadata.json, including entries that `openDataset` does not read. */
 export type DatasetMetadata = Record<string, unknown> & { structure_names: readonly string[] }
 
-/** Writes one split file of a dataset, sample by sample; it stands under its name only once `finish` is through. */
+/** Writes one split file of a dataset, sample by sample. The file gets its name only when `finish` succeeds. */
 export class SplitWriter {
   private readonly writer: Hdf5Writer
   private readonly shape: SplitShape
@@ -75,7 +75,7 @@ export class SplitWriter {
     return this.scenarios.length === 0
   }
 
-  /** Gives the digests of what it wrote. */
+  /** Returns the digests of the written samples. */
   async finish(): Promise<SplitHashes> {
     const { imageSize, channels, structures } = this.shape
     this.writer.writeStrings('scenarios', this.scenarios)
@@ -93,9 +93,9 @@ export class SplitWriter {
 }
 
 /**
- * Writes the split files, their digests, then metadata.json. An earlier dataset in the directory stops being one at the start, so that
- * an interrupted run leaves no mixture. `splits` gives each split's samples in order; one without a sample gets no file. Throws InputError
- * when a sample is larger than `Hdf5File` reads.
+ * Writes the split files, their digests, then metadata.json. First removes the metadata of an earlier dataset in the directory, so that an
+ * interrupted run leaves no mixture. `splits` yields each split's samples in order; a split without samples gets no file. Throws InputError
+ * if a sample is larger than `Hdf5File` can read.
  */
 export async function writeDatasetFiles(
   directory: string,
@@ -122,10 +122,10 @@ export async function writeDatasetFiles(
   }
   const described = metadata()
   writeHashes(directory, described.structure_names, hashes)
-  writeJsonFile(metadataPath, described)
+  writeJson(metadataPath, described)
 }
 
-/** A chunk is a sample's images, 4 bytes a voxel, or its masks, one byte a voxel. */
+/** A chunk holds one sample's images (4 bytes per voxel) or masks (1 byte per voxel). */
 function checkSize({ channels = 1, imageSize, structures }: SplitShape): void {
   const voxels = sizeOf(imageSize)
   const count = Math.max(4 * channels, structures) * voxels

@@ -9,20 +9,20 @@ export interface Images {
   imageSize: ImageSize
 }
 
-/** The dataset `images`, (N, H, W, D) or (N, C, H, W, D) of numbers. Throws InputError when it is anything else. */
+/** The dataset `images`: numbers of shape (N, H, W, D) or (N, C, H, W, D). Throws InputError for anything else. */
 export function imagesOf(file: Hdf5File): Images {
   const dataset = file.dataset('images')
   const { shape, kind } = dataset
   if (kind === 'string' || kind === 'bool') reject(file, 'images', `holds ${kind}, expected numbers`)
   if (shape.length !== 4 && shape.length !== 5)
     reject(file, 'images', `has shape (${shape}), expected (N, H, W, D) or (N, C, H, W, D)`)
-  if (shape.includes(0)) reject(file, 'images', `has shape (${shape}): it is empty`)
+  if (shape.includes(0)) reject(file, 'images', `has shape (${shape}), expected at least one voxel`)
   const [height, width, depth] = shape.slice(-3) as ImageSize
   const channels = shape.length === 5 ? shape[1]! : 1
   return { dataset, samples: shape[0]!, channels, imageSize: [height, width, depth] }
 }
 
-/** The dataset `masks`, (N, S, H, W, D) of booleans, int8 or uint8 on the grid of the images. */
+/** The dataset `masks`: booleans, int8 or uint8 of shape (N, S, H, W, D) on the grid of the images. */
 export function masksOf(file: Hdf5File, images: Images): Hdf5Dataset {
   const dataset = file.dataset('masks')
   const { shape, kind } = dataset
@@ -34,11 +34,11 @@ export function masksOf(file: Hdf5File, images: Images): Hdf5Dataset {
     shape[0] === images.samples &&
     shape.slice(2).join() === images.imageSize.join() &&
     shape[1]! > 0
-  if (!fits) reject(file, 'masks', `has shape (${shape}), expected ${expected} as images has`)
+  if (!fits) reject(file, 'masks', `has shape (${shape}), expected ${expected} to match images`)
   return dataset
 }
 
-/** Throws InputError naming file, dataset and reason. */
+/** Throws InputError with file, dataset and reason. */
 export function reject(file: Hdf5File, dataset: string, reason: string): never {
   throw new InputError(`${file.path}: dataset '${dataset}' ${reason}`)
 }

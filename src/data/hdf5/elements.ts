@@ -10,7 +10,7 @@ export type NumericArray =
   | Float32Array
   | Float64Array
 
-/** Element types that can be read. 'bool' is h5py's enumeration {FALSE, TRUE} over int8. */
+/** Supported element types. 'bool' is h5py's enumeration {FALSE, TRUE} over int8. */
 export type ElementKind =
   | 'bool'
   | 'int8'
@@ -25,7 +25,7 @@ export type ElementKind =
   | 'float64'
   | 'string'
 
-/** The elements that fill the memory of `bytes`, 64-bit integers as doubles. */
+/** Interprets `bytes` as elements; 64-bit integers become doubles. */
 export function numbersOf(kind: ElementKind, bytes: Uint8Array): NumericArray {
   const buffer = bytes.buffer
   switch (kind) {
@@ -55,12 +55,12 @@ export function numbersOf(kind: ElementKind, bytes: Uint8Array): NumericArray {
   }
 }
 
-/** A string of HDF5's heap; an empty one may have no address. */
+/** A string in the WebAssembly heap; an empty one may have address 0. */
 export function stringAt(heap: Uint8Array, address: number): string {
   return address === 0 ? '' : Buffer.from(heap.subarray(address, heap.indexOf(0, address))).toString('utf8')
 }
 
-/** Strings of `length` bytes each, padded with zeros. */
+/** Strings of `length` bytes each, zero-padded. */
 export function fixedStrings(memory: Uint8Array, length: number): string[] {
   const strings: string[] = []
   for (let at = 0; at < memory.length; at += length) {

@@ -7,32 +7,32 @@ export type { NumericArray }
 
 export interface Hdf5Dataset {
   name: string
-  /** Axis lengths; the first axis counts samples. */
+  /** Axis lengths; the first axis is samples. */
   shape: number[]
   kind: ElementKind
   /** Bytes of one element in memory. */
   elementBytes: number
 }
 
-/** What the file's own description of a dataset says, whether or not it can be read here. */
+/** A dataset as the file describes it, whether or not it can be read here. */
 export interface Hdf5Member {
   /** path in the file, without the leading slash */
   name: string
   shape: number[]
-  /** as `ElementKind` where it is one of them */
+  /** an `ElementKind` if it is one */
   type: string
-  /** null: stored in one piece */
+  /** null: contiguous storage */
   chunks: number[] | null
-  /** in the order that a chunk goes through them when written */
+  /** in the order of writing */
   filters: string[]
-  /** why it cannot be read; undefined where it can */
+  /** why it cannot be read; undefined if it can */
   problem?: string
 }
 
-/** A chunk is decompressed whole: a larger one would exhaust the 2 GB that WebAssembly memory ends at. */
+/** Chunks are decompressed whole; larger ones could exhaust the 2 GB limit of WebAssembly memory. */
 export const CHUNK_LIMIT = 256 * 2 ** 20 // bytes
 
-/** HDF5 keeps attributes in the object's header, which holds 64 KiB. */
+/** HDF5 stores attributes in the object header, which holds 64 KiB. */
 const ATTRIBUTE_LIMIT = 2 ** 16 // bytes
 
 const SIGNATURE = Buffer.from('\x89HDF\r\n\x1a\n', 'latin1')
@@ -44,8 +44,8 @@ const DATASET = 1
 type Metadata = ReturnType<Hdf5Library['module']['get_dataset_metadata']>
 
 /**
- * An HDF5 file opened for reading. HDF5's wrapper reports most failures by silence or by handing out leftover memory as
- * data; every call here checks return codes and throws InputError naming file, dataset, sample index and reason.
+ * An HDF5 file opened for reading. h5wasm reports most failures silently or returns leftover memory as data, so every call
+ * here checks return codes. Throws InputError with file, dataset, sample index and reason.
  */
 export class Hdf5File {
   readonly path: string
@@ -58,7 +58,7 @@ export class Hdf5File {
     this.id = id
   }
 
-  /** Opens `path`. Throws InputError when it is missing, a directory, not HDF5, truncated or damaged. */
+  /** Opens `path`. Throws InputError if it is missing, a directory, not HDF5, truncated or damaged. */
   static async open(path: string): Promise<Hdf5File> {
     checkSignature(path)
     const library = await loadHdf5()
@@ -69,37 +69,37 @@ export class Hdf5File {
     return new Hdf5File(path, library, id)
   }
 
-  /** Whether a dataset (or anything else) of this name is in the file. */
+  /** Whether the file has a dataset (or anything else) with this name. */
   has(name: string): boolean {
     return this.library.module.get_type(this.id, `/${name}`) !== -1
   }
 
-  /** Describes a dataset. Throws InputError when it is absent, a link, of an unreadable type, or has oversized chunks. */
+  /** Describes a dataset. Throws InputError if it is missing, a link, of an unsupported type, or has oversized chunks. */
   dataset(name: string): Hdf5Dataset {
     const { module } = this.library
     const path = `/${name}`
     const type = module.get_type(this.id, path)
     if (type === -1) this.fail(name, 'is missing')
     const isSoftLink = type === SOFT_LINK || module.get_symbolic_link(this.id, path) !== null
-    if (type === EXTERNAL_LINK || isSoftLink) this.fail(name, 'is a link; only data stored in the file itself is read')
+    if (type === EXTERNAL_LINK || isSoftLink) this.fail(name, 'is a link, expected data stored in the file itself')
     if (type !== DATASET) this.fail(name, 'is not a dataset')
     const metadata = this.guard(name, () => module.get_dataset_metadata(this.id, path))
-    if (metadata.virtual_sources) this.fail(name, 'is a virtual dataset; only data stored in the file itself is read')
+    if (metadata.virtual_sources) this.fail(name, 'is a virtual dataset, expected data stored in the file itself')
     const kind = this.kindOf(name, metadata)
     this.checkStorage(name, metadata)
     return { name, shape: metadata.shape ?? [], kind, elementBytes: metadata.size }
   }
 
   /**
-   * Reads rows [first, first + rows) of the first axis, as stored (booleans as int8 0 and 1, 64-bit integers as doubles).
-   * Throws InputError naming the sample when its chunk is corrupt.
+   * Reads rows [first, first + rows) of the first axis as stored (booleans as int8 0 and 1, 64-bit integers as doubles).
+   * Throws InputError with the sample index if its chunk is corrupt.
    */
   read(dataset: Hdf5Dataset, first: number, rows: number): NumericArray {
     const bytes = this.readBytes(dataset, first, rows, memory => memory.slice())
     return numbersOf(dataset.kind, bytes)
   }
 
-  /** Reads a one-dimensional dataset of strings, of variable or fixed length. */
+  /** Reads a one-dimensional dataset of strings with variable or fixed length. */
   readStrings(dataset: Hdf5Dataset): string[] {
     if (dataset.kind !== 'string') this.fail(dataset.name, `holds ${dataset.kind}, expected strings`)
     if (dataset.shape.length !== 1) this.fail(dataset.name, `has shape (${dataset.shape}), expected one axis`)
@@ -115,7 +115,7 @@ export class Hdf5File {
     })
   }
 
-  /** All datasets of the file and whatever else has a name, links among them, groups not. Throws InputError where the file is damaged. */
+  /** All datasets and other named members of the file, including links but not groups. Throws InputError if the file is damaged. */
   members(): Hdf5Member[] {
     const { module } = this.library
     const names: string[] = this.guard('/', () => module.get_names(this.id, '/', true))
@@ -143,12 +143,12 @@ export class Hdf5File {
     return { name, shape: shape ?? [], type, chunks, filters, ...(problem !== undefined && { problem }) }
   }
 
-  /** Of the root. */
+  /** Names of the root's attributes. */
   attributeNames(): string[] {
     return this.guard('/', () => this.library.module.get_attribute_names(this.id, '/'))
   }
 
-  /** Numbers of an attribute of the root; undefined where it has none of that name, or none of numbers. */
+  /** The numbers of a root attribute; undefined if there is none of that name, or it is not numeric. */
   attribute(name: string): number[] | undefined {
     const { module } = this.library
     if (!this.attributeNames().includes(name)) return undefined
@@ -182,10 +182,10 @@ export class Hdf5File {
       this.fail(name, `has ${shape[0]} samples, asked for ${first}..${first + rows - 1}`)
     const count = [rows, ...shape.slice(1)]
     const bytes = count.reduce((product, axis) => product * axis, dataset.elementBytes)
-    if (bytes > CHUNK_LIMIT) this.fail(name, `has ${rows} samples of ${bytes / rows} bytes: too many to read at once`)
+    if (bytes > CHUNK_LIMIT) this.fail(name, `has ${rows} samples of ${bytes / rows} bytes, too many to read at once`)
     const { module } = this.library
     const pointer = module._malloc(Math.max(bytes, 1))
-    if (pointer === 0) this.fail(name, `sample ${first}: no memory for ${bytes} bytes`)
+    if (pointer === 0) this.fail(name, `sample ${first}: out of memory (${bytes} bytes)`)
     try {
       this.library.complaint()
       const offset = count.map((_, axis) => (axis === 0 ? BigInt(first) : 0n))
@@ -195,7 +195,7 @@ export class Hdf5File {
       const code = this.guard(name, () => this.library.withFilters(read), `sample ${first} cannot be read`)
       const complaint = this.library.complaint()
       if (code < 0 || complaint) this.fail(name, `sample ${first} cannot be read (${complaint ?? `code ${code}`})`)
-      // The heap may have grown: its buffer must be taken after the call.
+      // The call may grow the heap, which replaces its buffer.
       return use(module.HEAPU8.subarray(pointer, pointer + bytes), pointer)
     } finally {
       module._free(pointer)
@@ -228,7 +228,7 @@ export class Hdf5File {
     return this.fail(name, `holds elements of HDF5 class ${metadata.type}, expected numbers or strings`)
   }
 
-  /** Where a header is damaged the wrapper throws, unlike everywhere else. */
+  /** h5wasm throws only if a header is damaged. */
   private guard<T>(name: string, call: () => T, what = 'is damaged'): T {
     this.library.complaint()
     try {

@@ -1,10 +1,11 @@
 import { createRequire } from 'node:module'
 import { basename, dirname, join, resolve } from 'node:path'
+import { errnoForFilters } from './filter_errno.ts'
 
 type H5wasm = typeof import('h5wasm/node')
 type Hdf5Module = H5wasm['Module']
 
-/** The parts of Emscripten's file system that are watched here. */
+/** The parts of Emscripten's file system that are intercepted here. */
 interface FileSystem {
   ErrnoError: new (errno: number) => Error
   open(path: string, ...rest: unknown[]): unknown
@@ -12,7 +13,7 @@ interface FileSystem {
   write(stream: { fd: number }, bytes: Uint8Array, offset: number, length: number, ...rest: unknown[]): number
 }
 
-/** Filters that are no part of HDF5 itself, by their registered number, as h5wasm-plugins names their files. */
+/** Filters outside HDF5 itself: registered number → name in the files of h5wasm-plugins. */
 const PLUGINS: Readonly<Record<number, string>> = {
   307: 'bz2',
   32000: 'lzf',
@@ -29,24 +30,24 @@ const STANDARD_ERROR = 2
 const PERMISSION_DENIED = 2 // EACCES in WASI's numbering
 
 /**
- * HDF5 compiled to WebAssembly, one instance a thread, with two guards that the library lacks:
- * it opens no file but the one asked for, and its complaints reach the caller instead of standard error.
+ * HDF5 compiled to WebAssembly, one instance per thread, with two additions: it can open only the requested file, and its
+ * error messages reach the caller instead of standard error.
  */
 export interface Hdf5Library {
   module: Hdf5Module
-  /** Opens `path`; a negative id is a failure. While this library lives, files named inside `path` cannot be opened. */
+  /** Opens `path`; a negative id means failure. Files that `path` refers to cannot be opened. */
   open(path: string, mode: 'read' | 'create' | 'append'): bigint
-  /** Whether chunks that went through this filter can be read; what that takes is loaded with the first of them. */
+  /** Whether chunks with this filter can be read. A plugin is loaded with the first such chunk. */
   canUndo(filter: number): boolean
-  /** Runs a call that may load a filter. */
+  /** Runs a call that may load a filter plugin. */
   withFilters<T>(call: () => T): T
-  /** The deepest reason HDF5 gave since the last call, or undefined when it complained about nothing. */
+  /** The root cause of HDF5's errors since the last call, or undefined if there were none. */
   complaint(): string | undefined
 }
 
 let library: Promise<Hdf5Library> | undefined
 
-/** Loads the library on first use (about a third of a second). */
+/** Loads the library on first use, which takes about a third of a second. */
 export function loadHdf5(): Promise<Hdf5Library> {
   library ??= start()
   return library
@@ -56,7 +57,7 @@ async function start(): Promise<Hdf5Library> {
   const h5wasm = await import('h5wasm/node')
   const module = await h5wasm.ready
   const files = module.FS as unknown as FileSystem
-  // Without it the library writes to standard error.
+  // Without a handler the library writes to standard error.
   Object.assign(module, { onAbort: giveUp })
   const complaints = captureComplaints(files)
   const { admit, admitPlugin } = guardOpen(files, usePlugins(module))
@@ -64,7 +65,7 @@ async function start(): Promise<Hdf5Library> {
     const flags = { read: module.H5F_ACC_RDONLY, create: module.H5F_ACC_TRUNC, append: module.H5F_ACC_RDWR }
     admit(resolve(path))
     try {
-      // Oldest format: every HDF5 since 1.8 reads it, and its object headers carry no checksum (see hdf5_writer.ts).
+      // Oldest format: every HDF5 since 1.8 reads it, and its object headers have no checksum (see writer.ts).
       return module.open(path, flags[mode], false, module.H5F_LIBVER_EARLIEST, module.H5F_LIBVER_V110)
     } finally {
       admit(undefined)
@@ -75,49 +76,15 @@ async function start(): Promise<Hdf5Library> {
     if (plugin !== undefined) admitPlugin(`libH5Z${plugin}.so`)
     return filter <= LAST_BUILT_IN_FILTER || plugin !== undefined
   }
-  const withFilters = errnoLender(module)
+  const withFilters = errnoForFilters(module)
   return { module, open, canUndo, withFilters, complaint: () => reasonOf(complaints.splice(0).join('')) }
 }
 
 function giveUp(reason: string): never {
-  throw new Error(`HDF5 or a filter of it gave up: ${reason.split('. ')[0]}`)
+  throw new Error(`HDF5 or one of its filters aborted: ${reason.split('. ')[0]}`)
 }
 
-/** What of WebAssembly is used here; TypeScript declares it for browsers only. */
-type InstanceMaker = new (compiled: object, imports?: Imports) => object
-interface Imports {
-  env?: { memory?: { buffer: ArrayBufferLike } }
-}
-
-/**
- * Filters say through errno that their data are damaged, and the library hands on none: lzf's would abort amid HDF5's work, after which
- * sound chunks cannot be read either. While a call runs, what is loaded into this library's memory gets an errno.
- */
-function errnoLender(module: Hdf5Module): Hdf5Library['withFilters'] {
-  const { WebAssembly: wasm } = globalThis as unknown as { WebAssembly: { Instance: InstanceMaker } }
-  const { Instance } = wasm
-  const errno = module._malloc(4)
-  const withErrno = ({ env, ...rest }: Imports): Imports => ({
-    ...rest,
-    env: new Proxy(env!, { get: (of, name) => (name === '__errno_location' ? () => errno : Reflect.get(of, name)) }),
-  })
-  const lending = new Proxy(Instance, {
-    construct: (of, [compiled, imports]: [object, Imports?]) => {
-      const isOurs = imports?.env?.memory?.buffer === module.HEAPU8.buffer
-      return new of(compiled, isOurs ? withErrno(imports) : imports)
-    },
-  })
-  return call => {
-    wasm.Instance = lending
-    try {
-      return call()
-    } finally {
-      wasm.Instance = Instance
-    }
-  }
-}
-
-/** The one folder that HDF5 looks for filters in. */
+/** Makes the folder of h5wasm-plugins the only one that HDF5 searches for filters. */
 function usePlugins(module: Hdf5Module): string {
   const folder = join(dirname(createRequire(import.meta.url).resolve('h5wasm-plugins')), 'plugins')
   while (module.get_plugin_search_paths().length > 0) module.remove_plugin_search_path(0)
@@ -126,8 +93,8 @@ function usePlugins(module: Hdf5Module): string {
 }
 
 /**
- * External links, external storage and virtual datasets would let a file read any other file of this machine. HDF5 loads every plugin that
- * its folder lists until it finds the filter, so the folder lists those that were asked for.
+ * Restricts which files HDF5 can open: external links, external storage and virtual datasets would let a file read any other file on this
+ * machine. Also hides plugins that were not requested, because HDF5 loads every plugin in its folder until it finds the filter.
  */
 function guardOpen(files: FileSystem, plugins: string) {
   const { open, readdir } = files
@@ -160,7 +127,7 @@ function captureComplaints(files: FileSystem): string[] {
   return complaints
 }
 
-/** HDF5 prints its call stack, outermost first: the last entry is the cause. */
+/** HDF5 prints its call stack, outermost call first; the last entry is the cause. */
 function reasonOf(text: string): string | undefined {
   if (text === '') return undefined
   const system = text.match(/error message = '([^']*)'/)

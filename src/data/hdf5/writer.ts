@@ -1,7 +1,7 @@
-import { closeSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs'
-import { dirname } from 'node:path'
+import { closeSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs'
 import { crc32 } from 'node:zlib'
 import { ContractError } from '../../util/error.ts'
+import { moveIntoPlace, temporaryOf } from '../../util/whole_file.ts'
 import { Hdf5File } from './file.ts'
 import { type Hdf5Library, loadHdf5 } from './library.ts'
 
@@ -10,13 +10,13 @@ export type WrittenKind = 'float32' | 'int64' | 'bool'
 export interface Hdf5Column {
   name: string
   kind: WrittenKind
-  /** Axis lengths of one sample; the dataset's shape is (N, ...rowShape), its chunk (1, ...rowShape), gzip. */
+  /** Axis lengths of one sample. The dataset has shape (N, ...rowShape) and chunks (1, ...rowShape), compressed with gzip. */
   rowShape: readonly number[]
 }
 
 interface Column extends Hdf5Column {
   rows: number
-  /** Checksum of all rows in order. */
+  /** checksum of all rows, in order */
   checksum: number
 }
 
@@ -27,9 +27,9 @@ const UNLIMITED = 2n ** 64n - 1n
 const BOOLEAN_MARKER = 'sadaan-gpu boolean'
 
 /**
- * Writes one HDF5 file sample by sample in constant memory. Nothing stands under `path` until `finish` has reopened the
- * temporary file, compared every row with its checksum, flushed it to disk and renamed it.
- * A failed write (full disk, no permission) throws Error naming path and reason; call `abandon` then.
+ * Writes one HDF5 file sample by sample in constant memory. `path` does not exist until `finish` has reopened the temporary
+ * file, verified the checksums of all rows, flushed it to disk and renamed it.
+ * A failed write (full disk, no permission) throws Error with path and reason; call `abandon` then.
  */
 export class Hdf5Writer {
   readonly path: string
@@ -47,10 +47,10 @@ export class Hdf5Writer {
     this.columns = new Map(columns.map(column => [column.name, column]))
   }
 
-  /** Starts a file with these datasets, each without a row. */
+  /** Creates a file with these datasets, all empty. */
   static async create(path: string, columns: readonly Hdf5Column[]): Promise<Hdf5Writer> {
     const library = await loadHdf5()
-    const temporary = `${path}.${process.pid}.tmp`
+    const temporary = temporaryOf(path)
     const started = columns.map(column => ({ ...column, rows: 0, checksum: 0 }))
     const writer = new Hdf5Writer(path, temporary, library, -1n, started)
     try {
@@ -66,7 +66,7 @@ export class Hdf5Writer {
     return writer
   }
 
-  /** Appends one sample's row. `row` holds float32 values, int64 values, or bytes 0 and 1 for 'bool'. */
+  /** Appends the row of one sample: float32 values, int64 values, or bytes 0 and 1 for 'bool'. */
   append(name: string, row: Float32Array | BigInt64Array | Uint8Array): void {
     const column = this.columns.get(name)
     if (!column) throw new ContractError('Hdf5Writer.append', 'name', name, [...this.columns.keys()].join(', '))
@@ -97,7 +97,7 @@ export class Hdf5Writer {
     this.strings.set(name, values)
   }
 
-  /** Writes an int64 attribute of the root: a number, or an axis of numbers. */
+  /** Writes an int64 attribute of the root: a scalar or a one-dimensional array. */
   writeAttribute(name: string, value: number | readonly number[]): void {
     const { module } = this.library
     const values = BigInt64Array.from(typeof value === 'number' ? [value] : value, BigInt)
@@ -109,21 +109,19 @@ export class Hdf5Writer {
     )
   }
 
-  /** Closes, verifies, makes durable and renames. Throws Error when what is on disk is not what was written. */
+  /** Closes, verifies, syncs and renames the file. Throws Error if it does not hold what was written. */
   async finish(): Promise<void> {
     try {
       this.close()
       await this.verify()
-      synchronise(this.temporary)
-      renameSync(this.temporary, this.path)
-      synchronise(dirname(this.path))
+      moveIntoPlace(this.temporary, this.path)
     } catch (error) {
       this.abandon()
       throw error
     }
   }
 
-  /** Removes the temporary file; `path` stays as it was. */
+  /** Removes the temporary file; `path` is unchanged. */
   abandon(): void {
     if (this.id >= 0n) this.library.module.close_file(this.id)
     this.id = -1n
@@ -167,7 +165,7 @@ export class Hdf5Writer {
   private withMemory(data: Uint8Array, use: (pointer: bigint) => void): void {
     const { module } = this.library
     const pointer = module._malloc(Math.max(data.length, 1))
-    if (pointer === 0) throw new Error(`${this.path}: no memory for ${data.length} bytes`)
+    if (pointer === 0) throw new Error(`${this.path}: out of memory (${data.length} bytes)`)
     try {
       module.HEAPU8.set(data, pointer)
       use(BigInt(pointer))
@@ -208,19 +206,9 @@ function verifyColumn(file: Hdf5File, column: Column, path: string): void {
     throw new Error(`${path}: ${column.name} reads back differently from what was written`)
 }
 
-/** Flushes a file or a directory entry to the disk. */
-function synchronise(path: string): void {
-  const file = openSync(path, 'r')
-  try {
-    fsyncSync(file)
-  } finally {
-    closeSync(file)
-  }
-}
-
 /**
- * The wrapper cannot create enumerations, and h5py's booleans are one. A dataset of a one-byte compound type is
- * created instead: same storage, and room in its header for the enumeration that `patchBooleans` puts there.
+ * h5py stores booleans as an enumeration, which h5wasm cannot create. So the dataset is created with a one-byte compound
+ * type: the storage is the same, and its header has room for the enumeration that `patchBooleans` writes there.
  */
 function booleanPlaceholder(module: Hdf5Library['module']) {
   const integer = { type: module.H5T_class_t.H5T_INTEGER.value, size: 1, signed: true, vlen: false, littleEndian: true }
@@ -229,27 +217,27 @@ function booleanPlaceholder(module: Hdf5Library['module']) {
 }
 
 function compoundOf(member: Record<string, unknown>) {
-  // The wrapper's declared member type has fields that only reading fills in.
+  // The declared type of a member has fields that only reading fills in.
   return { nmembers: 1, members: [member as never] }
 }
 
 /**
- * Overwrites the datatype messages of the placeholders by the enumeration {FALSE: 0, TRUE: 1} over int8.
- * Layout: HDF5 File Format Specification 3.0, IV.A.2.d, class 8 (enumeration) version 1; the message keeps its length,
- * and the object header of the oldest file version, asked for at creation, has no checksum.
+ * Overwrites the placeholders' datatype messages with the enumeration {FALSE: 0, TRUE: 1} over int8.
+ * Layout: HDF5 File Format Specification 3.0, IV.A.2.d, class 8 (enumeration) version 1. The message keeps its length, and
+ * object headers have no checksum in the oldest file version, which `create` requests.
  */
 function patchBooleans(path: string, expected: number): void {
   const integer = [0x10, 0x08, 0, 0, 1, 0, 0, 0, 0, 0, 8, 0] // class 0 version 1, signed, 1 byte, 8 bits from bit 0
   const names = Buffer.from('FALSE\0\0\0TRUE\0\0\0\0', 'latin1')
   const enumeration = Buffer.from([0x18, 2, 0, 0, 1, 0, 0, 0, ...integer, ...names, 0, 1])
-  const content = readFileSync(path) // no data yet: a few kilobytes
-  const messageHeader = 8 // bytes of a datatype message in front of the first member's name
+  const content = readFileSync(path) // a few kilobytes, without data yet
+  const messageHeader = 8 // bytes of a datatype message before the first member's name
   let patched = 0
   const file = openSync(path, 'r+')
   try {
     for (let at = content.indexOf(BOOLEAN_MARKER); at !== -1; at = content.indexOf(BOOLEAN_MARKER, at + 1)) {
       const start = at - messageHeader
-      const length = content.readUInt16LE(start - 6) // of the message, in its eight-byte prefix: type, length, flags
+      const length = content.readUInt16LE(start - 6) // of the message, from its eight-byte prefix: type, length, flags
       const message = Buffer.alloc(length)
       enumeration.copy(message)
       patched += writeSync(file, message, 0, length, start) === length ? 1 : 0

@@ -7,7 +7,7 @@ import type { LabelledStructure } from './structures.ts'
 
 const marks = z.union([z.int(), z.array(z.int()).min(1)])
 
-/** What nnU-Net's and the Medical Segmentation Decathlon's dataset.json say that matters here. */
+/** The entries used from dataset.json of nnU-Net and the Medical Segmentation Decathlon. */
 const schema = z.looseObject({
   /** nnU-Net 2: {"liver": 1}, or regions {"whole tumour": [1, 2, 3]}; nnU-Net 1 and the Decathlon: {"1": "liver"} */
   labels: z.union([z.record(z.string(), marks), z.record(z.string().regex(/^-?\d+$/), z.string().min(1))]),
@@ -27,11 +27,11 @@ const EXPECTED: Readonly<Record<string, string>> = {
 export interface DatasetJson {
   path: string
   structures: LabelledStructure[]
-  /** nnU-Net's label of voxels that nobody has looked at */
+  /** nnU-Net's label `ignore` for voxels that were not annotated */
   ignored: number | undefined
-  /** e.g. ["CT"]; undefined where it names none */
+  /** e.g. ["CT"]; undefined if not given */
   channelNames: string[] | undefined
-  /** subjects that it lists by their files */
+  /** subjects that the file lists with their files */
   listed: Listed[]
 }
 
@@ -41,7 +41,7 @@ interface Listed {
   label: string
 }
 
-/** The dataset.json of `folder`; undefined where there is none. Throws InputError when it is damaged or names no structure. */
+/** The dataset.json in `folder`; undefined if there is none. Throws InputError if it is damaged or names no structure. */
 export function readDatasetJson(folder: string): DatasetJson | undefined {
   const path = join(folder, 'dataset.json')
   if (!existsSync(path)) return undefined
@@ -55,7 +55,7 @@ export function readDatasetJson(folder: string): DatasetJson | undefined {
     .filter(({ marks }) => marks.length > 0 && marks.join() !== '0')
   const isIgnored = ({ name }: LabelledStructure): boolean => name === 'ignore' && channel_names !== undefined
   const structures = named.filter(structure => !isIgnored(structure)).sort((a, b) => a.marks[0]! - b.marks[0]!)
-  if (structures.length === 0) throw new InputError(`${path}: labels names nothing but the background`)
+  if (structures.length === 0) throw new InputError(`${path}: labels names only the background`)
   const channelNames = channelsOf(channel_names ?? modality)
   const listed = [
     ...training.map(({ image, label }) => ({ name: stemOf(label), images: [image], label })),
@@ -72,7 +72,7 @@ function structureOf(name: string, marks: number | number[]): { name: string; ma
   return { name, marks: typeof marks === 'number' ? [marks] : marks.filter(mark => mark !== 0) }
 }
 
-/** nnU-Net's "CT" becomes channel 0 by its key "0". */
+/** Channel names in the order of their numeric keys: in nnU-Net, {"0": "CT"} names channel 0. */
 function channelsOf(names: Record<string, string> | undefined): string[] | undefined {
   if (!names) return undefined
   return Object.entries(names)
@@ -91,18 +91,20 @@ function parse(path: string): z.infer<typeof schema> {
   if (parsed.success) return parsed.data
   const issue = parsed.error.issues[0]!
   const key = String(issue.path[0] ?? '')
-  throw new InputError(`${path}: ${key || 'the whole'}: ${EXPECTED[key] ? `expected ${EXPECTED[key]}` : issue.message}`)
+  throw new InputError(
+    `${path}: ${key || 'the whole file'}: ${EXPECTED[key] ? `expected ${EXPECTED[key]}` : issue.message}`,
+  )
 }
 
-/** A path that a dataset.json gives. Throws InputError when it leads out of the dataset. */
+/** Resolves a path from a dataset.json. Throws InputError if it leads outside the dataset. */
 function inside(folder: string, path: string, json: string): string {
   const below = relative(folder, resolve(folder, path))
   if (below.startsWith('..') || isAbsolute(below))
-    throw new InputError(`${json}: '${path}' leads out of the dataset, expected a path below ${folder}`)
+    throw new InputError(`${json}: '${path}' leads outside the dataset, expected a path below ${folder}`)
   return join(folder, below)
 }
 
-/** The subjects that the dataset in `folder` has labels for, and a note on those that it has not. */
+/** The labelled subjects of the dataset in `folder`, and a note about unlabelled files. */
 export function subjectsOf(
   folder: string,
   json: DatasetJson,
@@ -119,7 +121,7 @@ export function subjectsOf(
   return { subjects, notes: count > 0 ? [`${unlabelled}: ${count} files without labels are not imported`] : [] }
 }
 
-/** nnU-Net 1 lists case.nii.gz where the folder has case_0000.nii.gz, case_0001.nii.gz … */
+/** nnU-Net 1 lists case.nii.gz although the folder holds case_0000.nii.gz, case_0001.nii.gz … */
 function channelsAt(listed: Listed): Listed {
   const [image] = listed.images
   if (listed.images.length > 1 || existsSync(image!)) return listed

@@ -1,6 +1,6 @@
 import { mkdirSync } from 'node:fs'
 import { InputError } from '../../util/error.ts'
-import type { ImageSize } from '../../util/shape.ts'
+import { AXIS_DIVISOR, type ImageSize } from '../../util/shape.ts'
 import { SPLIT_NAMES, type SplitName } from '../dataset/split.ts'
 import { type DatasetMetadata, type StoredSample, writeDatasetFiles } from '../dataset/split_writer.ts'
 import { sizeAtSpacing } from '../scan/frame.ts'
@@ -14,26 +14,26 @@ import { type Survey, type SurveyedScan, surveySources } from './survey.ts'
 
 export interface ImportOptions {
   sources: readonly SourceRequest[]
-  /** The order of all structures. Default: that of the sources. */
+  /** The names of all structures, in order. Default: the order of the sources. */
   structureNames?: readonly string[]
   outputDir: string
-  /** The model's voxels along right, anterior, superior. With a spacing it may be left out: the smallest size that holds every scan. */
+  /** The model's size in voxels along right, anterior, superior. Optional with a spacing. Default: the smallest size that holds every scan. */
   imageSize?: ImageSize
-  /** Millimetres between the model's voxels; left out: the whole field of view becomes `imageSize`. */
+  /** The model's voxel spacing in millimetres. Default: the whole field of view is resampled to `imageSize`. */
   spacing?: readonly [number, number, number]
-  /** Cut scans that are larger than `imageSize` into patches of that size. */
+  /** Cut scans larger than `imageSize` into patches of that size. */
   patches: boolean
-  /** Voxels from patch to patch along right, anterior, superior. Default: half a patch. */
+  /** Voxels between patches along right, anterior, superior. Default: half a patch. */
   patchStride?: ImageSize
-  /** Rules for channels; the others have their defaults (`rulesFor`). */
+  /** Rules for channels; channels without one use their default (`rulesFor`). */
   intensity: readonly ChannelRule[]
-  /** Share of the subjects. */
+  /** Fraction of the subjects. */
   validationSplit: number
-  /** Share of the subjects. */
+  /** Fraction of the subjects. */
   testSplit: number
-  /** of the division into splits */
+  /** Seed for drawing the splits. */
   seed: number
-  /** Leave out scans that cannot be used, and list them, instead of stopping at the first. */
+  /** Skip and list unusable scans instead of stopping at the first. */
   skipBad: boolean
 }
 
@@ -46,15 +46,15 @@ export const IMPORT_DEFAULTS = {
   skipBad: false,
 } as const satisfies Partial<ImportOptions>
 
-/** Called after each label of the survey and each scan that was written. */
+/** Called after each label is surveyed and each scan is written. */
 export type ImportProgress = (step: 'labels read' | 'scans written', done: number, all: number) => void
 
 /**
- * Turns scans with labels into a dataset: axes brought to right, anterior, superior; resampled to one frame; intensities to 0..255; a mask
- * for each structure, which may overlap; presence from the masks, −1 where a source did not look. Subjects are divided into splits. The
- * labels are read first, so that what does not fit is said before anything is written; then scan by scan, one in memory at a time.
- * metadata.json records under `preparation` what `predict` has to do to a scan, and for each scan what was done to it.
- * Throws InputError naming file and reason; the directory then holds no new dataset.
+ * Converts scans with labels to a dataset: reoriented to right, anterior, superior; resampled to one frame; intensities scaled to 0..255; one
+ * mask per structure (masks may overlap); presence from the masks, −1 for structures that a source did not annotate. Subjects are divided into
+ * splits. Reads all labels first, so that most errors are reported before anything is written, then writes scan by scan, with one in memory at
+ * a time. metadata.json records under `preparation` how `predict` must prepare a scan, and how each scan was prepared.
+ * Throws InputError with file and reason; the directory then holds no new dataset.
  */
 export async function importScans(options: ImportOptions, progress?: ImportProgress): Promise<ImportReport> {
   checkOptions(options)
@@ -92,7 +92,7 @@ function formOf(
   training: readonly SurveyedScan[],
 ): ImportedForm {
   const [first] = scans
-  if (!first) throw new InputError('import: no scan is left of which anything is known')
+  if (!first) throw new InputError('import: no scan is left with an annotated structure')
   const channelNames = scans.find(({ source }) => source.channelNames)?.source.channelNames
   if (channelNames && channelNames.length !== channels)
     throw new InputError(
@@ -108,10 +108,12 @@ function formOf(
   return { preparation, structureNames, ...(patches && { patchStride: patchStride ?? half }) }
 }
 
-/** The smallest size divisible by 16 that holds every scan. */
+/** The smallest size that the network takes and that holds every scan. */
 function sizeForAll(scans: readonly SurveyedScan[], spacing: readonly [number, number, number]): ImageSize {
   const sizes = scans.map(({ grid }) => sizeAtSpacing(grid, spacing))
-  return [0, 1, 2].map(axis => Math.ceil(Math.max(...sizes.map(size => size[axis]!)) / 16) * 16) as ImageSize
+  return [0, 1, 2].map(
+    axis => Math.ceil(Math.max(...sizes.map(size => size[axis]!)) / AXIS_DIVISOR) * AXIS_DIVISOR,
+  ) as ImageSize
 }
 
 interface Writing {
@@ -166,7 +168,7 @@ async function write(
   await writeDatasetFiles(options.outputDir, shape, samples, () => metadataOf(options, form, survey, tally))
 }
 
-/** The values of a generator, whose result goes to `onEnd`. */
+/** Yields a generator's values and passes its return value to `onEnd`. */
 function* recorded<T, R>(values: Generator<T, R>, onEnd: (result: R) => void): Generator<T> {
   onEnd(yield* values)
 }
@@ -177,20 +179,20 @@ function checkOptions(options: ImportOptions): void {
   if (!imageSize && !spacing) throw new InputError('import: expected --image-size, --spacing, or both')
   if (patches && !(imageSize && spacing))
     throw new InputError(
-      'import: patches need --spacing and --image-size: voxels of one length, and how many a patch has',
+      'import: --patches needs --spacing and --image-size: the voxel spacing, and the size of a patch in voxels',
     )
-  if (patchStride && !patches) throw new InputError('import: a patch stride without --patches: nothing is cut')
+  if (patchStride && !patches) throw new InputError('import: a patch stride needs --patches')
   if (patchStride?.some((step, axis) => !(Number.isInteger(step) && step >= 1 && step <= imageSize![axis]!)))
     throw new InputError(
-      `import: patch stride ${patchStride.join(',')}: expected whole voxels from 1 to the image size ${imageSize!.join(',')}`,
+      `import: patch stride ${patchStride.join(',')}: expected integers from 1 to the image size ${imageSize!.join(',')}`,
     )
-  if (imageSize?.some(axis => !Number.isInteger(axis) || axis < 16 || axis % 16 !== 0))
-    throw new InputError(`import: image size ${imageSize.join(',')}: every axis must be a multiple of 16`)
+  if (imageSize?.some(axis => !Number.isInteger(axis) || axis < AXIS_DIVISOR || axis % AXIS_DIVISOR !== 0))
+    throw new InputError(`import: image size ${imageSize.join(',')}: every axis must be a multiple of ${AXIS_DIVISOR}`)
   if (spacing?.some(length => !(length > 0 && length < Number.POSITIVE_INFINITY)))
     throw new InputError(`import: spacing ${spacing.join(',')}: expected millimetres above 0`)
   if (!(validationSplit >= 0 && testSplit >= 0 && validationSplit + testSplit < 1))
     throw new InputError(
-      `import: validation ${validationSplit} and test ${testSplit}: expected shares with a sum below 1`,
+      `import: validation ${validationSplit} and test ${testSplit}: expected fractions with a sum below 1`,
     )
   if (seed >>> 0 !== seed) throw new InputError(`import: seed ${seed}, expected an integer from 0 to 4294967295`)
 }

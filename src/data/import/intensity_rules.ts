@@ -8,21 +8,21 @@ import { readScan } from '../scan/read_scan.ts'
 import type { Scan } from '../scan/scan.ts'
 import type { SurveyedScan } from './survey.ts'
 
-/** A rule as asked for: of one channel, by its name or number, or of all. */
+/** A requested rule: for one channel, by name or number, or for all. */
 export interface ChannelRule {
   channel?: string
   rule: IntensityRule
 }
 
-/** nnU-Net's for CT: of the labelled voxels' Hounsfield units. */
+/** nnU-Net's percentiles for CT, of the labelled voxels' Hounsfield units. */
 const FOREGROUND_PERCENTILES = [0.5, 99.5]
 const SCANS_LOOKED_AT = 20
 const VOXELS_A_SCAN = 10_000
 
 /**
- * One rule a channel: the one asked for it, else for all. Without one a channel named CT, whose unit means the same in every scan, gets a
- * window: from 0.5 to 99.5 % of the labelled voxels of up to 20 training scans, as nnU-Net clips them; any other channel the percentiles
- * of each scan. Throws InputError naming a rule whose channel is not there.
+ * One rule per channel: the one requested for it, or else for all. By default, a channel named CT, whose unit is the same in every scan, gets
+ * a window from the 0.5th to the 99.5th percentile of the labelled voxels of up to 20 training scans, like nnU-Net's clipping; any other
+ * channel is scaled by percentiles of each scan. Throws InputError for a rule whose channel does not exist.
  */
 export function rulesFor(
   channels: number,
@@ -55,7 +55,7 @@ function foregroundWindow(training: readonly SurveyedScan[], channel: number): I
   return { kind: 'window', low, high }
 }
 
-/** Some of the values under the labels of a scan, evenly spread; none of one that cannot be read, which its import says. */
+/** A regular sample of the values under a scan's labels. Empty for an unreadable scan, which its import reports. */
 function labelledValues(scan: SurveyedScan, channel: number): number[] {
   try {
     return sampled(scan, channel)

@@ -7,16 +7,15 @@ import type { Scan, ScanGrid } from '../scan/scan.ts'
 import type { LabelFiles } from './pairs.ts'
 import type { LabelledStructure } from './structures.ts'
 
-// voxels that the label's grid may lie beside the image's
-const WHOLE_TOLERANCE = 1e-3 // by which a scale in the header may miss an integer
+const WHOLE_TOLERANCE = 1e-3 // deviation from an integer that a scale factor in the header may cause
 
-/** What a label says without its place: the values, or files, that mark a voxel; and the grid it lies on. */
+/** The content of a label: the values (or files) that mark any voxel, and its grid. */
 export interface LabelContent {
   occurring: ReadonlySet<number | string>
   grid: PlacedGrid
 }
 
-/** Reads a volume of label values. Throws InputError when it is none. */
+/** Reads a label map. Throws InputError if it is not one. */
 function readLabel(path: string): Scan {
   const scan = readScan(path)
   if (scan.channels !== 1) throw new InputError(`${path}: has ${scan.channels} channels, expected one volume of labels`)
@@ -25,13 +24,13 @@ function readLabel(path: string): Scan {
     const value = values[v]!
     if (Number.isInteger(value)) continue
     const whole = Math.round(value)
-    if (!(Math.abs(value - whole) <= WHOLE_TOLERANCE)) throw new InputError(`${path}: label ${value} is no integer`)
+    if (!(Math.abs(value - whole) <= WHOLE_TOLERANCE)) throw new InputError(`${path}: label ${value} is not an integer`)
     values[v] = whole
   }
   return scan
 }
 
-/** Reads a mask of one structure. Throws InputError when it marks voxels by several values. */
+/** Reads a mask of one structure. Throws InputError if it has several values other than 0. */
 function readMask(path: string): Scan {
   const scan = readLabel(path)
   const values = [...valuesOf(scan)]
@@ -43,7 +42,7 @@ function readMask(path: string): Scan {
 /** The labels other than 0. */
 function valuesOf({ values }: Scan): Set<number> {
   const found = new Set<number>()
-  let last = 0 // neighbours are mostly alike
+  let last = 0 // neighbours are mostly equal
   for (let v = 0; v < values.length; v++) {
     const value = values[v]!
     if (value === last) continue
@@ -53,7 +52,7 @@ function valuesOf({ values }: Scan): Set<number> {
   return found
 }
 
-/** What occurs in a label. Throws InputError naming the file that is no label or lies on another grid than the others. */
+/** Surveys a label. Throws InputError with the file that is not a label or whose grid differs from the others. */
 export function surveyLabel(label: LabelFiles): LabelContent {
   if (label.kind === 'volume') {
     const scan = readLabel(label.path)
@@ -70,24 +69,24 @@ export function surveyLabel(label: LabelFiles): LabelContent {
   return { occurring, grid: grid! }
 }
 
-/** Masks on a model's grid, and how many labelled voxels of the scan lie outside it. */
+/** Masks on a model's grid, and the number of labelled scan voxels outside it. */
 export interface PlacedLabels {
   masks: Uint8Array // (S, H, W, D)
-  /** where nobody has looked; undefined: nowhere */
+  /** 1 for voxels that were not annotated; undefined if all were */
   ignored: Uint8Array | undefined // (H, W, D)
   cutOff: number
 }
 
 export interface LabelPlacing {
   frameOf: (grid: ScanGrid) => Frame
-  /** of the whole dataset, as this source marks them; undefined: not at all */
+  /** the dataset's structures as this source marks them; undefined if it does not annotate them */
   structures: readonly (LabelledStructure | undefined)[]
   ignoredValue: number | undefined
 }
 
 /**
- * Places a label on a model's grid, nearest. A structure that this would step over, being smaller than the model's voxels, keeps those that
- * hold it. Of a folder one file is in memory at a time.
+ * Resamples a label to a model's grid (nearest-neighbour). A structure that would vanish, because it is smaller than the model's voxels, keeps
+ * the voxels that contain it. For a folder of masks, one file is in memory at a time.
  */
 export function placeLabel(label: LabelFiles, placing: LabelPlacing): PlacedLabels {
   return label.kind === 'volume' ? placeVolume(readLabel(label.path), placing) : placeFolder(label, placing)
@@ -134,7 +133,7 @@ function placeFolder(label: LabelFiles & { kind: 'folder' }, { frameOf, structur
       for (let v = 0; v < voxels; v++) if (placed[v]) masks[s * voxels + v] = 1
       cutOff += frame.countOutside(scan.values, isMarked)
     }
-  if (!masks) throw new InputError(`${label.path}: holds no file of a structure`)
+  if (!masks) throw new InputError(`${label.path}: holds no mask of a known structure`)
   return { masks, ignored: undefined, cutOff }
 }
 

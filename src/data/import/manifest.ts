@@ -23,8 +23,8 @@ const source = z.strictObject({
 const manifest = z.strictObject({ structures: names.optional(), sources: z.array(source).min(1) })
 
 /**
- * Reads a file that lists the sources of a dataset and, if their order matters, its structures. Paths are those from the file's folder.
- * Throws InputError naming the entry that is not as it should be.
+ * Reads a file that lists the sources of a dataset and optionally its structures, in order. Paths are relative to the file's folder.
+ * Throws InputError with the invalid entry.
  */
 export function readManifest(path: string): { sources: SourceRequest[]; structureNames?: string[] } {
   let content: unknown
@@ -39,7 +39,7 @@ export function readManifest(path: string): { sources: SourceRequest[]; structur
   const parsed = manifest.safeParse(content)
   if (!parsed.success) {
     const issue = parsed.error.issues[0]!
-    throw new InputError(`${path}: ${issue.path.join('.') || 'the whole'}: ${issue.message}`)
+    throw new InputError(`${path}: ${issue.path.join('.') || 'the whole file'}: ${issue.message}`)
   }
   const { structures, sources } = parsed.data
   const requests = sources.map(entry => requestOf(entry, dirname(path)))

@@ -3,28 +3,28 @@ import { basename, join } from 'node:path'
 import { InputError } from '../../util/error.ts'
 import { isFolder, isNiftiName, isScan } from '../scan/read_scan.ts'
 
-/** The files of one scan; several images are its channels, in order. */
+/** The files of one scan. Several images are its channels, in order. */
 export interface ScanFiles {
   name: string
-  images: string[] // NIfTI files, or a DICOM series: its folder, or its one file
+  images: string[] // NIfTI files, or DICOM series (a folder or a single file)
   label: LabelFiles
 }
 
-/** One volume of label values, or a folder with one binary volume a structure, which may overlap. */
+/** A label map, or a folder with one binary mask per structure (masks may overlap). */
 export type LabelFiles =
   | { kind: 'volume'; path: string }
   | { kind: 'folder'; path: string; files: ReadonlyMap<string, string> }
 
-/** What to do about a file that cannot be used: throw, or note it and go on. */
+/** Handles an unusable file: throws, or notes it and continues. */
 export type Refusal = (error: InputError) => void
 
 const CHANNEL_SUFFIX = /_(\d{4})$/ // nnU-Net: case_0000.nii.gz, case_0001.nii.gz
 
 /**
- * Pairs images with labels: two paths make one subject; in two folders what has the same stem belongs together, stem_0000,
- * stem_0001 … are the channels of stem. An image is a NIfTI file or a folder with a DICOM series, a label a NIfTI file or a
- * folder with one for each structure. Subjects come in the order of their names.
- * Throws InputError naming a missing path; what has no partner goes to `refuse`.
+ * Pairs images with labels. Two files are one subject. In two folders, entries with the same stem belong together; stem_0000,
+ * stem_0001 … are the channels of stem. An image is a NIfTI file or a folder with a DICOM series; a label is a NIfTI file or a
+ * folder with one per structure. Subjects are sorted by name.
+ * Throws InputError with a missing path; unpaired entries go to `refuse`.
  */
 export function pairSubjects(images: string, labels: string, refuse: Refusal): ScanFiles[] {
   for (const path of [images, labels]) if (!existsSync(path)) throw new InputError(`${path}: no such file or folder`)
@@ -42,12 +42,12 @@ export function pairSubjects(images: string, labels: string, refuse: Refusal): S
     const found = subjects.get(name)
     if (!found) refuse(new InputError(`${path}: no image of that name in ${images}`))
     else if (areChannels(name, found)) pairs.push({ name, images: found, label: labelAt(path) })
-    else refuse(new InputError(`${found.join(', ')}: expected ${name}_0000, ${name}_0001 and so on without a gap`))
+    else refuse(new InputError(`${found.join(', ')}: expected ${name}_0000, ${name}_0001, … without a gap`))
   }
   return pairs
 }
 
-/** The label at `path`, a file or a folder. Throws InputError when there is neither, or nothing in the folder. */
+/** The label at `path`, a file or a folder. Throws InputError if the folder holds no NIfTI file. */
 export function labelAt(path: string): LabelFiles {
   if (!isFolder(path)) return { kind: 'volume', path }
   const files = new Map([...stemsIn(path)].filter(([, file]) => isNiftiName(file)))
@@ -55,7 +55,7 @@ export function labelAt(path: string): LabelFiles {
   return { kind: 'folder', path, files }
 }
 
-/** Whether these are one image, or channels 0000, 0001 … in order. */
+/** Whether `images` are a single image, or channels 0000, 0001 … in order. */
 export function areChannels(name: string, images: readonly string[]): boolean {
   if (images.length === 1 && stemOf(images[0]!) === name) return true
   return images.every((path, channel) => stemOf(path) === `${name}_${String(channel).padStart(4, '0')}`)
@@ -65,7 +65,7 @@ export function stemOf(path: string): string {
   return basename(path).replace(/\.(nii(\.gz)?|dcm)$/i, '')
 }
 
-/** NIfTI files and folders by their stems, in the order of names. Throws InputError when two have one stem, or there are none. */
+/** NIfTI files and folders by stem, sorted by name. Throws InputError if two have the same stem, or there are none. */
 function stemsIn(folder: string): Map<string, string> {
   const found = new Map<string, string>()
   for (const path of entriesOf(folder)) {

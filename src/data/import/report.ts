@@ -4,13 +4,13 @@ import type { IntensityScale } from '../scan/intensity.ts'
 import type { Preparation } from '../scan/preparation.ts'
 import type { ScanRecord } from './subject.ts'
 
-/** Samples of one structure by what their presence says. */
+/** Number of samples by the presence of one structure. */
 export interface PresenceCount {
   name: string
   present: number
   absent: number
   unknown: number
-  /** samples that have it, by split */
+  /** number of samples with the structure, by split */
   presentIn: Record<SplitName, number>
 }
 
@@ -20,7 +20,7 @@ export interface SplitReport {
   samples: number
 }
 
-/** What an import did. */
+/** The result of an import. */
 export interface ImportReport {
   dataset: string
   structureNames: string[]
@@ -28,23 +28,23 @@ export interface ImportReport {
   patches: boolean
   splits: Record<SplitName, SplitReport>
   presence: PresenceCount[]
-  /** smallest and largest over all scans, along right, anterior, superior */
+  /** minimum and maximum over all scans, along right, anterior, superior */
   voxelSize: { least: number[]; most: number[] } // millimetres
   size: { least: number[]; most: number[] } // voxels
-  /** of each channel, over all scans */
+  /** per channel, over all scans */
   intensity: { low: [least: number, most: number]; high: [least: number, most: number] }[]
   cropped: { scans: number; withLabels: string[] }
-  /** scans that could not be used, with the reason */
+  /** unusable scans, with the reason */
   skipped: string[]
   /** Lines for the user. */
   warnings: string[]
 }
 
-/** Collects what is said of the scans as they are written. */
+/** Collects the report while scans are written. */
 export class ImportTally {
   readonly records: (ScanRecord & { split: SplitName })[] = []
   private readonly presence: PresenceCount[]
-  /** validation uses the training scans, which are counted once */
+  /** whether validation uses the training scans, which are then counted once */
   isShared: boolean
 
   constructor(structureNames: readonly string[], isShared: boolean) {

@@ -7,36 +7,36 @@ import { type DatasetJson, readDatasetJson, subjectsOf } from './dataset_json.ts
 import { pairSubjects, type Refusal, type ScanFiles } from './pairs.ts'
 import { checkStructures, type LabelledStructure } from './structures.ts'
 
-/** Scans that one hand has labelled, as asked for. */
+/** A requested source: scans that were annotated in the same way. */
 export interface SourceRequest {
-  /** stands in front of its subjects' names, where several sources have the same */
+  /** Prefix for its subjects' names, to distinguish sources with equal names. */
   name?: string
   /** A folder of scans, one scan, or a folder with a dataset.json of nnU-Net or the Medical Segmentation Decathlon. */
   images: string
-  /** Its label volumes or folders of masks; left out: those of the dataset.json. */
+  /** Its label maps or folders of masks. Default: those of the dataset.json. */
   labels?: string
-  /** Default: what the dataset.json says; without one every value or file that occurs. */
+  /** Default: those of the dataset.json, or without one every value or file that occurs. */
   structures?: readonly LabelledStructure[]
-  /** The structures that the source has looked for; the others are unknown in it. Default: all it names. */
+  /** The structures that the source annotates; all others are unknown in it. Default: all it names. */
   annotated?: readonly string[]
-  /** Structures that were not looked for in single scans, by the scan's name. */
+  /** Structures not annotated in single scans, by scan name. */
   notAnnotated?: Readonly<Record<string, readonly string[]>>
-  /** A regular expression; its first group in a scan's name is whose scan it is. Default: every scan is somebody else's. */
+  /** A regular expression whose first group in a scan's name is the subject. Default: every scan is another subject. */
   subjectPattern?: string
-  /** The split that all of it goes to. Default: divided by share. */
+  /** The split for the whole source. Default: divided at random. */
   split?: SplitName
 }
 
-/** A source as it was found. */
+/** A source and its files. */
 export interface Source {
-  /** the path that stands for it in messages */
+  /** its path, for messages */
   where: string
   scans: SourceScan[]
-  /** undefined: not known before its labels were read */
+  /** undefined until its labels have been read */
   structures: readonly LabelledStructure[] | undefined
   annotated: readonly string[] | undefined
   notAnnotated: Readonly<Record<string, readonly string[]>>
-  /** a label value of voxels that nobody has looked at */
+  /** the label value of voxels that were not annotated */
   ignored: number | undefined
   channelNames: readonly string[] | undefined
   split: SplitName | undefined
@@ -44,11 +44,10 @@ export interface Source {
 }
 
 export interface SourceScan extends ScanFiles {
-  /** whose it is */
   subject: string
 }
 
-/** Finds the files of a source; nothing is read but a dataset.json. Throws InputError; single files that do not fit go to `refuse`. */
+/** Finds the files of a source and reads only its dataset.json. Throws InputError; single unusable files go to `refuse`. */
 export function openSource(request: SourceRequest, refuse: Refusal): Source {
   const { json, subjects, notes } = locate(request, refuse)
   if (subjects.length === 0) throw new InputError(`${request.images}: holds no scan with a label`)
@@ -80,10 +79,10 @@ function locate({ images, labels }: SourceRequest, refuse: Refusal) {
   }
   if (!json)
     throw new InputError(
-      `${images}: holds no dataset.json and no labels are named, expected --labels or a dataset of nnU-Net or the Decathlon`,
+      `${images}: holds no dataset.json and no labels were given, expected --labels or a dataset of nnU-Net or the Decathlon`,
     )
   if (!isRoot && basename(images) !== 'imagesTr')
-    throw new InputError(`${images}: no labels belong to it, expected ${folder} or its imagesTr`)
+    throw new InputError(`${images}: has no labels, expected ${folder} or its imagesTr`)
   return { json, ...subjectsOf(folder, json, refuse) }
 }
 
@@ -99,7 +98,7 @@ function subjectNamer({ subjectPattern }: SourceRequest): (scan: string) => stri
     const subject = scan.match(pattern)?.[1]
     if (!subject)
       throw new InputError(
-        `${scan}: the subject pattern '${subjectPattern}' finds no subject in this name, expected a first group (…) that does`,
+        `${scan}: the subject pattern '${subjectPattern}' does not match, expected its first group (…) to be the subject`,
       )
     return subject
   }

@@ -5,7 +5,7 @@ import type { SplitName } from '../dataset/split.ts'
 import type { SurveyedScan } from './survey.ts'
 
 export const NO_VALIDATION =
-  'no subject is left for validation: it uses the training subjects, its figures say nothing about others'
+  'no subject is left for validation: it uses the training subjects, so its metrics say nothing about other subjects'
 
 export interface SplitPlan {
   splits: Record<SplitName, SurveyedScan[]>
@@ -13,9 +13,9 @@ export interface SplitPlan {
 }
 
 export interface SplitShares {
-  /** Share of the subjects. */
+  /** Fraction of the subjects. */
   validationSplit: number
-  /** Share of the subjects. */
+  /** Fraction of the subjects. */
   testSplit: number
   seed: number
 }
@@ -27,9 +27,9 @@ interface Subject {
 }
 
 /**
- * Divides the subjects, each with all its scans: first those for testing, then those for validation are drawn at random from the subjects of
- * each pattern of present, absent and unknown structures, in their proportions. Sources that name a split are all that is in it, but for training. Training comes
- * first: with few subjects the other two get what it leaves; where validation gets none the training subjects serve for both, with a warning.
+ * Divides the subjects, each with all its scans, into splits. Draws first test and then validation subjects at random, stratified by the pattern
+ * of present, absent and unknown structures. If sources name the validation or test split, it holds only them. Training has priority: with few
+ * subjects the other splits get the rest. If none are left for validation, it uses the training subjects, with a warning.
  */
 export function splitSubjects(
   scans: readonly SurveyedScan[],
@@ -75,7 +75,7 @@ function draw(
   return count === 0 ? { kept: [...subjects], drawn: [] } : drawStratified(ordered, count, random)
 }
 
-/** A structure that any scan of a subject shows is the subject's. */
+/** A subject has a structure if any of its scans shows it. */
 function subjectsOf(scans: readonly SurveyedScan[]): Subject[] {
   const bySubject = new Map<string, SurveyedScan[]>()
   for (const scan of scans) bySubject.set(scan.subject, [...(bySubject.get(scan.subject) ?? []), scan])
@@ -85,7 +85,7 @@ function subjectsOf(scans: readonly SurveyedScan[]): Subject[] {
   }))
 }
 
-/** Throws InputError when a subject would be in two splits, or two scans have one name. */
+/** Throws InputError if a subject would be in two splits, or two scans have the same name. */
 function checkApart(scans: readonly SurveyedScan[]): void {
   const names = new Map<string, SurveyedScan>()
   const splits = new Map<string, SplitName | undefined>()
@@ -93,7 +93,7 @@ function checkApart(scans: readonly SurveyedScan[]): void {
     const other = names.get(scan.name)
     if (other)
       throw new InputError(
-        `${scan.images[0]}: ${other.images[0]} has the name '${scan.name}' too, expected names that differ, or a name for each source`,
+        `${scan.images[0]}: has the name '${scan.name}' like ${other.images[0]}, expected different names, or a name for each source`,
       )
     names.set(scan.name, scan)
     if (splits.has(scan.subject) && splits.get(scan.subject) !== scan.source.split)

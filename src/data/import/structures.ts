@@ -1,14 +1,14 @@
 import { InputError } from '../../util/error.ts'
 
-/** A structure of the new dataset and what marks it: values of a label volume, or files of a subject's folder. Any of them does. */
+/** A structure of the new dataset and its marks: values in a label map, or mask files in a subject's folder. Each of them marks it. */
 export interface LabelledStructure {
   name: string
   marks: readonly (number | string)[]
 }
 
 /**
- * Reads "csf=4,whole tumour=1+2+3,liver": values, or file names, that mark a structure; a name alone is the file of that name.
- * Throws InputError naming the part that is wrong.
+ * Parses "csf=4,whole tumour=1+2+3,liver": the values or file names that mark each structure; a name alone means the file of that name.
+ * Throws InputError with the invalid part.
  */
 export function parseStructures(text: string): LabelledStructure[] {
   return text.split(',').map(part => {
@@ -22,14 +22,14 @@ export function parseStructures(text: string): LabelledStructure[] {
   })
 }
 
-/** Reads "liver,spleen". Throws InputError on an empty name. */
+/** Parses "liver,spleen". Throws InputError for an empty name. */
 export function parseNames(text: string): string[] {
   const names = text.split(',').map(name => name.trim())
-  if (names.includes('')) throw new InputError(`'${text}': expected names, separated by commas`)
+  if (names.includes('')) throw new InputError(`'${text}': expected names separated by commas`)
   return names
 }
 
-/** Throws InputError naming `where` when a structure is named twice, or two are marked alike. */
+/** Throws InputError with `where` if two structures have the same name or the same marks. */
 export function checkStructures(structures: readonly LabelledStructure[], where: string): void {
   if (structures.length === 0) throw new InputError(`${where}: names no structure`)
   const marks = structures.map(structure => [...structure.marks].sort().join('+'))

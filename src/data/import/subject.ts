@@ -12,37 +12,37 @@ import type { ScanGrid } from '../scan/scan.ts'
 import { type PlacedLabels, placeLabel } from './labels.ts'
 import type { SurveyedScan } from './survey.ts'
 
-/** How a scan got into the dataset, as metadata.json keeps it. */
+/** How a scan was imported, as recorded in metadata.json. */
 export interface ScanRecord {
   name: string
   subject: string
   images: string[]
   label: string
-  /** Where the stored axes ran to, e.g. "LSA". */
+  /** Directions of the stored axes, e.g. "LSA". */
   orientation: string
-  /** Voxels and millimetres along right, anterior, superior, before resampling. */
+  /** Size in voxels and voxel size in millimetres along right, anterior, superior, before resampling. */
   size: ImageSize
   voxel_size_mm: number[]
   intensity: IntensityScale[]
-  /** How many samples it became: one, or patches. */
+  /** Number of samples: one, or the number of patches. */
   samples: number
-  /** Whether a part of it lies outside the frame, and how many of its labelled voxels do. */
+  /** Whether part of the scan lies outside the frame, and how many labelled voxels do. */
   cropped: boolean
   labelled_voxels_cut_off: number
 }
 
-/** What holds for every scan of a dataset. */
+/** Settings for all scans of a dataset. */
 export interface ImportedForm {
   preparation: Preparation
-  /** Voxels from patch to patch, where scans are cut into patches. */
+  /** Voxels between patches, if scans are cut into patches. */
   patchStride?: ImageSize
   structureNames: readonly string[]
 }
 
 /**
- * Reads one scan and brings it to the dataset's frame and to 0..255: one sample, or patches one after another. Presence is that of a sample's
- * own masks; a patch of which nothing is known, or without any intensity, is left out. Returns what was done.
- * Throws InputError naming file and reason, before it gives a sample.
+ * Reads one scan, brings it into the dataset's frame and scales it to 0..255. Yields one sample, or its patches. Presence comes from a sample's
+ * own masks; patches with ignored voxels or without any intensity are skipped. Returns the record.
+ * Throws InputError with file and reason before it yields a sample.
  */
 export function* importScan(scan: SurveyedScan, form: ImportedForm): Generator<StoredSample, ScanRecord> {
   const { image, intensity, frame } = placeImages(scan, form)
@@ -58,7 +58,7 @@ export function* importScan(scan: SurveyedScan, form: ImportedForm): Generator<S
     samples++
     yield { ...sample, source: { subject, spacing: frame.spacing } }
   }
-  if (samples === 0) throw new InputError(`${scan.images[0]}: its frame is empty, or nothing is known in it`)
+  if (samples === 0) throw new InputError(`${scan.images[0]}: its frame is empty or not annotated`)
   return recordOf(scan, { frame, intensity, samples, cutOff: labels.cutOff })
 }
 
@@ -69,7 +69,7 @@ interface WholeScan {
   channels: number
 }
 
-/** The sample at `start` of a scan; undefined where there is nothing to see or nothing known. */
+/** The sample at `start` of a scan; undefined if it is empty or has ignored voxels. */
 function cutSample(
   { image, labels, size: whole, channels }: WholeScan,
   start: ImageSize,
@@ -95,7 +95,7 @@ function cutSample(
 
 const LISTED_ABSENCES = 3
 
-/** A word about what a sample has: "complete", "without_spleen", "5_of_9_structures". What is unknown does not count. */
+/** Summary of a sample's presence: "complete", "without_spleen", "5_of_9_structures". Unknown structures do not count. */
 function scenarioOf(presence: readonly number[], names: readonly string[]): string {
   const absent = names.filter((_, s) => presence[s] === 0)
   if (absent.length === 0) return 'complete'
@@ -104,7 +104,7 @@ function scenarioOf(presence: readonly number[], names: readonly string[]): stri
   return isShort ? `without_${absent.join('_')}` : `${known - absent.length}_of_${known}_structures`
 }
 
-/** Every channel, and the label, goes to one grid, whose size the first channel gives, as in `predict`. */
+/** Resamples all channels to one grid whose size comes from the first channel, as in `predict`. */
 function placeImages({ images, grid }: SurveyedScan, { preparation, patchStride }: ImportedForm) {
   const { frame: placing, image_size: size, intensity: rules } = preparation
   const intensity: IntensityScale[] = []

@@ -8,12 +8,12 @@ import type { Refusal } from './pairs.ts'
 import type { Source, SourceScan } from './sources.ts'
 import type { LabelledStructure } from './structures.ts'
 
-/** A scan whose label was read once. */
+/** A scan whose label has been surveyed. */
 export interface SurveyedScan extends SourceScan, LabelContent {
   source: Source
-  /** (S): the structures of the dataset that were looked for in it, as its source marks them; undefined in the place of the others */
+  /** (S): the dataset's structures that are annotated in it, as its source marks them; undefined for the others */
   known: (LabelledStructure | undefined)[]
-  /** (S): 1 present in the scan, 0 absent, −1 not looked for */
+  /** (S): 1 present in the scan, 0 absent, −1 not annotated */
   presence: number[]
 }
 
@@ -22,7 +22,7 @@ export interface Survey {
   scans: SurveyedScan[]
   /** of every scan */
   channels: number
-  /** for each source, what marks the structures it names */
+  /** for each source, the marks of the structures it names */
   marks: Record<string, LabelledStructure['marks']>[]
   warnings: string[]
 }
@@ -33,8 +33,8 @@ interface Surveyed {
 }
 
 /**
- * Reads every label and every NIfTI header once, one in memory at a time, so that what does not fit is said before anything is written and
- * the splits can be stratified. Scans that cannot be used go to `refuse`. Throws InputError when structures and labels do not go together.
+ * Reads every label and every NIfTI header once, one in memory at a time, so that errors are reported before anything is written and the
+ * splits can be stratified. Unusable scans go to `refuse`. Throws InputError if structures and labels do not match.
  */
 export function surveySources(
   sources: readonly Source[],
@@ -71,9 +71,9 @@ export function surveySources(
 }
 
 export interface SurveyOptions {
-  /** the structures' order, where one is asked for */
+  /** requested order of the structures */
   order: readonly string[] | undefined
-  /** that an ignored voxel spoils only the patches that hold it */
+  /** whether scans are cut into patches, so that an ignored voxel spoils only patches that contain it */
   hasPatches: boolean
   refuse: Refusal
   onLabel: () => void
@@ -89,7 +89,7 @@ function survey(
     const content = surveyLabel(scan.label)
     const headers = scan.images.filter(isNiftiName).map(readNiftiGrid)
     for (const header of headers) checkSameGrid(content.grid, header)
-    const series = scan.images.length - headers.length // of DICOM, a channel each
+    const series = scan.images.length - headers.length // DICOM series, one channel each
     channels.check(
       scan,
       headers.reduce((sum, header) => sum + header.channels, series),
@@ -103,7 +103,7 @@ function survey(
   }
 }
 
-/** Holds scans against the first. */
+/** Checks that all scans have as many channels as the first. */
 class ChannelCount {
   expected: number | undefined
 
@@ -114,7 +114,7 @@ class ChannelCount {
   }
 }
 
-/** The structures that the source names, else every value or file that occurs. */
+/** The structures that the source names, or else every value or file that occurs. */
 function structuresOf({ source, scans }: Surveyed): readonly LabelledStructure[] {
   if (source.structures) {
     checkMarks(source.structures, scans)
@@ -125,12 +125,12 @@ function structuresOf({ source, scans }: Surveyed): readonly LabelledStructure[]
   const other = scans.find(isOther)
   if (other)
     throw new InputError(
-      `${other.label.path}: is a ${other.label.kind}, ${first!.label.path} is none: name the structures`,
+      `${other.label.path}: is a ${other.label.kind}, but ${first!.label.path} is not; name the structures`,
     )
   const marks = new Set(
     scans.flatMap(({ label, occurring }) => [...(label.kind === 'folder' ? label.files.keys() : occurring)]),
   )
-  if (marks.size === 0) throw new InputError(`${source.where}: no label but 0 in any volume`)
+  if (marks.size === 0) throw new InputError(`${source.where}: no volume has a label other than 0`)
   const named = [...marks].map(mark => ({ name: typeof mark === 'number' ? `label_${mark}` : mark, marks: [mark] }))
   return named.sort(({ marks: [a] }, { marks: [b] }) => (typeof a === 'number' ? a - (b as number) : a! < b! ? -1 : 1))
 }
@@ -141,17 +141,17 @@ function checkMarks(structures: readonly LabelledStructure[], scans: Surveyed['s
     const file = marks.find(mark => typeof mark === 'string')
     if (volume && file !== undefined)
       throw new InputError(
-        `structures: '${name}' is marked by '${file}', but ${volume.label.path} is a volume of values: expected ${name}=value`,
+        `structures: '${name}' is marked by '${file}', but ${volume.label.path} is a label map, expected ${name}=value`,
       )
     const folders = scans.flatMap(({ label }) => (label.kind === 'folder' ? [label] : []))
     if (folders.length > 0 && !volume && !folders.some(({ files }) => marks.some(mark => files.has(String(mark)))))
       throw new InputError(
-        `structures: '${name}': no folder of ${folders[0]!.path} and the others has a file ${marks.join(' or ')}`,
+        `structures: '${name}': neither ${folders[0]!.path} nor any other label folder has a file ${marks.join(' or ')}`,
       )
   }
 }
 
-/** Of all sources in their order, or in the order asked for. */
+/** Structure names of all sources, in the requested order or that of the sources. */
 function namesOf(
   structures: readonly (readonly LabelledStructure[])[],
   order: readonly string[] | undefined,
@@ -160,7 +160,7 @@ function namesOf(
   if (!order) return all
   const missing = all.find(name => !order.includes(name))
   if (missing !== undefined)
-    throw new InputError(`structures: '${missing}' of a source is not in the list of all structures`)
+    throw new InputError(`structures: '${missing}' of a source is missing from the list of all structures`)
   if (new Set(order).size < order.length) throw new InputError('structures: the list of all structures names one twice')
   return [...order]
 }
@@ -172,10 +172,11 @@ function checkNames({ where, annotated = [], notAnnotated, scans }: Source, name
     throw new InputError(`${where}: annotated names '${name}', expected ${meant ? `'${meant}'` : names.join(', ')}`)
   }
   const stray = Object.keys(notAnnotated).find(scan => !scans.some(({ name }) => name === scan))
-  if (stray !== undefined) throw new InputError(`${where}: not_annotated names '${stray}', which is no scan of it`)
+  if (stray !== undefined)
+    throw new InputError(`${where}: not_annotated names '${stray}', which is not one of its scans`)
 }
 
-/** What was looked for in a scan. Of a folder every file of a structure must be there. */
+/** The structures annotated in a scan. In a folder of masks, a structure counts only if all its files exist. */
 function knownIn(
   { name, label }: SourceScan,
   { annotated, notAnnotated }: Source,
@@ -206,7 +207,7 @@ function presenceIn(
 
 function unknownLine({ name, source, occurring }: SurveyedScan): string {
   const isIgnored = source.ignored !== undefined && occurring.has(source.ignored)
-  return `${name}: ${isIgnored ? 'has ignored voxels' : 'none of its structures is annotated'}, so nothing is known of it: left out`
+  return `${name}: left out, because ${isIgnored ? 'it has ignored voxels' : 'none of its structures is annotated'}`
 }
 
 function neverPresent(name: string, states: readonly number[]): string[] {
@@ -214,7 +215,7 @@ function neverPresent(name: string, states: readonly number[]): string[] {
   return [states.includes(0) ? `${name} is absent from every scan` : `${name} is annotated in no scan`]
 }
 
-/** Labels that belong to no structure: meant so, or forgotten. */
+/** A warning about labels that belong to no structure, by intent or by mistake. */
 function strayMarks({ source, scans }: Surveyed, structures: readonly LabelledStructure[]): string[] {
   const marks = new Set<number | string>(structures.flatMap(structure => structure.marks))
   const stray = new Set(

@@ -22,23 +22,23 @@ export interface DatasetInspection {
 
 export interface SplitInspection extends Hdf5Inspection {
   samples: number
-  /** how many samples have each label, structure by structure */
+  /** number of samples with each label, per structure */
   presence: { structure: string; present: number; absent: number; unknown: number }[]
-  /** how many samples each has; empty where the file names none */
+  /** number of samples per scenario; empty if the file has none */
   scenarios: Record<string, number>
-  /** how many different ones; null where the file names none */
+  /** number of distinct subjects; null if the file has none */
   subjects: number | null
-  /** least and greatest millimetres between voxels along (H, W, D); null where the file says none */
+  /** minimum and maximum voxel spacing in millimetres along (H, W, D); null if the file has none */
   spacing: { least: number[]; greatest: number[] } | null
-  /** of a few samples, drawn by a fixed seed */
+  /** of a few samples, drawn with a fixed seed */
   intensity: (Intensity & { samples: number[] }) | null
-  /** that hashes.json says what its samples are */
+  /** whether hashes.json records its samples */
   has_hashes: boolean
 }
 
-const LOOKED_AT = 8 // samples a split, for the intensities
+const LOOKED_AT = 8 // samples per split, for the intensities
 
-/** Reads everything but the volumes, of which it reads a few images. Throws InputError as `openDataset` does. */
+/** Reads everything except the volumes, of which it reads a few images. Throws InputError like `openDataset`. */
 export async function inspectDataset(path: string): Promise<DatasetInspection> {
   const { structureNames, imageSize, channels, patches, preparation = null, splits } = await openDataset(path)
   const inspected: Partial<Record<SplitName, SplitInspection>> = {}

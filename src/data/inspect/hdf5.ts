@@ -6,11 +6,11 @@ export interface Hdf5Inspection {
   path: string
   bytes: number
   datasets: Hdf5Member[]
-  /** numbers among the attributes of the root */
+  /** numeric attributes of the root */
   attributes: Record<string, number[]>
 }
 
-/** Throws InputError where the file cannot be opened. */
+/** Throws InputError if the file cannot be opened. */
 export async function inspectHdf5(path: string): Promise<Hdf5Inspection> {
   const file = await Hdf5File.open(path)
   try {

@@ -8,20 +8,20 @@ import { type Intensity, intensityOf } from './voxel_intensity.ts'
 export interface ScanInspection {
   kind: 'scan'
   path: string
-  /** of the file; null where it is a folder */
+  /** size of the file; null for a folder */
   bytes: number | null
   /** voxels along the stored axes */
   size: number[]
   channels: number
-  /** millimetres between voxels along the stored axes */
+  /** voxel spacing in millimetres along the stored axes */
   spacing: number[]
-  /** where each stored axis runs to, such as RAS */
+  /** direction of each stored axis, e.g. RAS */
   orientation: string
   affine: Affine
   intensity: Intensity | null
 }
 
-/** Reads the whole scan. Throws InputError as `readScan` does. */
+/** Reads the whole scan. Throws InputError like `readScan`. */
 export function inspectScan(path: string): ScanInspection {
   const { size, channels, affine, values } = readScan(path)
   const status = statSync(path)

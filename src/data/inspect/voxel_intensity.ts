@@ -1,6 +1,6 @@
 import type { NumericArray } from '../hdf5/file.ts'
 
-/** Of the finite ones among some voxels. */
+/** Statistics of the finite voxels. */
 export interface Intensity {
   lowest: number
   highest: number
@@ -8,7 +8,7 @@ export interface Intensity {
   deviation: number
 }
 
-/** Voxels of any number of volumes, one after another; undefined where none is finite (Welford's update). */
+/** Statistics over all voxels of the volumes (Welford's algorithm); undefined if no voxel is finite. */
 export function intensityOf(volumes: Iterable<NumericArray>): Intensity | undefined {
   let [count, mean, squares, lowest, highest] = [0, 0, 0, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]
   for (const volume of volumes)

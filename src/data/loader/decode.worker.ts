@@ -7,7 +7,7 @@ import type { DecodeReply, DecodeRequest } from './decoder_thread.ts'
 const port = parentPort!
 const samples = new SampleDecoder()
 
-// Anything but an InputError is left uncaught: it ends this thread, and the owner starts another.
+// Any error but InputError stays uncaught: it ends this thread, and the owner starts another.
 port.on('message', async ({ id, job }: DecodeRequest) => {
   await loadHdf5()
   const reply: DecodeReply = { id }

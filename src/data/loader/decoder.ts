@@ -8,7 +8,7 @@ import { Hdf5File, type NumericArray } from '../hdf5/file.ts'
 import { resampleLabels } from '../scan/resample.ts'
 import type { SampleJob } from './decoder_thread.ts'
 
-/** Reads samples of one split file as the GPU wants them: float32 images of `size`, masks packed to bits. */
+/** Reads samples of one split file in the GPU's format: float32 images of `size`, masks packed to bits. */
 export class Decoder {
   private readonly file: Hdf5File
   private readonly images: ImageReader
@@ -20,15 +20,15 @@ export class Decoder {
     this.masks = masksOf(file, this.images.stored)
   }
 
-  /** `size` is that of the samples given out: stored samples of another size are resampled. */
+  /** `size` is the size of the decoded samples; stored samples of another size are resampled. */
   static async open(path: string, size: ImageSize): Promise<Decoder> {
     return new Decoder(await Hdf5File.open(path), size)
   }
 
   /**
    * Decodes sample `index` into `image` (C, H, W, D) and `maskBits` (S, H·W·D/32).
-   * Throws InputError naming file, dataset and sample: corrupt chunk, empty image, voxel not finite, mask value not 0 or 1,
-   * or another digest than was `recorded`.
+   * Throws InputError with file, dataset and sample: corrupt chunk, empty image, non-finite voxel, mask value other than
+   * 0 and 1, or a digest other than `recorded`.
    */
   decode(index: number, image: Float32Array, maskBits: Uint32Array, recorded?: SampleDigests): void {
     this.images.read(index, image, recorded?.images)
@@ -61,8 +61,8 @@ export class Decoder {
 }
 
 /**
- * Packs a mask of bytes 0 and 1 into words: bit j of word i is voxel 32·i + j. The number of voxels divides by 32.
- * Returns false when there was a byte other than 0 and 1.
+ * Packs a mask of bytes 0 and 1 into words: bit j of word i is voxel 32·i + j. The number of voxels is divisible by 32.
+ * Returns false if the mask has a byte other than 0 and 1.
  */
 export function packBits(mask: NumericArray, words: Uint32Array): boolean {
   const fours = new Uint32Array(mask.buffer, mask.byteOffset, mask.byteLength / 4)
@@ -80,11 +80,11 @@ export function packBits(mask: NumericArray, words: Uint32Array): boolean {
   return (seen & ~0x01010101) === 0
 }
 
-/** Decodes samples of any files in the thread that it is made in, and keeps the files open. */
+/** Decodes samples from any files in the current thread and keeps the files open. */
 export class SampleDecoder {
   private readonly files = new Map<string, Promise<Decoder>>()
 
-  /** Throws InputError when the sample cannot be decoded. */
+  /** Throws InputError if the sample cannot be decoded. */
   async decode({ path, imageSize, sample, image, maskBits, recorded }: SampleJob): Promise<void> {
     const key = `${path} ${imageSize}`
     if (!this.files.has(key)) this.files.set(key, Decoder.open(path, imageSize))

@@ -4,7 +4,7 @@ import type { ImageSize } from '../../util/shape.ts'
 import { startThread } from '../../util/thread.ts'
 import type { SampleDigests } from '../dataset/split.ts'
 
-/** One sample to be decoded, and where to. */
+/** A sample to decode, and its destination. */
 export interface SampleJob {
   /** of the split */
   path: string
@@ -12,11 +12,11 @@ export interface SampleJob {
   sample: number
   image: Float32Array // (C, H, W, D)
   maskBits: Uint32Array // (S, V/32)
-  /** what the sample is to be, where that was recorded and has not been checked yet */
+  /** recorded digests to check; undefined if none were recorded or they have been checked */
   recorded?: SampleDigests
 }
 
-/** Without a job the thread only makes itself ready. */
+/** Without a job the thread only loads HDF5. */
 export interface DecodeRequest {
   id: number
   job?: SampleJob
@@ -24,13 +24,13 @@ export interface DecodeRequest {
 
 export interface DecodeReply {
   id: number
-  /** One line, when the sample could not be decoded. */
+  /** one line, if the sample could not be decoded */
   error?: string
 }
 
-/** The request that every thread gets first: its answer says that the thread runs. */
+/** Id of the first request to every thread; the answer shows that the thread runs. */
 const START = -1
-/** A thread may take so long to start, however little its samples may: seconds. */
+/** Seconds that a thread may take to start, whatever `hangSeconds` is. */
 const START_SECONDS = 60
 
 interface Pending {
@@ -40,9 +40,9 @@ interface Pending {
 }
 
 /**
- * One worker thread that decodes samples in the order asked for, straight into memory that both threads see. One that dies or gives no
- * answer for `hangSeconds` is replaced by another, which gets the same samples in the same order; if that one fails before it gave a
- * sample, they fail.
+ * One worker thread that decodes samples, in the order of the requests, directly into shared memory. If it dies or does not answer for
+ * `hangSeconds`, another thread replaces it and gets the same samples in the same order; if that one fails before its first sample, they
+ * fail. Not a ThreadPool, which neither repeats requests (their memory may have been transferred) nor watches for hangs.
  */
 export class DecoderThread {
   private readonly hangSeconds: number
@@ -58,20 +58,20 @@ export class DecoderThread {
     this.hangSeconds = hangSeconds
   }
 
-  /** Samples asked for and not yet given. */
+  /** number of unanswered requests */
   get load(): number {
     return this.pending.size
   }
 
-  /** Loads HDF5; does not keep the process alive. */
+  /** Loads HDF5 without keeping the process alive. */
   prepare(): Promise<void> {
     return this.ask(undefined)
   }
 
-  /** Rejects with InputError when the sample cannot be decoded, with Error when the thread failed twice. */
+  /** Rejects with InputError if the sample cannot be decoded, with Error if the thread failed twice. */
   decode(job: SampleJob): Promise<void> {
     const done = this.ask(job)
-    this.worker!.ref() // while a sample is awaited the process must live
+    this.worker!.ref() // keeps the process alive while a sample is awaited
     return done
   }
 
@@ -95,7 +95,7 @@ export class DecoderThread {
     this.worker!.postMessage({ id, ...(job && { job }) } satisfies DecodeRequest)
     if (this.watch) return
     this.ticks = 0
-    // Two ticks without an answer: after a pause of the whole process the first one comes before the answers that wait.
+    // Two ticks without an answer, because after a pause of the whole process the first tick precedes the waiting answers.
     this.watch = setInterval(() => this.tick(), (this.hangSeconds / 2) * 1000).unref()
   }
 
@@ -106,7 +106,7 @@ export class DecoderThread {
     this.hasStarted = false
     let cause: Error | undefined
     worker.on('message', (reply: DecodeReply) => {
-      // what a thread that was replaced still says counts for nothing: another one decodes that sample
+      // Ignores late answers of a replaced thread: its successor decodes those samples.
       if (this.worker === worker) this.receive(reply)
     })
     worker.on('error', error => {
@@ -141,9 +141,9 @@ export class DecoderThread {
     if (this.ticks < 2 || (!this.hasStarted && silent < START_SECONDS)) return
     const { worker } = this
     this.worker = undefined
-    // Not waited for: a thread that hangs in a call of the system ends when that returns, and runs no code of ours any more.
+    // Not awaited: a thread that hangs in a system call ends when the call returns, without running any more of our code.
     void worker?.terminate()
-    this.replace(`it gave no answer for ${this.hangSeconds} s`)
+    this.replace(`it did not answer for ${this.hangSeconds} s`)
   }
 
   private replace(cause: string): void {

@@ -7,13 +7,13 @@ import { DecoderThread, type SampleJob } from './decoder_thread.ts'
 import { HostBufferPool, type HostBuffers } from './host_buffers.ts'
 
 export interface DecodersOptions {
-  /** Threads at most; 0 decodes in the calling thread. */
+  /** Maximum number of threads; 0 decodes in the calling thread. */
   threads: number
-  /** Batches between two times that unused batch memory is freed. */
+  /** Number of batches after which unused batch memory is freed. */
   cleanupFrequency: number
-  /** Another thread is started when batches were waited for so long in all, seconds: about what starting one costs. */
+  /** Total seconds of waiting for batches after which another thread starts; about the cost of starting one. */
   patience?: number
-  /** A thread that gives no answer for so long is replaced, seconds. */
+  /** Seconds without an answer after which a thread is replaced. */
   hangSeconds?: number
 }
 
@@ -23,11 +23,11 @@ export interface BatchRequest {
   imageSize: SampleJob['imageSize']
   samples: readonly number[]
   batchSize: number
-  /** Numbers of one sample's image (C, H, W, D). */
+  /** number of elements in one sample's image (C, H, W, D) */
   imageLength: number
-  /** Words of one sample's masks (S, V/32). */
+  /** number of words in one sample's masks (S, V/32) */
   maskWords: number
-  /** of every sample of the split, where they were recorded: each is checked the first time that it is decoded */
+  /** of every sample of the split, if recorded; each sample is checked when it is first decoded */
   digests?: readonly SampleDigests[] | undefined
 }
 
@@ -37,39 +37,39 @@ interface Queued {
   reject(reason: Error): void
 }
 
-/** Batches that threads decode ahead of the one in use: one to be taken next, one to work on. */
+/** Batches that threads decode ahead of the one in use: the next one, and one in progress. */
 const AHEAD = 2
-/** Samples that a thread has at once: one to work on, one so that it need not ask. */
+/** Samples that each thread has at once: it works on one while the next waits. */
 const QUEUED_PER_THREAD = 2
 const DEFAULTS = { patience: 0.5, hangSeconds: 120 }
 
-/** Threads for `workers` of them asked for: no more than cores, nor than samples that are ever waited for. */
+/** Number of useful threads out of `workers`: at most one per core and per sample decoded ahead. */
 export function usefulThreads(workers: number, batchSize: number, cores = availableParallelism()): number {
   return Math.min(workers, AHEAD * batchSize, cores)
 }
 
 /**
- * Decodes batches, sample by sample on as many threads as pay, into memory that is fixed: AHEAD batches and the one in use, however many
- * threads. Which thread decodes a sample changes nothing of a batch.
+ * Decodes batches sample by sample on as many threads as are worthwhile. Memory is fixed, whatever the number of threads: AHEAD batches and
+ * the one in use. A batch does not depend on which threads decode its samples.
  */
 export class Decoders {
-  /** Batches to be asked for before they are needed. */
+  /** Number of batches to request ahead of need. */
   readonly ahead: number
   readonly buffers: HostBufferPool
   private readonly options: Required<DecodersOptions>
   private readonly queue: Queued[] = []
   private readonly members: (DecoderThread | MainThreadDecoder)[] = []
-  /** a thread that is on its way to be a member */
+  /** a thread that is starting and will become a member */
   private coming: DecoderThread | undefined
   private isClosed = false
-  /** samples that are what was recorded, as `path sample` */
+  /** samples that matched their digests, as `path sample` */
   private readonly checked = new Set<string>()
   private batches = 0
-  /** seconds, ever since the newest thread was ready */
+  /** seconds of waiting since the newest thread was ready */
   private waited = 0
   private waitingSince: number | undefined
 
-  /** Starts the first thread, so that it is ready by the time that the first batch is wanted. */
+  /** Starts the first thread at once, so that it is ready when the first batch is needed. */
   constructor(options: DecodersOptions) {
     this.options = { ...DEFAULTS, ...options }
     this.buffers = new HostBufferPool(options.threads > 0)
@@ -78,14 +78,14 @@ export class Decoders {
     else this.begin()
   }
 
-  /** Threads that take samples. */
+  /** Number of threads that take samples. */
   get threads(): number {
     return this.members.filter(member => member instanceof DecoderThread).length
   }
 
   /**
-   * Decodes a batch; what lies behind its samples is 0. `buffers` are to be given back. Rejects with the InputError of its first sample
-   * that cannot be decoded.
+   * Decodes a batch; padding after its samples is 0. The caller recycles the returned buffers. Rejects with the InputError of the first
+   * sample that cannot be decoded.
    */
   async decode(batch: BatchRequest): Promise<HostBuffers> {
     if (++this.batches % this.options.cleanupFrequency === 0) this.buffers.trim()
@@ -101,7 +101,7 @@ export class Decoders {
     throw (failed as PromiseRejectedResult).reason
   }
 
-  /** Waits for a batch on behalf of who needs it now, and takes note of how long. */
+  /** Waits for a batch that is needed now, and records how long. */
   async wait(batch: Promise<HostBuffers>): Promise<HostBuffers> {
     const since = performance.now()
     this.waitingSince = since
@@ -134,7 +134,7 @@ export class Decoders {
     })
   }
 
-  /** Gives the oldest samples to those threads that have least to do. */
+  /** Gives the oldest samples to the least busy threads. */
   private dispatch(): void {
     while (this.queue.length > 0) {
       const member = this.members.reduce((least, each) => (each.load < least.load ? each : least))
@@ -154,7 +154,7 @@ export class Decoders {
     if (isBehind && unfinished > this.members.length) this.grow()
   }
 
-  /** Nothing that waits for a thread is given to one. */
+  /** Rejects all samples that still wait for a thread. */
   private giveUp(reason: Error): void {
     for (const { reject } of this.queue.splice(0)) reject(reason)
   }
@@ -168,7 +168,7 @@ export class Decoders {
     this.members.push(first)
     first.prepare().then(
       () => this.forgetWaiting(),
-      () => undefined, // who asks it for a sample hears of it
+      () => undefined, // the next request to the thread reports the failure
     )
   }
 
@@ -213,12 +213,12 @@ function jobOf(
   }
 }
 
-/** Decodes in the calling thread, as a DecoderThread does in its own. */
+/** Decodes in the calling thread, with the interface of DecoderThread. */
 export class MainThreadDecoder {
   load = 0
   private readonly samples = new SampleDecoder()
 
-  /** Lets whatever waits have its turn first. Rejects with InputError when the sample cannot be decoded. */
+  /** Lets pending events run first. Rejects with InputError if the sample cannot be decoded. */
   async decode(job: SampleJob): Promise<void> {
     this.load++
     try {

@@ -11,21 +11,21 @@ export interface BufferSizes {
   maskBits: number
 }
 
-/** Gives out buffers of batches and takes them back for reuse. */
+/** Lends batch buffers and takes them back for reuse. */
 export class HostBufferPool {
-  /** of all buffers, given out or not */
+  /** of all buffers, lent or free */
   bytes = 0
   private readonly isShared: boolean
   private readonly free: HostBuffers[] = []
-  /** Free buffers, at least, ever since the last `trim`. */
+  /** Minimum number of free buffers since the last `trim`. */
   private idle = 0
 
-  /** `isShared`: other threads write into them. */
+  /** `isShared`: other threads write to the buffers. */
   constructor(isShared: boolean) {
     this.isShared = isShared
   }
 
-  /** What is in them is left from before. */
+  /** The buffers are not cleared. */
   take(sizes: BufferSizes): HostBuffers {
     const at = this.free.findLastIndex(
       ({ images, maskBits }) => images.length === sizes.images && maskBits.length === sizes.maskBits,
@@ -45,7 +45,7 @@ export class HostBufferPool {
     this.free.push(buffers)
   }
 
-  /** Frees as many as nobody has needed since this was called last, those first that have lain here longest. */
+  /** Frees as many buffers as stayed unused since the last call, oldest first. */
   trim(): void {
     for (const buffers of this.free.splice(0, this.idle)) this.bytes -= bufferBytes(buffers)
     this.idle = this.free.length

@@ -1,52 +1,49 @@
 import { ContractError, InputError } from '../../util/error.ts'
 import { OP_SHUFFLE, RandomStream } from '../../util/random.ts'
-import type { ImageSize } from '../../util/shape.ts'
-import { sizeOf } from '../../util/shape.ts'
+import { AXIS_DIVISOR, type ImageSize, sizeOf } from '../../util/shape.ts'
 import type { Split } from '../dataset/split.ts'
 import type { BatchRequest, Decoders } from './decoders.ts'
 import type { HostBuffers } from './host_buffers.ts'
 
 export interface LoaderOptions {
   split: Split
-  /** What decodes the samples; several loaders may share it, and who made it closes it. */
+  /** Decodes the samples. Several loaders may share it; its creator closes it. */
   decoders: Decoders
-  /** Number of structures the model has. */
+  /** Number of structures of the model. */
   structures: number
   batchSize: number
   order: 'shuffled' | 'sequential'
   seed: number
-  /** Samples stored at another size are resampled to this one: trilinear images, nearest masks. Default: as stored. */
+  /** Samples stored at another size are resampled to this one: images trilinear, masks nearest-neighbour. Default: as stored. */
   imageSize?: ImageSize
-  /** Leave out the last batch when it is short; otherwise it is padded. */
+  /** Drop the last batch if it is incomplete; otherwise it is padded. */
   dropLast: boolean
 }
 
-/** The arrays are valid until the next batch is asked for or the loop is left. Where threads decode, images and masks lie in shared memory. */
+/** The arrays are valid until the next batch is requested or the loop ends. If threads decode, images and masks are in shared memory. */
 export interface Batch {
   images: Float32Array // (B, C, H, W, D)
   maskBits: Uint32Array // (B, S, V/32), bit j of word i is voxel 32·i + j
   presence: Float32Array // (B, S): 1 present, 0 absent, −1 unknown
   samples: Uint32Array // (B) indices within the split
-  /** Real samples. The rest of the batch is padding: images 0, masks 0, presence −1, index 0. */
+  /** Number of real samples. The rest of the batch is padding: images 0, masks 0, presence −1, index 0. */
   count: number
-  /** Of the real samples. */
+  /** of the real samples */
   scenarios: string[]
   /** Seconds that the consumer waited for this batch. */
   waited: number
 }
 
-const AXIS_DIVISOR = 16 // the network halves every axis four times
-
-/** Gives out the batches of one split, decoded ahead where threads do it. */
+/** Yields the batches of one split, decoded ahead of time if there are decoding threads. */
 export class Loader {
   readonly batchesPerEpoch: number
-  /** Size of the samples given out. */
+  /** Size of the samples in a batch. */
   readonly imageSize: ImageSize
   private readonly options: LoaderOptions
 
   /**
-   * Throws InputError when the split has another number of structures, too few samples for one batch, or an axis that
-   * does not divide by 16.
+   * Throws InputError if the split has another number of structures, too few samples for one batch, or an axis that is
+   * not divisible by 16.
    */
   constructor(options: LoaderOptions) {
     const { split, structures, batchSize, dropLast } = options
@@ -61,7 +58,7 @@ export class Loader {
     this.options = options
   }
 
-  /** Sample indices in the order of this epoch: a function of seed and epoch alone. */
+  /** Sample indices in the order of this epoch; depends on seed and epoch only. */
   order(epoch: number): Uint32Array {
     const { split, order, seed } = this.options
     const indices = Uint32Array.from({ length: split.samples }, (_, i) => i)
@@ -69,8 +66,8 @@ export class Loader {
   }
 
   /**
-   * The batches of an epoch, from batch `from` on (to resume within one). Leaving the loop early is allowed.
-   * Throws InputError naming file, dataset and sample when a sample cannot be decoded, at its batch.
+   * The batches of an epoch, starting at batch `from` (to resume within an epoch). The consumer may leave the loop early.
+   * Throws InputError with file, dataset and sample at the batch whose sample cannot be decoded.
    */
   async *epoch(epoch: number, from = 0): AsyncGenerator<Batch, void, void> {
     const order = this.order(epoch)
@@ -142,5 +139,7 @@ function checkFit(split: Split, structures: number, imageSize: ImageSize): void 
   if (split.structures !== structures)
     throw new InputError(`${split.path}: masks have ${split.structures} structures, the model has ${structures}`)
   if (imageSize.some(axis => axis % AXIS_DIVISOR !== 0 || axis < AXIS_DIVISOR))
-    throw new InputError(`${split.path}: image size ${imageSize.join('×')}: every axis must divide by ${AXIS_DIVISOR}`)
+    throw new InputError(
+      `${split.path}: image size ${imageSize.join('×')}, expected every axis divisible by ${AXIS_DIVISOR}`,
+    )
 }

@@ -4,13 +4,13 @@ import { readScan, type ScanOptions } from './read_scan.ts'
 import { checkSameGrid } from './same_grid.ts'
 import type { Scan } from './scan.ts'
 
-/** One channel of a scan and the file that it is of. */
+/** One channel of a scan, and the file it comes from. */
 export interface Channel {
   scan: Scan
   values: NumericArray // (I, J, K)
 }
 
-/** The channels of a scan's files in order, one file in memory at a time. Throws InputError when one lies on another grid than the first. */
+/** The channels of a scan's files in order, one file in memory at a time. Throws InputError if a file's grid differs from the first one's. */
 export function* channelsOf(images: readonly string[], options: ScanOptions = {}): Generator<Channel> {
   let first: Pick<Scan, 'path' | 'size' | 'affine'> | undefined
   for (const path of images) {

@@ -1,20 +1,20 @@
 import { type ImageSize, sizeOf } from '../../util/shape.ts'
 
-/** Consecutive voxels of one line along the last axis that are set; `lines` says where each line's runs begin. */
+/** Runs of consecutive set voxels along the last axis; `lines` holds the index of each line's first run. */
 interface Runs {
   first: Int32Array
-  end: Int32Array // behind the last voxel
-  lines: Int32Array // one more than there are lines
+  end: Int32Array // exclusive
+  lines: Int32Array // (lines + 1)
 }
 
 /**
- * Clears all of a mask (I, J, K) of 0 and 1 but its largest component, voxels that share a face, an edge or a corner being neighbours; of
- * equally large ones the first stays. Returns the voxels that are left. Memory: 12 bytes a run of set voxels and 4 a line.
+ * Clears everything in a mask (I, J, K) of 0 and 1 except its largest 26-connected component; on a tie the first stays. Returns the number of
+ * voxels left. Memory: 12 bytes per run of set voxels and 4 per line.
  */
 export function keepLargestComponent(mask: Uint8Array, size: ImageSize): number {
   const runs = runsOf(mask, size)
   const parents = joined(runs, size)
-  const voxels = new Float64Array(parents.length) // of the component whose root it is
+  const voxels = new Float64Array(parents.length) // at its root: number of voxels of a component
   for (let run = 0; run < parents.length; run++) voxels[rootOf(parents, run)]! += runs.end[run]! - runs.first[run]!
   const most = voxels.reduce((best, count, run) => (count > voxels[best]! ? run : best), 0)
   const depth = size[2]
@@ -47,13 +47,13 @@ function runsOf(mask: Uint8Array, size: ImageSize): Runs {
   return runs
 }
 
-/** For each run another of its component, the component's first run being its own (union-find, paths halved). */
+/** The union-find parent of each run; a component's root is its first run (path halving). */
 function joined(runs: Runs, [rows, columns]: ImageSize): Int32Array {
   const parents = Int32Array.from(runs.first, (_, run) => run)
   for (let i = 0; i < rows; i++)
     for (let j = 0; j < columns; j++) {
       const line = i * columns + j
-      // the neighbouring lines that come earlier
+      // earlier neighbouring lines
       if (j > 0) joinLines(runs, parents, line, line - 1)
       if (i === 0) continue
       for (let other = Math.max(0, j - 1); other <= Math.min(columns - 1, j + 1); other++)
@@ -62,7 +62,7 @@ function joined(runs: Runs, [rows, columns]: ImageSize): Int32Array {
   return parents
 }
 
-/** Joins the runs of two lines that touch, corners included. */
+/** Joins runs of two lines that touch, including at corners. */
 function joinLines({ first, end, lines }: Runs, parents: Int32Array, a: number, b: number): void {
   let [one, other] = [lines[a]!, lines[b]!]
   while (one < lines[a + 1]! && other < lines[b + 1]!) {

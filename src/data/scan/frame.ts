@@ -16,22 +16,22 @@ import type { ScanGrid } from './scan.ts'
 
 type Triple = [number, number, number]
 
-const SAME_GRID = 0.01 // voxels by which grids of one spacing may drift apart along an axis and count as one
+const SAME_GRID = 0.01 // voxels: two grids of equal spacing that drift apart by less along an axis count as one
 
-/** The way from a scan's grid to the grid of a model, axes to right, anterior, superior, and back. */
+/** Maps a scan's grid to the grid of a model (RAS axes) and back. */
 export class Frame {
   /** of the model's grid */
   readonly size: ImageSize
-  /** millimetres between the model's voxels along right, anterior, superior */
+  /** voxel spacing of the model's grid in millimetres, along right, anterior, superior */
   readonly spacing: Triple
-  /** where the scan's stored axes run to, e.g. "LSA" */
+  /** directions of the scan's stored axes, e.g. "LSA" */
   readonly orientation: Orientation
-  /** of the scan with its axes brought to right, anterior, superior */
+  /** size of the scan after reorientation to right, anterior, superior */
   readonly oriented: ImageSize
   private readonly scanSize: ImageSize // along its stored axes
   private readonly placements: Placements
 
-  /** `size` is the model's. With a constant spacing the scan is cropped or padded about its centre. */
+  /** `size` is the model's. With a constant spacing, the scan is cropped or padded around its centre. */
   constructor(grid: ScanGrid, rule: FrameRule, size: ImageSize) {
     this.scanSize = grid.size
     this.size = size
@@ -47,21 +47,21 @@ export class Frame {
   }
 
   /**
-   * One channel of the scan (I, J, K) into `target` (H, W, D): trilinearly, by means over the model's voxels where these are more than
-   * twice as long as the scan's. Outside the scan: 0, so bring its intensities to 0..255 first.
+   * Resamples one channel of the scan (I, J, K) into `target` (H, W, D): trilinear, or averaging along axes where the model's voxels are more
+   * than twice as long as the scan's. Voxels outside the scan are 0, so scale the intensities to 0..255 first.
    */
   imageToModel(values: NumericArray, target: Float32Array): void {
     const { values: oriented } = reorient(values, this.scanSize, this.orientation)
     placeImage(oriented, this.placements, target)
   }
 
-  /** Labels of the scan's grid (I, J, K) into `target` (H, W, D), nearest; outside the scan 0. */
+  /** Resamples labels of the scan (I, J, K) into `target` (H, W, D), nearest-neighbour; 0 outside the scan. */
   labelsToModel(values: NumericArray, target: NumericArray): void {
     const { values: oriented } = reorient(values, this.scanSize, this.orientation)
     placeLabels(oriented, this.placements, target)
   }
 
-  /** A volume of the model's grid (H, W, D), such as probabilities, onto the scan's (I, J, K), trilinearly; 0 outside the model's grid. */
+  /** Resamples a volume on the model's grid (H, W, D), e.g. probabilities, to the scan's (I, J, K), trilinear; 0 outside the model's grid. */
   imageToScan(values: Float32Array): Float32Array {
     const oriented = new Float32Array(sizeOf(this.oriented))
     placeImage(values, this.back, oriented)
@@ -69,24 +69,24 @@ export class Frame {
   }
 
   /**
-   * The voxels of the scan, axes to right, anterior, superior, which a value above `threshold` of a volume of the model's grid (H, W, D) has a
-   * part in. Voxels outside the box are below or at it when brought to the scan.
+   * The box of scan voxels (RAS axes) to which values above `threshold` in a volume on the model's grid (H, W, D) contribute. After resampling
+   * to the scan, voxels outside the box do not exceed the threshold.
    */
   boxAbove(values: Float32Array, threshold: number): Box {
     return reachOf(this.back, extentAbove(values, this.size, threshold))
   }
 
-  /** What `imageToScan` gives for a box of the scan, into `target`, axes to right, anterior, superior. */
+  /** Computes `imageToScan` for a box of the scan only, into `target` (RAS axes). */
   imageToBox(values: Float32Array, box: Box, target: Float32Array): void {
     placeImage(values, this.back, target, box)
   }
 
-  /** Where voxel (h, w, d), counted to the right, to the front and up, lies in the scan (I, J, K): start + h·steps[0] + w·steps[1] + d·steps[2]. */
+  /** Index in the scan (I, J, K) of voxel (h, w, d) along right, anterior, superior: start + h·steps[0] + w·steps[1] + d·steps[2]. */
   get stored(): { start: number; steps: ImageSize } {
     return strideOver(this.scanSize, this.orientation)
   }
 
-  /** The voxels of the scan, axes to right, anterior, superior, that lie in the model's grid. */
+  /** The box of scan voxels (RAS axes) inside the model's grid. */
   get reach(): Box {
     return reachOf(this.back, wholeOf(this.size))
   }
@@ -96,8 +96,8 @@ export class Frame {
   }
 
   /**
-   * Puts 1 into `target` (H, W, D) wherever a model voxel holds the centre of a voxel of the scan for which `isMarked`: structures so small
-   * that `labelsToModel` steps over them.
+   * Sets `target` (H, W, D) to 1 where a model voxel contains the centre of a scan voxel for which `isMarked` is true. Used for structures so
+   * small that `labelsToModel` misses them.
    */
   markInModel(values: NumericArray, isMarked: (value: number) => boolean, target: Uint8Array): void {
     this.visit(values, (place, value) => {
@@ -105,7 +105,7 @@ export class Frame {
     })
   }
 
-  /** Voxels of the scan for which `isMarked` and whose centres lie outside the model's grid. */
+  /** Number of scan voxels for which `isMarked` is true and whose centres lie outside the model's grid. */
   countOutside(values: NumericArray, isMarked: (value: number) => boolean): number {
     let count = 0
     if (this.isCropped)
@@ -120,7 +120,7 @@ export class Frame {
     return this.reach.some(([first, end], axis) => end - first < this.oriented[axis]!)
   }
 
-  /** Calls `at` for every voxel of the scan with the place (H, W, D) of the model voxel that holds its centre; −1: none does. */
+  /** Calls `at` for every scan voxel with the index (H, W, D) of the model voxel that contains its centre, or −1 if none does. */
   private visit(values: NumericArray, at: (place: number, value: number) => void): void {
     const { values: oriented } = reorient(values, this.scanSize, this.orientation)
     const axes = this.back.map(nearestOf)
@@ -135,7 +135,7 @@ export class Frame {
   }
 }
 
-/** Voxels of a scan along right, anterior, superior, and millimetres between them. */
+/** Size and voxel spacing in millimetres of a scan along right, anterior, superior. */
 export function orientedGrid({ size, affine }: ScanGrid): { size: ImageSize; spacing: Triple } {
   const { axes } = orientationOf(affine)
   return {
@@ -144,13 +144,13 @@ export function orientedGrid({ size, affine }: ScanGrid): { size: ImageSize; spa
   }
 }
 
-/** Voxels of `spacing` millimetres that hold the whole scan, along right, anterior, superior. */
+/** Number of voxels with `spacing` in millimetres that cover the whole scan, along right, anterior, superior. */
 export function sizeAtSpacing(grid: ScanGrid, spacing: readonly [number, number, number]): ImageSize {
   const { size, spacing: voxel } = orientedGrid(grid)
   return size.map((from, i) => Math.max(1, Math.ceil((from * voxel[i]!) / spacing[i]! - SAME_GRID))) as ImageSize
 }
 
-/** The grid that windows or patches of `size` are cut from: of the rule's spacing it holds the whole scan, and at least one of them. */
+/** Size of the grid from which windows or patches of `size` are cut: with the rule's spacing it covers the whole scan and at least one patch. */
 export function sizeToCut(grid: ScanGrid, rule: FrameRule, size: ImageSize): ImageSize {
   if (rule.kind !== 'spacing') return size
   return sizeAtSpacing(grid, rule.spacing_mm).map((length, axis) => Math.max(length, size[axis]!)) as ImageSize
@@ -161,8 +161,8 @@ function scaled(voxel: Triple, from: ImageSize, to: ImageSize): Triple {
 }
 
 /**
- * Voxels of `spacing` about the centre of `from` voxels of `voxel` millimetres. Where both spacings are the same no voxel shall be
- * blended of two, so the centre moves by half a voxel when the difference of the sizes is odd.
+ * Places `to` voxels of `spacing` around the centre of `from` voxels of `voxel` millimetres. If both spacings are equal, no voxel may be
+ * interpolated, so the centre moves by half a voxel if the sizes differ by an odd number.
  */
 function centred(from: number, to: number, spacing: number, voxel: number): Placement {
   const drift = Math.abs(spacing / voxel - 1) * Math.max(from, to)
@@ -174,7 +174,7 @@ function inverse({ from, to, step: [numerator, denominator], start }: Placement)
   return { from: to, to: from, step: [denominator, numerator], start: (-start * denominator) / numerator }
 }
 
-/** The smallest box that holds every value above `threshold`; an empty one where there is none. */
+/** The smallest box that contains every value above `threshold`; empty if there is none. */
 function extentAbove(values: Float32Array, [height, width, depth]: ImageSize, threshold: number): Box {
   const [low, end] = [
     [height, width, depth],

@@ -1,9 +1,9 @@
-/** Rows x, y, z of the map from voxel indices (i, j, k, 1) to millimetres right, anterior and superior. */
+/** Rows x, y, z of the affine from voxel indices (i, j, k, 1) to millimetres right, anterior, superior. */
 export type Affine = readonly [number[], number[], number[]]
 
-/** What places a volume in the world, as its header states it. */
+/** A volume's position in world space, as stated in its NIfTI header. */
 export interface NiftiGeometry {
-  /** Grid lengths and voxel sizes as in the header's pixdim[0..3]; [0] is the handedness of the quaternion. */
+  /** The header's pixdim[0..3]: [0] is the handedness of the quaternion, the rest are voxel sizes. */
   pixdim: readonly number[]
   units: number
   sformCode: number

@@ -2,7 +2,7 @@ import { InputError } from '../../util/error.ts'
 import type { NumericArray } from '../hdf5/file.ts'
 import type { IntensityRule } from './preparation.ts'
 
-/** What was done to one channel: stored = clip((value − low) · 255 / (high − low), 0, 255). */
+/** The scaling of one channel: stored = clip((value − low) · 255 / (high − low), 0, 255). */
 export interface IntensityScale {
   low: number
   high: number
@@ -10,7 +10,7 @@ export interface IntensityScale {
 
 const WHITE = 255
 
-/** CT windows in Hounsfield units, level ± half the width: 40 ± 200, −600 ± 750, 400 ± 900, 40 ± 40. */
+/** CT windows in Hounsfield units; level ± half the width: 40 ± 200, −600 ± 750, 400 ± 900, 40 ± 40. */
 export const CT_WINDOWS: Readonly<Record<string, IntensityScale>> = {
   'soft-tissue': { low: -160, high: 240 },
   lung: { low: -1350, high: 150 },
@@ -18,10 +18,10 @@ export const CT_WINDOWS: Readonly<Record<string, IntensityScale>> = {
   brain: { low: 0, high: 80 },
 }
 
-/** Robust ends of whatever unit a scan has. */
+/** Robust limits for scans in any unit. */
 export const DEFAULT_INTENSITY: IntensityRule = { kind: 'percentile', low: 0.5, high: 99.5 }
 
-/** One channel of a scan, of any shape, scaled to 0..255 as `rule` says. Throws InputError naming `path` when that is impossible. */
+/** Scales one channel of a scan, of any shape, to 0..255 by `rule`. Throws InputError with `path` if that is impossible. */
 export function applyIntensity(
   values: NumericArray,
   rule: IntensityRule,
@@ -34,17 +34,17 @@ export function applyIntensity(
   return { values: scaled, scale }
 }
 
-/** What becomes 0 and what 255. */
+/** The values that become 0 and 255. */
 function scaleOf(values: NumericArray, rule: IntensityRule, path: string): IntensityScale {
   const [least, most] = rangeOf(values, path)
-  if (least === most) throw new InputError(`${path}: every voxel is ${least}: there is nothing to learn from`)
+  if (least === most) throw new InputError(`${path}: every voxel is ${least}, expected more than one intensity`)
   if (rule.kind === 'zscore') {
     const { mean, deviation } = momentsOf(values)
     return { low: mean - rule.deviations * deviation, high: mean + rule.deviations * deviation }
   }
   if (rule.kind === 'percentile') {
     const [low, high] = percentilesOf(values, [rule.low, rule.high]) as [number, number]
-    return high > low ? { low, high } : { low: least, high: most } // a few bright voxels on a constant ground
+    return high > low ? { low, high } : { low: least, high: most } // a few bright voxels on a constant background
   }
   if (most <= rule.low || least >= rule.high)
     throw new InputError(
@@ -67,7 +67,7 @@ function rangeOf(values: NumericArray, path: string): [least: number, most: numb
   return [least, most]
 }
 
-/** Over all voxels, in two passes. */
+/** Mean and standard deviation of all voxels, in two passes. */
 function momentsOf(values: NumericArray): { mean: number; deviation: number } {
   let sum = 0
   for (let v = 0; v < values.length; v++) sum += values[v]!
@@ -77,7 +77,7 @@ function momentsOf(values: NumericArray): { mean: number; deviation: number } {
   return { mean, deviation: Math.sqrt(squares / values.length) }
 }
 
-/** Over all values, linearly interpolated as numpy's; NaN of none. */
+/** Percentiles of all values, linearly interpolated as in numpy; NaN if there are no values. */
 export function percentilesOf(values: NumericArray, percentiles: readonly number[]): number[] {
   const places = percentiles.map(percentile => (percentile / 100) * Math.max(0, values.length - 1))
   const around = places.flatMap(place => [Math.floor(place), Math.ceil(place)])
@@ -90,7 +90,7 @@ export function percentilesOf(values: NumericArray, percentiles: readonly number
 
 const BINS = 2 ** 16
 
-/** The values at these places of the sorted array. Only the bins of a histogram that hold them are sorted: a scan has many millions. */
+/** The values at these positions of the sorted array. Sorts only the histogram bins that contain them, because a scan has many millions of voxels. */
 function valuesAt(values: NumericArray, places: readonly number[]): number[] {
   let [least, most] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]
   for (let v = 0; v < values.length; v++) {
@@ -98,7 +98,7 @@ function valuesAt(values: NumericArray, places: readonly number[]): number[] {
     most = Math.max(most, values[v]!)
   }
   const scale = (BINS - 1) / (most - least)
-  if (!Number.isFinite(scale)) return places.map(() => (values.length === 0 ? Number.NaN : least)) // all alike
+  if (!Number.isFinite(scale)) return places.map(() => (values.length === 0 ? Number.NaN : least)) // all equal
   const counts = new Uint32Array(BINS)
   for (let v = 0; v < values.length; v++) counts[Math.floor((values[v]! - least) * scale)]!++
   return places.map(place => {

@@ -17,10 +17,10 @@ export interface NiftiImage {
 }
 
 const BYTE_LIMIT = 2 ** 30 // of voxel data
-const GZIP_SLACK = 2 ** 20 // bytes that a file may carry behind its voxels
+const GZIP_SLACK = 2 ** 20 // bytes allowed after the voxels
 const HEADER_BYTES = 540 // NIfTI-2; NIfTI-1 has 348
 
-/** Voxel types by NIfTI's code. Complex numbers and colours are no intensities. */
+/** Voxel types by NIfTI code. Complex numbers and colours are not supported. */
 const VOXEL_TYPES: Record<number, { bytes: number; read: (view: DataView, at: number, little: boolean) => number }> = {
   2: { bytes: 1, read: (view, at) => view.getUint8(at) },
   4: { bytes: 2, read: (view, at, little) => view.getInt16(at, little) },
@@ -33,12 +33,12 @@ const VOXEL_TYPES: Record<number, { bytes: number; read: (view: DataView, at: nu
   1024: { bytes: 8, read: (view, at, little) => Number(view.getBigInt64(at, little)) },
   1280: { bytes: 8, read: (view, at, little) => Number(view.getBigUint64(at, little)) },
 }
-const NEEDS_DOUBLE = [8, 64, 768, 1024, 1280] // codes whose values a float32 may not hold
+const NEEDS_DOUBLE = [8, 64, 768, 1024, 1280] // codes with values that float32 cannot represent
 
 /**
  * Reads .nii or .nii.gz, NIfTI-1 or 2, either byte order, 3D or with channels as the fourth (or fifth) axis.
- * Throws InputError with one line: not NIfTI, an unknown voxel type, or sizes that the file does not bear out; a header
- * is believed only after its claims were compared with the file's length, so nothing large is allocated for a lie.
+ * Throws InputError with one line: not NIfTI, an unknown voxel type, or sizes that contradict the file. Compares the header
+ * with the file's length before allocating, so a wrong header cannot make it allocate much memory.
  */
 export function readNifti(path: string): NiftiImage {
   return withLayout(path, (file, isGzip, layout) => {
@@ -48,7 +48,7 @@ export function readNifti(path: string): NiftiImage {
   })
 }
 
-/** Reads the header alone. Throws InputError as `readNifti` does, except where only the voxels are wrong. */
+/** Reads the header only. Throws InputError like `readNifti`, except for errors in the voxels. */
 export function readNiftiGrid(path: string): Omit<NiftiImage, 'values'> {
   return withLayout(path, (_file, _isGzip, { size, channels, geometry, affine }) => ({
     path,
@@ -88,7 +88,7 @@ function readStart(file: number): Buffer {
 
 function gunzipStart(start: Buffer, path: string): Buffer {
   try {
-    // SYNC_FLUSH: what the first bytes decompress to, though the stream is cut off. At most 1032 times their size.
+    // SYNC_FLUSH decompresses the first bytes although the stream is cut off, to at most 1032 times their size.
     return gunzipSync(start, { finishFlush: constants.Z_SYNC_FLUSH })
   } catch (error) {
     throw new InputError(`${path}: gzip stream is damaged (${(error as Error).message})`)
@@ -109,7 +109,7 @@ interface Layout {
 }
 
 function layoutOf(head: Buffer, path: string): Layout {
-  const first = Uint8Array.from(head.subarray(0, HEADER_BYTES)).buffer // without extensions: nobody reads them
+  const first = Uint8Array.from(head.subarray(0, HEADER_BYTES)).buffer // without extensions, which are not used
   if (!isNIFTI1(first) && !isNIFTI2(first)) throw new InputError(`${path}: is not a NIfTI file (.nii or .nii.gz)`)
   let header: NIFTI1 | NIFTI2
   try {
@@ -121,11 +121,13 @@ function layoutOf(head: Buffer, path: string): Layout {
   const type = VOXEL_TYPES[header.datatypeCode]
   if (!type) throw new InputError(`${path}: voxel type ${header.datatypeCode} is not a real number`)
   const bytes = sizeOf(size) * channels * type.bytes
-  if (bytes > BYTE_LIMIT) throw new InputError(`${path}: header claims ${bytes} bytes of voxels, at most ${BYTE_LIMIT}`)
+  if (bytes > BYTE_LIMIT)
+    throw new InputError(`${path}: its header states ${bytes} bytes of voxels, at most ${BYTE_LIMIT} are supported`)
   const isFirst = isNIFTI1(first)
   const earliest = isFirst ? 352 : 544
   const offset = Math.max(header.vox_offset, earliest)
-  if (!(offset < BYTE_LIMIT)) throw new InputError(`${path}: header puts the voxels at byte ${header.vox_offset}`)
+  if (!(offset < BYTE_LIMIT))
+    throw new InputError(`${path}: its header puts the voxels at byte ${header.vox_offset}, which is out of range`)
   const isScaled = Number.isFinite(header.scl_slope) && header.scl_slope !== 0
   const slope = isScaled ? header.scl_slope : 1
   const intercept = isScaled && Number.isFinite(header.scl_inter) ? header.scl_inter : 0
@@ -151,10 +153,12 @@ function gridOf(header: NIFTI1 | NIFTI2, path: string): [ImageSize, number] {
   const rank = header.dims[0]!
   const dims = header.dims.slice(1, 1 + rank)
   const named = `(${dims.join(', ')})`
-  if (!(rank >= 3 && rank <= 7)) throw new InputError(`${path}: has ${rank} axes, expected a volume of three, or four`)
-  if (dims.some(axis => !Number.isInteger(axis) || axis < 1)) throw new InputError(`${path}: header has axes ${named}`)
+  if (!(rank >= 3 && rank <= 7)) throw new InputError(`${path}: has ${rank} axes, expected a volume with three or four`)
+  if (dims.some(axis => !Number.isInteger(axis) || axis < 1))
+    throw new InputError(`${path}: its header states axes ${named}, expected positive lengths`)
   const further = dims.slice(3).filter(axis => axis > 1)
-  if (further.length > 1) throw new InputError(`${path}: has axes ${named}, expected a volume, or one of channels`)
+  if (further.length > 1)
+    throw new InputError(`${path}: has axes ${named}, expected three axes, and at most one more for channels`)
   return [dims.slice(0, 3) as ImageSize, further[0] ?? 1]
 }
 
@@ -175,7 +179,7 @@ function geometryOf(header: NIFTI1 | NIFTI2, view: DataView, isFirst: boolean): 
   }
 }
 
-/** The sform where there is one, else the qform, else voxel sizes alone (methods 3, 2 and 1 of nifti1.h). */
+/** The sform if present, else the qform, else voxel sizes only (methods 3, 2 and 1 of nifti1.h). */
 function affineOf({ pixdim, sformCode, sform, qformCode, quaternion, offset }: NiftiGeometry): Affine {
   if (sformCode > 0) return sform
   const [, dx, dy, dz] = pixdim as [number, number, number, number]
@@ -186,7 +190,7 @@ function affineOf({ pixdim, sformCode, sform, qformCode, quaternion, offset }: N
   ]
   if (qformCode <= 0) return alongAxes
   const [b, c, d] = quaternion
-  const a = Math.sqrt(Math.max(0, 1 - (b * b + c * c + d * d))) // rounding may leave a little less than nothing
+  const a = Math.sqrt(Math.max(0, 1 - (b * b + c * c + d * d))) // rounding may make it slightly negative
   const dk = pixdim[0]! < 0 ? -dz : dz
   return [
     [(a * a + b * b - c * c - d * d) * dx, 2 * (b * c - a * d) * dy, 2 * (b * d + a * c) * dk, offset[0]],
@@ -207,9 +211,10 @@ function checkAffine([x, y, z]: Affine, path: string): void {
 
 function readBytes(file: number, isGzip: boolean, expected: number, path: string): Buffer {
   const length = fstatSync(file).size
-  if (length > BYTE_LIMIT + GZIP_SLACK) throw new InputError(`${path}: has ${length} bytes, at most ${BYTE_LIMIT}`)
+  if (length > BYTE_LIMIT + GZIP_SLACK)
+    throw new InputError(`${path}: has ${length} bytes, at most ${BYTE_LIMIT} are supported`)
   const tooShort = (bytes: number) =>
-    new InputError(`${path}: holds ${bytes} bytes, its header asks for ${expected}: truncated`)
+    new InputError(`${path}: holds ${bytes} bytes, its header states ${expected}: truncated`)
   if (!isGzip && length < expected) throw tooShort(length)
   const stored = Buffer.alloc(isGzip ? length : expected)
   readSync(file, stored, 0, stored.length, 0)
@@ -219,14 +224,14 @@ function readBytes(file: number, isGzip: boolean, expected: number, path: string
     bytes = gunzipSync(stored, { maxOutputLength: expected + GZIP_SLACK })
   } catch (error) {
     const isLarger = (error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE'
-    const reason = isLarger ? `decompresses to more than its header says` : `gzip stream is damaged or truncated`
+    const reason = isLarger ? 'decompresses to more than its header states' : 'gzip stream is damaged or truncated'
     throw new InputError(`${path}: ${reason}`)
   }
   if (bytes.length < expected) throw tooShort(bytes.length)
   return bytes
 }
 
-/** NIfTI has i fastest, we have k fastest. */
+/** Transposes: in NIfTI files i is fastest, here k is. */
 function decodeVoxels(
   bytes: Buffer,
   { size, channels, type, isLittle, slope, intercept, offset }: Layout,

@@ -13,20 +13,20 @@ const HEADER_BYTES = 352
 const TYPES = { uint8: { code: 2, bits: 8 }, float32: { code: 16, bits: 32 } } as const
 
 /**
- * Writes a volume of labels (uint8) or of numbers (float32) as NIfTI-1, little-endian (gzip when `path` ends in .gz), on the grid of `like`:
- * the same affine, voxel sizes and units. `values` is (I, J, K), k fastest, as `readNifti` gives it. Needs a few megabytes beside them. The
- * file appears whole or not at all. Throws InputError where an axis is longer than NIfTI-1 can say.
+ * Writes labels (uint8) or numbers (float32) as NIfTI-1, little-endian (gzipped if `path` ends in .gz), on the grid of `like`: same affine,
+ * voxel sizes and units. `values` is (I, J, K), k fastest, as from `readNifti`. Needs a few more megabytes of memory. Atomic. Throws
+ * InputError if an axis is too long for NIfTI-1, WriteError if the file cannot be written.
  */
 export function writeNifti(path: string, values: Uint8Array | Float32Array, like: ScanGrid): void {
   if (values.length !== sizeOf(like.size))
     throw new ContractError('writeNifti', 'values', values.length, `${like.size.join('·')} voxels`)
   if (like.size.some(axis => axis > LONGEST_AXIS))
-    throw new InputError(`${path}: is ${like.size.join('×')} voxels, NIfTI-1 holds up to ${LONGEST_AXIS} along an axis`)
+    throw new InputError(`${path}: has ${like.size.join('×')} voxels, NIfTI-1 allows ${LONGEST_AXIS} along an axis`)
   const pieces = stored(values, like)
   writeWhole(path, path.endsWith('.gz') ? gzipped(pieces) : pieces)
 }
 
-/** The bytes of the file: its header, then slices as NIfTI has them, i fastest. */
+/** The bytes of the file: header, then voxels in NIfTI order, i fastest. */
 function* stored(values: Uint8Array | Float32Array, like: ScanGrid): Generator<Uint8Array> {
   yield header(like, values instanceof Float32Array ? 'float32' : 'uint8')
   const [width, height, depth] = like.size
@@ -44,7 +44,7 @@ function* stored(values: Uint8Array | Float32Array, like: ScanGrid): Generator<U
   }
 }
 
-/** One gzip member (RFC 1952) of all pieces, since not every reader goes on behind the first. A sync flush ends each piece on a whole byte. */
+/** One gzip member (RFC 1952) for all pieces, because some readers stop after the first. A sync flush ends each piece on a byte boundary. */
 function* gzipped(pieces: Iterable<Uint8Array>): Generator<Uint8Array> {
   yield Uint8Array.of(0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255)
   let [checksum, length] = [0, 0]
@@ -60,7 +60,7 @@ function* gzipped(pieces: Iterable<Uint8Array>): Generator<Uint8Array> {
   yield end
 }
 
-/** The fields of nifti1.h that a volume on a known grid needs. */
+/** The header fields of nifti1.h for a volume on a known grid. */
 function header({ size, affine, geometry = scannerGeometry(affine) }: ScanGrid, type: keyof typeof TYPES): Buffer {
   const bytes = Buffer.alloc(HEADER_BYTES)
   bytes.writeInt32LE(348, 0)
@@ -80,7 +80,7 @@ function header({ size, affine, geometry = scannerGeometry(affine) }: ScanGrid, 
   return bytes
 }
 
-/** What a header says of a grid that came without one: the affine is the scanner's, in millimetres. */
+/** Header values for a grid without a NIfTI header: the affine is in scanner space, in millimetres. */
 function scannerGeometry(affine: Affine): NiftiGeometry {
   const spacing = [0, 1, 2].map(axis => Math.hypot(...affine.map(row => row[axis]!))) as ImageSize
   return {

@@ -3,11 +3,11 @@ import { sizeOf } from '../../util/shape.ts'
 import type { NumericArray } from '../hdf5/file.ts'
 import type { Affine } from './grid.ts'
 
-/** How stored axes become right, anterior, superior: for each of these the stored axis, and whether it runs the other way. */
+/** The mapping of stored axes to right, anterior, superior: for each of these the stored axis and whether it is reversed. */
 export interface Orientation {
   axes: [number, number, number]
   flipped: [boolean, boolean, boolean]
-  /** Where each stored axis runs to, as in "LSA": the first to the left, the second up, the third to the front. */
+  /** The direction of each stored axis, e.g. "LSA": the first points left, the second superior, the third anterior. */
   code: string
 }
 
@@ -20,7 +20,7 @@ const PERMUTATIONS: readonly [number, number, number][] = [
   [2, 1, 0],
 ]
 
-/** Assigns stored axes to world axes so that the sum of the cosines between them is largest. */
+/** Assigns stored axes to world axes so that the sum of cosines between them is maximal. */
 export function orientationOf(affine: Affine): Orientation {
   const lengths = [0, 1, 2].map(axis => Math.hypot(...affine.map(row => row[axis]!)))
   const cosine = (world: number, axis: number): number => affine[world]![axis]! / lengths[axis]!
@@ -35,7 +35,7 @@ export function orientationOf(affine: Affine): Orientation {
   return { axes: [...axes], flipped, code: letters.join('') }
 }
 
-/** The affine of a grid whose axes were brought to right, anterior, superior. */
+/** The affine of a grid after reorientation to right, anterior, superior. */
 export function orientedAffine({ size, affine }: { size: ImageSize; affine: Affine }): Affine {
   const { axes, flipped } = orientationOf(affine)
   return affine.map(row => {
@@ -45,7 +45,7 @@ export function orientedAffine({ size, affine }: { size: ImageSize; affine: Affi
   }) as unknown as Affine
 }
 
-/** Where the voxels of a reoriented volume lie in the stored one: index = start + h·steps[0] + w·steps[1] + d·steps[2]. */
+/** Index in the stored volume of voxel (h, w, d) of the reoriented one: start + h·steps[0] + w·steps[1] + d·steps[2]. */
 export function strideOver(size: ImageSize, { axes, flipped }: Orientation) {
   const strides = [size[1] * size[2], size[2], 1]
   return {
@@ -55,7 +55,7 @@ export function strideOver(size: ImageSize, { axes, flipped }: Orientation) {
   }
 }
 
-/** A volume of the stored grid `size` brought to (right, anterior, superior), with its new size. */
+/** Reorients a volume of stored `size` to (right, anterior, superior). Returns it with its new size. */
 export function reorient<T extends NumericArray>(
   values: T,
   size: ImageSize,
@@ -70,7 +70,7 @@ export function reorient<T extends NumericArray>(
   return { values: result, size: target }
 }
 
-/** The other way: a volume in (right, anterior, superior) brought back to the stored grid `size`. */
+/** The inverse: brings a volume in (right, anterior, superior) back to the stored grid `size`. */
 export function restore<T extends NumericArray>(values: T, size: ImageSize, orientation: Orientation): T {
   const { target, steps, start } = strideOver(size, orientation)
   const result = values.slice(0, sizeOf(size)) as T

@@ -1,6 +1,6 @@
 import type { ImageSize } from '../../util/shape.ts'
 
-/** Where patches of `size` start in a volume of `whole`, `stride` voxels apart, the last of each axis at its end. D fastest. */
+/** Start positions of patches of `size` in a volume of size `whole`, `stride` voxels apart; the last one along each axis ends at its end. D fastest. */
 export function patchStarts(whole: ImageSize, size: ImageSize, stride: ImageSize): ImageSize[] {
   const [rows, columns, slices] = whole.map((length, axis) => startsAlong(length, size[axis]!, stride[axis]!)) as [
     number[],
@@ -15,7 +15,7 @@ function startsAlong(length: number, size: number, stride: number): number[] {
   return Array.from({ length: Math.ceil(last / stride) + 1 }, (_, i) => Math.min(i * stride, last))
 }
 
-/** Copies the patch at `start` out of a volume of `whole` into `patch`, a volume of `size`. */
+/** Copies the patch at `start` (h0, w0, d0) from a volume into `patch`, a volume of `size`. */
 export function cutPatch<T extends Float32Array | Uint8Array>(
   volume: T,
   [, width, depth]: ImageSize,

@@ -6,7 +6,7 @@ const finite = z.number()
 const isRange = ({ low, high }: { low: number; high: number }): boolean => low < high
 const RANGE = 'expected low below high'
 
-/** What becomes 0 and what 255: given values, the mean ± `deviations` standard deviations of a volume, or percentiles of it. */
+/** The values that become 0 and 255: given values, a volume's mean ± `deviations` standard deviations, or its percentiles. */
 const intensityRule = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('window'), low: finite, high: finite }).refine(isRange, RANGE),
   z.strictObject({ kind: z.literal('zscore'), deviations: z.number().positive() }),
@@ -15,22 +15,22 @@ const intensityRule = z.discriminatedUnion('kind', [
     .refine(isRange, RANGE),
 ])
 
-/** The grid of the model's frame: the whole field of view in so many voxels, or voxels of a constant size about the volume's centre. */
+/** The grid of the model's frame: the whole field of view, or a constant voxel spacing around the volume's centre. */
 const frameRule = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('field_of_view') }),
   z.strictObject({ kind: z.literal('spacing'), spacing_mm: z.tuple([millimetres, millimetres, millimetres]) }),
 ])
 
 /**
- * How scans were brought into a dataset's frame. `import` writes it into metadata.json under `preparation`, training into its checkpoints
- * under `sadaan_gpu.preparation`, and `predict` does the same to a scan.
+ * How scans were brought into a dataset's frame. `import` writes it to metadata.json under `preparation`, training copies it to checkpoints
+ * under `sadaan_gpu.preparation`, and `predict` applies it to a scan.
  */
 const preparationSchema = z.strictObject({
   orientation: z.literal('RAS'),
   frame: frameRule,
   /** voxels along right, anterior, superior */
   image_size: z.tuple([z.int().positive(), z.int().positive(), z.int().positive()]),
-  /** one rule a channel */
+  /** one rule per channel */
   intensity: z.array(intensityRule).min(1),
 })
 
@@ -38,7 +38,7 @@ export type IntensityRule = z.infer<typeof intensityRule>
 export type FrameRule = z.infer<typeof frameRule>
 export type Preparation = z.infer<typeof preparationSchema>
 
-/** Throws InputError naming `source` and the entry that is not as it should be. */
+/** Throws InputError with `source` and the invalid entry. */
 export function parsePreparation(value: unknown, source: string): Preparation {
   const parsed = preparationSchema.safeParse(value)
   if (parsed.success) return parsed.data

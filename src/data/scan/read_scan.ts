@@ -7,25 +7,25 @@ import { readNifti } from './nifti.ts'
 import type { Scan } from './scan.ts'
 
 export interface ScanOptions {
-  /** the UID of the one to read of a DICOM folder with several volumes */
+  /** UID of the series to read from a DICOM folder with several volumes */
   series?: string | undefined
 }
 
-/** Whether `path` is a scan: named .nii, .nii.gz or .dcm, a DICOM file of any name, or a folder with DICOM files that is no dataset. */
+/** Whether `path` is a scan: named .nii, .nii.gz or .dcm, a DICOM file with any name, or a folder with DICOM files that is not a dataset. */
 export function isScan(path: string): boolean {
   if (isNiftiName(path) || /\.dcm$/i.test(path)) return true
   if (!isFolder(path)) return isDicomFile(path)
   return !existsSync(join(path, 'metadata.json')) && holdsDicom(path)
 }
 
-/** Reads the scan at `path`. Throws InputError naming file and reason. */
+/** Reads the scan at `path`. Throws InputError with file and reason. */
 export function readScan(path: string, { series }: ScanOptions = {}): Scan {
   if (!isNiftiName(path)) {
     if (isScan(path)) return readDicomSeries(path, series)
-    const found = isFolder(path) ? 'folder holds no DICOM series' : 'is no scan'
+    const found = isFolder(path) ? 'folder holds no DICOM series' : 'is not a scan'
     throw new InputError(`${path}: ${found}, expected a NIfTI file (.nii or .nii.gz) or a DICOM series`)
   }
-  if (series !== undefined) throw new InputError(`${path}: is a NIfTI file, a series is chosen of a DICOM folder`)
+  if (series !== undefined) throw new InputError(`${path}: is a NIfTI file, but a series was given, which needs DICOM`)
   return readNifti(path)
 }
 
@@ -33,7 +33,7 @@ export function isNiftiName(path: string): boolean {
   return /\.nii(\.gz)?$/i.test(path)
 }
 
-/** False where there is nothing. */
+/** False if nothing exists at `path`. */
 export function isFolder(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false
 }

@@ -1,18 +1,18 @@
 import type { ImageSize } from '../../util/shape.ts'
 import type { NumericArray } from '../hdf5/file.ts'
 
-/** How the voxels of a target lie along one axis of a source: the centre of voxel i is (i + ½)·step + start source voxels from the source's edge. */
+/** The position of a target's voxels along one axis of a source: the centre of voxel i is (i + ½)·step + start source voxels from the source's edge. */
 export interface Placement {
   from: number // voxels of the source
   to: number // voxels of the target
-  /** as a fraction, so that a grid on itself is exact */
+  /** a fraction, so that the identity is exact */
   step: readonly [numerator: number, denominator: number]
   start: number
 }
 
 export type Placements = readonly [Placement, Placement, Placement]
 
-/** Voxels of a grid: along each axis from the first to behind the last. */
+/** A box of voxels: along each axis the first and the end (exclusive). */
 export type Box = readonly [Span, Span, Span]
 export type Span = readonly [first: number, end: number]
 
@@ -28,31 +28,31 @@ export function intersection(a: Box, b: Box): Box {
   }) as unknown as Box
 }
 
-/** For every target voxel the consecutive source voxels that make it; those outside the source have none. */
+/** For every target voxel, the consecutive source voxels that contribute to it; target voxels outside the source have none. */
 interface Taps {
   first: Int32Array
   count: Int32Array
-  weights: Float64Array // `most` a target voxel
+  weights: Float64Array // `most` per target voxel
   most: number
 }
 
-const EDGE = 1e-6 // voxels that rounding may put a centre outside the source
+const EDGE = 1e-6 // voxels by which rounding may move a centre outside the source
 const LARGEST_LINEAR_STEP = 2
 
-/** Two grids that cover the same field of view (PyTorch's interpolate with align_corners=False). */
+/** Placements of two grids with the same field of view (PyTorch's interpolate with align_corners=False). */
 function covering(from: ImageSize, to: ImageSize): Placements {
   return from.map((length, i) => ({ from: length, to: to[i]!, step: [length, to[i]!], start: 0 })) as never
 }
 
-/** The target's centre i, in source voxels from the source's edge; undefined outside the source. */
+/** The centre of target voxel i in source voxels from the source's edge; undefined outside the source. */
 function centreOf({ from, step: [numerator, denominator], start }: Placement, i: number): number | undefined {
   const centre = ((i + 0.5) * numerator) / denominator + start
   return centre < -EDGE || centre > from + EDGE ? undefined : centre
 }
 
 /**
- * Steps up to two voxels: linear between the two nearest centres, beyond the last of them the border voxel. Longer steps: the mean over
- * the target voxel, so that nothing between two centres is lost to aliasing; at a step of two both are the same.
+ * Steps of up to two voxels: linear interpolation between the two nearest centres, beyond the outermost centre the border voxel. Longer
+ * steps: the mean over the target voxel, which prevents aliasing. At a step of two both are equal.
  */
 function tapsOf(placement: Placement): Taps {
   const { from, to, step } = placement
@@ -85,12 +85,12 @@ function meanAbout(centre: number, length: number, from: number): [number, numbe
   return [first, Array.from({ length: count }, (_, t) => overlap(first + t) / (high - low))]
 }
 
-/** Trilinear resampling of one channel, `source` (from) into `target` (to), D fastest; both cover the same field of view. */
+/** Resamples one channel trilinearly from `source` (size `from`) to `target` (size `to`) over the same field of view. D fastest. */
 export function resampleImage(source: NumericArray, from: ImageSize, to: ImageSize, target: Float32Array): void {
   placeImage(source, covering(from, to), target)
 }
 
-/** Trilinear resampling of one channel onto a grid placed on the source's, or onto a `box` of that grid; 0 outside the source. D fastest. */
+/** Resamples one channel trilinearly to a grid placed on the source's, or to a `box` of that grid; 0 outside the source. D fastest. */
 export function placeImage(
   source: NumericArray,
   placements: Placements,
@@ -99,7 +99,7 @@ export function placeImage(
 ): void {
   const [rows, columns, slices] = placements.map(tapsOf) as [Taps, Taps, Taps]
   const [, across, along] = placements
-  const line = new Float64Array(along.from) // the source's lines around a line of the target, blended
+  const line = new Float64Array(along.from) // weighted sum of the source lines around a target line
   let at = 0
   for (let h = box[0][0]; h < box[0][1]; h++)
     for (let w = box[1][0]; w < box[1][1]; w++) {
@@ -113,7 +113,7 @@ export function placeImage(
     }
 }
 
-/** The target voxels that source voxels of `box` have a part in. */
+/** The box of target voxels to which source voxels in `box` contribute. */
 export function reachOf(placements: Placements, box: Box): Box {
   return placements.map((placement, axis): Span => {
     const { first, count } = tapsOf(placement)
@@ -143,12 +143,12 @@ function blendLines(
     }
 }
 
-/** Nearest-neighbour resampling of labels, `source` (from) into `target` (to), D fastest; both cover the same field of view. */
+/** Resamples labels (nearest-neighbour) from `source` (size `from`) to `target` (size `to`) over the same field of view. D fastest. */
 export function resampleLabels(source: NumericArray, from: ImageSize, to: ImageSize, target: NumericArray): void {
   placeLabels(source, covering(from, to), target)
 }
 
-/** Nearest-neighbour resampling of labels onto a grid placed on the source's; 0 outside it. D fastest. */
+/** Resamples labels (nearest-neighbour) to a grid placed on the source's; 0 outside it. D fastest. */
 export function placeLabels(source: NumericArray, placements: Placements, target: NumericArray): void {
   const [rows, columns, slices] = placements.map(nearestOf) as [Int32Array, Int32Array, Int32Array]
   const [, { from: width }, { from: depth }] = placements
@@ -160,7 +160,7 @@ export function placeLabels(source: NumericArray, placements: Placements, target
     }
 }
 
-/** For every target voxel the source voxel that its centre lies in; −1 outside. */
+/** For every target voxel, the source voxel that contains its centre; −1 outside the source. */
 export function nearestOf(placement: Placement): Int32Array {
   return Int32Array.from({ length: placement.to }, (_, i) => {
     const centre = centreOf(placement, i)

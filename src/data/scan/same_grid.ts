@@ -5,15 +5,15 @@ import type { ScanGrid } from './scan.ts'
 
 export type PlacedGrid = ScanGrid & { path: string }
 
-export const GRID_TOLERANCE = 0.5
+export const GRID_TOLERANCE = 0.5 // of the smallest voxel spacing
 
-/** Throws InputError unless both grids have the same voxels, however they are stored. */
+/** Throws InputError unless both grids have the same voxels; the stored orientation may differ. */
 export function checkSameGrid(label: PlacedGrid, image: PlacedGrid): void {
   const [own, other] = [orientedGrid(label), orientedGrid(image)]
   const [ownSize, otherSize] = [own.size.join('×'), other.size.join('×')]
   if (ownSize !== otherSize)
     throw new InputError(
-      `${label.path}: is ${ownSize} to right, front and top, its image ${image.path} is ${otherSize}`,
+      `${label.path}: has ${ownSize} voxels (right, anterior, superior), its image ${image.path} has ${otherSize}`,
     )
   const [ownAffine, otherAffine] = [orientedAffine(label), orientedAffine(image)]
   const [width, height, depth] = own.size
@@ -27,6 +27,6 @@ export function checkSameGrid(label: PlacedGrid, image: PlacedGrid): void {
       row.reduce((sum, value, i) => sum + (value - otherAffine[r]![i]!) * corner[i]!, 0),
     )
     if (Math.hypot(...apart) > GRID_TOLERANCE * Math.min(...own.spacing))
-      throw new InputError(`${label.path}: lies elsewhere than its image ${image.path} (their affines differ)`)
+      throw new InputError(`${label.path}: is not aligned with its image ${image.path} (their affines differ)`)
   }
 }

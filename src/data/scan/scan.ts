@@ -3,18 +3,18 @@ import type { NumericArray } from '../hdf5/file.ts'
 import type { DicomSource } from './dicom/source.ts'
 import type { Affine, NiftiGeometry } from './grid.ts'
 
-/** A volume of one subject, as a NIfTI file or a DICOM series gives it. */
+/** A volume of one subject, from a NIfTI file or a DICOM series. */
 export interface Scan {
   path: string
   size: ImageSize // voxels along the stored axes (i, j, k)
   channels: number
   values: NumericArray // (C, I, J, K), k fastest, in the source's unit (HU for CT)
   affine: Affine
-  /** of NIfTI: how its header states the affine */
+  /** NIfTI only: how the header states the affine */
   geometry?: NiftiGeometry
-  /** of a DICOM series: what a segmentation of it repeats */
+  /** DICOM only: what a segmentation repeats */
   dicom?: DicomSource
 }
 
-/** Where a grid lies in the world. */
+/** A voxel grid and its position in world space. */
 export type ScanGrid = Pick<Scan, 'size' | 'affine' | 'geometry'>

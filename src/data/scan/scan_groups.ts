@@ -3,7 +3,7 @@ import { basename, join, resolve } from 'node:path'
 import { InputError } from '../../util/error.ts'
 import { isFolder, isNiftiName, isScan } from './read_scan.ts'
 
-/** The files of one scan: several are channels. */
+/** The files of one scan; several files are its channels. */
 export interface ScanGroup {
   name: string
   paths: string[]
@@ -13,9 +13,9 @@ const CHANNEL = /_(\d{4})$/ // nnU-Net: case_0000.nii.gz, case_0001.nii.gz
 const NIFTI_END = /\.nii(\.gz)?$/i
 
 /**
- * The scans among `paths`, each a scan or a folder of scans, in the order of folders' file names. Where the model reads several channels,
- * NAME_0000, NAME_0001 … are those of NAME; for one channel every file is a scan, and _0000 no part of its name. Throws InputError naming
- * a path that is no scan, or channels that are not as many.
+ * The scans in `paths` (scans or folders of scans); those in a folder are sorted by file name. If the model reads several channels,
+ * NAME_0000, NAME_0001 … are the channels of NAME; if it reads one, every file is a scan and _0000 is dropped from its name. Throws InputError
+ * for a path that is not a scan, or a wrong number of channels.
  */
 export function scanGroups(paths: readonly string[], channels: number): ScanGroup[] {
   const found = paths.flatMap(scansAt)
@@ -28,7 +28,7 @@ export function scanGroups(paths: readonly string[], channels: number): ScanGrou
   return named(groups)
 }
 
-/** Whether a folder holds scans, and is not one itself as a DICOM series is. */
+/** Whether `path` is a folder of scans; the folder of a DICOM series is a scan itself. */
 export function isScanFolder(path: string): boolean {
   return isFolder(path) && !isScan(path) && readdirSync(path).some(name => isVisibleScan(path, name))
 }
@@ -49,7 +49,7 @@ function isVisibleScan(folder: string, name: string): boolean {
   return !name.startsWith('.') && isScan(join(folder, name))
 }
 
-/** Files by the name in front of their channel's number, channels in order. */
+/** Groups files by the name before the channel number; channels in order. */
 function grouped(paths: readonly string[]): ScanGroup[] {
   const groups = new Map<string, string[]>()
   for (const path of paths) {
@@ -78,7 +78,7 @@ function stemOf(path: string): string {
     .replace(/_0000$/, '')
 }
 
-/** Names told apart where files of different folders, or NAME and NAME_0000, share one. */
+/** Makes names unique if files in different folders, or NAME and NAME_0000, share one. */
 function named(groups: readonly ScanGroup[]): ScanGroup[] {
   const used = new Set<string>()
   return groups.map(({ name, paths }) => {

@@ -1,8 +1,8 @@
-/** A structure of the synthetic body; lengths are fractions of the volume's axes (H, W, D). */
+/** A structure of the synthetic body. Lengths are fractions of the volume's axes (H, W, D). */
 export interface Structure {
   name: string
   centre: readonly [number, number, number]
-  /** Whole extent along each axis: twice the radius. */
+  /** Diameter along each axis. */
   size: readonly [number, number, number]
   intensity: number
   shape: 'ellipsoid' | 'kidney' | 'cylinder'
@@ -10,16 +10,16 @@ export interface Structure {
 
 export interface Scenario {
   name: string
-  /** Share of all samples, before normalising by the sum over the scenarios. */
+  /** Share of all samples, before division by the sum over all scenarios. */
   weight: number
-  /** Names of the structures that are present. */
+  /** Names of the present structures. */
   present: readonly string[]
 }
 
 const LUNG = 150
 const KIDNEY = { size: [0.08, 0.12, 0.15], intensity: 160, shape: 'kidney' } as const
 
-/** The order is that of the mask and presence channels. */
+/** In the order of mask and presence channels. */
 export const STRUCTURES: readonly Structure[] = [
   { name: 'left_lung', centre: [0.25, 0.3, 0.5], size: [0.15, 0.25, 0.35], intensity: LUNG, shape: 'ellipsoid' },
   { name: 'right_lung', centre: [0.75, 0.3, 0.5], size: [0.18, 0.25, 0.35], intensity: LUNG, shape: 'ellipsoid' },
@@ -42,7 +42,7 @@ function vertebra(name: string, height: number): Structure {
 
 const VERTEBRAE = ['L1', 'L2', 'L3', 'L4', 'L5']
 
-/** The order is that of the sample indices: all samples of the first scenario come first. */
+/** In the order of sample indices: all samples of the first scenario come first. */
 export const SCENARIOS: readonly Scenario[] = [
   without('normal_complete', 0.3, []),
   { name: 'normal_thoracic', weight: 0.1, present: ['left_lung', 'right_lung', 'heart'] },

@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { InputError } from '../../util/error.ts'
 import { OP_SPLIT, RandomStream } from '../../util/random.ts'
+import { AXIS_DIVISOR } from '../../util/shape.ts'
 import { drawStratified } from '../../util/stratify.ts'
 import { SPLIT_NAMES, type SplitName } from '../dataset/split.ts'
 import { type DatasetMetadata, type StoredSample, writeDatasetFiles } from '../dataset/split_writer.ts'
@@ -12,9 +13,9 @@ import type { Variation } from './synthetic.ts'
 export interface GenerateOptions extends Variation {
   outputDir: string
   totalSamples: number
-  /** Share of all samples. */
+  /** Fraction of all samples. */
   validationSplit: number
-  /** Share of all samples. */
+  /** Fraction of all samples. */
   testSplit: number
 }
 
@@ -30,18 +31,18 @@ export const GENERATE_DEFAULTS: GenerateOptions = {
   seed: 42,
 }
 
-/** A sample of the dataset before it is made. */
+/** A sample of the dataset that has not been made yet. */
 export interface PlannedSample {
-  /** Over the whole dataset, scenario by scenario in the order of `SCENARIOS`. */
+  /** within the whole dataset, scenario by scenario in the order of `SCENARIOS` */
   index: number
   scenario: Scenario
 }
 
 /**
- * Writes the synthetic dataset, a few samples in memory at a time: {train,val,test}.h5 and metadata.json. Every sample is a
- * function of (options, seed, its index); the samples of a split stand in the random order in which they were drawn.
- * `threads` make the samples; how many changes no bit. `onSample` is called after each sample with the number done.
- * Throws InputError on options that make no dataset.
+ * Writes the synthetic dataset ({train,val,test}.h5 and metadata.json) with a few samples in memory at a time. Every sample
+ * depends on (options, seed, its index) only; the samples of a split are in the random order of the draw. The number of
+ * `threads` that make samples changes no bit. Calls `onSample` after each sample with the number done.
+ * Throws InputError for invalid options.
  */
 export async function generateDataset(
   options: GenerateOptions,
@@ -72,9 +73,9 @@ export async function generateDataset(
 }
 
 /**
- * Divides the samples among scenarios and splits. Samples a scenario = floor(total · weight / Σ weights), the remainder
- * to the last. ceil(total · (validation + test)) samples are drawn for the two smaller splits, in the scenarios'
- * proportions; of these, ceil(rest · test share) are for testing. 1000, 0.2, 0.1 give 699, 200 and 101.
+ * Divides the samples among scenarios and splits. Each scenario gets floor(total · weight / Σ weights) samples, the last one
+ * also the remainder. ceil(total · (validation + test)) samples, stratified by scenario, are drawn for the two smaller
+ * splits; of these, ceil(rest · test share) are for testing. 1000, 0.2, 0.1 yield 699, 200 and 101.
  */
 export function planSplits(
   options: Pick<GenerateOptions, 'totalSamples' | 'validationSplit' | 'testSplit' | 'seed'>,
@@ -101,8 +102,10 @@ function planScenarios(totalSamples: number): PlannedSample[][] {
 function checkOptions(options: GenerateOptions): void {
   const { imageSize, totalSamples, validationSplit, testSplit } = options
   for (const axis of imageSize)
-    if (!Number.isInteger(axis) || axis < 16 || axis % 16 !== 0)
-      throw new InputError(`generate: image size ${imageSize.join(',')}: every axis must be a multiple of 16`)
+    if (!Number.isInteger(axis) || axis < AXIS_DIVISOR || axis % AXIS_DIVISOR !== 0)
+      throw new InputError(
+        `generate: image size ${imageSize.join(',')}: every axis must be a multiple of ${AXIS_DIVISOR}`,
+      )
   for (const name of ['positionNoise', 'sizeNoise', 'intensityNoise'] as const)
     if (!(options[name] >= 0 && options[name] < Number.POSITIVE_INFINITY))
       throw new InputError(`generate: ${name} is ${options[name]}, expected 0 or more`)
@@ -112,7 +115,7 @@ function checkOptions(options: GenerateOptions): void {
     throw new InputError(`generate: seed ${options.seed}, expected an integer from 0 to 4294967295`)
   if (!(validationSplit > 0 && testSplit >= 0 && validationSplit + testSplit < 1))
     throw new InputError(
-      `generate: validation ${validationSplit} and test ${testSplit}: expected a validation share above 0 and a sum below 1`,
+      `generate: validation ${validationSplit} and test ${testSplit}: expected a validation fraction above 0 and a sum below 1`,
     )
   const plan = planSplits(options)
   if (plan.train.length === 0 || plan.val.length === 0)
@@ -141,8 +144,8 @@ function metadataOf(options: GenerateOptions, plan: Record<SplitName, PlannedSam
 }
 
 /**
- * Whether the folder holds the dataset that `generateDataset` would write with these options: all of it, since metadata.json is written
- * last. False where there is no dataset. Throws InputError where there is another one, which nobody wants to lose.
+ * Whether the folder holds the complete dataset that `generateDataset` would write with these options; metadata.json is written last. False
+ * if there is no dataset. Throws InputError if there is a different one, which must not be overwritten.
  */
 export function isGenerated(options: GenerateOptions): boolean {
   const { outputDir: folder, imageSize, totalSamples, validationSplit, testSplit } = options
@@ -168,7 +171,7 @@ export function isGenerated(options: GenerateOptions): boolean {
   return true
 }
 
-/** What metadata.json says of how the dataset was generated, in one record. */
+/** The generation parameters in metadata.json as one record; empty if it cannot be read. */
 export function describedIn(path: string): Record<string, unknown> {
   try {
     const { image_size, dataset_info, generation_params } = JSON.parse(readFileSync(path, 'utf8'))

@@ -1,63 +1,63 @@
 import { availableParallelism } from 'node:os'
-import { Calls } from '../../util/calls.ts'
+import { setImmediate } from 'node:timers/promises'
 import { sizeOf } from '../../util/shape.ts'
+import { ThreadPool } from '../../util/thread_pool.ts'
 import type { Scenario } from './anatomy.ts'
 import { makeSample, type Sample, type Variation } from './synthetic.ts'
 
 export interface SampleRequest {
   variation: Variation
-  /** Over the whole dataset. */
+  /** within the whole dataset */
   index: number
   scenario: Scenario
 }
 
-/** One thread writes what the others make, and compressing takes it a third of the time that making a sample does. */
+/** The main thread writes the samples; compressing one takes a third of the time of making it. */
 const MOST_THREADS = 4
-/** Fewer voxels are made sooner than threads are started. */
+/** With fewer voxels, starting threads takes longer than making the samples. */
 const WORTH_THREADS = 2 ** 22
-/** Samples a thread is ahead: enough that it never waits, and memory stays what it is however many there are. */
+/** Samples that each thread is ahead: enough to keep it busy, few enough to bound memory. */
 const AHEAD = 2
 
-/** How many threads make a dataset soonest here. */
+/** The number of threads that makes a dataset fastest on this machine. */
 export function fittingThreads({ imageSize }: Variation, samples: number): number {
   if (samples * sizeOf(imageSize) < WORTH_THREADS) return 0
   return Math.min(MOST_THREADS, availableParallelism() - 1)
 }
 
-/** Makes samples in threads of its own, or in this one where there are to be none. How many there are changes no bit of them. */
+/** Makes samples on `threads` threads, or in the calling thread if 0. The number of threads changes no bit of a sample. */
 export class SampleMakers {
   private readonly variation: Variation
-  private readonly threads: Calls<SampleRequest, Sample>[]
+  private readonly pool: ThreadPool<SampleRequest, Sample>
 
   constructor(variation: Variation, threads: number) {
     this.variation = variation
-    this.threads = Array.from({ length: threads }, () => new Calls(import.meta.url, 'sample', 'a generating thread'))
+    this.pool = new ThreadPool({ beside: import.meta.url, name: 'sample', title: 'a generating thread', size: threads })
   }
 
-  /** The samples in the order given, made a few ahead of who reads them. Throws ThreadEndedError when a thread died. */
+  /** The samples in the order given, made a few ahead of the consumer. Throws when one cannot be made or its thread died. */
   async *make(planned: readonly Omit<SampleRequest, 'variation'>[]): AsyncGenerator<Sample> {
-    const ahead = AHEAD * this.threads.length
+    const ahead = AHEAD * this.pool.size
     const making: Promise<Sample>[] = []
-    for (const [i, { index, scenario }] of planned.entries()) {
-      making.push(this.ask({ variation: this.variation, index, scenario }, i))
+    for (const { index, scenario } of planned) {
+      making.push(this.ask({ variation: this.variation, index, scenario }))
       if (making.length > ahead) yield await making.shift()!
     }
     for (const sample of making) yield await sample
   }
 
-  async close(): Promise<void> {
-    await Promise.all(this.threads.map(thread => thread.close()))
+  close(): Promise<void> {
+    return this.pool.close()
   }
 
-  private ask(request: SampleRequest, next: number): Promise<Sample> {
-    const thread = this.threads[next % this.threads.length]
-    const sample = thread?.ask(request) ?? this.makeHere(request)
-    sample.catch(() => undefined) // one that fails behind another is never asked for
+  private ask(request: SampleRequest): Promise<Sample> {
+    const sample = this.pool.size > 0 ? this.pool.ask(request) : this.makeHere(request)
+    sample.catch(() => undefined) // after one sample has failed, nobody awaits the others
     return sample
   }
 
   private async makeHere({ variation, index, scenario }: SampleRequest): Promise<Sample> {
-    await new Promise(resolve => setImmediate(resolve)) // lets signals and timers through
+    await setImmediate() // lets signals and timers through
     return makeSample(variation, index, scenario)
   }
 }

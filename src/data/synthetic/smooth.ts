@@ -5,8 +5,8 @@ import { sizeOf } from '../../util/shape.ts'
 export type Grid = Float64Array
 
 /**
- * Gaussian blur in place, as scipy.ndimage.gaussian_filter: kernel cut at 4 deviations, borders mirrored with the
- * border voxel repeated ("reflect").
+ * Gaussian blur in place, like scipy.ndimage.gaussian_filter: kernel truncated at 4 standard deviations, borders mirrored
+ * with the border voxel repeated ("reflect").
  */
 export function blur(grid: Grid, size: ImageSize, deviation: number): void {
   const radius = Math.floor(4 * deviation + 0.5)
@@ -57,8 +57,8 @@ function mirror(index: number, length: number): number {
 }
 
 /**
- * Cubic spline interpolation of a coarse grid on a finer one, as scipy.ndimage.zoom with order 3: the corner voxels of
- * both grids coincide. Only the part [low, high) of the fine grid is computed.
+ * Cubic spline interpolation from a coarse grid to a finer one, like scipy.ndimage.zoom with order 3: the corner voxels of
+ * both grids coincide. Computes only the part [low, high) of the fine grid.
  */
 export function zoom(coarse: Grid, from: ImageSize, to: ImageSize, low: ImageSize, high: ImageSize): Grid {
   let values = coarse
@@ -80,7 +80,7 @@ function zoomAxis(source: Grid, size: ImageSize, axis: number, to: number, low: 
   const targetStride = sizeOf(result.slice(axis + 1))
   const line = new Float64Array(from)
   const taps = splineTaps(from, to, low, high)
-  let nth = 0 // lines come in the same order in both grids
+  let nth = 0 // both grids visit lines in the same order
   forEachLine(size, axis, (start, stride) => {
     for (let i = 0; i < from; i++) line[i] = source[start + i * stride]!
     splineCoefficients(line)
@@ -94,7 +94,7 @@ function zoomAxis(source: Grid, size: ImageSize, axis: number, to: number, low: 
   return target
 }
 
-/** For each fine position in [low, high): the four coefficients around it and their cubic B-spline weights. */
+/** For each fine position in [low, high): the four surrounding coefficients and their cubic B-spline weights. */
 function splineTaps(from: number, to: number, low: number, high: number) {
   const indices: number[] = []
   const weights: number[] = []
@@ -109,7 +109,7 @@ function splineTaps(from: number, to: number, low: number, high: number) {
   return { indices: Int32Array.from(indices), weights: Float64Array.from(weights) }
 }
 
-/** Turns samples into cubic B-spline coefficients, mirrored at the borders (Unser 1999, box 2). */
+/** Converts samples to cubic B-spline coefficients, mirrored at the borders (Unser 1999, box 2). */
 function splineCoefficients(line: Float64Array): void {
   const length = line.length
   if (length === 1) return

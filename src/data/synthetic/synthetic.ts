@@ -4,7 +4,7 @@ import { sizeOf } from '../../util/shape.ts'
 import { type Scenario, STRUCTURES, type Structure } from './anatomy.ts'
 import { blur, type Grid, zoom } from './smooth.ts'
 
-/** What varies between synthetic bodies: standard deviations, relative to the volume, the size and the intensity. */
+/** Variation between synthetic bodies: standard deviations relative to volume, size and intensity. */
 export interface Variation {
   imageSize: ImageSize
   positionNoise: number
@@ -21,16 +21,16 @@ export interface Sample {
 }
 
 const VOXEL_NOISE = 15 // standard deviation within a structure
-const VOXEL_RANGE = 0.3 // share of the structure's intensity that voxel noise may change
+const VOXEL_RANGE = 0.3 // maximum voxel noise as a fraction of the structure's intensity
 const IMAGING_BLUR = 0.8 // voxels
 const BIAS_NOISE = 0.15
 const BIAS_CELL = 8 // voxels
 const BIAS_BLUR = 2 // voxels
 const MASK_THRESHOLD = 10
-const BLUR_REACH = 3 // voxels that the imaging blur widens a structure by: 4 deviations, rounded
-const BIAS_REACH = 8 // voxels that the blur of the bias field looks around
+const BLUR_REACH = 3 // voxels by which the imaging blur widens a structure: 4 standard deviations, rounded
+const BIAS_REACH = 8 // radius in voxels of the bias field's blur
 
-/** Sample `index` of a synthetic dataset: a function of the variation (seed included), the index and its scenario. */
+/** Makes sample `index` of a synthetic dataset; depends only on the variation (including the seed), the index and the scenario. */
 export function makeSample(variation: Variation, index: number, scenario: Scenario): Sample {
   const voxels = sizeOf(variation.imageSize)
   const image = new Float32Array(voxels)
@@ -44,7 +44,7 @@ export function makeSample(variation: Variation, index: number, scenario: Scenar
   return { image, masks, presence: STRUCTURES.map(({ name }) => Number(scenario.present.includes(name))) }
 }
 
-/** The random numbers of one part of a sample: a structure, or the background. The part takes the epoch's place in the address. */
+/** The random numbers for one part of a sample: a structure, or the background. The part takes the epoch's place in the address. */
 function partStream(seed: number, index: number, part: number): RandomStream {
   return new RandomStream({ seed, operation: OP_GENERATE, sample: index, epoch: part })
 }
@@ -56,7 +56,7 @@ function addBackground(image: Float32Array, random: RandomStream): void {
   }
 }
 
-/** A structure as it turned out in one sample, in voxels. */
+/** A structure in one sample, in voxels. */
 interface Body {
   centre: ImageSize
   radius: ImageSize
@@ -75,7 +75,7 @@ function vary(structure: Structure, variation: Variation, random: RandomStream):
   }
 }
 
-/** Draws one structure into the image and its mask. Only the box that it can reach is computed. */
+/** Draws one structure into the image and its mask. Computes only the box that it can affect. */
 function addStructure(
   structure: Structure,
   variation: Variation,
@@ -131,7 +131,7 @@ function solidOf(shape: Structure['shape'], { centre, radius }: Body): Solid {
     )
     return (h, w, d) => whole(h, w, d) && !hilum(h, w, d)
   }
-  // The cylinder's axis is axis 0.
+  // The cylinder's axis is H.
   return (h, w, d) =>
     Math.abs(h - centre[0]) <= radius[0] && ((w - centre[1]) / radius[1]) ** 2 + ((d - centre[2]) / radius[2]) ** 2 <= 1
 }
@@ -141,7 +141,7 @@ function ellipsoid(centre: ImageSize, radius: ImageSize): Solid {
     ((h - centre[0]) / radius[0]) ** 2 + ((w - centre[1]) / radius[1]) ** 2 + ((d - centre[2]) / radius[2]) ** 2 <= 1
 }
 
-/** The slow change of intensity that scanners add; the part [low, high) of a field over the whole volume. */
+/** The smooth intensity inhomogeneity of scanners: the part [low, high) of a bias field over the whole volume. */
 function biasField(imageSize: ImageSize, low: ImageSize, high: ImageSize, random: RandomStream): Grid {
   const cells = imageSize.map(axis => Math.floor(axis / BIAS_CELL)) as ImageSize
   const coarse = Float64Array.from({ length: sizeOf(cells) }, () => random.normal(1, BIAS_NOISE))

@@ -3,16 +3,16 @@ import { type Findings, rangesText } from './findings.ts'
 import type { KnownMetadata } from './metadata.ts'
 import type { KnownSplit } from './split.ts'
 
-/** A split, and what was seen of its volumes. */
+/** A split, and the facts about its volumes. */
 export interface Examined extends KnownSplit {
-  /** of each sample that could be read */
+  /** digest of each sample that could be read */
   images: (string | undefined)[]
   masks: (string | undefined)[]
-  /** samples whose voxels are all the same */
+  /** samples whose voxels are all equal */
   constant: Set<number>
 }
 
-/** Holds the splits against each other: channels, numbers of samples, and what stands in more than one of them. */
+/** Compares the splits with each other: channels, sample counts, and images or subjects that occur in more than one. */
 export function compareSplits(splits: readonly Examined[], { counts }: KnownMetadata, findings: Findings): void {
   const channels = splits.find(split => split.channels !== undefined)
   for (const split of splits)
@@ -37,7 +37,7 @@ export function compareSplits(splits: readonly Examined[], { counts }: KnownMeta
     }
 }
 
-/** Images of `split` that stand in `earlier` too, which may be the same split. */
+/** Finds images of `split` that also occur in `earlier`, which may be the same split. */
 function compareImages(earlier: Examined, split: Examined, findings: Findings): void {
   const first = firstOf(earlier.images.map((digest, n) => (earlier.constant.has(n) ? undefined : digest)))
   const pairs = [...split.images.entries()].flatMap(([sample, digest]) => {
@@ -55,7 +55,7 @@ function compareImages(earlier: Examined, split: Examined, findings: Findings): 
     findings.add({ severity: 'warning', file: basename(split.path), dataset: 'images', sample, message })
 }
 
-/** Of what a message lists. */
+/** Maximum number of entries that a message lists. */
 const SHOWN = 5
 
 function compareSubjects(earlier: Examined, split: Examined, findings: Findings): void {
@@ -64,12 +64,12 @@ function compareSubjects(earlier: Examined, split: Examined, findings: Findings)
   if (shared.length === 0) return
   const names = [...new Set(shared.map(([, subject]) => subject))]
   const listed = names.length > SHOWN ? `${names.slice(0, SHOWN).join(', ')}, … (${names.length})` : names.join(', ')
-  const message = `subjects of ${basename(earlier.path)} too: ${listed}`
+  const message = `the same subjects as in ${basename(earlier.path)}: ${listed}`
   for (const [sample] of shared)
     findings.add({ severity: 'error', file: basename(split.path), dataset: 'subjects', sample, message })
 }
 
-/** Where each text stands first. */
+/** The index of the first occurrence of each text. */
 function firstOf(texts: readonly (string | undefined)[]): Map<string, number> {
   const first = new Map<string, number>()
   for (const [at, text] of texts.entries()) if (text !== undefined && !first.has(text)) first.set(text, at)

@@ -1,4 +1,4 @@
-import { Calls } from '../../util/calls.ts'
+import { ThreadPool } from '../../util/thread_pool.ts'
 import { type ExaminationRequest, type ExaminedSample, SampleExaminer } from './sample_examiner.ts'
 
 interface Examiner {
@@ -6,21 +6,22 @@ interface Examiner {
   close(): Promise<void>
 }
 
-/** Samples that a thread has at once: one to work on, one so that it need not wait. */
+/** Samples that each thread has at once: it works on one while the next waits. */
 const AT_ONCE = 2
 
 /**
- * Examines samples on `threads` threads, 0: in this one, and hands them over as they are done, in any order. Memory: one sample a thread.
- * A sample whose thread dies gets another; if that dies too, the sample is handed over as refused, and the rest goes on.
+ * Examines samples on `threads` threads, or in the calling thread if 0, and hands them to `take` as they finish, in any order. Memory: one
+ * sample per thread. If a thread dies, its samples are examined once more; a sample whose thread dies again is reported as refused, and
+ * the rest goes on.
  */
 export async function examineAll(
   requests: Iterable<ExaminationRequest>,
   threads: number,
   take: (request: ExaminationRequest, facts: ExaminedSample) => void,
 ): Promise<void> {
-  const examiners = Array.from({ length: Math.max(threads, 1) }, () => (threads > 0 ? inThread() : inThisThread()))
+  const examiner = threads > 0 ? onThreads(threads) : inThisThread()
   const waiting = requests[Symbol.iterator]()
-  const work = async (examiner: Examiner): Promise<void> => {
+  const work = async (): Promise<void> => {
     for (let next = waiting.next(); !next.done; next = waiting.next()) {
       const request = next.value
       const ask = (): Promise<ExaminedSample> => examiner.ask(request)
@@ -31,16 +32,14 @@ export async function examineAll(
     }
   }
   try {
-    await Promise.all(
-      examiners.flatMap(examiner => Array.from({ length: threads > 0 ? AT_ONCE : 1 }, () => work(examiner))),
-    )
+    await Promise.all(Array.from({ length: Math.max(AT_ONCE * threads, 1) }, work))
   } finally {
-    await Promise.all(examiners.map(examiner => examiner.close()))
+    await examiner.close()
   }
 }
 
-function inThread(): Examiner {
-  return new Calls<ExaminationRequest, ExaminedSample>(import.meta.url, 'examine', 'the reading thread')
+function onThreads(size: number): Examiner {
+  return new ThreadPool({ beside: import.meta.url, name: 'examine', title: 'the reading thread', size })
 }
 
 function inThisThread(): Examiner {

@@ -1,13 +1,13 @@
 import { basename } from 'node:path'
 import { InputError } from '../../util/error.ts'
 
-/** An error is what training or evaluation would stop at or learn wrongly from; a warning is what may be meant so. */
+/** An error would stop training or evaluation, or corrupt what they learn or measure; a warning may be intended. */
 export type Severity = 'error' | 'warning'
 
-/** Something in a dataset that contradicts something else. */
+/** A contradiction in a dataset. */
 export interface Finding {
   severity: Severity
-  /** of the dataset's folder */
+  /** name in the dataset's folder */
   file: string
   dataset?: string
   structure?: string
@@ -18,7 +18,7 @@ export interface Finding {
 
 export interface Observation extends Omit<Finding, 'samples'> {
   sample?: number
-  /** a number that differs from sample to sample; the finding says the least and the greatest */
+  /** a number that differs between samples; the finding reports its minimum and maximum */
   value?: number
 }
 
@@ -28,7 +28,7 @@ interface Entry extends Omit<Finding, 'samples'> {
   highest: number
 }
 
-/** Collects findings; what is the same of several samples becomes one. */
+/** Collects findings; merges equal findings of several samples. */
 export class Findings {
   private readonly entries = new Map<string, Entry>()
 
@@ -47,7 +47,7 @@ export class Findings {
     entry.highest = Math.max(entry.highest, value)
   }
 
-  /** Takes what reading of `path` refused as an error; anything but an InputError is thrown on. */
+  /** Adds an InputError from reading `path` as an error; rethrows any other error. */
   addRefusal(error: unknown, path: string): void {
     if (!(error instanceof InputError)) throw error
     const text = error.message.startsWith(`${path}: `) ? error.message.slice(path.length + 2) : error.message
@@ -61,7 +61,7 @@ export class Findings {
     })
   }
 
-  /** The value of `read`; a refusal of it is a finding, and the value undefined. */
+  /** The value of `read`; if it throws InputError, adds a finding and returns undefined. */
   attempt<T>(path: string, read: () => T): T | undefined {
     try {
       return read()
@@ -89,7 +89,7 @@ export class Findings {
   }
 }
 
-/** A dataset's files in the order of a report. */
+/** A dataset's files in report order. */
 const FILES = ['metadata.json', 'hashes.json', 'train.h5', 'val.h5', 'test.h5']
 
 function findingOf({ severity, file, dataset, structure, indices, message, lowest, highest }: Entry): Finding {
@@ -108,7 +108,7 @@ function extentText(lowest: number, highest: number): string {
   return from === to ? from! : `${from} to ${to}`
 }
 
-/** Ascending indices as `3–7, 12`; of more than `most` ranges the first ones, and how many indices there are. */
+/** Ascending indices as `3–7, 12`; if there are more than `most` ranges, the first ones and the number of indices. */
 export function rangesText(indices: readonly number[], most = Number.POSITIVE_INFINITY): string {
   const ranges: [first: number, last: number][] = []
   for (const index of indices) {

@@ -7,7 +7,7 @@ import type { KnownMetadata } from './metadata.ts'
 
 const CHANGED = 'is not what hashes.json recorded'
 
-/** Holds names, labels and volumes against what hashes.json recorded. */
+/** Compares names, labels and volumes with hashes.json. */
 export function compareHashes(
   splits: readonly Examined[],
   metadata: KnownMetadata,
@@ -41,7 +41,7 @@ function compareSplitHashes(split: Examined, record: SplitHashes, findings: Find
         findings.add({ severity: 'error', file, dataset, sample, message: CHANGED })
 }
 
-/** Writes hashes.json of a dataset without an error, where nothing is missing. */
+/** Writes hashes.json of a dataset without errors, so nothing is missing. */
 export function recordHashes(directory: string, { structureNames }: KnownMetadata, splits: readonly Examined[]): void {
   const hashes = splits.map(({ name, presence, images, masks }): [SplitName, SplitHashes] => [
     name,

@@ -2,12 +2,12 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { mirrorPartners } from '../../util/mirror.ts'
-import type { ImageSize } from '../../util/shape.ts'
+import { AXIS_DIVISOR, type ImageSize } from '../../util/shape.ts'
 import { metadataSchema } from '../dataset/dataset.ts'
 import { type Preparation, parsePreparation } from '../scan/preparation.ts'
 import type { Findings, Severity } from './findings.ts'
 
-/** What of metadata.json can be relied on, each part where it is as it should be. */
+/** The valid parts of metadata.json. */
 export interface KnownMetadata {
   structureNames?: readonly string[]
   imageSize?: ImageSize
@@ -17,14 +17,13 @@ export interface KnownMetadata {
 }
 
 const FILE = 'metadata.json'
-const AXIS_DIVISOR = 16 // the network halves every axis four times
 const countsSchema = z
   .record(z.string(), z.unknown())
   .transform(info =>
     Object.fromEntries(Object.entries(info).filter((entry): entry is [string, number] => typeof entry[1] === 'number')),
   )
 
-/** Holds metadata.json against itself. */
+/** Checks metadata.json for contradictions within itself. */
 export function validateMetadata(directory: string, findings: Findings): KnownMetadata {
   const path = join(directory, FILE)
   const say = (severity: Severity, message: string): void => findings.add({ severity, file: FILE, message })
@@ -32,7 +31,7 @@ export function validateMetadata(directory: string, findings: Findings): KnownMe
   if (value === undefined) return { counts: {} }
   const parsed = metadataSchema.safeParse(value)
   for (const issue of parsed.error?.issues ?? [])
-    say('error', `${issue.path.join('.') || 'the whole'}: ${issue.message}`)
+    say('error', `${issue.path.join('.') || 'the whole file'}: ${issue.message}`)
   const { shape } = metadataSchema
   const part = <T>(schema: z.ZodType<T>, key: string): T | undefined =>
     schema.safeParse((value as Record<string, unknown>)[key]).data
@@ -78,9 +77,9 @@ function readJson(path: string, say: (message: string) => void): unknown {
   return undefined
 }
 
-/** A side that stands as a word of its own, however it is written. */
+/** A side as a separate word, in any spelling. */
 const SIDE = /(?<![a-z])(left|right)(?![a-z])/i
-/** As a flip knows it. */
+/** A side that flips recognise. */
 const KNOWN_SIDE = /(?:^|_)(left|right)(?:_|$)/
 
 function checkNames(names: readonly string[], findings: Findings): void {
@@ -91,8 +90,8 @@ function checkNames(names: readonly string[], findings: Findings): void {
     const first = names.indexOf(structure)
     if (first < s) say('error', `structure_names has it twice, as number ${first} and number ${s}`)
     else if (KNOWN_SIDE.test(structure) && partners[s] === s)
-      say('warning', 'has no other side among structure_names: a left-right flip keeps its name')
+      say('warning', 'has no counterpart in structure_names: a left-right flip keeps its name')
     else if (SIDE.test(structure) && !KNOWN_SIDE.test(structure))
-      say('warning', "names a side but not as 'left' or 'right' between underscores: a left-right flip keeps its name")
+      say('warning', "names a side, but not as 'left' or 'right' between underscores: a left-right flip keeps its name")
   }
 }

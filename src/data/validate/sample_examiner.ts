@@ -4,7 +4,7 @@ import { digestOf } from '../dataset/hashes.ts'
 import { type Images, imagesOf, masksOf } from '../dataset/volumes.ts'
 import { Hdf5File, type NumericArray } from '../hdf5/file.ts'
 
-/** What can be said of one sample's volumes without the rest of the dataset. */
+/** Facts about one sample's volumes, independent of the rest of the dataset. */
 export interface ExaminedSample {
   images?: ImageFacts | Refusal
   masks?: MaskFacts | Refusal
@@ -12,7 +12,7 @@ export interface ExaminedSample {
 
 export interface ImageFacts {
   digest: string
-  /** voxels that are NaN or infinite */
+  /** number of voxels that are NaN or infinite */
   notFinite: number
   /** of the finite ones */
   lowest: number
@@ -21,29 +21,29 @@ export interface ImageFacts {
 
 export interface MaskFacts {
   digest: string
-  /** voxels other than 0, one number a structure */
+  /** number of voxels other than 0, per structure */
   voxels: number[]
-  /** voxels other than 0 and 1, one number a structure */
+  /** number of voxels other than 0 and 1, per structure */
   wrong: number[]
 }
 
-/** Why the rows of a sample cannot be read, as InputError says it. */
+/** Why a sample's rows cannot be read: the message of the InputError. */
 export interface Refusal {
   refusal: string
 }
 
-/** What to read. */
+/** A sample to examine. */
 export interface ExaminationRequest {
   path: string
   sample: number
   hasMasks: boolean
 }
 
-/** Reads samples of any files in the thread that it is made in, and keeps the files open. */
+/** Reads samples from any files in the current thread and keeps the files open. */
 export class SampleExaminer {
   private readonly files = new Map<string, Promise<{ file: Hdf5File; images: Images }>>()
 
-  /** Damage of images does not keep masks from being read. */
+  /** Reads masks even if the images are damaged. */
   async examine({ path, sample, hasMasks }: ExaminationRequest): Promise<ExaminedSample> {
     if (!this.files.has(path)) this.files.set(path, open(path))
     const { file, images } = await this.files.get(path)!
@@ -77,7 +77,7 @@ function attempt<T>(read: () => T): T | Refusal {
 function imageFactsOf(stored: NumericArray): ImageFacts {
   let [lowest, highest, notFinite] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 0]
   for (const value of stored) {
-    // as training takes it
+    // rounded to float32, as in training
     const voxel = Math.fround(value)
     if (!Number.isFinite(voxel)) notFinite++
     else {

@@ -9,11 +9,11 @@ import { Hdf5File } from '../hdf5/file.ts'
 import type { Findings } from './findings.ts'
 import type { KnownMetadata } from './metadata.ts'
 
-/** What of a split file can be relied on. */
+/** The valid parts of a split file. */
 export interface KnownSplit {
   name: SplitName
   path: string
-  /** by images, else by masks or labels */
+  /** from images, else from masks or labels */
   samples: number
   imageSize: ImageSize | undefined
   channels: number | undefined
@@ -21,12 +21,12 @@ export interface KnownSplit {
   /** (N, S) as stored, whatever the labels are */
   presence: ArrayLike<number> | undefined
   subjects: readonly string[]
-  /** that samples' volumes can be read one by one */
+  /** whether the volumes can be read sample by sample */
   hasImages: boolean
   hasMasks: boolean
 }
 
-/** Holds a split file against itself and metadata.json, without its volumes; undefined where it is no HDF5 file that can be read. */
+/** Checks a split file, except its volumes, for contradictions within itself and with metadata.json. Undefined if it is not a readable HDF5 file. */
 export async function validateSplit(
   name: SplitName,
   path: string,
@@ -78,11 +78,11 @@ function knownOf(name: SplitName, file: Hdf5File, findings: Findings): KnownSpli
   }
 }
 
-/** A header that lies about the number of samples would keep the check busy for ever; every sample takes more than a byte. */
+/** Guards against a wrong sample count in the header, which would keep the check busy forever. Every sample takes more than one byte. */
 function checkSize(path: string, { samples }: Images, findings: Findings): boolean {
   const { size } = statSync(path)
   if (samples <= size) return true
-  const message = `claims ${samples} samples in a file of ${size} bytes; its volumes are not read`
+  const message = `states ${samples} samples in a file of ${size} bytes; its volumes are not read`
   findings.add({ severity: 'error', file: basename(path), dataset: 'images', message })
   return false
 }
@@ -112,7 +112,7 @@ function checkAgainstMetadata(split: KnownSplit, metadata: KnownMetadata, findin
     error(`has ${split.samples} samples, metadata.json's dataset_info counts ${count}`)
 }
 
-/** The attributes that the original's files have; this program reads none of them. */
+/** Checks the attributes of the original's files, which this program does not use. */
 function checkAttributes(file: Hdf5File, split: KnownSplit, findings: Findings): void {
   const { samples, imageSize, channels, structures } = split
   const volume = imageSize && (channels === 1 ? [imageSize, [1, ...imageSize]] : [[channels, ...imageSize]])
@@ -152,7 +152,7 @@ function checkLabels(
   }
 }
 
-/** The structure's name, or its number where metadata.json gives none. */
+/** The structure's name, or its number if metadata.json has no name. */
 export function structureName({ structureNames }: KnownMetadata, s: number): string {
   return structureNames?.[s] ?? `number ${s}`
 }

@@ -13,9 +13,9 @@ import { structureName, validateSplit } from './split.ts'
 
 export interface ValidateOptions {
   directory: string
-  /** Threads that read, 0: none but the calling one. */
+  /** Number of reading threads; 0 reads in the calling thread. */
   workers: number
-  /** Record hashes.json, if there is no error; otherwise what it holds is compared. */
+  /** true: record hashes.json if there is no error; false: compare with an existing one. */
   hash: boolean
   progress?: (done: number, all: number) => void
 }
@@ -23,19 +23,19 @@ export interface ValidateOptions {
 export interface Validation {
   directory: string
   structureNames: readonly string[]
-  /** of the files that could be opened: their samples */
+  /** number of samples in each file that could be opened */
   splits: Partial<Record<SplitName, number>>
   /** errors first */
   findings: Finding[]
   errors: number
   warnings: number
-  /** hashes.json: not there; compared with; written; or, for the errors, not written */
+  /** hashes.json is absent; was compared; was written; or was not written because of errors */
   hashes: 'none' | 'compared' | 'recorded' | 'not recorded'
 }
 
 /**
- * Finds every contradiction in a dataset's folder: files that cannot be read, shapes, labels against masks, voxels, names, and what two splits
- * share. Damage of one thing does not keep the rest from being checked. Throws InputError only where there is no such folder.
+ * Finds every contradiction in a dataset's folder: unreadable files, shapes, labels that contradict masks, voxels, names, and samples or
+ * subjects shared by two splits. Damage in one place does not prevent checking the rest. Throws InputError only if there is no such folder.
  */
 export async function validateDataset(options: ValidateOptions): Promise<Validation> {
   const { directory, workers, hash, progress } = options
@@ -100,13 +100,13 @@ function takeImage(split: Examined, sample: number, facts: ImageFacts, findings:
   const { digest, notFinite, lowest, highest } = facts
   const at = { file: basename(split.path), dataset: 'images', sample }
   split.images[sample] = digest
-  if (notFinite > 0) findings.add({ ...at, severity: 'error', message: 'voxels not finite', value: notFinite })
+  if (notFinite > 0) findings.add({ ...at, severity: 'error', message: 'non-finite voxels', value: notFinite })
   if (lowest < 0) findings.add({ ...at, severity: 'warning', message: 'intensities below 0', value: lowest })
   if (highest > 255) findings.add({ ...at, severity: 'warning', message: 'intensities above 255', value: highest })
   if (lowest !== highest || notFinite > 0) return
   split.constant.add(sample)
   if (lowest === 0) findings.add({ ...at, severity: 'error', message: 'is empty: every voxel is 0' })
-  else findings.add({ ...at, severity: 'warning', message: 'every voxel is the same', value: lowest })
+  else findings.add({ ...at, severity: 'warning', message: 'all voxels are equal', value: lowest })
 }
 
 function takeMasks(

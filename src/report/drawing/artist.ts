@@ -1,12 +1,16 @@
-import { Calls } from '../../util/calls.ts'
+import { ThreadPool } from '../../util/thread_pool.ts'
 import type { Drawing, Subject } from './drawing.ts'
 
-/** Draws in its own thread, so that nothing waits for a picture. */
+/** Draws in a thread, so that training does not wait for pictures. */
 export class Artist {
-  private readonly calls = new Calls<Subject, Drawing>(import.meta.url, 'artist', 'the drawing thread')
+  private readonly pool = new ThreadPool<Subject, Drawing>({
+    beside: import.meta.url,
+    name: 'artist',
+    title: 'the drawing thread',
+  })
 
   /** Pictures arrive in the order of the calls. Rejects if one cannot be drawn or the thread has died. */
   draw(subject: Subject): Promise<Drawing> {
-    return this.calls.ask(subject)
+    return this.pool.ask(subject)
   }
 }

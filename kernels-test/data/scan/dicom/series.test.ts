@@ -163,23 +163,27 @@ test('of several series the one that is a volume is taken, of several volumes th
 const at = (place: string): Item => ({ 2097202: ['DS', place] })
 
 test.each<[string, (k: number) => Item, string]>([
-  ['two slices at one place', k => at(`-10\\20\\${30 + 3 * Math.min(k, 3)}`), 'IM2 and IM4 lie at the same place'],
+  ['two slices at one place', k => at(`-10\\20\\${30 + 3 * Math.min(k, 3)}`), 'IM2 and IM4 have the same position'],
   ['a missing slice', k => at(`-10\\20\\${30 + 3 * (k > 1 ? k + 1 : k)}`), 'a slice is missing between IM3 and IM1'],
   ['uneven distances', k => at(`-10\\20\\${30 + k * k}`), 'mm apart, others'],
   [
     'a slice beside the others',
     k => at(`${k === 2 ? -9 : -10}\\20\\${30 + 3 * k}`),
-    'IM1: lies 1.00 mm beside its place',
+    'IM1: is 1.00 mm off its position',
   ],
   ['no position', () => ({ 2097202: ['DS', ''] }), 'has no position in the patient'],
-  ['a turned slice', k => (k === 1 ? { 2097207: ['DS', '0\\1\\0\\1\\0\\0'] } : {}), 'IM3: is turned against IM'],
+  [
+    'a turned slice',
+    k => (k === 1 ? { 2097207: ['DS', '0\\1\\0\\1\\0\\0'] } : {}),
+    'IM3: has another orientation than IM',
+  ],
   [
     'directions that are none',
     () => ({ 2097207: ['DS', '1\\0\\0\\1\\0\\0'] }),
-    'no orientation of two perpendicular directions',
+    'no orientation with two perpendicular directions',
   ],
   ['other voxel sizes', k => (k === 1 ? { 2621488: ['DS', '2\\0.6'] } : {}), 'IM3: has voxels of 2×0.6 mm'],
-  ['no voxel size', () => ({ 2621488: ['DS', '0\\0'] }), 'has no spacing of its voxels'],
+  ['no voxel size', () => ({ 2621488: ['DS', '0\\0'] }), 'has no voxel spacing'],
   [
     'another size',
     k => (k === 1 ? { 2621456: ['US', [COLUMNS]], 2621457: ['US', [ROWS]] } : {}),
@@ -187,9 +191,9 @@ test.each<[string, (k: number) => Item, string]>([
   ],
   ['colours', () => ({ 2621442: ['US', [3]], 2621444: ['CS', 'RGB'] }), 'is a colour image (RGB)'],
   ['a palette', () => ({ 2621444: ['CS', 'PALETTE COLOR'] }), 'is a colour image (PALETTE COLOR)'],
-  ['a table of values', () => ({ 2633728: ['SQ', [{ 2633731: ['LO', 'HU'] }]] }), 'a table of values'],
+  ['a table of values', () => ({ 2633728: ['SQ', [{ 2633731: ['LO', 'HU'] }]] }), 'a modality lookup table'],
   ['a slope of 0', () => ({ 2625619: ['DS', '0'] }), 'has slope 0'],
-  ['bits that are not there', () => ({ 2621697: ['US', [17]] }), '17 bits up to bit 15 of 16'],
+  ['bits that are not there', () => ({ 2621697: ['US', [17]] }), '17 stored bits up to bit 15 of 16'],
   [
     'more pixels than the file has',
     () => ({ 2621456: ['US', [65535]], 2621457: ['US', [65535]] }),
@@ -198,13 +202,9 @@ test.each<[string, (k: number) => Item, string]>([
   [
     'a little more than the file has',
     () => ({ 2621456: ['US', [ROWS + 1]] }),
-    'holds 24 bytes of pixels, its header asks for 32: truncated',
+    'holds 24 bytes of pixels, its header states 32: truncated',
   ],
-  [
-    'frames without places',
-    () => ({ 2621448: ['IS', '100000000'] }),
-    'has 100000000 frames and says of 0 where they lie',
-  ],
+  ['frames without places', () => ({ 2621448: ['IS', '100000000'] }), 'has 100000000 frames but positions for 0'],
 ])('%s: refused with one line', (_, changes, line) => {
   expect(refusal(writeSeries(newFolder(), { changes }))).toContain(line)
 })
@@ -216,7 +216,12 @@ test('one slice, no image, a syntax that is not read and lies of compressed pixe
   expect(refusal(reports)).toContain('holds no DICOM image')
   expect(refusal(join(directory, 'nothing.dcm'))).toContain('nothing.dcm: no such file')
   for (const [syntax, from, to, line] of [
-    ['explicit', '1.2.840.10008.1.2.1\0', '1.2.840.10008.1.2.7\0', 'transfer syntax 1.2.840.10008.1.2.7 is not read'],
+    [
+      'explicit',
+      '1.2.840.10008.1.2.1\0',
+      '1.2.840.10008.1.2.7\0',
+      'transfer syntax 1.2.840.10008.1.2.7 is not supported',
+    ],
     ['rle', '\x02\0\0\0\x40\0\0\0', '\x03\0\0\x70\x40\0\0\0', 'run-length segments of 2'],
     ['rle', '\xfe\xff\xdd\xe0', '\0\0\0\0', 'expected a fragment'],
   ] as const) {

@@ -3,7 +3,7 @@ import { DicomDamage } from './elements.ts'
 
 type Daikon = typeof import('daikon')
 
-/** How the pixels of a frame are stored. */
+/** Storage format of a frame's pixels. */
 export interface DicomStorage {
   rows: number
   columns: number
@@ -24,23 +24,23 @@ const JPEG = [
   '1.2.840.10008.1.2.4.81', // JPEG-LS, near-lossless
 ]
 
-/** Transfer syntaxes whose frames are compressed one by one, and that are read. */
+/** Supported transfer syntaxes with individually compressed frames. */
 export const COMPRESSED: readonly string[] = [RLE, ...JPEG, ...JPEG_2000]
 
 let daikon: Daikon | undefined
 
-/** The package takes a tenth of a second to load: only a series with compressed frames pays it. */
+/** Loads the package (a tenth of a second) only when a series has compressed frames. */
 function loadDaikon(): Daikon {
   daikon ??= createRequire(import.meta.url)('daikon') as Daikon
   return daikon
 }
 
 /**
- * The words (rows · columns) of a compressed frame. The codec's own header is held against the file's before anything is decoded.
+ * Decodes a compressed frame into words (rows · columns). Checks the codestream's header against the file's before decoding.
  * Throws DicomDamage.
  */
 export function decodeFrame(bytes: Buffer, transferSyntax: string, storage: DicomStorage): ArrayLike<number> {
-  if (storage.bitsAllocated === 32) throw new DicomDamage('has compressed voxels of 32 bits, which are not read')
+  if (storage.bitsAllocated === 32) throw new DicomDamage('has compressed voxels of 32 bits, which are not supported')
   const decode = transferSyntax === RLE ? decodeRunLengths : decodeJpeg
   let words: ArrayLike<number>
   try {
@@ -73,9 +73,11 @@ function decodeRunLengths(
 function decodeJpeg(bytes: Buffer, transferSyntax: string, storage: DicomStorage): ArrayLike<number> {
   const isNew = JPEG_2000.includes(transferSyntax)
   const size = isNew ? sizeOfJpeg2000(bytes, storage) : sizeOfJpeg(bytes)
-  // of 12 bits the decoder makes 8
+  // The decoder reduces 12 bits to 8.
   if (LOSSY_JPEG.includes(transferSyntax) && (size.bits !== 8 || storage.bitsAllocated !== 8))
-    throw new DicomDamage(`has lossy JPEG voxels of ${size.bits} bits in ${storage.bitsAllocated}, which are not read`)
+    throw new DicomDamage(
+      `has lossy JPEG voxels of ${size.bits} bits in ${storage.bitsAllocated}, which are not supported`,
+    )
   if (size.rows !== storage.rows || size.columns !== storage.columns || size.components !== 1)
     throw new DicomDamage(
       `its compressed pixels are ${size.columns}×${size.rows}×${size.components}, its header says ${storage.columns}×${storage.rows}×1`,
@@ -91,7 +93,7 @@ function decodeJpeg(bytes: Buffer, transferSyntax: string, storage: DicomStorage
   return 'pixelData' in decoded ? decoded.pixelData : decoded
 }
 
-/** Without the fill bytes that may stand in front of the end marker (ITU-T T.81, B.1.1.2), which the decoder does not know. */
+/** Removes the fill bytes that may precede the end marker (ITU-T T.81, B.1.1.2); the decoder does not handle them. */
 function withoutFill(bytes: Buffer): Buffer {
   const end = bytes.lastIndexOf(Buffer.from([0xff, 0xd9]))
   let last = end
@@ -106,7 +108,7 @@ interface CodedSize {
   bits: number
 }
 
-/** Of the start-of-frame marker (ITU-T T.81, B.2.2; T.87 for JPEG-LS). */
+/** Reads the start-of-frame marker (ITU-T T.81, B.2.2; T.87 for JPEG-LS). */
 function sizeOfJpeg(bytes: Buffer): CodedSize {
   let at = 2
   while (at + 10 <= bytes.length) {
@@ -125,7 +127,7 @@ function sizeOfJpeg(bytes: Buffer): CodedSize {
   throw new DicomDamage('its JPEG has no frame')
 }
 
-/** Of the SIZ marker (ITU-T T.800, A.5.1). */
+/** Reads the SIZ marker (ITU-T T.800, A.5.1). */
 function sizeOfJpeg2000(bytes: Buffer, { bitsAllocated }: DicomStorage): CodedSize {
   const at = bytes.indexOf(Buffer.from([0xff, 0x4f, 0xff, 0x51])) + 2
   if (at < 2 || at + 41 > bytes.length) throw new DicomDamage('its JPEG 2000 stream has no size')
@@ -133,13 +135,13 @@ function sizeOfJpeg2000(bytes: Buffer, { bitsAllocated }: DicomStorage): CodedSi
     bytes.readUInt32BE(at + place),
   ) as [number, number, number, number, number, number]
   if (tileWidth < right || tileHeight < bottom)
-    throw new DicomDamage('its JPEG 2000 stream has tiles, which are not read')
+    throw new DicomDamage('its JPEG 2000 stream has tiles, which are not supported')
   const precision = bytes.readUInt8(at + 40)
   const bits = (precision & 0x7f) + 1
   const isSigned = precision > 0x7f
-  // of fewer bits, or of 8 with a sign, the decoder makes other numbers
+  // The decoder returns wrong numbers for fewer than 8 bits and for signed 8 bits.
   if (bits < 8 || (bits === 8 && isSigned))
-    throw new DicomDamage(`has JPEG 2000 voxels of ${bits} bits, which are not read`)
+    throw new DicomDamage(`has JPEG 2000 voxels of ${bits} bits, which are not supported`)
   if (bits > bitsAllocated) throw new DicomDamage(`has JPEG 2000 voxels of ${bits} bits in ${bitsAllocated}`)
   return { rows: bottom - top, columns: right - left, components: bytes.readUInt16BE(at + 38), bits }
 }

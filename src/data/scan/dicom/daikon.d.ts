@@ -1,4 +1,4 @@
-// What dicom_codec.ts uses of the package, which carries no declarations.
+// The part of the package that codec.ts uses. The package has no type declarations.
 declare module 'daikon' {
   class Tag {
     constructor(

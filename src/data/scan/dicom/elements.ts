@@ -1,4 +1,4 @@
-/** How the elements of a data set are written: with their value representation or without, low byte first or high. */
+/** Encoding of a data set: explicit or implicit value representation, little or big endian. */
 export interface DicomEncoding {
   explicit: boolean
   little: boolean
@@ -6,9 +6,9 @@ export interface DicomEncoding {
 
 export interface ElementHeader {
   tag: number // group · 65536 + element
-  vr: string // '' where the encoding leaves it out
+  vr: string // '' if the encoding omits it
   start: number // of the value
-  length: number | undefined // bytes; undefined: up to a delimiter
+  length: number | undefined // bytes; undefined: ends at a delimiter
 }
 
 interface Element {
@@ -17,7 +17,7 @@ interface Element {
   end: number
 }
 
-/** The bytes are no DICOM data set. `isCutOff`: they end where more was announced. */
+/** The bytes are not a valid DICOM data set. `isCutOff`: they end too early. */
 export class DicomDamage extends Error {
   override name = 'DicomDamage'
   readonly isCutOff: boolean
@@ -29,24 +29,24 @@ export class DicomDamage extends Error {
 
 export const IMPLICIT_LITTLE: DicomEncoding = { explicit: false, little: true }
 export const EXPLICIT_LITTLE: DicomEncoding = { explicit: true, little: true }
-/** Value representations whose length takes four bytes behind two that are reserved (PS3.5, 7.1.2). */
+/** Value representations with a four-byte length after two reserved bytes (PS3.5, 7.1.2). */
 export const LONG_VRS: readonly string[] = 'OB OD OF OL OV OW SQ SV UC UN UR UT UV'.split(' ')
 
 const UNDEFINED_LENGTH = 0xffffffff
 const ITEM = 0xfffee000
 const ITEM_END = 0xfffee00d
 const SEQUENCE_END = 0xfffee0dd
-const DEEPEST = 32 // sequences in sequences
+const MAX_DEPTH = 32 // of nested sequences
 
-/** The elements of a data set (PS3.5, part 7) or of an item of a sequence. Values are read when they are asked for. */
+/** The elements of a data set (PS3.5, part 7) or of a sequence item. Values are decoded on access. */
 export class DicomElements {
-  /** Where the first element lies that is none of these, or the end. */
+  /** Offset of the first element after these, or the end. */
   readonly end: number
   private readonly bytes: Buffer
   private readonly encoding: DicomEncoding
   private readonly elements = new Map<number, Element>()
 
-  /** Reads on up to `end`, or up to the first element whose tag `stopsAt`. Throws DicomDamage. */
+  /** Parses up to `end`, or up to the first element for whose tag `stopsAt` is true. Throws DicomDamage. */
   constructor(
     bytes: Buffer,
     encoding: DicomEncoding,
@@ -62,7 +62,7 @@ export class DicomElements {
       const { tag, vr, start: from, length } = elementHeader(bytes, at, encoding)
       const [valueEnd, next] =
         length === undefined ? delimited(bytes, from, contentEncoding(vr, encoding), 0) : [from + length, from + length]
-      if (next > end) throw new DicomDamage(`element ${tagText(tag)} ends behind the data`, true)
+      if (next > end) throw new DicomDamage(`element ${tagText(tag)} extends past the end of the data`, true)
       this.elements.set(tag, { vr, start: from, end: valueEnd })
       at = next
     }
@@ -73,13 +73,13 @@ export class DicomElements {
     return this.elements.has(tag)
   }
 
-  /** The value as stored, texts in their character set. */
+  /** The value as stored; text in its character set. */
   raw(tag: number): Buffer | undefined {
     const element = this.elements.get(tag)
     return element && this.bytes.subarray(element.start, element.end)
   }
 
-  /** A text without its padding; undefined where there is none or it is empty. */
+  /** A text without padding; undefined if absent or empty. */
   text(tag: number): string | undefined {
     const text = this.raw(tag)
       ?.toString('latin1')
@@ -88,7 +88,7 @@ export class DicomElements {
     return text === '' ? undefined : text
   }
 
-  /** A decimal or integer string of one or several numbers. */
+  /** The numbers of a decimal or integer string. */
   numbers(tag: number): number[] | undefined {
     return this.text(tag)
       ?.split('\\')
@@ -102,7 +102,7 @@ export class DicomElements {
     return this.encoding.little ? value.readUInt16LE(0) : value.readUInt16BE(0)
   }
 
-  /** The items of a sequence; none where it is not there. */
+  /** The items of a sequence; none if it is absent. */
   items(tag: number): DicomElements[] {
     const element = this.elements.get(tag)
     const items: DicomElements[] = []
@@ -144,12 +144,12 @@ function tagAt(bytes: Buffer, at: number, { little }: DicomEncoding): number {
   return word(at) * 65536 + word(at + 2)
 }
 
-/** What is of unknown type was taken over from a file without types (PS3.5, 6.2.2). */
+/** An element of type UN was copied from a file with implicit types (PS3.5, 6.2.2). */
 function contentEncoding(vr: string, encoding: DicomEncoding): DicomEncoding {
   return vr === 'UN' ? IMPLICIT_LITTLE : encoding
 }
 
-/** Where the items from `at` to the delimiter end, without it and with it. */
+/** The end of the items from `at` to the delimiter, without and with the delimiter. */
 function delimited(bytes: Buffer, at: number, encoding: DicomEncoding, depth: number): [end: number, next: number] {
   let place = at
   while (elementHeader(bytes, place, encoding).tag !== SEQUENCE_END)
@@ -159,7 +159,7 @@ function delimited(bytes: Buffer, at: number, encoding: DicomEncoding, depth: nu
 
 function itemAt(bytes: Buffer, at: number, encoding: DicomEncoding, depth: number): [number, number, number] {
   const { tag, start, length } = elementHeader(bytes, at, encoding)
-  if (tag !== ITEM || depth > DEEPEST) throw new DicomDamage(`damaged at byte ${at}: expected an item of a sequence`)
+  if (tag !== ITEM || depth > MAX_DEPTH) throw new DicomDamage(`damaged at byte ${at}: expected a sequence item`)
   if (length !== undefined) {
     if (start + length > bytes.length) throw new DicomDamage(`ends within an item, at byte ${at}`, true)
     return [start, start + length, start + length]

@@ -12,27 +12,27 @@ import {
 } from './elements.ts'
 import { TAG } from './tags.ts'
 
-/** A DICOM file up to its pixels. */
+/** The header of a DICOM file, up to the pixels. */
 export interface DicomFile {
   path: string
   transferSyntax: string
   encoding: DicomEncoding
   elements: DicomElements
-  /** where the pixels lie in the (inflated) file; undefined where it has none */
+  /** the pixel element in the (inflated) file; undefined if it has no pixels */
   pixels: ElementHeader | undefined
 }
 
-const PREAMBLE = 132 // bytes: 128 of any content and DICM
-const FIRST_READ = 2 ** 14 // bytes, kept as long as the file is: headers of most slices are smaller
-const HEADER_LIMIT = 2 ** 26 // bytes in front of the pixels
-const DEFLATION = 16 // so much less of a deflated file is taken at first: deflate shortens by up to 1032
+const PREAMBLE = 132 // bytes: 128 of any content, then DICM
+const FIRST_READ = 2 ** 14 // bytes, kept in memory with the file; the headers of most slices are smaller
+const HEADER_LIMIT = 2 ** 26 // bytes before the pixels
+const DEFLATION = 16 // factor by which less of a deflated file is inflated at first; deflate compresses by up to 1032
 const SLACK = 2 ** 20 // bytes that may follow the pixels
 
 const IMPLICIT = '1.2.840.10008.1.2'
 const BIG_ENDIAN = '1.2.840.10008.1.2.2'
 export const DEFLATED = '1.2.840.10008.1.2.1.99'
 
-/** Whether a file has DICOM's mark at byte 128. False where it cannot be read. */
+/** Whether a file has the DICM mark at byte 128. False if it cannot be read. */
 export function isDicomFile(path: string): boolean {
   let file: number
   try {
@@ -48,7 +48,7 @@ export function isDicomFile(path: string): boolean {
   }
 }
 
-/** Reads what lies in front of the pixels. Throws InputError naming the file: no DICOM, damaged, or cut off. */
+/** Reads everything before the pixels. Throws InputError with the path: not DICOM, damaged, or truncated. */
 export function readDicomFile(path: string): DicomFile {
   return withDicomFile(path, file => {
     const length = fstatSync(file).size
@@ -66,7 +66,7 @@ export function readDicomFile(path: string): DicomFile {
   })
 }
 
-/** Runs `use` on an open file; damage becomes an InputError naming it. */
+/** Runs `use` on an open file; DicomDamage becomes an InputError with the path. */
 export function withDicomFile<T>(path: string, use: (file: number) => T): T {
   let file: number | undefined
   try {
@@ -83,13 +83,13 @@ export function withDicomFile<T>(path: string, use: (file: number) => T): T {
   }
 }
 
-/** Up to `length` bytes; fewer where the file ends. */
+/** Up to `length` bytes; fewer at the end of the file. */
 export function readAt(file: number, start: number, length: number): Buffer {
   const bytes = Buffer.alloc(length)
   return bytes.subarray(0, readSync(file, bytes, 0, length, start))
 }
 
-/** The whole of a deflated file, its data set inflated to `expected` bytes at most. Throws DicomDamage. */
+/** A whole deflated file, its data set inflated to about `expected` bytes at most. Throws DicomDamage. */
 export function inflateFile(file: number, expected: number): Buffer {
   const bytes = readAt(file, 0, fstatSync(file).size)
   return inflate(bytes, metaOf(bytes).end, { maxOutputLength: expected + SLACK })
@@ -107,7 +107,7 @@ function parseStart(path: string, start: Buffer, deflated: number, isWhole: bool
   const elements = new DicomElements(bytes, encoding, meta.end, bytes.length, tag => tag === TAG.PixelData)
   const pixels = elements.end < bytes.length ? elementHeader(bytes, elements.end, encoding) : undefined
   const hasEnded = isWhole && (!isDeflated || meta.end + deflated >= start.length)
-  if (!pixels && !hasEnded) throw new DicomDamage('ends in front of its pixels', true)
+  if (!pixels && !hasEnded) throw new DicomDamage('ends before its pixels', true)
   return { path, transferSyntax, encoding, elements, pixels }
 }
 
@@ -120,7 +120,9 @@ function inflate(bytes: Buffer, from: number, options: ZlibOptions): Buffer {
     return Buffer.concat([bytes.subarray(0, from), inflateRawSync(bytes.subarray(from), options)])
   } catch (error) {
     const isLarger = (error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE'
-    throw new DicomDamage(isLarger ? 'inflates to more than its header says' : 'deflated data are damaged or truncated')
+    throw new DicomDamage(
+      isLarger ? 'inflates to more than its header states' : 'its deflated data are damaged or truncated',
+    )
   }
 }
 

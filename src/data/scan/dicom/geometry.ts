@@ -3,24 +3,24 @@ import { InputError } from '../../../util/error.ts'
 import type { Affine } from '../grid.ts'
 import type { DicomSlice } from './image.ts'
 
-/** Slices from first to last along their normal, and the grid that they make. */
+/** Slices ordered along their normal, and the voxel grid that they form. */
 export interface SliceStack {
   slices: DicomSlice[] // (K)
   /** from (column, row, slice) to millimetres right, anterior, superior */
   affine: Affine
-  /** millimetres from slice to slice, along the normal */
+  /** millimetres between slices, along the normal */
   distance: number
 }
 
 const SAME_DIRECTION = 1e-3 // of a cosine
 const SAME_SPACING = 1e-3 // of the spacing
-const UNEVEN = 0.05 // of the distance of slices: how far a slice may lie from its place; positions are often rounded to 0.1 mm
+const UNEVEN = 0.05 // of the slice distance: tolerance of a slice's position; positions are often rounded to 0.1 mm
 
 type Vector = readonly number[]
 
 /**
- * Brings the slices in order of their positions along the normal and holds them against an even grid. A gantry tilt, a shift from slice
- * to slice that is even too, becomes a shear of the affine. Throws InputError: one slice, doubled or missing slices, uneven distances.
+ * Sorts the slices by position along the normal and checks that they are evenly spaced. A gantry tilt, which shifts every slice by the same
+ * amount, becomes a shear of the affine. Throws InputError: single slice, duplicate or missing slices, uneven spacing.
  */
 export function stackSlices(slices: readonly DicomSlice[], path: string): SliceStack {
   if (slices.length < 2)
@@ -39,7 +39,7 @@ export function stackSlices(slices: readonly DicomSlice[], path: string): SliceS
     const apart = slice.position.map((value, axis) => value - first.position[axis]! - k * step[axis]!)
     if (Math.hypot(...apart) > UNEVEN * distance)
       throw new InputError(
-        `${nameOf(slice)}: lies ${Math.hypot(...apart).toFixed(2)} mm beside its place in an even stack of slices ${distance.toFixed(2)} mm apart`,
+        `${nameOf(slice)}: is ${Math.hypot(...apart).toFixed(2)} mm off its position in an even stack of slices ${distance.toFixed(2)} mm apart`,
       )
   }
   const columns = [
@@ -48,14 +48,14 @@ export function stackSlices(slices: readonly DicomSlice[], path: string): SliceS
     step,
     first.position,
   ]
-  // DICOM counts to the left and to the back, NIfTI and we to the right and to the front.
+  // DICOM axes point left and posterior; those of NIfTI, which we use, point right and anterior.
   const world = (axis: number, sign: number): number[] => columns.map(vector => sign * vector[axis]! + 0)
   return { slices: ordered, affine: [world(0, -1), world(1, -1), world(2, 1)], distance }
 }
 
 function checkSameGrid(slice: DicomSlice, first: DicomSlice): void {
   const turned = slice.orientation.some((cosine, i) => Math.abs(cosine - first.orientation[i]!) > SAME_DIRECTION)
-  if (turned) throw new InputError(`${nameOf(slice)}: is turned against ${nameOf(first)} (0020,0037)`)
+  if (turned) throw new InputError(`${nameOf(slice)}: has another orientation than ${nameOf(first)} (0020,0037)`)
   const other = slice.spacing.some((length, i) => Math.abs(length / first.spacing[i]! - 1) > SAME_SPACING)
   if (other)
     throw new InputError(
@@ -70,7 +70,7 @@ function checkDistances(ordered: readonly DicomSlice[], along: (slice: DicomSlic
     const between = `${nameOf(ordered[k]!)} and ${nameOf(ordered[k + 1]!)}`
     if (gap < 0.01 * typical || gap === 0)
       throw new InputError(
-        `${path}: ${between} lie at the same place: a slice is doubled, or the series holds several volumes`,
+        `${path}: ${between} have the same position: a slice is duplicated, or the series holds several volumes`,
       )
     if (Math.abs(gap - typical) <= 2 * UNEVEN * typical) continue
     const missing = Math.round(gap / typical) - 1

@@ -4,7 +4,7 @@ import { DicomDamage, type DicomElements } from './elements.ts'
 import { type DicomFile, withDicomFile } from './file.ts'
 import { TAG } from './tags.ts'
 
-/** A file that holds pixels. */
+/** A file with pixels. */
 export interface DicomImage {
   file: DicomFile
   series: string // UID
@@ -12,24 +12,24 @@ export interface DicomImage {
   isLocaliser: boolean
 }
 
-/** One plane of a volume: a file, or a frame of one. */
+/** One slice of a volume: a file, or one of its frames. */
 export interface DicomSlice {
   image: DicomImage
   frame: number
-  position: readonly number[] // (3), mm of the first voxel to the left, posterior, superior
+  position: readonly number[] // (3), mm left, posterior, superior; of the first voxel
   orientation: readonly number[] // (6), directions along a row and down a column
   spacing: readonly [rows: number, columns: number] // mm between rows and between columns
   slope: number
   intercept: number
 }
 
-/** Objects that carry pixels or refer to images and are no images of a patient. */
+/** Modalities of objects that carry pixels or refer to images but are not images of a patient. */
 const NO_IMAGES = ['SEG', 'SR', 'PR', 'KO', 'RTSTRUCT', 'RTDOSE', 'RTPLAN', 'DOC', 'REG']
 
-/** Of CT, MR and PET, in one file a slice or in one for all. */
+/** SOP classes of CT, MR and PET, one file per slice or enhanced. */
 const IMAGE_CLASSES = ['2', '2.1', '4', '4.1', '128', '130'].map(end => `1.2.840.10008.5.1.4.1.1.${end}`)
 
-/** The image in a file; undefined where it holds none: a DICOMDIR, a report, a segmentation. Throws InputError. */
+/** The image in a file; undefined if it has none, e.g. a DICOMDIR, a report or a segmentation. Throws InputError. */
 export function imageOf(file: DicomFile): DicomImage | undefined {
   const { elements, path, pixels } = file
   const series = elements.text(TAG.SeriesInstanceUID)
@@ -37,18 +37,18 @@ export function imageOf(file: DicomFile): DicomImage | undefined {
     throw new InputError(`${path}: is an image without pixels: truncated`)
   if (!series || !pixels || NO_IMAGES.includes(elements.text(TAG.Modality) ?? '')) return undefined
   const frames = elements.numbers(TAG.NumberOfFrames)?.[0] ?? 1
-  if (!Number.isInteger(frames) || frames < 1) throw new InputError(`${path}: says that it has ${frames} frames`)
+  if (!Number.isInteger(frames) || frames < 1) throw new InputError(`${path}: its header states ${frames} frames`)
   const types = elements.text(TAG.ImageType)?.split('\\') ?? []
   return { file, series, frames, isLocaliser: types.includes('LOCALIZER') }
 }
 
-/** Whether it can be a part of a volume: grey, with a place in the patient. */
+/** Whether the image can belong to a volume: greyscale, with a position in the patient. */
 export function isOfVolume({ file: { elements }, isLocaliser }: DicomImage): boolean {
   const isPlaced = elements.has(TAG.ImagePositionPatient) || elements.has(TAG.PerFrameFunctionalGroupsSequence)
   return !isLocaliser && isPlaced && (elements.word(TAG.SamplesPerPixel) ?? 1) === 1
 }
 
-/** How its pixels are stored. Throws InputError: colours, or bits that make no sense. */
+/** The storage format of the pixels. Throws InputError: colour, or inconsistent bit counts. */
 export function storageOf({ file: { path, elements } }: DicomImage): DicomStorage {
   const samples = elements.word(TAG.SamplesPerPixel) ?? 1
   const photometric = elements.text(TAG.PhotometricInterpretation) ?? 'MONOCHROME2'
@@ -62,14 +62,16 @@ export function storageOf({ file: { path, elements } }: DicomImage): DicomStorag
   if (bitsAllocated !== 8 && bitsAllocated !== 16 && bitsAllocated !== 32)
     throw new InputError(`${path}: has voxels of ${bitsAllocated} bits, expected 8, 16 or 32`)
   if (bitsStored < 1 || highBit >= bitsAllocated || highBit + 1 < bitsStored)
-    throw new InputError(`${path}: says that ${bitsStored} bits up to bit ${highBit} of ${bitsAllocated} are used`)
+    throw new InputError(
+      `${path}: its header states ${bitsStored} stored bits up to bit ${highBit} of ${bitsAllocated}`,
+    )
   const isSigned = elements.word(TAG.PixelRepresentation) === 1
   return { rows, columns, bitsAllocated, bitsStored, highBit, isSigned }
 }
 
 /**
- * The planes of an image. What a frame of an enhanced image says comes first, then what all its frames share, then the file. Throws
- * InputError where a plane has no place in the patient, or its values are no linear function of what is stored.
+ * The slices of an image. In an enhanced image, per-frame attributes override shared ones, which override the file's. Throws InputError if
+ * a slice has no position in the patient, or its values are not a linear function of the stored ones.
  */
 export function slicesOf(image: DicomImage): DicomSlice[] {
   const { elements, path } = image.file
@@ -77,7 +79,7 @@ export function slicesOf(image: DicomImage): DicomSlice[] {
     const [shared] = elements.items(TAG.SharedFunctionalGroupsSequence)
     const perFrame = elements.items(TAG.PerFrameFunctionalGroupsSequence)
     if (image.frames > 1 && perFrame.length !== image.frames)
-      throw new DicomDamage(`has ${image.frames} frames and says of ${perFrame.length} where they lie`)
+      throw new DicomDamage(`has ${image.frames} frames but positions for ${perFrame.length}`)
     return Array.from({ length: image.frames }, (_, frame) => {
       const layers = [perFrame[frame], shared].filter(layer => layer !== undefined)
       const group = (tag: number): DicomElements =>
@@ -91,15 +93,15 @@ function sliceOf(image: DicomImage, frame: number, group: (tag: number) => Dicom
   const named = image.frames > 1 ? `frame ${frame + 1} has` : 'has'
   const transformation = group(TAG.PixelValueTransformationSequence)
   if (transformation.has(TAG.ModalityLUTSequence))
-    throw new DicomDamage(`${named} a table of values (0028,3000), which is not read`)
+    throw new DicomDamage(`${named} a modality lookup table (0028,3000), which is not supported`)
   const position = group(TAG.PlanePositionSequence).numbers(TAG.ImagePositionPatient)
   if (!areNumbers(position, 3)) throw new DicomDamage(`${named} no position in the patient (0020,0032)`)
   const orientation = group(TAG.PlaneOrientationSequence).numbers(TAG.ImageOrientationPatient)
   if (!areNumbers(orientation, 6) || !isOrthonormal(orientation))
-    throw new DicomDamage(`${named} no orientation of two perpendicular directions (0020,0037)`)
+    throw new DicomDamage(`${named} no orientation with two perpendicular directions (0020,0037)`)
   const spacing = group(TAG.PixelMeasuresSequence).numbers(TAG.PixelSpacing)
   if (!areNumbers(spacing, 2) || !spacing.every(length => length > 0))
-    throw new DicomDamage(`${named} no spacing of its voxels (0028,0030)`)
+    throw new DicomDamage(`${named} no voxel spacing (0028,0030)`)
   const slope = transformation.numbers(TAG.RescaleSlope)?.[0] ?? 1
   const intercept = transformation.numbers(TAG.RescaleIntercept)?.[0] ?? 0
   if (!Number.isFinite(slope) || slope === 0 || !Number.isFinite(intercept))

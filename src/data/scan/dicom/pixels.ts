@@ -5,12 +5,12 @@ import { DEFLATED, type DicomFile, inflateFile, readAt, withDicomFile } from './
 
 const NATIVE = ['1.2.840.10008.1.2', '1.2.840.10008.1.2.1', '1.2.840.10008.1.2.2', DEFLATED]
 
-/** Reads `length` bytes from `start`, or fewer where the data end. */
+/** Reads `length` bytes from `start`, or fewer at the end of the data. */
 type Read = (start: number, length: number) => Buffer
 
 /**
- * Calls `use` with the stored numbers (rows · columns) of each frame that `wanted` names, one frame in memory at a time.
- * Throws InputError: a transfer syntax that is not read, pixels cut off or damaged.
+ * Calls `use` with the stored values (rows · columns) of each frame in `wanted`, one frame in memory at a time.
+ * Throws InputError: unsupported transfer syntax, truncated or damaged pixels.
  */
 export function readFrames(
   header: DicomFile,
@@ -24,7 +24,7 @@ export function readFrames(
     if (!pixels) throw new DicomDamage('has no pixels')
     const isCompressed = COMPRESSED.includes(transferSyntax)
     if (!isCompressed && !NATIVE.includes(transferSyntax))
-      throw new DicomDamage(`transfer syntax ${transferSyntax} is not read`)
+      throw new DicomDamage(`transfer syntax ${transferSyntax} is not supported`)
     const expected = frames * frameBytes(storage)
     let [read, length]: [Read, number] = [(start, count) => readAt(file, start, count), fstatSync(file).size]
     if (transferSyntax === DEFLATED) {
@@ -57,9 +57,7 @@ function nativeFrames(
   expected: number,
 ): (frame: number) => Buffer {
   if (end - start < expected)
-    throw new DicomDamage(
-      `holds ${Math.max(0, end - start)} bytes of pixels, its header asks for ${expected}: truncated`,
-    )
+    throw new DicomDamage(`holds ${Math.max(0, end - start)} bytes of pixels, its header states ${expected}: truncated`)
   const bytes = frameBytes(storage)
   const isSwapped = !encoding.little && storage.bitsAllocated === 8 && vr === 'OW' && bytes % 2 === 0
   return frame => {
@@ -68,18 +66,19 @@ function nativeFrames(
   }
 }
 
-/** Compressed frames lie in fragments behind a table of offsets (PS3.5, A.4). */
+/** Compressed frames are stored as fragments after an offset table (PS3.5, A.4). */
 function compressedFrames(read: Read, pixels: ElementHeader, frames: number, end: number): (frame: number) => Buffer {
-  if (pixels.length !== undefined) throw new DicomDamage('says that its pixels are compressed, and they are not')
+  if (pixels.length !== undefined)
+    throw new DicomDamage('its transfer syntax is a compressed one, but its pixels are not compressed')
   const [table, ...fragments] = fragmentsOf(read, pixels.start, end)
-  if (!table) throw new DicomDamage('its compressed pixels have no table of offsets')
+  if (!table) throw new DicomDamage('its compressed pixels have no offset table')
   const join = (parts: readonly Fragment[]): Buffer =>
     Buffer.concat(parts.map(({ start, length }) => read(start, length)))
   if (frames === 1) return () => join(fragments)
   if (fragments.length === frames) return frame => join(fragments.slice(frame, frame + 1))
   const offsets = read(table.start, table.length)
   if (offsets.length !== 4 * frames)
-    throw new DicomDamage(`has ${fragments.length} fragments for ${frames} frames and no table of offsets`)
+    throw new DicomDamage(`has ${fragments.length} fragments for ${frames} frames and no offset table`)
   const first = table.start + table.length
   const startOf = (frame: number): number => (frame < frames ? first + offsets.readUInt32LE(4 * frame) : end)
   return frame => join(fragments.filter(({ start }) => start - 8 >= startOf(frame) && start - 8 < startOf(frame + 1)))
@@ -103,7 +102,7 @@ function fragmentsOf(read: Read, from: number, end: number): Fragment[] {
   }
 }
 
-/** Words as the numbers that they stand for: the bits stored, with their sign. */
+/** Converts words to the values of their stored bits, with sign. */
 function storedNumbers(words: ArrayLike<number>, storage: DicomStorage): Float64Array {
   const { bitsStored, highBit, isSigned } = storage
   const shift = highBit + 1 - bitsStored
@@ -117,14 +116,14 @@ function storedNumbers(words: ArrayLike<number>, storage: DicomStorage): Float64
   return numbers
 }
 
-/** Bytes of native pixels as words of this machine, whose low byte comes first. */
+/** Native pixel bytes as words of this machine, which is little-endian. */
 function wordsOf(
   bytes: Buffer,
   { bitsAllocated }: DicomStorage,
   little: boolean,
 ): Uint8Array | Uint16Array | Uint32Array {
   if (bitsAllocated === 8) return bytes
-  const own = Buffer.alloc(bytes.length, bytes) // in memory of its own, where words may lie
+  const own = Buffer.alloc(bytes.length, bytes) // a copy, aligned for words
   if (bitsAllocated === 16) {
     if (!little) own.swap16()
     return new Uint16Array(own.buffer, own.byteOffset, own.length / 2)

@@ -6,15 +6,15 @@ import { TAG } from './tags.ts'
 import { encodeFile, newUid } from './writer.ts'
 
 /**
- * A DICOM Segmentation (PS3.3, A.51): BINARY, one segment a structure in the order of their adding, planes without a voxel left out, each
- * plane naming the slice it is of. Patient, study and frame of reference are the source's. A structure that is empty is a segment without
- * planes. A mask is kept at a bit a voxel, and only its planes with voxels.
+ * A DICOM Segmentation (PS3.3, A.51): BINARY, one segment per structure in the order of `add`. Each frame refers to its source slice; empty
+ * frames are omitted, so an empty structure is a segment without frames. Patient, study and frame of reference are the source's. In memory,
+ * a mask takes one bit per voxel of its non-empty slices.
  */
 export class DicomSegmentation {
   private readonly source: DicomSource
   private readonly names: string[] = []
   private readonly frames: SegmentFrame[] = []
-  private readonly taken: Uint8Array // a bit a voxel that some structure has
+  private readonly taken: Uint8Array // one bit per voxel: whether any structure has it
   private readonly bits = new BitWriter()
   private isOverlapping = false
 
@@ -24,8 +24,8 @@ export class DicomSegmentation {
   }
 
   /**
-   * `mask` is (I, J, K) on the grid of the series as a scan's values (columns, rows, slices, the last fastest), not 0 where the structure
-   * is. Throws ContractError when it has another size.
+   * `mask` is (I, J, K) on the grid of the series, like a scan's values (columns, rows, slices; slices fastest), nonzero inside the
+   * structure. Throws ContractError if it has another size.
    */
   add(name: string, mask: Uint8Array): void {
     const { rows, columns, slices } = this.source
@@ -35,18 +35,18 @@ export class DicomSegmentation {
     const filled = this.mark(mask, depth)
     for (const slice of filled) this.frames.push({ segment: this.names.length, slice })
     this.names.push(name)
-    // one bit a voxel, row by row, the planes without gaps between them (PS3.5, 8.2)
+    // One bit per voxel, row by row, without gaps between frames (PS3.5, 8.2).
     this.bits.append(filled.length * rows * columns, put => {
       for (const slice of filled)
         for (let j = 0; j < rows; j++) for (let i = 0; i < columns; i++) put(mask[(i * rows + j) * depth + slice]!)
     })
   }
 
-  /** Writes the file, which appears whole or not at all. Throws ContractError when no structure was added. */
+  /** Writes the file atomically. Throws ContractError if no structure was added. */
   write(path: string): void {
     const { names, source, isOverlapping } = this
     if (names.length === 0) throw new ContractError('DicomSegmentation', 'structures', names, 'at least one')
-    // an object without a plane is not allowed: of nothing at all, one empty plane is written
+    // DICOM does not allow an object without frames, so if all structures are empty, one empty frame is written.
     const isEmpty = this.frames.length === 0
     const frames = isEmpty ? [{ segment: 0, slice: 0 }] : this.frames
     const pixels = isEmpty ? Buffer.alloc(Math.ceil((source.rows * source.columns) / 8)) : this.bits.bytes()
@@ -55,7 +55,7 @@ export class DicomSegmentation {
     writeWhole(path, [encodeFile(SEGMENTATION_CLASS, instance, [...elements, [TAG.PixelData, 'OB', pixels]])])
   }
 
-  /** Takes a mask's voxels; gives the slices that have one. */
+  /** Marks a mask's voxels as taken; returns the slices that have any. */
   private mark(mask: Uint8Array, depth: number): number[] {
     const filled = new Uint8Array(depth)
     for (let v = 0; v < mask.length; v++) {
@@ -69,7 +69,7 @@ export class DicomSegmentation {
   }
 }
 
-/** Bits one behind the other, the lowest of a byte first. */
+/** Packs consecutive bits into bytes, lowest bit first. */
 class BitWriter {
   private readonly pieces: Buffer[] = []
   private unfinished = 0 // the last byte

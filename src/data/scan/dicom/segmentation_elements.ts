@@ -11,7 +11,7 @@ const SEGMENT_NUMBER = 0x0062000b
 const SEGMENT_IDENTIFICATION = 0x0062000a
 const LABEL_LENGTH = 64 // characters of a LO
 
-/** A plane that is written: a structure in a slice. */
+/** A frame to write: one structure in one slice. */
 export interface SegmentFrame {
   segment: number // from 0
   slice: number
@@ -23,7 +23,7 @@ export interface SegmentationContent {
   isOverlapping: boolean
 }
 
-/** All elements of a segmentation but its pixels. */
+/** All elements of a segmentation except its pixels. */
 export function segmentationElements(
   instance: string,
   source: DicomSource,
@@ -37,7 +37,7 @@ export function segmentationElements(
   ]
 }
 
-/** What the source says, and what must be there though it says nothing. */
+/** The source's elements, plus required ones that it lacks. */
 function patientAndStudy({ shared, frameOfReferenceUid }: DicomSource): DicomElement[] {
   const stated = new Map<number, DicomElement>(
     [...shared].map(([tag, { vr, value }]) => [tag, [tag, vr, value]] as const),
@@ -119,8 +119,8 @@ function image(source: DicomSource, { names, frames, isOverlapping }: Segmentati
 
 function segment(name: string, number: number, isUnicode: boolean): DicomItem {
   const { type, side } = codeOf(name)
-  // The source's character set holds for the whole file. Any has ASCII; of the others only Unicode is sure to have the rest.
-  // A backslash would begin another value.
+  // The source's character set applies to the whole file. Every set includes ASCII; only Unicode is sure to include other characters.
+  // A backslash separates values.
   const allowed = isUnicode ? /[^\\\p{Cc}]/u : /[ -[\]-~]/
   const label = [...name].slice(0, LABEL_LENGTH).map(letter => (allowed.test(letter) ? letter : '?'))
   const modifier: DicomElement[] = side ? [[0x00620011, 'SQ', [code(side)]]] : []

@@ -9,16 +9,16 @@ import { type DicomSource, sourceOf } from './source.ts'
 import { TAG } from './tags.ts'
 import { readVolume } from './volume.ts'
 
-/** Whether a folder holds a DICOM file; folders in it do not count. */
+/** Whether a folder holds a DICOM file; subfolders do not count. */
 export function holdsDicom(folder: string): boolean {
   return filesIn(folder).some(isDicomFile)
 }
 
 /**
- * Reads a series of slices, a folder of files of any names, or an enhanced image in one file. Files that are not DICOM and folders within
- * the folder are passed over. Of several series the one that is a volume is taken; of several volumes `series` names one by its UID.
- * Values are stored · slope + intercept of each slice, and MONOCHROME1 inverts nothing: it is about screens. The affine is of positions
- * and orientations, not of the thickness of slices. Throws InputError with one line naming file and reason.
+ * Reads a series of slices (a folder of files with any names) or an enhanced image in one file. Ignores subfolders and files that are not
+ * DICOM. If the folder holds several series, takes the one that is a volume; if several are volumes, `series` selects one by its UID. Values
+ * are stored · slope + intercept of each slice; MONOCHROME1 inverts nothing, since it concerns display only. The affine comes from positions
+ * and orientations, not from slice thickness. Throws InputError with one line: file and reason.
  */
 export function readDicomSeries(path: string, series?: string): Scan & { dicom: DicomSource } {
   const paths = statSync(path, { throwIfNoEntry: false })?.isDirectory() ? filesIn(path).filter(isDicomFile) : [path]
@@ -59,7 +59,7 @@ function bySeries(images: readonly DicomImage[]): Map<string, DicomImage[]> {
   return series
 }
 
-/** Scouts are often in one series with the slices. */
+/** Localisers are often in the same series as the slices. */
 function withoutLocalisers(images: readonly DicomImage[]): DicomImage[] {
   const rest = images.filter(image => !image.isLocaliser)
   return rest.length > 0 ? rest : [...images]

@@ -1,18 +1,17 @@
 import type { SliceStack } from './geometry.ts'
 import { TAG } from './tags.ts'
 
-/** What an object that is made from a series, a segmentation, says of it. */
+/** What a derived object (a segmentation) states about its source series. */
 export interface DicomSource {
   seriesInstanceUid: string
   frameOfReferenceUid: string | undefined
-  /** Patient and study, as stored: by tag, in the character set of `SpecificCharacterSet` among them. */
+  /** Patient and study elements by tag, as stored, in the character set that the element `SpecificCharacterSet` names. */
   shared: ReadonlyMap<number, StoredText>
-  /** of the voxel grid: rows, columns */
   rows: number
   columns: number
   orientation: readonly number[] // (6), directions along a row and down a column
   spacing: readonly [rows: number, columns: number] // mm
-  distance: number // mm from slice to slice
+  distance: number // mm between slices
   slices: readonly SourceSlice[] // (K)
 }
 
@@ -24,12 +23,12 @@ export interface StoredText {
 export interface SourceSlice {
   sopClassUid: string
   sopInstanceUid: string
-  /** from 1, of an image of several frames */
+  /** from 1; undefined for a single-frame image */
   frame: number | undefined
-  position: readonly number[] // (3), mm to the left, posterior, superior
+  position: readonly number[] // (3), mm left, posterior, superior
 }
 
-/** What a derived object repeats of its source, texts all (PS3.3, C.7.1, C.7.2 and C.7.6.1.1.5). */
+/** The elements that a derived object repeats, all of them text (PS3.3, C.7.1, C.7.2 and C.7.6.1.1.5). */
 const SHARED: readonly (readonly [tag: number, vr: string])[] = [
   [TAG.SpecificCharacterSet, 'CS'],
   [TAG.StudyDate, 'DA'],
@@ -56,7 +55,7 @@ export function sourceOf({ slices, distance }: SliceStack): DicomSource {
   const { image, orientation, spacing } = slices[0]!
   const { elements } = image.file
   const shared = new Map<number, StoredText>()
-  // a copy: the value lies in a buffer that holds the whole header
+  // Copied, because the value is a view of a buffer that holds the whole header.
   for (const [tag, vr] of SHARED) if (elements.has(tag)) shared.set(tag, { vr, value: Buffer.from(elements.raw(tag)!) })
   return {
     seriesInstanceUid: image.series,

@@ -1,4 +1,4 @@
-/** The elements that are read or written, named as PS3.6 names them: group · 65536 + element. */
+/** The elements that are read or written, with their names in PS3.6: group · 65536 + element. */
 export const TAG = {
   TransferSyntaxUID: 0x00020010,
   SpecificCharacterSet: 0x00080005,

@@ -5,11 +5,11 @@ import type { DicomStorage } from './codec.ts'
 import { type DicomImage, type DicomSlice, storageOf } from './image.ts'
 import { readFrames } from './pixels.ts'
 
-const VOXEL_LIMIT = 2 ** 28 // 1 GiB of float32, as of a NIfTI file
+const VOXEL_LIMIT = 2 ** 28 // 1 GiB of float32, as for NIfTI
 
 /**
- * The voxels of slices in their order, (I, J, K): columns, rows, slices, the last fastest. One frame is in memory beside them. 16-bit
- * integers where every value that can be stored fits, else float32, or float64 of 32 bits stored. Throws InputError.
+ * The voxels of ordered slices, (I, J, K): columns, rows, slices; slices fastest. Keeps one group of frames in memory besides. The type is
+ * int16 if every storable value fits, otherwise float32, or float64 for more than 24 stored bits. Throws InputError.
  */
 export function readVolume(slices: readonly DicomSlice[], path: string): { values: NumericArray; size: ImageSize } {
   const images = new Map<DicomImage, DicomStorage>()
@@ -26,7 +26,7 @@ export function readVolume(slices: readonly DicomSlice[], path: string): { value
   const values = allocate(slices, images, sizeOf(size))
   const planes = new PlaneWriter(values, size)
   for (const [image, storage] of images) {
-    const own = new Map<number, number>() // of the image's frames: the place in the volume
+    const own = new Map<number, number>() // frame of the image → slice of the volume
     for (const [k, slice] of slices.entries()) if (slice.image === image) own.set(slice.frame, k)
     readFrames(image.file, storage, image.frames, [...own.keys()], (frame, stored) => {
       const k = own.get(frame)!
@@ -43,9 +43,9 @@ interface Plane {
   stored: ArrayLike<number> // (J, I)
 }
 
-const PLANES = 16 // written together: neighbours along the fastest axis share lines of the processor's cache
+const PLANES = 16 // written together, because neighbours along the fastest axis share cache lines
 
-/** Turns planes, columns fastest, into a volume, slices fastest. */
+/** Transposes planes (columns fastest) into a volume (slices fastest). */
 class PlaneWriter {
   private readonly values: NumericArray
   private readonly size: ImageSize

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { LONG_VRS } from './elements.ts'
 
-/** Texts, numbers, bytes as they are, or the items of a sequence, as the value representation asks for. */
+/** Text, numbers, raw bytes, or sequence items, depending on the value representation. */
 export type DicomValue = string | readonly number[] | Buffer | readonly DicomItem[]
 /** An element's tag, value representation and value. */
 export type DicomElement = readonly [tag: number, vr: string, value: DicomValue]
@@ -9,16 +9,16 @@ export type DicomItem = readonly DicomElement[]
 
 const EXPLICIT_LITTLE_UID = '1.2.840.10008.1.2.1'
 const ITEM = 0xfffee000
-/** Names the program as what wrote a file (PS3.7, D.3.3.2). */
+/** Identifies this program as the writer of a file (PS3.7, D.3.3.2). */
 const IMPLEMENTATION_UID = '2.25.206475385216213746812740498402317642357'
 const IMPLEMENTATION_NAME = 'SADAAN_GPU'
 
-/** A new identifier, a random number below 2.25 (PS3.5, B.2). */
+/** A new identifier: a random UUID under the root 2.25 (PS3.5, B.2). */
 export function newUid(): string {
   return `2.25.${BigInt(`0x${randomUUID().replaceAll('-', '')}`)}`
 }
 
-/** A file of one object, explicit values, low byte first. `elements` in any order, class and instance among them. */
+/** A file with one object, explicit VR little endian. `elements` may be in any order and include class and instance. */
 export function encodeFile(sopClass: string, sopInstance: string, elements: DicomItem): Buffer {
   const meta = encodeElements([
     [0x00020001, 'OB', Buffer.from([0, 1])],
@@ -75,13 +75,13 @@ function writeTag(bytes: Buffer, tag: number): void {
   bytes.writeUInt16LE(tag & 0xffff, 2)
 }
 
-/** Values have even lengths: identifiers and bytes end in a zero, texts in a space (PS3.5, 6.2). */
+/** Pads a value to even length: identifiers and bytes with a zero, text with a space (PS3.5, 6.2). */
 function padded(bytes: Buffer, vr: string): Buffer {
   if (bytes.length % 2 === 0) return bytes
   return Buffer.concat([bytes, Buffer.from(vr === 'UI' || vr.startsWith('O') ? '\0' : ' ')])
 }
 
-/** A number in the 16 characters of a decimal string, with as many digits as they hold. */
+/** A number as a decimal string of at most 16 characters, with as many digits as fit. */
 function decimal(value: number): string {
   for (let digits = 17; ; digits--) {
     const text = String(Number(value.toPrecision(digits)))
