@@ -1,5 +1,6 @@
 import type { AdapterFacts, Dispatch } from '../graph/kernel.ts'
 import type { Slice, Tensor } from '../graph/tensor.ts'
+import { fold } from '../graph/workgroups.ts'
 
 /** How lib/span cuts a plane: (voxels of a plane, lanes, run, parts). */
 export type Cut = readonly [voxels: number, lanes: number, run: number, parts: number]
@@ -9,8 +10,6 @@ const REDUCTION_RUN = { gpu: 64, software: 256 }
 const ELEMENTWISE_RUN = { gpu: 4, software: 256 }
 /** Interleaved invocations: a GPU's cache line of f32, a CPU's widest vector. */
 const LANES = { gpu: 32, software: 16 }
-
-const MAX_WORKGROUPS = 65_535
 
 function cutOf(voxels: number, lanes: number, run: number): Cut {
   const used = Math.min(lanes, voxels)
@@ -71,8 +70,7 @@ export function spansOf(
 
 /** Workgroups for a kernel that gives one to each of `count` elements and finds it with `workgroup_of`. */
 export function workgroupEach(count: number): readonly [number, number, number] {
-  const rows = Math.ceil(count / MAX_WORKGROUPS)
-  return [Math.ceil(count / rows), rows, 1]
+  return [...fold(count), 1]
 }
 
 /**

@@ -1,12 +1,10 @@
 import { entryFacts, type PipelineKey } from '../gpu/pipelines.ts'
 import type { AdapterFacts, Call, Dispatch, Kernel, Variant } from '../graph/kernel.ts'
 import { bytesFor, type DType, type Precision, type Tensor, tensor, type Window } from '../graph/tensor.ts'
+import { fold, MAX_WORKGROUPS } from '../graph/workgroups.ts'
 import { ContractError } from '../util/error.ts'
 import type { EntryFacts } from '../wgsl/reflect.ts'
 import { Deferrals } from './fuse.ts'
-
-/** WebGPU's guaranteed maxComputeWorkgroupsPerDimension. */
-const MAX_WORKGROUPS = 65535
 
 export interface Bound {
   binding: number
@@ -201,11 +199,5 @@ function workgroupsOf(label: string, dispatch: Dispatch, facts: EntryFacts): [nu
   }
   if (dispatch.invocations === undefined) throw new ContractError(label, 'work', undefined, 'invocations or workgroups')
   const [x, y, z] = facts.workgroupSize
-  return fold(Math.ceil(dispatch.invocations / (x * y * z)))
-}
-
-/** Folds a workgroup count into two dimensions, each within the limit. The last row may reach past the count. */
-export function fold(count: number): [number, number, number] {
-  const rows = Math.ceil(count / MAX_WORKGROUPS)
-  return [Math.ceil(count / rows), rows, 1]
+  return [...fold(Math.ceil(dispatch.invocations / (x * y * z))), 1]
 }

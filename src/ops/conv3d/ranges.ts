@@ -1,5 +1,6 @@
 import type { AdapterFacts, Lowering } from '../../graph/kernel.ts'
 import { type Tensor, WINDOW_ALIGNMENT, type Window, windowAlignment } from '../../graph/tensor.ts'
+import { fold } from '../../graph/workgroups.ts'
 import { ContractError } from '../../util/error.ts'
 import { type Shape, type Volume, volumeOf } from '../../util/shape.ts'
 
@@ -11,8 +12,6 @@ const TILE = { height: 2, width: 4 }
 
 /** Bytes of one zero-bordered brick on a software adapter, whose memory is the user's. Elsewhere a binding is the limit. */
 const SOFTWARE_BRICK_BYTES = 64 * 2 ** 20
-
-const WORKGROUPS_PER_DIMENSION = 65_535
 
 /** Consecutive whole numbers: channels, samples or rows. */
 export interface Range {
@@ -86,9 +85,8 @@ export function lanesOf(facts: AdapterFacts): 16 | 64 {
 
 /** Workgroups for `count` invocations folded into x and z, times `blocks` in y. */
 export function tiledWorkgroups(count: number, lanes: number, blocks: number): readonly [number, number, number] {
-  const total = Math.ceil(count / lanes)
-  const x = Math.min(total, WORKGROUPS_PER_DIMENSION)
-  return [x, blocks, Math.ceil(total / x)]
+  const [x, z] = fold(Math.ceil(count / lanes))
+  return [x, blocks, z]
 }
 
 /** Tiles and the zero-bordered brick they read, of one channel. */
