@@ -9,7 +9,8 @@ import {
   axesOf,
   bindingElements,
   channelWindow,
-  fitting,
+  type DispatchSize,
+  dispatchSizeOf,
   lanesOf,
   type Range,
   ranges,
@@ -24,36 +25,28 @@ const TAPS = 8
 const PAIR = 2
 const BLOCK = 4
 
-interface DispatchSize {
-  samples: number
-  inputs: number
-  outputs: number
-}
-
-/** How many samples, input and output channels one dispatch takes so that no binding is too long. */
-function dispatchSizeOf(x: Tensor, weight: Tensor, facts: AdapterFacts): DispatchSize {
+function sizeOfDispatch(x: Tensor, weight: Tensor, facts: AdapterFacts): DispatchSize {
   const operation = 'convTranspose3d'
-  const limit = bindingElements(facts)
-  const volume = volumeOf(x.shape, operation)
+  const { samples, voxels } = volumeOf(x.shape, operation)
   const [inputs, outputs] = weight.shape as [number, number]
-  const perSample = Math.max(inputs, outputs * TAPS) * volume.voxels
-  return {
-    samples: Math.max(1, Math.min(volume.samples, Math.floor(limit / perSample))),
-    inputs: Math.min(
-      inputs,
-      fitting(operation, 'input channel', volume.voxels, limit),
-      fitting(operation, 'input channel of the weight', outputs * TAPS, limit),
-    ),
-    outputs: Math.min(outputs, fitting(operation, 'output channel', volume.voxels * TAPS, limit)),
-  }
+  return dispatchSizeOf(
+    {
+      operation,
+      samples,
+      inputs: { channels: inputs, elements: voxels },
+      outputs: { channels: outputs, elements: voxels * TAPS },
+      row: { side: 'inputs', elements: outputs * TAPS },
+    },
+    facts,
+  )
 }
 
 /** Every combination of sample, input and output ranges, samples slowest. */
-function steps(x: Tensor, weight: Tensor, plan: DispatchSize): { samples: Range; inputs: Range; outputs: Range }[] {
+function steps(x: Tensor, weight: Tensor, size: DispatchSize): { samples: Range; inputs: Range; outputs: Range }[] {
   const [inputs, outputs] = weight.shape as [number, number]
-  return ranges(x.shape[0] as number, plan.samples).flatMap(s =>
-    ranges(inputs, plan.inputs).flatMap(i =>
-      ranges(outputs, plan.outputs).map(o => ({ samples: s, inputs: i, outputs: o })),
+  return ranges(x.shape[0] as number, size.samples).flatMap(s =>
+    ranges(inputs, size.inputs).flatMap(i =>
+      ranges(outputs, size.outputs).map(o => ({ samples: s, inputs: i, outputs: o })),
     ),
   )
 }
@@ -84,7 +77,7 @@ interface ForwardArgs {
 function lowerForward({ x, weight, bias, y }: ForwardArgs, at: Lowering): Dispatch[] {
   const lanes = lanesOf(at.facts)
   const { voxels } = volumeOf(x.shape, x.name)
-  return steps(x, weight, dispatchSizeOf(x, weight, at.facts)).map(({ samples, inputs, outputs }) => {
+  return steps(x, weight, sizeOfDispatch(x, weight, at.facts)).map(({ samples, inputs, outputs }) => {
     const from = sourceWindow(x, samples, inputs, at)
     const to = channelWindow(y, samples, outputs)
     const rows = weightRows(weight, inputs, outputs)
@@ -120,7 +113,7 @@ interface BackwardDataArgs {
 function lowerBackwardData({ dy, weight, dx, accumulate }: BackwardDataArgs, { facts }: Lowering): Dispatch[] {
   const lanes = lanesOf(facts)
   const { voxels, channels } = volumeOf(dx.shape, dx.name)
-  return steps(dx, weight, dispatchSizeOf(dx, weight, facts)).map(({ samples, inputs, outputs }) => {
+  return steps(dx, weight, sizeOfDispatch(dx, weight, facts)).map(({ samples, inputs, outputs }) => {
     const from = channelWindow(dy, samples, outputs)
     const to = channelWindow(dx, samples, inputs)
     const rows = weightRows(weight, inputs, outputs)
@@ -154,13 +147,17 @@ interface BackwardWeightArgs {
 function lowerBackwardWeight({ x, dy, gradient, accumulate }: BackwardWeightArgs, at: Lowering): Dispatch[] {
   const lanes = lanesOf(at.facts)
   const { voxels } = volumeOf(x.shape, x.name)
-  const plan = dispatchSizeOf(x, gradient, at.facts)
-  const groups = Math.ceil(plan.inputs / BLOCK) * plan.outputs
-  const most = Math.floor(bindingElements(at.facts) / (plan.inputs * plan.outputs * TAPS))
-  const { chunk, chunks } = chunking(plan.samples * voxels, lanes, groups, most)
-  const partials = at.scratch('partials', [chunks, plan.inputs, plan.outputs, TAPS])
+  const size = sizeOfDispatch(x, gradient, at.facts)
+  const { chunk, chunks } = chunking({
+    positions: size.samples * voxels,
+    lanes,
+    groups: Math.ceil(size.inputs / BLOCK) * size.outputs,
+    partials: size.inputs * size.outputs * TAPS,
+    budget: bindingElements(at.facts),
+  })
+  const partials = at.scratch('partials', [chunks, size.inputs, size.outputs, TAPS])
   const row = (gradient.shape[1] as number) * TAPS
-  return steps(x, gradient, plan).flatMap(({ samples, inputs, outputs }): Dispatch[] => {
+  return steps(x, gradient, size).flatMap(({ samples, inputs, outputs }): Dispatch[] => {
     const from = sourceWindow(x, samples, inputs, at)
     const above = channelWindow(dy, samples, outputs)
     const to = windowAt(gradient, inputs.start * row, inputs.count * row)

@@ -2,7 +2,7 @@ import type { AdapterFacts, Dispatch, Kernel, Lowering } from '../../graph/kerne
 import type { Tensor } from '../../graph/tensor.ts'
 import { sizeOf, volumeOf } from '../../util/shape.ts'
 import { sumPartials } from './chunks.ts'
-import { bindingElements, channelWindow, fitting, type Range, ranges } from './ranges.ts'
+import { bindingElements, channelWindow, fitting, type Range, ranges, samplesAtOnce } from './ranges.ts'
 
 /** Voxels of one partial sum of a bias gradient. */
 const BIAS_CHUNK = 1024
@@ -19,10 +19,8 @@ export interface BackwardBiasArgs {
 /** Channels of samples that fit a binding together. */
 function parts(dy: Tensor, facts: AdapterFacts): { samples: Range; channels: Range }[] {
   const { samples, channels, voxels } = volumeOf(dy.shape, dy.name)
-  const limit = bindingElements(facts)
-  const atOnce = Math.max(1, Math.min(samples, Math.floor(limit / (channels * voxels))))
-  const perDispatch = Math.min(channels, fitting('conv3d.backwardBias', 'channel', voxels, limit))
-  return ranges(samples, atOnce).flatMap(some =>
+  const perDispatch = Math.min(channels, fitting('conv3d.backwardBias', 'channel', voxels, bindingElements(facts)))
+  return ranges(samples, samplesAtOnce(samples, channels * voxels, facts)).flatMap(some =>
     ranges(channels, perDispatch).map(range => ({ samples: some, channels: range })),
   )
 }

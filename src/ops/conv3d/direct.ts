@@ -6,10 +6,11 @@ import {
   axesOf,
   BLOCK,
   bindingElements,
-  brickElements,
+  brickBudget,
   brickOf,
   channelWindow,
-  fitting,
+  type DispatchSize,
+  dispatchSizeOf,
   lanesOf,
   type Range,
   ranges,
@@ -24,37 +25,33 @@ import {
 /** The tile of one invocation of conv3d/pointwise, and how many of them it computes in turn, by the invocations of a workgroup. */
 const POINTWISE = { voxels: 4, outputs: 16, turns: { 16: 4, 64: 1 } }
 
-interface DispatchSize {
-  samples: number
-  inputs: number
-  outputs: number
+/** The size of a dispatch whose packed weights fit a binding too. */
+function sizeOfDispatch(pass: Pass, facts: AdapterFacts, tiled: boolean): DispatchSize {
+  const operation = `conv3d.${pass.direction}`
+  const target = volumeOf(pass.target.shape, operation)
+  const size = dispatchSizeOf(
+    {
+      operation,
+      samples: target.samples,
+      inputs: sourceSide(pass.sources, tiled, facts),
+      outputs: { channels: target.channels, elements: target.voxels },
+      row: { side: pass.direction === 'forward' ? 'outputs' : 'inputs', elements: rowOf(pass.weight) },
+    },
+    facts,
+  )
+  const perBlock = size.inputs * (pass.weight.shape[2] as number) ** 3 * BLOCK
+  const blocks = Math.max(1, Math.floor(bindingElements(facts) / perBlock))
+  return { ...size, outputs: Math.min(size.outputs, blocks * BLOCK) }
 }
 
-/** How many samples, summed and computed channels one dispatch takes so that no binding is too long. */
-function dispatchSizeOf(pass: Pass, facts: AdapterFacts, tiled: boolean): DispatchSize {
-  const operation = `conv3d.${pass.direction}`
-  const limit = bindingElements(facts)
-  const target = volumeOf(pass.target.shape, operation)
-  const source = volumeOf((pass.sources[0] as Tensor).shape, operation)
-  const inputs = pass.sources.reduce((sum, t) => sum + (t.shape[1] as number), 0)
-  const perInput = tiled ? brickOf(source).elements : source.voxels
-  const capacity = tiled ? brickElements(facts) : limit
-  const weights = fitting(operation, 'output channel of the weight', rowOf(pass.weight), limit)
-  const forward = pass.direction === 'forward'
-  const slab = Math.min(inputs, fitting(operation, 'input channel', perInput, capacity), forward ? inputs : weights)
-  const block = Math.floor(limit / (slab * (pass.weight.shape[2] as number) ** 3 * BLOCK)) * BLOCK
-  const computed = Math.min(
-    target.channels,
-    fitting(operation, 'output channel', target.voxels, limit),
-    forward ? weights : target.channels,
-    Math.max(block, BLOCK),
-  )
-  const perSample = Math.max(inputs * perInput * (limit / capacity), target.channels * target.voxels)
-  return {
-    samples: Math.max(1, Math.min(target.samples, Math.floor(limit / perSample))),
-    inputs: slab,
-    outputs: computed,
-  }
+/** What a convolution binds of its sources: bricks if tiled, otherwise the activations. */
+export function sourceSide(sources: readonly Tensor[], tiled: boolean, facts: AdapterFacts) {
+  const [{ shape, name }] = sources as [Tensor]
+  const volume = volumeOf(shape, name)
+  const channels = sources.reduce((sum, t) => sum + (t.shape[1] as number), 0)
+  return tiled
+    ? { channels, elements: brickOf(volume).elements, budget: brickBudget(facts) }
+    : { channels, elements: volume.voxels }
 }
 
 /** Copies the channels of a slab into a zero-bordered brick. */
@@ -205,19 +202,19 @@ function pointwiseStep(step: Step): Dispatch {
 
 export function lowerPass(pass: Pass, at: Lowering): Dispatch[] {
   const tiled = isTiled(pass.weight, pass.stride)
-  const plan = dispatchSizeOf(pass, at.facts, tiled)
+  const size = sizeOfDispatch(pass, at.facts, tiled)
   const taps = (pass.weight.shape[2] as number) ** 3
   const volume = volumeOf(pass.target.shape, pass.target.name)
-  const packed = at.scratch('packed', [Math.ceil(plan.outputs / BLOCK), plan.inputs, taps, BLOCK])
+  const packed = at.scratch('packed', [Math.ceil(size.outputs / BLOCK), size.inputs, taps, BLOCK])
   const unpadded = isPointwise(pass.weight, pass.stride) ? pointwiseStep : voxelStep
   const brick = tiled
-    ? at.scratch('brick', [plan.samples, plan.inputs, ...brickOf(volume).shape], pass.target.dtype)
+    ? at.scratch('brick', [size.samples, size.inputs, ...brickOf(volume).shape], pass.target.dtype)
     : undefined
   const dispatches: Dispatch[] = []
-  for (const samples of ranges(volume.samples, plan.samples))
-    for (const slab of slabs(pass.sources, plan.inputs, !tiled)) {
+  for (const samples of ranges(volume.samples, size.samples))
+    for (const slab of slabs(pass.sources, size.inputs, !tiled)) {
       if (brick) dispatches.push(...padSlab(slab, samples, brick, at))
-      for (const outputs of ranges(volume.channels, plan.outputs)) {
+      for (const outputs of ranges(volume.channels, size.outputs)) {
         const step = { pass, slab, samples, outputs, packed, at }
         dispatches.push(pack(pass, slab, outputs, packed), brick ? tiledStep(step, brick) : unpadded(step))
       }

@@ -2,16 +2,16 @@ import type { AdapterFacts, Dispatch, Lowering } from '../../graph/kernel.ts'
 import type { Tensor } from '../../graph/tensor.ts'
 import { volumeOf } from '../../util/shape.ts'
 import { chunking, sumPartials } from './chunks.ts'
-import { padSlab } from './direct.ts'
+import { padSlab, sourceSide } from './direct.ts'
 import { type BackwardWeightArgs, isPointwise, isTiled } from './pass.ts'
 import {
   axesOf,
   BLOCK,
   bindingElements,
-  brickElements,
   brickOf,
   channelWindow,
-  fitting,
+  type DispatchSize,
+  dispatchSizeOf,
   lanesOf,
   type Range,
   ranges,
@@ -25,47 +25,44 @@ import {
 /** Input and output channels of one workgroup of conv3d/pointwise_backward_weight. */
 const POINTWISE_BLOCK = 8
 
-interface DispatchSize {
-  samples: number
-  inputs: number
-  outputs: number
+interface ChunkedSize extends DispatchSize {
   /** columns (tiled) or voxels of one chunk */
   chunk: number
   chunks: number
 }
 
-function dispatchSizeOf(args: BackwardWeightArgs, facts: AdapterFacts, tiled: boolean): DispatchSize {
+function sizeOfDispatch(args: BackwardWeightArgs, facts: AdapterFacts, tiled: boolean): ChunkedSize {
   const operation = 'conv3d.backwardWeight'
-  const limit = bindingElements(facts)
   const dy = volumeOf(args.dy.shape, operation)
-  const source = volumeOf((args.sources[0] as Tensor).shape, operation)
-  const taps = (args.gradient.shape[2] as number) ** 3
-  const perInput = tiled ? brickOf(source).elements : source.voxels
-  const capacity = tiled ? brickElements(facts) : limit
-  const all = args.gradient.shape[1] as number
-  const inputs = Math.min(all, fitting(operation, 'input channel', perInput, capacity))
-  const outputs = Math.min(
-    dy.channels,
-    fitting(operation, 'output channel', dy.voxels, limit),
-    fitting(operation, 'output channel of the weight', rowOf(args.gradient), limit),
+  const size = dispatchSizeOf(
+    {
+      operation,
+      samples: dy.samples,
+      inputs: sourceSide(args.sources, tiled, facts),
+      outputs: { channels: dy.channels, elements: dy.voxels },
+      row: { side: 'outputs', elements: rowOf(args.gradient) },
+    },
+    facts,
   )
-  const perSample = Math.max(all * perInput * (limit / capacity), dy.channels * dy.voxels)
-  const samples = Math.max(1, Math.min(dy.samples, Math.floor(limit / perSample)))
-  const positions = samples * (tiled ? dy.height * dy.depth : dy.voxels)
+  const { samples, inputs, outputs } = size
+  const taps = (args.gradient.shape[2] as number) ** 3
   const groups = Math.ceil(outputs / BLOCK) * (tiled ? inputs * 3 : Math.ceil(inputs / BLOCK) * taps)
-  const most = Math.floor(limit / (outputs * inputs * taps))
-  // an invocation that works alone is a lane of its own, and as many of them fill a workgroup
+  // Invocations that work alone are lanes of their own; a workgroup is as many of them.
   const alone = tiled && facts.software
-  const cut = alone
-    ? chunking(positions, 1, groups / lanesOf(facts), most)
-    : chunking(positions, lanesOf(facts), groups, most)
-  return { samples, inputs, outputs, ...cut }
+  const chunked = chunking({
+    positions: samples * (tiled ? dy.height * dy.depth : dy.voxels),
+    lanes: alone ? 1 : lanesOf(facts),
+    groups: alone ? groups / lanesOf(facts) : groups,
+    partials: outputs * inputs * taps,
+    budget: bindingElements(facts),
+  })
+  return { ...size, ...chunked }
 }
 
 /** The share of one dispatch: some samples, input and output channels. */
 interface Step {
   args: BackwardWeightArgs
-  plan: DispatchSize
+  size: ChunkedSize
   slab: Slab
   samples: Range
   outputs: Range
@@ -95,28 +92,28 @@ function common({ args, slab, samples, outputs }: Step) {
 }
 
 function tiledStep(step: Step, brick: Tensor): Dispatch {
-  const { args, plan, slab, partials, lanes, alone } = step
+  const { args, size, slab, partials, lanes, alone } = step
   const { window, params, flops, blocks } = common(step)
   const { height, width, depth } = volumeOf(args.dy.shape, args.dy.name)
-  const grid = [slab.count * 3, blocks, plan.chunks] as const
+  const grid = [slab.count * 3, blocks, size.chunks] as const
   return {
     shader: 'conv3d/backward_weight',
     ...(alone ? { entry: 'alone', invocations: grid[0] * grid[1] * grid[2] } : { entry: 'together', workgroups: grid }),
     constants: { WORKGROUP: lanes },
     bindings: { brick, dy: window, gradient: partials },
-    params: { ...params, height, width, depth, chunk_columns: plan.chunk, chunks: plan.chunks },
+    params: { ...params, height, width, depth, chunk_columns: size.chunk, chunks: size.chunks },
     flops,
   }
 }
 
 function voxelStep(step: Step): Dispatch {
-  const { args, plan, slab, samples, partials, lanes, at } = step
+  const { args, size, slab, samples, partials, lanes, at } = step
   const { window, params, flops, blocks } = common(step)
   const part = slab.parts[0] as Slab['parts'][number]
   const x = volumeOf(part.tensor.shape, part.tensor.name)
   const dy = volumeOf(args.dy.shape, args.dy.name)
   const source = sourceWindow(part.tensor, samples, part.channels, at)
-  const size = args.gradient.shape[2] as number
+  const kernel = args.gradient.shape[2] as number
   return {
     shader: 'conv3d/voxel_backward_weight',
     constants: { WORKGROUP: lanes },
@@ -125,19 +122,19 @@ function voxelStep(step: Step): Dispatch {
     params: {
       ...params,
       ...source.params,
-      size,
+      size: kernel,
       stride: args.stride,
       x_volume: axesOf(x),
       dy_volume: axesOf(dy),
-      chunk_voxels: plan.chunk,
+      chunk_voxels: size.chunk,
     },
-    workgroups: [Math.ceil(slab.count / BLOCK) * size ** 3, blocks, plan.chunks],
+    workgroups: [Math.ceil(slab.count / BLOCK) * kernel ** 3, blocks, size.chunks],
     flops,
   }
 }
 
 function pointwiseStep(step: Step): Dispatch {
-  const { slab, outputs, samples, plan, lanes, partials, at } = step
+  const { slab, outputs, samples, size, lanes, partials, at } = step
   const { window, params, flops } = common(step)
   const part = slab.parts[0] as Slab['parts'][number]
   const { voxels } = volumeOf(part.tensor.shape, part.tensor.name)
@@ -147,34 +144,34 @@ function pointwiseStep(step: Step): Dispatch {
     constants: { WORKGROUP: lanes },
     normalisation: source.normalisation,
     bindings: { x: source.window, dy: window, gradient: partials },
-    params: { ...params, ...source.params, voxels, chunk_voxels: plan.chunk },
-    workgroups: [Math.ceil(slab.count / POINTWISE_BLOCK), Math.ceil(outputs.count / POINTWISE_BLOCK), plan.chunks],
+    params: { ...params, ...source.params, voxels, chunk_voxels: size.chunk },
+    workgroups: [Math.ceil(slab.count / POINTWISE_BLOCK), Math.ceil(outputs.count / POINTWISE_BLOCK), size.chunks],
     flops,
   }
 }
 
 export function lower(args: BackwardWeightArgs, at: Lowering): Dispatch[] {
   const tiled = isTiled(args.gradient, args.stride)
-  const plan = dispatchSizeOf(args, at.facts, tiled)
+  const size = sizeOfDispatch(args, at.facts, tiled)
   const lanes = lanesOf(at.facts)
   const dy = volumeOf(args.dy.shape, args.dy.name)
   const taps = (args.gradient.shape[2] as number) ** 3
-  const partials = at.scratch('partials', [plan.chunks, plan.outputs, plan.inputs, taps])
+  const partials = at.scratch('partials', [size.chunks, size.outputs, size.inputs, taps])
   const unpadded = isPointwise(args.gradient, args.stride) ? pointwiseStep : voxelStep
   const brick = tiled
-    ? at.scratch('brick', [plan.samples, plan.inputs, ...brickOf(dy).shape], args.dy.dtype)
+    ? at.scratch('brick', [size.samples, size.inputs, ...brickOf(dy).shape], args.dy.dtype)
     : undefined
   const dispatches: Dispatch[] = []
-  for (const samples of ranges(dy.samples, plan.samples))
-    for (const slab of slabs(args.sources, plan.inputs, !tiled)) {
+  for (const samples of ranges(dy.samples, size.samples))
+    for (const slab of slabs(args.sources, size.inputs, !tiled)) {
       if (brick) dispatches.push(...padSlab(slab, samples, brick, at))
-      for (const outputs of ranges(dy.channels, plan.outputs)) {
-        const step = { args, plan, slab, samples, outputs, partials, lanes, at, alone: at.facts.software }
+      for (const outputs of ranges(dy.channels, size.outputs)) {
+        const step = { args, size, slab, samples, outputs, partials, lanes, at, alone: at.facts.software }
         dispatches.push(brick ? tiledStep(step, brick) : unpadded(step))
         const { window, base } = weightWindow(args.gradient, outputs)
         dispatches.push(
           sumPartials(partials, window, args.accumulate || samples.start > 0, {
-            chunks: plan.chunks,
+            chunks: size.chunks,
             rows: outputs.count,
             columns: slab.count * taps,
             base: base + slab.start * taps,

@@ -5,6 +5,7 @@ import { isTiled, type Pass } from './pass.ts'
 import {
   bindingElements,
   channelWindow,
+  dispatchSizeOf,
   type Range,
   ranges,
   rowOf,
@@ -23,9 +24,8 @@ const SHAPES = [
 ] as const
 type TileShape = (typeof SHAPES)[number]
 
-/** Bytes of workgroup memory and invocations of the largest of these shapes. */
-const WORKGROUP_BYTES = 10 * 1024
-const MOST_LANES = 256
+/** Of the largest of these shapes. */
+const WORKGROUP = { bytes: 10 * 1024, lanes: 256 }
 
 /** Invocations that keep a large GPU busy (an H100: 132 multiprocessors, 256 each); fewer are multiplied by splitting the channels. */
 const INVOCATIONS = 2 ** 15
@@ -33,8 +33,8 @@ const INVOCATIONS = 2 ** 15
 const LEAST_SPLITS = 4
 /** The fewest channels of a split: less work would not pay for the second stage. */
 const SPLIT_CHANNELS = 4
-/** Elements of partial sums at most. */
-export const MOST_PARTIALS = 2 ** 23
+/** Elements that partial sums may take, if a binding holds as many. */
+const PARTIALS_BUDGET = 2 ** 23
 
 function tilesOf({ height, width, depth }: Volume, shape: TileShape): number {
   return Math.ceil(height / shape.TILE_H) * Math.ceil(width / shape.TILE_W) * Math.ceil(depth / shape.TILE_D)
@@ -52,21 +52,29 @@ function shapeFor(target: Volume, outputs: number): TileShape {
   return SHAPES[work.indexOf(Math.min(...work))] as TileShape
 }
 
-/** Whether an adapter runs workgroups of this kind, and binds a channel of `voxels` and a row of `weight`. */
-export function fitsGemm(
-  weight: Tensor,
-  stride: number,
-  voxels: number,
-  bytes: number,
-  lanes: number,
-  facts: AdapterFacts,
-): boolean {
+/** What a product asks of an adapter. */
+interface Demand {
+  weight: Tensor // (O, I, k, k, k)
+  stride: number
+  /** an activation of the output's volume */
+  activation: Tensor // (N, C, H, W, D)
+  /** of the largest workgroup */
+  workgroup: { bytes: number; lanes: number }
+}
+
+/** Whether an adapter runs such workgroups, and can bind a channel of the activation and a row of the weight. */
+export function fitsGemm({ weight, stride, activation, workgroup }: Demand, facts: AdapterFacts): boolean {
+  const { voxels } = volumeOf(activation.shape, activation.name)
   return (
     isTiled(weight, stride) &&
-    facts.maxWorkgroupInvocations >= lanes &&
-    facts.maxWorkgroupMemory >= bytes &&
+    facts.maxWorkgroupInvocations >= workgroup.lanes &&
+    facts.maxWorkgroupMemory >= workgroup.bytes &&
     Math.max(voxels, rowOf(weight)) <= bindingElements(facts)
   )
+}
+
+export function partialsBudget(facts: AdapterFacts): number {
+  return Math.min(PARTIALS_BUDGET, bindingElements(facts))
 }
 
 /** The share of one product: some samples, summed and computed channels. */
@@ -79,19 +87,33 @@ interface Step {
 
 /** Cuts a pass so that no binding is too long: by samples, then by channels. */
 function stepsOf(pass: Pass, facts: AdapterFacts): Step[] {
-  const limit = bindingElements(facts)
-  const { samples: all, channels, voxels } = volumeOf(pass.target.shape, pass.target.name)
-  const widest = Math.max(channels, ...pass.sources.map(({ shape }) => shape[1] as number))
-  const atOnce = Math.max(1, Math.floor(limit / (widest * voxels)))
-  const perBinding = Math.floor(limit / voxels)
-  const rows = Math.floor(limit / rowOf(pass.weight))
-  const [summed, computed] =
-    pass.direction === 'forward' ? [perBinding, Math.min(perBinding, rows)] : [Math.min(perBinding, rows), perBinding]
-  return ranges(all, atOnce).flatMap(samples =>
-    slabs(pass.sources, summed, false).flatMap(slab =>
-      ranges(channels, computed).map(outputs => ({ pass, slab, samples, outputs })),
+  const { samples, channels, voxels } = volumeOf(pass.target.shape, pass.target.name)
+  const size = dispatchSizeOf(
+    {
+      operation: `conv3d.${pass.direction}`,
+      samples,
+      inputs: sourceSide(pass.sources),
+      outputs: { channels, elements: voxels },
+      row: { side: pass.direction === 'forward' ? 'outputs' : 'inputs', elements: rowOf(pass.weight) },
+    },
+    facts,
+  )
+  return ranges(samples, size.samples).flatMap(range =>
+    slabs(pass.sources, size.inputs, false).flatMap(slab =>
+      ranges(channels, size.outputs).map(outputs => ({ pass, slab, samples: range, outputs })),
     ),
   )
+}
+
+/** What a product binds of its sources: each on its own. */
+export function sourceSide(sources: readonly Tensor[]) {
+  const channels = sources.map(({ shape }) => shape[1] as number)
+  const [{ shape, name }] = sources as [Tensor]
+  return {
+    channels: channels.reduce((sum, count) => sum + count, 0),
+    widest: Math.max(...channels),
+    elements: volumeOf(shape, name).voxels,
+  }
 }
 
 /**
@@ -138,8 +160,8 @@ function weightsOf({ pass, slab, outputs }: Step) {
 /** Channels of a split, and splits, such that as many invocations run as a GPU wants. */
 function splitting({ slab, samples, outputs }: Step, target: Volume, shape: TileShape, facts: AdapterFacts) {
   const groups = samples.count * tilesOf(target, shape) * Math.ceil(outputs.count / shape.OUTPUTS)
-  const room = Math.min(MOST_PARTIALS, bindingElements(facts)) / (samples.count * outputs.count * target.voxels)
-  const wanted = Math.min(INVOCATIONS / (groups * shape.LANES), slab.count / SPLIT_CHANNELS, room)
+  const affordable = partialsBudget(facts) / (samples.count * outputs.count * target.voxels)
+  const wanted = Math.min(INVOCATIONS / (groups * shape.LANES), slab.count / SPLIT_CHANNELS, affordable)
   const channels = Math.ceil(slab.count / (wanted < LEAST_SPLITS ? 1 : Math.floor(wanted)))
   const splits = Math.ceil(slab.count / channels)
   return { channels, splits, groups: groups * splits }
@@ -212,15 +234,8 @@ function lowerStep(step: Step, at: Lowering): Dispatch[] {
 /** Implicit matrix product with the halo brick and the weights in workgroup memory: for GPUs. */
 export const gemm: Variant<Pass> = {
   name: 'gemm',
-  fits: (pass, facts) =>
-    fitsGemm(
-      pass.weight,
-      pass.stride,
-      volumeOf(pass.target.shape, pass.target.name).voxels,
-      WORKGROUP_BYTES,
-      MOST_LANES,
-      facts,
-    ),
+  fits: ({ weight, stride, target }, facts) =>
+    fitsGemm({ weight, stride, activation: target, workgroup: WORKGROUP }, facts),
   suits: (_, facts) => !facts.software,
   lower: (pass, at) => stepsOf(pass, at.facts).flatMap(step => lowerStep(step, at)),
 }

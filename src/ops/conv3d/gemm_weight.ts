@@ -1,9 +1,9 @@
 import type { AdapterFacts, Dispatch, Lowering, Variant } from '../../graph/kernel.ts'
 import { type Volume, volumeOf } from '../../util/shape.ts'
 import { chunking, sumPartials } from './chunks.ts'
-import { fitsGemm, MOST_PARTIALS, sourcesOf } from './gemm.ts'
+import { fitsGemm, partialsBudget, sourceSide, sourcesOf } from './gemm.ts'
 import type { BackwardWeightArgs } from './pass.ts'
-import { bindingElements, channelWindow, type Range, ranges, rowOf, type Slab, slabs, weightWindow } from './ranges.ts'
+import { channelWindow, dispatchSizeOf, type Range, ranges, rowOf, type Slab, slabs, weightWindow } from './ranges.ts'
 
 /** Channels that a workgroup of conv3d/gemm_backward_weight may take, and what it stages at a time. Overrides of the shader. */
 const OUTPUTS = [64, 16] as const
@@ -11,9 +11,8 @@ const INPUTS = { 64: [8, 9], 16: [16, 8, 9] } as const
 const TILE = { TILE_H: 2, TILE_W: 4, TILE_D: 4, CHANNEL: 51 }
 type TileShape = ReturnType<typeof shapeFor>
 
-/** Bytes of workgroup memory and invocations of the largest workgroup. */
-const WORKGROUP_BYTES = 16 * 1024
-const MOST_THREADS = 216
+/** Of the largest of these shapes. */
+const WORKGROUP = { bytes: 16 * 1024, lanes: 216 }
 
 /** The fewest tiles of a chunk, and the fewest chunks: less would not pay for the second stage. */
 const LEAST_TILES = 8
@@ -46,19 +45,20 @@ interface Step {
 /** Cuts the work so that no binding is too long: by samples, then by channels. */
 function stepsOf(args: BackwardWeightArgs, facts: AdapterFacts): Step[] {
   const { sources, dy, gradient } = args
-  const limit = bindingElements(facts)
-  const { samples: all, channels, voxels } = volumeOf(dy.shape, dy.name)
-  const widest = Math.max(channels, ...sources.map(({ shape }) => shape[1] as number))
-  const atOnce = Math.max(1, Math.floor(limit / (widest * voxels)))
-  const perBinding = Math.floor(limit / voxels)
-  return ranges(all, atOnce).flatMap(samples =>
-    slabs(sources, perBinding, false).flatMap(slab =>
-      ranges(channels, Math.min(perBinding, Math.floor(limit / rowOf(gradient)))).map(outputs => ({
-        args,
-        slab,
-        samples,
-        outputs,
-      })),
+  const { samples, channels, voxels } = volumeOf(dy.shape, dy.name)
+  const size = dispatchSizeOf(
+    {
+      operation: 'conv3d.backwardWeight',
+      samples,
+      inputs: sourceSide(sources),
+      outputs: { channels, elements: voxels },
+      row: { side: 'outputs', elements: rowOf(gradient) },
+    },
+    facts,
+  )
+  return ranges(samples, size.samples).flatMap(range =>
+    slabs(sources, size.inputs, false).flatMap(slab =>
+      ranges(channels, size.outputs).map(outputs => ({ args, slab, samples: range, outputs })),
     ),
   )
 }
@@ -67,8 +67,13 @@ function stepsOf(args: BackwardWeightArgs, facts: AdapterFacts): Step[] {
 function chunksOf({ args, slab, samples, outputs }: Step, shape: TileShape, facts: AdapterFacts) {
   const tiles = samples.count * tilesOf(volumeOf(args.dy.shape, args.dy.name))
   const blocks = [Math.ceil(slab.count / shape.INPUTS), Math.ceil(outputs.count / shape.OUTPUTS)] as const
-  const most = Math.min(MOST_PARTIALS, bindingElements(facts)) / (outputs.count * slab.count * 27)
-  const cut = chunking(tiles, LEAST_TILES, blocks[0] * blocks[1], Math.floor(most))
+  const cut = chunking({
+    positions: tiles,
+    lanes: LEAST_TILES,
+    groups: blocks[0] * blocks[1],
+    partials: outputs.count * slab.count * 27,
+    budget: partialsBudget(facts),
+  })
   const { chunk, chunks } = cut.chunks < LEAST_CHUNKS ? { chunk: tiles, chunks: 1 } : cut
   return { chunk, chunks, workgroups: [...blocks, chunks] as const }
 }
@@ -110,7 +115,7 @@ function lowerStep(step: Step, at: Lowering): Dispatch[] {
 export const gemmWeight: Variant<BackwardWeightArgs> = {
   name: 'gemm',
   fits: ({ gradient, stride, dy }, facts) =>
-    fitsGemm(gradient, stride, volumeOf(dy.shape, dy.name).voxels, WORKGROUP_BYTES, MOST_THREADS, facts),
+    fitsGemm({ weight: gradient, stride, activation: dy, workgroup: WORKGROUP }, facts),
   suits: (_, facts) => !facts.software,
   lower: (args, at) => stepsOf(args, at.facts).flatMap(step => lowerStep(step, at)),
 }

@@ -33,7 +33,7 @@ function arrangementOf(matrices: number): Arrangement {
   return { COLUMNS, TILE_ROWS: (RUNS * COLUMNS) / SUBGROUPS, TILE_COLUMNS: matrices > 1 ? 2 : 1 }
 }
 
-interface DispatchSize {
+interface Tiling {
   family: Family
   layout: BrickLayout
   samples: number
@@ -46,7 +46,7 @@ interface DispatchSize {
   matrices: readonly [number, number, number]
 }
 
-function dispatchSizeOf(pass: Pass, facts: AdapterFacts): DispatchSize | undefined {
+function tilingOf(pass: Pass, facts: AdapterFacts): Tiling | undefined {
   const family = familyOf(facts)
   if (!family || pass.stride !== 1) return undefined
   const { size, convolve } = family
@@ -72,49 +72,49 @@ function dispatchSizeOf(pass: Pass, facts: AdapterFacts): DispatchSize | undefin
 }
 
 /** Elements of packed weights. */
-function packedElements({ matrices, family }: DispatchSize): number {
+function packedElements({ matrices, family }: Tiling): number {
   return matrices[0] * matrices[1] * matrices[2] * family.size ** 2
 }
 
 function fits(pass: Pass, facts: AdapterFacts): boolean {
-  const plan = dispatchSizeOf(pass, facts)
+  const tiling = tilingOf(pass, facts)
   const limit = bindingElements(facts)
   const weights = (pass.weight.shape[0] as number) * rowOf(pass.weight)
-  return plan !== undefined && plan.samples > 0 && weights <= limit && packedElements(plan) / 2 <= limit
+  return tiling !== undefined && tiling.samples > 0 && weights <= limit && packedElements(tiling) / 2 <= limit
 }
 
-function pack(pass: Pass, plan: DispatchSize, packed: Tensor): Dispatch {
+function pack(pass: Pass, tiling: Tiling, packed: Tensor): Dispatch {
   const forward = pass.direction === 'forward'
-  const [, taps, matrices] = plan.matrices
+  const [, taps, matrices] = tiling.matrices
   const { window, base } = weightWindow(pass.weight, { start: 0, count: pass.weight.shape[0] as number })
   return {
     shader: 'conv3d/matrix_pack',
     constants: { FLIP: forward ? 0 : 1 },
     bindings: { weight: window, packed },
     params: {
-      rows: plan.outputs,
-      columns: plan.inputs,
+      rows: tiling.outputs,
+      columns: tiling.inputs,
       taps,
-      width: plan.family.size,
-      depth: plan.family.size,
+      width: tiling.family.size,
+      depth: tiling.family.size,
       matrices,
-      elements: packedElements(plan),
+      elements: packedElements(tiling),
       base: base + (pass.first ?? 0) * taps,
       row_stride: forward ? rowOf(pass.weight) : taps,
       column_stride: forward ? taps : rowOf(pass.weight),
     },
-    invocations: packedElements(plan),
+    invocations: packedElements(tiling),
   }
 }
 
-function convolve(pass: Pass, plan: DispatchSize, samples: Range, packed: Tensor, at: Lowering): Dispatch {
-  const { layout, arrangement } = plan
+function convolve(pass: Pass, tiling: Tiling, samples: Range, packed: Tensor, at: Lowering): Dispatch {
+  const { layout, arrangement } = tiling
   const volume = volumeOf(pass.target.shape, pass.target.name)
-  const y = channelWindow(pass.target, samples, { start: 0, count: plan.outputs })
+  const y = channelWindow(pass.target, samples, { start: 0, count: tiling.outputs })
   const sources = bindSources(pass.sources, samples, at)
   const place = layoutParams(volume, layout, samples.count)
   return {
-    shader: matrixShader('conv3d/matrix', plan.family, plan.family.convolve),
+    shader: matrixShader('conv3d/matrix', tiling.family, tiling.family.convolve),
     entry: pass.bias ? 'forward' : 'backward',
     constants: {
       ...sources.constants,
@@ -124,19 +124,19 @@ function convolve(pass: Pass, plan: DispatchSize, samples: Range, packed: Tensor
     },
     normalisation: sources.normalisation,
     bindings: { ...sources.bindings, packed, y: y.window, ...(pass.bias ? { bias: pass.bias } : {}) },
-    params: { ...sources.params, ...place, outputs: plan.outputs, y_channels: plan.outputs, y_base: y.base },
-    workgroups: tiledWorkgroups(place.all_tiles, 1, plan.panels),
-    flops: 2 * samples.count * plan.inputs * plan.outputs * plan.matrices[1] * volume.voxels,
+    params: { ...sources.params, ...place, outputs: tiling.outputs, y_channels: tiling.outputs, y_base: y.base },
+    workgroups: tiledWorkgroups(place.all_tiles, 1, tiling.panels),
+    flops: 2 * samples.count * tiling.inputs * tiling.outputs * tiling.matrices[1] * volume.voxels,
   }
 }
 
 function lower(pass: Pass, at: Lowering): Dispatch[] {
-  const plan = dispatchSizeOf(pass, at.facts) as DispatchSize
-  const packed = at.scratch('packed', [packedElements(plan)], 'f16')
+  const tiling = tilingOf(pass, at.facts) as Tiling
+  const packed = at.scratch('packed', [packedElements(tiling)], 'f16')
   const all = pass.target.shape[0] as number
   return [
-    pack(pass, plan, packed),
-    ...ranges(all, plan.samples).map(samples => convolve(pass, plan, samples, packed, at)),
+    pack(pass, tiling, packed),
+    ...ranges(all, tiling.samples).map(samples => convolve(pass, tiling, samples, packed, at)),
   ]
 }
 

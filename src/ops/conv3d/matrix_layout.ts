@@ -6,17 +6,17 @@ import { bindingElements, channelWindow, type Range } from './ranges.ts'
 /** Subgroups of a workgroup. */
 export const SUBGROUPS = 8
 
-/** One shape of matrices, and what the shaders have room for with it. */
+/** One shape of matrices, and the workgroup memory that each shader allows itself with it. */
 export interface Family {
   /** M, N and K alike */
   size: 8 | 16
   /** invocations of a subgroup */
   subgroup: number
-  convolve: Room
-  correlate: Room
+  convolve: Budget
+  correlate: Budget
 }
 
-interface Room {
+interface Budget {
   /** positions of a brick */
   positions: number
   /** elements from one of them to the next (lib/matrix_brick) */
@@ -59,7 +59,7 @@ export function familyOf(facts: AdapterFacts): Family | undefined {
 }
 
 /** A shader for the matrices of a family. WGSL wants these numbers as literals. */
-export function matrixShader(name: string, { size, subgroup }: Family, { positions, pitch }: Room): string {
+export function matrixShader(name: string, { size, subgroup }: Family, { positions, pitch }: Budget): string {
   return `${name} EDGE=${size} INVOCATIONS=${SUBGROUPS * subgroup} POSITIONS=${positions} PITCH=${pitch}`
 }
 
@@ -92,7 +92,7 @@ interface BrickNeed {
   run: number
   /** runs of a tile, at most */
   runs: number
-  /** positions a brick has room for */
+  /** budget of positions of a brick */
   positions: number
   /** positions that the kernel reaches beyond the tile, both sides together: within a plane, and in planes */
   halo: number

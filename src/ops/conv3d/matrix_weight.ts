@@ -19,10 +19,10 @@ import { bindingElements, channelWindow, type Range, ranges, rowOf, weightWindow
 /** Runs of voxels of a tile. */
 const RUNS = 8
 
-/** Matrices of channels of a workgroup, at most; a power of two of them at a time. */
-const MOST = { rows: 4, columns: 2 }
+/** The most matrices of channels that a workgroup takes; the actual number is a power of two. */
+const LARGEST = { rows: 4, columns: 2 }
 
-interface DispatchSize {
+interface Tiling {
   family: Family
   layout: BrickLayout
   samples: number
@@ -33,14 +33,11 @@ interface DispatchSize {
   chunks: number
 }
 
-function powerOfTwo(count: number, most: number): number {
-  return Math.min(most, 2 ** Math.ceil(Math.log2(count)))
+function powerOfTwo(count: number, largest: number): number {
+  return Math.min(largest, 2 ** Math.ceil(Math.log2(count)))
 }
 
-function dispatchSizeOf(
-  { sources, dy, gradient, stride }: BackwardWeightArgs,
-  facts: AdapterFacts,
-): DispatchSize | undefined {
+function tilingOf({ sources, dy, gradient, stride }: BackwardWeightArgs, facts: AdapterFacts): Tiling | undefined {
   const family = familyOf(facts)
   if (!family || stride !== 1) return undefined
   const { size, correlate } = family
@@ -49,19 +46,20 @@ function dispatchSizeOf(
   const need = { run: size, runs: RUNS, positions: correlate.positions, halo: kernel - 1, planes: 0 }
   const layout = brickLayout(volume, need)
   const samples = samplesTogether([...sources, dy], facts)
-  const elements = outputs * rowOf(gradient)
-  const most = Math.floor(bindingElements(facts) / elements)
-  if (!layout || samples < 1 || most < 1) return undefined
+  const limit = bindingElements(facts)
+  const partials = outputs * rowOf(gradient)
+  if (!layout || samples < 1 || partials > limit) return undefined
   const [rows, columns] = [Math.ceil(outputs / size), Math.ceil(inputs / size)]
-  const arrangement = { ROWS: powerOfTwo(rows, MOST.rows), COLUMNS: powerOfTwo(columns, MOST.columns) }
+  const arrangement = { ROWS: powerOfTwo(rows, LARGEST.rows), COLUMNS: powerOfTwo(columns, LARGEST.columns) }
   const grid = [kernel * Math.ceil(columns / arrangement.COLUMNS), Math.ceil(rows / arrangement.ROWS)] as const
   const tiles = samples * layout.tiles[0] * layout.tiles[1] * layout.tiles[2]
-  return { family, layout, samples, arrangement, grid, chunks: chunking(tiles, 1, grid[0] * grid[1], most).chunks }
+  const { chunks } = chunking({ positions: tiles, lanes: 1, groups: grid[0] * grid[1], partials, budget: limit })
+  return { family, layout, samples, arrangement, grid, chunks }
 }
 
 function correlate(
   { sources, dy, gradient }: BackwardWeightArgs,
-  plan: DispatchSize,
+  tiling: Tiling,
   samples: Range,
   partials: Tensor,
   at: Lowering,
@@ -71,33 +69,33 @@ function correlate(
   const slopes = channelWindow(dy, samples, { start: 0, count: outputs })
   const bound = bindSources(sources, samples, at)
   return {
-    shader: matrixShader('conv3d/matrix_backward_weight', plan.family, plan.family.correlate),
-    constants: { ...bound.constants, ...plan.arrangement, SIZE: kernel },
+    shader: matrixShader('conv3d/matrix_backward_weight', tiling.family, tiling.family.correlate),
+    constants: { ...bound.constants, ...tiling.arrangement, SIZE: kernel },
     normalisation: bound.normalisation,
     bindings: { ...bound.bindings, dy: slopes.window, gradient: partials },
     params: {
       ...bound.params,
-      ...layoutParams(volume, plan.layout, samples.count),
+      ...layoutParams(volume, tiling.layout, samples.count),
       outputs,
       y_channels: outputs,
       y_base: slopes.base,
     },
-    workgroups: [...plan.grid, plan.chunks],
+    workgroups: [...tiling.grid, tiling.chunks],
     flops: 2 * samples.count * outputs * inputs * kernel ** 3 * volume.voxels,
   }
 }
 
 function lower(args: BackwardWeightArgs, at: Lowering): Dispatch[] {
-  const plan = dispatchSizeOf(args, at.facts) as DispatchSize
+  const tiling = tilingOf(args, at.facts) as Tiling
   const { gradient, dy, accumulate } = args
   const outputs = gradient.shape[0] as number
   const row = rowOf(gradient)
-  const partials = at.scratch('partials', [plan.chunks, outputs, row])
+  const partials = at.scratch('partials', [tiling.chunks, outputs, row])
   const { window, base } = weightWindow(gradient, { start: 0, count: outputs })
-  return ranges(dy.shape[0] as number, plan.samples).flatMap(samples => [
-    correlate(args, plan, samples, partials, at),
+  return ranges(dy.shape[0] as number, tiling.samples).flatMap(samples => [
+    correlate(args, tiling, samples, partials, at),
     sumPartials(partials, window, accumulate || samples.start > 0, {
-      chunks: plan.chunks,
+      chunks: tiling.chunks,
       rows: outputs,
       columns: row,
       base,
@@ -110,7 +108,7 @@ function lower(args: BackwardWeightArgs, at: Lowering): Dispatch[] {
 export const matrixWeight: Variant<BackwardWeightArgs> = {
   name: 'matrix',
   roundsInputs: true,
-  fits: (args, facts) => dispatchSizeOf(args, facts) !== undefined,
+  fits: (args, facts) => tilingOf(args, facts) !== undefined,
   suits: ({ gradient }, facts) => isWorthRounding(gradient, facts),
   lower,
 }

@@ -10,7 +10,7 @@ export const BLOCK = 4
 /** The tile of one invocation of conv3d/tiled, in voxels along H and W. */
 const TILE = { height: 2, width: 4 }
 
-/** Bytes of one zero-bordered brick on a software adapter, whose memory is the user's. Elsewhere a binding is the limit. */
+/** Budget of one zero-bordered brick on a software adapter, which uses the host's memory. Elsewhere the binding limit applies. */
 const SOFTWARE_BRICK_BYTES = 64 * 2 ** 20
 
 /** Consecutive whole numbers: channels, samples or rows. */
@@ -27,17 +27,68 @@ export function ranges(total: number, size: number): Range[] {
   }))
 }
 
-/** Elements of 4 bytes that a binding may hold beside those that alignment of its offset may add. */
+/** The limit: 4-byte elements that a binding can hold, less those that aligning its offset may add. */
 export function bindingElements(facts: AdapterFacts): number {
   return facts.maxBindingBytes / 4 - WINDOW_ALIGNMENT
 }
 
-/** How many items of `elements` fit a binding. Throws ContractError when not even one does. */
-export function fitting(operation: string, item: string, elements: number, capacity: number): number {
-  const count = Math.floor(capacity / elements)
+/** How many items of `elements` each fit `limit` elements. Throws ContractError if not even one does. */
+export function fitting(operation: string, item: string, elements: number, limit: number): number {
+  const count = Math.floor(limit / elements)
   if (count < 1)
-    throw new ContractError(operation, `elements of one ${item}`, elements, `at most ${capacity} in a binding`)
+    throw new ContractError(operation, `elements of one ${item}`, elements, `at most ${limit} in a binding`)
   return count
+}
+
+/** How many of `samples` fit a binding at `perSample` elements each; 1 if not even one does. */
+export function samplesAtOnce(samples: number, perSample: number, facts: AdapterFacts): number {
+  return Math.max(1, Math.min(samples, Math.floor(bindingElements(facts) / perSample)))
+}
+
+/** The channels that a convolution reads or writes. */
+interface Side {
+  channels: number
+  /** per channel, as the kernel binds it */
+  elements: number
+  /** of the widest tensor, if the kernel binds several; `channels` by default */
+  widest?: number
+  /** elements that a binding may take; the binding limit by default */
+  budget?: number
+}
+
+/** What a convolution binds. Of a backward-data pass, the inputs are the output gradient's channels. */
+interface Bound {
+  operation: string
+  samples: number
+  inputs: Side
+  outputs: Side
+  /** elements of a row of the weight; a row is one channel of the side given */
+  row: { side: 'inputs' | 'outputs'; elements: number }
+}
+
+/** Samples and channels that one dispatch takes. */
+export interface DispatchSize {
+  samples: number
+  inputs: number
+  outputs: number
+}
+
+/** The largest dispatch that keeps every binding within its limit. Throws ContractError if not even one channel fits. */
+export function dispatchSizeOf({ operation, samples, row, ...sides }: Bound, facts: AdapterFacts): DispatchSize {
+  const limit = bindingElements(facts)
+  const channelsOf = (side: 'inputs' | 'outputs'): number => {
+    const { channels, elements, budget = limit } = sides[side]
+    const rows = row.side === side ? fitting(operation, 'row of the weight', row.elements, limit) : channels
+    return Math.min(channels, rows, fitting(operation, `channel of the ${side}`, elements, budget))
+  }
+  const perSample = [sides.inputs, sides.outputs].map(
+    ({ channels, elements, widest = channels, budget = limit }) => widest * elements * (limit / budget),
+  )
+  return {
+    samples: samplesAtOnce(samples, Math.max(...perSample), facts),
+    inputs: channelsOf('inputs'),
+    outputs: channelsOf('outputs'),
+  }
 }
 
 /** A run of elements bound from an aligned offset at or below its start; `base` is where it starts in the binding. */
@@ -97,8 +148,8 @@ export function brickOf(volume: Volume): { shape: Shape; elements: number; tiles
   return { shape, elements: shape[0] * shape[1] * shape[2], tiles: rows * columns * volume.depth }
 }
 
-/** Elements a brick may have. */
-export function brickElements(facts: AdapterFacts): number {
+/** Elements that a brick may take. */
+export function brickBudget(facts: AdapterFacts): number {
   return facts.software ? Math.min(bindingElements(facts), SOFTWARE_BRICK_BYTES / 4) : bindingElements(facts)
 }
 

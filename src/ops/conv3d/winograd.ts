@@ -9,6 +9,7 @@ import {
   type Range,
   ranges,
   rowOf,
+  samplesAtOnce,
   sourceWindow,
   weightWindow,
 } from './ranges.ts'
@@ -25,8 +26,8 @@ import {
   type WinogradTile,
 } from './winograd_tile.ts'
 
-/** Elements of V or M at a time: they stay in a CPU's cache between the stages, and memory stays small. */
-const SLAB_ELEMENTS = 2 ** 20
+/** Elements of V or M at a time: few enough to stay in a CPU's cache between the stages. */
+const SLAB_BUDGET = 2 ** 20
 /**
  * The least I · O / (I + O) at which the products saved, as I · O, pay for the transforms, as I + O (docs/performance.md), by the tile's
  * edge.
@@ -42,15 +43,9 @@ export function slabBlocks(
   { frequencies }: WinogradTile,
   facts: AdapterFacts,
 ): number {
-  const limit = Math.min(SLAB_ELEMENTS, bindingElements(facts)) / frequencies - frequencyStride(0, 0)
-  const fit = limit / (channels * BLOCK_TILES)
-  return Math.min(Math.ceil(tiles / BLOCK_TILES), Math.max(1, Math.floor(fit)))
-}
-
-/** Samples whose activations, `channels` at most, fit one binding together; one where not even one does. */
-export function samplesAtOnce(t: Tensor, channels: number, facts: AdapterFacts): number {
-  const { samples, voxels } = volumeOf(t.shape, t.name)
-  return Math.max(1, Math.min(samples, Math.floor(bindingElements(facts) / (channels * voxels))))
+  const budget = Math.min(SLAB_BUDGET, bindingElements(facts)) / frequencies - frequencyStride(0, 0)
+  const affordable = Math.floor(budget / (channels * BLOCK_TILES))
+  return Math.min(Math.ceil(tiles / BLOCK_TILES), Math.max(1, affordable))
 }
 
 /** Some blocks of tiles of some samples. */
@@ -204,7 +199,8 @@ function lower(pass: Pass, tile: WinogradTile, at: Lowering): Dispatch[] {
   const { inputs, outputs } = channelsOf(pass)
   const outputBlocks = Math.ceil(outputs / BLOCK_OUTPUTS)
   const wider = Math.max(inputs, outputBlocks * BLOCK_OUTPUTS)
-  const samples = samplesAtOnce(pass.target, Math.max(inputs, outputs), facts)
+  const volume = volumeOf(pass.target.shape, pass.target.name)
+  const samples = samplesAtOnce(volume.samples, Math.max(inputs, outputs) * volume.voxels, facts)
   const blocks = slabBlocks(wider, samples * tilesOf(pass.target, tile), tile, facts)
   const u = scratch('u', [frequencies, outputBlocks, inputs, BLOCK_OUTPUTS])
   const v = scratch('v', [frequencies, frequencyStride(blocks, inputs)])

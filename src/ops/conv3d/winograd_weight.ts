@@ -1,7 +1,8 @@
 import type { AdapterFacts, Dispatch, Lowering, Variant } from '../../graph/kernel.ts'
+import { volumeOf } from '../../util/shape.ts'
 import { type BackwardWeightArgs, isTiled } from './pass.ts'
-import { bindingElements, rowOf, weightWindow } from './ranges.ts'
-import { isWorthwhile, samplesAtOnce, slabBlocks, tileSlabs, transformInput } from './winograd.ts'
+import { bindingElements, rowOf, samplesAtOnce, weightWindow } from './ranges.ts'
+import { isWorthwhile, slabBlocks, tileSlabs, transformInput } from './winograd.ts'
 import { BLOCK_TILES, frequencyStride, shaderOf, TILE_2, TILE_4, tilesOf, type WinogradTile } from './winograd_tile.ts'
 
 /** The channels that one invocation of conv3d/winograd_correlate, or one workgroup of winograd_correlate_wide, computes. */
@@ -49,7 +50,8 @@ function lower(args: BackwardWeightArgs, tile: WinogradTile, at: Lowering): Disp
   const [outputs, inputs] = gradient.shape as [number, number]
   const block = blockOf(outputs)
   const wider = Math.max(inputs, outputs)
-  const samples = samplesAtOnce(dy, wider, facts)
+  const volume = volumeOf(dy.shape, dy.name)
+  const samples = samplesAtOnce(volume.samples, wider * volume.voxels, facts)
   const blocks = slabBlocks(wider, samples * tilesOf(dy, tile), tile, facts)
   const v = scratch('v', [frequencies, frequencyStride(blocks, inputs)])
   const dm = scratch('dm', [frequencies, frequencyStride(blocks, outputs)])
