@@ -39,7 +39,7 @@ export async function runOnce(
   const plan: Plan = makePlan('test', tape.calls, Object.values(wanted), facts, { choice: () => variant })
   const pool = await SlotPool.allocate(device, [plan])
   pool.poison()
-  const runner = await Runner.prepare(device, pipelines, storage, pool, plan)
+  const runner = await Runner.prepare(plan, { device, pipelines, storage, pool })
   runner.submit()
   const results: Record<string, Float32Array | Uint32Array> = {}
   for (const [name, t] of Object.entries(wanted)) {

@@ -53,7 +53,7 @@ export class Prepared {
     })
     const pool = await SlotPool.allocate(device, [plan])
     pool.poison()
-    return new Prepared(plan, await Runner.prepare(device, pipelines, storage, pool, plan), storage, pool)
+    return new Prepared(plan, await Runner.prepare(plan, { device, pipelines, storage, pool }), storage, pool)
   }
 
   /** A tensor's values once all submitted work is done; integers as their numbers. */

@@ -77,7 +77,9 @@ const mlp = defineCase<Row>({
       row.dropout === undefined
         ? { training: false as const }
         : { training: true as const, keys: keys!, dropout: row.dropout }
-    return { logits: presenceMlp(tape, pooled!, alignment!, block!, layoutOf(row), mode) }
+    return {
+      logits: presenceMlp(tape, { pooled: pooled!, alignment: alignment!, block: block!, layout: layoutOf(row) }, mode),
+    }
   },
   reference: (inputs, row) => ({ logits: reference(inputs, row) }),
   flops: ({ samples, structures, features, hidden }) =>

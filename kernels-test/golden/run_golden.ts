@@ -97,7 +97,7 @@ class Session {
     const plan = makePlan('golden', calls, Object.values(wanted), this.facts, { choice: () => this.variant })
     const pool = await SlotPool.allocate(at.device, [plan])
     pool.poison()
-    const runner = await Runner.prepare(at.device, at.pipelines, this.storage, pool, plan)
+    const runner = await Runner.prepare(plan, { ...at, storage: this.storage, pool })
     runner.submit(undefined, encoder => {
       for (const arena of clear) encoder.clearBuffer(this.storage.bufferOf(arena))
     })

@@ -103,7 +103,7 @@ function presenceDispatches(structures: number): number {
   const leaves = [pooled, alignment, block]
   for (const leaf of leaves) tape.watch(leaf, tensor(`d(${leaf.name})`, leaf.shape, 'gradient'))
   const mode = { training: true as const, keys: tensor('keys', [2, 4], 'input', 'u32'), dropout: 0.2 }
-  const logits = presenceMlp(tape, pooled, alignment, block, layout, mode)
+  const logits = presenceMlp(tape, { pooled, alignment, block, layout }, mode)
   tape.differentiate(logits, tensor('seed', logits.shape, 'input'))
   return makePlan('presence', tape.calls, [logits], at.device.facts).dispatches.length
 }

@@ -229,7 +229,7 @@ describe('a replay', () => {
     storage.write(batch.ones, new Float32Array(VOXELS).fill(1))
     storage.write(batch.seed, Float32Array.of(1))
     const pool = await SlotPool.allocate(at.device, [plan])
-    const runner = await Runner.prepare(at.device, at.pipelines, storage, pool, plan)
+    const runner = await Runner.prepare(plan, { ...at, storage, pool })
     const submit = vi.spyOn(at.device.gpu.queue, 'submit')
     const gradients: Float32Array[] = []
     for (const count of [1, 3, 10]) {

@@ -111,8 +111,9 @@ export class Sadaan {
 
   private absence(pooled: Tensor, alignmentScores: Tensor) {
     const { tensor: block, offsets } = this.state.classifiers
+    const layout = { offsets, hidden: PRESENCE_HIDDEN }
     const logits = this.tape.scope('absence_detector.absence_classifiers', () =>
-      presenceMlp(this.tape, pooled, alignmentScores, block, { offsets, hidden: PRESENCE_HIDDEN }, this.mode),
+      presenceMlp(this.tape, { pooled, alignment: alignmentScores, block, layout }, this.mode),
     )
     const head = 'absence_detector.confidence_head'
     const hidden = this.named(`${head}.0`, (weight, bias) => relu(this.tape, linear(this.tape, pooled, weight, bias)))

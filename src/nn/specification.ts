@@ -34,14 +34,16 @@ export function featuresOf({ channels }: SadaanShape): number {
   return 8 * channels[0]
 }
 
-/** PyTorch's default for a layer with `fanIn` inputs: weight and bias uniform in ±1/√fanIn. */
-function weightAndBias(
-  name: string,
-  weight: Shape,
-  outputs: number,
-  fanIn: number,
-  role: 'trained' | 'frozen' = 'trained',
-): Entry[] {
+interface LayerShape {
+  weight: Shape
+  /** length of the bias */
+  outputs: number
+  fanIn: number
+  role?: 'trained' | 'frozen' | undefined
+}
+
+/** A layer with PyTorch's default initialisation: weight and bias uniform in ±1/√fanIn. Trained by default. */
+function weightAndBias(name: string, { weight, outputs, fanIn, role = 'trained' }: LayerShape): Entry[] {
   const initial = { uniform: 1 / Math.sqrt(fanIn) }
   return [
     { name: `${name}.weight`, shape: weight, role, initial },
@@ -50,16 +52,17 @@ function weightAndBias(
 }
 
 function conv(name: string, input: number, output: number, kernel: 1 | 3): Entry[] {
-  return weightAndBias(name, [output, input, kernel, kernel, kernel], output, input * kernel ** 3)
+  const weight = [output, input, kernel, kernel, kernel]
+  return weightAndBias(name, { weight, outputs: output, fanIn: input * kernel ** 3 })
 }
 
 /** PyTorch counts the fan-in of a transposed convolution from its output channels. */
 function convTranspose(name: string, input: number, output: number): Entry[] {
-  return weightAndBias(name, [input, output, 2, 2, 2], output, output * 8)
+  return weightAndBias(name, { weight: [input, output, 2, 2, 2], outputs: output, fanIn: output * 8 })
 }
 
 function linear(name: string, input: number, output: number, role?: 'trained' | 'frozen'): Entry[] {
-  return weightAndBias(name, [output, input], output, input, role)
+  return weightAndBias(name, { weight: [output, input], outputs: output, fanIn: input, role })
 }
 
 function batchNorm(name: string, channels: number): Entry[] {

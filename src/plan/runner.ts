@@ -62,36 +62,40 @@ export class SlotPool {
   }
 }
 
+/** What a plan runs on. */
+export interface RunnerResources {
+  device: Device
+  pipelines: Pipelines
+  /** of the tensors that outlive a step */
+  storage: Storage
+  /** of the temporaries */
+  pool: SlotPool
+}
+
 /**
- * A plan made ready to run: pipelines, bind groups and uniforms exist, `encode` only replays them.
- * Nothing is created per step but the command encoder.
+ * A plan ready to run: pipelines, bind groups and uniforms exist, and `submit` replays them.
+ * A step creates nothing but its command encoders.
  */
 export class Runner {
   readonly plan: Plan
   private readonly device: Device
   private readonly storage: Storage
   private readonly pool: SlotPool
-  private readonly commands: Command[]
+  private readonly commands: Command[] = []
   /** index of the command that starts each submit after the first */
   private cuts: number[] = []
 
-  private constructor(device: Device, storage: Storage, pool: SlotPool, plan: Plan, commands: Command[]) {
+  private constructor(plan: Plan, { device, storage, pool }: RunnerResources) {
+    this.plan = plan
     this.device = device
     this.storage = storage
     this.pool = pool
-    this.plan = plan
-    this.commands = commands
   }
 
-  static async prepare(
-    device: Device,
-    pipelines: Pipelines,
-    storage: Storage,
-    pool: SlotPool,
-    plan: Plan,
-  ): Promise<Runner> {
+  static async prepare(plan: Plan, on: RunnerResources): Promise<Runner> {
+    const { device, pipelines } = on
     const made = await Promise.all(plan.dispatches.map(({ key }) => pipelines.get(key)))
-    const runner = new Runner(device, storage, pool, plan, [])
+    const runner = new Runner(plan, on)
     const uniforms = new UniformTable(device, plan)
     await device.guarded(`plan ${plan.name}`, () => {
       plan.dispatches.forEach((dispatch, i) => {

@@ -123,7 +123,7 @@ export class InferenceEngine<Name extends string, Kept extends string = never> {
       const opening = await openUploads(device, memory.storage, inputs, spec.isPinned)
       const uploads = closer.add(opening, each => each.destroy())
       writeInputs(memory, blueprint, spec.model)
-      const runner = await Runner.prepare(device, new Pipelines(device), memory.storage, memory.pool, blueprint.plan)
+      const runner = await Runner.prepare(blueprint.plan, { device, pipelines: new Pipelines(device), ...memory })
       const opened = { device, runner, uploads, closer }
       return device.guarded('readback memory', () => new InferenceEngine(blueprint, opened))
     })

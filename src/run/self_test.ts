@@ -40,7 +40,7 @@ export async function selfTest(device: Device): Promise<string> {
     }
     const plan = makePlan('self-test', tape.calls, [y], device.facts)
     const pool = opened.add(await SlotPool.allocate(device, [plan]), each => each.destroy())
-    const runner = await Runner.prepare(device, new Pipelines(device), storage, pool, plan)
+    const runner = await Runner.prepare(plan, { device, pipelines: new Pipelines(device), storage, pool })
     runner.submit()
     return runner.read(y)
   })

@@ -124,7 +124,8 @@ export class TrainingEngine {
   }
 
   private async readbackOf(plan: Plan, outputs: readonly Tensor[]): Promise<Readback> {
-    const runner = await Runner.prepare(this.device, this.pipelines, this.storage, this.pool, plan)
+    const { device, pipelines, storage, pool } = this
+    const runner = await Runner.prepare(plan, { device, pipelines, storage, pool })
     return new Readback(this.device, runner, outputs, STEPS_IN_FLIGHT + 1)
   }
 

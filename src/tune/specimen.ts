@@ -60,7 +60,7 @@ export class Specimen {
     const outputs = new Set(used.filter(({ writes }) => writes).map(({ tensor }) => tensor))
     const pool = await SlotPool.allocate(device, [plan])
     try {
-      const runner = await Runner.prepare(device, this.pipelines, storage, pool, plan)
+      const runner = await Runner.prepare(plan, { device, pipelines: this.pipelines, storage, pool })
       return { variant, runner, pool, outputs: [...outputs], best: Number.POSITIVE_INFINITY }
     } catch (error) {
       pool.destroy()

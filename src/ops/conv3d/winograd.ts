@@ -84,15 +84,17 @@ function channelRanges(t: Tensor, facts: AdapterFacts): Range[] {
   return ranges(channels, fitting(t.name, 'channel', voxels, bindingElements(facts)))
 }
 
-/** x → V (`patches`), or dy → dM (`tiles…`), for all channels of the concatenated sources. */
-export function transformInput(
-  entry: 'patches' | 'tiles' | 'tiles_by_channel',
-  sources: readonly Tensor[],
-  slab: TileSlab,
-  tile: WinogradTile,
-  v: Tensor,
-  at: Lowering,
-): Dispatch[] {
+/** x → V (`patches`), or dy → dM (`tiles…`). */
+interface InputTransform {
+  entry: 'patches' | 'tiles' | 'tiles_by_channel'
+  /** concatenated along channels */
+  sources: readonly Tensor[]
+  slab: TileSlab
+  tile: WinogradTile
+  v: Tensor
+}
+
+export function transformInput({ entry, sources, slab, tile, v }: InputTransform, at: Lowering): Dispatch[] {
   const total = sources.reduce((sum, { shape }) => sum + (shape[1] as number), 0)
   let first = 0
   return sources.flatMap(source => {
@@ -124,7 +126,8 @@ function channelsDone(entry: string, channels: number): number {
   return entry === 'tiles_by_channel' ? Math.ceil(channels / 16) * 16 : channels
 }
 
-function transformWeight(pass: Pass, tile: WinogradTile, u: Tensor, rows: number, columns: number): Dispatch {
+function transformWeight(pass: Pass, tile: WinogradTile, u: Tensor): Dispatch {
+  const { inputs: columns, outputs: rows } = channelsOf(pass)
   const forward = pass.direction === 'forward'
   const { window, base } = weightWindow(pass.weight, { start: 0, count: pass.weight.shape[0] as number })
   return {
@@ -206,9 +209,9 @@ function lower(pass: Pass, tile: WinogradTile, at: Lowering): Dispatch[] {
   const v = scratch('v', [frequencies, frequencyStride(blocks, inputs)])
   const m = scratch('m', [frequencies, frequencyStride(blocks, outputBlocks * BLOCK_OUTPUTS)])
   return [
-    transformWeight(pass, tile, u, outputs, inputs),
+    transformWeight(pass, tile, u),
     ...tileSlabs(pass.target, samples, blocks, tile).flatMap(slab => [
-      ...transformInput('patches', pass.sources, slab, tile, v, at),
+      ...transformInput({ entry: 'patches', sources: pass.sources, slab, tile, v }, at),
       multiply({ v, u, m, frequencies, blocks: slab.blocks.count, inputs, outputs }, facts),
       ...transformOutput(pass, slab, tile, m, facts),
     ]),

@@ -49,6 +49,7 @@ function lower(args: BackwardWeightArgs, tile: WinogradTile, at: Lowering): Disp
   const { frequencies } = tile
   const [outputs, inputs] = gradient.shape as [number, number]
   const block = blockOf(outputs)
+  const entry = block === SQUARE ? 'tiles' : 'tiles_by_channel'
   const wider = Math.max(inputs, outputs)
   const volume = volumeOf(dy.shape, dy.name)
   const samples = samplesAtOnce(volume.samples, wider * volume.voxels, facts)
@@ -59,8 +60,8 @@ function lower(args: BackwardWeightArgs, tile: WinogradTile, at: Lowering): Disp
   const { window, base } = weightWindow(gradient, { start: 0, count: outputs })
   return [
     ...tileSlabs(dy, samples, blocks, tile).flatMap((slab, i) => [
-      ...transformInput('patches', sources, slab, tile, v, at),
-      ...transformInput(block === SQUARE ? 'tiles' : 'tiles_by_channel', [dy], slab, tile, dm, at),
+      ...transformInput({ entry: 'patches', sources, slab, tile, v }, at),
+      ...transformInput({ entry, sources: [dy], slab, tile, v: dm }, at),
       {
         ...correlate(block, inputs, outputs, tile),
         constants: { ACCUMULATE: i > 0 ? 1 : 0 },

@@ -16,11 +16,14 @@ export interface PresenceLayout {
 /** `dropout` is the probability of dropping a unit of the first hidden layer; `keys` as in `dropout`. */
 export type PresenceMode = { training: true; keys: Tensor; dropout: number } | { training: false }
 
-interface Classifiers {
+export interface PresenceInputs {
   pooled: Tensor // (N, F)
   alignment: Tensor // (N, S)
   block: Tensor // (S, stride)
   layout: PresenceLayout
+}
+
+interface Classifiers extends PresenceInputs {
   mode: PresenceMode
 }
 
@@ -36,14 +39,8 @@ interface Activations extends Classifiers {
  * Linear → ReLU → Linear, to logits (N, S, 2) = (absent, present). Row s of `block` (S, stride) holds structure s's tensors.
  * Throws ContractError when shapes disagree.
  */
-export function presenceMlp(
-  tape: Tape,
-  pooled: Tensor,
-  alignment: Tensor,
-  block: Tensor,
-  layout: PresenceLayout,
-  mode: PresenceMode,
-): Tensor {
+export function presenceMlp(tape: Tape, inputs: PresenceInputs, mode: PresenceMode): Tensor {
+  const { pooled, alignment, block, layout } = inputs
   const [samples, structures] = alignment.shape as [number, number]
   if (pooled.shape.length !== 2 || alignment.shape.length !== 2 || pooled.shape[0] !== samples)
     throw new ContractError('presenceMlp', 'shapes', [pooled.shape, alignment.shape], '(N, F) and (N, S)')
@@ -54,7 +51,7 @@ export function presenceMlp(
   const logits = tape.temporary('logits', [samples, structures, 2])
   const hidden1 = tape.temporary('hidden1', [samples, structures, layout.hidden[0]])
   const hidden2 = tape.temporary('hidden2', [samples, structures, layout.hidden[1]])
-  const of = { pooled, alignment, block, layout, mode, hidden1, hidden2, logits }
+  const of = { ...inputs, mode, hidden1, hidden2, logits }
   tape.run(forward, of)
   const deltas = sharedDeltas(tape, of)
   tape.backward(logits, [
