@@ -82,20 +82,20 @@ test.each([
   writeFileSync(path, text)
   const cache = open()
   expect(warnings).toHaveLength(1)
-  expect(warnings[0]).toMatch(/^\S+\.json: cannot be read \([^\n]+\): kernels are chosen without it$/)
+  expect(warnings[0]).toMatch(/^\S+\.json: cannot be read \([^\n]+\); choosing kernels without it$/)
   expect(cache.table.size).toBe(0)
   cache.add('conv x', 'aa', measured('fast'))
   expect(warnings).toHaveLength(1)
   expect(find(open(), 'conv x', 'aa')).toEqual(measured('fast'))
 })
 
-test('a folder that cannot be written: one warning, and what is measured counts all the same', () => {
+test('an unwritable folder: one warning, and the measurements still apply', () => {
   writeFileSync(process.env.XDG_CACHE_HOME!, 'a file where a folder should be')
   const cache = open()
   cache.add('conv x', 'aa', measured('fast'))
   cache.add('conv y', 'aa', measured('fast'))
   expect(warnings).toEqual([
-    expect.stringMatching(/: cannot be written \([^\n]+\): what is measured counts for this run only$/),
+    expect.stringMatching(/: cannot be written \([^\n]+\); measurements apply to this run only$/),
   ])
   expect(find(cache, 'conv y', 'aa')).toEqual(measured('fast'))
 })

@@ -11,12 +11,12 @@ import {
   vulkanLoaderPresent,
 } from './software.ts'
 
-/** No WebGPU adapter can be had; the message is one line that says what to do about it. */
+/** No WebGPU adapter is available. The message is one line with the remedy. */
 export class NoAdapterError extends Error {
   override name = 'NoAdapterError'
 }
 
-/** What the adapter says of itself, as plain data. */
+/** The adapter's own description, as plain data. */
 export interface AdapterInfo {
   /** e.g. 'nvidia', 'mesa', 'google' */
   vendor: string
@@ -26,27 +26,27 @@ export interface AdapterInfo {
   description: string
   subgroupMinSize: number
   subgroupMaxSize: number
-  /** shapes of subgroup matrices the adapter multiplies; empty without the feature or where the driver cannot */
+  /** supported shapes of subgroup matrices; empty without the feature or a driver that can compile them */
   subgroupMatrices: readonly SubgroupMatrix[]
 }
 
 export interface OpenAdapter {
-  /** Dawn's instance. Its collection would end the process while devices live, so this module keeps it as well. */
+  /** Dawn's instance. If it were garbage-collected while devices exist, the process would die, so this module keeps a reference too. */
   gpu: GPU
   adapter: GPUAdapter
-  /** readable, e.g. 'llvmpipe: Mesa 26.1.6 (LLVM 19.1.7)' */
+  /** for display, e.g. 'llvmpipe: Mesa 26.1.6 (LLVM 19.1.7)' */
   name: string
-  /** runs on the processor */
+  /** runs on the CPU */
   software: boolean
   info: AdapterInfo
 }
 
-// The one API per platform that has all of WebGPU: OpenGL and Direct3D 11 give Dawn its compatibility mode only.
+// The only API per platform with full WebGPU: on OpenGL and Direct3D 11 Dawn has just its compatibility mode.
 const backend = process.platform === 'darwin' ? 'metal' : process.platform === 'win32' ? 'd3d12' : 'vulkan'
 
 // allow_unsafe_apis: subgroup matrices are experimental in Dawn. vulkan_enable_f16_on_nvidia: without it Dawn hides
-// shader-f16 and all f16 matrix shapes there. timestamp_quantization rounds timestamps to 65.5 µs. An adapter that a
-// toggle does not concern ignores it.
+// shader-f16 and all f16 matrix shapes on NVIDIA. timestamp_quantization rounds timestamps to 65.5 µs. Other adapters
+// ignore a toggle that does not apply.
 const createOptions = [
   `backend=${backend}`,
   'enable-dawn-features=allow_unsafe_apis,vulkan_enable_f16_on_nvidia',
@@ -56,14 +56,14 @@ const createOptions = [
 const instances: GPU[] = []
 
 function createInstance(...options: string[]): GPU {
-  // GPUBufferUsage, GPUMapMode and the classes, as a browser has them
+  // GPUBufferUsage, GPUMapMode and the classes, as in a browser
   if (instances.length === 0) Object.assign(globalThis, globals)
   const gpu = create([...createOptions, ...options])
   instances.push(gpu)
   return gpu
 }
 
-/** Dawn has no call to enumerate adapters, but asked for a name that none has it lists them all. */
+/** Dawn cannot enumerate adapters. But if asked for an unknown name, it lists all names in its error. */
 async function adapterNames(): Promise<string[]> {
   try {
     await createInstance('adapter=\u0001').requestAdapter()
@@ -73,20 +73,20 @@ async function adapterNames(): Promise<string[]> {
   }
 }
 
-/** The names out of Dawn's "Available adapters" message, of one backend, each once. */
+/** The names in Dawn's "Available adapters" message for one backend, without repeats. */
 export function parseAdapterNames(message: string, ofBackend: string): string[] {
   const lines = [...message.matchAll(/^ \* backend: '(.*?)', name: '(.*)'$/gm)]
   return [...new Set(lines.filter(([, of]) => of === ofBackend).map(([, , name]) => name!))]
 }
 
-/** `wanted` is a part of the name in any case, or an index into `names`: a number of one or two digits ('4090' is a name). */
+/** `wanted` is part of a name (case-insensitive) or an index into `names` of one or two digits ('4090' is a name). */
 export function matchAdapterName(names: readonly string[], wanted: string): string | undefined {
   const part = wanted.trim().toLowerCase()
   if (/^\d{1,2}$/.test(part)) return names[Number(part)]
   return names.find(name => part !== '' && name.toLowerCase().includes(part))
 }
 
-/** Mesa's lavapipe (26.1) lists subgroup matrices at any width, and dies compiling them where a subgroup is not their 8 rows. */
+/** Mesa's lavapipe (26.1) lists subgroup matrices at any subgroup size, but crashes compiling them unless it is 8, their row count. */
 function multipliesMatrices({ vendor, architecture, subgroupMaxSize = 128 }: GPUAdapterInfo): boolean {
   return !(vendor === 'mesa' && architecture === 'software') || subgroupMaxSize === 8
 }
@@ -99,7 +99,7 @@ function plainInfo(info: GPUAdapterInfo): AdapterInfo {
     architecture: info.architecture,
     device: info.device,
     description: info.description,
-    subgroupMinSize: info.subgroupMinSize ?? 4, // the bounds WebGPU names for "unknown"
+    subgroupMinSize: info.subgroupMinSize ?? 4, // WebGPU's bounds for "unknown"
     subgroupMaxSize: info.subgroupMaxSize ?? 128,
     subgroupMatrices: matrices.map(({ componentType, resultComponentType, M, N, K }) => {
       return { componentType, resultComponentType, M, N, K }
@@ -107,7 +107,7 @@ function plainInfo(info: GPUAdapterInfo): AdapterInfo {
   }
 }
 
-/** `name` undefined: the best there is. */
+/** The best adapter if `name` is undefined. */
 async function request(name?: string): Promise<OpenAdapter | undefined> {
   const gpu = createInstance(...(name === undefined ? [] : [`adapter=${name}`]))
   const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' })
@@ -122,14 +122,14 @@ function readableName(info: AdapterInfo, software: boolean, name = info.device):
   return info.description ? `${name} (${info.description})` : name
 }
 
-/** Brings SwiftShader in, where it is installed and the user chose no drivers. */
+/** Falls back to SwiftShader if it is installed and the user chose no drivers. */
 function fallBack(): boolean {
   if (!softwareAdapterInstalled() || chosenDrivers()) return false
   useSoftwareAdapter()
   return true
 }
 
-/** The names after which an adapter can be opened; a Vulkan loader without a driver counts as nothing. */
+/** The names of all adapters. A Vulkan loader without a driver counts as none. */
 async function availableNames(): Promise<string[]> {
   const names = await adapterNames()
   return names.length === 0 && fallBack() ? adapterNames() : names
@@ -138,7 +138,7 @@ async function availableNames(): Promise<string[]> {
 async function openBest(): Promise<OpenAdapter | undefined> {
   const best = (await request()) ?? (fallBack() ? await request() : undefined)
   if (!best || best.software) return best
-  // Dawn gives the name back in lower case with dashes only
+  // Dawn returns the name in lower case, with dashes.
   const names = await adapterNames()
   const name = names.find(each => each.toLowerCase().replace(/[^a-z0-9]/g, '-') === best.info.device)
   return { ...best, name: readableName(best.info, false, name) }
@@ -151,7 +151,7 @@ async function openNamed(wanted: string): Promise<OpenAdapter | undefined> {
   if (names.length === 0) return undefined
   if (matchAdapterName([softwareAdapterName], wanted) && fallBack()) return request(softwareAdapterName)
   const there = names.map((each, index) => `${index}: ${each}`).join(', ')
-  throw new InputError(`adapter ${JSON.stringify(wanted)}: expected an index or a part of a name of ${there}`)
+  throw new InputError(`adapter ${JSON.stringify(wanted)}: expected an index or part of a name from ${there}`)
 }
 
 function noAdapter(): NoAdapterError {
@@ -162,7 +162,7 @@ function noAdapter(): NoAdapterError {
   return new NoAdapterError(`no GPU adapter on this machine: expected a driver for ${backend}`)
 }
 
-/** True where Dawn can be asked without a warning on stderr. Brings the software adapter in where it is the only way. */
+/** Whether Dawn can run without a warning on stderr. Falls back to the software adapter if there is no loader. */
 function prepareLoader(): boolean {
   if (process.platform !== 'linux' || vulkanLoaderPresent()) return true
   if (!softwareAdapterInstalled()) return false
@@ -172,9 +172,9 @@ function prepareLoader(): boolean {
 
 /**
  * Opens an adapter for this process.
- * @param wanted part of a name (any case) or an index into `listAdapters()`; without it the best: a discrete GPU, an
- *   integrated one, then software. The installed software adapter is also found by name on a machine that has a GPU.
- * @throws NoAdapterError when there is none, InputError when `wanted` is none of those there are
+ * @param wanted part of a name (case-insensitive) or an index into `listAdapters()`; by default the best: a discrete GPU, an
+ *   integrated one, then software. The installed software adapter is also found by name on a machine with a GPU.
+ * @throws NoAdapterError if there is no adapter, InputError if none matches `wanted`
  */
 export async function openAdapter(wanted?: string): Promise<OpenAdapter> {
   if (!prepareLoader()) throw noAdapter()
@@ -183,7 +183,7 @@ export async function openAdapter(wanted?: string): Promise<OpenAdapter> {
   return opened
 }
 
-/** Every adapter this process can open, in the order of their indices; empty when there is none. */
+/** All adapters that this process can open, in index order. */
 export async function listAdapters(): Promise<OpenAdapter[]> {
   if (!prepareLoader()) return []
   const opened = []
@@ -192,9 +192,9 @@ export async function listAdapters(): Promise<OpenAdapter[]> {
 }
 
 /**
- * Like `openAdapter`, for the commands that set a bare machine up themselves: where there is no adapter and the
- * software adapter can be had, it is installed first.
- * @throws SoftwareAdapterError when that fails, NoAdapterError where it cannot help
+ * Like `openAdapter`, for commands that set up a bare machine: if there is no adapter, it first installs the software
+ * adapter where that is supported.
+ * @throws SoftwareAdapterError if the installation fails, NoAdapterError if it is not supported
  */
 export async function ensureAdapter(onProgress: (line: string) => void, wanted?: string): Promise<OpenAdapter> {
   try {

@@ -4,8 +4,8 @@ const block = 512
 
 /**
  * The regular files of a tar archive, by path.
- * @param tar POSIX ustar (the format of npm packages); entries that are not regular files are passed over
- * @throws Error on a header whose checksum is wrong and on a file that the archive ends in the middle of
+ * @param tar POSIX ustar (the format of npm packages); other entries are skipped
+ * @throws Error on a wrong header checksum or a truncated file
  */
 export function readTar(tar: Buffer): Map<string, Buffer> {
   const files = new Map<string, Buffer>()
@@ -39,7 +39,7 @@ function entryPath(header: Buffer): string {
   return (prefix ? `${prefix}/` : '') + text(header, 0, 100)
 }
 
-/** The sum of the header's bytes, its own checksum field counted as eight spaces. */
+/** The sum of the header's bytes, with the checksum field counted as eight spaces. */
 function checksum(header: Buffer): number {
   let sum = 0
   for (const [index, byte] of header.entries()) sum += index >= 148 && index < 156 ? 32 : byte
@@ -47,8 +47,8 @@ function checksum(header: Buffer): number {
 }
 
 /**
- * @param integrity as npm's lock files write it: 'sha512-' and the digest in base64
- * @throws Error when the bytes are others
+ * @param integrity as in npm's lock files: 'sha512-' and the digest in base64
+ * @throws Error if the bytes do not match
  */
 export function checkIntegrity(name: string, bytes: Buffer, integrity: string): void {
   const found = `sha512-${createHash('sha512').update(bytes).digest('base64')}`

@@ -1,14 +1,14 @@
 import type { Device } from './device.ts'
 import { OutOfMemoryError } from './device.ts'
 
-/** A multiple of every alignment that WebGPU asks of sizes and offsets. */
+/** A multiple of all alignments that WebGPU requires of sizes and offsets. */
 export const BUFFER_ALIGNMENT = 256
 
 export function aligned(bytes: number): number {
   return Math.ceil(bytes / BUFFER_ALIGNMENT) * BUFFER_ALIGNMENT
 }
 
-/** A storage buffer of at least `bytes`, readable and writable by copies. Throws OutOfMemoryError when it exceeds the adapter's limit. */
+/** A storage buffer of at least `bytes` that can be copied from and to. Throws OutOfMemoryError above the adapter's limit. */
 export function storageBuffer(device: Device, label: string, bytes: number): GPUBuffer {
   return makeBuffer(device, label, bytes, GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST)
 }
@@ -17,17 +17,17 @@ export function uniformBuffer(device: Device, label: string, bytes: number): GPU
   return makeBuffer(device, label, bytes, GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST)
 }
 
-/** A buffer that queries are resolved into. */
+/** A buffer that receives resolved queries. */
 export function queryBuffer(device: Device, label: string, bytes: number): GPUBuffer {
   return makeBuffer(device, label, bytes, GPUBufferUsage.QUERY_RESOLVE | GPUBufferUsage.COPY_SRC)
 }
 
-/** A buffer that the host maps to read what was copied into it. */
+/** A buffer that the GPU copies into and the host maps to read. */
 export function readbackBuffer(device: Device, label: string, bytes: number): GPUBuffer {
   return makeBuffer(device, label, bytes, GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST)
 }
 
-/** A buffer that the host maps to write what is copied out of it; it is mapped when made. */
+/** A buffer that the host maps to write and the GPU copies from. It is mapped at creation. */
 export function uploadBuffer(device: Device, label: string, bytes: number): GPUBuffer {
   return makeBuffer(device, label, bytes, GPUBufferUsage.MAP_WRITE | GPUBufferUsage.COPY_SRC, true)
 }
@@ -45,7 +45,7 @@ export function destroyBuffer(device: Device, buffer: GPUBuffer): void {
   buffer.destroy()
 }
 
-/** Copies `bytes` of a buffer to the host and waits for them. */
+/** Copies `bytes` of a buffer to the host. */
 export async function readBuffer(device: Device, from: GPUBuffer, offset: number, bytes: number): Promise<ArrayBuffer> {
   const staging = readbackBuffer(device, 'readback', bytes)
   const encoder = device.gpu.createCommandEncoder()

@@ -2,22 +2,22 @@ import type { AdapterFacts } from '../graph/kernel.ts'
 import type { Precision } from '../graph/tensor.ts'
 import { type OpenAdapter, openAdapter } from './adapter.ts'
 
-/** The adapter vanished or its driver gave up; nothing on it can be read any more. */
+/** The adapter disappeared or its driver failed. Nothing on the device can be read any more. */
 export class DeviceLostError extends Error {
   override name = 'DeviceLostError'
 }
 
-/** Dawn refused something this program asked for: a defect here, or a limit that was not respected. */
+/** Dawn rejected a call: a bug here, or a limit that was exceeded. */
 export class GpuError extends Error {
   override name = 'GpuError'
 }
 
-/** The adapter has no room for a buffer. */
+/** The adapter has not enough memory for a buffer. */
 export class OutOfMemoryError extends Error {
   override name = 'OutOfMemoryError'
 }
 
-/** Features worth having where they exist. Asking for one that the adapter lacks is an error, so only those it has are asked for. */
+/** Features to request if the adapter has them. */
 const WELCOME_FEATURES = [
   'timestamp-query',
   'shader-f16',
@@ -25,7 +25,7 @@ const WELCOME_FEATURES = [
   'chromium-experimental-subgroup-matrix',
 ] as const
 
-/** Limits raised to what the adapter has; the others stay at WebGPU's guaranteed values. */
+/** Limits raised to the adapter's maximum. All others keep WebGPU's guaranteed values. */
 const RAISED_LIMITS = [
   'maxStorageBufferBindingSize',
   'maxBufferSize',
@@ -34,7 +34,7 @@ const RAISED_LIMITS = [
   'maxComputeWorkgroupSizeX',
 ] as const
 
-/** An open device: the GPU object, its facts, and the errors it reported since the last look. */
+/** An open device: the GPU object, its facts, and the errors it has reported since the last check. */
 export class Device {
   readonly gpu: GPUDevice
   readonly facts: AdapterFacts
@@ -43,7 +43,7 @@ export class Device {
   /** bytes; no buffer may be larger */
   readonly maxBufferBytes: number
   private readonly errors: Error[] = []
-  /** bytes of all buffers alive */
+  /** bytes of all existing buffers */
   allocated = 0
 
   private constructor(gpu: GPUDevice, opened: OpenAdapter, facts: AdapterFacts, maxBufferBytes: number) {
@@ -62,8 +62,8 @@ export class Device {
   }
 
   /**
-   * Opens an adapter (a name part or index, the best one if not given), to work with activations of `precision`, f32 unless given. The
-   * other options lower limits, for tests.
+   * Opens an adapter by part of its name or index; the best one by default. `precision` is the storage type of activations, f32 by
+   * default. The other options lower limits, for tests.
    */
   static async open(
     wanted?: string,
@@ -90,19 +90,19 @@ export class Device {
     return new Device(gpu, opened, facts, Math.min(gpu.limits.maxBufferSize, maxBufferBytes))
   }
 
-  /** Throws the first error that Dawn reported since the last call, if any. */
+  /** Throws the first error that Dawn has reported since the last call, if any. */
   check(): void {
     const error = this.errors.shift()
     if (error) throw error
   }
 
-  /** Resolves when all submitted work is done, and throws what went wrong in it. */
+  /** Waits for all submitted work and throws its first error. */
   async idle(): Promise<void> {
     await this.gpu.queue.onSubmittedWorkDone()
     this.check()
   }
 
-  /** Runs `body` and turns validation and memory errors in it into exceptions that name `what`. */
+  /** Runs `body`. Throws its validation and memory errors as exceptions that name `what`. */
   async guarded<T>(what: string, body: () => T | Promise<T>): Promise<T> {
     this.gpu.pushErrorScope('out-of-memory')
     this.gpu.pushErrorScope('validation')

@@ -5,14 +5,14 @@ import { type EntryFacts, reflectShader } from '../wgsl/reflect.ts'
 import type { Device } from './device.ts'
 import { GpuError } from './device.ts'
 
-/** A shader's entry point with its override constants: what a pipeline is made from. */
+/** What a pipeline is made from: a shader, an entry point and override constants. */
 export interface PipelineKey {
   shader: string
   entry: string
   constants: Record<string, number>
-  /** what its activations are stored as; f32 unless given */
+  /** storage type of activations; f32 by default */
   activation?: Precision
-  /** whether its source lies in front of a batch norm */
+  /** whether it applies a batch norm to its source on load */
   normalised?: boolean
 }
 
@@ -27,7 +27,7 @@ const ACCESS = { read: 'read-only-storage', read_write: 'storage', uniform: 'uni
 const texts = new Map<string, string>()
 const facts = new Map<string, Map<string, EntryFacts>>()
 
-/** One name for one text: a shader as its activations are stored and its source is read. */
+/** Identifies a linked text: shader, activation type and form of the source. */
 function moduleName({ shader, activation = 'f32', normalised }: PipelineKey): string {
   return [shader, ...(activation === 'f32' ? [] : [activation]), ...(normalised ? ['normalised'] : [])].join(' ')
 }
@@ -44,7 +44,7 @@ function nameOf(key: PipelineKey): string {
   return `${moduleName(key)}:${key.entry} ${JSON.stringify(constants)}`
 }
 
-/** The reflected facts of an entry point, the same however activations are stored; needs no device. */
+/** The reflected facts of an entry point. They do not depend on the activation type. Needs no device. */
 export function entryFacts(key: PipelineKey): EntryFacts {
   const f32: PipelineKey = { ...key, activation: 'f32' }
   const id = `${moduleName(f32)} ${JSON.stringify(key.constants)}`
@@ -55,7 +55,7 @@ export function entryFacts(key: PipelineKey): EntryFacts {
   return entry
 }
 
-/** The compute pipelines of a device, made once per (shader, entry point, constants), in parallel where asked together. */
+/** The compute pipelines of a device, created once per key. Concurrent requests compile in parallel. */
 export class Pipelines {
   private readonly device: Device
   private readonly modules = new Map<string, GPUShaderModule>()
@@ -65,7 +65,7 @@ export class Pipelines {
     this.device = device
   }
 
-  /** Has the adapter start with these pipelines. A failure is thrown by the `get` that needs it. */
+  /** Starts compiling these pipelines. A failure is thrown by the `get` that needs the pipeline. */
   begin(wanted: readonly { key: PipelineKey }[]): void {
     for (const { key } of wanted) this.get(key).catch(() => undefined)
   }

@@ -9,7 +9,7 @@ import { brotliDecompressSync, gunzipSync } from 'node:zlib'
 import { userCacheDirectory } from '../util/cache_directory.ts'
 import { checkIntegrity, readTar } from './archive.ts'
 
-/** The npm package whose SwiftShader (a Vulkan driver that runs on the processor, Apache-2.0) is used. */
+/** The npm package that contains SwiftShader (a Vulkan driver for the CPU, Apache-2.0). */
 const source = {
   name: '@sparticuz/chromium',
   version: '147.0.0',
@@ -17,10 +17,10 @@ const source = {
   megabytes: 68,
 } as const
 
-/** What Vulkan calls it; `compute.adapter` is matched against this when no installed driver has the name. */
+/** Its name in Vulkan. `compute.adapter` is matched against it if no installed driver matches. */
 export const softwareAdapterName = 'SwiftShader Device (Subzero)'
 
-/** The package holds libraries of this platform only. */
+/** The package contains libraries for this platform only. */
 export const softwareAdapterSupported = process.platform === 'linux' && process.arch === 'x64'
 
 const driver = 'libvk_swiftshader.so'
@@ -28,7 +28,7 @@ const loader = 'libvulkan.so.1'
 const driverDescription = 'vk_swiftshader_icd.json' // names the driver by a path relative to itself
 const licence = 'LICENSE'
 
-/** The software adapter could not be installed; the message says at which step. */
+/** The software adapter could not be installed. The message names the step. */
 export class SoftwareAdapterError extends Error {
   override name = 'SoftwareAdapterError'
 }
@@ -44,10 +44,9 @@ export function softwareAdapterInstalled(): boolean {
   )
 }
 
-// process.dlopen is meant for addons: it loads the library, finds that it registers no addon, throws and closes it
-// again. RTLD_NODELETE makes that closing keep the library, so it stays loaded under its SONAME, and the
-// dlopen("libvulkan.so.1") that Dawn does later finds it: no LD_LIBRARY_PATH, which would have to be set before node
-// starts.
+// process.dlopen is meant for addons: it loads the library, throws because no addon registers itself, and closes it.
+// With RTLD_NODELETE the library stays loaded under its SONAME, so Dawn's later dlopen("libvulkan.so.1") finds it. That
+// avoids LD_LIBRARY_PATH, which would have to be set before node starts.
 const RTLD_NODELETE = 0x1000
 
 function load(library: string): boolean {
@@ -59,21 +58,21 @@ function load(library: string): boolean {
   }
 }
 
-/** Whether Dawn will find a Vulkan loader. Asked before Dawn is, which prints a warning of its own when there is none. */
+/** Whether Dawn will find a Vulkan loader. Checked before Dawn starts, because Dawn prints a warning if there is none. */
 export function vulkanLoaderPresent(): boolean {
   return load(loader)
 }
 
-/** The drivers the user chose by environment, which nothing here overrules. */
+/** The drivers that the user chose by environment variables; they take precedence. */
 export function chosenDrivers(): string | undefined {
   const files = process.env.VK_DRIVER_FILES || process.env.VK_ICD_FILENAMES
   return files === join(softwareAdapterDirectory(), driverDescription) ? undefined : files
 }
 
 /**
- * Makes the installed SwiftShader the Vulkan driver of this process and of its children. Call it before an adapter is
- * asked for; no restart is needed. A machine-wide loader stays in use: it reads the variables whenever an instance is
- * made. Loaders before 1.3.207 know the second variable only.
+ * Makes the installed SwiftShader the Vulkan driver of this process and its children. Call it before requesting an
+ * adapter; no restart is needed. A system-wide loader stays in use: it reads the variables for every new instance.
+ * Loaders before 1.3.207 support the second variable only.
  */
 export function useSoftwareAdapter(): void {
   const directory = softwareAdapterDirectory()
@@ -85,10 +84,10 @@ export function useSoftwareAdapter(): void {
 }
 
 /**
- * Fetches SwiftShader with the user's npm and puts it into the user's cache: no root, no system package. Does nothing
- * when it is there already. Processes may do this at the same time: each prepares a folder of its own, and the first
- * to rename it into place wins.
- * @param onProgress gets a line when something starts that takes time
+ * Downloads SwiftShader with the user's npm into the user's cache, unless it is there already. Needs neither root nor a
+ * system package. Several processes may install at the same time: each prepares a separate folder, and the first to
+ * rename it into place wins.
+ * @param onProgress receives a line before each slow step
  * @throws SoftwareAdapterError
  */
 export async function installSoftwareAdapter(onProgress: (line: string) => void): Promise<void> {
@@ -117,7 +116,7 @@ async function fetchPackage(): Promise<Buffer> {
   }
 }
 
-/** The npm that started this process, if one did, so that its settings count; otherwise the one in PATH. */
+/** The npm that started this process, if any, to use its settings; otherwise the one in PATH. */
 async function npm(...options: string[]): Promise<void> {
   const running = process.env.npm_execpath
   const [file, first] = running?.endsWith('npm-cli.js') ? [process.execPath, [running]] : ['npm', []]
@@ -144,7 +143,7 @@ async function place(files: Map<string, Buffer>, directory: string): Promise<voi
   try {
     await mkdir(own)
     for (const [name, bytes] of files) await writeFile(join(own, name), bytes)
-    // what is there but incomplete was damaged by hand: a folder comes into place only whole
+    // Folders are renamed into place complete, so an incomplete one was damaged later.
     if (!softwareAdapterInstalled()) await rm(directory, { recursive: true, force: true })
     await rename(own, directory)
   } catch (error) {

@@ -3,8 +3,8 @@ import { type Shape, sizeOf } from '../util/shape.ts'
 import { type DType, type Tensor, type TensorKind, tensor, WINDOW_ALIGNMENT } from './tensor.ts'
 
 /**
- * Tensors that live in one buffer, one after the other, each at a multiple of 64 elements: all parameters, all gradients, the moments.
- * One kernel can then run over the whole. Padding between tensors holds zeros and stays so.
+ * Tensors that share one buffer, each at a multiple of 64 elements: all parameters, all gradients, the moments. One kernel can
+ * process the whole buffer. The padding between tensors stays zero.
  */
 export class Arena {
   readonly name: string
@@ -28,7 +28,7 @@ export class Arena {
     return added
   }
 
-  /** Another tensor on memory that is here already, `offset` elements from the start of `of`. */
+  /** A second tensor on the memory of `of`, `offset` elements from its start. */
   view(name: string, of: Tensor, shape: Shape, offset = 0): Tensor {
     const start = this.offsetOf(of) + offset
     if (start + sizeOf(shape) > this.length)
@@ -38,7 +38,7 @@ export class Arena {
     return viewed
   }
 
-  /** All of it, or elements [start, end), as one flat tensor. */
+  /** Elements [start, end) as one flat tensor; the whole arena by default. */
   range(name: string, start = 0, end = this.length): Tensor {
     const flat = tensor(name, [end - start], this.kind, this.dtype)
     this.offsets.set(flat, start)
@@ -49,10 +49,10 @@ export class Arena {
     return this.offsets.has(t)
   }
 
-  /** elements from the arena's start */
+  /** In elements from the start of the arena. */
   offsetOf(t: Tensor): number {
     const offset = this.offsets.get(t)
-    if (offset === undefined) throw new ContractError(this.name, 'tensor', t.name, 'one that was added here')
+    if (offset === undefined) throw new ContractError(this.name, 'tensor', t.name, 'one that was added to this arena')
     return offset
   }
 }

@@ -1,6 +1,6 @@
 import type { DType, Precision, Tensor, Window } from './tensor.ts'
 
-/** What an operation may know of the adapter when it lays out its dispatches. Plain facts, no GPU objects. */
+/** The facts about the adapter that an operation may use to lay out its dispatches. Plain data, no GPU objects. */
 export interface AdapterFacts {
   /** bytes; no binding may be longer */
   maxBindingBytes: number
@@ -9,17 +9,17 @@ export interface AdapterFacts {
   maxWorkgroupMemory: number
   /** WebGPU feature names, e.g. 'shader-f16', 'subgroups' */
   features: ReadonlySet<string>
-  /** A software adapter: lanes of a CPU, where barriers and workgroup memory cost more than they save. */
+  /** The adapter runs on the CPU, where barriers and workgroup memory cost more than they save. */
   software: boolean
-  /** invocations of a subgroup, at least and at most */
+  /** smallest and largest number of invocations in a subgroup */
   subgroupSizes: { min: number; max: number }
-  /** shapes of subgroup matrices that the adapter multiplies; empty without the feature */
+  /** supported shapes of subgroup matrices; empty without the feature */
   subgroupMatrices: readonly SubgroupMatrix[]
-  /** what activations are stored as and convolutions may round their inputs to */
+  /** storage type of activations; convolutions may round their inputs to it */
   precision: Precision
 }
 
-/** What every WebGPU adapter has. */
+/** WebGPU's guaranteed values. */
 export const GUARANTEED_FACTS: AdapterFacts = {
   maxBindingBytes: 128 * 2 ** 20,
   maxWorkgroupInvocations: 256,
@@ -41,76 +41,76 @@ export interface SubgroupMatrix {
   K: number
 }
 
-/** What a batch norm does to a stored value: (value − mean) · slope + bias of its channel, then a ReLU where asked for. */
+/** The effect of a batch norm on a stored value: (value − mean) · slope + bias, per channel, then optionally a ReLU. */
 export interface Normalisation {
   coefficients: Tensor // (C, 4) mean, 1 / deviation, weight / deviation, bias
   relu: boolean
 }
 
-/** One GPU dispatch as data: which shader, what is bound to each of its names, how much work. */
+/** One GPU dispatch as data: the shader, its bindings by name, and the amount of work. */
 export interface Dispatch {
-  /** path under shaders/ without `.wgsl`, and words for what its text leaves open: 'conv3d/pad', 'conv3d/matrix EDGE=16 …' */
+  /** path under shaders/ without `.wgsl`, then values for its words: 'conv3d/pad', 'conv3d/matrix EDGE=16 …' */
   shader: string
   /** entry point; 'main' unless the file holds several */
   entry?: string
-  /** every storage binding the entry point uses, by its WGSL name */
+  /** all storage bindings that the entry point uses, by WGSL name */
   bindings: Record<string, Tensor | Window>
-  /** every field of the shader's uniform `params`, by its WGSL name; absent when the shader has none */
+  /** all fields of the uniform `params`, by WGSL name; absent if the shader has none */
   params?: Record<string, number | readonly number[]>
   /** override constants by name */
   constants?: Record<string, number>
-  /** What the shader does to its source as it loads (lib/source); the source as it lies where undefined. */
+  /** Applied to the source on load (lib/source). If undefined, the source is read as stored. */
   normalisation?: Normalisation | undefined
   /**
-   * Work: a count of invocations of a one-dimensional kernel (folded into the dispatch limits; the shader finds its index with
-   * `index_of` of lib/grid), or explicit workgroup counts.
+   * Work: the invocations of a one-dimensional kernel (folded into the limit per dimension; the shader gets its index from
+   * `index_of` in lib/grid), or explicit workgroup counts.
    */
   invocations?: number
   workgroups?: readonly [number, number, number]
-  /** multiply-adds · 2, for the benchmark and the planner's slicing of submits */
+  /** 2 · multiply-adds, for benchmarks and for slicing submits */
   flops?: number
 }
 
-/** Where a kernel reads an activation: in memory as it is meant, or in front of the batch norm that the reader then applies. */
+/** Where a kernel reads an activation: either its own memory, or the input of a batch norm that the reader then applies. */
 export interface Source {
   tensor: Tensor
   normalisation?: Normalisation
 }
 
-/** What a variant may ask for while it lowers itself. */
+/** What a variant can use while it lowers a call. */
 export interface Lowering {
   facts: AdapterFacts
-  /** Names a scratch tensor that lives only inside this call. */
+  /** Creates a scratch tensor whose lifetime is this call. */
   scratch(name: string, shape: readonly number[], dtype?: DType): Tensor
   /**
-   * Where to read an activation. A variant that normalises as it loads asks here and gives the answer's normalisation to the dispatch;
-   * one that binds an activation without asking gets it made for itself in front of its dispatches.
+   * Where to read an activation. A variant that can normalise on load calls this and passes the normalisation to its dispatch.
+   * If a variant binds an activation directly, the planner materialises it before the variant's dispatches.
    */
   source(activation: Tensor): Source
 }
 
-/** One way to run a kernel. The first variant that fits and suits is taken unless a tuned table says otherwise. */
+/** One way to run a kernel. The first variant that fits and suits runs, unless a tuned table names another. */
 export interface Variant<Args> {
   name: string
-  /** Whether it can run: always unless given. */
+  /** Whether it can run; true by default. */
   fits?(args: Args, facts: AdapterFacts): boolean
-  /** Whether it is worth taking where nothing was measured: always unless given. */
+  /** Whether to choose it without a measurement; true by default. */
   suits?(args: Args, facts: AdapterFacts): boolean
-  /** It rounds what it reads to f16: no candidate of the autotuner where the precision is f32. */
+  /** It rounds its inputs to f16, so the autotuner skips it in f32. */
   roundsInputs?: boolean
-  /** Dispatches in order. Every binding must respect facts.maxBindingBytes: cut with `slices` where it may not. */
+  /** Dispatches in order. No binding may exceed facts.maxBindingBytes: cut with `slices` if necessary. */
   lower(args: Args, at: Lowering): Dispatch[]
 }
 
-/** A kernel: a named piece of GPU work on tensors, with one or more variants that compute the same. */
+/** A named piece of GPU work on tensors, with one or more variants that compute the same result. */
 export interface Kernel<Args> {
   name: string
   variants: readonly [Variant<Args>, ...Variant<Args>[]]
-  /** Of a kernel whose readers can do its work as they load: its one result, and what they read instead. */
+  /** For a kernel whose readers can do its work on load: its only result, and the source they read instead. */
   defers?(args: Args): { result: Tensor; source: Source }
 }
 
-/** A kernel with a single way to run. */
+/** A kernel with a single variant. */
 export function kernel<Args>(name: string, lower: Variant<Args>['lower']): Kernel<Args> {
   return { name, variants: [{ name, lower }] }
 }

@@ -2,15 +2,15 @@ import type { Call } from './kernel.ts'
 import { isTensor } from './tensor.ts'
 
 /**
- * Everything of a call that decides how fast a variant of its kernel is, as one line: the kernel's name, then each argument by its
- * name, sorted. Tensors count by type and shape, not by name, so that equal layers share a signature.
+ * Everything that determines the speed of a call's variants, as one line: the kernel's name, then its arguments sorted by name.
+ * A tensor is given by type and shape, not by name, so equal layers share a signature.
  * E.g. `conv3d.forward accumulate=false direction=forward sources=[f32(2,16,64,64,32) f32(2,1,64,64,32)] stride=1 …`
  */
 export function signatureOf({ kernel, args }: Call): string {
   return `${kernel.name} ${fieldsOf(args as object)}`
 }
 
-/** What is left out (undefined) is as if the argument had no such field. */
+/** Skips undefined fields: they count as absent. */
 function fieldsOf(value: object): string {
   return Object.entries(value)
     .filter(([, field]) => field !== undefined)

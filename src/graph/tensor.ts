@@ -3,18 +3,18 @@ import { type Shape, sizeOf } from '../util/shape.ts'
 
 export type DType = 'f32' | 'f16' | 'u32'
 
-/** The number types that activations and their gradients may be stored in. */
+/** Storage types of activations and their gradients. */
 export type Precision = 'f32' | 'f16'
 
 /**
- * Who owns a tensor's memory and how long it lives.
- * parameter: trained; lies in the flat parameter buffer. gradient: of a parameter; lies in the flat gradient buffer, which is
- * cleared at the start of an accumulation window, so every kernel adds to it. state: kept between steps, not trained.
- * input: written by the host before a step. temporary: lives from its first writer to its last reader inside one step.
+ * A tensor's owner and lifetime.
+ * parameter: trained, in the flat parameter buffer. gradient: of a parameter, in the flat gradient buffer; the buffer is cleared
+ * when an accumulation window starts, so every kernel adds to it. state: kept between steps, not trained. input: written by the
+ * host before a step. temporary: lives from its first write to its last read within one step.
  */
 export type TensorKind = 'parameter' | 'gradient' | 'state' | 'input' | 'temporary'
 
-/** A symbolic tensor: a name, a shape, an owner. Has no values and no GPU memory; the planner gives it a place. */
+/** A symbolic tensor: name, shape and owner. It has neither values nor GPU memory until the planner places it. */
 export interface Tensor {
   readonly name: string
   readonly shape: Shape
@@ -22,7 +22,7 @@ export interface Tensor {
   readonly kind: TensorKind
 }
 
-/** A contiguous run of a tensor's elements, bound in place of the whole. Its byte offset is a multiple of 256. */
+/** A contiguous run of a tensor's elements, bound instead of the whole tensor. Its byte offset is a multiple of 256. */
 export interface Window {
   readonly tensor: Tensor
   /** elements */
@@ -37,14 +37,14 @@ const WINDOW_ALIGNMENT_BYTES = 256
 /** The same in elements of 4 bytes. */
 export const WINDOW_ALIGNMENT = WINDOW_ALIGNMENT_BYTES / 4
 
-/** The largest element index a kernel may form in u32 arithmetic that is also used as i32. */
+/** Kernels use element indices both as u32 and as i32. */
 const MAX_ELEMENTS = 2 ** 31
 
 export function tensor(name: string, shape: Shape, kind: TensorKind, dtype: DType = 'f32'): Tensor {
   if (shape.some(axis => !Number.isInteger(axis) || axis < 1))
-    throw new ContractError(name, 'shape', shape, 'whole axes of at least 1')
+    throw new ContractError(name, 'shape', shape, 'positive integer axes')
   if (sizeOf(shape) >= MAX_ELEMENTS)
-    throw new BindingLimitError(`${name} has ${shape.join('×')} elements, kernels count fewer than 2^31`)
+    throw new BindingLimitError(`${name} has ${shape.join('×')} elements, expected fewer than 2^31`)
   return { name, shape, dtype, kind }
 }
 
@@ -52,12 +52,12 @@ export function elementBytes(dtype: DType): 2 | 4 {
   return dtype === 'f16' ? 2 : 4
 }
 
-/** Elements that a window's offset is a multiple of. */
+/** A window's offset is a multiple of this many elements. */
 export function windowAlignment(dtype: DType): number {
   return WINDOW_ALIGNMENT_BYTES / elementBytes(dtype)
 }
 
-/** Bytes that `elements` take in a buffer or a copy, which count in fours. */
+/** Size in a buffer or a copy: a multiple of 4 bytes. */
 export function bytesFor(elements: number, dtype: DType): number {
   return Math.ceil((elements * elementBytes(dtype)) / 4) * 4
 }
@@ -67,7 +67,7 @@ export function isTensor(value: unknown): value is Tensor {
   return typeof value === 'object' && value !== null && 'shape' in value && 'dtype' in value && 'kind' in value
 }
 
-/** The tensors anywhere in a kernel's arguments, each once. */
+/** All tensors in a kernel's arguments, without repeats. */
 export function tensorsOf(value: unknown): Tensor[] {
   if (isTensor(value)) return [value]
   if (typeof value !== 'object' || value === null) return []
@@ -78,7 +78,7 @@ export function bytesOf(t: Tensor): number {
   return bytesFor(sizeOf(t.shape), t.dtype)
 }
 
-/** A batch range and channel range of (N, C, ...) tensors: either whole samples, or some channels of one sample. */
+/** A range of samples and channels of an (N, C, ...) tensor: whole samples, or some channels of one sample. */
 export interface Slice {
   sample: number
   samples: number
@@ -86,15 +86,14 @@ export interface Slice {
   channels: number
 }
 
-/** A tensor has more elements than kernels can count, or not even one channel of one sample fits a binding of the adapter. */
+/** A tensor has too many elements to index, or a single channel of one sample exceeds the binding limit. */
 export class BindingLimitError extends Error {
   override name = 'BindingLimitError'
 }
 
 /**
- * Cuts (samples, channels) into the fewest slices such that a tensor of `voxels` per channel fits `maxBytes` per slice:
- * first by samples, then by channels of one sample. The order is fixed, so sums over slices are deterministic.
- * `dtype` is that of the widest tensor that is cut so.
+ * Cuts (samples, channels) into the fewest slices of at most `maxBytes`, with `voxels` per channel: by samples first, then by
+ * channels of one sample. The order is fixed, so sums over slices are deterministic. `dtype` is the widest of the tensors cut.
  */
 export function slices(
   samples: number,
@@ -106,7 +105,7 @@ export function slices(
   const channelBytes = voxels * elementBytes(dtype)
   if (channelBytes > maxBytes)
     throw new BindingLimitError(
-      `a channel of ${voxels} voxels takes ${channelBytes} bytes, the adapter binds ${maxBytes} at most`,
+      `a channel of ${voxels} voxels takes ${channelBytes} bytes, the adapter binds at most ${maxBytes}`,
     )
   const whole = Math.floor(maxBytes / (channelBytes * channels))
   const result: Slice[] = []
@@ -122,7 +121,7 @@ export function slices(
   return result
 }
 
-/** The window of a (N, C, ...) tensor that a slice names; the tensor itself when the slice is all of it. */
+/** A slice of an (N, C, ...) tensor as a window; the tensor itself if the slice covers it. */
 export function windowOf(t: Tensor, slice: Slice): Tensor | Window {
   const [samples, channels] = t.shape as [number, number]
   if (slice.samples === samples && slice.channels === channels) return t

@@ -2,9 +2,9 @@ import type { Call, Source } from '../graph/kernel.ts'
 import type { Tensor } from '../graph/tensor.ts'
 
 /**
- * Which results of a recorded step get no memory of their own: those of kernels that can be deferred to their readers (a batch norm
- * with its ReLU), unless the host reads them. A reader that can loads what the kernel would have loaded and does its work on the way;
- * for any other reader the kernel runs again, into memory that lives as long as that one call.
+ * The results of a recorded step that are never stored: those of kernels that can be deferred to their readers (a batch norm with
+ * its ReLU), unless the host reads them. A reader that supports it loads the kernel's input and applies the kernel on load. For
+ * any other reader the kernel runs again, into memory whose lifetime is that one call.
  */
 export class Deferrals {
   private readonly deferred = new Map<Tensor, { call: Call; source: Source }>()
@@ -19,7 +19,7 @@ export class Deferrals {
     }
   }
 
-  /** Whether a call is left to the readers of its result. */
+  /** Whether a call is deferred to the readers of its result. */
   has(call: Call): boolean {
     return this.calls.has(call)
   }
@@ -29,7 +29,7 @@ export class Deferrals {
     return this.deferred.get(activation)?.source ?? { tensor: activation }
   }
 
-  /** The deferred call that makes a tensor; undefined where the tensor has memory. */
+  /** The deferred call that computes a tensor; undefined if the tensor has memory. */
   makerOf(t: Tensor): Call | undefined {
     return this.deferred.get(t)?.call
   }

@@ -17,22 +17,22 @@ export interface Bound {
   length: number
 }
 
-/** A dispatch with everything resolved but the memory of its tensors. */
+/** A dispatch with everything resolved except its tensors' memory. */
 export interface Lowered {
   label: string
   key: PipelineKey
   facts: EntryFacts
   bound: Bound[]
-  /** the bytes of the uniform `params`, and its binding; undefined when the entry point uses none */
+  /** contents and binding of the uniform `params`; undefined if the entry point uses none */
   params?: { binding: number; data: ArrayBuffer }
   workgroups: [number, number, number]
   flops: number
 }
 
-/** Names the variant that a call shall run as; undefined leaves it to the variants' own rules. */
+/** Names the variant for a call; undefined applies the variants' own rules. */
 export type Choice = (call: Call) => string | undefined
 
-/** Chooses a variant for every call and lowers it to dispatches; what `deferrals` holds is left to its readers. */
+/** Chooses a variant for every call and lowers it to dispatches. Skips the calls in `deferrals`: their readers do the work. */
 export function lower(
   calls: readonly Call[],
   facts: AdapterFacts,
@@ -51,7 +51,7 @@ function lowerCall(call: Call, at: { facts: AdapterFacts; choice: Choice; deferr
   const dispatches = variant
     .lower(call.args, { facts, scratch, source: t => deferrals.source(t) })
     .map(dispatch => resolve(call.label, dispatch, facts))
-  // What the variant binds without being able to read it deferred is made for this call alone.
+  // If the variant binds a deferred result directly, materialise it for this call.
   const copies = new Map<Tensor, Tensor>()
   const makers = new Set<Call>()
   for (const { tensor: t } of dispatches.flatMap(({ bound }) => bound)) {
@@ -71,21 +71,19 @@ function rebind(dispatch: Lowered, copies: ReadonlyMap<Tensor, Tensor>): Lowered
   }
 }
 
-/** The variants that can run a call on an adapter. */
+/** The variants that can run a call on this adapter. */
 export function fittingVariants({ kernel, args }: Call, facts: AdapterFacts): Variant<unknown>[] {
   return kernel.variants.filter(variant => variant.fits?.(args, facts) ?? true)
 }
 
-/**
- * The wanted variant of a call where it fits, otherwise the first that fits and suits.
- * Throws ContractError when none does.
- */
+/** The wanted variant if it fits, otherwise the first that fits and suits. Throws ContractError if there is none. */
 export function chooseVariant(call: Call, facts: AdapterFacts, wanted?: string): Variant<unknown> {
   const { kernel, args, label } = call
   const fitting = fittingVariants(call, facts)
   const variant =
     fitting.find(({ name }) => name === wanted) ?? fitting.find(({ suits }) => suits?.(args, facts) ?? true)
-  if (!variant) throw new ContractError(label, 'adapter', kernelNames(kernel), 'one that a variant of this kernel fits')
+  if (!variant)
+    throw new ContractError(label, 'adapter', kernelNames(kernel), 'one that can run a variant of this kernel')
   return variant
 }
 
@@ -112,7 +110,7 @@ function resolve(label: string, asked: Dispatch, adapter: AdapterFacts): Lowered
   return params ? { ...lowered, params } : lowered
 }
 
-/** Binds what lib/source_normalised asks for. */
+/** Adds what lib/source_normalised needs. */
 function normalising(dispatch: Dispatch): Dispatch {
   const { normalisation, bindings, constants } = dispatch
   if (!normalisation) return dispatch
@@ -138,7 +136,7 @@ function resolveBindings(label: string, dispatch: Dispatch, facts: EntryFacts, a
           label,
           `bytes of ${name}`,
           bytes,
-          `at most the binding limit ${adapter.maxBindingBytes}`,
+          `at most the binding limit of ${adapter.maxBindingBytes}`,
         )
       return { binding, name, writes: access === 'read_write', ...window }
     })
@@ -147,7 +145,7 @@ function resolveBindings(label: string, dispatch: Dispatch, facts: EntryFacts, a
   return bound
 }
 
-/** How the bound tensors say that the shader's activations are stored: all alike, and nothing else as f16. */
+/** The storage type of the shader's activations. They must all have the same type, and no other array may be f16. */
 function activationOf(label: string, shader: string, facts: EntryFacts, bound: readonly Bound[]): Precision {
   const elementOf = new Map(facts.bindings.map(({ name, element }) => [name, element]))
   const found = new Map<DType, string>()

@@ -5,14 +5,14 @@ import { Deferrals } from './fuse.ts'
 import { type Choice, type Lowered, lower } from './lower.ts'
 import { assignSlots, lifetimes, type SlotTable } from './slots.ts'
 
-/** A recorded step with a place for every temporary: what it costs is known before anything is allocated. */
+/** A recorded step with a slot for every temporary. Its memory is known before anything is allocated. */
 export interface Plan {
   name: string
   dispatches: Lowered[]
   slots: SlotTable
-  /** tensors the host reads after a step */
+  /** tensors that the host reads after a step */
   outputs: readonly Tensor[]
-  /** multiply-adds · 2 of a replay, as far as the kernels tell */
+  /** 2 · multiply-adds of a replay, as declared by the kernels */
   flops: number
 }
 
@@ -21,7 +21,7 @@ export interface PlanOptions {
   choice?: Choice
 }
 
-/** Drops dispatches whose results nobody reads: they write temporaries only, none of them an output or read later. */
+/** Drops dead dispatches: those that write only temporaries, none of which is an output or read later. */
 function prune(dispatches: readonly Lowered[], outputs: readonly Tensor[]): Lowered[] {
   const needed = new Set<Tensor>(outputs)
   const lasting = dispatches.toReversed().filter(({ bound }) => {
@@ -32,7 +32,7 @@ function prune(dispatches: readonly Lowered[], outputs: readonly Tensor[]): Lowe
   return lasting.reverse()
 }
 
-/** Lowers `calls` for an adapter, drops what no output and no lasting tensor needs, and assigns memory. Pure: no GPU work. */
+/** Lowers `calls` for an adapter, drops dead dispatches and assigns slots. Needs no GPU. */
 export function makePlan(
   name: string,
   calls: readonly Call[],
@@ -45,13 +45,13 @@ export function makePlan(
   return { name, dispatches, slots, outputs, flops: dispatches.reduce((sum, { flops }) => sum + flops, 0) }
 }
 
-/** Bytes of each shared slot when several plans use the same slots in turn. */
+/** Size of each slot if several plans share them, one plan at a time. */
 export function sharedSlotSizes(plans: readonly Plan[]): number[] {
   const count = Math.max(0, ...plans.map(({ slots }) => slots.sizes.length))
   return Array.from({ length: count }, (_, i) => aligned(Math.max(...plans.map(({ slots }) => slots.sizes[i] ?? 0))))
 }
 
-/** Bytes of the shared slots of several plans. */
+/** Total size of the slots that several plans share. */
 export function slotBytes(plans: readonly Plan[]): number {
   return sharedSlotSizes(plans).reduce((sum, bytes) => sum + bytes, 0)
 }

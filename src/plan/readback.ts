@@ -5,8 +5,8 @@ import type { Runner } from './runner.ts'
 import { floatsOf } from './storage.ts'
 
 /**
- * Reads a plan's outputs in arrears: each submit copies them into the next of a few host-visible buffers, which are mapped later,
- * so that the loop never waits for the step it has just submitted.
+ * Reads a plan's outputs asynchronously. Each submit copies them into the next buffer of a ring; the buffer is mapped later, so
+ * the loop never waits for the step it has just submitted.
  */
 export class Readback {
   readonly runner: Runner
@@ -25,8 +25,8 @@ export class Readback {
   }
 
   /**
-   * Submits the plan and promises the outputs, in the order of the tensors given. At most `depth` may be pending. `before` may begin the
-   * commands.
+   * Submits the plan and resolves to the outputs, in the order of the tensors given. At most `depth` submits may be pending.
+   * `before` can record commands ahead of the plan.
    */
   submit(before?: (encoder: GPUCommandEncoder) => void): Promise<Float32Array[]> {
     const staging = this.free.shift()

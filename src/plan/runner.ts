@@ -21,19 +21,19 @@ interface Command {
   flops: number
 }
 
-/** What one kernel took when it ran alone. */
+/** The time of one kernel, run in isolation. */
 export interface KernelTime {
   label: string
   shader: string
-  /** on the adapter; with submission where it has no timestamps */
+  /** GPU time; wall clock including submission if the adapter has no timestamps */
   seconds: number
   flops: number
 }
 
-/** A quiet NaN, as f32 and as two f16: what untouched memory holds in tests, so that an element nobody wrote is noticed. */
+/** A quiet NaN, both as f32 and as two f16. Tests fill memory with it to detect elements that no kernel wrote. */
 const POISON = 0x7fc07fc0
 
-/** The buffers that the temporaries of several plans share, one tensor of the running plan at a time. */
+/** The buffers for the temporaries of several plans. Only one plan runs at a time, so they share the slots. */
 export class SlotPool {
   readonly buffers: GPUBuffer[]
   private readonly device: Device
@@ -43,7 +43,7 @@ export class SlotPool {
     this.buffers = buffers
   }
 
-  /** Allocates slots for all of `plans`. Throws OutOfMemoryError when the adapter has no room. */
+  /** Allocates slots for all `plans`. Throws OutOfMemoryError. */
   static allocate(device: Device, plans: readonly Plan[]): Promise<SlotPool> {
     return device.guarded('working memory', () => {
       const buffers = sharedSlotSizes(plans).map((bytes, i) => storageBuffer(device, `slot ${i}`, bytes))
@@ -82,7 +82,7 @@ export class Runner {
   private readonly storage: Storage
   private readonly pool: SlotPool
   private readonly commands: Command[] = []
-  /** index of the command that starts each submit after the first */
+  /** first command of each submit after the first */
   private cuts: number[] = []
 
   private constructor(plan: Plan, { device, storage, pool }: RunnerResources) {
@@ -120,19 +120,19 @@ export class Runner {
     return entries
   }
 
-  /** Where a tensor lies while this plan runs. */
+  /** Where a tensor is stored while this plan runs. */
   place(t: Tensor): Place {
     const slot = this.plan.slots.slotOf.get(t)
     return slot === undefined ? this.storage.place(t) : { buffer: this.pool.buffers[slot]!, offset: 0 }
   }
 
-  /** A tensor's values as this plan left them, once all submitted work is done (u32 as its bits, f16 as f32). */
+  /** A tensor's values after this plan, once all submitted work is done (u32 as raw bits, f16 as f32). */
   async read(t: Tensor): Promise<Float32Array<ArrayBuffer>> {
     const { buffer, offset } = this.place(t)
     return floatsOf(t, await readBuffer(this.device, buffer, offset, bytesOf(t)))
   }
 
-  /** Cuts the replay into `count` submits of about equal work, so that no submit trips a desktop's watchdog. */
+  /** Cuts the replay into `count` submits of roughly equal work, so that none triggers a desktop GPU's watchdog. */
   slice(count: number): void {
     this.cuts = []
     const total = this.plan.flops
@@ -145,8 +145,8 @@ export class Runner {
   }
 
   /**
-   * Submits the plan and does not wait. `after` may append copies of outputs to the last command buffer, `before` may begin the first one
-   * with copies of inputs; `timestampWrites` times the pass of a replay that is one submit.
+   * Submits the plan without waiting. `before` can record copies of inputs ahead of the first pass, `after` copies of outputs
+   * behind the last. `timestampWrites` times the compute pass; it requires a replay of a single submit.
    */
   submit(
     after?: (encoder: GPUCommandEncoder) => void,
@@ -167,8 +167,8 @@ export class Runner {
   }
 
   /**
-   * Eager mode: every kernel in a pass of its own, and, where one fails, named. Timed by the adapter's timestamps; without those each
-   * kernel is waited for and the wall clock counts, submission included. For debugging and profiles.
+   * Eager mode, for debugging and profiles: each kernel runs in a separate pass, and an error names its kernel. Times come from
+   * timestamps; without them, from the wall clock, with a wait after each kernel.
    */
   async profile(): Promise<KernelTime[]> {
     const seconds = this.device.facts.features.has('timestamp-query')
@@ -191,7 +191,7 @@ export class Runner {
     return seconds
   }
 
-  /** Submits one kernel; an error in it names it. */
+  /** Submits one kernel. An error names it. */
   private alone(command: Command, timestampWrites?: GPUComputePassTimestampWrites): Promise<void> {
     return this.device.guarded(command.label, () => {
       const encoder = this.device.gpu.createCommandEncoder()
@@ -223,7 +223,7 @@ export class Runner {
   }
 }
 
-/** WebGPU's limit on the queries of a set. */
+/** WebGPU's limit on the size of a query set. */
 const MAX_QUERIES = 4096
 
 function dispatch(pass: GPUComputePassEncoder, { pipeline, group, workgroups }: Command): void {
@@ -232,7 +232,7 @@ function dispatch(pass: GPUComputePassEncoder, { pipeline, group, workgroups }: 
   pass.dispatchWorkgroups(...workgroups)
 }
 
-/** The constant parameters of all dispatches of a plan in one uniform buffer; equal blocks are stored once. */
+/** The uniform parameters of all dispatches of a plan in one buffer. Equal blocks are stored once. */
 class UniformTable {
   private readonly buffer: GPUBuffer | undefined
   private readonly places = new Map<string, { offset: number; size: number }>()

@@ -9,14 +9,14 @@ export interface Lifetime {
   last: number
 }
 
-/** Which slot holds a temporary tensor; slots come in descending size. */
+/** The slot of every temporary; slots are in descending size. */
 export interface SlotTable {
   slotOf: ReadonlyMap<Tensor, number>
-  /** bytes of each slot */
+  /** bytes per slot */
   sizes: number[]
 }
 
-/** Lifetimes of the temporaries, in the order they are first written. `kept` live to the end: the host reads them. */
+/** Lifetimes of the temporaries in order of first write. `kept` live to the end, because the host reads them. */
 export function lifetimes(dispatches: readonly Lowered[], kept: readonly Tensor[]): Lifetime[] {
   const known = new Map<Tensor, Lifetime>()
   dispatches.forEach(({ bound, label }, at) => {
@@ -25,22 +25,22 @@ export function lifetimes(dispatches: readonly Lowered[], kept: readonly Tensor[
       const life = known.get(tensor)
       if (life) life.last = at
       else if (writes) known.set(tensor, { tensor, first: at, last: at })
-      else throw new ContractError(label, `binding ${name}`, tensor.name, 'a tensor that an earlier kernel wrote')
+      else throw new ContractError(label, `binding ${name}`, tensor.name, 'a tensor written by an earlier kernel')
     }
   })
   for (const tensor of kept) {
     const life = known.get(tensor)
     if (life) life.last = dispatches.length
     else if (tensor.kind === 'temporary')
-      throw new ContractError('plan', 'output', tensor.name, 'a tensor that a kernel wrote')
+      throw new ContractError('plan', 'output', tensor.name, 'a tensor written by a kernel')
   }
   return [...known.values()]
 }
 
 /**
- * Places each tensor in a slot that no living tensor shares, so that a dispatch never reads and writes one buffer.
- * Largest first, each into the smallest slot that is free for its whole life: slots never grow, and come out in descending size,
- * so that several plans can share them one to one.
+ * Assigns a slot to each tensor. Tensors with overlapping lifetimes never share a slot, so no dispatch reads and writes the same
+ * buffer. Greedy: the largest tensor first, into the smallest slot that is free for its whole lifetime. Slots therefore never
+ * grow and end up in descending size, so several plans can share them one to one.
  */
 export function assignSlots(lives: readonly Lifetime[]): SlotTable {
   const slots: { bytes: number; taken: Lifetime[] }[] = []

@@ -6,19 +6,19 @@ import { ContractError } from '../util/error.ts'
 import { fromFloat16, toFloat16 } from '../util/float16.ts'
 import { sizeOf } from '../util/shape.ts'
 
-/** Where a tensor's elements lie. */
+/** Where a tensor is stored. */
 export interface Place {
   buffer: GPUBuffer
   /** bytes */
   offset: number
 }
 
-/** The memory that outlives a step: arenas (parameters, gradients, moments) in one buffer each, inputs and counters in their own. */
+/** Memory that outlives a step: one buffer per arena (parameters, gradients, moments) and per single tensor (inputs, counters). */
 export class Storage {
   private readonly device: Device
   private readonly arenas = new Map<Arena, GPUBuffer>()
   private readonly singles = new Map<Tensor, GPUBuffer>()
-  /** of what was shared with other threads */
+  /** unshared copy of data that other threads share */
   private scratch = new Uint8Array(0)
 
   constructor(device: Device) {
@@ -37,19 +37,19 @@ export class Storage {
     const single = this.singles.get(t)
     if (single) return { buffer: single, offset: 0 }
     for (const [arena, buffer] of this.arenas) if (arena.has(t)) return { buffer, offset: arena.offsetOf(t) * 4 }
-    throw new ContractError('storage', t.kind, t.name, 'a tensor that was given memory')
+    throw new ContractError('storage', t.kind, t.name, 'a tensor with memory')
   }
 
   /**
-   * Queues a copy of `data` (as many elements as the tensor has, at most) to the GPU; what is submitted later sees it. Numbers for an f16
-   * tensor are rounded; words are taken as two f16 each.
+   * Queues a copy of `data` to the GPU; later submits see it. `data` may be shorter than the tensor. For an f16 tensor, floats are
+   * rounded and each u32 word is taken as two f16.
    */
   write(t: Tensor, data: Float32Array | Uint32Array): void {
     const { buffer, offset } = this.place(t)
     this.device.gpu.queue.writeBuffer(buffer, offset, this.unshared(storedForm(t, data)))
   }
 
-  /** Dawn's writeBuffer crashes on memory that threads share. */
+  /** Dawn's writeBuffer crashes on a SharedArrayBuffer. */
   private unshared(data: Uint8Array): Uint8Array<ArrayBuffer> {
     if (data.buffer instanceof ArrayBuffer) return data as Uint8Array<ArrayBuffer>
     if (this.scratch.byteLength < data.byteLength) this.scratch = new Uint8Array(data.byteLength)
@@ -63,7 +63,7 @@ export class Storage {
     return floatsOf(t, await readBuffer(this.device, buffer, offset, bytesOf(t)))
   }
 
-  /** As `read`, for u32 tensors. */
+  /** Like `read`, for u32 tensors. */
   async readWords(t: Tensor): Promise<Uint32Array<ArrayBuffer>> {
     return new Uint32Array((await this.read(t)).buffer)
   }
@@ -79,7 +79,7 @@ export class Storage {
 
   bufferOf(arena: Arena): GPUBuffer {
     const buffer = this.arenas.get(arena)
-    if (!buffer) throw new ContractError('storage', 'arena', arena.name, 'one that was given memory')
+    if (!buffer) throw new ContractError('storage', 'arena', arena.name, 'one with memory')
     return buffer
   }
 
@@ -90,7 +90,7 @@ export class Storage {
   }
 }
 
-/** Elements as the tensor stores them: numbers for f16 are rounded. Throws ContractError for more than the tensor has. */
+/** Data in the tensor's storage format; f16 rounds. Throws ContractError if there are more elements than the tensor has. */
 export function storedForm(t: Tensor, data: Float32Array | Uint32Array): Uint8Array {
   const { buffer, byteOffset, byteLength } = t.dtype === 'f16' && data instanceof Float32Array ? toFloat16(data) : data
   if (byteLength > bytesOf(t))
@@ -98,12 +98,12 @@ export function storedForm(t: Tensor, data: Float32Array | Uint32Array): Uint8Ar
   return new Uint8Array(buffer, byteOffset, byteLength)
 }
 
-/** A tensor's bytes as the host reads them: f16 widened to f32, u32 as its bits. */
+/** A tensor's bytes as the host reads them: f16 widened to f32, u32 as raw bits. */
 export function floatsOf(t: Tensor, bytes: ArrayBuffer): Float32Array<ArrayBuffer> {
   return t.dtype === 'f16' ? fromFloat16(new Uint16Array(bytes, 0, sizeOf(t.shape))) : new Float32Array(bytes)
 }
 
-/** Bytes that a Storage of these arenas and tensors takes. */
+/** Size of a Storage with these arenas and tensors. */
 export function storageBytes(arenas: readonly Arena[], tensors: readonly Tensor[]): number {
   return [...arenas.map(({ length }) => length * 4), ...tensors.map(bytesOf)].reduce(
     (sum, bytes) => sum + aligned(bytes),

@@ -10,8 +10,8 @@ interface Staging {
 }
 
 /**
- * Brings the inputs of a plan to the GPU, each time before it is replayed. With staging buffers, which stay mapped while the GPU does not
- * read them, inputs are copied once, into memory that the GPU copies from; without, or where none is free, the queue copies them.
+ * Uploads the inputs of a plan before each replay. Staging buffers stay mapped while the GPU does not read them, so the host copies
+ * inputs once, into memory that the GPU copies from. Without a free staging buffer, the queue copies them.
  */
 export class Upload {
   private readonly device: Device
@@ -19,7 +19,7 @@ export class Upload {
   private readonly offsets = new Map<Tensor, number>()
   private readonly ring: readonly GPUBuffer[]
   private readonly free: Staging[] = []
-  /** what holds the inputs written since the last replay, and how many bytes of each */
+  /** holds the inputs written since the last replay; `written` has the bytes of each */
   private current: Staging | undefined
   private readonly written = new Map<Tensor, number>()
 
@@ -35,7 +35,7 @@ export class Upload {
     for (const buffer of ring) this.release(buffer)
   }
 
-  /** For these inputs, with `depth` staging buffers, or without any where there is no room for them. */
+  /** Uses `depth` staging buffers, or none if memory does not suffice. */
   static async open(device: Device, storage: Storage, inputs: readonly Tensor[], depth: number): Promise<Upload> {
     const bytes = inputs.reduce((sum, t) => sum + stagedBytes(t), 0)
     const ring: GPUBuffer[] = []
@@ -45,13 +45,13 @@ export class Upload {
       })
     } catch (error) {
       for (const buffer of ring.splice(0)) destroyBuffer(device, buffer)
-      // a RangeError is what WebGPU throws when memory cannot be mapped
+      // WebGPU throws a RangeError if memory cannot be mapped.
       if (!(error instanceof OutOfMemoryError || error instanceof RangeError)) throw error
     }
     return new Upload(device, storage, inputs, ring)
   }
 
-  /** As Storage.write; what is submitted with `record` sees it. */
+  /** Like Storage.write; the submit that calls `record` sees the data. */
   write(t: Tensor, data: Float32Array | Uint32Array): void {
     this.current ??= this.free.shift()
     if (!this.current) {
@@ -63,7 +63,7 @@ export class Upload {
     this.written.set(t, stored.byteLength)
   }
 
-  /** Records the copies of what was written; to be called in front of the kernels that read it. */
+  /** Records the copies of the inputs written. Call it ahead of the kernels that read them. */
   record(encoder: GPUCommandEncoder): void {
     if (!this.current) return
     const { buffer } = this.current
@@ -75,11 +75,11 @@ export class Upload {
     this.written.clear()
   }
 
-  /** To be called when what was recorded has been submitted. */
+  /** Call this after the submit. */
   submitted(): void {
     const buffer = this.current?.buffer
     this.current = undefined
-    // a device that is closed or lost maps nothing any more, and says so elsewhere
+    // A closed or lost device cannot map; Device.check reports that.
     buffer?.mapAsync(GPUMapMode.WRITE).then(
       () => this.release(buffer),
       () => undefined,
@@ -97,7 +97,7 @@ export class Upload {
   }
 }
 
-/** Copies begin at multiples of 4 bytes. */
+/** Copies start at multiples of 4 bytes. */
 function stagedBytes(t: Tensor): number {
   return Math.ceil(bytesOf(t) / 4) * 4
 }

@@ -2,11 +2,11 @@ import { createHash } from 'node:crypto'
 import { cpus } from 'node:os'
 import type { Device } from '../gpu/device.ts'
 
-/** Whose measurements a table holds. */
+/** The adapter that a table of measurements belongs to. */
 export interface AdapterIdentity {
-  /** adapter and driver with its version; of a software adapter also the processor it runs on */
+  /** adapter, driver and driver version; for a software adapter also the CPU */
   name: string
-  /** the same adapter whatever its driver: which shipped table is for it, e.g. 'llvmpipe', 'nvidia-geforce-rtx-4090' */
+  /** the adapter without its driver, which selects the shipped table: 'llvmpipe', 'nvidia-geforce-rtx-4090' */
   family: string
 }
 
@@ -16,7 +16,7 @@ export function identityOf({ name, facts }: Pick<Device, 'name' | 'facts'>): Ada
   return { name: name + processor, family: slug(model) }
 }
 
-/** A file name for an identity; the digest keeps apart names that read alike. */
+/** A file name for an identity. The digest distinguishes similar names. */
 export function fileNameOf({ name, family }: AdapterIdentity): string {
   return `${family}-${createHash('sha256').update(name).digest('hex').slice(0, 12)}.json`
 }

@@ -1,6 +1,6 @@
 import type { Tensor } from '../graph/tensor.ts'
 
-/** Largest |found − expected| as a share of the largest |expected|, the worst of all outputs; a value that is no number counts as infinite. */
+/** Largest |found − expected| relative to the largest |expected|, maximised over the outputs. NaN counts as infinite. */
 export function largestError(
   found: ReadonlyMap<Tensor, Float32Array>,
   expected: ReadonlyMap<Tensor, Float32Array>,
@@ -24,7 +24,7 @@ function errorOf(found: Float32Array, expected: Float32Array): number {
   return difference === 0 ? 0 : difference / scale
 }
 
-/** Whole numbers are equal or wrong. */
+/** Integers must match exactly. */
 function bitError(found: Float32Array, expected: Float32Array): number {
   const [a, b] = [found, expected].map(({ buffer }) => Buffer.from(buffer)) as [Buffer, Buffer]
   return a.equals(b) ? 0 : Number.POSITIVE_INFINITY

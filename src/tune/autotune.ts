@@ -12,28 +12,28 @@ import type { Measurement } from './table.ts'
 
 const LONG_RUN = 500 // ms
 const BY_FAR = 10
-/** Calls whose cost differs by less than this factor have the same losers. */
+/** A variant that lost by far is skipped for calls up to this factor cheaper. */
 const SIMILAR = 16
 
-/** A call whose variant is to be found by measuring; equal calls of a step are one. */
+/** A call whose variant will be measured. Equal calls of a step are merged. */
 export interface OpenCall {
   call: Call
-  /** the calls whose work is left to the readers of their results, this call being one */
+  /** calls deferred to their readers, of which this call is one */
   deferred: readonly Call[]
   signature: string
   digest: string
-  /** multiply-adds · 2 of all equal calls together */
+  /** 2 · multiply-adds, summed over all equal calls */
   flops: number
 }
 
 export interface AutotuneRequest {
   device: Device
-  /** what `calls` were found with */
+  /** the facts used to find `calls` */
   facts: AdapterFacts
   calls: readonly OpenCall[]
-  /** seconds; what is not measured then is left to the rules */
+  /** seconds; after that, the variants' own rules decide */
   budget: number
-  /** when aborted, ends after the run at hand */
+  /** aborting stops after the current run */
   stop?: AbortSignal
   onMeasured(call: OpenCall, measurement: Measurement): void
   refuse(refusal: Refusal): void
@@ -41,14 +41,14 @@ export interface AutotuneRequest {
 
 export interface AutotuneReport {
   measured: number
-  /** calls left out because the time was over, the user stopped, or nothing ran */
+  /** calls not measured: out of time, stopped by the user, or no variant ran */
   left: number
-  /** measured calls that another variant than the rules' won */
+  /** measured calls whose fastest variant differs from the rules' choice */
   changed: number
   seconds: number
 }
 
-/** The calls that more than one variant fits, equal ones once, the costliest first. */
+/** The distinct calls with more than one candidate variant, most expensive first. */
 export function openCalls(calls: readonly Call[], facts: AdapterFacts): OpenCall[] {
   const makers = new Map(calls.map(call => [call.kernel.defers?.(call.args).result, call] as const))
   const found = new Map<string, OpenCall>()
@@ -68,8 +68,8 @@ export function openCalls(calls: readonly Call[], facts: AdapterFacts): OpenCall
 }
 
 /**
- * Variants that lost by far where a run takes long. Calls come costliest first, and those of the same kernel that cost about as much
- * do without them: a variant for GPUs takes a minute on a processor.
+ * Slow variants that lost by far. Calls come most expensive first; later calls of the same kernel and similar cost skip these
+ * variants. A variant for GPUs can take a minute on a CPU.
  */
 class Losers {
   private readonly lost = new Map<string, number>()
@@ -85,7 +85,7 @@ class Losers {
   }
 }
 
-/** Measures calls until all are done, the time is over or the user stops. Throws DeviceLostError. */
+/** Measures calls until all are done, the budget is spent or the user stops. Throws DeviceLostError. */
 export async function autotune(request: AutotuneRequest): Promise<AutotuneReport> {
   const { device, facts, calls, budget, stop, onMeasured, refuse } = request
   const started = performance.now()

@@ -8,18 +8,18 @@ import { type Measurement, TunedTable } from './table.ts'
 
 const NOT_THERE = ['ENOENT', 'ENOTDIR']
 
-/** The table that the package brings for adapters of a family: beside the shaders, whose text it holds for. */
+/** The table that the package ships for a family of adapters. It is stored with the shaders, because it is valid for their text only. */
 export function shippedPath({ family }: AdapterIdentity): string {
   return join(PACKAGE_ROOT, 'shaders', 'tuned', `${family}.json`)
 }
 
-/** Undefined where there is no such file, and, after a warning, where it is damaged. */
+/** Undefined if the file does not exist or, after a warning, if it is damaged. */
 export function readTable(path: string, warn: (line: string) => void): TunedTable | undefined {
   try {
     return TunedTable.parse(readFileSync(path, 'utf8'))
   } catch (error) {
     if (!NOT_THERE.includes((error as NodeJS.ErrnoException).code ?? ''))
-      warn(`${path}: cannot be read (${(error as Error).message}): kernels are chosen without it`)
+      warn(`${path}: cannot be read (${(error as Error).message}); choosing kernels without it`)
     return undefined
   }
 }
@@ -35,9 +35,9 @@ export function writeTable(path: string, table: TunedTable): void {
 }
 
 /**
- * This machine's measurements of one adapter, in the user's cache directory. A file that cannot be read counts as empty, one that
- * cannot be written is not; both are said in one line. Processes may write at the same time: each writes what it finds together with
- * all that it measured itself, and a reader never sees half a file.
+ * This machine's measurements of one adapter, in the user's cache directory. An unreadable file counts as empty; an unwritable one
+ * is left alone. Both give a one-line warning. Several processes may write at the same time: each merges the file with everything
+ * it has measured and replaces it atomically.
  */
 export class TuningCache {
   readonly path: string
@@ -55,14 +55,14 @@ export class TuningCache {
   add(signature: string, digest: string, measurement: Measurement): void {
     this.table.set(signature, digest, measurement)
     if (!this.isWritable) return
-    // what another process wrote since; a damaged file was complained of when it was opened
+    // Merge what other processes have written. The constructor has already warned about a damaged file.
     const now = readTable(this.path, () => undefined)
     if (now) this.table.complete(now)
     try {
       writeTable(this.path, this.table)
     } catch (error) {
       this.isWritable = false
-      this.warn(`${(error as Error).message}: what is measured counts for this run only`)
+      this.warn(`${(error as Error).message}; measurements apply to this run only`)
     }
   }
 }

@@ -6,12 +6,12 @@ import { InputError } from '../util/error.ts'
 import { candidatesOf, kernelDigest } from './kernel_text.ts'
 import type { TunedTable } from './table.ts'
 
-/** Whether there is anything to choose. */
+/** Whether a call has more than one candidate variant. */
 export function isOpen(call: Call, facts: AdapterFacts): boolean {
   return call.kernel.variants.length > 1 && candidatesOf(call, facts).length > 1
 }
 
-/** Chooses what the first of `tables` that knows a call says; a call that none knows is left to the variants' own rules. */
+/** Looks a call up in `tables`; the first match wins. Calls in none of them are left to the variants' own rules. */
 export function choiceFrom(tables: readonly TunedTable[], facts: AdapterFacts): Choice {
   return call => {
     if (call.kernel.variants.length === 1) return undefined
@@ -29,15 +29,15 @@ export function choiceFrom(tables: readonly TunedTable[], facts: AdapterFacts): 
   }
 }
 
-/** The variants of a run, as its checkpoints hold them. */
+/** The variants of a run, as stored in its checkpoints. */
 export interface RecordedChoice {
   /** name of the adapter's identity */
   adapter: string
-  /** signature → variant, of every call that has a choice */
+  /** signature → variant, for every call with more than one candidate */
   variants: Record<string, string>
 }
 
-/** The variants of a run: fixed before its first step, since they fix the order of its sums, and used again when it is resumed. */
+/** The variants of a run. They determine the order of sums, so they are fixed before the first step and kept on resume. */
 export class FixedChoice {
   readonly adapter: string
   private readonly variants: ReadonlyMap<string, string>
@@ -47,7 +47,7 @@ export class FixedChoice {
     this.variants = variants
   }
 
-  /** What `choice` and, where it leaves one, the rules make of `calls`. */
+  /** Fixes the variants of `calls` by `choice`, and by the rules for what `choice` leaves open. */
   static of(adapter: string, calls: readonly Call[], facts: AdapterFacts, choice: Choice): FixedChoice {
     const bySignature = new Map(calls.filter(call => isOpen(call, facts)).map(call => [signatureOf(call), call]))
     const variants = [...bySignature].map(
@@ -56,14 +56,14 @@ export class FixedChoice {
     return new FixedChoice(adapter, new Map(variants.sort(([a], [b]) => (a < b ? -1 : 1))))
   }
 
-  /** Undefined where a checkpoint holds none: it is older than the choice. Throws InputError naming `source` where it holds something else. */
+  /** Undefined if the checkpoint predates the choice of variants. Throws InputError naming `source` if the record is malformed. */
   static fromRecord(value: unknown, source: string): FixedChoice | undefined {
     if (value === undefined || value === null) return undefined
     const { adapter, variants } = value as Partial<RecordedChoice>
     const named = typeof variants === 'object' && variants !== null ? Object.entries(variants) : undefined
     if (typeof adapter !== 'string' || !named?.every(([, variant]) => typeof variant === 'string'))
       throw new InputError(
-        `${source}: sadaan_gpu.variants cannot be read, expected an adapter and a variant of each call`,
+        `${source}: sadaan_gpu.variants cannot be read, expected an adapter and a variant for each call`,
       )
     return new FixedChoice(adapter, new Map(named))
   }
@@ -74,7 +74,7 @@ export class FixedChoice {
 
   readonly choice: Choice = call => (call.kernel.variants.length > 1 ? this.variants.get(signatureOf(call)) : undefined)
 
-  /** Equal for equal choices. */
+  /** Equal choices have equal digests. */
   get digest(): string {
     return createHash('sha256')
       .update(JSON.stringify([...this.variants]))
@@ -82,7 +82,7 @@ export class FixedChoice {
       .slice(0, 16)
   }
 
-  /** Calls of each variant of each kernel, equal ones counted once: `{ 'conv3d.forward': { winograd: 12, direct: 5 } }`. */
+  /** Distinct calls per kernel and variant: `{ 'conv3d.forward': { winograd: 12, direct: 5 } }`. */
   counts(): Record<string, Record<string, number>> {
     const counts: Record<string, Record<string, number>> = {}
     for (const [signature, variant] of this.variants) {

@@ -4,7 +4,7 @@ import { type DType, type Tensor, tensor } from '../graph/tensor.ts'
 import { fittingVariants } from '../plan/lower.ts'
 import { linkShader } from '../wgsl/link.ts'
 
-/** Text of a shader with its libraries, in every form that changes more of it than a number type; tests give other texts. */
+/** Linked text of a shader, in all forms that differ in more than a number type. Tests supply other texts. */
 export type ShaderText = (shader: string) => string
 
 const texts = new Map<string, string>()
@@ -15,14 +15,14 @@ function linkedOnce(shader: string): string {
   return text
 }
 
-/** The variants that a call may be told to run as: those that can and that keep the precision. */
+/** The variants to choose from for a call: those that fit and keep the precision. */
 export function candidatesOf(call: Call, facts: AdapterFacts): Variant<unknown>[] {
   return fittingVariants(call, facts).filter(({ roundsInputs }) => !roundsInputs || facts.precision === 'f16')
 }
 
 /**
- * A digest of what the candidate variants of a call run: each one's name, the entry points and constants it dispatches, and the linked
- * text of their shaders. A measurement holds as long as this stays the same.
+ * A digest of everything that the candidate variants of a call run: their names, entry points, constants and linked shader text,
+ * comments included. A measurement is valid as long as the digest stays the same.
  */
 export function kernelDigest(call: Call, facts: AdapterFacts, textOf: ShaderText = linkedOnce): string {
   const hash = createHash('sha256')
@@ -37,7 +37,7 @@ export function kernelDigest(call: Call, facts: AdapterFacts, textOf: ShaderText
   return hash.digest('hex').slice(0, 16)
 }
 
-/** What a variant would dispatch; nothing where it finds that it cannot be lowered after all. */
+/** The dispatches of a variant; none if lowering fails. */
 export function dispatchesOf(
   variant: Variant<unknown>,
   { args, label }: Call,

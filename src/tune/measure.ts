@@ -9,19 +9,19 @@ import { type Candidate, Specimen } from './specimen.ts'
 import type { Stopwatch } from './stopwatch.ts'
 import type { Measurement } from './table.ts'
 
-/** Largest difference from the reference that a candidate may have, as a share of the largest value, by precision. */
+/** Largest allowed difference from the default variant, relative to the largest value. */
 const TOLERANCE = { f32: 1e-4, f16: 1e-2 }
 
-/** Another variant than the rules' must be faster by this share, so that noise does not change tables. */
+/** A variant must beat the default by this share, so that noise does not change tables. */
 const MARGIN = 0.05
 const MOST_ROUNDS = 20
-/** Milliseconds after which there is no further round; there are two at least. */
+/** Milliseconds after which no new round starts; there are at least two rounds. */
 const LONG_ENOUGH = 1000
-/** Slower than the best by this factor: out after two rounds, or at once where a run takes long. */
+/** Slower than the best by this factor: dropped after two rounds, or at once if a run takes long. */
 const HOPELESS = 2
 const LONG_RUN = 0.5 // s
 
-/** A variant that is never chosen, and why. */
+/** A rejected variant, with the reason. */
 export interface Refusal {
   call: string
   variant: string
@@ -30,20 +30,20 @@ export interface Refusal {
 
 export interface Tuner {
   device: Device
-  /** what plans are made for: the device's, in the run's precision */
+  /** the device's facts, in the run's precision */
   facts: AdapterFacts
   pipelines: Pipelines
   stopwatch: Stopwatch
-  /** gets what was not used */
+  /** receives rejected variants */
   refuse(refusal: Refusal): void
-  /** asked before everything that takes time */
+  /** checked before every slow step */
   goesOn(): boolean
 }
 
 /**
- * Runs every candidate variant of the last of `calls` alone (the others are what is left to it as their reader) and that is not `skipped`,
- * on the same made-up values. Those whose results agree with the variant that the rules would take are timed in turn, and the best
- * time of each counts. Undefined where it was told to stop, or where not even the rules' variant runs. Throws DeviceLostError.
+ * Benchmarks the last of `calls` in isolation; the others are deferred calls that it reads. Every candidate variant that is not
+ * `skipped` runs on the same random values and is checked against the default, the variant that the rules choose. Those that agree
+ * are timed in turn; the best time counts. Undefined if stopped or if the default does not run. Throws DeviceLostError.
  */
 export async function measureCall(
   tuner: Tuner,
@@ -72,13 +72,13 @@ export async function measureCall(
   }
 }
 
-/** The fastest; the preferred one unless another beats it by more than the margin. */
+/** The fastest variant, or `preferred` unless another beats it by more than the margin. */
 export function fastest(seconds: ReadonlyMap<string, number>, preferred: string): string {
   const [best, least] = [...seconds].reduce((a, b) => (b[1] < a[1] ? b : a))
   return least < (1 - MARGIN) * (seconds.get(preferred) ?? Number.POSITIVE_INFINITY) ? best : preferred
 }
 
-/** Adds to `candidates` those that give what the first of `names` gives. False when told to stop. */
+/** Adds to `candidates` the variants that agree with the first of `names`. False if stopped. */
 async function verify(tuner: Tuner, specimen: Specimen, names: readonly string[], candidates: Candidate[]) {
   let expected: ReadonlyMap<Tensor, Float32Array> | undefined
   for (const name of names) {
@@ -88,12 +88,12 @@ async function verify(tuner: Tuner, specimen: Specimen, names: readonly string[]
       candidates.push(candidate)
       const found = await specimen.run(candidate)
       const error = largestError(found, expected ?? found)
-      if (!expected && error > 0) throw new Error('its results on made-up values are not finite')
+      if (!expected && error > 0) throw new Error('its results on random values are not finite')
       expected ??= found
       const allowed = TOLERANCE[tuner.facts.precision]
       if (error <= allowed) continue
       candidates.pop()!.pool.destroy()
-      const reason = `differs from ${names[0]} by ${error.toPrecision(2)} of the largest value, at most ${allowed} is right`
+      const reason = `differs from ${names[0]} by ${error.toPrecision(2)} of the largest value, expected at most ${allowed}`
       tuner.refuse({ call: specimen.call.label, variant: name, reason })
     } catch (error) {
       if (!expected) throw error
@@ -104,7 +104,7 @@ async function verify(tuner: Tuner, specimen: Specimen, names: readonly string[]
   return true
 }
 
-/** Names a candidate that failed. Whatever else the device has to say of it is heard here and not in the training. */
+/** Reports a failed candidate. Also clears the device's pending errors, so that they do not surface in training. */
 function refuse({ device, refuse }: Tuner, { label }: Call, variant: string, error: unknown): void {
   for (let next = error; next !== undefined; next = nextError(device)) if (next instanceof DeviceLostError) throw next
   refuse({ call: label, variant, reason: (error as Error).message.split('\n')[0]! })
@@ -119,7 +119,7 @@ function nextError(device: Device): unknown {
   }
 }
 
-/** Best seconds of each candidate: all are timed in turn, those that are far behind not to the end. Undefined when told to stop. */
+/** Best time of each candidate in seconds. All are timed in turn; hopeless ones are dropped early. Undefined if stopped. */
 async function time({ stopwatch, goesOn }: Tuner, candidates: readonly Candidate[]) {
   const started = performance.now()
   for (let round = 0; round < MOST_ROUNDS && (round < 2 || performance.now() - started < LONG_ENOUGH); round++) {

@@ -7,23 +7,23 @@ import { Runner, SlotPool } from '../plan/runner.ts'
 import { Storage } from '../plan/storage.ts'
 import { RandomStream } from '../util/random.ts'
 
-/** Length of the table that values are taken from, over and over: a prime, so that no axis repeats with it. */
+/** Length of the repeating table of random values: a prime, so that it does not align with any axis. */
 const TABLE = 65_521
 
-/** A specimen made ready to run as one variant. */
+/** A specimen ready to run as one variant. */
 export interface Candidate {
   variant: string
   runner: Runner
   pool: SlotPool
-  /** what it writes and a later kernel may read */
+  /** tensors that it writes and a later kernel may read */
   outputs: readonly Tensor[]
-  /** seconds of its fastest run until now */
+  /** fastest run so far, in seconds */
   best: number
 }
 
 /**
- * A call taken out of its step: it runs alone, as any variant, on made-up values that are the same for all of them. With it go the
- * calls that are left to it as the reader of their results, since they are part of what a variant costs.
+ * A call isolated from its step. It can run as any variant, always on the same random values. It includes the deferred calls whose
+ * results it reads, since their cost is part of the variant's.
  */
 export class Specimen {
   readonly call: Call
@@ -32,9 +32,9 @@ export class Specimen {
   private readonly pipelines: Pipelines
   private readonly facts: AdapterFacts
   private readonly storage: Storage
-  /** every tensor of the calls, in a fixed order */
+  /** all tensors of the calls, in a fixed order */
   private readonly tensors: readonly Tensor[]
-  /** those of them that some candidate binds */
+  /** those that some candidate binds */
   private readonly bound = new Set<Tensor>()
 
   constructor(device: Device, pipelines: Pipelines, facts: AdapterFacts, calls: readonly Call[]) {
@@ -48,7 +48,7 @@ export class Specimen {
     this.storage = new Storage(device)
   }
 
-  /** Plans, allocates and makes the pipelines. Throws OutOfMemoryError when there is no room. */
+  /** Plans, allocates and compiles. Throws OutOfMemoryError. */
   async prepare(variant: string): Promise<Candidate> {
     const { device, call, calls, storage, facts } = this
     const plan = makePlan(variant, calls, [], facts, { choice: each => (each === call ? variant : undefined) })
@@ -68,7 +68,7 @@ export class Specimen {
     }
   }
 
-  /** Runs a candidate once, on the values that all get, with scratch memory poisoned, and reads what it wrote (u32 as its bits). */
+  /** Runs a candidate once, with scratch memory poisoned, and reads its outputs (u32 as raw bits). */
   async run(candidate: Candidate): Promise<Map<Tensor, Float32Array>> {
     const { runner, pool, outputs } = candidate
     this.tensors.forEach((t, i) => {
@@ -90,7 +90,7 @@ export class Specimen {
   }
 }
 
-/** The same arguments on tensors that outlive a step, so that none needs an earlier kernel; tensors that are one stay one. */
+/** Replaces temporaries by tensors that outlive a step, so that none needs an earlier kernel. Equal tensors stay equal. */
 function replaceTensors(value: unknown, lasting: Map<Tensor, Tensor>): unknown {
   if (isTensor(value)) {
     const own = lasting.get(value) ?? tensor(value.name, value.shape, 'input', value.dtype)
@@ -102,7 +102,7 @@ function replaceTensors(value: unknown, lasting: Map<Tensor, Tensor>): unknown {
   return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, replaceTensors(item, lasting)]))
 }
 
-/** Seeded values in [−1, 1), or ±[0.5, 1) as f16; in [0.5, 1.5) for a vector or a table, which may hold variances; random bits for u32. */
+/** Seeded values in [−1, 1), or ±[0.5, 1) as f16; in [0.5, 1.5) for vectors and tables, which may be variances; random bits for u32. */
 function madeUp(t: Tensor, seed: number): Float32Array | Uint32Array {
   const random = new RandomStream({ seed, operation: 0 })
   const length = bytesOf(t) / 4
@@ -115,7 +115,7 @@ function madeUp(t: Tensor, seed: number): Float32Array | Uint32Array {
       new Float32Array(length),
     )
   }
-  // two f16: mantissas and, but for a table, signs are random
+  // Two f16 per word: mantissas are random, and signs unless it is a table.
   const word = (bits: number): number =>
     t.dtype === 'u32' ? bits : (bits & (isTable ? 0x03ff03ff : 0x83ff83ff)) | 0x38003800
   return repeated(

@@ -2,13 +2,13 @@ import { destroyBuffer, queryBuffer, readBuffer } from '../gpu/buffers.ts'
 import type { Device } from '../gpu/device.ts'
 import type { Runner } from '../plan/runner.ts'
 
-/** Below this a wall clock takes the mean of several runs. */
+/** For shorter runs, the wall clock takes the mean of several. */
 const SHORT_SECONDS = 0.005
 const MOST_RUNS = 32
-/** A run that takes longer than this by the wall clock takes at least half of it by honest timestamps. */
+/** If a run takes longer than this by the wall clock, timestamps must account for at least half of it. */
 const LONG_SECONDS = 0.02
 
-/** Times runs: by timestamps around the compute pass where the adapter has them and they agree with the wall clock, else by that. */
+/** Times runs by timestamps around the compute pass if the adapter has them and they agree with the wall clock, otherwise by wall clock. */
 export class Stopwatch {
   private readonly device: Device
   private readonly queries: GPUQuerySet | undefined
@@ -23,7 +23,7 @@ export class Stopwatch {
     this.resolved = queryBuffer(device, 'stopwatch', 16)
   }
 
-  /** Seconds of one run of all dispatches; nothing else may be on its way. */
+  /** Seconds of one run of all dispatches. No other work may be pending. */
   async seconds(runner: Runner): Promise<number> {
     return this.isTrusted ? this.stamped(runner) : this.walled(runner)
   }

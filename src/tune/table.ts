@@ -1,10 +1,10 @@
 const FORMAT = 1
 
-/** What came out for one call. */
+/** The result for one call. */
 export interface Measurement {
-  /** the chosen one */
+  /** the chosen variant */
   variant: string
-  /** best time of one run, of every variant that was right, in milliseconds */
+  /** best time of every correct variant, in milliseconds */
   milliseconds: Readonly<Record<string, number>>
 }
 
@@ -18,11 +18,11 @@ export class TunedTable {
     this.adapter = adapter
   }
 
-  /** Reads what `toText` wrote. Throws Error that says what is wrong with it. */
+  /** Reads what `toText` wrote. Throws Error if the text is malformed. */
   static parse(text: string): TunedTable {
     const { format, adapter, entries } = asObject(JSON.parse(text), 'the file')
     if (format !== FORMAT) throw new Error(`format is ${JSON.stringify(format)}, expected ${FORMAT}`)
-    if (typeof adapter !== 'string') throw new Error('adapter is no text')
+    if (typeof adapter !== 'string') throw new Error('adapter is not a string')
     const table = new TunedTable(adapter)
     for (const [signature, versions] of Object.entries(asObject(entries, 'entries')))
       for (const [digest, value] of Object.entries(asObject(versions, signature)))
@@ -35,7 +35,7 @@ export class TunedTable {
     return this.entries.size
   }
 
-  /** `digest` is asked for only where the signature is known. */
+  /** Calls `digest` only if the signature is known. */
   find(signature: string, digest: () => string): Measurement | undefined {
     return this.entries.get(signature)?.get(digest())
   }
@@ -45,20 +45,20 @@ export class TunedTable {
     this.entries.set(signature, versions.set(digest, measurement))
   }
 
-  /** Takes over the calls of `other` that this does not know at all. */
+  /** Adds the calls of `other` whose signature this table lacks. */
   extend(other: TunedTable): void {
     for (const [signature, versions] of other.entries)
       if (!this.entries.has(signature)) this.entries.set(signature, new Map(versions))
   }
 
-  /** Takes over what `other` holds and this does not, measurements of other kernel texts too. */
+  /** Adds all missing measurements of `other`, including those for other kernel texts. */
   complete(other: TunedTable): void {
     for (const [signature, versions] of other.entries)
       for (const [digest, measurement] of versions)
         if (!this.entries.get(signature)?.has(digest)) this.set(signature, digest, measurement)
   }
 
-  /** JSON, sorted: the same measurements give the same text. */
+  /** Sorted JSON: equal measurements give equal text. */
   toText(): string {
     const sorted = <T>(map: ReadonlyMap<string, T>): [string, T][] => [...map].sort(([a], [b]) => (a < b ? -1 : 1))
     const entries = sorted(this.entries).map(([key, versions]) => [key, Object.fromEntries(sorted(versions))])
@@ -69,13 +69,13 @@ export class TunedTable {
 
 function asObject(value: unknown, where: string): Record<string, unknown> {
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>
-  throw new Error(`${where} is no object`)
+  throw new Error(`${where} is not an object`)
 }
 
 function measurementOf(value: unknown, where: string): Measurement {
   const { variant, milliseconds } = asObject(value, where)
-  if (typeof variant !== 'string') throw new Error(`${where}: variant is no text`)
+  if (typeof variant !== 'string') throw new Error(`${where}: variant is not a string`)
   const times = Object.entries(asObject(milliseconds, `${where}: milliseconds`))
-  if (times.some(([, time]) => typeof time !== 'number')) throw new Error(`${where}: milliseconds are no numbers`)
+  if (times.some(([, time]) => typeof time !== 'number')) throw new Error(`${where}: milliseconds are not numbers`)
   return { variant, milliseconds: Object.fromEntries(times) as Record<string, number> }
 }

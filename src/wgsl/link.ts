@@ -5,19 +5,19 @@ import { unroll, withWords } from './repeat.ts'
 
 const SHADERS = join(PACKAGE_ROOT, 'shaders')
 const IMPORT = /^#import[ \t]+(\S.*?)\s*$/gm
-/** Stands for the number type that activations are stored in. */
+/** The word for the storage type of activations. */
 const ACTIVATION = 'ACTIVATION'
-/** What a shader reads its source with, and what takes its place where the source lies in front of a batch norm. */
+/** The library a shader reads its source with, and its replacement if the shader applies a batch norm on load. */
 const SOURCE = 'lib/source'
 const NORMALISED_SOURCE = 'lib/source_normalised'
 /** `enable`, `requires` and `diagnostic` must come before anything else in a module. */
 const DIRECTIVE = /^(?:enable|requires|diagnostic)\b.*;\s*$/gm
 
-/** The forms one shader comes in. */
+/** The forms of a shader. */
 export interface ShaderForm {
-  /** what activations are stored as; f32 unless given */
+  /** storage type of activations; f32 by default */
   activation?: 'f32' | 'f16'
-  /** whether the source lies in front of a batch norm, which the shader then applies as it loads */
+  /** whether the shader applies a batch norm to its source on load */
   normalised?: boolean
 }
 
@@ -25,8 +25,8 @@ export interface ShaderForm {
 export type ReadShader = (name: string) => string
 
 /**
- * The complete WGSL text of a shader: `#import` lines replaced by what they name, each once, `#repeat` blocks written out, directives first.
- * `name` is a path under shaders/ without `.wgsl`, and words that stand for names in the text: `conv3d/matrix EDGE=16`.
+ * The complete WGSL text of a shader: `#import` lines replaced by the libraries they name (each once), `#repeat` blocks expanded,
+ * directives first. `name` is a path under shaders/ without `.wgsl`, then values for words in the text: `conv3d/matrix EDGE=16`.
  */
 export function linkShader(name: string, form: ShaderForm = {}, read: ReadShader = readShader): string {
   const parts: string[] = []
@@ -47,7 +47,7 @@ interface Link {
   parts: string[]
 }
 
-/** `wanted` is what stands on an import line: a path, and words. */
+/** `wanted` is the content of an import line: a path, then words. */
 function collect(wanted: string, link: Link): void {
   const { form, read, seen, parts } = link
   const name = form.normalised && wanted === SOURCE ? NORMALISED_SOURCE : wanted

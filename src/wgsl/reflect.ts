@@ -11,7 +11,7 @@ export interface BindingFacts {
   name: string
   binding: number
   access: 'read' | 'read_write' | 'uniform'
-  /** what a storage binding is an array of: `activation` where the declaration says so, which is f32 or f16 */
+  /** element type of a storage binding; `activation` stands for f32 or f16 */
   element: 'activation' | 'f16' | 'other'
 }
 
@@ -24,16 +24,16 @@ export interface FieldFacts {
   scalar: 'f32' | 'u32' | 'i32'
 }
 
-/** What TypeScript must know of a shader's entry point to bind and dispatch it; nothing of this is written twice. */
+/** What TypeScript needs to bind and dispatch an entry point. */
 export interface EntryFacts {
   bindings: BindingFacts[]
-  /** layout of the uniform `params`; undefined when the entry point does not use it */
+  /** layout of the uniform `params`; undefined if the entry point does not use it */
   params?: { bytes: number; fields: ReadonlyMap<string, FieldFacts> }
-  /** invocations per workgroup, axis by axis */
+  /** invocations per workgroup along each axis */
   workgroupSize: [number, number, number]
 }
 
-/** Reflects every entry point of a linked WGSL text; `constants` are the override values in force. */
+/** Reflects all entry points of a linked WGSL text, with the override values in `constants`. */
 export function reflectShader(
   name: string,
   text: string,
@@ -51,7 +51,7 @@ function parse(name: string, text: string): WgslReflect {
   }
 }
 
-/** wgsl_reflect does not know overrides: for reflection alone they become constants. */
+/** wgsl_reflect does not support overrides, so reflection sees them as constants. */
 function bakeOverrides(name: string, text: string, constants: Record<string, number>): string {
   const left = new Set(Object.keys(constants))
   const baked = text.replace(
@@ -69,7 +69,7 @@ function bakeOverrides(name: string, text: string, constants: Record<string, num
   return baked
 }
 
-/** Nor subgroup matrices, which are never in memory: for reflection alone they become numbers, and their functions plain calls. */
+/** wgsl_reflect does not support subgroup matrices. They are never in bindings, so reflection sees numbers and plain calls. */
 function plainMatrices(text: string): string {
   return text.replace(/\bsubgroup_matrix_\w+\s*<[^<>]*>/g, 'f32').replace(/\b(subgroupMatrix\w+)\s*<[^<>]*>/g, '$1')
 }
@@ -97,7 +97,7 @@ function reflectEntry(
   return params ? { ...facts, params } : facts
 }
 
-/** wgsl_reflect resolves the alias: what was declared, the text alone tells. */
+/** wgsl_reflect resolves the alias `Activation`, so the declaration must be read from the text. */
 function elementOf(text: string, { name, type }: VariableInfo): BindingFacts['element'] {
   if (new RegExp(`\\b${name}\\s*:[^;]*\\bActivation\\b`).test(text)) return 'activation'
   return /\bf16\b|vec[234]h/.test(type.getTypeName()) ? 'f16' : 'other'
@@ -107,7 +107,7 @@ function reflectStruct(struct: StructInfo): { bytes: number; fields: Map<string,
   return { bytes: Math.ceil(struct.size / 16) * 16, fields: new Map(fieldsOf(struct, 0)) }
 }
 
-/** The fields of a struct at `start`, those of the structs in it among them: libraries declare parts of a shader's params. */
+/** The fields of a struct at `start`, including those of nested structs: libraries declare parts of `params`. */
 function fieldsOf(struct: StructInfo, start: number): [string, FieldFacts][] {
   return struct.members.flatMap((member): [string, FieldFacts][] => {
     const offset = start + member.offset
@@ -118,7 +118,7 @@ function fieldsOf(struct: StructInfo, start: number): [string, FieldFacts][] {
   })
 }
 
-/** `@workgroup_size(64)`, `(8, 8)` or names of overrides and constants; wgsl_reflect gives raw text only. */
+/** `@workgroup_size(64)`, `(8, 8)` or names of overrides and constants; wgsl_reflect gives only the raw text. */
 function workgroupSize(
   shader: string,
   text: string,
@@ -140,6 +140,6 @@ function constantValue(shader: string, text: string, word: string, constants: Re
   if (constants[word] !== undefined) return constants[word]
   const defined = new RegExp(`(?:override|const)\\s+${word}\\s*(?::\\s*\\w+)?\\s*=\\s*(\\d+)u?\\s*;`).exec(text)?.[1]
   if (defined === undefined)
-    throw new ContractError(shader, '@workgroup_size', word, 'a number, or a constant that is one')
+    throw new ContractError(shader, '@workgroup_size', word, 'an integer or a constant with an integer value')
   return Number.parseInt(defined, 10)
 }

@@ -1,10 +1,10 @@
 const REPEAT = /^\s*#repeat\s+(\w+):\s*(.+)$/
 const END = /^\s*#end\s*$/
-/** What no line holds once all is written out. */
+/** Must not remain after expansion. */
 const LEFT = /^\s*#(?:repeat|end)\b|\$/
 const RANGE = /^(\d+)\.\.(\d+)$/
 
-/** Writes a word for each `$NAME` and `${NAME}` in a text. */
+/** Replaces each `$NAME` and `${NAME}` in a text by its word. */
 export function withWords(text: string, words: Readonly<Record<string, string>>): string {
   return text.replace(
     /\$(?:(\w+)|\{(\w+)\})/g,
@@ -13,13 +13,14 @@ export function withWords(text: string, words: Readonly<Record<string, string>>)
 }
 
 /**
- * Writes out the `#repeat` blocks of a shader, outer ones first:
+ * Expands the `#repeat` blocks of a shader, outer ones first:
  *
  *     #repeat i: 0..3
  *     let x$i = load(at + $i * step);
  *     #end
  *
- * has the line three times, `$i` being 0, 1 and 2. Words may be listed too: `#repeat T: f32 vec3f`. Throws Error that says what is wrong.
+ * gives the line three times, with `$i` = 0, 1 and 2. Words can be listed too: `#repeat T: f32 vec3f`. Throws Error on a block without
+ * `#end` or a word without a value.
  */
 export function unroll(shader: string, text: string): string {
   const lines = expand(text.split('\n'))
@@ -42,7 +43,7 @@ function expand(lines: readonly string[]): readonly string[] {
   ]
 }
 
-/** The line that ends the block begun at `start`; -1 where there is none. */
+/** The line that ends the block at `start`; −1 if there is none. */
 function endOf(lines: readonly string[], start: number): number {
   let open = 0
   return lines.findIndex((line, i) => {
