@@ -5,19 +5,19 @@ import type { Runner } from '../src/plan/runner.ts'
 export interface Timing {
   /** median of the measurements */
   seconds: number
-  /** the shortest */
+  /** shortest measurement */
   best: number
-  /** half the distance between the quartiles, as a share of the median */
+  /** half the interquartile range, relative to the median */
   spread: number
   measurements: number
 }
 
-/** Submits between two looks at the results. */
+/** Submits between two reads of the results. */
 const MOST_IN_A_BATCH = 32
 const LEAST_MEASUREMENTS = 3
 const MOST_MEASUREMENTS = 1000
 
-/** Timestamps count while they give this share of the wall time of a long kernel; more, or less, and the wall clock is taken. */
+/** Timestamps are used if they agree with the wall time of a long kernel within this share; otherwise the wall clock. */
 const PLAUSIBLE = [0.6, 1.05] as const
 
 export function summarise(measured: readonly number[]): Timing {
@@ -31,11 +31,11 @@ export function summarise(measured: readonly number[]): Timing {
   }
 }
 
-/** Times replays: by the adapter's timestamps around the compute pass where they can be trusted, else by the wall clock. */
+/** Times replays by timestamps around the compute pass if they are trustworthy, otherwise by the wall clock. */
 export class Clock {
   private readonly device: Device
   private readonly timestamps: PassTimestamps | undefined
-  /** how numbers are taken, and why */
+  /** the source of the times, with the reason */
   readonly source: string
 
   private constructor(device: Device, timestamps: PassTimestamps | undefined, source: string) {
@@ -44,7 +44,7 @@ export class Clock {
     this.source = source
   }
 
-  /** `long` should run for some milliseconds: timestamps are compared with the wall clock on it. */
+  /** `long` should run for several milliseconds: it is used to compare timestamps with the wall clock. */
   static async open(device: Device, long: Runner): Promise<Clock> {
     if (!device.facts.features.has('timestamp-query'))
       return new Clock(device, undefined, 'wall clock: the adapter has no timestamps')
@@ -58,7 +58,7 @@ export class Clock {
     return new Clock(device, undefined, `wall clock: timestamps give ${share.toPrecision(3)} of the wall time`)
   }
 
-  /** Replays until `least` seconds have gone by, three times at least. One replay before does not count. */
+  /** After a warm-up, replays for at least `least` seconds and at least three times. */
   async time(runner: Runner, least: number): Promise<Timing> {
     runner.submit()
     await this.device.idle()
@@ -72,7 +72,7 @@ export class Clock {
     return summarise(measured)
   }
 
-  /** Seconds of each of `count` replays; their mean, once, by the wall clock. */
+  /** Seconds of each of `count` replays, or just their mean by the wall clock. */
   private async measure(runner: Runner, count: number): Promise<number[]> {
     if (this.timestamps) return this.timestamps.measure(runner, count)
     const started = performance.now()
@@ -106,7 +106,7 @@ class PassTimestamps {
     return Array.from({ length: count }, (_, i) => Number(nanoseconds[2 * i + 1]! - nanoseconds[2 * i]!) / 1e9)
   }
 
-  /** The runner makes its own encoder, so for this one submit the device hands out one whose pass writes timestamps. */
+  /** The runner creates its own encoder. For this submit, the device returns one whose pass writes timestamps. */
   private timed(beginningOfPassWriteIndex: number, submit: () => void): void {
     const { gpu } = this.device
     const timestampWrites = {

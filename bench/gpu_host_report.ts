@@ -12,15 +12,15 @@ import { TARGET_COLUMNS } from './targets/text.ts'
 import { TUNE_COLUMNS, tuneHeader } from './tune/text.ts'
 import type { TuneReport } from './tune/tune.ts'
 
-/** What a part of gpu_host.sh left: its exit code, and its result if it had one. */
+/** The outcome of a part of gpu_host.sh: its exit code and, if any, its result. */
 interface Part {
   exit: number
   result?: object
-  /** the last line it complained with */
+  /** its last line on stderr */
   complaint?: string
 }
 
-/** What `doctor --json` says, as far as it is looked at here. */
+/** The fields of `doctor --json` used here. */
 interface Doctor {
   adapters: { name: string }[]
 }
@@ -70,7 +70,7 @@ function textOf(file: string): string {
   return existsSync(path) ? readFileSync(path, 'utf8').trim() : ''
 }
 
-/** Undefined for a part that was not asked for. */
+/** Undefined for a part that did not run. */
 function partOf(name: string): Part | undefined {
   const exit = textOf(`${name}.exit`)
   if (exit === '') return undefined

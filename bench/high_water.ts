@@ -3,8 +3,8 @@ import { existsSync, readFileSync } from 'node:fs'
 const STATUS = '/proc/self/status'
 
 /**
- * The most memory this process has had resident, bytes: VmHWM, or what the system's resource usage says where there is none (it
- * may count the parent's memory from before the program was started).
+ * The peak resident memory of this process in bytes: VmHWM, or the system's resource usage without it (which may include the
+ * parent's memory from before the program started).
  */
 export function highWater(): number {
   const kilobytes = existsSync(STATUS) ? /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(STATUS, 'utf8'))?.[1] : undefined

@@ -4,20 +4,19 @@ import type { Upload } from '../src/plan/upload.ts'
 type Method = (this: object, ...given: unknown[]) => unknown
 
 /**
- * Counts what a device is asked for, by standing in front of its own methods: every object made, what is recorded and submitted, and
- * the time spent in uploads.
+ * Wraps the methods of a device to count the objects created, the commands recorded and submitted, and the time spent in uploads.
  */
 export class Instruments {
-  /** GPU objects created, by method: createBuffer, createBindGroup, …; without what `recorded` counts */
+  /** GPU objects created, by method: createBuffer, createBindGroup, …; excludes `recorded` */
   created: Record<string, number> = {}
-  /** command encoders, their passes and command buffers, by method. WebGPU has no way to record one twice */
+  /** command encoders, passes and command buffers, by method. WebGPU cannot reuse them */
   recorded: Record<string, number> = {}
   submits = 0
-  /** copying batches into mapped memory, and in writeBuffer */
+  /** seconds spent copying batches into mapped memory and in writeBuffer */
   uploadSeconds = 0
   uploadBytes = 0
   private isUploading = false
-  /** bytes of all buffers alive, at most, ever since the device is watched */
+  /** peak bytes of existing buffers since the device has been instrumented */
   peakBytes: number
   private readonly device: Device
 
@@ -30,7 +29,7 @@ export class Instruments {
     this.watchQueue(device.gpu.queue)
   }
 
-  /** Starts counting from zero; the peak stays. */
+  /** Resets all counts, but not the peak. */
   reset(): void {
     this.created = {}
     this.recorded = {}
@@ -48,7 +47,7 @@ export class Instruments {
     this.peakBytes = Math.max(this.peakBytes, this.device.allocated)
   }
 
-  /** Puts `before` in front of a method of one object; `after` sees what it gives. */
+  /** Wraps a method of one object: `before` runs first, `after` receives the result. */
   private watch(target: object, method: string, before: () => void, after?: (made: object) => void): void {
     const original = Reflect.get(target, method) as Method
     const value: Method = (...given) => {
@@ -69,12 +68,12 @@ export class Instruments {
     })
   }
 
-  /** Counts what goes through an engine's uploads too. */
+  /** Also counts an engine's uploads. */
   watchUploads(uploads: Upload): void {
     this.watchWriting(uploads, 'write', given => (given[1] as ArrayBufferView).byteLength)
   }
 
-  /** An upload may end in writeBuffer: the outer call counts. */
+  /** An upload may call writeBuffer; only the outer call counts. */
   private watchWriting(target: object, method: string, bytesOf: (given: unknown[]) => number): void {
     const write = (Reflect.get(target, method) as Method).bind(target)
     const value: Method = (...given) => {

@@ -2,12 +2,12 @@ import { spawn } from 'node:child_process'
 import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-/** A child process that failed: what it was and the last line it said. */
+/** A failed child process: its program and its last line of output. */
 export class ChildError extends Error {
   override name = 'ChildError'
 }
 
-/** Runs a program and parses the last line of its output as JSON. Throws ChildError when it fails or says something else. */
+/** Runs a program and parses its last line of output as JSON. Throws ChildError if it fails or prints anything else. */
 export async function jsonOf<T>(program: string, parameters: readonly string[], environment = process.env): Promise<T> {
   const child = spawn(program, parameters, { env: environment, stdio: ['ignore', 'pipe', 'pipe'] })
   const output: Buffer[] = []
@@ -27,19 +27,19 @@ export async function jsonOf<T>(program: string, parameters: readonly string[], 
   }
 }
 
-/** The node that runs this, with a script of ours: by tsx where this is source, as it is where it is built. */
+/** The current node with a script of this package: through tsx from source, directly from a build. */
 function nodeParameters(script: string): string[] {
   const isSource = import.meta.url.endsWith('.ts')
   const path = join(fileURLToPath(new URL('..', import.meta.url)), isSource ? script : script.replace(/\.ts$/, '.js'))
   return isSource ? ['--import', import.meta.resolve('tsx'), path] : [path]
 }
 
-/** Runs a script of this package in a process of its own, so that its memory is its own too. */
+/** Runs a script of this package in a separate process, so that its memory can be measured. */
 export function ourJson<T>(script: string, parameters: readonly string[]): Promise<T> {
   return jsonOf<T>(process.execPath, [...nodeParameters(script), ...parameters])
 }
 
-/** A python sees none of the libraries that this process may have been started with. */
+/** Hides the libraries that this process was started with from Python. */
 export function pythonJson<T>(python: string, parameters: readonly string[]): Promise<T> {
   const { LD_LIBRARY_PATH: _, ...environment } = process.env
   return jsonOf<T>(python, parameters, environment)

@@ -11,7 +11,7 @@ import { RunRecord } from '../src/track/run_record.ts'
 import { percent, short } from './table.ts'
 
 export interface RecordRequest {
-  /** logged as fast as it goes, before the steps that count */
+  /** points logged at full speed before the measured steps */
   points: number
   stepSeconds: number
   seconds: number
@@ -20,17 +20,17 @@ export interface RecordRequest {
 export interface RecordReport {
   points: number
   file_bytes: number
-  /** processor time of one point where they come without a pause, folds left aside */
+  /** CPU time per point at full speed, without folds */
   point_us: number
   step_s: number
   points_per_step: number
-  /** processor time of the record, all threads, as a share of the time of a run with such steps */
+  /** CPU time of the record over all threads, as a share of the run time */
   share: number
-  /** the longest that a step waited for the record, ms */
+  /** longest time that a step waited for the record, ms */
   longest_wait_ms: number
 }
 
-/** What the record of a run costs when so many points are in it: steps that only wait, with a record and without one. */
+/** Measures the cost of a run's record with many points: runs steps that only wait, with and without a record. */
 export async function benchRecord({ points, stepSeconds, seconds }: RecordRequest): Promise<RecordReport> {
   const base = mkdtempSync(join(tmpdir(), 'sadaan-record-'))
   try {
@@ -47,7 +47,7 @@ export async function benchRecord({ points, stepSeconds, seconds }: RecordReques
       pace(stepSeconds, seconds, async step => {
         const start = performance.now()
         logStep(record, steps + step)
-        await Promise.resolve() // a fold that was due has begun
+        await Promise.resolve() // lets a pending fold start
         longest = Math.max(longest, performance.now() - start)
       }),
     )
@@ -106,8 +106,8 @@ export function recordText(report: RecordReport): string {
   const { points, file_bytes, point_us, step_s, points_per_step, share, longest_wait_ms } = report
   return [
     `points     ${points.toLocaleString('en')}, metrics.json of ${formatBytes(file_bytes)}`,
-    `a point    ${point_us.toFixed(1)} µs of processor time`,
-    `a run      ${percent(share)} of its time, at ${points_per_step} points a step of ${short(step_s)} s`,
-    `a step     waits ${longest_wait_ms.toFixed(1)} ms at most`,
+    `per point  ${point_us.toFixed(1)} µs of CPU time`,
+    `per run    ${percent(share)} of its time, at ${points_per_step} points per step of ${short(step_s)} s`,
+    `per step   waits at most ${longest_wait_ms.toFixed(1)} ms`,
   ].join('\n')
 }

@@ -1,10 +1,10 @@
-/** Columns of a text table; numbers stand at the right. */
+/** Columns of a text table; numbers are right-aligned. */
 export interface Column<Row> {
   title: string
   value(row: Row): string | number | undefined
 }
 
-/** A table in plain text: one line a row, columns as wide as they need to be, nothing for undefined. */
+/** A plain-text table: one line per row, columns as wide as necessary, undefined cells empty. */
 export function textTable<Row>(rows: readonly Row[], columns: readonly Column<Row>[]): string {
   const cells = rows.map(row => columns.map(({ value }) => value(row) ?? ''))
   const width = (at: number): number =>
@@ -19,7 +19,7 @@ export function textTable<Row>(rows: readonly Row[], columns: readonly Column<Ro
   return [lineOf(columns.map(({ title }) => title)), ...cells.map(lineOf)].join('\n')
 }
 
-/** The same as a table in Markdown. */
+/** The same as a Markdown table. */
 export function markdownTable<Row>(rows: readonly Row[], columns: readonly Column<Row>[]): string {
   const lineOf = (cells: readonly (string | number)[]): string =>
     `| ${cells.map(cell => String(cell).replaceAll('|', '\\|')).join(' | ')} |`
@@ -28,7 +28,7 @@ export function markdownTable<Row>(rows: readonly Row[], columns: readonly Colum
   return [titles, lineOf(columns.map(() => '---')), ...rows.map(row => lineOf(cellsOf(row)))].join('\n')
 }
 
-/** Three significant digits, as a number. */
+/** A number with three significant digits. */
 export function short(value: number): number {
   return Number(value.toPrecision(3))
 }

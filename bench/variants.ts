@@ -6,7 +6,7 @@ import { fixVariants } from '../src/run/variants.ts'
 import { trainingCalls } from '../src/train/training_plans.ts'
 import type { Workload } from './workload.ts'
 
-/** The variants that training this workload would fix, measured first where `compute.autotune` is 'full'. */
+/** The variants that training would fix for this workload; measures first if `compute.autotune` is 'full'. */
 export async function variantsFor(device: Device, workload: Workload): Promise<Choice> {
   const { config } = workload
   const calls = trainingCalls(workload)
@@ -14,13 +14,13 @@ export async function variantsFor(device: Device, workload: Workload): Promise<C
   return fixed.choice
 }
 
-/** The calls that a plan kept: those without a dispatch left computed what nobody reads. */
+/** The calls of a plan, without dead ones (those with no dispatch left). */
 export function callsOf({ dispatches }: Plan, calls: readonly Call[]): Call[] {
   const kept = new Set(dispatches.map(({ label }) => label))
   return calls.filter(({ label }) => kept.has(label))
 }
 
-/** The variant that each kernel of `calls` runs as, by the kernel's name; several where its shapes choose differently. */
+/** The variant of each kernel in `calls`, by kernel name; several if its shapes choose differently. */
 export function chosenVariants(calls: readonly Call[], facts: AdapterFacts, choice: Choice): Record<string, string> {
   const chosen = new Map<string, Set<string>>()
   for (const call of calls) {
@@ -30,10 +30,10 @@ export function chosenVariants(calls: readonly Call[], facts: AdapterFacts, choi
   return Object.fromEntries([...chosen].map(([name, variants]) => [name, [...variants].join(', ')]))
 }
 
-/** Variants that round what they read to f16, however it is stored. */
+/** Variants that round their inputs to f16, whatever their storage type. */
 export const HALF_VARIANTS: readonly string[] = ['matrix']
 
-/** Variants that a call could run as beside the one it does, by name. */
+/** Names of the other variants that a call could run as. */
 export function otherVariants(calls: readonly Call[], facts: AdapterFacts, choice: Choice): string[] {
   const others = calls.flatMap(call => {
     const chosen = chooseVariant(call, facts, choice(call))

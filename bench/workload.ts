@@ -15,7 +15,7 @@ import { OP_GENERATE, RandomStream } from '../src/util/random.ts'
 import type { ImageSize } from '../src/util/shape.ts'
 import { sizeOf } from '../src/util/shape.ts'
 
-/** What is trained where the words after `with` do not say: the step of the target table. */
+/** The default workload: the step of the target table. */
 const DEFAULTS = { structures: 13, size: [64, 64, 32] as const, batchSize: 2 }
 
 /** The model, batch and data of a benchmark. */
@@ -24,11 +24,11 @@ export interface Workload {
   shape: SadaanShape
   structureNames: readonly string[]
   batchSize: number
-  /** undefined: no dataset was named, data are made up */
+  /** undefined without a dataset; data are then random */
   dataset: Dataset | undefined
 }
 
-/** Reads a workload out of a configuration. Throws InputError for a dataset that does not open or fit. */
+/** Reads a workload from a configuration. Throws InputError on a dataset that does not open or fit. */
 export async function workloadOf({ config, updates }: LoadedConfig): Promise<Workload> {
   const training = (updates.training ?? {}) as Record<string, unknown>
   const batchSize = training.batch_size === undefined ? DEFAULTS.batchSize : config.training.batch_size
@@ -60,8 +60,8 @@ export function randomBatch({ shape, batchSize, config }: Workload): HostBatch {
 }
 
 /**
- * Writes a dataset of generated bodies to a temporary folder, opens it and gives it to `use`; removes it afterwards.
- * Structures beyond the generator's repeat its own; every image channel is the same.
+ * Writes a synthetic dataset to a temporary folder, passes it to `use`, and removes it afterwards.
+ * Further structures repeat those of the generator; all image channels are equal.
  */
 export async function withTemporaryDataset<T>(
   { structures, size, inChannels }: SadaanShape,

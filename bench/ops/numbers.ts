@@ -1,6 +1,6 @@
 import type { Random } from './operation.ts'
 
-/** A small seeded generator (mulberry32); fresh numbers for every name. */
+/** A small seeded generator (mulberry32); each name gets a different sequence. */
 export function randomOf(name: string): Random {
   let state = [...name].reduce((hash, c) => Math.imul(hash ^ c.charCodeAt(0), 0x01000193), 0x811c9dc5)
   const bits = (): number => {
@@ -20,7 +20,7 @@ export function normals(random: Random, count: number, mean = 0, deviation = 1):
   return Float32Array.from({ length: count }, () => mean + deviation * random.normal())
 }
 
-/** Largest |a − b| as a share of the largest |b| (of `floor` at least); NaN or a missing element counts as infinite. */
+/** Largest |a − b| relative to the largest |b| (at least `floor`); NaN or a missing element counts as infinite. */
 export function relativeError(a: ArrayLike<number>, b: ArrayLike<number>, floor = 1e-30): number {
   let difference = a.length === b.length ? 0 : Number.POSITIVE_INFINITY
   let scale = floor

@@ -21,24 +21,24 @@ export interface OperationInput {
   gradient?: boolean
 }
 
-/** An operation to be run alone. A row is a set of its parameters. */
+/** An operation to run in isolation. A row is a set of its parameters. */
 export interface Operation<Row extends object = object> {
   /** e.g. 'conv3d' */
   operation: string
   inputs(row: Row, random: Random): Record<string, OperationInput>
-  /** the inputs that may be stored as f16: its activations */
+  /** the inputs that are activations and may be f16 */
   activations?: readonly string[]
-  /** Records the operation on `tape`; returns its results by name. */
+  /** Records the operation on `tape` and returns its outputs by name. */
   build(tape: Tape, inputs: Record<string, Tensor>, row: Row): Record<string, Tensor>
-  /** The obvious loops in float64. Same keys as `build`. */
+  /** Plain float64 loops. Same keys as `build`. */
   reference(inputs: Record<string, Float64Array>, row: Row): Record<string, Float64Array>
-  /** Name of the output that gradients are taken of; the first one of `build` unless given. */
+  /** Name of the output to differentiate; the first output of `build` by default. */
   differentiates?: string
-  /** largest error allowed, as a share of the largest magnitude of the output; 1e-5 unless given */
+  /** largest allowed error relative to the largest magnitude of the output; 1e-5 by default */
   tolerance?: number
-  /** instead of it, for variants that round their inputs, by name; for gradients too */
+  /** overrides it, also for gradients, for variants (by name) that round their inputs */
   tolerances?: Record<string, number>
-  /** multiply-adds · 2 of the forward pass; 0 where memory is what counts */
+  /** 2 · multiply-adds of the forward pass; 0 for memory-bound operations */
   flops(row: Row): number
   /** bytes read and written by the forward pass */
   bytes(row: Row): number

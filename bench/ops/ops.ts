@@ -13,18 +13,18 @@ import { record, type Verified, verify, WrongResult } from './recorded_row.ts'
 import { benchRows, type Cases, type Row } from './rows.ts'
 
 export interface OpsRequest {
-  /** whose rows are measured before those of the step */
+  /** their rows are measured before those of the step */
   cases: Cases
   adapter?: string
-  /** words that a row's label must have */
+  /** words that a row's label must contain */
   filter?: string
-  /** each row is repeated for so long at least */
+  /** minimum time per row */
   seconds: number
-  /** what activations are stored as */
+  /** storage type of activations */
   precision: Precision
-  /** each row also as the variants that it would not run as */
+  /** also measures every other variant of each row */
   everyVariant: boolean
-  /** told of every row that is done */
+  /** called after every row */
   onRow?: (line: OpsLine) => void
   warn(line: string): void
 }
@@ -37,17 +37,17 @@ export interface OpsLine extends Timing {
   /** the layer of the step, or 'test' */
   from: string
   row: object
-  /** by the rules or the tuned choice; false where the variant was asked for */
+  /** whether the rules or the tuned table chose the variant; false if it was requested */
   chosen: boolean
-  /** multiply-adds · 2; 0 where memory is what counts */
+  /** 2 · multiply-adds; 0 if memory-bound */
   flops: number
-  /** those that the dispatches do, as they declare them */
+  /** those declared by the dispatches */
   performed_flops: number
-  /** moved at least */
+  /** lower bound of the bytes moved */
   bytes: number
   gflops: number
   gbytes: number
-  /** of the measured multiply-add peak; of the measured copy bandwidth where flops is 0 */
+  /** of the measured multiply-add peak, or of the measured copy bandwidth if flops is 0 */
   share: number
   /** of the measured copy bandwidth */
   copy_share: number
@@ -61,13 +61,13 @@ export interface OpsReport {
   precision: Precision
   clock: string
   peak_gflops: number
-  /** of a kernel: what shares are taken of */
+  /** copy bandwidth of a kernel, the base of shares */
   copy_gbytes: number
   /** of the adapter's own buffer copy */
   buffer_copy_gbytes: number
   rows: OpsLine[]
   skipped: Unmeasured[]
-  /** what computes wrongly is not timed */
+  /** incorrect variants are not timed */
   wrong: Unmeasured[]
 }
 
@@ -76,20 +76,20 @@ interface Unmeasured {
   reason: string
 }
 
-/** Long enough to catch an adapter undisturbed. */
+/** Long enough for an undisturbed measurement. */
 const PEAK_SECONDS = 0.3
 
 interface Bench extends Gpu {
   clock: Clock
   peaks: Peaks
   precision: Precision
-  /** of rows whose variant is not asked for */
+  /** for rows without a requested variant */
   known: Choice
-  /** each row is repeated for so long */
+  /** time per row */
   seconds: number
 }
 
-/** `wanted`: the variant to run as where a kernel has it; what is known of the adapter, or the rules, choose without. `others` could have run as well. */
+/** `wanted` names the variant, for kernels that have it; by default the tuned table or the rules choose. `others` could also have run. */
 async function measureRow(bench: Bench, row: Row, wanted?: string): Promise<{ line: OpsLine; others: string[] }> {
   const { clock, peaks, precision, seconds } = bench
   const choice = wanted === undefined ? bench.known : () => wanted
@@ -131,7 +131,7 @@ async function measureRow(bench: Bench, row: Row, wanted?: string): Promise<{ li
   }
 }
 
-/** A row as it would run, and, if asked for, as every other variant. */
+/** Measures a row's default and, on request, every other variant. */
 async function measureVariants(
   bench: Bench,
   row: Row,
@@ -151,7 +151,7 @@ async function measureVariants(
     }
 }
 
-/** Measures the adapter's peaks, then verifies and times every row. Throws InputError when the filter leaves none. */
+/** Measures the adapter's peaks, then verifies and times every row. Throws InputError if the filter matches none. */
 export async function benchOps(request: OpsRequest): Promise<OpsReport> {
   const { precision } = request
   const rows = benchRows(request.cases, request.filter)

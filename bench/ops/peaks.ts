@@ -7,27 +7,27 @@ import { elementwiseCut, spansOf } from '../../src/ops/work.ts'
 import { Clock } from '../clock.ts'
 import { type Gpu, Prepared } from './prepared.ts'
 
-/** What the adapter can do at most: the best of several runs of kernels that do nothing else. */
+/** Peak rates of the adapter: the best of several runs of dedicated kernels. */
 export interface Peaks {
-  /** multiply-adds · 2 a second */
+  /** 2 · multiply-adds per second */
   flops: number
-  /** bytes read and written a second by a kernel that copies */
+  /** bytes read and written per second by a copy kernel */
   bytes: number
-  /** the same by the adapter's own buffer copy, which on a processor no kernel comes near */
+  /** the same for the adapter's buffer copy; on a CPU, no kernel comes close */
   bufferCopy: number
 }
 
-/** Invocations of the multiply-add kernel: enough to fill any GPU; few on a CPU, which has few lanes to fill. */
+/** Invocations of the multiply-add kernel: enough to fill any GPU; few on a CPU, which has few lanes. */
 const FMA_INVOCATIONS = { gpu: 2 ** 20, software: 2 ** 12 }
 const FMA_PER_ROUND = 16 * 12
-/** x → x/2 + 1/2 goes to 1 whatever it starts from. */
+/** x → x/2 + 1/2 converges to 1 from any start. */
 const HALF = 0.5
-/** long enough that starting it does not count */
+/** Long enough to make the start-up time negligible. */
 const FMA_SECONDS = 0.02
 
-/** Beyond any cache, and within what a binding may have: bytes */
+/** Bytes: larger than any cache, within the binding limit. */
 const COPY_BYTES = { gpu: 2 ** 28, software: 2 ** 26 }
-/** of one submit, and submits */
+/** Copies per submit, and number of submits. */
 const BUFFER_COPIES = 4
 
 const fmaKernel = kernel('bench.fma', ({ sums, rounds }: { sums: Tensor; rounds: number }): Dispatch[] => {
@@ -50,7 +50,7 @@ function fma(gpu: Gpu, rounds: number): Promise<Prepared> {
   return Prepared.make(gpu, { name: 'fma peak', calls: tape.calls, outputs: [sums], values: new Map() })
 }
 
-/** The multiply-add kernel with as many rounds as take FMA_SECONDS. */
+/** The multiply-add kernel with enough rounds to run for FMA_SECONDS. */
 async function longFma(gpu: Gpu): Promise<Prepared> {
   let rounds = 64
   for (;;) {
@@ -93,7 +93,7 @@ async function copyBandwidth(gpu: Gpu, clock: Clock, entry: CopyEntry, least: nu
   try {
     const { best } = await clock.time(prepared.runner, least)
     const copied = await prepared.read(y)
-    if (copied.some((value, i) => value !== i % 1021)) throw new Error(`bench/copy:${entry} copies wrongly`)
+    if (copied.some((value, i) => value !== i % 1021)) throw new Error(`bench/copy:${entry}: wrong result`)
     return (8 * elements) / best
   } finally {
     prepared.destroy()
@@ -118,14 +118,14 @@ async function bufferCopyBandwidth(device: Device): Promise<number> {
   return (2 * bytes) / best
 }
 
-/** Opens the clock on the multiply-add kernel and measures both peaks, each for `least` seconds. */
+/** Calibrates the clock on the multiply-add kernel, then measures both peaks for at least `least` seconds each. */
 export async function measurePeaks(gpu: Gpu, least: number): Promise<{ clock: Clock; peaks: Peaks }> {
   const prepared = await longFma(gpu)
   try {
     const clock = await Clock.open(gpu.device, prepared.runner)
     const { best } = await clock.time(prepared.runner, least)
     const sums = await prepared.read(prepared.plan.outputs[0]!)
-    if (sums.some(sum => Math.abs(sum - 12) > 1e-4)) throw new Error('bench/fma_peak computes wrongly')
+    if (sums.some(sum => Math.abs(sum - 12) > 1e-4)) throw new Error('bench/fma_peak: wrong result')
     const single = await copyBandwidth(gpu, clock, 'single', least)
     const fours = await copyBandwidth(gpu, clock, 'fours', least)
     const bufferCopy = await bufferCopyBandwidth(gpu.device)

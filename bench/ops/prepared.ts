@@ -13,20 +13,20 @@ export interface Gpu {
   pipelines: Pipelines
 }
 
-/** Recorded calls with what they run on. */
+/** Recorded calls with their inputs and settings. */
 export interface Recorded {
   name: string
   calls: readonly Call[]
-  /** what the host reads; calls that nothing here needs are dropped */
+  /** tensors that the host reads; dead calls are dropped */
   outputs: readonly Tensor[]
   values: ReadonlyMap<Tensor, Float32Array | Uint32Array>
-  /** the adapter's unless given */
+  /** the adapter's by default */
   facts?: AdapterFacts
-  /** the rules' unless given */
+  /** the rules by default */
   choice?: Choice
 }
 
-/** Recorded calls, placed in memory of their own and ready to be submitted again and again. */
+/** Recorded calls with allocated memory, ready to be submitted repeatedly. */
 export class Prepared {
   readonly plan: Plan
   readonly runner: Runner
@@ -40,7 +40,7 @@ export class Prepared {
     this.pool = pool
   }
 
-  /** Allocates, uploads the values and poisons the rest. Throws OutOfMemoryError when there is no room. */
+  /** Allocates, uploads the values and poisons the rest. Throws OutOfMemoryError. */
   static async make({ device, pipelines }: Gpu, recorded: Recorded): Promise<Prepared> {
     const { name, calls, outputs, facts = device.facts, choice } = recorded
     const plan = makePlan(name, calls, outputs, facts, choice ? { choice } : {})
@@ -56,7 +56,7 @@ export class Prepared {
     return new Prepared(plan, await Runner.prepare(plan, { device, pipelines, storage, pool }), storage, pool)
   }
 
-  /** A tensor's values once all submitted work is done; integers as their numbers. */
+  /** A tensor's values once all submitted work is done. */
   async read(t: Tensor): Promise<Float32Array | Uint32Array> {
     const values = await this.runner.read(t)
     return t.dtype === 'u32' ? new Uint32Array(values.buffer) : values
@@ -68,7 +68,7 @@ export class Prepared {
   }
 }
 
-/** Bytes that the dispatches bind, each binding counted once per dispatch: what a pass moves at least. */
+/** Bytes that the dispatches bind, counted once per binding and dispatch: a lower bound of the bytes moved. */
 export function boundBytes({ dispatches }: Plan): number {
   return dispatches.flatMap(({ bound }) => bound).reduce((sum, { length }) => sum + length * 4, 0)
 }

@@ -7,14 +7,14 @@ import type { Prepared, Recorded } from './prepared.ts'
 import type { Row } from './rows.ts'
 import { checkConv3d } from './sampled_conv3d.ts'
 
-/** What a result was held to before it was timed; errors are shares of the largest magnitude. */
+/** The check of a result before timing; errors are relative to the largest magnitude. */
 export interface Verified {
   against: string
   error: number
   allowed: number
 }
 
-/** Numbers for inputs too large to draw one by one: a table of normal numbers, over and over; its length is a prime. */
+/** Random numbers for large inputs: a repeating table of normal numbers of prime length. */
 function quickRandom(name: string): Random {
   const random = randomOf(name)
   const table = normals(random, 65_521)
@@ -34,7 +34,7 @@ export interface Recording extends Recorded {
   calls: Tape['calls']
 }
 
-/** Records a row's pass. A backward pass alone leaves the forward out where its results are not needed. */
+/** Records a row's pass. A backward pass omits the forward calls that it does not need. */
 export function record({ operation, row, pass, from, label }: Row, precision: Precision): Recording {
   const random = from === 'test' ? randomOf(label) : quickRandom(label)
   const tape = new Tape()
@@ -80,7 +80,7 @@ function watch(
   return targets
 }
 
-/** Runs once, as these variants, and holds the results to float64. Throws WrongResult: what computes wrongly is not timed. */
+/** Runs these variants once and checks the results against float64. Throws WrongResult, so that incorrect variants are not timed. */
 export async function verify(
   row: Row,
   recording: Recording,
@@ -93,16 +93,16 @@ export async function verify(
   const { error, allowed: exact, against } = compare(row, recording, actual)
   const rounding = variants.map(name => row.operation.tolerances?.[name] ?? 0)
   const allowed = Math.max(exact, precision === 'f16' ? HALF_TOLERANCE : 0, ...rounding)
-  if (!(error <= allowed)) throw new WrongResult(`is off by ${error}, ${allowed} is allowed, against ${against}`)
+  if (!(error <= allowed)) throw new WrongResult(`error ${error} against ${against}, expected at most ${allowed}`)
   return { against, error, allowed }
 }
 
-/** A kernel that computes wrongly. */
+/** A kernel with a wrong result. */
 export class WrongResult extends Error {
   override name = 'WrongResult'
 }
 
-/** f16 has 11 bits, and both what goes in and what comes out is rounded to it. */
+/** f16 has 11 bits, and both inputs and outputs are rounded. */
 const HALF_TOLERANCE = 2 ** -8
 
 function compare(
@@ -125,7 +125,7 @@ function compare(
   return { against, error: Math.max(...errors), allowed: toleranceOf(operation, from) }
 }
 
-/** Sums over a large volume round more than those of the tests. */
+/** Sums over large volumes have larger rounding errors than the tests' rows. */
 function toleranceOf({ tolerance = 1e-5 }: Operation, from: string): number {
   return from === 'test' ? tolerance : Math.max(tolerance, 1e-4)
 }

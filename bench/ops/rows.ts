@@ -6,7 +6,7 @@ import { type Pass, STEP_SHAPES } from './shapes.ts'
 
 /** A line of `bench ops`. */
 export interface Row {
-  /** 'test': a row of the tests, which are small; else the layer of the step whose size it has */
+  /** 'test' for a small row of the tests, otherwise the layer of the step with this size */
   from: string
   operation: Operation
   row: object
@@ -14,10 +14,10 @@ export interface Row {
   label: string
 }
 
-/** Operations with rows of their own, as the tests have them. */
+/** Operations with rows, as in the tests. */
 export type Cases = readonly (Operation & { rows: readonly object[] })[]
 
-/** What a module exports as `cases`. Throws InputError where it cannot be loaded or exports none. */
+/** The `cases` that a module exports. Throws InputError if it cannot be loaded or exports none. */
 export async function readCases(path: string): Promise<Cases> {
   let module: { cases?: Cases }
   try {
@@ -29,7 +29,7 @@ export async function readCases(path: string): Promise<Cases> {
   return module.cases
 }
 
-/** Every row of `cases`, then those of the step; of these, the ones whose label has all words of `filter`. */
+/** All rows of `cases`, then those of the step, if their label contains all words of `filter`. */
 export function benchRows(cases: Cases, filter = ''): Row[] {
   const small = cases.flatMap(each => each.rows.map(row => makeRow('test', each, row, 'forward')))
   const large = STEP_SHAPES.flatMap(({ layer, operation, row, passes }) =>
@@ -37,7 +37,7 @@ export function benchRows(cases: Cases, filter = ''): Row[] {
   )
   const words = filter.split(' ')
   const rows = [...small, ...large].filter(({ label }) => words.every(word => label.includes(word)))
-  if (rows.length === 0) throw new InputError(`bench ops: --filter ${JSON.stringify(filter)} leaves no row`)
+  if (rows.length === 0) throw new InputError(`bench ops: --filter ${JSON.stringify(filter)} matches no row`)
   return rows
 }
 

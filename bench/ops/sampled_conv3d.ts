@@ -4,15 +4,15 @@ import type { Pass } from './shapes.ts'
 
 type Place = readonly [h: number, w: number, d: number]
 
-/** Elements of a result that are looked at. */
+/** Number of elements to check. */
 const ELEMENTS = 96
-/** of a weight's gradient: each is a sum over all voxels */
+/** In a weight gradient, where each is a sum over all voxels. */
 const WEIGHT_ELEMENTS = 24
 
-/** Sums and their order differ: shares of the largest magnitude among the elements looked at. */
+/** Relative to the largest magnitude among the elements checked; the order of sums differs. */
 const TOLERANCE = { forward: 1e-5, 'backward data': 1e-5, 'backward weight': 1e-4 }
 
-/** Convolutions of stride 1 too large for the reference: single elements in float64, from the definition. */
+/** Single elements of convolutions with stride 1 in float64, for sizes too large for the reference. */
 class Conv3dElements {
   private readonly row: Conv3dRow
   private readonly inputs: Record<string, OperationInput>
@@ -26,7 +26,7 @@ class Conv3dElements {
     this.radius = (row.size - 1) / 2
   }
 
-  /** y(n, o, h, w, d) by its index */
+  /** y(n, o, h, w, d), by index */
   output(index: number): number {
     const { outputs } = this.row
     const [n, o, place] = this.unfold(index, outputs)
@@ -38,7 +38,7 @@ class Conv3dElements {
     return sum
   }
 
-  /** d(input)(n, i, h, w, d) of the input `source` by its index: y(p) reads x(p + t) with weight t, so x(q) adds to y(q − t) */
+  /** d(input)(n, i, h, w, d) of input `source`, by index: y(p) reads x(p + t) with weight t, so x(q) contributes to y(q − t) */
   inputGradient(index: number, source: number): number {
     const [n, channel, place] = this.unfold(index, this.row.channels[source]!)
     const i = source === 0 ? channel : this.row.channels[0]! + channel
@@ -50,7 +50,7 @@ class Conv3dElements {
     return sum
   }
 
-  /** d(weight)(o, i, tap) by its index */
+  /** d(weight)(o, i, tap), by index */
   weightGradient(index: number): number {
     const taps = this.row.size ** 3
     const [o, i, wanted] = [

@@ -71,10 +71,10 @@ test('bench ops --every-variant times what else a row could run as, and f16 acti
   expect((await halves).rows[0]!.verified.error).toBeGreaterThan(1e-5) // what f16 rounds
 })
 
-test('bench ops with a filter that leaves no row is refused in one line', async () => {
+test('bench ops refuses a filter that matches no row, in one line', async () => {
   const refused = bench('ops', '--filter', 'no-such-operation')
   await expect(refused).rejects.toThrow(ChildError)
-  await expect(refused).rejects.toThrow(/--filter "no-such-operation" leaves no row$/)
+  await expect(refused).rejects.toThrow(/--filter "no-such-operation" matches no row$/)
 })
 
 test('bench step measures a whole step', async () => {

@@ -6,7 +6,7 @@ import { gridInvocations, sumRows } from '../ops/work.ts'
 import { ContractError } from '../util/error.ts'
 import { type Shape, sameShape } from '../util/shape.ts'
 
-/** The terms in the order of the tensor `terms`, which ends with their weighted total. */
+/** The loss terms in the order of the tensor `terms`, whose last element is their weighted total. */
 export const LOSS_TERMS = [
   'segmentation',
   'dice',
@@ -20,7 +20,7 @@ export const LOSS_TERMS = [
 export type LossTerm = (typeof LOSS_TERMS)[number]
 
 /**
- * Sums over a pair's voxels, in the order of the last axis of the tensor `pairs`, with z the logit, p = sigmoid(z), m the mask:
+ * Sums over a pair's voxels, in the order of the last axis of `pairs`. z is the logit, p = sigmoid(z), m the mask:
  * BCE(z, m), p·m, p, m, focal loss, BCE(A, m), [p > 0.5]·m, [p > 0.5].
  */
 export const PAIR_SUMS = [
@@ -48,7 +48,7 @@ export interface LossInputs {
 }
 
 export interface Loss {
-  /** Σ weight · term (1); differentiate this one */
+  /** Σ weight · term (1); the output to differentiate */
   total: Tensor
   /** LOSS_TERMS, unweighted, then the total (8) */
   terms: Tensor
@@ -56,18 +56,18 @@ export interface Loss {
   pairs: Tensor
 }
 
-/** Voxel counts divide by this: the chunks are then whole words of mask bits. */
+/** Voxel counts must be a multiple of this, so that chunks are whole words of mask bits. */
 const VOXEL_MULTIPLE = 4096
 
-/** Gradient factors of a pair, as loss/terms.wgsl orders them. */
+/** Gradient factors per pair, in the order of loss/terms.wgsl. */
 const COEFFICIENTS = 6
 
 /**
  * SADAAN's loss: seven terms over (sample, structure) pairs, P the present, N the absent, B·S the known ones, V voxels, ε = 1e-6:
  * segmentation 1/|P| Σ_P mean BCE(z, m); dice 1/|P| Σ_P 1 − (2Σpm + ε)/(Σp + Σm + ε); focal_seg 1/|P| Σ_P mean α(1 − pt)²·BCE with
  * α = 0.25; absence 1/(B·S) Σ BCE(q, y); attention_supervision 1/(B·S) Σ_P mean BCE(A, m); false_positive_suppression
- * 1/|N| Σ_N mean p; confidence 1/(B·S) Σ (q − 0.5)² where q is on the wrong side of 0.5. Unknown pairs are in no term; a mean over no
- * pairs is 0; logarithms of probabilities are clamped at −100. The gradient of `total` may be any number, e.g. 1/(batches a window).
+ * 1/|N| Σ_N mean p; confidence 1/(B·S) Σ (q − 0.5)² where q is on the wrong side of 0.5. No term counts unknown pairs; the mean over an
+ * empty set is 0; logarithms of probabilities are clamped at −100. The gradient of `total` can be any number, e.g. 1/(batches per window).
  */
 export function sadaanLoss(tape: Tape, inputs: LossInputs, weights: Readonly<Record<LossTerm, number>>): Loss {
   checkShapes(inputs)
@@ -164,7 +164,7 @@ const terms = kernel<Terms>('sadaan_loss.terms', ({ inputs, loss, coefficients, 
 
 interface VoxelBackward {
   entry: 'to_logits' | 'to_attention'
-  /** the tensor whose gradient is taken */
+  /** the tensor to differentiate with respect to */
   input: Tensor
   maskBits: Tensor
   dTotal: Tensor

@@ -5,7 +5,7 @@ import { ContractError } from '../util/error.ts'
 import type { Shape } from '../util/shape.ts'
 import { type Entry, featuresOf, type SadaanShape, specify } from './specification.ts'
 
-/** The tensors of one batch norm: running statistics, and where a training step leaves those of its batch. */
+/** The tensors of one batch norm: parameters, running statistics, and the batch statistics of a training step. */
 export interface BatchNormState {
   weight: Tensor // (C)
   bias: Tensor // (C)
@@ -16,27 +16,27 @@ export interface BatchNormState {
   batchVar: Tensor // (C)
 }
 
-/** All presence MLPs as one block: row s holds the six tensors of structure s, each at its offset. */
+/** All presence MLPs as one block: row s holds the six tensors of structure s at fixed offsets. */
 export interface ClassifierBlock {
   tensor: Tensor // (S, stride)
-  /** elements from the start of a row: weight and bias of the layers 0, 3 and 5 */
+  /** weight and bias of layers 0, 3 and 5, in elements from the start of a row */
   offsets: readonly [number, number, number, number, number, number]
 }
 
 /**
- * Everything of a SADAAN that outlives a step, as symbolic tensors: parameters and their gradients in arenas of equal layout
- * (the frozen ones last, so that the trained ones are one run), running statistics and the batch's in two more.
+ * Everything in a SADAAN that outlives a step, as symbolic tensors. Parameters and gradients are in arenas of equal layout; frozen
+ * parameters come last, so that the trained ones are contiguous. Running and batch statistics are in two more arenas.
  */
 export class ModelState {
   readonly shape: SadaanShape
   readonly entries: readonly Entry[]
   readonly parameters = new Arena('parameters', 'parameter')
   readonly gradients = new Arena('gradients', 'gradient')
-  /** what the gradients are multiplied by where activations are f16: a LossScale; touched there alone */
+  /** factor of the gradients, a LossScale; used only with f16 activations */
   readonly lossScale = tensor('loss scale', [2], 'state', 'u32')
   readonly running = new Arena('running statistics', 'state')
   readonly batch = new Arena('batch statistics', 'state')
-  /** how many batches the running statistics have seen; one counter for all norms */
+  /** number of batches in the running statistics; one counter for all norms */
   readonly batchesTracked = tensor('num_batches_tracked', [1], 'state', 'u32')
   /** final_conv's weight as the matrix that maps the mean of d1 to the mean of F */
   readonly finalMatrix: Tensor // (features, channels[0])
@@ -64,14 +64,14 @@ export class ModelState {
     this.classifiers = this.classifierBlock()
   }
 
-  /** The tensor of a state dict entry (num_batches_tracked apart). Throws ContractError when there is none of that name. */
+  /** The tensor of a state dict entry, except num_batches_tracked. Throws ContractError on an unknown name. */
   tensor(name: string): Tensor {
     const found = this.byName.get(name)
     if (!found) throw new ContractError('state dict', 'entry', name, 'one of this model')
     return found
   }
 
-  /** A parameter under another shape, its gradient likewise. */
+  /** A parameter and its gradient, viewed with another shape. */
   private view(name: string, shape: Shape): Tensor {
     const whole = this.tensor(name)
     const viewed = this.parameters.view(name, whole, shape)
@@ -102,7 +102,7 @@ export class ModelState {
     const offset = (layer: number, part: string): number => at(0, layer, part) - start
     const offsets = [0, 3, 5].flatMap(layer => [offset(layer, 'weight'), offset(layer, 'bias')])
     const last = this.tensor(name(0, 5, 'bias'))
-    const end = this.parameters.offsetOf(last) - start + WINDOW_ALIGNMENT // which holds the last bias
+    const end = this.parameters.offsetOf(last) - start + WINDOW_ALIGNMENT // room for the last bias
     const stride = this.shape.structures > 1 ? at(1, 0, 'weight') - start : end
     const first = name(0, 0, 'weight')
     return {
@@ -111,7 +111,7 @@ export class ModelState {
     }
   }
 
-  /** Asks the tape for the gradient of everything that is trained. */
+  /** Requests the gradients of all trained parameters. */
   watch(tape: Tape): void {
     for (const [parameter, gradient] of this.gradientOf) tape.watch(parameter, gradient)
   }

@@ -15,7 +15,7 @@ import { presenceMlp, presenceProbability } from '../ops/sadaan/presence_mlp.ts'
 import type { ModelState } from './model_state.ts'
 import { PRESENCE_HIDDEN } from './specification.ts'
 
-/** Everything SADAAN says of a batch, named as in its documentation. */
+/** All outputs of SADAAN, with their original names. */
 export interface SadaanOutputs {
   attention_maps: Tensor // (N, S, H, W, D)
   feature_responses: Tensor // (N, S, H, W, D) logits
@@ -28,10 +28,10 @@ export interface SadaanOutputs {
   segmentation_probs: Tensor // (N, S, H, W, D)
 }
 
-/** training: batch statistics, and dropout keyed by `keys`; otherwise running statistics and no dropout. */
+/** Training uses batch statistics, and dropout with `keys`; otherwise running statistics and no dropout. */
 export type Mode = { training: true; keys: Tensor; dropout: number } | { training: false }
 
-/** Constant inputs of the graph: the host fills them once. */
+/** Constant inputs that the host fills once. */
 export interface Constants {
   ones: Tensor // (N, 1, H, W, D)
   zeros: Tensor // (S)
@@ -42,10 +42,10 @@ export function constants(state: ModelState, samples: number): Constants {
   return { ones: tensor('ones', [samples, 1, ...size], 'input'), zeros: tensor('zeros', [structures], 'input') }
 }
 
-/** Of a convolution in front of a batch norm. */
+/** For a convolution followed by a batch norm. */
 const NORMALISED: Conv3dOptions = { normalised: true }
 
-/** Records SADAAN on a tape: layer by layer, labels as in the state dict. */
+/** Records SADAAN on a tape, layer by layer, with the state dict's names as labels. */
 export class Sadaan {
   private readonly tape: Tape
   private readonly state: ModelState
@@ -59,7 +59,7 @@ export class Sadaan {
     this.mode = mode
   }
 
-  /** image (N, C, H, W, D), raw intensity 0..255; activations are stored as it is, attention maps and logits as f32 */
+  /** image (N, C, H, W, D), raw intensity 0..255. Activations have its dtype; attention maps and logits are f32. */
   forward(image: Tensor): SadaanOutputs {
     const ones = cast(this.tape, this.constants.ones, image.dtype as Precision)
     const d1 = this.trunk(image) // (N, channels[0], H, W, D)
@@ -69,7 +69,7 @@ export class Sadaan {
     return { ...attention, ...absence, ...this.segmentation(d1, ones, attention.attention_maps) }
   }
 
-  /** Encoder and decoder down to d1, which final_conv reads. */
+  /** Encoder and decoder up to d1, the input of final_conv. */
   private trunk(image: Tensor): Tensor {
     const skips: Tensor[] = []
     let h = image
@@ -86,7 +86,7 @@ export class Sadaan {
     return h
   }
 
-  /** The mean of F over voxels without F: final_conv is linear, so mean(F) = Fw · mean(d1) + fb. */
+  /** The mean of F over voxels without computing F: final_conv is linear, so mean(F) = Fw · mean(d1) + fb. */
   private pooledFeatures(d1: Tensor): Tensor {
     const { finalMatrix } = this.state
     return this.tape.scope('encoder.final_conv', () =>
@@ -124,7 +124,7 @@ export class Sadaan {
     return { absence_logits: logits, presence_probs: presence, confidence_scores: confidence }
   }
 
-  /** logit_s = A_s ⊙ (w_s · r) + b_s: the same as w_s · (r ⊙ A_s) + b_s without S copies of r. */
+  /** logit_s = A_s ⊙ (w_s · r) + b_s, which equals w_s · (r ⊙ A_s) + b_s without S copies of r. */
   private segmentation(d1: Tensor, ones: Tensor, maps: Tensor) {
     const refine = 'segmentation_head.feature_refine'
     const first = this.norm(`${refine}.1`, this.headConv(`${refine}.0`, d1, ones))
@@ -136,7 +136,7 @@ export class Sadaan {
     })
   }
 
-  /** A 3³ convolution over F = final_conv(d1), taken over (d1, ones) with merged weights, so that F is never made. */
+  /** A 3³ convolution over F = final_conv(d1), computed over (d1, ones) with merged weights. F itself is never computed. */
   private headConv(name: string, d1: Tensor, ones: Tensor): Tensor {
     const finalWeight = this.state.tensor('encoder.final_conv.weight')
     const finalBias = this.state.tensor('encoder.final_conv.bias')

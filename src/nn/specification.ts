@@ -1,13 +1,13 @@
 import { ContractError } from '../util/error.ts'
 import { type Shape, sizeOf } from '../util/shape.ts'
 
-/** What decides the parameters of a SADAAN. */
+/** The dimensions that determine a SADAAN's parameters. */
 export interface SadaanShape {
   structures: number
-  /** (H, W, D), voxels; every axis divides by 16 */
+  /** (H, W, D) in voxels; every axis is a multiple of 16 */
   size: readonly [number, number, number]
   inChannels: number
-  /** widths of the five levels; the features of the head are 8 · channels[0] */
+  /** widths of the five levels; the head has 8 · channels[0] features */
   channels: readonly [number, number, number, number, number]
 }
 
@@ -15,8 +15,8 @@ export interface SadaanShape {
 export type Initial = { uniform: number } | { normal: number } | { constant: number }
 
 /**
- * One entry of the state dict. trained: a parameter with a gradient; frozen: a parameter that gets none (the confidence head);
- * the rest are a batch norm's buffers.
+ * One entry of the state dict. trained: a parameter with a gradient. frozen: a parameter without one (the confidence head). The
+ * other roles are a batch norm's buffers.
  */
 export interface Entry {
   /** as in the original's state_dict */
@@ -29,7 +29,7 @@ export interface Entry {
 /** Widths of the hidden layers of a presence MLP. */
 export const PRESENCE_HIDDEN = [64, 32] as const
 
-/** Features of the head: F in sadaan's terms. */
+/** Features of the head: F in SADAAN's terms. */
 export function featuresOf({ channels }: SadaanShape): number {
   return 8 * channels[0]
 }
@@ -56,7 +56,7 @@ function conv(name: string, input: number, output: number, kernel: 1 | 3): Entry
   return weightAndBias(name, { weight, outputs: output, fanIn: input * kernel ** 3 })
 }
 
-/** PyTorch counts the fan-in of a transposed convolution from its output channels. */
+/** PyTorch computes the fan-in of a transposed convolution from its output channels. */
 function convTranspose(name: string, input: number, output: number): Entry[] {
   return weightAndBias(name, { weight: [input, output, 2, 2, 2], outputs: output, fanIn: output * 8 })
 }

@@ -1,17 +1,17 @@
 import { type Shape, sizeOf } from '../util/shape.ts'
 import { countParameters, type Entry, featuresOf, PRESENCE_HIDDEN, type SadaanShape, specify } from './specification.ts'
 
-/** A layer: one multiplying operation with what follows it at once, or a pooling. */
+/** A layer: an operation with weights, together with its norm and activation, or a pooling. */
 export interface LayerSummary {
   /** as in the state dict */
   name: string
   operation: string
-  /** of one sample */
+  /** per sample */
   output: Shape
   parameters: number
-  /** multiply-adds of one sample's forward pass, as they are done here */
+  /** multiply-adds of the forward pass per sample, as implemented here */
   macs: number
-  /** the same as the original does them: F is made, and r is copied for every structure */
+  /** the same in the original, which computes F and copies r for every structure */
   originalMacs: number
 }
 
@@ -23,7 +23,7 @@ export interface ModelSummary {
   parametersOf: Record<Part, number>
   macs: number
   originalMacs: number
-  /** multiply-adds of merging the head's weights, once a step whatever the batch size */
+  /** multiply-adds of merging the head's weights, per step, for any batch size */
   mergeMacs: number
 }
 
@@ -34,7 +34,7 @@ const PART_OF: Record<string, Part> = {
   segmentation_head: 'segmentation',
 }
 
-/** Layers, parameters and multiply-adds of a SADAAN. Throws ContractError when an axis does not divide by 16. */
+/** Layers, parameters and multiply-adds of a SADAAN. Throws ContractError if an axis is not a multiple of 16. */
 export function summarise(shape: SadaanShape): ModelSummary {
   const entries = specify(shape)
   const layers = new Layers(shape, entries).all()
@@ -99,7 +99,7 @@ class Layers {
     return { name, operation, output, parameters, macs, originalMacs }
   }
 
-  /** Conv 3³, batch norm, ReLU: layers `index` and `index` + 1 of `block`. `merged`: input channels of the merged convolution. */
+  /** Conv 3³, batch norm, ReLU: layers `index` and `index` + 1 of `block`. `merged` is the merged convolution's input channels. */
   private conv3(
     block: string,
     index: number,
@@ -139,7 +139,7 @@ class Layers {
       const [high, low] = [channels[level - 1]!, channels[level]!]
       const size = this.size(level)
       return [
-        // every output voxel meets one tap of the kernel
+        // Each output voxel uses one tap of the kernel.
         this.layer(`encoder.up${level}`, 'transposed conv 2³', [high, ...size], low * high * sizeOf(size)),
         this.conv3(`encoder.dec${level}`, 0, [2 * high, high, level]),
         this.conv3(`encoder.dec${level}`, 3, [high, high, level]),
@@ -147,7 +147,7 @@ class Layers {
     })
   }
 
-  /** Only its mean over the volume is made here; the convolutions that read F have it in their weights. */
+  /** Only the mean over the volume is computed here; the convolutions over F have merged weights. */
   private finalConv(): LayerSummary {
     const matrix = this.shape.channels[0] * this.features
     return this.layer('encoder.final_conv', 'conv 1³; here its mean only', [this.features], matrix, {
@@ -155,7 +155,7 @@ class Layers {
     })
   }
 
-  /** A convolution over F: here over d1 and a channel of ones. */
+  /** A convolution over F, computed over d1 and a channel of ones. */
   private headConv(block: string, output: number): LayerSummary {
     return this.conv3(block, 0, [this.features, output, 1], this.shape.channels[0] + 1)
   }

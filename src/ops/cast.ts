@@ -5,7 +5,7 @@ import { sizeOf } from '../util/shape.ts'
 import { runsOf, runWindow } from './runs.ts'
 import { elementwiseCut, spansOf } from './work.ts'
 
-/** x (any shape) stored as `precision`; x itself where it is so already. */
+/** x (any shape), stored as `precision`; x itself if it already is. */
 export function cast(tape: Tape, x: Tensor, precision: Precision): Tensor {
   if (x.dtype === precision) return x
   const y = tape.temporary(`${precision} ${x.name}`, x.shape, precision)

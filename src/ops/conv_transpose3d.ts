@@ -21,7 +21,7 @@ import {
 
 const TAPS = 8
 
-/** Output channels of an invocation of conv_transpose3d/forward, and input channels of one of the backward kernels. */
+/** Output channels per invocation of conv_transpose3d/forward; input channels per invocation of the backward kernels. */
 const PAIR = 2
 const BLOCK = 4
 
@@ -41,7 +41,7 @@ function sizeOfDispatch(x: Tensor, weight: Tensor, facts: AdapterFacts): Dispatc
   )
 }
 
-/** Every combination of sample, input and output ranges, samples slowest. */
+/** All combinations of sample, input and output ranges, samples slowest. */
 function steps(x: Tensor, weight: Tensor, size: DispatchSize): { samples: Range; inputs: Range; outputs: Range }[] {
   const [inputs, outputs] = weight.shape as [number, number]
   return ranges(x.shape[0] as number, size.samples).flatMap(s =>
@@ -51,7 +51,7 @@ function steps(x: Tensor, weight: Tensor, size: DispatchSize): { samples: Range;
   )
 }
 
-/** Window of the weight's rows (input channels) and the fields of Params that say where in it to read. */
+/** The window of the weight's rows (input channels), with the fields of Params that locate them in it. */
 function weightRows(weight: Tensor, inputs: Range, outputs: Range) {
   const total = weight.shape[1] as number
   const { window, base } = windowAt(weight, inputs.start * total * TAPS, inputs.count * total * TAPS)
@@ -192,7 +192,7 @@ const backwardWeight = kernel('convTranspose3d.backwardWeight', lowerBackwardWei
 
 /**
  * Transposed 3D convolution, kernel 2, stride 2, of x (N, I, H, W, D) with weight (I, O, 2, 2, 2) and bias (O).
- * Returns (N, O, 2H, 2W, 2D). Throws ContractError when shapes disagree.
+ * Returns (N, O, 2H, 2W, 2D). Throws ContractError on mismatched shapes.
  */
 export function convTranspose3d(tape: Tape, x: Tensor, weight: Tensor, bias: Tensor): Tensor {
   const { samples, channels, height, width, depth } = volumeOf(x.shape, 'convTranspose3d')

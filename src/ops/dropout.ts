@@ -9,7 +9,7 @@ export interface Dropout {
   /** of dropping an element, in [0, 1) */
   probability: number
   training: boolean
-  /** what a sample's elements are counted from: a model's dropouts that must not draw the same numbers begin apart */
+  /** index of a sample's first element; dropouts of a model with disjoint index ranges draw independent numbers */
   firstElement: number
 }
 
@@ -23,8 +23,8 @@ export function checkDropout(operation: string, probability: number, keys: Tenso
 
 /**
  * Dropout of x (N, ...), scaled by 1 / (1 − probability); x itself outside training or at probability 0. `keys` is u32 (N, 4):
- * seed, epoch, sample index, 0. What is dropped is a function of those and the element's index within its sample, so a sample's
- * place in the batch changes nothing. Throws ContractError on a probability outside [0, 1) or keys of another shape.
+ * seed, epoch, sample index, 0. The mask depends only on these and the element's index within its sample, not on the sample's
+ * position in the batch. Throws ContractError on a probability outside [0, 1) or keys of another shape.
  */
 export function dropout(tape: Tape, x: Tensor, keys: Tensor, options: Dropout): Tensor {
   checkDropout('dropout', options.probability, keys, x.shape[0]!)

@@ -5,14 +5,14 @@ import { sizeOf } from '../util/shape.ts'
 import { runsOf, runWindow } from './runs.ts'
 import { elementwiseCut, spansOf } from './work.ts'
 
-/** A function of single elements whose derivative follows from its output, so that the input need not be kept. */
+/** An elementwise function whose derivative follows from its output, so the input need not be kept. */
 export interface Elementwise {
   name: string
   forward: Kernel<{ x: Tensor; y: Tensor }>
   backward: Kernel<{ y: Tensor; dOutput: Tensor; into: GradientTarget }>
 }
 
-/** The kernels of one of the functions in shaders/elementwise. */
+/** The kernels of a function in shaders/elementwise. */
 export function elementwise(name: 'relu' | 'sigmoid'): Elementwise {
   const shader = 'elementwise'
   const constants = { SIGMOID: Number(name === 'sigmoid') }

@@ -4,7 +4,7 @@ import { slices, type Tensor, windowOf } from '../graph/tensor.ts'
 import { volumeOf } from '../util/shape.ts'
 import { elementwiseCut, planesOf, reductionCut, spansOf, workgroupEach } from './work.ts'
 
-/** The mean over voxels: x (N, C, H, W, D), f32 or f16, to (N, C), f32. */
+/** The mean over voxels: x (N, C, H, W, D), f32 or f16 → (N, C), f32. */
 export function globalMean(tape: Tape, x: Tensor): Tensor {
   const { samples, channels } = volumeOf(x.shape, 'globalMean')
   const y = tape.temporary('globalMean', [samples, channels])
@@ -13,7 +13,7 @@ export function globalMean(tape: Tape, x: Tensor): Tensor {
   return y
 }
 
-/** Slices of a (N, C, H, W, D) tensor that fit a binding, each with its planes. */
+/** Slices of an (N, C, H, W, D) tensor that fit a binding, each with its planes. */
 function slicesOf(t: Tensor, maxBytes: number) {
   const { samples, channels, voxels } = volumeOf(t.shape, 'globalMean')
   return slices(samples, channels, voxels, maxBytes, t.dtype).map(slice => ({ slice, ...planesOf(slice, channels) }))

@@ -5,8 +5,8 @@ import { ContractError } from '../util/error.ts'
 import { sameShape, sizeOf } from '../util/shape.ts'
 
 /**
- * x · Wᵀ + b: x (N, I), weight (O, I), bias (O), to (N, O). For the heads' small layers: every tensor is bound whole.
- * Throws ContractError when the shapes do not fit.
+ * x · Wᵀ + b: x (N, I), weight (O, I), bias (O) → (N, O). For the small layers of the heads: binds every tensor whole.
+ * Throws ContractError on mismatched shapes.
  */
 export function linear(tape: Tape, x: Tensor, weight: Tensor, bias: Tensor): Tensor {
   const [samples, inputs] = x.shape as [number, number]
@@ -49,13 +49,13 @@ const forward = kernel('linear.forward', ({ sizes, ...bindings }: Forward): Disp
 ])
 
 interface Gradient {
-  /** what the entry point reads, by its WGSL name */
+  /** bindings that the entry point reads, by WGSL name */
   reads: Record<string, Tensor>
   into: GradientTarget
   sizes: Sizes
 }
 
-/** A gradient computed one number an invocation by entry point `entry`. */
+/** A gradient that entry point `entry` computes, one element per invocation. */
 function gradient(name: string, entry: string): Kernel<Gradient> {
   return kernel(name, ({ reads, into, sizes }): Dispatch[] => [
     {

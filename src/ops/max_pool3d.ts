@@ -21,7 +21,7 @@ export function maxPool3d(tape: Tape, x: Tensor): Tensor {
   return y
 }
 
-/** The slices whose input (or its gradient) fits a binding, with what the shader knows of each. `taps` has the output's shape. */
+/** Slices whose input, or its gradient, fits a binding, with their params. `taps` has the output's shape. */
 function slicesOf(taps: Tensor, { dtype }: Tensor, facts: AdapterFacts) {
   const { samples, channels, width, depth, voxels } = volumeOf(taps.shape, 'maxPool3d')
   return slices(samples, channels, voxels * 8, facts.maxBindingBytes, dtype).map(slice => {
@@ -33,7 +33,7 @@ function slicesOf(taps: Tensor, { dtype }: Tensor, facts: AdapterFacts) {
 interface Forward {
   x: Tensor // (N, C, H, W, D)
   y: Tensor // (N, C, H/2, W/2, D/2)
-  /** which of the 8 voxels was largest */
+  /** index of the largest of the 8 voxels */
   taps: Tensor // (N, C, H/2, W/2, D/2)
 }
 

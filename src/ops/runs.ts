@@ -20,7 +20,7 @@ export interface Run {
   length: number
 }
 
-/** Cuts `elements` into the fewest runs of whole `unit`s that fit a binding of `maxBytes` and begin where a window may. */
+/** Cuts `elements` into the fewest runs that are multiples of `unit`, fit `maxBytes` and start at a valid window offset. */
 export function runsOf(elements: number, unit: number, maxBytes: number, dtype: DType = 'f32'): Run[] {
   let step = unit
   while (step % windowAlignment(dtype) !== 0) step *= 2
@@ -31,7 +31,7 @@ export function runsOf(elements: number, unit: number, maxBytes: number, dtype: 
   return runs
 }
 
-/** The window of `t` that a run names; the tensor itself when the run is all of it. */
+/** A run of `t` as a window; the tensor itself if the run covers it. */
 export function runWindow(t: Tensor, run: Run): Tensor | Window {
   return run.length === sizeOf(t.shape) ? t : { tensor: t, ...run }
 }
@@ -44,7 +44,7 @@ export interface Pairs {
   voxels: number
 }
 
-/** Reads (N, S, ...). Throws ContractError naming `operation` when there are fewer than three axes. */
+/** Reads (N, S, ...). Throws ContractError naming `operation` if there are fewer than three axes. */
 export function structurePairs(shape: Shape, operation: string): Pairs {
   if (shape.length < 3) throw new ContractError(operation, 'shape', shape, '(N, S, H, W, D)')
   const [samples, structures] = shape as [number, number]
@@ -59,7 +59,7 @@ export interface PairSlice extends Slice {
   elements: number
 }
 
-/** Cuts the pairs into runs that fit the adapter's binding, in order. */
+/** Cuts the pairs, in order, into runs that fit a binding. */
 export function pairSlices({ samples, structures, voxels }: Pairs, facts: AdapterFacts): PairSlice[] {
   return slices(samples, structures, voxels, facts.maxBindingBytes).map(slice => {
     const pairs = slice.samples * slice.channels
@@ -67,7 +67,7 @@ export function pairSlices({ samples, structures, voxels }: Pairs, facts: Adapte
   })
 }
 
-/** The spans of a slice of pairs, whose structures are the channels. */
+/** The spans of a slice of pairs; structures count as channels. */
 export function pairSpans(cut: Cut, { structures }: Pairs, { pairs, firstPair }: PairSlice): SpanWork {
   return spansOf(cut, { planes: pairs, plane: firstPair, channels: structures })
 }
@@ -76,8 +76,8 @@ const MAX_LANES = 1024
 const LANE_VOXELS = 128
 
 /**
- * How a sum over a pair's voxels is cut: one tile of so many lanes that they fill a GPU, and that the second stage has few to sum.
- * A multiple of 32 lanes where `voxels` is one of 4096.
+ * How a sum over a pair's voxels is cut: one tile with enough lanes to fill a GPU, but few enough for a fast second stage.
+ * The lanes are a multiple of 32 if `voxels` is a multiple of 4096.
  */
 export function pairCut(voxels: number): Cut {
   return oneTile(voxels, Math.min(MAX_LANES, Math.ceil(voxels / LANE_VOXELS)))

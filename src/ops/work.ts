@@ -5,10 +5,10 @@ import { fold } from '../graph/workgroups.ts'
 /** How lib/span cuts a plane: (voxels of a plane, lanes, run, parts). */
 export type Cut = readonly [voxels: number, lanes: number, run: number, parts: number]
 
-/** Voxels that one invocation takes: few on a GPU, which wants many invocations; many where starting one costs a CPU's time. */
+/** Voxels per invocation: few on a GPU, which needs many invocations; many on a CPU, where starting one is expensive. */
 const REDUCTION_RUN = { gpu: 64, software: 256 }
 const ELEMENTWISE_RUN = { gpu: 4, software: 256 }
-/** Interleaved invocations: a GPU's cache line of f32, a CPU's widest vector. */
+/** Interleaved invocations: a GPU's cache line of f32, or a CPU's widest vector. */
 const LANES = { gpu: 32, software: 16 }
 
 function cutOf(voxels: number, lanes: number, run: number): Cut {
@@ -21,13 +21,13 @@ export function oneTile(voxels: number, lanes: number): Cut {
   return [voxels, lanes, Math.ceil(voxels / lanes), lanes]
 }
 
-/** Spans for a pass that writes as much as it reads. */
+/** Spans for an elementwise pass. */
 export function elementwiseCut(voxels: number, facts: AdapterFacts): Cut {
   const on = facts.software ? 'software' : 'gpu'
   return cutOf(voxels, LANES[on], ELEMENTWISE_RUN[on])
 }
 
-/** Spans for a reduction whose partials, `bytes` each for every span of all `planes`, must fit one binding. */
+/** Spans for a reduction over all `planes`. Its partials, `bytes` per span, must fit one binding. */
 export function reductionCut(planes: number, voxels: number, bytes: number, facts: AdapterFacts): Cut {
   const on = facts.software ? 'software' : 'gpu'
   let cut = cutOf(voxels, LANES[on], REDUCTION_RUN[on])
@@ -37,29 +37,29 @@ export function reductionCut(planes: number, voxels: number, bytes: number, fact
 
 /** A slice of planes. */
 interface Planes {
-  /** how many */
+  /** number of planes */
   planes: number
-  /** the first one, sample · channels + channel */
+  /** the first plane: sample · channels + channel */
   plane: number
-  /** of a sample, in all slices */
+  /** per sample, over all slices */
   channels: number
-  /** the first one's first span among those of all slices */
+  /** the first span, counted over all slices */
   part: number
 }
 
-/** The planes of a slice of a tensor of so many `channels`. */
+/** The planes of a slice of a tensor with `channels` channels. */
 export function planesOf({ sample, samples, channel, channels: count }: Slice, channels: number): Omit<Planes, 'part'> {
   return { planes: samples * count, plane: sample * channels + channel, channels }
 }
 
-/** What a dispatch over spans asks for. */
+/** Params and invocations of a dispatch over spans. */
 export interface SpanWork {
   /** the fields of a `Spans` of lib/span */
   params: { cut: Cut; invocations: number; part: number; plane: number; channels: number }
   invocations: number
 }
 
-/** An invocation for every span of a slice of planes; of one plane unless given. */
+/** One invocation per span of a slice of planes; a single plane by default. */
 export function spansOf(
   cut: Cut,
   { planes = 1, plane = 0, channels = 1, part = plane * cut[3] }: Partial<Planes> = {},
@@ -68,23 +68,23 @@ export function spansOf(
   return { params: { cut, invocations, part, plane, channels }, invocations }
 }
 
-/** Workgroups for a kernel that gives one to each of `count` elements and finds it with `workgroup_of`. */
+/** Workgroups for a kernel with one per element, which it gets from `workgroup_of`. */
 export function workgroupEach(count: number): readonly [number, number, number] {
   return [...fold(count), 1]
 }
 
 /**
- * Elements that one invocation of an element-wise kernel takes, a whole grid apart so that neighbours read neighbours. On a CPU
- * starting an invocation costs more than its element (measured: 8 elements each are twice as fast); a GPU stays full at 8.
+ * Elements per invocation of an elementwise kernel, a whole grid apart so that accesses stay contiguous. On a CPU, starting an
+ * invocation costs more than an element (measured: 8 elements each are twice as fast); a GPU stays full at 8.
  */
 export const ELEMENTS_PER_INVOCATION = 8
 
-/** Invocations of an element-wise kernel that steps through its elements by the size of its grid. */
+/** Invocations of an elementwise kernel with a grid-stride loop. */
 export function gridInvocations(elements: number): number {
   return Math.ceil(elements / ELEMENTS_PER_INVOCATION)
 }
 
-/** Second stage of a sum: sums (rows) = or += scale · the sum of each row of values (rows, length), in fixed order. */
+/** Second stage of a sum: writes or adds scale · Σ of each row of `values` (rows, length) to `sums` (rows), in fixed order. */
 export function sumRows(
   values: Tensor,
   sums: Tensor,

@@ -9,33 +9,33 @@ import { expectElements } from './flat.ts'
 export interface AdamTensors {
   /** flat, of kind 'parameter' */
   parameter: Tensor
-  /** flat, laid out as the parameters */
+  /** flat, with the layout of the parameters */
   gradient: Tensor
   /** running mean of the gradient, flat state */
   firstMoment: Tensor
-  /** running mean of its square, flat state */
+  /** running mean of the squared gradient, flat state */
   secondMoment: Tensor
   /** u32 state (2): updates done (torch's `step`), updates skipped */
   counts: Tensor
   /** input (1), written by the host */
   learningRate: Tensor
-  /** (3) as `gradientNorm` gives it */
+  /** (3) from `gradientNorm` */
   clip: Tensor
 }
 
 export interface AdamSettings {
-  /** adamw decays the parameters themselves, adam adds the decay to the gradient (L2), as torch.optim has them */
+  /** adamw decays the parameters, adam adds the decay to the gradient (L2), as in torch.optim */
   type: 'adamw' | 'adam'
   betas: readonly [number, number]
   epsilon: number
   weightDecay: number
-  /** how many elements are updated, from the first on */
+  /** number of elements to update, from the first */
   elements: number
 }
 
 /**
- * One update by Adam or AdamW, in place, equal to torch.optim's. A non-finite gradient (by `clip`) changes neither parameters, moments
- * nor the count of updates, and is counted as skipped.
+ * One in-place update by Adam or AdamW, equal to torch.optim's. A non-finite gradient (according to `clip`) leaves parameters,
+ * moments and the update count unchanged and counts as skipped.
  */
 export function adam(tape: Tape, tensors: AdamTensors, settings: AdamSettings): void {
   const { parameter, gradient, firstMoment, secondMoment, counts } = tensors
@@ -45,7 +45,7 @@ export function adam(tape: Tape, tensors: AdamTensors, settings: AdamSettings): 
   tape.run(update, { tensors, settings })
 }
 
-/** Numbers that adam_advance prepares for adam. */
+/** Values that adam_advance computes for adam. */
 const STEP_NUMBERS = 5
 
 const update = kernel<{ tensors: AdamTensors; settings: AdamSettings }>(

@@ -5,15 +5,15 @@ import { runsOf, runWindow } from '../ops/runs.ts'
 import { oneTile, spansOf } from '../ops/work.ts'
 import { expectElements } from './flat.ts'
 
-/** One invocation each: enough of them to fill a GPU. */
+/** Lanes have one invocation each: enough to fill a GPU. */
 const MAX_LANES = 16384
 const LANE_ELEMENTS = 256
 
 /**
  * The global L2 norm of the first `elements` of a flat gradient, for clipping as torch.nn.utils.clip_grad_norm_ does.
- * @param limit largest norm left as it is; Infinity clips nothing
- * @returns (3): norm, clip factor min(1, limit / (norm + 1e-6)), and 1 where every element and the norm are finite, else 0.
- *   The norm leaves non-finite elements out.
+ * @param limit largest unclipped norm; Infinity disables clipping
+ * @returns (3): norm, clip factor min(1, limit / (norm + 1e-6)), and 1 if all elements and the norm are finite, otherwise 0.
+ *   The norm ignores non-finite elements.
  */
 export function gradientNorm(
   tape: Tape,
@@ -26,7 +26,7 @@ export function gradientNorm(
   return clip
 }
 
-/** Stands for no limit: a uniform cannot be infinite in WGSL. */
+/** Represents no limit: a WGSL uniform cannot be infinite. */
 export const LARGEST_LIMIT = 3e38
 
 const norm = kernel<{ gradient: Tensor; elements: number; limit: number; clip: Tensor }>(

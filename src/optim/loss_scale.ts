@@ -5,27 +5,27 @@ import { ContractError } from '../util/error.ts'
 import { LARGEST_LIMIT } from './clip.ts'
 import { expectElements } from './flat.ts'
 
-/** How a loss scale stands, as the host keeps it. The scale is a power of two, so that scaling rounds nothing. */
+/** The state of a loss scale, as the host stores it. The scale is a power of two, so scaling is exact. */
 export interface LossScale {
-  /** log2 of the scale; 0 is the least */
+  /** log2 of the scale, at least 0 */
   exponent: number
   /** since the exponent changed */
   updates: number
 }
 
-/** 65536, as torch.cuda.amp.GradScaler begins. */
+/** 65536, the initial scale of torch.cuda.amp.GradScaler. */
 export const INITIAL_LOSS_SCALE: LossScale = { exponent: 16, updates: 0 }
 
 export interface LossScaleSettings {
-  /** largest norm of the gradient without its scale that is left as it is; Infinity clips nothing */
+  /** largest unclipped norm of the unscaled gradient; Infinity disables clipping */
   limit: number
-  /** good updates in a row after which the scale doubles */
+  /** the scale doubles after this many consecutive finite updates */
   interval: number
   /** log2 of the largest scale */
   largest: number
 }
 
-/** GradScaler's growth_interval; the largest scale leaves f32 weight gradients 100 binary orders of room. */
+/** GradScaler's growth_interval. The largest scale leaves f32 weight gradients a headroom of 2^100. */
 export const LOSS_SCALE_GROWTH = { interval: 2000, largest: 24 }
 
 function expectScale(operation: string, scale: Tensor): void {
@@ -34,7 +34,7 @@ function expectScale(operation: string, scale: Tensor): void {
 }
 
 /**
- * What to differentiate a loss by in place of `seed` (1): seed · scale.
+ * The seed of a scaled backward pass, in place of `seed` (1): seed · scale.
  * @param scale u32 state (2): a LossScale
  * @returns (1)
  */
@@ -50,11 +50,11 @@ const multiply = kernel<{ seed: Tensor; scale: Tensor; scaled: Tensor }>('loss_s
 ])
 
 /**
- * Takes the scale out of what `gradientNorm` found of a scaled gradient, in place: the norm, and the factor, which then unscales as
- * well as clips. Then moves the scale: halved after a gradient that was not finite, doubled after `interval` that were.
+ * Removes the scale from the result of `gradientNorm`, in place: the norm is unscaled, and the factor then unscales and clips. Then
+ * updates the scale: halved after a non-finite gradient, doubled after `interval` finite ones.
  * @param scale u32 state (2): a LossScale, updated in place
- * @param clip (3) as `gradientNorm` gives it
- * @returns (1): the scale that this gradient had
+ * @param clip (3) from `gradientNorm`
+ * @returns (1): the scale of this gradient
  */
 export function advanceLossScale(tape: Tape, scale: Tensor, clip: Tensor, settings: LossScaleSettings): Tensor {
   expectScale('advanceLossScale', scale)

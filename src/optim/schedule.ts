@@ -1,7 +1,7 @@
-/** What the learning rate depends on. Rates are per update, epochs count from 0. */
+/** Settings of the learning rate. Rates are per update, epochs count from 0. */
 export interface ScheduleSettings {
   scheduler: 'cosine_annealing' | 'reduce_on_plateau' | 'none'
-  /** `reference` repeats the original, which puts the validation loss where the epoch belongs in the cosine. */
+  /** `reference` reproduces the original, which passes the validation loss to the cosine instead of the epoch. */
   compat: 'documented' | 'reference'
   /** Rate after warm-up. */
   base: number
@@ -17,7 +17,7 @@ export interface ScheduleSettings {
   patience: number
 }
 
-/** Where a schedule stands between two epochs. Plain data: it goes into checkpoints as it is. */
+/** The state of a schedule between two epochs: plain data, stored in checkpoints as is. */
 export type ScheduleState =
   | { scheduler: 'none' }
   /** `position` is the next epoch (reference: the last validation loss), T_cur of the cosine. */
@@ -27,7 +27,7 @@ export type ScheduleState =
 
 // torch's ReduceLROnPlateau defaults, which the original keeps.
 const PLATEAU_THRESHOLD = 1e-4 // relative
-const PLATEAU_EPS = 1e-8 // a smaller change of the rate is not made
+const PLATEAU_EPS = 1e-8 // smaller changes of the rate are ignored
 
 export function initialSchedule(settings: ScheduleSettings): ScheduleState {
   switch (settings.scheduler) {
@@ -52,7 +52,7 @@ export function learningRate(settings: ScheduleSettings, state: ScheduleState, e
   return schedulerRate(settings, state)
 }
 
-/** The scheduler's own rate, which warm-up overrides: what torch keeps in the optimizer's `lr` after `scheduler.step()`. */
+/** The scheduler's rate, which warm-up overrides: torch's `lr` after `scheduler.step()`. */
 export function schedulerRate(settings: ScheduleSettings, state: ScheduleState): number {
   if (state.scheduler === 'none') return settings.base
   if (state.scheduler === 'reduce_on_plateau') return state.rate
@@ -65,8 +65,8 @@ export function cosineRate({ base, min, period }: ScheduleSettings, position: nu
 }
 
 /**
- * The state after `epoch`, taken once an epoch. `validationLoss` is the epoch's total validation loss, or undefined if it
- * was not validated.
+ * The state after `epoch`; called once per epoch. `validationLoss` is the epoch's total validation loss, undefined without
+ * validation.
  */
 export function afterEpoch(
   settings: ScheduleSettings,
@@ -85,7 +85,7 @@ export function afterEpoch(
 
 type Plateau = Extract<ScheduleState, { scheduler: 'reduce_on_plateau' }>
 
-/** One step of torch's ReduceLROnPlateau in mode `min`, relative threshold, no cooldown. A NaN loss is no improvement. */
+/** One step of torch's ReduceLROnPlateau: mode `min`, relative threshold, no cooldown. A NaN loss counts as no improvement. */
 function afterPlateauValidation(settings: ScheduleSettings, state: Plateau, loss: number): Plateau {
   const validations = state.validations + 1
   if (loss < state.best * (1 - PLATEAU_THRESHOLD)) return { ...state, best: loss, badValidations: 0, validations }
@@ -134,8 +134,8 @@ export function toTorchScheduler(settings: ScheduleSettings, state: ScheduleStat
 }
 
 /**
- * The state in a state_dict that torch (or toTorchScheduler) wrote. Settings win over what the dict repeats of them.
- * Undefined if the dict is of another scheduler than the settings name, or lacks a value.
+ * The state in a state_dict written by torch or toTorchScheduler. Settings take precedence over their copies in the dict.
+ * Undefined if the dict belongs to another scheduler or lacks a value.
  */
 export function fromTorchScheduler(
   settings: ScheduleSettings,

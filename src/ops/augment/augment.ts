@@ -13,11 +13,11 @@ interface Batch extends LabelledImages {
 }
 
 /**
- * Augments a batch as documented: flip, rotation about the volume's centre in voxels and elastic deformation in one lookup (trilinear
- * image, nearest masks, outside 0), then on the image blur, low resolution, bias field, gamma, noise, scale and clip to [0, 255]. A flip
- * of axis 0 exchanges mirror partners in masks and presence. `keys` holds (seed, epoch, sample index, 0) of each sample; all that happens
- * to a sample follows from its key and the settings. What the settings leave out is not recorded.
- * Returns temporaries of the same shapes; no gradient passes. Throws ContractError when shapes or settings do not fit.
+ * Augments a batch (docs/augmentation.md). One lookup applies flip, rotation about the volume's centre (in voxels) and elastic
+ * deformation: trilinear for the image, nearest for masks, 0 outside. The image then gets blur, low resolution, bias field, gamma,
+ * noise, scale and clip to [0, 255]. A flip of axis 0 exchanges mirror partners in masks and presence. `keys` holds (seed, epoch,
+ * sample index, 0) per sample; key and settings determine a sample's augmentation. Unused operations are not recorded.
+ * Returns temporaries of the same shapes, without gradients. Throws ContractError on unsuitable shapes or settings.
  */
 export function augment(tape: Tape, from: Batch, settings: AugmentSettings): LabelledImages {
   const { image, maskBits, presence, keys } = from
@@ -43,7 +43,7 @@ export function augment(tape: Tape, from: Batch, settings: AugmentSettings): Lab
   return to
 }
 
-/** (N, 3, H, W, D) voxels by which each voxel of the result looks aside; undefined without elastic deformation. */
+/** The elastic displacement of each output voxel, (N, 3, H, W, D) in voxels; undefined without elastic deformation. */
 function displacementOf(tape: Tape, { image, keys }: Batch, settings: AugmentSettings): Tensor | undefined {
   const elastic = used(settings.elastic)
   if (!elastic) return undefined
@@ -63,7 +63,7 @@ interface Change {
   to: Tensor // (N, C, H, W, D)
 }
 
-/** What is done to an image whose voxels are in place, from blur to clip. */
+/** Intensity augmentation, from blur to clip. */
 function changeIntensities(tape: Tape, { from, keys, to }: Change, settings: AugmentSettings): void {
   let image = from
   for (const [name, along] of [
@@ -81,7 +81,7 @@ function changeIntensities(tape: Tape, { from, keys, to }: Change, settings: Aug
   tape.run(finishImage, { from: image, keys, to, bias: biasOf(tape, { from, keys }, settings), settings })
 }
 
-/** Control points of the logarithm of the bias field, two spacings along each axis of the volume. */
+/** Control points of the bias field's logarithm, with two spacings along each axis of the volume. */
 function biasOf(tape: Tape, { from, keys }: Pick<Change, 'from' | 'keys'>, settings: AugmentSettings) {
   const biasField = used(settings.biasField)
   if (!biasField) return undefined

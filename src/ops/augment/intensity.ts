@@ -13,9 +13,9 @@ interface Image {
 
 interface AxisArgs extends Image {
   axis: number
-  /** that a sample is changed */
+  /** per sample */
   probability: number
-  /** of the strength of each channel along each axis */
+  /** range of the strength, drawn per channel and axis */
   range: readonly [number, number]
 }
 
@@ -24,7 +24,7 @@ interface FinishArgs extends Image {
   settings: AugmentSettings
 }
 
-/** A slice of the image, with what every kernel of it binds and asks for. */
+/** Slices of the image, with the bindings and params that all kernels share. */
 function imageSlices({ from, keys, to }: Image, { facts }: Lowering) {
   const { samples, channels, voxels, height, width, depth } = volumeOf(from.shape, 'augment')
   return slices(samples, channels, voxels, facts.maxBindingBytes).map(slice => ({
@@ -61,10 +61,10 @@ function alongAxis(entry: string) {
 /** Convolves along one axis with a Gaussian. */
 export const blurAxis = kernel('augment.blur', alongAxis('blur'))
 
-/** Averages into larger voxels along one axis and interpolates between them. */
+/** Averages into larger voxels along one axis, then interpolates between them. */
 export const coarsenAxis = kernel('augment.low_resolution', alongAxis('low_resolution'))
 
-/** Without a bias field its kernel's entry point is not taken. */
+/** Placeholder; without a bias field, another entry point runs. */
 const NO_LATTICE = { counts: [0, 0, 0], spacing: [0, 0, 0], points: 0 } as const
 
 /** Bias field, gamma, noise, scale and clip. */

@@ -5,7 +5,7 @@ import { type Volume, volumeOf } from '../../util/shape.ts'
 import type { AugmentSettings } from './settings.ts'
 import { sampleSlices, windowOfSamples } from './spline.ts'
 
-/** What a training step reads of a batch. */
+/** The part of a batch that a training step reads. */
 export interface LabelledImages {
   image: Tensor // (N, C, H, W, D), intensities 0..255
   maskBits: Tensor // (N, S, V/32) u32
@@ -23,13 +23,13 @@ interface MoveArgs {
 /** A dispatch of the label kernel reads its mirror partners from one vec4u. */
 const STRUCTURES_PER_DISPATCH = 4
 
-/** Invocations of a workgroup that makes an image. */
+/** Workgroup size of the image kernel. */
 const IMAGE_WORKGROUP = 256
 
 /** Flip, rotation, displacement, then noise, scale and clip of the image. */
 export const moveImage = kernel<MoveArgs>('augment.image', ({ from, keys, displacement, to, settings }, { facts }) => {
   const { samples, channels, voxels, ...volume } = volumeOf(from.image.shape, 'augment.image')
-  // with fewer channels than axes the displacement is what fills a binding first
+  // With fewer channels than axes, the displacement is the largest binding.
   const limit = displacement ? facts.maxBindingBytes * Math.min(1, channels / 3) : facts.maxBindingBytes
   return slices(samples, channels, voxels, limit).map(slice => {
     const quads = (slice.samples * slice.channels * voxels) / 4
@@ -53,14 +53,14 @@ export const moveImage = kernel<MoveArgs>('augment.image', ({ from, keys, displa
   })
 })
 
-/** Flip, rotation and displacement of the masks, and mirror partners exchanged where axis 0 is flipped. */
+/** Flip, rotation and displacement of the masks. A flip of axis 0 exchanges mirror partners. */
 export const moveLabels = kernel<MoveArgs>('augment.labels', (args, at) => {
   const structures = args.settings.partner.length
   const groups = Math.ceil(structures / STRUCTURES_PER_DISPATCH)
   return Array.from({ length: groups }, (_, group) => labelDispatches(args, at, group * STRUCTURES_PER_DISPATCH)).flat()
 })
 
-/** The dispatches that make the labels of up to four structures from `firstStructure` on. */
+/** Dispatches for the labels of up to four structures, starting at `firstStructure`. */
 function labelDispatches(
   { from, keys, displacement, to, settings }: MoveArgs,
   { facts }: Lowering,
@@ -99,12 +99,12 @@ function labelDispatches(
   })
 }
 
-/** A sample's masks are looked up in one binding: a side's come from the other's. */
+/** All masks of a sample must fit one binding, because a flip exchanges structures. */
 function checkBinding(bytes: number, limit: number): void {
   if (bytes > limit) throw new ContractError('augment', "a sample's mask bytes", bytes, `at most ${limit}`)
 }
 
-/** What both kernels need to find the same pose. */
+/** Params from which both kernels compute the same pose. */
 function poseParams({ height, width, depth }: Pick<Volume, 'height' | 'width' | 'depth'>, settings: AugmentSettings) {
   return {
     size: [height, width, depth],
@@ -114,7 +114,7 @@ function poseParams({ height, width, depth }: Pick<Volume, 'height' | 'width' | 
   }
 }
 
-/** What noise and scale need. */
+/** Params of noise and scale. */
 export function finishParams({ noiseStd, intensityScaleRange: [low, high] }: AugmentSettings) {
   return { noise_std: noiseStd, scale_low: low, scale_high: high }
 }

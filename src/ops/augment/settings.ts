@@ -2,54 +2,54 @@ import type { Precision } from '../../graph/tensor.ts'
 import { ContractError } from '../../util/error.ts'
 import { LARGEST_DISPLACEMENT } from '../../util/spline.ts'
 
-/** How often, and how strongly, an operation changes samples. A probability of 0 leaves it out of the step. */
+/** An operation applied with some probability. At probability 0 it is not recorded. */
 interface Sometimes {
-  /** of a sample */
+  /** per sample */
   probability: number
 }
 
 interface Ranged extends Sometimes {
-  /** what is drawn, uniform in [low, high) unless said otherwise */
+  /** range of the parameter, drawn uniformly from [low, high) unless stated otherwise */
   range: readonly [number, number]
 }
 
-/** How samples are changed. With zeros, a range of [1, 1] and none of what is optional every sample is copied exactly. */
+/** Augmentation settings. Zeros, a scale range of [1, 1] and no optional operation copy every sample exactly. */
 export interface AugmentSettings {
-  /** standard deviation of the noise, intensities */
+  /** standard deviation of the noise, in intensities */
   noiseStd: number
-  /** the factor of a sample's intensities is uniform in [low, high) */
+  /** intensity factor per sample, uniform in [low, high) */
   intensityScaleRange: readonly [number, number]
-  /** degrees; the angle about each axis is uniform in ± this, independently */
+  /** degrees; the angle about each axis is independent and uniform in ± this */
   rotationDegrees: number
-  /** of each axis in flipAxes, independently */
+  /** independent for each axis in flipAxes */
   flipProbability: number
-  /** of 0 (H, left-right), 1 (W), 2 (D) */
+  /** axes 0 (H, left-right), 1 (W), 2 (D) */
   flipAxes: readonly number[]
-  /** for each structure the index of its mirror partner, itself if it has none */
+  /** index of each structure's mirror partner; its own index if it has none */
   partner: readonly number[]
   /**
-   * cubic B-splines over control points `spacing` (at least 4) voxels apart, each displaced by up to `displacement` voxels along each axis;
-   * at most 0.4 of the spacing, with which nothing folds
+   * Cubic B-splines over control points `spacing` (at least 4) voxels apart, each displaced by up to `displacement` voxels along
+   * each axis: at most 0.4 of the spacing, which prevents folding.
    */
   elastic?: Sometimes & { displacement: number; spacing: number }
-  /** Gaussian; range: its standard deviation in voxels, of each channel along each axis */
+  /** Gaussian blur; range: standard deviation in voxels, drawn per channel and axis */
   blur?: Ranged
-  /** averages into larger voxels and interpolates; range: how many become one, of each channel along each axis */
+  /** averages into larger voxels and interpolates; range: voxels averaged into one, drawn per channel and axis */
   lowResolution?: Ranged
-  /** a smooth factor of all channels, whose logarithm stays within ± strength */
+  /** a smooth factor for all channels, with a logarithm within ± strength */
   biasField?: Sometimes & { strength: number }
-  /** 255 · (x / 255)^γ; range: γ of each channel, its logarithm uniform */
+  /** 255 · (x / 255)^γ; range: γ, drawn log-uniformly per channel */
   gamma?: Ranged
-  /** of the augmented image; f32 unless given */
+  /** of the augmented image; f32 by default */
   precision?: Precision
 }
 
-/** The operation's settings where it is in use. */
+/** The settings if the operation is in use, otherwise undefined. */
 export function used<Settings extends Sometimes>(settings: Settings | undefined): Settings | undefined {
   return settings && settings.probability > 0 ? settings : undefined
 }
 
-/** Throws ContractError for settings that no kernel could follow. */
+/** Throws ContractError on settings that the kernels do not support. */
 export function checkSettings({ partner, flipAxes, elastic }: AugmentSettings): void {
   if (partner.some((other, own) => partner[other] !== own))
     throw new ContractError('augment', 'partner', partner, 'each structure to be the partner of its partner')

@@ -2,23 +2,23 @@ import { type Dispatch, kernel } from '../../graph/kernel.ts'
 import { type Slice, slices, type Tensor, windowOf } from '../../graph/tensor.ts'
 import { type Volume, volumeOf } from '../../util/shape.ts'
 
-/** Where the control points of a sample's splines lie. */
+/** The grid of control points of a sample's splines. */
 export interface Lattice {
   /** along (H, W, D) */
   counts: readonly [number, number, number]
-  /** voxels between two of them */
+  /** voxels between two points */
   spacing: readonly [number, number, number]
-  /** of a sample in memory: all of them, filled up so that a sample may begin a window */
+  /** per sample in memory, padded so that a window can start at any sample */
   points: number
 }
 
-/** Numbers of a control point. */
+/** Values per control point. */
 const POINT = 4
 
-/** A sample of so many control points is a multiple of 256 bytes. */
+/** This many control points take 256 bytes, the alignment of windows. */
 const POINTS_ALIGNMENT = 16
 
-/** Four control points around every voxel of (H, W, D); the first lies one spacing in front of voxel 0. */
+/** Provides four control points around every voxel of (H, W, D). The first is one spacing before voxel 0. */
 export function latticeOf(
   { height, width, depth }: Pick<Volume, 'height' | 'width' | 'depth'>,
   spacing: readonly [number, number, number],
@@ -29,22 +29,22 @@ export function latticeOf(
   return { counts, spacing, points: Math.ceil(points / POINTS_ALIGNMENT) * POINTS_ALIGNMENT }
 }
 
-/** The shape of the control points of `samples` samples. */
+/** Shape of the control points of `samples` samples. */
 export function controlShape(samples: number, { points }: Lattice): number[] {
   return [samples, points, POINT]
 }
 
-/** What a shader with a `Lattice` asks for. */
+/** Params of a shader with a `Lattice`. */
 export function latticeParams({ counts, spacing, points }: Lattice) {
   return { counts, spacing, points }
 }
 
-/** Slices of whole samples of which `elements` f32 are bound at most. */
+/** Slices of whole samples whose largest binding has `elements` f32 per sample. */
 export function sampleSlices(samples: number, elements: number, maxBindingBytes: number): Slice[] {
   return slices(samples, 1, elements, maxBindingBytes)
 }
 
-/** The window of a (N, C, …) tensor with all of a slice's samples. */
+/** The window of an (N, C, …) tensor with all channels of a slice's samples. */
 export function windowOfSamples(t: Tensor, { sample, samples }: Slice) {
   return windowOf(t, { sample, samples, channel: 0, channels: t.shape[1]! })
 }
@@ -52,11 +52,11 @@ export function windowOfSamples(t: Tensor, { sample, samples }: Slice) {
 interface ControlArgs {
   keys: Tensor // (N, 4) u32
   control: Tensor // (N, points, 4)
-  /** number of the operation that they are drawn for */
+  /** number of the operation that draws the points */
   operation: number
-  /** that the operation changes a sample; the points of the others are 0 */
+  /** per sample; the points of unchanged samples are 0 */
   probability: number
-  /** the points' numbers are uniform in ± this */
+  /** values are uniform in ± this */
   amplitude: number
 }
 

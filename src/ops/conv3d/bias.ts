@@ -4,10 +4,10 @@ import { sizeOf, volumeOf } from '../../util/shape.ts'
 import { sumPartials } from './chunks.ts'
 import { bindingElements, channelWindow, fitting, type Range, ranges, samplesAtOnce } from './ranges.ts'
 
-/** Voxels of one partial sum of a bias gradient. */
+/** Voxels per partial sum of a bias gradient. */
 const BIAS_CHUNK = 1024
 
-/** Voxels of a batch that one workgroup reads faster than a second dispatch starts. */
+/** Up to this many voxels, one workgroup per channel is faster than a second stage. */
 const WHOLE_VOXELS = 2 ** 16
 
 export interface BackwardBiasArgs {
@@ -16,7 +16,7 @@ export interface BackwardBiasArgs {
   accumulate: boolean
 }
 
-/** Channels of samples that fit a binding together. */
+/** Ranges of samples and channels that fit a binding. */
 function parts(dy: Tensor, facts: AdapterFacts): { samples: Range; channels: Range }[] {
   const { samples, channels, voxels } = volumeOf(dy.shape, dy.name)
   const perDispatch = Math.min(channels, fitting('conv3d.backwardBias', 'channel', voxels, bindingElements(facts)))
@@ -65,8 +65,8 @@ function lowerWhole({ dy, gradient, accumulate }: BackwardBiasArgs, { facts }: L
 }
 
 /**
- * d(bias): on a GPU a small volume in one stage; otherwise sums of fixed chunks of voxels, then of the chunks in order. The variants are
- * called as those of the convolution that they belong to.
+ * d(bias). A GPU reduces a small volume in one stage. Otherwise: partial sums of fixed chunks of voxels, then the chunks in order.
+ * The variants have the names of the convolution's.
  */
 export const backwardBias: Kernel<BackwardBiasArgs> = {
   name: 'conv3d.backwardBias',

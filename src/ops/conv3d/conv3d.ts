@@ -19,17 +19,17 @@ const forward: Kernel<Pass> = { name: 'conv3d.forward', variants }
 const backwardData: Kernel<Pass> = { name: 'conv3d.backwardData', variants }
 
 export interface Conv3dOptions {
-  /** (N, C2, H, W, D): the convolution runs over the channels of x, then over these, as over their concatenation */
+  /** (N, C2, H, W, D): a second input, concatenated to x along channels */
   with?: Tensor
   stride?: 1 | 2
   /**
-   * The output goes to a batch norm over its own statistics and nowhere else. That takes any constant away again, so that the gradient
-   * of the bias is zero, and is not computed.
+   * The output is read only by a batch norm with batch statistics. The norm removes any constant, so the gradient of the bias is zero
+   * and is not computed.
    */
   normalised?: boolean
 }
 
-/** Checks shapes and gives the output's: ceil(axis / stride) along each spatial axis. */
+/** Checks shapes and returns the output's: ceil(axis / stride) along each spatial axis. */
 function outputShape(sources: readonly Tensor[], weight: Tensor, bias: Tensor, stride: number): Shape {
   const [x, other] = sources as [Tensor, Tensor?]
   const { samples, channels, height, width, depth } = volumeOf(x.shape, 'conv3d')
@@ -45,7 +45,8 @@ function outputShape(sources: readonly Tensor[], weight: Tensor, bias: Tensor, s
 
 /**
  * 3D convolution of x (N, I, H, W, D) with weight (O, I, k, k, k) and bias (O): k = 3 with padding 1, or k = 1 without.
- * Returns (N, O, H', W', D'), H' = ceil(H / stride), stored as x is; the second input must be stored so too. Throws ContractError when shapes disagree.
+ * Returns (N, O, H', W', D'), H' = ceil(H / stride), with the dtype of x, which the second input must share. Throws ContractError on
+ * mismatched shapes.
  */
 export function conv3d(tape: Tape, x: Tensor, weight: Tensor, bias: Tensor, options: Conv3dOptions = {}): Tensor {
   const stride = options.stride ?? 1
@@ -77,7 +78,7 @@ export function conv3d(tape: Tape, x: Tensor, weight: Tensor, bias: Tensor, opti
   return y
 }
 
-/** d(weight): fixed chunks of voxels → partial sums in scratch → a second stage that adds the chunks in order. */
+/** d(weight): partial sums of fixed chunks of voxels, then a second stage that adds the chunks in order. */
 export const backwardWeight: Kernel<BackwardWeightArgs> = {
   name: 'conv3d.backwardWeight',
   variants: [matrixWeight, ...winogradWeight, gemmWeight, { name: 'direct', lower }],

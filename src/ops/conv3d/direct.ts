@@ -22,7 +22,7 @@ import {
   weightWindow,
 } from './ranges.ts'
 
-/** The tile of one invocation of conv3d/pointwise, and how many of them it computes in turn, by the invocations of a workgroup. */
+/** The register tile of an invocation of conv3d/pointwise, and how many tiles it computes in turn, by workgroup size. */
 const POINTWISE = { voxels: 4, outputs: 16, turns: { 16: 4, 64: 1 } }
 
 /** The size of a dispatch whose packed weights fit a binding too. */
@@ -54,7 +54,7 @@ export function sourceSide(sources: readonly Tensor[], tiled: boolean, facts: Ad
     : { channels, elements: volume.voxels }
 }
 
-/** Copies the channels of a slab into a zero-bordered brick. */
+/** Copies the channels of a slab into a zero-padded brick. */
 export function padSlab(slab: Slab, samples: Range, brick: Tensor, lowering: Lowering): Dispatch[] {
   return slab.parts.map(({ tensor, channels, at }) => {
     const volume = volumeOf(tensor.shape, tensor.name)
@@ -90,7 +90,7 @@ function pack(pass: Pass, slab: Slab, outputs: Range, packed: Tensor): Dispatch 
   const input = forward ? slab.start : (pass.first ?? 0) + outputs.start
   return {
     shader: 'conv3d/pack',
-    // The adjoint on the input's grid (conv3d/voxel) takes the taps as they are.
+    // conv3d/voxel computes the adjoint with unflipped taps.
     constants: { FLIP: !forward && size === 3 && pass.stride === 1 ? 1 : 0 },
     bindings: { weight: window, packed },
     params: {
@@ -114,7 +114,7 @@ interface Step {
   at: Lowering
 }
 
-/** Entry point, bindings, constants and flops that both convolution shaders share. */
+/** The part of a dispatch that all three shaders share. */
 function convolution({ pass, slab, samples, outputs, packed, at }: Step): Omit<Dispatch, 'shader'> & {
   bindings: Dispatch['bindings']
   params: Record<string, number>

@@ -47,7 +47,7 @@ function sizeOfDispatch(args: BackwardWeightArgs, facts: AdapterFacts, tiled: bo
   const { samples, inputs, outputs } = size
   const taps = (args.gradient.shape[2] as number) ** 3
   const groups = Math.ceil(outputs / BLOCK) * (tiled ? inputs * 3 : Math.ceil(inputs / BLOCK) * taps)
-  // Invocations that work alone are lanes of their own; a workgroup is as many of them.
+  // An invocation that works alone takes one position at a time, and `lanes` of them share a workgroup.
   const alone = tiled && facts.software
   const chunked = chunking({
     positions: samples * (tiled ? dy.height * dy.depth : dy.voxels),
@@ -59,7 +59,7 @@ function sizeOfDispatch(args: BackwardWeightArgs, facts: AdapterFacts, tiled: bo
   return { ...size, ...chunked }
 }
 
-/** The share of one dispatch: some samples, input and output channels. */
+/** The samples, input and output channels of one dispatch. */
 interface Step {
   args: BackwardWeightArgs
   size: ChunkedSize
@@ -69,11 +69,11 @@ interface Step {
   partials: Tensor
   lanes: number
   at: Lowering
-  /** every invocation has a task of its own, instead of every workgroup */
+  /** one task per invocation instead of one per workgroup */
   alone: boolean
 }
 
-/** What both shaders share. */
+/** The part of a dispatch that all three shaders share. */
 function common({ args, slab, samples, outputs }: Step) {
   const { window, base } = channelWindow(args.dy, samples, outputs)
   const dy = volumeOf(args.dy.shape, args.dy.name)

@@ -16,7 +16,7 @@ import {
   weightWindow,
 } from './ranges.ts'
 
-/** What a workgroup of lib/conv3d_gemm computes: output channels times voxels, eight of each an invocation. Overrides of the shader. */
+/** Tiles of a workgroup of lib/conv3d_gemm, output channels × voxels; 8 × 8 per invocation. Overrides of the shader. */
 const SHAPES = [
   { OUTPUTS: 64, TILE_H: 4, TILE_W: 8, TILE_D: 8, LANES: 256 },
   { OUTPUTS: 64, TILE_H: 8, TILE_W: 8, TILE_D: 4, LANES: 256 },
@@ -27,26 +27,26 @@ type TileShape = (typeof SHAPES)[number]
 /** Of the largest of these shapes. */
 const WORKGROUP = { bytes: 10 * 1024, lanes: 256 }
 
-/** Invocations that keep a large GPU busy (an H100: 132 multiprocessors, 256 each); fewer are multiplied by splitting the channels. */
+/** Invocations that keep a large GPU busy (an H100: 132 multiprocessors × 256). If a product has fewer, its channels are split. */
 const INVOCATIONS = 2 ** 15
-/** The fewest splits that gain more than their second stage costs. */
+/** With fewer splits, the second stage costs more than it gains. */
 const LEAST_SPLITS = 4
-/** The fewest channels of a split: less work would not pay for the second stage. */
+/** With fewer channels per split, the second stage costs more than it gains. */
 const SPLIT_CHANNELS = 4
-/** Elements that partial sums may take, if a binding holds as many. */
+/** Elements that partial sums may take, within the binding limit. */
 const PARTIALS_BUDGET = 2 ** 23
 
 function tilesOf({ height, width, depth }: Volume, shape: TileShape): number {
   return Math.ceil(height / shape.TILE_H) * Math.ceil(width / shape.TILE_W) * Math.ceil(depth / shape.TILE_D)
 }
 
-/** Outputs times voxels, those included that lie beyond either. */
+/** Outputs × voxels, padding included. */
 function paddedWork(target: Volume, outputs: number, shape: TileShape): number {
   const voxels = shape.TILE_H * shape.TILE_W * shape.TILE_D
   return Math.ceil(outputs / shape.OUTPUTS) * shape.OUTPUTS * tilesOf(target, shape) * voxels
 }
 
-/** The shape that computes the least for nothing; the first of several. */
+/** The shape with the least padding; the first of several. */
 function shapeFor(target: Volume, outputs: number): TileShape {
   const work = SHAPES.map(shape => paddedWork(target, outputs, shape))
   return SHAPES[work.indexOf(Math.min(...work))] as TileShape
@@ -77,7 +77,7 @@ export function partialsBudget(facts: AdapterFacts): number {
   return Math.min(PARTIALS_BUDGET, bindingElements(facts))
 }
 
-/** The share of one product: some samples, summed and computed channels. */
+/** The samples, summed and computed channels of one product. */
 interface Step {
   pass: Pass
   slab: Slab
@@ -85,7 +85,7 @@ interface Step {
   outputs: Range
 }
 
-/** Cuts a pass so that no binding is too long: by samples, then by channels. */
+/** Cuts a pass to respect the binding limit. */
 function stepsOf(pass: Pass, facts: AdapterFacts): Step[] {
   const { samples, channels, voxels } = volumeOf(pass.target.shape, pass.target.name)
   const size = dispatchSizeOf(
@@ -105,7 +105,7 @@ function stepsOf(pass: Pass, facts: AdapterFacts): Step[] {
   )
 }
 
-/** What a product binds of its sources: each on its own. */
+/** What a product binds of its sources: each one separately. */
 export function sourceSide(sources: readonly Tensor[]) {
   const channels = sources.map(({ shape }) => shape[1] as number)
   const [{ shape, name }] = sources as [Tensor]
@@ -117,8 +117,8 @@ export function sourceSide(sources: readonly Tensor[]) {
 }
 
 /**
- * Both sources of a slab as bindings and params. One of them may still lie in front of its batch norm: it is `x`. Where there is no
- * second one, `other` is bound to the same and not read.
+ * Both sources of a slab as bindings and params. If a source needs a batch norm on load, it becomes `x`. Without a second source,
+ * `other` is bound to the same tensor and never read.
  */
 export function sourcesOf({ slab, samples }: { slab: Slab; samples: Range }, at: Lowering) {
   const [first, second] = slab.parts as [Slab['parts'][number], Slab['parts'][number]?]
@@ -157,7 +157,7 @@ function weightsOf({ pass, slab, outputs }: Step) {
   }
 }
 
-/** Channels of a split, and splits, such that as many invocations run as a GPU wants. */
+/** Channels per split and number of splits that give a GPU enough invocations. */
 function splitting({ slab, samples, outputs }: Step, target: Volume, shape: TileShape, facts: AdapterFacts) {
   const groups = samples.count * tilesOf(target, shape) * Math.ceil(outputs.count / shape.OUTPUTS)
   const affordable = partialsBudget(facts) / (samples.count * outputs.count * target.voxels)
@@ -231,7 +231,7 @@ function lowerStep(step: Step, at: Lowering): Dispatch[] {
   ]
 }
 
-/** Implicit matrix product with the halo brick and the weights in workgroup memory: for GPUs. */
+/** Implicit GEMM for GPUs: stages the input tile with its halo, and the weights, in workgroup memory. */
 export const gemm: Variant<Pass> = {
   name: 'gemm',
   fits: ({ weight, stride, target }, facts) =>

@@ -5,7 +5,7 @@ import { fitsGemm, partialsBudget, sourceSide, sourcesOf } from './gemm.ts'
 import type { BackwardWeightArgs } from './pass.ts'
 import { channelWindow, dispatchSizeOf, type Range, ranges, rowOf, type Slab, slabs, weightWindow } from './ranges.ts'
 
-/** Channels that a workgroup of conv3d/gemm_backward_weight may take, and what it stages at a time. Overrides of the shader. */
+/** Channels per workgroup of conv3d/gemm_backward_weight, and the tile it stages. Overrides of the shader. */
 const OUTPUTS = [64, 16] as const
 const INPUTS = { 64: [8, 9], 16: [16, 8, 9] } as const
 const TILE = { TILE_H: 2, TILE_W: 4, TILE_D: 4, CHANNEL: 51 }
@@ -14,11 +14,11 @@ type TileShape = ReturnType<typeof shapeFor>
 /** Of the largest of these shapes. */
 const WORKGROUP = { bytes: 16 * 1024, lanes: 216 }
 
-/** The fewest tiles of a chunk, and the fewest chunks: less would not pay for the second stage. */
+/** The fewest tiles per chunk and the fewest chunks: with less, the second stage costs more than it gains. */
 const LEAST_TILES = 8
 const LEAST_CHUNKS = 4
 
-/** Of the sizes, the one whose multiples cover `count` with the least to spare; the first of several. */
+/** The size whose multiples cover `count` with the least padding; the first of several. */
 function closest<Size extends number>(count: number, sizes: readonly Size[]): Size {
   const covered = sizes.map(size => Math.ceil(count / size) * size)
   return sizes[covered.indexOf(Math.min(...covered))] as Size
@@ -34,7 +34,7 @@ function tilesOf({ height, width, depth }: Volume): number {
   return Math.ceil(height / TILE.TILE_H) * Math.ceil(width / TILE.TILE_W) * Math.ceil(depth / TILE.TILE_D)
 }
 
-/** The share of one product: some samples, input and output channels. */
+/** The samples, input and output channels of one product. */
 interface Step {
   args: BackwardWeightArgs
   slab: Slab
@@ -42,7 +42,7 @@ interface Step {
   outputs: Range
 }
 
-/** Cuts the work so that no binding is too long: by samples, then by channels. */
+/** Cuts the work to respect the binding limit. */
 function stepsOf(args: BackwardWeightArgs, facts: AdapterFacts): Step[] {
   const { sources, dy, gradient } = args
   const { samples, channels, voxels } = volumeOf(dy.shape, dy.name)
@@ -63,7 +63,7 @@ function stepsOf(args: BackwardWeightArgs, facts: AdapterFacts): Step[] {
   )
 }
 
-/** How the tiles are cut into chunks; a single one needs no second stage. */
+/** Cuts the tiles into chunks. A single chunk needs no second stage. */
 function chunksOf({ args, slab, samples, outputs }: Step, shape: TileShape, facts: AdapterFacts) {
   const tiles = samples.count * tilesOf(volumeOf(args.dy.shape, args.dy.name))
   const blocks = [Math.ceil(slab.count / shape.INPUTS), Math.ceil(outputs.count / shape.OUTPUTS)] as const
@@ -111,7 +111,7 @@ function lowerStep(step: Step, at: Lowering): Dispatch[] {
   return [product, sumPartials(partials, gradient.window, adding, rows)]
 }
 
-/** As the forward pass's: chunks of tiles → partial sums, added in order where there is more than one. */
+/** Implicit GEMM: partial sums of chunks of tiles, then a second stage that adds the chunks in order. */
 export const gemmWeight: Variant<BackwardWeightArgs> = {
   name: 'gemm',
   fits: ({ gradient, stride, dy }, facts) =>

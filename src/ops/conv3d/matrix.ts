@@ -16,14 +16,14 @@ import {
 import type { Pass } from './pass.ts'
 import { bindingElements, channelWindow, type Range, ranges, rowOf, tiledWorkgroups, weightWindow } from './ranges.ts'
 
-/** Runs of voxels of a workgroup. */
+/** Runs of voxels per workgroup. */
 const RUNS = 16
 
-/** How the subgroups of a workgroup share its outputs, by the matrices of output channels that there are. */
+/** How the subgroups of a workgroup divide its outputs. */
 interface Arrangement {
-  /** subgroups side by side along output channels */
+  /** subgroups along output channels */
   COLUMNS: number
-  /** matrices of one subgroup, along voxels and along output channels */
+  /** matrices per subgroup along voxels and along output channels */
   TILE_ROWS: number
   TILE_COLUMNS: number
 }
@@ -39,10 +39,10 @@ interface Tiling {
   samples: number
   inputs: number
   outputs: number
-  /** output channels of a workgroup, how many times */
+  /** workgroups along output channels */
   panels: number
   arrangement: Arrangement
-  /** matrices of packed weights: slices of input channels, taps, matrices of output channels */
+  /** matrices of packed weights along input channels, taps and output channels */
   matrices: readonly [number, number, number]
 }
 
@@ -140,7 +140,7 @@ function lower(pass: Pass, at: Lowering): Dispatch[] {
   ]
 }
 
-/** Subgroup matrices, f16 in and f32 sums: a GPU's tensor cores. Activations and weights are rounded to 11 bits. */
+/** Subgroup matrices (tensor cores): f16 inputs, f32 sums. Activations and weights are rounded to 11 bits. */
 export const matrix: Variant<Pass> = {
   name: 'matrix',
   roundsInputs: true,

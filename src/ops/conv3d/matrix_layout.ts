@@ -3,12 +3,12 @@ import { elementBytes, type Tensor } from '../../graph/tensor.ts'
 import { type Volume, volumeOf } from '../../util/shape.ts'
 import { bindingElements, channelWindow, type Range } from './ranges.ts'
 
-/** Subgroups of a workgroup. */
+/** Subgroups per workgroup. */
 export const SUBGROUPS = 8
 
-/** One shape of matrices, and the workgroup memory that each shader allows itself with it. */
+/** A matrix shape, with the budget of workgroup memory that each shader has for it. */
 export interface Family {
-  /** M, N and K alike */
+  /** M = N = K */
   size: 8 | 16
   /** invocations of a subgroup */
   subgroup: number
@@ -19,7 +19,7 @@ export interface Family {
 interface Budget {
   /** positions of a brick */
   positions: number
-  /** elements from one of them to the next (lib/matrix_brick) */
+  /** elements between two positions (lib/matrix_brick) */
   pitch: number
   /** bytes of workgroup memory */
   memory: number
@@ -42,7 +42,7 @@ const FAMILIES: readonly Family[] = [
 
 const FEATURES = ['shader-f16', 'subgroups', 'chromium-experimental-subgroup-matrix']
 
-/** The family whose matrices an adapter multiplies, f16 into f32, in subgroups of one known size; undefined where there is none. */
+/** The family that an adapter supports (f16 into f32, fixed subgroup size); undefined if there is none. */
 export function familyOf(facts: AdapterFacts): Family | undefined {
   if (!FEATURES.every(feature => facts.features.has(feature))) return undefined
   return FAMILIES.find(
@@ -58,27 +58,27 @@ export function familyOf(facts: AdapterFacts): Family | undefined {
   )
 }
 
-/** A shader for the matrices of a family. WGSL wants these numbers as literals. */
+/** The name of a shader for a family. WGSL requires these numbers as literals. */
 export function matrixShader(name: string, { size, subgroup }: Family, { positions, pitch }: Budget): string {
   return `${name} EDGE=${size} INVOCATIONS=${SUBGROUPS * subgroup} POSITIONS=${positions} PITCH=${pitch}`
 }
 
-/** The least input channels at which the zeros that fill up a matrix do not eat its advantage. */
+/** With fewer channels, zero padding cancels the advantage of matrices. */
 const LEAST_INPUTS = 8
 
 /**
- * Whether a convolution shall round its inputs to f16 where nothing was measured: only where f16 was asked for, and on a GPU. A
- * software adapter computes matrices element by element.
+ * Whether to round the inputs of a convolution to f16 without a measurement: only in f16 precision and on a GPU. A software adapter
+ * computes matrices element by element.
  */
 export function isWorthRounding(weight: Tensor, facts: AdapterFacts): boolean {
   const summed = Math.min(...weight.shape.slice(0, 2))
   return facts.precision === 'f16' && !facts.software && summed >= LEAST_INPUTS
 }
 
-/** How a volume is cut into tiles, and how a tile lies in workgroup memory (lib/matrix_brick). */
+/** How a volume is cut into tiles, and the layout of a tile in workgroup memory (lib/matrix_brick). */
 export interface BrickLayout {
   tile: readonly [number, number, number]
-  /** tiles of a sample along H, W, D */
+  /** tiles per sample along H, W, D */
   tiles: readonly [number, number, number]
   pitch: number
   plane: number
@@ -88,18 +88,18 @@ export interface BrickLayout {
 }
 
 interface BrickNeed {
-  /** positions of a run */
+  /** positions per run */
   run: number
-  /** runs of a tile, at most */
+  /** largest number of runs per tile */
   runs: number
-  /** budget of positions of a brick */
+  /** budget of positions per brick */
   positions: number
   /** positions that the kernel reaches beyond the tile, both sides together: within a plane, and in planes */
   halo: number
   planes: number
 }
 
-/** Tiles of `width` columns: as deep as a run with a halo beside it, or, `whole`, as deep as the volume. */
+/** Tiles of `width` columns. Their depth is one run, or the whole volume's if `whole`. */
 function layoutOf(volume: Volume, need: BrickNeed, width: number, whole: boolean): BrickLayout | undefined {
   const depth = whole ? volume.depth : need.run
   const pitch = depth + (whole ? need.halo / 2 : need.halo)
@@ -118,7 +118,7 @@ function layoutOf(volume: Volume, need: BrickNeed, width: number, whole: boolean
   return { tile: [height, width, depth], tiles, pitch, plane, positions, runs, run_step }
 }
 
-/** The layout with the fewest tiles, of those the one with the smallest brick; undefined where not even one column fits. */
+/** The layout with the fewest tiles, then the smallest brick; undefined if not even one column fits. */
 export function brickLayout(volume: Volume, need: BrickNeed): BrickLayout | undefined {
   const widths = Array.from({ length: Math.min(volume.width, need.runs * need.run) }, (_, i) => i + 1)
   const layouts = [true, false].flatMap(whole => widths.map(width => layoutOf(volume, need, width, whole)))
@@ -129,7 +129,7 @@ export function brickLayout(volume: Volume, need: BrickNeed): BrickLayout | unde
     .reduce<BrickLayout | undefined>((best, each) => (best && cost(best) <= cost(each) ? best : each), undefined)
 }
 
-/** Samples that every one of `tensors` can bind at once; 0 where not even one fits. */
+/** Samples that fit a binding in each of `tensors`; 0 if not even one fits. */
 export function samplesTogether(tensors: readonly Tensor[], facts: AdapterFacts): number {
   const limits = tensors.map(t => {
     const { samples, channels, voxels } = volumeOf(t.shape, t.name)
@@ -139,8 +139,8 @@ export function samplesTogether(tensors: readonly Tensor[], facts: AdapterFacts)
 }
 
 /**
- * The sources of a convolution as lib/matrix_brick binds them: x, and the second input or x again. One of them is normalised as it is
- * loaded, the first that is left to its readers.
+ * The sources of a convolution as lib/matrix_brick binds them: x, and the second input or x again. The first deferred source is
+ * normalised on load.
  */
 export function bindSources(given: readonly Tensor[], samples: Range, at: Lowering) {
   const deferred = Math.max(
@@ -162,7 +162,7 @@ export function bindSources(given: readonly Tensor[], samples: Range, at: Loweri
   }
 }
 
-/** The params that say how the tiles of `samples` samples lie. */
+/** The params that describe the tiles of `samples` samples. */
 export function layoutParams(volume: Volume, { tiles, ...layout }: BrickLayout, samples: number) {
   return {
     volume: [volume.height, volume.width, volume.depth],

@@ -16,7 +16,7 @@ import {
 import type { BackwardWeightArgs } from './pass.ts'
 import { bindingElements, channelWindow, type Range, ranges, rowOf, weightWindow } from './ranges.ts'
 
-/** Runs of voxels of a tile. */
+/** Runs of voxels per tile. */
 const RUNS = 8
 
 /** The most matrices of channels that a workgroup takes; the actual number is a power of two. */
@@ -26,9 +26,9 @@ interface Tiling {
   family: Family
   layout: BrickLayout
   samples: number
-  /** matrices of one workgroup along output and input channels */
+  /** matrices per workgroup along output and input channels */
   arrangement: { ROWS: number; COLUMNS: number }
-  /** workgroups of one chunk: planes of taps · columns, rows */
+  /** workgroups per chunk: planes of taps × columns, rows */
   grid: readonly [number, number]
   chunks: number
 }
@@ -104,7 +104,7 @@ function lower(args: BackwardWeightArgs, at: Lowering): Dispatch[] {
   ])
 }
 
-/** As the forward pass's: f16 in, f32 sums of fixed chunks of tiles, then the chunks in order. */
+/** Subgroup matrices: f16 inputs, f32 partial sums of fixed chunks of tiles, then the chunks in order. */
 export const matrixWeight: Variant<BackwardWeightArgs> = {
   name: 'matrix',
   roundsInputs: true,

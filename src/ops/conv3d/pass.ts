@@ -1,29 +1,26 @@
 import type { Tensor } from '../../graph/tensor.ts'
 
-/**
- * One convolution over channels: the forward pass sums over input channels into output channels, the backward-data pass the
- * other way round.
- */
+/** A convolution over channels. The forward pass sums over input channels; the backward-data pass sums over output channels. */
 export interface Pass {
   direction: 'forward' | 'backwardData'
-  /** summed over; concatenated along channels */
+  /** the summed channels, concatenated */
   sources: readonly Tensor[]
   weight: Tensor // (O, I, k, k, k)
   /** forward only: (O) */
   bias?: Tensor
   target: Tensor
-  /** backward only: the input channel of the weight that the target's first channel is */
+  /** backward only: the weight's input channel that corresponds to the target's first channel */
   first?: number
   stride: number
   accumulate: boolean
 }
 
-/** Whether a convolution has the kernels that see voxels by themselves: 1x1x1, stride 1. */
+/** Whether the pointwise kernels apply: 1×1×1, stride 1. */
 export function isPointwise(weight: Tensor, stride: number): boolean {
   return weight.shape[2] === 1 && stride === 1
 }
 
-/** Whether a convolution has the kernels that read bricks. */
+/** Whether the kernels that read bricks apply: 3×3×3, stride 1. */
 export function isTiled(weight: Tensor, stride: number): boolean {
   return weight.shape[2] === 3 && stride === 1
 }

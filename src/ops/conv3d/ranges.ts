@@ -4,16 +4,16 @@ import { fold } from '../../graph/workgroups.ts'
 import { ContractError } from '../../util/error.ts'
 import { type Shape, type Volume, volumeOf } from '../../util/shape.ts'
 
-/** Output channels of one invocation: the last axis of packed weights. */
+/** Output channels per invocation: the last axis of packed weights. */
 export const BLOCK = 4
 
-/** The tile of one invocation of conv3d/tiled, in voxels along H and W. */
+/** The register tile of an invocation of conv3d/tiled, in voxels along H and W. */
 const TILE = { height: 2, width: 4 }
 
 /** Budget of one zero-bordered brick on a software adapter, which uses the host's memory. Elsewhere the binding limit applies. */
 const SOFTWARE_BRICK_BYTES = 64 * 2 ** 20
 
-/** Consecutive whole numbers: channels, samples or rows. */
+/** A range of channels, samples or rows. */
 export interface Range {
   start: number
   count: number
@@ -56,7 +56,7 @@ interface Side {
   budget?: number
 }
 
-/** What a convolution binds. Of a backward-data pass, the inputs are the output gradient's channels. */
+/** What a convolution binds. In a backward-data pass, the inputs are the channels of the output gradient. */
 interface Bound {
   operation: string
   samples: number
@@ -91,7 +91,7 @@ export function dispatchSizeOf({ operation, samples, row, ...sides }: Bound, fac
   }
 }
 
-/** A run of elements bound from an aligned offset at or below its start; `base` is where it starts in the binding. */
+/** A run of elements, bound from the aligned offset at or below its start. `base` is its start within the binding. */
 export function windowAt(t: Tensor, start: number, length: number): { window: Window; base: number } {
   const base = start % windowAlignment(t.dtype)
   return { window: { tensor: t, offset: start - base, length: length + base }, base }
@@ -104,7 +104,7 @@ export function channelWindow(t: Tensor, samples: Range, channels: Range): { win
   return windowAt(t, start, ((samples.count - 1) * all + channels.count) * voxels)
 }
 
-/** The window of some channels of an activation as `at` has it read, with the fields of Params that say where in it to read. */
+/** The window of some channels of an activation's source, with the fields of Params that locate them in it. */
 export function sourceWindow(t: Tensor, samples: Range, channels: Range, at: Lowering) {
   const { tensor, normalisation } = at.source(t)
   const { window, base } = channelWindow(tensor, samples, channels)
@@ -129,7 +129,7 @@ export function rowOf(weight: Tensor): number {
   return inputs * size ** 3
 }
 
-/** Invocations of a workgroup (lib/folded): as many as fill a CPU's vector registers, or a GPU's subgroups. */
+/** Invocations per workgroup (lib/folded): enough to fill a CPU's vector registers or a GPU's subgroups. */
 export function lanesOf(facts: AdapterFacts): 16 | 64 {
   return facts.software ? 16 : 64
 }
@@ -140,7 +140,7 @@ export function tiledWorkgroups(count: number, lanes: number, blocks: number): r
   return [x, blocks, z]
 }
 
-/** Tiles and the zero-bordered brick they read, of one channel. */
+/** The tiles of one channel and the zero-padded brick that they read. */
 export function brickOf(volume: Volume): { shape: Shape; elements: number; tiles: number } {
   const rows = Math.ceil(volume.height / TILE.height)
   const columns = Math.ceil(volume.width / TILE.width)
@@ -153,12 +153,12 @@ export function brickBudget(facts: AdapterFacts): number {
   return facts.software ? Math.min(bindingElements(facts), SOFTWARE_BRICK_BYTES / 4) : bindingElements(facts)
 }
 
-/** Some channels of the concatenation of `sources`, and where in each source they lie. */
+/** Some channels of the concatenated `sources`, and their place in each source. */
 export interface Slab extends Range {
   parts: { tensor: Tensor; channels: Range; at: number }[]
 }
 
-/** Cuts the concatenation of `sources` into slabs of at most `size` channels; of one source each when `apart`. */
+/** Cuts the concatenated `sources` into slabs of at most `size` channels, each from a single source if `apart`. */
 export function slabs(sources: readonly Tensor[], size: number, apart: boolean): Slab[] {
   const result: Slab[] = []
   let start = 0

@@ -29,14 +29,14 @@ import {
 /** Elements of V or M at a time: few enough to stay in a CPU's cache between the stages. */
 const SLAB_BUDGET = 2 ** 20
 /**
- * The least I · O / (I + O) at which the products saved, as I · O, pay for the transforms, as I + O (docs/performance.md), by the tile's
- * edge.
+ * The smallest I · O / (I + O) at which the saved products (∝ I · O) pay for the transforms (∝ I + O), by tile edge
+ * (docs/performance.md).
  */
 const LEAST_RATIO = { 2: 8, 4: 2.5 }
-/** The least share of a tile's voxels inside the volume, by the tile's edge. */
+/** The smallest share of the tiles' voxels that must lie inside the volume, by tile edge. */
 const LEAST_OCCUPANCY = { 2: 0, 4: 0.6 }
 
-/** Blocks of tiles that V or M holds at a time when the wider of the two has `channels`. */
+/** Blocks of tiles that V and M hold at a time if the wider of them has `channels`. */
 export function slabBlocks(
   channels: number,
   tiles: number,
@@ -54,7 +54,7 @@ export interface TileSlab {
   blocks: Range
 }
 
-/** Cuts all tiles of `t` into slabs of at most `blocks` blocks, within `samples` samples. */
+/** Cuts all tiles of `t` into slabs of at most `blocks` blocks and `samples` samples. */
 export function tileSlabs(t: Tensor, samples: number, blocks: number, tile: WinogradTile): TileSlab[] {
   return ranges(t.shape[0] as number, samples).flatMap(range =>
     ranges(Math.ceil((range.count * tilesOf(t, tile)) / BLOCK_TILES), blocks).map(slab => ({
@@ -64,7 +64,7 @@ export function tileSlabs(t: Tensor, samples: number, blocks: number, tile: Wino
   )
 }
 
-/** What the shaders that read or write an activation by tiles must know. */
+/** Params of the shaders that read or write an activation by tiles. */
 function tileParams(t: Tensor, { samples, blocks }: TileSlab, tile: WinogradTile) {
   const { height, width, depth } = volumeOf(t.shape, t.name)
   return {
@@ -78,7 +78,7 @@ function tileParams(t: Tensor, { samples, blocks }: TileSlab, tile: WinogradTile
   }
 }
 
-/** Ranges of channels of one sample or more that fit a binding. */
+/** Ranges of channels that fit a binding. */
 function channelRanges(t: Tensor, facts: AdapterFacts): Range[] {
   const { channels, voxels } = volumeOf(t.shape, t.name)
   return ranges(channels, fitting(t.name, 'channel', voxels, bindingElements(facts)))
@@ -121,7 +121,7 @@ export function transformInput({ entry, sources, slab, tile, v }: InputTransform
   })
 }
 
-/** Channels that a transform's invocations count: `tiles_by_channel` takes sixteen together. */
+/** Channels that a transform has invocations for: `tiles_by_channel` takes sixteen together. */
 function channelsDone(entry: string, channels: number): number {
   return entry === 'tiles_by_channel' ? Math.ceil(channels / 16) * 16 : channels
 }
@@ -176,7 +176,7 @@ function channelsOf(pass: Pass): { inputs: number; outputs: number } {
   }
 }
 
-/** Whether a convolution with this weight and output has work enough for two transforms to pay. */
+/** Whether a convolution with this weight and output has enough work to pay for the transforms. */
 export function isWorthwhile(weight: Tensor, y: Tensor, tile: WinogradTile, facts: AdapterFacts): boolean {
   const [outputs, inputs] = weight.shape as [number, number]
   const tiles = (y.shape[0] as number) * tilesOf(y, tile)
@@ -227,5 +227,5 @@ function variant(tile: WinogradTile): Variant<Pass> {
   }
 }
 
-/** Products between two transforms, tiles of 4×4×4 outputs before tiles of 2×2×2. */
+/** Winograd convolutions: tiles of 4×4×4 outputs, then of 2×2×2. */
 export const winograd = [variant(TILE_4), variant(TILE_2)] as const

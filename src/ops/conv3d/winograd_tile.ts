@@ -6,43 +6,43 @@ import { volumeOf } from '../../util/shape.ts'
 export interface WinogradTile {
   /** voxels */
   edge: 2 | 4
-  /** products a tile and pair of channels */
+  /** products per tile and pair of channels */
   frequencies: number
 }
 
-/** 3.4 times fewer multiply-adds than the direct sum, rounding as its. */
+/** 3.4 times fewer multiply-adds than the direct sum, with the same rounding error. */
 export const TILE_2: WinogradTile = { edge: 2, frequencies: 64 }
-/** 8 times fewer, rounding about twice the direct sum's (docs/performance.md). */
+/** 8 times fewer, with about twice the direct sum's rounding error (docs/performance.md). */
 export const TILE_4: WinogradTile = { edge: 4, frequencies: 216 }
 
-/** Tiles of one sample. */
+/** Tiles per sample. */
 export function tilesOf(t: Tensor, { edge }: WinogradTile): number {
   const { height, width, depth } = volumeOf(t.shape, t.name)
   return Math.ceil(height / edge) * Math.ceil(width / edge) * Math.ceil(depth / edge)
 }
 
-/** The share of the tiles' voxels that lie in the volume. */
+/** The share of the tiles' voxels that lies inside the volume. */
 export function occupancyOf(t: Tensor, tile: WinogradTile): number {
   return volumeOf(t.shape, t.name).voxels / (tilesOf(t, tile) * tile.edge ** 3)
 }
 
-/** The shader of a stage that depends on the tile. */
+/** The shader of a stage for this tile. */
 export function shaderOf({ edge }: WinogradTile, stage: 'input' | 'output' | 'weight' | 'weight_gradient'): string {
   return `conv3d/winograd_${stage} EDGE=${edge}`
 }
 
-/** Tiles that one workgroup of the product shaders computes. */
+/** Tiles per workgroup of the product shaders. */
 export const BLOCK_TILES = 64
 
-/** Output channels of a block of transformed weights. */
+/** Output channels per block of transformed weights. */
 export const BLOCK_OUTPUTS = 16
 
 /** Elements of a cache line of 64 bytes. */
 export const CACHE_LINE = 16
 
 /**
- * Elements between two frequencies of V or M: an odd number of a CPU's cache lines, since the transforms walk over frequencies and a
- * stride that is a power of two would map all of them to one set of the cache.
+ * Elements between two frequencies of V or M: an odd number of a CPU's cache lines. The transforms iterate over frequencies, and a
+ * power-of-two stride would map all of them to the same cache set.
  */
 export function frequencyStride(blocks: number, channels: number): number {
   return blocks * channels * BLOCK_TILES + CACHE_LINE

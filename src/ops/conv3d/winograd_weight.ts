@@ -5,7 +5,7 @@ import { bindingElements, rowOf, samplesAtOnce, weightWindow } from './ranges.ts
 import { isWorthwhile, slabBlocks, tileSlabs, transformInput } from './winograd.ts'
 import { BLOCK_TILES, frequencyStride, shaderOf, TILE_2, TILE_4, tilesOf, type WinogradTile } from './winograd_tile.ts'
 
-/** The channels that one invocation of conv3d/winograd_correlate, or one workgroup of winograd_correlate_wide, computes. */
+/** Channels per invocation of conv3d/winograd_correlate or per workgroup of winograd_correlate_wide. */
 interface Block {
   inputs: number
   outputs: number
@@ -14,10 +14,10 @@ interface Block {
 const SQUARE: Block = { inputs: 8, outputs: 8 }
 const WIDE: Block = { inputs: 16, outputs: 32 }
 const WIDEST: Block = { inputs: 17, outputs: 64 }
-/** Invocations of a workgroup of winograd_correlate_wide. */
+/** Invocations per workgroup of winograd_correlate_wide. */
 const WIDE_LANES = 16
 
-/** With fewer than three quarters of its output channels a wider block computes too many that are not there. */
+/** A wider block pays only if at least three quarters of its output channels exist. */
 function blockOf(outputs: number): Block {
   return [WIDEST, WIDE].find(block => outputs >= 0.75 * block.outputs) ?? SQUARE
 }
@@ -96,5 +96,5 @@ function variant(tile: WinogradTile): Variant<BackwardWeightArgs> {
   }
 }
 
-/** As the forward pass's: dU = Σ dM V over tiles in order, then dw = Gᵀ dU. */
+/** Winograd weight gradients: dU = Σ dM V over tiles in order, then dw = Gᵀ dU. */
 export const winogradWeight = [variant(TILE_4), variant(TILE_2)] as const

@@ -9,8 +9,8 @@ import { gridInvocations, sumRows } from '../work.ts'
 /**
  * Attention maps A = sigmoid(logits) · sigmoid(priors).
  * @param logits (N, S, H, W, D), f32 or f16
- * @param priors (S, H, W, D), one map of position embeddings a structure, shared by the samples
- * @returns (N, S, H, W, D), f32: a cross-entropy reads it, for which f16 has too few numbers below 1
+ * @param priors (S, H, W, D), one map of position embeddings per structure, shared by all samples
+ * @returns (N, S, H, W, D), f32: the cross-entropy needs finer steps near 1 than f16 has
  */
 export function attentionMaps(tape: Tape, logits: Tensor, priors: Tensor): Tensor {
   if (!sameShape(logits.shape.slice(1), priors.shape))
@@ -24,7 +24,7 @@ export function attentionMaps(tape: Tape, logits: Tensor, priors: Tensor): Tenso
   return attention
 }
 
-/** The priors of the structures that a slice holds. */
+/** The priors of a slice's structures. */
 function priorsOf(priors: Tensor, slice: PairSlice): Tensor | Window {
   const voxels = slice.elements / slice.pairs
   if (slice.channels === priors.shape[0]) return priors
@@ -77,7 +77,7 @@ const mapsPriorsBackward = kernel<{ dAttention: Tensor; attention: Tensor; prior
         d_priors: priorsOf(into.tensor, slice),
       },
       params: { elements: slice.elements / slice.samples, samples: slice.samples },
-      // Later samples add to what the earlier ones left.
+      // Later samples accumulate.
       constants: { ACCUMULATE: Number(into.accumulate || slice.sample > 0) },
       invocations: gridInvocations(slice.elements / slice.samples),
     })),
@@ -118,7 +118,7 @@ const alignmentForward = kernel<{ attention: Tensor; response: Tensor; score: Te
   },
 )
 
-/** The gradient by R where `attention` is given, else the gradient by A, which does not depend on A. */
+/** The gradient with respect to R if `attention` is given; otherwise with respect to A, which does not depend on A. */
 const alignmentBackward = kernel<{ dScore: Tensor; attention?: Tensor; response: Tensor; into: GradientTarget }>(
   'alignment.backward',
   ({ dScore, attention, response, into }, { facts }) => {

@@ -4,23 +4,23 @@ import type { Tensor } from '../../graph/tensor.ts'
 import { ContractError } from '../../util/error.ts'
 import { sameShape, sizeOf } from '../../util/shape.ts'
 
-/** Share of the batch in the running statistics: PyTorch's default. */
+/** Weight of the batch: PyTorch's default. */
 const MOMENTUM = 0.1
 
 export interface Statistics {
   /** flat state, updated in place */
   running: Tensor
-  /** this batch's, laid out as `running` */
+  /** this batch's, with the layout of `running` */
   batch: Tensor
-  /** u32 state (1): batches that went in, updated in place */
+  /** u32 state (1): number of batches tracked, updated in place */
   batches: Tensor
   /** (1) the step's loss */
   total: Tensor
 }
 
 /**
- * Moves the running statistics towards the batch's: 0.9 · running + 0.1 · batch, each element only where it is finite. After a
- * non-finite loss nothing changes.
+ * Updates the running statistics: 0.9 · running + 0.1 · batch for every finite element of the batch's. A non-finite loss leaves
+ * them unchanged.
  */
 export function commitStatistics(tape: Tape, { running, batch, batches, total }: Statistics): void {
   if (!sameShape(running.shape, batch.shape))

@@ -7,8 +7,8 @@ import { pairCut, pairSlices, pairSpans, structurePairs } from '../runs.ts'
 import { gridInvocations, sumRows } from '../work.ts'
 
 /**
- * Segmentation logits z = A · u + b. Since A multiplies each structure's map as a whole, w · (r ⊙ A) + b = A · (w · r) + b, and the
- * refined features r need no copy a structure.
+ * Segmentation logits z = A · u + b. A scales all features of a voxel alike, so w · (r ⊙ A) + b = A · (w · r) + b, and the refined
+ * features r need not be copied for each structure.
  * @param attention A (N, S, H, W, D)
  * @param response u = w · r without bias (N, S, H, W, D), f32 or f16
  * @param bias (S)
@@ -52,7 +52,7 @@ const forward = kernel<{ attention: Tensor; response: Tensor; bias: Tensor; logi
   },
 )
 
-/** The gradient by one factor of A · u, given the other. */
+/** The gradient with respect to one factor of A · u, given the other. */
 const factorBackward = kernel<{
   dLogits: Tensor
   factor: { attention: Tensor } | { response: Tensor }

@@ -5,7 +5,7 @@ import { ContractError } from '../../util/error.ts'
 import { pairSlices, structurePairs } from '../runs.ts'
 
 /**
- * The masks that logits stand for: voxels whose probability is above 0.5, whose logit is positive. A 32nd of the logits' room. No gradient.
+ * The masks of logits: voxels with probability above 0.5, i.e. a positive logit. Takes 1/32 of the logits' memory. No gradient.
  * @param logits (N, S, H, W, D), f32; voxels divide by 32
  * @returns u32 (N, S, V/32), bit j of word i is voxel 32·i + j
  */

@@ -17,12 +17,12 @@ interface Weights {
 }
 
 /**
- * The weight of a 3³ convolution that reads the final features Fw · x + fb, rewritten to read (x, ones) itself: both are linear, and
- * the channel of ones makes the zero-padded border exact. W'[o,i,k] = Σ_c W[o,c,k]·Fw[c,i]; W'[o,C,k] = Σ_c W[o,c,k]·fb[c].
+ * The weight of a 3³ convolution over the final features Fw · x + fb, rewritten as a convolution over (x, ones). Both are linear, and
+ * the channel of ones keeps the zero padding exact. W'[o,i,k] = Σ_c W[o,c,k]·Fw[c,i]; W'[o,C,k] = Σ_c W[o,c,k]·fb[c].
  * @param weight W (O, F, 3, 3, 3)
  * @param finalWeight Fw (F, C, 1, 1, 1)
  * @param finalBias fb (F)
- * @returns W' (O, C + 1, 3, 3, 3), the ones channel last
+ * @returns W' (O, C + 1, 3, 3, 3), with the channel of ones last
  */
 export function mergeHeadWeights(tape: Tape, weight: Tensor, finalWeight: Tensor, finalBias: Tensor): Tensor {
   const [outputs, features] = weight.shape as [number, number]
@@ -84,14 +84,14 @@ const weightBackward = kernel<Weights & { dMerged: Tensor; into: GradientTarget 
   ],
 )
 
-/** Outputs are summed in this many parts, to have enough invocations for a GPU. */
+/** Outputs are summed in this many parts, for enough invocations on a GPU. */
 const OUTPUT_PARTS = 16
 
 interface FinalBackward {
   weight: Tensor
   /** (O, C + 1, 3, 3, 3) */
   dMerged: Tensor
-  /** of the merged weight, from which the gradient is taken */
+  /** of the merged weight's gradient */
   firstChannel: number
   channels: number
   into: GradientTarget

@@ -6,14 +6,14 @@ import { sizeOf } from '../../util/shape.ts'
 import { checkDropout } from '../dropout.ts'
 import { workgroupEach } from '../work.ts'
 
-/** Where a structure's six tensors lie within its row of the block, and how wide its hidden layers are. */
+/** Layout of a structure's six tensors within its row of the block, and the widths of its hidden layers. */
 export interface PresenceLayout {
-  /** weight and bias of the layers 0, 3 and 5 of the state dict; elements from the start of the row */
+  /** weight and bias of layers 0, 3 and 5 of the state dict, in elements from the start of the row */
   offsets: readonly [number, number, number, number, number, number]
   hidden: readonly [number, number]
 }
 
-/** `dropout` is the probability of dropping a unit of the first hidden layer; `keys` as in `dropout`. */
+/** `dropout` is the drop probability in the first hidden layer; `keys` as in `dropout`. */
 export type PresenceMode = { training: true; keys: Tensor; dropout: number } | { training: false }
 
 export interface PresenceInputs {
@@ -27,7 +27,7 @@ interface Classifiers extends PresenceInputs {
   mode: PresenceMode
 }
 
-/** What the backward kernels share with the forward one. */
+/** Tensors that the forward and backward kernels share. */
 interface Activations extends Classifiers {
   hidden1: Tensor // (N, S, hidden[0])
   hidden2: Tensor // (N, S, hidden[1])
@@ -36,8 +36,8 @@ interface Activations extends Classifiers {
 
 /**
  * The presence classifiers of all S structures at once, one MLP each: [pooled (N, F), alignment[:, s]] → Linear → ReLU → dropout →
- * Linear → ReLU → Linear, to logits (N, S, 2) = (absent, present). Row s of `block` (S, stride) holds structure s's tensors.
- * Throws ContractError when shapes disagree.
+ * Linear → ReLU → Linear → logits (N, S, 2) = (absent, present). Row s of `block` (S, stride) holds the tensors of structure s.
+ * Throws ContractError on mismatched shapes.
  */
 export function presenceMlp(tape: Tape, inputs: PresenceInputs, mode: PresenceMode): Tensor {
   const { pooled, alignment, block, layout } = inputs
@@ -62,7 +62,7 @@ export function presenceMlp(tape: Tape, inputs: PresenceInputs, mode: PresenceMo
   return logits
 }
 
-/** The sizes that both shaders know. */
+/** The size params of both shaders. */
 function sizesOf({ pooled, alignment, block, layout }: Classifiers) {
   const [weight0, bias0, weight3, bias3, weight5, bias5] = layout.offsets
   return {
@@ -96,14 +96,14 @@ const forward = kernel('presenceMlp.forward', (of: Activations): Dispatch[] => {
   ]
 })
 
-/** Gradients in front of each layer's ReLU. */
+/** Gradients before each layer's ReLU. */
 interface Deltas extends Activations {
   dLogits: Tensor // (N, S, 2)
   delta1: Tensor // (N, S, hidden[0])
   delta2: Tensor // (N, S, hidden[1])
 }
 
-/** Records the walk back to the first layer once for each gradient of the logits. */
+/** Records the backward pass to the first layer once per gradient of the logits. */
 function sharedDeltas(tape: Tape, of: Activations): (dLogits: Tensor) => Deltas {
   const recorded = new Map<Tensor, Deltas>()
   return dLogits => {
@@ -136,7 +136,7 @@ const deltaKernel = kernel('presenceMlp.deltas', (of: Deltas): Dispatch[] => {
   ]
 })
 
-/** A gradient that follows from the deltas, one number an invocation. */
+/** A gradient computed from the deltas, one element per invocation. */
 function fromDeltas(
   name: string,
   entry: string,
@@ -165,7 +165,7 @@ const blockGradient = fromDeltas('presenceMlp.blockGradient', 'block_gradient', 
   return { pooled, alignment, hidden1, hidden2, second_delta: delta2, d_logits: dLogits }
 })
 
-/** The probability of presence (N, S) of logits (N, S, 2) = (absent, present): the second of their softmax. */
+/** The probability of presence (N, S) from logits (N, S, 2) = (absent, present): the second component of their softmax. */
 export function presenceProbability(tape: Tape, logits: Tensor): Tensor {
   if (logits.shape.length !== 3 || logits.shape[2] !== 2)
     throw new ContractError('presenceProbability', 'shape', logits.shape, '(N, S, 2)')
