@@ -1,14 +1,14 @@
 #!/bin/bash
-# Measures everything that needs a GPU, on a host that has one, in one command, from the checkout's root:
+# Runs all measurements that need a GPU with one command, from the checkout's root:
 #   bench/gpu_host.sh [DIR] [with key=value ...]
-# The words change the step that is timed (ours and PyTorch's alike). DIR, .gpu-host/results unless given, gets what each
-# part printed, and of all of it DIR/report.json and DIR/report.md, whose sections can be pasted into docs/performance.md.
-# tune and tune-f16 also write shaders/tuned/ADAPTER.json, the table to be shipped for such adapters.
-# A part that fails or takes too long is reported as such; run again, the target table goes on where it was stopped.
-#   SADAAN_PYTHON   a python with a CUDA torch; python3 unless given
-#   PARTS           the parts to run, all unless given:
+# The words configure the timed step, both ours and PyTorch's. DIR (.gpu-host/results by default) receives the output of
+# each part, and a summary in DIR/report.json and DIR/report.md with sections for docs/performance.md.
+# tune and tune-f16 also write shaders/tuned/ADAPTER.json, the table to ship for such adapters.
+# Failures and timeouts are reported. On a second run, the target table continues where it stopped.
+#   SADAAN_PYTHON   a Python with a CUDA torch; python3 by default
+#   PARTS           the parts to run; all by default:
 #                   adapter tests tune tune-f16 ops-f32 ops-f16 step-f32 step-f16 training targets
-#   QUICK=1         tiny sizes: that the script works, on any adapter, not how fast anything is
+#   QUICK=1         tiny sizes: tests that the script works, on any adapter
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
@@ -40,12 +40,12 @@ fi
 
 program=(node --import tsx cli/main.ts)
 
-# part NAME SECONDS COMMAND...: the last line that it prints is its result
+# part NAME SECONDS COMMAND...: its last line of output is its result
 part() {
   local name=$1 limit=$2 started=$SECONDS code=0
   shift 2
   [[ " $parts " == *" $name "* ]] || return 0
-  echo "== $name, $limit s at most"
+  echo "== $name, at most $limit s"
   timeout "$limit" "$@" >"$OUT/$name.json" 2>"$OUT/$name.log" || code=$?
   echo "   exit $code after $((SECONDS - started)) s"
   echo "$code" >"$OUT/$name.exit"

@@ -12,11 +12,11 @@ import { type Workload, withTemporaryDataset, workloadOf } from '../workload.ts'
 
 export interface LoaderRequest {
   loaded: LoadedConfig
-  /** of a step, to be compared with; measured when not given */
+  /** step time for comparison; measured by default */
   stepSeconds?: number
-  /** of a made-up dataset */
+  /** of the synthetic dataset */
   samples: number
-  /** the loader runs for so long at least, and for an epoch */
+  /** the loader runs at least this long and at least one epoch */
   seconds: number
 }
 
@@ -26,21 +26,21 @@ export interface LoaderReport {
   size: readonly number[]
   structures: number
   batch_size: number
-  /** bytes of the file of the training split */
+  /** size of the training split's file */
   file_bytes: number
-  /** the loader with training.num_workers, its batches thrown away */
+  /** the loader with training.num_workers; batches are discarded */
   samples_per_s: number
   /** the same with other numbers of threads */
   by_threads: ThreadsRow[]
-  /** plain decoding of one sample after the other in one thread */
+  /** plain decoding in one thread, sample by sample */
   decode_floor_samples_per_s: number
-  /** plain reading of the file; the system's file cache is warm, as it is after the first epoch */
+  /** plain reading of the file from a warm file cache, as after the first epoch */
   disk_floor_samples_per_s: number
   disk_bytes_per_s: number
-  /** samples_per_s as a share of the slower floor */
+  /** samples_per_s relative to the slower floor */
   share_of_floor: number
   step_s: number
-  /** share of the time that a GPU would idle which the loader alone keeps waiting: 1 − step_s / batch_s, 0 at least */
+  /** share of time that a GPU would idle because of the loader alone: max(0, 1 − step_s / batch_s) */
   gpu_idle_share: number
 }
 
@@ -50,14 +50,14 @@ export interface ThreadsRow {
   samples_per_s: number
   /** of all threads of this process */
   processor_s_per_sample: number
-  /** of the batches that the loader held, at most */
+  /** peak size of the loader's batches */
   host_bytes: number
 }
 
 const THREADS = [0, 1, 2, 4]
 const READ_BYTES = 2 ** 20
 
-/** Measures the loader against what it cannot beat. Throws InputError for a dataset that does not open or fit. */
+/** Measures the loader against its lower bounds, decoding and reading. Throws InputError on a dataset that does not open or fit. */
 export async function benchLoader(request: LoaderRequest): Promise<LoaderReport> {
   const workload = await workloadOf(request.loaded)
   const { dataset, shape } = workload
@@ -101,7 +101,7 @@ async function measure(
   }
 }
 
-/** Repeats `body` for `seconds`, twice at least: the shortest repetition, in seconds. The first one warms up. */
+/** Seconds of the shortest of at least two repetitions of `body` in `seconds`, after a warm-up. */
 async function shortest(seconds: number, body: () => unknown): Promise<number> {
   const started = performance.now()
   await body()
@@ -114,7 +114,7 @@ async function shortest(seconds: number, body: () => unknown): Promise<number> {
   return best
 }
 
-/** The second reading and those after it: the first one fills the file cache. */
+/** Repeated reads; the first one fills the file cache and is not counted. */
 function readRate(path: string, seconds: number): { bytes: number; bytesPerSecond: number } {
   const bytes = readAll(path)
   const started = performance.now()

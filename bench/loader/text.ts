@@ -12,7 +12,7 @@ export function loaderText(report: LoaderReport): string {
     ['loader', `${short(report.samples_per_s)} samples/s at batch ${batch_size}`],
     ...report.by_threads.map(row => [
       row.threads === 0 ? 'no thread' : `${row.threads} thread${row.threads === 1 ? '' : 's'}`,
-      `${short(row.samples_per_s)} samples/s, ${short(row.processor_s_per_sample * 1e3)} ms of processor a sample, ${formatBytes(row.host_bytes)} of batches`,
+      `${short(row.samples_per_s)} samples/s, ${short(row.processor_s_per_sample * 1e3)} ms of CPU time per sample, ${formatBytes(row.host_bytes)} of batches`,
     ]),
     ['decode', `${short(report.decode_floor_samples_per_s)} samples/s, one thread, nothing else`],
     [
@@ -20,7 +20,7 @@ export function loaderText(report: LoaderReport): string {
       `${short(report.disk_floor_samples_per_s)} samples/s, ${formatBytes(report.disk_bytes_per_s)}/s from the file cache`,
     ],
     ['of floor', percent(report.share_of_floor)],
-    ['GPU', `idle for ${percent(report.gpu_idle_share)} of the time, at ${short(report.step_s)} s a step`],
+    ['GPU', `idle for ${percent(report.gpu_idle_share)} of the time, at ${short(report.step_s)} s per step`],
   ]
   return lines.map(([name, value]) => `${name!.padEnd(11)}${value}`).join('\n')
 }

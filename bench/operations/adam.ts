@@ -5,23 +5,23 @@ import type { Operation } from '../ops/operation.ts'
 export interface AdamRow {
   type: 'adam' | 'adamw'
   size: number
-  /** of them, from the first on, are updated */
+  /** number of them to update, from the first */
   elements: number
-  /** updates done before */
+  /** number of earlier updates */
   step: number
-  /** false: the gradient norm was not */
+  /** whether the gradient norm is finite */
   finite?: boolean
   weightDecay?: number
-  /** bytes of a binding */
+  /** binding limit in bytes */
   limit?: number
 }
 
 const LEARNING_RATE = 5e-3
 const BETAS = [0.9, 0.999] as const
 const EPSILON = 1e-8
-/** of the gradient, by clipping */
+/** Of the gradient, from clipping. */
 const FACTOR = 0.25
-/** updates in a row */
+/** Consecutive updates. */
 const UPDATES = 2
 
 export const adamOperation: Operation<AdamRow> = {

@@ -10,7 +10,7 @@ export interface AttentionRow {
   size: readonly [number, number, number]
   /** standard deviation of the logits */
   spread: number
-  /** bytes of a binding */
+  /** binding limit in bytes */
   limit?: number
 }
 

@@ -8,11 +8,11 @@ export interface BatchNormRow {
   shape: Shape // (N, C, H, W, D)
   training: boolean
   relu: boolean
-  /** between two sigmoids: the gradient of its input then takes the memory of that of its output */
+  /** between two sigmoids: its input gradient then reuses the memory of its output gradient */
   between?: true
-  /** of the input; its deviation is 1 */
+  /** mean of the input; the deviation is 1 */
   mean?: number
-  /** bytes */
+  /** binding limit in bytes */
   limit?: number
 }
 

@@ -5,20 +5,20 @@ import type { Operation } from '../ops/operation.ts'
 
 export interface Conv3dRow {
   samples: number
-  /** channels of x and, where there are two, of the second input */
+  /** channels of x and of the second input, if any */
   channels: readonly [number] | readonly [number, number]
   outputs: number
   size: 1 | 3
   stride?: 2
   volume: readonly [number, number, number]
-  /** bytes */
+  /** binding limit in bytes */
   limit?: number
 }
 
 const inputsOf = ({ channels: [first, second] }: Conv3dRow): number => first + (second ?? 0)
 const outputAxes = ({ volume, stride }: Conv3dRow): number[] => volume.map(axis => Math.ceil(axis / (stride ?? 1)))
 
-/** One tap of one pair of channels: y += weight · x, shifted; what lies outside x is zero. */
+/** One tap of one pair of channels: y += weight · x, shifted and zero-padded. */
 function addTap(x: Float64Array, y: Float64Array, weight: number, shift: readonly number[], row: Conv3dRow): void {
   const { stride = 1 } = row
   const [height, width, depth] = row.volume
@@ -83,8 +83,8 @@ export const conv3dOperation: Operation<Conv3dRow> = {
   build: (tape, { x, second, weight, bias }, { stride }) => ({
     y: conv3d(tape, x!, weight!, bias!, { ...(second ? { with: second } : {}), ...(stride ? { stride } : {}) }),
   }),
-  // f16 keeps 11 bits: a product of two rounded numbers is off by 2^-10 of itself at most, and the errors of a sum grow as the sum
-  // does, with the root of its length
+  // f16 keeps 11 bits, so a product of two rounded numbers has a relative error of at most 2^-10. The error of a sum grows like the
+  // sum itself, with the square root of its length.
   tolerances: { matrix: 2 ** -10 },
   reference: ({ x, second, weight, bias }, row) => ({
     y: reference(second ? [x!, second] : [x!], weight!, bias!, row),

@@ -8,7 +8,7 @@ export interface ConvTranspose3dRow {
   inputs: number
   outputs: number
   volume: readonly [number, number, number]
-  /** bytes */
+  /** binding limit in bytes */
   limit?: number
 }
 

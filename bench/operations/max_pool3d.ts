@@ -5,7 +5,7 @@ import type { Operation } from '../ops/operation.ts'
 
 export interface MaxPool3dRow {
   shape: Shape // (N, C, H, W, D)
-  /** bytes */
+  /** binding limit in bytes */
   limit?: number
 }
 
@@ -32,7 +32,7 @@ export const maxPool3dOperation: Operation<MaxPool3dRow> = {
   reference: ({ x }, { shape }) => ({ y: reference(x!, shape) }),
   tolerance: 0,
   flops: () => 0,
-  // The output is an eighth of the input, twice: values and indices.
+  // The outputs, values and indices, are each an eighth of the input.
   bytes: ({ shape }) => sizeOf(shape) * 4 * 1.25,
   limit: ({ limit }) => limit,
 }

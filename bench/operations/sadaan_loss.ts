@@ -9,13 +9,13 @@ export interface LossRow {
   samples: number
   structures: number
   size: readonly [number, number, number]
-  /** which values the pairs' presence takes in turn */
+  /** presence values, which the pairs take in turn */
   presence: readonly number[]
-  /** Logits of ±80, and attention and presence probabilities of 0 and 1, where the last two have no derivative. */
+  /** Logits of ±80, and attention and presence probabilities of 0 and 1, which have no derivative there. */
   extreme?: boolean
   /** weight of the focal term; 0 leaves the six terms of the original */
   focal?: number
-  /** bytes of a binding */
+  /** binding limit in bytes */
   limit?: number
 }
 

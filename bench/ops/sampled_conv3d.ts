@@ -97,7 +97,7 @@ class Conv3dElements {
     return this.inputs.weight!.data[(o * this.channels + i) * this.row.size ** 3 + tap]!
   }
 
-  /** of the concatenation of the inputs */
+  /** channels of the concatenated inputs */
   private input(n: number, channel: number, place: Place): number {
     const [first, second] = this.row.channels
     if (channel < first) return this.at(this.inputs.x!.data, n * first + channel, place)

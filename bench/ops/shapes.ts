@@ -8,12 +8,12 @@ import { maxPool3dOperation } from '../operations/max_pool3d.ts'
 import { sadaanLossOperation } from '../operations/sadaan_loss.ts'
 import type { Operation } from './operation.ts'
 
-/** What of an operation is timed. */
+/** The timed part of an operation. */
 export type Pass = 'forward' | 'backward data' | 'backward weight' | 'forward + backward'
 
-/** An operation at a size that counts in training. */
+/** An operation at a size that matters in training. */
 export interface StepShape {
-  /** the layer of SADAAN that it is */
+  /** its layer in SADAAN */
   layer: string
   operation: Operation
   row: object
@@ -29,7 +29,7 @@ function shape<Row extends object>(
   return { layer, operation: operation as unknown as Operation, row, passes }
 }
 
-/** The step that is measured: the paper's widths on a volume that a CPU can still train. */
+/** The measured step: the paper's widths, on a volume that a CPU can still train. */
 const STRUCTURES = 13
 const SAMPLES = 2
 const SIZE = [64, 64, 32] as const
@@ -60,7 +60,7 @@ function encoderShapes(): StepShape[] {
   ])
 }
 
-/** The second convolution of a decoder block is that of the encoder block at its level. */
+/** The second convolution of a decoder block has the size of the encoder block's at the same level. */
 function decoderShapes(): StepShape[] {
   return [4, 3, 2, 1].flatMap(level => {
     const [low, high] = [CHANNELS[level]!, CHANNELS[level - 1]!]

@@ -1,7 +1,7 @@
 import { type Column, percent, short, textTable } from '../table.ts'
 import type { OpsLine, OpsReport } from './ops.ts'
 
-/** What the numbers are taken on, and how. */
+/** The adapter, precision and clock. */
 export function opsHeader({ adapter, precision, clock, skipped, wrong, ...peaks }: OpsReport): string {
   return [
     `adapter  ${adapter}, activations ${precision}`,
@@ -12,7 +12,7 @@ export function opsHeader({ adapter, precision, clock, skipped, wrong, ...peaks 
   ].join('\n')
 }
 
-/** One row as it is done. */
+/** The line of one finished row. */
 export function opsLine({ label, seconds, gflops, gbytes, flops, share, variants }: OpsLine): string {
   const rate = flops > 0 ? `${short(gflops)} GFLOP/s` : `${short(gbytes)} GB/s`
   return `${label}: ${short(seconds * 1000)} ms, ${rate}, ${percent(share)}, ${variantsText(variants)}`
@@ -34,7 +34,7 @@ export function opsTable({ rows }: OpsReport): string {
   return textTable(rows, OPS_COLUMNS)
 }
 
-/** Kernels with a single way to run are called by their own name. */
+/** Kernels with a single variant use their own name for it. */
 export function variantsText(variants: Record<string, string>): string {
   return Object.entries(variants)
     .map(([kernel, variant]) => (variant === kernel ? kernel : `${kernel}=${variant}`))

@@ -1,5 +1,5 @@
-"""channels_last.py SCRIPT ARGUMENTS...: runs a script in which net.to(memory_format=torch.channels_last_3d) converts the
-parameters of five axes. PyTorch's own refuses a network that has parameters of four, which no layout of volumes concerns."""
+"""channels_last.py SCRIPT ARGUMENTS...: runs a script with a net.to(memory_format=torch.channels_last_3d) that converts only
+parameters with five axes. PyTorch's own version rejects networks that also have parameters with four axes."""
 import runpy
 import sys
 

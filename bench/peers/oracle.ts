@@ -8,17 +8,17 @@ import type { StepReport } from '../step/step.ts'
 import { workloadOf } from '../workload.ts'
 import type { Pythons } from './python.ts'
 
-/** What both sides train. */
+/** The workload of both sides. */
 export interface PeerRequest {
   loaded: LoadedConfig
-  /** the words of the command line that `loaded` was made from, for our own process */
+  /** the command line words behind `loaded`, for our process */
   words: readonly string[]
   pythons: Pythons
-  /** steps of each measurement that count */
+  /** measured steps per measurement */
   steps: number
-  /** times that all sides are measured in turn */
+  /** number of rounds; each measures all sides in turn */
   rounds: number
-  /** told of what begins and what is done */
+  /** receives progress */
   say(line: string): void
   /** `Journal.once`, or a plain call */
   once<T>(name: string, measure: () => Promise<T>): Promise<T>
@@ -31,11 +31,11 @@ export interface OracleSettings {
   mode: string
   layout: string
   compiled: boolean
-  /** with the original's copy of the features for every structure */
+  /** copy the features for every structure, as the original does */
   original: boolean
 }
 
-/** What `sadaan_oracle.py bench` prints. */
+/** The output of `sadaan_oracle.py bench`. */
 export interface OracleResult {
   torch: string
   median_s: number
@@ -43,13 +43,13 @@ export interface OracleResult {
   peak_bytes: number
 }
 
-/** Threads of PyTorch: as many as the machine that the targets are stated for has cores. */
+/** PyTorch threads: the number of cores of the machine that the targets refer to. */
 const THREADS = 2
 
 /** The original in plain PyTorch. */
 const ORACLE = join(PACKAGE_ROOT, 'kernels-test/oracle/sadaan_oracle.py')
 
-/** Runs the oracle with channels last, which PyTorch refuses it. */
+/** Runs the oracle with channels last, which PyTorch does not support for it directly. */
 const CHANNELS_LAST = join(PACKAGE_ROOT, 'bench/peers/channels_last.py')
 
 export async function runOracle(settings: OracleSettings, { loaded, steps }: PeerRequest): Promise<OracleResult> {
@@ -58,7 +58,7 @@ export async function runOracle(settings: OracleSettings, { loaded, steps }: Pee
   const { shape, batchSize, dataset } = await workloadOf(loaded)
   if (dataset || shape.inChannels !== 1)
     throw new InputError(
-      'bench peers: the oracle makes up its data, with one channel: leave dataset_path and in_channels alone',
+      'bench peers: the oracle generates its own data with one channel: do not set dataset_path or in_channels',
     )
   const parameters = ['bench', '--channels', shape.channels.join(','), '--structures', `${shape.structures}`]
   parameters.push('--size', shape.size.join(','), '--batch', `${batchSize}`, '--steps', `${steps}`)
@@ -70,7 +70,7 @@ export async function runOracle(settings: OracleSettings, { loaded, steps }: Pee
   return pythonJson<OracleResult>(settings.python, [...scripts, ...parameters])
 }
 
-/** Our step in a process of its own. */
+/** Our step, in a separate process. */
 export function runOurs({ words, steps }: PeerRequest): Promise<StepReport> {
   return ourJson<StepReport>('cli/main.ts', ['bench', 'step', '--json', '--steps', `${steps}`, ...words])
 }

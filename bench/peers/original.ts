@@ -4,24 +4,24 @@ import { short, textTable } from '../table.ts'
 import { median, type OracleResult, type PeerRequest, runOracle, runOurs } from './oracle.ts'
 import type { Python, Pythons } from './python.ts'
 
-/** One PyTorch beside ours. */
+/** One PyTorch compared with ours. */
 export interface OriginalLine {
   python: string
   torch: string
-  /** undefined where it failed */
+  /** undefined if it failed */
   median_s?: number
   peak_bytes?: number
-  /** its time over ours, in the same round; the median of the rounds */
+  /** its time over ours in the same round; median over rounds */
   time_ratio?: number
-  /** our peak memory over its: VmHWM of both processes where our adapter is software, otherwise not comparable */
+  /** our peak memory over its (VmHWM of both processes); on a GPU not comparable */
   memory_ratio?: number
-  /** why there are no figures */
+  /** reason if not measured */
   failed?: string
 }
 
 export interface OriginalReport {
   ours: Pick<StepReport, 'adapter' | 'step_s' | 'peak_bytes' | 'process_peak_bytes'>
-  /** our last round, whole */
+  /** full report of our last round */
   last: StepReport
   peers: OriginalLine[]
   missing: Pythons['missing']
@@ -29,13 +29,13 @@ export interface OriginalReport {
 
 interface Round {
   ours: StepReport
-  /** by python; a failure is its reason */
+  /** by Python; the reason if it failed */
   theirs: Record<string, OracleResult | string>
 }
 
 const SETTINGS = { device: 'cpu', mode: 'fp32', layout: 'ncdhw', compiled: false, original: true } as const
 
-/** Ours and the original on every python, in turn, `rounds` times. The original trains on the processor with two threads. */
+/** Runs ours and the original on every Python in turn, `rounds` times. The original trains on the CPU with two threads. */
 export async function benchOriginal(request: PeerRequest): Promise<OriginalReport> {
   const measured: Round[] = []
   for (let round = 1; round <= request.rounds; round++)
@@ -49,14 +49,14 @@ async function runRound(round: string, request: PeerRequest): Promise<Round> {
   const { pythons, say, once } = request
   say(`  ${round}: ours`)
   const ours = await once(`${round}: ours`, () => runOurs(request))
-  say(`  ${round}: ours ${short(ours.step_s)} s a step on ${ours.adapter}`)
+  say(`  ${round}: ours ${short(ours.step_s)} s per step on ${ours.adapter}`)
   const theirs: Round['theirs'] = {}
   for (const { path, torch } of pythons.found) {
     const name = `${round}: torch ${torch}`
     say(`  ${name}`)
     const result = await outcome(() => once(name, () => runOracle({ python: path, ...SETTINGS }, request)))
     theirs[path] = result
-    say(`  ${name} ${typeof result === 'string' ? result : `${short(result.median_s)} s a step`}`)
+    say(`  ${name} ${typeof result === 'string' ? result : `${short(result.median_s)} s per step`}`)
   }
   return { ours, theirs }
 }
@@ -110,7 +110,7 @@ export function originalText({ ours, peers, missing }: OriginalReport): string {
   const lines = [own, ...peers.map((peer): TextLine => ({ who: `original, torch ${peer.torch}`, ...peer }))]
   const table = textTable(lines, [
     { title: '', value: ({ who }) => who },
-    { title: 's a step', value: ({ median_s }) => median_s && short(median_s) },
+    { title: 's per step', value: ({ median_s }) => median_s && short(median_s) },
     { title: 'peak GB', value: ({ peak_bytes }) => peak_bytes && short(peak_bytes / 1e9) },
     { title: 'ours is faster ×', value: ({ time_ratio }) => time_ratio && short(time_ratio) },
     { title: 'our memory / its', value: ({ memory_ratio }) => memory_ratio && short(memory_ratio) },

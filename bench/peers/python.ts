@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { PACKAGE_ROOT } from '../../src/util/package_root.ts'
 import { ChildError, pythonJson } from '../processes.ts'
 
-/** A python that imports torch. */
+/** A Python that can import torch. */
 export interface Python {
   path: string
   torch: string
@@ -12,16 +12,16 @@ export interface Python {
 
 export interface Pythons {
   found: Python[]
-  /** named ones that do not import torch, and why */
+  /** requested ones that cannot import torch, with the reason */
   missing: { python: string; reason: string }[]
 }
 
-/** Where torch may be in a checkout, besides the pythons of the environment. */
+/** Where to look for torch in a checkout, besides the environment's Pythons. */
 const FOLDERS = ['torch-2.13', 'torch-1.13', '.venv', 'venv']
 
 /**
- * Those of `named`, or, where nothing is named, of SADAAN_PYTHON, SADAAN_PYTHON_2 and the usual places, of every version of torch
- * the first.
+ * The Pythons in `named`; by default those in SADAAN_PYTHON, SADAAN_PYTHON_2 and the usual places. The first one per version of
+ * torch.
  */
 export async function findPythons(named: readonly string[]): Promise<Pythons> {
   const { SADAAN_PYTHON, SADAAN_PYTHON_2, VIRTUAL_ENV } = process.env

@@ -1,7 +1,7 @@
 import { ourJson } from '../processes.ts'
 import { short, textTable } from '../table.ts'
 
-/** A convolution 3³ that both sides compute. */
+/** A 3³ convolution for both sides. */
 export interface TfjsShape {
   samples: number
   inputs: number
@@ -9,16 +9,16 @@ export interface TfjsShape {
   volume: readonly [number, number, number]
 }
 
-/** Seconds of ours and of tfjs-backend-webgpu, wall clock, in turn, on one adapter. */
+/** Wall-clock seconds of ours and tfjs-backend-webgpu, measured in turn on one adapter. */
 export interface TfjsReport extends TfjsShape {
   adapter: string
-  /** multiply-adds · 2 of the forward pass; forward and backward are three times as many */
+  /** 2 · multiply-adds of the forward pass; forward and backward together take three times as many */
   flops: number
   forward: { ours_s: number; tfjs_s: number; ratio: number }
   forward_backward: { ours_s: number; tfjs_s: number; ratio: number }
 }
 
-/** Runs the comparison in a process of its own: tfjs wants a browser's globals. Throws ChildError when its packages are absent. */
+/** Runs the comparison in a separate process, because tfjs needs a browser's globals. Throws ChildError without its packages. */
 export function benchTfjs(shape: TfjsShape, adapter?: string): Promise<TfjsReport> {
   return ourJson<TfjsReport>('bench/peers/tfjs_process.ts', [JSON.stringify({ ...shape, adapter })])
 }

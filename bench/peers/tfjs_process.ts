@@ -11,7 +11,7 @@ import { normals, randomOf, relativeError } from '../ops/numbers.ts'
 import { Prepared } from '../ops/prepared.ts'
 import type { TfjsReport, TfjsShape } from './tfjs.ts'
 
-/** The parts of tfjs-core that are used here; the package is no dependency of this one. */
+/** The parts of tfjs-core used here; the package is not a dependency. */
 interface Tfjs {
   setBackend(name: string): Promise<boolean>
   ready(): Promise<void>
@@ -30,10 +30,10 @@ interface TfjsTensor {
 
 const SECONDS = 2
 const ROUNDS = 3
-/** of tfjs's own sums against ours, as a share of the largest */
+/** Of tfjs's sums against ours, relative to the largest. */
 const TOLERANCE = 1e-4
 
-/** From the folder SADAAN_TFJS, bench/peers or the package's own node_modules. */
+/** From the folder SADAAN_TFJS, bench/peers or the package's node_modules. */
 function loadTfjs(): Tfjs {
   const folders = [process.env.SADAAN_TFJS, join(PACKAGE_ROOT, 'bench/peers'), PACKAGE_ROOT]
   for (const folder of folders.filter(each => each !== undefined))
@@ -48,7 +48,7 @@ function loadTfjs(): Tfjs {
   throw new InputError('@tensorflow/tfjs-backend-webgpu is not installed; run: npm install --prefix bench/peers')
 }
 
-/** The shortest of a few repetitions, of which there is at least one. */
+/** The shortest of several repetitions, at least one. */
 async function shortest(run: () => Promise<unknown>): Promise<number> {
   await run()
   const begun = performance.now()
@@ -67,7 +67,7 @@ interface Data {
   dy: Float32Array // (N, O, H, W, D)
 }
 
-/** What is timed on one side; `result` is y as (N, O, H, W, D). */
+/** The timed functions of one side; `result` is y as (N, O, H, W, D). */
 interface Side {
   forward(): Promise<unknown>
   both(): Promise<unknown>
@@ -109,7 +109,7 @@ async function oursOn(device: Device, { samples, inputs, outputs, volume }: Tfjs
   return { forward: submit(forward), both: submit(both), result: () => forward.read(forward.plan.outputs[0]!) }
 }
 
-/** tfjs has the channels last; its gradients are run as its own gradient functions run them. */
+/** tfjs uses channels last. Its gradients run the same kernels as its gradient functions. */
 async function tfjsSide(
   tf: Tfjs,
   { samples, inputs, outputs, volume }: TfjsShape,
@@ -143,11 +143,11 @@ async function tfjsSide(
 
 type Idle = () => Promise<void>
 
-/** Loads tfjs with the adapter that ours runs on as the browser's; the function it gives empties tfjs's queue. */
+/** Loads tfjs and presents our adapter to it as the browser's. The returned function flushes tfjs's queue. */
 async function startTfjs({ opened }: Device): Promise<{ tf: Tfjs; idle: Idle }> {
   const devices: GPUDevice[] = []
   const request = async (descriptor?: GPUDeviceDescriptor): Promise<GPUDevice> => {
-    // an adapter gives one device, and ours has taken that of the open one
+    // An adapter provides one device, and ours already has it.
     const again = (await opened.gpu.requestAdapter({ powerPreference: 'high-performance' }))!
     devices.push(await again.requestDevice(descriptor))
     return devices.at(-1)!
@@ -161,7 +161,7 @@ async function startTfjs({ opened }: Device): Promise<{ tf: Tfjs; idle: Idle }> 
   })
   const navigator = { gpu: { requestAdapter: async () => offered } }
   Object.defineProperty(globalThis, 'navigator', { value: navigator, configurable: true })
-  const tf = loadTfjs() // registers its backend only where it finds navigator.gpu
+  const tf = loadTfjs() // registers its backend only if navigator.gpu exists
   await tf.setBackend('webgpu')
   await tf.ready()
   const errors: string[] = []
@@ -169,7 +169,7 @@ async function startTfjs({ opened }: Device): Promise<{ tf: Tfjs; idle: Idle }> 
   device.addEventListener('uncapturederror', event => errors.push((event as GPUUncapturedErrorEvent).error.message))
   const idle = async (): Promise<void> => {
     const backend = tf.backend()
-    backend.ensureCommandEncoderReady() // the submit ends whatever is open, and something must be
+    backend.ensureCommandEncoderReady() // submit requires an open encoder
     backend.endComputePassEncoder()
     backend.submitQueue()
     await device.queue.onSubmittedWorkDone()

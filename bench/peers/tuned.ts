@@ -4,7 +4,7 @@ import { type Column, short, textTable } from '../table.ts'
 import { type OracleResult, type OracleSettings, type PeerRequest, runOracle, runOurs } from './oracle.ts'
 import type { Python, Pythons } from './python.ts'
 
-/** Our step in one precision, or PyTorch's in one of its modes. */
+/** Our step in one precision, or PyTorch's in one mode. */
 export interface TunedLine {
   who: string
   mode: string
@@ -13,13 +13,13 @@ export interface TunedLine {
   compiled?: boolean
   step_s?: number
   peak_bytes?: number
-  /** why there is no time */
+  /** reason if not measured */
   failed?: string
 }
 
 export interface TunedReport {
   ours: TunedLine[]
-  /** PyTorch without the original's copies */
+  /** PyTorch, without the original's copies */
   peers: TunedLine[]
   missing: Pythons['missing']
 }
@@ -39,7 +39,7 @@ function settingsOf({ path, torch, cuda }: Python): OracleSettings[] {
   )
 }
 
-/** Ours in every precision, then PyTorch in every mode. What fails is a line with its reason. */
+/** Ours in every precision, then PyTorch in every mode. A failure becomes a line with its reason. */
 export async function benchTuned(request: PeerRequest): Promise<TunedReport> {
   const { words, pythons } = request
   const named = words.find(word => word.startsWith('compute.precision='))
@@ -80,7 +80,7 @@ async function lineOf<T>(
   say(`  ${name}`)
   try {
     const measured = { ...line, ...figures(await once(name, run)) }
-    say(`  ${name}: ${short(measured.step_s!)} s a step`)
+    say(`  ${name}: ${short(measured.step_s!)} s per step`)
     return measured
   } catch (error) {
     if (!(error instanceof ChildError)) throw error
@@ -89,7 +89,7 @@ async function lineOf<T>(
   }
 }
 
-/** `ours`: our times by precision, to which the others are compared. */
+/** `ours`: our times by precision, the baseline. */
 export function tunedColumns(ours: readonly TunedLine[]): Column<TunedLine>[] {
   const ratio = ({ mode, step_s: own }: TunedLine): Column<TunedLine> => ({
     title: `ours ${mode} is faster ×`,
@@ -101,7 +101,7 @@ export function tunedColumns(ours: readonly TunedLine[]): Column<TunedLine>[] {
     { title: 'mode', value: ({ mode }) => mode },
     { title: 'layout', value: ({ layout }) => layout },
     { title: 'compile', value: ({ compiled }) => (compiled === undefined ? undefined : compiled ? 'yes' : 'no') },
-    { title: 's a step', value: ({ step_s }) => step_s && short(step_s) },
+    { title: 's per step', value: ({ step_s }) => step_s && short(step_s) },
     { title: 'peak GB', value: ({ peak_bytes }) => peak_bytes && short(peak_bytes / 1e9) },
     ...ours.filter(({ step_s }) => step_s !== undefined).map(ratio),
     { title: '', value: ({ failed }) => failed },

@@ -8,7 +8,7 @@ export interface Reproducibility {
   identical: boolean
   size: readonly number[]
   channels: readonly number[]
-  /** median of both runs */
+  /** median over both runs */
   step_s: number
 }
 
@@ -28,7 +28,7 @@ export async function benchReproducible(workload: Workload, steps: number): Prom
 async function trained(workload: Workload, steps: number): Promise<{ digest: string; seconds: number[] }> {
   const run = await StepRun.open(workload)
   try {
-    const { seconds } = await run.measure(steps - 1) // one step is behind it
+    const { seconds } = await run.measure(steps - 1) // the first step has already run
     const { storage, state, optimizer } = run.engine
     const hash = createHash('sha256')
     for (const arena of [state.parameters, state.running, ...optimizer.arenas])

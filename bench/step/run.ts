@@ -11,51 +11,51 @@ import { Instruments } from '../instruments.ts'
 import { variantsFor } from '../variants.ts'
 import { randomBatch, type Workload, withTemporaryDataset } from '../workload.ts'
 
-/** Steps fed by the loader, for its share of waiting. */
+/** Steps fed by the loader, to measure the share of waiting. */
 const LOADER_STEPS = 3
 const LEARNING_RATE = 1e-4
 
-/** Seconds to the end of the first step, by what they went into. */
+/** Seconds up to the end of the first step, by phase. */
 export interface FirstStep {
-  /** adapter and device */
+  /** opening adapter and device */
   open: number
-  /** choosing variants, recording, lowering, placing, allocating; at its end the adapter begins with the pipelines */
+  /** choosing variants, recording, lowering, assigning slots, allocating; starts compiling pipelines at the end */
   plan: number
-  /** drawing the weights, beside the pipelines */
+  /** drawing the weights, while pipelines compile */
   values: number
-  /** what then is left of the pipelines; bind groups and uniforms */
+  /** remaining compilation; bind groups and uniforms */
   pipelines: number
-  /** the step; a driver may still compile in it what it has not met before */
+  /** the step itself; a driver may still compile during it */
   step: number
   total: number
 }
 
-/** What a few steps took; counts and bytes are per step. */
+/** The cost of several steps; counts and bytes are per step. */
 export interface MeasuredSteps {
   seconds: number[]
   loss: number
-  /** the calling thread's time to record and submit a step, uploads left out */
+  /** the calling thread's time to record and submit a step, without uploads */
   encode_s: number
   upload_s: number
   upload_bytes: number
   submits_per_step: number
-  /** command encoders, their passes and their command buffers: WebGPU has no way to record once and submit twice */
+  /** command encoders, passes and command buffers: WebGPU cannot reuse them */
   recorded_per_step: Record<string, number>
-  /** GPU objects created, those apart */
+  /** other GPU objects created */
   objects_per_step: number
   objects_created: Record<string, number>
-  /** steps submitted while the one before was still on its way */
+  /** steps submitted while the previous one was still running */
   overlapped: number
 }
 
-/** An engine with its first step behind it. */
+/** An engine after its first step. */
 export class StepRun {
   readonly device: Device
   readonly engine: TrainingEngine
   readonly instruments: Instruments
   readonly firstStep: FirstStep
   readonly choice: Choice
-  /** bytes, when the measured steps were done */
+  /** bytes, after the measured steps */
   processPeak = 0
   private readonly workload: Workload
   private readonly batch: HostBatch
@@ -74,7 +74,7 @@ export class StepRun {
     this.choice = opened.choice
   }
 
-  /** Opens the device, plans, makes the pipelines, and runs a first step, each timed. */
+  /** Opens the device, plans, compiles the pipelines and runs a first step; times each phase. */
   static async open(workload: Workload): Promise<StepRun> {
     const { config } = workload
     const batch = randomBatch(workload)
@@ -95,11 +95,11 @@ export class StepRun {
     await Promise.all(run.step(batch).results)
     firstStep.step = lap()
     firstStep.total = open + plan + values + pipelines + firstStep.step
-    await engine.prepareEvaluation() // begun beside the first step, and no part of the next
+    await engine.prepareEvaluation() // started during the first step; must not overlap the next
     return run
   }
 
-  /** Submits a step; `spent` is what that took of this thread, seconds, uploads included. */
+  /** Submits a step. `spent` is this thread's time in seconds, including uploads. */
   private step(batch: HostBatch) {
     const { seed } = this.workload.config
     const started = performance.now()
@@ -108,7 +108,7 @@ export class StepRun {
     return { results: [accumulated, updated] as const, spent: (performance.now() - started) / 1000 }
   }
 
-  /** Runs steps as training does, with the next one submitted before the last is done. */
+  /** Runs steps like training: submits the next one before the previous one is done. */
   async measure(steps: number): Promise<MeasuredSteps> {
     const { instruments } = this
     const pending = new InFlight()
@@ -148,7 +148,7 @@ export class StepRun {
     }
   }
 
-  /** Share of the time of a few steps that was spent waiting for the loader, which reads the dataset or a made-up one. */
+  /** Share of the time of several steps spent waiting for the loader, on the given or a synthetic dataset. */
   async loaderWaitShare(): Promise<number> {
     const { dataset, shape, batchSize } = this.workload
     if (dataset) return this.fed(dataset)
@@ -175,7 +175,7 @@ export class StepRun {
     }
   }
 
-  /** The first batch fills the pipeline and does not count. */
+  /** The first batch fills the pipeline and is not counted. */
   private async waitShare(loader: Loader): Promise<number> {
     const pending = new InFlight()
     let waited = 0
@@ -198,7 +198,7 @@ export class StepRun {
   }
 }
 
-/** A function that gives the seconds since it was called last. */
+/** Returns a function that gives the seconds since its last call. */
 function laps(): () => number {
   let before = performance.now()
   return () => {

@@ -14,9 +14,9 @@ import { type FirstStep, type MeasuredSteps, StepRun } from './run.ts'
 
 export interface StepRequest {
   loaded: LoadedConfig
-  /** measured, after one that does not count */
+  /** measured steps, after a warm-up step */
   steps: number
-  /** also run one step kernel by kernel */
+  /** also profile one step kernel by kernel */
   profile: boolean
 }
 
@@ -30,28 +30,28 @@ export interface StepReport extends Omit<MeasuredSteps, 'seconds'> {
   channels: readonly number[]
   precision: string
   steps: number
-  /** median time between the ends of two steps, run as training runs them */
+  /** median time between the ends of two steps, run as in training */
   step_s: number
   step_best_s: number
   samples_per_s: number
   first_step_s: FirstStep
-  /** bytes of our buffers, at most */
+  /** peak bytes of our buffers */
   peak_bytes: number
-  /** the process's own high-water mark (VmHWM), where the adapter's memory is the process's */
+  /** peak memory of the process (VmHWM), if it includes the adapter's */
   process_peak_bytes: number | null
   dispatches: number
-  /** encode_s as a share of step_s */
+  /** encode_s relative to step_s */
   encode_share: number
-  /** share of the time of steps fed by the loader that was spent waiting for it */
+  /** share of time spent waiting for the loader, in steps fed by it */
   loader_wait_share: number
-  /** multiply-adds · 2 of a step, as far as the kernels tell */
+  /** 2 · multiply-adds of a step, as declared by the kernels */
   flops: number
   gflops: number
   variants: Record<string, string>
   profile?: KernelTime[]
 }
 
-/** Runs and measures training steps on random data. Throws InputError for a workload the adapter cannot hold. */
+/** Runs and measures training steps on random data. Throws InputError if the workload does not fit the adapter. */
 export async function benchStep({ loaded, steps, profile }: StepRequest): Promise<StepReport> {
   const workload = await workloadOf(loaded)
   const run = await StepRun.open(workload)
@@ -90,7 +90,7 @@ export async function benchStep({ loaded, steps, profile }: StepRequest): Promis
   }
 }
 
-/** What the engine's plans hold, recorded once more: it keeps them to itself. */
+/** The contents of the engine's private plans, recorded again. */
 function plansOf(
   { config, shape, structureNames, batchSize }: Workload,
   facts: AdapterFacts,

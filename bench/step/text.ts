@@ -16,7 +16,7 @@ export function stepText(report: StepReport): string {
     ],
     [
       'time',
-      `${seconds(report.step_s)} a step (best ${seconds(report.step_best_s)}), ${short(report.samples_per_s)} samples/s`,
+      `${seconds(report.step_s)} per step (best ${seconds(report.step_best_s)}), ${short(report.samples_per_s)} samples/s`,
     ],
     ['rate', `${short(report.gflops)} GFLOP/s over the step, ${report.dispatches} dispatches`],
     ['first step', firstText(report.first_step_s)],
@@ -27,10 +27,10 @@ export function stepText(report: StepReport): string {
     ],
     [
       'pipeline',
-      `${report.overlapped} of ${report.steps - 1} steps submitted while the one before ran, ${report.submits_per_step} submits a step`,
+      `${report.overlapped} of ${report.steps - 1} steps submitted while the previous one ran, ${report.submits_per_step} submits per step`,
     ],
     ['loader', `waited for ${percent(report.loader_wait_share)} of the time`],
-    ['created', `${report.objects_per_step} objects a step; recorded: ${countsText(report.recorded_per_step)}`],
+    ['created', `${report.objects_per_step} objects per step; recorded: ${countsText(report.recorded_per_step)}`],
     ['variants', variantsText(report.variants)],
   ]
   const text = lines.map(([name, value]) => `${name!.padEnd(11)}${value}`).join('\n')
@@ -61,7 +61,7 @@ interface ProfileLine {
   count: number
 }
 
-/** One line a kernel of a layer, the slowest first. Each dispatch ran alone and was waited for. */
+/** One line per kernel and layer, slowest first. Each dispatch ran in isolation. */
 export function profileTable(times: readonly KernelTime[]): string {
   const lines = new Map<string, ProfileLine>()
   for (const { label, shader, seconds: taken, flops } of times) {

@@ -11,30 +11,30 @@ import { withTemporaryDataset, workloadOf } from '../workload.ts'
 
 export interface TrainingRequest {
   loaded: LoadedConfig
-  /** the words of the command line that `loaded` was made from */
+  /** the command line words behind `loaded` */
   words: readonly string[]
-  /** of the training that is not stopped; the other is stopped half way */
+  /** epochs of the uninterrupted training; the other stops halfway */
   epochs: number
-  /** training samples of a made-up dataset */
+  /** training samples of the synthetic dataset */
   samples: number
 }
 
-/** A training in one go, and the same stopped half way and resumed. */
+/** An uninterrupted training compared with one that stops halfway and resumes. */
 export interface TrainingComparison {
   epochs: number
   samples: number
   size: readonly number[]
   batch_size: number
   precision: string
-  /** of the one in one go, with everything: opening, validation, checkpoints */
+  /** total time of the uninterrupted training: opening, validation, checkpoints */
   seconds: number
   train_losses: number[]
   validation_losses: number[]
-  /** weights, statistics and moments of both, bit for bit */
+  /** whether weights, statistics and moments are bitwise equal */
   identical: boolean
 }
 
-/** Trains on made-up data, once in one go and once in two halves. Throws InputError for a configuration that cannot be trained. */
+/** Trains on synthetic data, once uninterrupted and once in two halves. Throws InputError on an invalid configuration. */
 export async function benchTraining({ loaded, words, epochs, samples }: TrainingRequest): Promise<TrainingComparison> {
   const { shape, batchSize, config } = await workloadOf(loaded)
   const folder = mkdtempSync(join(tmpdir(), 'sadaan-training-'))
@@ -94,6 +94,6 @@ export function trainingText(report: TrainingComparison): string {
   return [
     `${epochs} epochs of ${samples} samples of ${size.join('×')}, batch ${batch_size}, ${precision}: ${seconds.toPrecision(3)} s`,
     `loss ${train_losses.map(loss => loss.toPrecision(5)).join(' → ')}`,
-    `stopped half way and resumed: ${identical ? 'identical bits' : 'DIFFERENT'}`,
+    `stopped halfway and resumed: ${identical ? 'identical bits' : 'DIFFERENT'}`,
   ].join('\n')
 }

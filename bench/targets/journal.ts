@@ -10,8 +10,7 @@ interface Entry {
 }
 
 /**
- * What was measured so far: a file of a line of JSON each, so that a long run that was stopped can go on where it was. The first
- * line is what was asked for.
+ * The measurements so far, one line of JSON each, so that an interrupted run can continue. The first line is the request.
  */
 export class Journal {
   private readonly path: string
@@ -24,23 +23,23 @@ export class Journal {
     this.known = new Map(entries.map(entry => [entry.name, entry]))
   }
 
-  /** `resume`: what the file holds counts as measured. Throws InputError when that was asked for in another way. */
+  /** `resume` keeps the measurements in the file. Throws InputError if they belong to a different request. */
   static open(path: string, request: object, resume: boolean, say: (line: string) => void): Journal {
     const head = JSON.stringify(request)
     const [first, ...lines] = resume && existsSync(path) ? readFileSync(path, 'utf8').split('\n') : []
     if (first !== undefined && first !== head)
-      throw new InputError(`${path}: is of ${first}, expected ${head}; leave --resume out to begin anew`)
+      throw new InputError(`${path}: measured with ${first}, expected ${head}; omit --resume to start over`)
     const entries = lines.flatMap(parsed)
     mkdirSync(dirname(path), { recursive: true })
     writeFileSync(path, [head, ...entries.map(entry => JSON.stringify(entry)), ''].join('\n'))
     return new Journal(path, entries, say)
   }
 
-  /** The value of this name in the file; else measures it and writes it there. A failure is not written: it is tried again. */
+  /** Returns the value from the file, or measures and writes it. Failures are not written, so they are retried. */
   async once<T>(name: string, measure: () => Promise<T>): Promise<T> {
     const entry = this.known.get(name)
     if (entry) {
-      this.say(`  ${name}: was measured at ${entry.at}`)
+      this.say(`  ${name}: measured at ${entry.at}`)
       return entry.value as T
     }
     const value = await measure()
@@ -49,7 +48,7 @@ export class Journal {
   }
 }
 
-/** A line that was cut off in the middle counts for nothing. */
+/** Ignores a truncated line. */
 function parsed(line: string): Entry[] {
   try {
     return [JSON.parse(line) as Entry]

@@ -10,7 +10,7 @@ import { ourJson } from '../processes.ts'
 import type { Reproducibility } from '../step/reproducible.ts'
 import type { StepReport } from '../step/step.ts'
 
-/** What the rows of the target table are read from. Each is measured in processes of its own. */
+/** The measurements behind the target table. Each runs in separate processes. */
 export interface Measured {
   original: OriginalReport
   step: StepReport
@@ -23,13 +23,13 @@ export interface Measured {
 
 export type MeasurementName = keyof Measured
 
-/** A measurement, or why there is none. */
+/** A measurement, or the reason why there is none. */
 export type Outcome<T> = { value: T } | { reason: string }
 export type Outcomes = { [Name in MeasurementName]?: Outcome<Measured[Name]> }
 
-/** How much of everything is measured. */
+/** The size of all measurements. */
 export interface Effort {
-  /** of the step, after `with` */
+  /** configuration of the step, after `with` */
   words: readonly string[]
   steps: number
   rounds: number
@@ -42,13 +42,13 @@ export interface Effort {
 const SMALL = ['training.image_size=[32,32,16]', 'model.num_structures=2', 'training.batch_size=1']
 const NARROW = 'model.channels=[4,8,16,32,64]'
 
-/** Bits are compared on a small model where there is no GPU: two hundred steps of the large one would take hours. */
+/** Without a GPU, bits are compared on a small model: two hundred steps of the large one would take hours. */
 export function fullEffort(words: readonly string[], software: boolean): Effort {
   const bitsWords = software ? [...SMALL, NARROW] : words
   return { words, steps: 3, rounds: 2, opsSeconds: 1, tfjsVolume: [64, 64, 32], bitsWords, bitsSteps: 100 }
 }
 
-/** Tiny sizes and few steps: that it works, not how fast it is. */
+/** Tiny sizes and few steps: tests that it works, not how fast. */
 export function quickEffort(words: readonly string[]): Effort {
   const tiny = [...SMALL, NARROW, ...words]
   return {
@@ -62,26 +62,26 @@ export function quickEffort(words: readonly string[]): Effort {
   }
 }
 
-/** What a measurement runs with. */
+/** The inputs of a measurement. */
 export interface Bench extends Pick<PeerRequest, 'say' | 'once'> {
   effort: Effort
-  /** versions of torch, as they begin, that the original is compared on */
+  /** versions of torch (prefixes) to run the original on */
   torches: readonly string[]
-  /** what was measured before */
+  /** earlier measurements */
   done: Outcomes
 }
 
 export interface Measurement<Name extends MeasurementName> {
   /** what it does */
   title: string
-  /** about how long, on two cores and a software adapter; on a GPU where only that can measure it */
+  /** approximate duration on two cores and a software adapter, or on a GPU if it requires one */
   minutes: number
-  /** 'software' where the peer runs on the processor */
+  /** 'software' if the peer runs on the CPU */
   adapter: 'any' | 'software' | 'gpu'
   run(bench: Bench): Promise<Measured[Name]>
 }
 
-/** In the order in which they are measured: memory first, and the long ones before the short ones. */
+/** In the order of measurement: memory first, long before short. */
 export const MEASUREMENTS: { readonly [Name in MeasurementName]: Measurement<Name> } = {
   original: {
     title: 'the training step, ours and the original in turn',
@@ -94,7 +94,7 @@ export const MEASUREMENTS: { readonly [Name in MeasurementName]: Measurement<Nam
     },
   },
   step: {
-    title: 'the training step, unless it was measured beside the original',
+    title: 'the training step, unless measured together with the original',
     minutes: 4,
     adapter: 'any',
     run: ({ done, effort, once }) =>

@@ -4,12 +4,12 @@ import { percent, short } from '../table.ts'
 import { HALF_VARIANTS } from '../variants.ts'
 import type { Measured, MeasurementName, Outcome, Outcomes } from './measurements.ts'
 
-/** What a row reached; `met` undefined where the target is not stated for what was measured. */
+/** The result of a row. `met` is undefined if the target does not apply to this adapter or size. */
 export type Reading = { reached: string; value: number; met?: boolean } | { reason: string }
 
 /** A row of the target table. */
 export interface TargetRow {
-  /** what it is called on the command line */
+  /** its name on the command line */
   name: string
   title: string
   target: string
@@ -31,18 +31,18 @@ function row<Name extends MeasurementName>(
   return { name, title, target, needs, read: reading }
 }
 
-/** A version of torch that the original runs on, how much faster ours shall be, and what names a python that has it. */
+/** A version of torch for the original, the target speed-up, and the variable that names a Python with it. */
 const ORIGINALS = [
   { version: '1.13', least: 1.5, variable: 'SADAAN_PYTHON' },
   { version: '2.13', least: 1, variable: 'SADAAN_PYTHON_2' },
 ] as const
 
-/** Most of the original's memory that ours may take. */
+/** Target share of the original's memory. */
 const MEMORY = 1 / 3
 
 export const TORCHES: readonly string[] = ORIGINALS.map(({ version }) => version)
 
-/** The version of torch that a row needs, if it needs one. */
+/** The version of torch that a row needs, if any. */
 export function torchOf({ name }: TargetRow): string | undefined {
   return TORCHES.find(version => name.endsWith(`-${version}`))
 }
@@ -53,7 +53,7 @@ function originalRows({ version, least, variable }: (typeof ORIGINALS)[number]):
     ({ peers, missing }: Measured['original']): Reading => {
       const peer = peers.find(({ torch }) => torch.startsWith(version))
       const why = missing.map(({ python, reason }) => `; ${python}: ${reason}`).join('')
-      if (!peer) return { reason: `no python with torch ${version} found: set ${variable} to one${why}` }
+      if (!peer) return { reason: `no Python with torch ${version} found: set ${variable} to one${why}` }
       return peer.failed === undefined ? read(peer[figure]!) : { reason: peer.failed }
     }
   const faster = reader('time_ratio', value => ({ value, reached: `${short(value)}×`, met: value >= least }))
@@ -68,8 +68,8 @@ function originalRows({ version, least, variable }: (typeof ORIGINALS)[number]):
 const SHARES = { forward: 0.45, 'backward data': 0.45, 'backward weight': 0.4 }
 
 /**
- * The share is effective: multiply-adds of the plain convolution over the time, whatever the kernel really does. What it saves is
- * said beside it.
+ * The effective share: multiply-adds of the plain convolution over the time, whatever the kernel actually computes. The savings
+ * are printed with it.
  */
 function convRow([pass, least]: [string, number]): TargetRow {
   const name = `conv3d-${pass.replace(' ', '-')}`
@@ -96,22 +96,22 @@ const tfjsRows = (['forward', 'forward_backward'] as const).map(pass => {
   })
 })
 
-/** Ours in one precision against the fastest PyTorch among `modes`, in any layout, eager or compiled. */
+/** Our step in one precision against the fastest PyTorch among `modes`, in any layout, eager or compiled. */
 function tunedRow(precision: string, modes: readonly string[], least: number): TargetRow {
   const title = `H100: ${precision} step against the best of PyTorch ${modes.join(', ')}`
   return row('tuned', `h100-step-${precision}`, title, `≥ ${least}×`, ({ ours, peers }) => {
     const own = ours.find(({ mode }) => mode === precision)
-    if (!own) return { reason: `the words name another precision than ${precision}` }
+    if (!own) return { reason: `the request has another precision than ${precision}` }
     if (own.failed !== undefined) return { reason: own.failed }
     const rivals = peers.filter(({ device, mode }) => device === 'cuda' && modes.includes(mode))
     const times = rivals.flatMap(({ step_s }) => step_s ?? [])
-    if (times.length === 0) return { reason: 'no python with a CUDA torch: set SADAAN_PYTHON to one' }
+    if (times.length === 0) return { reason: 'no Python with a CUDA torch: set SADAAN_PYTHON to one' }
     const value = Math.min(...times) / own.step_s!
     return { value, reached: `${short(value)}×`, ...judged(own.device, value >= least) }
   })
 }
 
-/** The best rate of a convolution of the step, over its layers and the variants that take f16 in, or the others. */
+/** The best rate of the step's convolutions, over layers and over the variants with (or without) f16 inputs. */
 function rateRow(kind: Precision, least: number): TargetRow {
   const title = `H100: conv3d, ${kind === 'f32' ? 'fp32' : 'f16 in, f32 accumulate'}`
   return row('rates', `h100-conv3d-${kind}`, title, `≥ ${least} TFLOP/s`, reports => {
@@ -124,7 +124,7 @@ function rateRow(kind: Precision, least: number): TargetRow {
   })
 }
 
-/** On another GPU the figure stands beside the target and is not held to it. */
+/** On another GPU the figure is printed, but not judged against the target. */
 function judged(adapter: string, met: boolean): { met?: boolean } {
   return /H100/i.test(adapter) ? { met } : {}
 }
@@ -133,7 +133,7 @@ const stepRows = [
   row('step', 'encode', 'encode + submit, share of a step', '< 3 %', ({ encode_share: value }) => {
     return { value, reached: percent(value), met: value < 0.03 }
   }),
-  row('step', 'objects', 'objects created per step, command buffers apart', '0', ({ objects_per_step: value }) => {
+  row('step', 'objects', 'objects created per step, except command buffers', '0', ({ objects_per_step: value }) => {
     return { value, reached: `${value}`, met: value === 0 }
   }),
   row('step', 'loader', 'waiting for the loader, share of a step', '< 2 %', ({ loader_wait_share: value }) => {

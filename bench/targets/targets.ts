@@ -17,29 +17,29 @@ import {
 import { TARGET_ROWS, type TargetRow, torchOf } from './rows.ts'
 
 export interface TargetRequest {
-  /** parts of rows' names; all rows without */
+  /** parts of row names; all rows by default */
   rows: readonly string[]
   /** configuration of the step, key=value */
   words: readonly string[]
-  /** tiny sizes: that it works, not how fast it is */
+  /** tiny sizes: tests that it works, not how fast */
   quick: boolean
-  /** take over what the journal holds */
+  /** reuse the measurements in the journal */
   resume: boolean
-  /** the file of what was measured; one in the system's temporary folder unless given */
+  /** path of the journal; by default in the system's temporary folder */
   journal?: string
   say(line: string): void
 }
 
-/** A row of the target table beside what was reached. */
+/** A row of the target table with its result. */
 export interface TargetLine {
   name: string
   title: string
   target: string
-  /** measured; undefined where it could not be */
+  /** undefined if not measured */
   reached?: string
   value?: number
   met?: boolean
-  /** why it was not measured */
+  /** reason if not measured */
   reason?: string
 }
 
@@ -47,11 +47,11 @@ export interface TargetReport {
   adapter: string
   quick: boolean
   lines: TargetLine[]
-  /** what the rows were read from, whole */
+  /** the full reports behind the rows */
   measured: Outcomes
 }
 
-/** Measures the rows asked for; one that cannot be measured says why, and no failure loses another row. Throws InputError for a row that is none. */
+/** Measures the requested rows. A row that fails gives a reason and does not affect the others. Throws InputError on an unknown row. */
 export async function benchTargets(request: TargetRequest): Promise<TargetReport> {
   const rows = rowsOf(request.rows)
   const { name: adapter, software } = await openAdapter()
@@ -65,7 +65,7 @@ export async function benchTargets(request: TargetRequest): Promise<TargetReport
   const wanted = (Object.keys(MEASUREMENTS) as MeasurementName[]).filter(name =>
     rows.some(({ needs }) => needs === name),
   )
-  say(`${adapter}: ${rows.length} rows; what is measured goes to ${path}, --resume goes on from there`)
+  say(`${adapter}: ${rows.length} rows; measurements are saved in ${path}, --resume continues from there`)
   const due = wanted.filter(name => unmeasurable(name, software) === undefined)
   for (const name of wanted) {
     const { title, minutes } = MEASUREMENTS[name]
@@ -84,16 +84,16 @@ function rowsOf(names: readonly string[]): readonly TargetRow[] {
   for (const part of names)
     if (!TARGET_ROWS.some(({ name }) => name.includes(part)))
       throw new InputError(
-        `bench: no row ${JSON.stringify(part)}, expected a part of ${TARGET_ROWS.map(({ name }) => name).join(', ')}`,
+        `bench: no row ${JSON.stringify(part)}, expected part of ${TARGET_ROWS.map(({ name }) => name).join(', ')}`,
       )
   return names.length === 0 ? TARGET_ROWS : TARGET_ROWS.filter(({ name }) => names.some(part => name.includes(part)))
 }
 
-/** Why a measurement makes no sense on this kind of adapter. */
+/** Why a measurement does not apply to this kind of adapter. */
 function unmeasurable(name: MeasurementName, software: boolean): string | undefined {
   const { adapter } = MEASUREMENTS[name]
   if (adapter === 'gpu' && software) return 'no GPU'
-  if (adapter === 'software' && !software) return 'ours runs on a GPU, the original on the processor'
+  if (adapter === 'software' && !software) return 'ours runs on a GPU, the original on the CPU'
   return undefined
 }
 
@@ -106,7 +106,7 @@ async function attempt<Name extends MeasurementName>(name: Name, bench: Bench): 
   }
 }
 
-/** Tiny sizes neither meet nor miss a target. */
+/** At tiny sizes, targets are not judged. */
 function lineOf({ name, title, target, read }: TargetRow, measured: Outcomes, quick: boolean): TargetLine {
   const reading = read(measured)
   if ('reason' in reading || !quick) return { name, title, target, ...reading }

@@ -22,7 +22,7 @@ export const TUNE_COLUMNS: readonly Column<TuneLine>[] = [
 export function tuneHeader({ adapter, measured, changed, left, seconds, files }: TuneReport): string {
   return [
     `adapter   ${adapter}`,
-    `measured  ${measured} calls in ${seconds.toFixed(0)} s, ${changed} differ from the rules, ${left} left to them`,
+    `measured  ${measured} calls in ${seconds.toFixed(0)} s; ${changed} differ from the rules, ${left} not measured`,
     ...files.map(file => `written   ${file}`),
   ].join('\n')
 }

@@ -12,9 +12,9 @@ import type { Workload } from '../workload.ts'
 
 export interface TuneRequest {
   workload: Workload
-  /** seconds; what is not measured then is left as it was */
+  /** seconds; calls not measured by then stay unchanged */
   budget: number
-  /** also put the measurements into the table that the package brings for such adapters */
+  /** also write the measurements to the table that the package ships for such adapters */
   ship: boolean
   stop: AbortSignal
   onCall(line: TuneLine): void
@@ -24,18 +24,18 @@ export interface TuneRequest {
 /** One measured call. */
 export interface TuneLine extends Measurement {
   signature: string
-  /** the variant that the rules would take */
+  /** the default: the variant that the rules choose */
   rules: string
 }
 
 export interface TuneReport extends AutotuneReport {
   adapter: string
   calls: TuneLine[]
-  /** files that hold the measurements now */
+  /** files written */
   files: string[]
 }
 
-/** Measures every variant of every call of a training step, whatever the cache holds, and writes the cache. */
+/** Benchmarks every variant of every call of a training step, ignoring the cache, then writes the cache. */
 export async function benchTune({ workload, ...request }: TuneRequest): Promise<TuneReport> {
   const { config } = workload
   const device = await Device.open(wantedAdapter(config), config.compute)
@@ -72,13 +72,13 @@ async function tune(
     budget,
     stop,
     onMeasured: keep,
-    refuse: ({ call, variant, reason }) => warn(`${call} as ${variant} is not used: ${reason}`),
+    refuse: ({ call, variant, reason }) => warn(`${call} as ${variant}: rejected: ${reason}`),
   })
   const files = ship ? [cache.path, shipped(fresh, shippedPath(identity), warn)] : [cache.path]
   return { adapter: identity.name, ...report, calls: lines, files }
 }
 
-/** New measurements take the place of earlier ones; those of other workloads stay. */
+/** Replaces earlier measurements of the same calls; keeps those of other workloads. */
 function shipped(fresh: TunedTable, path: string, warn: (line: string) => void): string {
   const before = readTable(path, warn)
   if (before) fresh.extend(before)

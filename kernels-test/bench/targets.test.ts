@@ -43,7 +43,7 @@ test('a row that is none is refused with the names of those that are', async () 
   await expect(benchTargets(request)).rejects.toThrow(/no row "conv4d", expected a part of step-1\.13, .*, bits$/)
 })
 
-test('rows that nothing was measured for say why, and a peer that failed loses no other row', () => {
+test('unmeasured rows give a reason, and a failed peer affects no other row', () => {
   const read = (name: string, outcomes: Outcomes): object =>
     TARGET_ROWS.find(each => each.name === name)!.read(outcomes)
   const ours = { adapter: 'a', step_s: 2, peak_bytes: 1, process_peak_bytes: 10 }
@@ -55,7 +55,7 @@ test('rows that nothing was measured for say why, and a peer that failed loses n
   expect(read('memory-1.13', of([good, failed]))).toEqual({ value: 0.25, reached: '0.25', met: true })
   expect(read('step-2.13', of([good, failed]))).toEqual({ reason: 'out of memory' })
   expect(read('step-2.13', of([good], [{ python: 'q', reason: 'no such file' }]))).toEqual({
-    reason: 'no python with torch 2.13 found: set SADAAN_PYTHON_2 to one; q: no such file',
+    reason: 'no Python with torch 2.13 found: set SADAAN_PYTHON_2 to one; q: no such file',
   })
   expect(read('bits', { bits: { reason: 'the adapter is lost' } })).toEqual({ reason: 'the adapter is lost' })
 })
@@ -66,7 +66,7 @@ test('a python that is named and does not run is said to be missing', async () =
   expect(missing).toMatchObject([{ python: join(root, 'no-python'), reason: expect.stringMatching(/ENOENT/) }])
 })
 
-test('a journal gives back what was measured, not what failed or was cut off, and only for the same request', async () => {
+test('a journal returns measurements, neither failures nor truncated lines, and only for the same request', async () => {
   const path = join(root, 'new', 'journal.jsonl')
   const request = { steps: 3 }
   const first = Journal.open(path, request, true, quiet)

@@ -33,14 +33,14 @@ import { type CaseInput, defineCase, type Random } from '../case.ts'
 
 type Size = readonly [number, number, number]
 
-/** A row: the shapes, and the settings that differ from no augmentation at all. */
+/** A row: shapes, and the settings that differ from no augmentation. */
 export interface AugmentRow {
   samples: number
   channels: number
   partner: readonly number[]
   size: Size
   settings: Partial<Omit<AugmentSettings, 'partner'>>
-  /** bytes a binding may have */
+  /** binding limit in bytes */
   limit?: number
 }
 
@@ -58,7 +58,7 @@ const BLUR = { probability: 1, range: [0.3, 2.2] } as const
 const LOW_RESOLUTION = { probability: 1, range: [1, 4] } as const
 const BIAS_FIELD = { probability: 1, strength: 0.7 } as const
 const GAMMA = { probability: 1, range: [0.5, 2] } as const
-/** Everything at once, each in about two samples of three. */
+/** All operations at once, each applied to about two thirds of the samples. */
 const EVERYTHING = {
   ...DOCUMENTED,
   ...ANY_FLIP,
@@ -142,8 +142,8 @@ export const rows: readonly AugmentRow[] = [
 ]
 
 /**
- * The rows compare image and presence; a word of masks is no number with an error, and a nearest voxel may lie on a tie, so
- * kernels/augment.test.ts compares the masks, bit by bit.
+ * The rows compare image and presence. Mask words have no numerical error, and nearest voxels can tie, so
+ * kernels/augment.test.ts compares the masks bit by bit.
  */
 export default defineCase<AugmentRow>({
   operation: 'augment',
@@ -186,18 +186,18 @@ export function buildAugment(
   return augment(tape, batch, { ...UNCHANGED, ...settings, partner })
 }
 
-/** Everything drawn for one sample, and where one of its augmented voxels looks. */
+/** All values drawn for one sample, and the source position of its augmented voxels. */
 interface Drawn {
   flipped: boolean[]
   scale: number
-  /** the place in the source volume that a voxel shows, in voxels */
+  /** source position of an augmented voxel, in voxels */
   source(voxel: Vector): Vector
-  /** all that happens to a channel of moved voxels in front of noise, in place */
+  /** intensity augmentation of a moved channel before noise, in place */
   change(volume: Float64Array, channel: number): void
   noise(element: number): number
 }
 
-/** The augmentation by the obvious loops in float64: each output voxel asks what was there before each of the steps. */
+/** The augmentation as plain float64 loops. Each output voxel is traced back through the steps. */
 export function augmentReference(inputs: Record<string, Float64Array>, row: AugmentRow) {
   const { samples, channels, size } = row
   const { noiseStd } = { ...UNCHANGED, ...row.settings }
@@ -220,7 +220,7 @@ export function augmentReference(inputs: Record<string, Float64Array>, row: Augm
   return { image, ...labelReference(inputs, row) }
 }
 
-/** The same of masks and presence. */
+/** The same for masks and presence. */
 export function labelReference(inputs: Record<string, Float64Array>, row: AugmentRow) {
   const { samples, partner, size } = row
   const voxels = sizeOf(size)
@@ -280,7 +280,7 @@ function drawSample(n: number, inputs: Record<string, Float64Array>, { settings:
   }
 }
 
-/** Channels and structures ask for the same voxels. */
+/** Channels and structures read the same voxels. */
 function remembered(place: (voxel: Vector) => Vector, size: Size): (voxel: Vector) => Vector {
   const known: Vector[] = []
   return voxel => {
@@ -289,7 +289,7 @@ function remembered(place: (voxel: Vector) => Vector, size: Size): (voxel: Vecto
   }
 }
 
-/** Where a voxel looks before it is turned and mirrored. */
+/** A voxel's source position before rotation and flip. */
 function displacer(words: Drawing, { elastic }: Partial<AugmentSettings>, size: Size): (voxel: Vector) => Vector {
   if (!elastic || !happens(words, OP_ELASTIC, elastic.probability)) return voxel => voxel
   const { spacing, displacement } = elastic
@@ -335,7 +335,7 @@ function changeChannel(
   }
 }
 
-/** Rotates about `axis`: a positive angle takes the next axis towards the one after it. */
+/** Rotates about `axis`; a positive angle turns the next axis towards the one after it. */
 function rotate(place: Vector, axis: number, angle: number): Vector {
   const first = (axis + 1) % 3
   const second = (axis + 2) % 3

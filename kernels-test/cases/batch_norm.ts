@@ -22,13 +22,13 @@ export default [
       { shape: [2, 5, 4, 4, 6], training: false, relu: true },
       { shape: [2, 5, 4, 4, 6], training: true, relu: true, between: true },
       { shape: [1, 5, 32, 32, 64], training: true, relu: false, between: true, limit: MIB },
-      // Cut by samples, and by channels of one sample. No ReLU: differences would straddle its kink somewhere in so many values.
+      // Cut by samples, and by channels of one sample. No ReLU: with so many values, some finite difference would straddle its kink.
       { shape: [3, 2, 32, 32, 64], training: true, relu: false, limit: MIB },
       { shape: [1, 5, 32, 32, 64], training: true, relu: false, limit: MIB },
       { shape: [2, 2, 32, 64, 64], training: false, relu: false, limit: MIB },
     ],
   }),
-  // Two values become −1 and 1 whatever they are: the gradient is all rounding.
+  // Any two values become −1 and 1, so the gradient is pure rounding error.
   defineCase<BatchNormRow>({
     ...batchNormOperation,
     operation: 'batch_norm of two values',
@@ -38,7 +38,7 @@ export default [
       { shape: [2, 17, 1, 1, 1], training: true, relu: true },
     ],
   }),
-  // Next to 1000 the spacing of float32 is 6e-5: the mean itself cannot be stored better than to half of that.
+  // Near 1000 the spacing of float32 is 6e-5, so the mean is stored with an error of up to half of that.
   defineCase<BatchNormRow>({
     ...batchNormOperation,
     operation: 'batch_norm far from zero',

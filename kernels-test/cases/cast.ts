@@ -4,11 +4,11 @@ import { normals } from '../numbers.ts'
 
 interface Row {
   elements: number
-  /** bytes */
+  /** binding limit in bytes */
   limit?: number
 }
 
-/** Half a unit in the last of f16's 11 bits. */
+/** Half a unit in the last place of f16, which has 11 bits. */
 const ROUNDING = 2 ** -11
 
 /** To f16 and back. */

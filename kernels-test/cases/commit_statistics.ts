@@ -6,7 +6,7 @@ interface Row {
   size: number
   /** the step's loss */
   loss: string
-  /** what the batch's second element is */
+  /** second element of the batch */
   second?: string
 }
 

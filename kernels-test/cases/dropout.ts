@@ -8,19 +8,19 @@ interface Row {
   shape: Shape // (N, ...)
   probability: number
   firstElement: number
-  /** bytes */
+  /** binding limit in bytes */
   limit?: number
 }
 
 const WORD = 2 ** 32
 
-/** (N, 4): one seed and epoch, a sample index each. */
+/** (N, 4): the same seed and epoch, a different sample index each. */
 export function dropoutKeys(random: Random, samples: number): Uint32Array<ArrayBuffer> {
   const [seed, epoch] = [random.integer(WORD), random.integer(100)]
   return Uint32Array.from(Array.from({ length: samples }, () => [seed, epoch, random.integer(WORD), 0]).flat())
 }
 
-/** What element `element` of sample n is multiplied by. */
+/** The factor of element `element` of sample n. */
 export function dropoutFactor(keys: Float64Array, n: number, element: number, probability: number): number {
   const [seed, epoch, sample] = keys.slice(4 * n, 4 * n + 3) as unknown as [number, number, number]
   const words = philox([Math.floor(element / 4), OP_DROPOUT, sample, epoch], [seed, 0])

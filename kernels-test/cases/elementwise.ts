@@ -7,15 +7,15 @@ import { normals } from '../numbers.ts'
 
 interface Row {
   shape: Shape
-  /** standard deviation of the input; 1 unless given */
+  /** standard deviation of the input; 1 by default */
   deviation?: number
-  /** bytes */
+  /** binding limit in bytes */
   limit?: number
 }
 
 const MIB = 2 ** 20
 
-/** Differences must not straddle the ReLU's kink. */
+/** Finite differences must not straddle the ReLU's kink. */
 function offKink(x: number): number {
   return Math.abs(x) < 1e-4 ? 1e-4 : x
 }

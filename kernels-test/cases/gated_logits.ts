@@ -7,7 +7,7 @@ interface Row {
   samples: number
   structures: number
   size: readonly [number, number, number]
-  /** bytes of a binding */
+  /** binding limit in bytes */
   limit?: number
 }
 
@@ -19,8 +19,8 @@ export default defineCase<Row>({
     { samples: 1, structures: 1, size: [3, 5, 7] },
     { samples: 2, structures: 13, size: [8, 8, 8] },
     { samples: 3, structures: 3, size: [16, 16, 16] },
-    { samples: 3, structures: 5, size: [16, 16, 16], limit: 2 ** 17 }, // one sample a dispatch
-    { samples: 2, structures: 5, size: [16, 16, 16], limit: 2 ** 15 }, // two structures a dispatch
+    { samples: 3, structures: 5, size: [16, 16, 16], limit: 2 ** 17 }, // one sample per dispatch
+    { samples: 2, structures: 5, size: [16, 16, 16], limit: 2 ** 15 }, // two structures per dispatch
   ],
   inputs: (row, random) => {
     const shape = shapeOf(row)

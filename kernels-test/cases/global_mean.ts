@@ -7,7 +7,7 @@ interface Row {
   shape: Shape // (N, C, H, W, D)
   /** of the input */
   mean?: number
-  /** bytes */
+  /** binding limit in bytes */
   limit?: number
 }
 

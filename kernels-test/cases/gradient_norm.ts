@@ -4,12 +4,12 @@ import { normals } from '../numbers.ts'
 
 interface Row {
   size: number
-  /** of them, from the first on */
+  /** number of them to use, from the first */
   elements: number
   clipNorm: number
-  /** values that stand among the elements */
+  /** special values among the elements */
   among?: readonly string[]
-  /** bytes of a binding */
+  /** binding limit in bytes */
   limit?: number
 }
 

@@ -6,5 +6,5 @@ const modules = await Promise.all(
   files.sort().map(file => import(new URL(file, import.meta.url).href) as Promise<{ default: Case | Case[] }>),
 )
 
-/** Every operation under test: each file here exports by default a `defineCase(…)`, or several in an array. */
+/** All operations under test. Each file here has a default export: a `defineCase(…)`, or an array of them. */
 export const cases: readonly Case[] = modules.flatMap(module => module.default)

@@ -14,7 +14,7 @@ const LIMIT = 0.5
 const INTERVAL = 3
 const LARGEST = 20
 
-/** A window: the seed of its backward pass, then what its gradient does to the scale. */
+/** A window: the seed of its backward pass, then the effect of its gradient on the scale. */
 export default defineCase<Row>({
   operation: 'loss_scale',
   rows: [

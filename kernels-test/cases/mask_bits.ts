@@ -7,7 +7,7 @@ interface Row {
   samples: number
   structures: number
   size: readonly [number, number, number]
-  /** bytes of a binding */
+  /** binding limit in bytes */
   limit?: number
 }
 
@@ -18,10 +18,10 @@ export default defineCase<Row>({
   rows: [
     { samples: 1, structures: 1, size: [2, 4, 4] },
     { samples: 2, structures: 13, size: [8, 8, 8] },
-    { samples: 3, structures: 5, size: [16, 16, 16], limit: 2 ** 17 }, // one sample a dispatch
-    { samples: 2, structures: 5, size: [16, 16, 16], limit: 2 ** 15 }, // two structures a dispatch
+    { samples: 3, structures: 5, size: [16, 16, 16], limit: 2 ** 17 }, // one sample per dispatch
+    { samples: 2, structures: 5, size: [16, 16, 16], limit: 2 ** 15 }, // two structures per dispatch
   ],
-  // rounded, so that some are zero: those are not in the mask
+  // Rounding produces zeros, which are not in the mask.
   inputs: (row, random) => ({
     logits: { shape: shapeOf(row), data: normals(random, sizeOf(shapeOf(row))).map(z => Math.round(4 * z) / 4) },
   }),

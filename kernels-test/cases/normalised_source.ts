@@ -14,19 +14,19 @@ import convolution from './conv3d.ts'
 import means from './global_mean.ts'
 import pooling from './max_pool3d.ts'
 
-/** A batch norm with its ReLU, and a reader of it that can normalise as it loads. */
+/** A batch norm with ReLU, and a reader that can normalise on load. */
 export interface Row {
   reader: 'conv3d' | 'conv_transpose3d' | 'max_pool3d' | 'global_mean'
   shape: readonly [samples: number, channels: number, height: number, width: number, depth: number]
   outputs?: number
   size?: 1 | 3
   stride?: 2
-  /** channels of a plain input that a convolution reads in front of the normalised one, or behind it */
+  /** channels of a plain input of the convolution, before or after the normalised one */
   before?: number
   after?: number
   /** running statistics */
   evaluation?: true
-  /** bytes */
+  /** binding limit in bytes */
   limit?: number
 }
 
@@ -53,7 +53,7 @@ function inputs(row: Row, random: Random): Record<string, CaseInput> {
   }
 }
 
-/** The normalised tensor, and what its reader makes of it. */
+/** The normalised tensor, and its reader's output. */
 export function record(tape: Tape, t: Record<string, Tensor>, row: Row): { normalised: Tensor; y: Tensor } {
   const { mean, variance } = t as { mean: Tensor; variance: Tensor }
   const parameters = { weight: t.normWeight!, bias: t.normBias!, runningMean: mean, runningVar: variance }
@@ -111,7 +111,7 @@ export default defineCase<Row>({
     { reader: 'conv_transpose3d', shape: [2, 7, 2, 3, 4], outputs: 5 },
     { reader: 'max_pool3d', shape: [2, 5, 4, 6, 2] },
     { reader: 'global_mean', shape: [2, 5, 3, 5, 7] },
-    // binding limits under which a dispatch starts at a later channel
+    // Binding limits with which a dispatch starts at a later channel.
     { reader: 'conv3d', shape: [1, 10, 4, 4, 4], outputs: 9, after: 3, limit: 2 ** 12 },
     { reader: 'conv3d', shape: [1, 20, 4, 4, 16], outputs: 30, size: 1, before: 3, limit: 2 ** 14 },
     { reader: 'conv3d', shape: [1, 13, 4, 4, 8], outputs: 9, stride: 2, limit: 2 ** 13 },
@@ -121,12 +121,12 @@ export default defineCase<Row>({
   ],
   inputs,
   activations: ['x', 'plain'],
-  // a convolution's 2^-10, and the gradients of a norm are differences of its sums
+  // 2^-10 for the convolution; the norm's gradients are differences of its sums.
   tolerances: { matrix: 2 ** -9 },
   build: (tape, t, row) => ({ y: record(tape, t, row).y }),
   reference,
   flops: row => (convolves(row) ? 2 * sizeOf(weightShape(row)) * row.shape[0] * sizeOf(row.shape.slice(2)) : 0),
-  // the normalised tensor is neither written nor read
+  // The normalised tensor is neither written nor read.
   bytes: ({ shape }) => 2 * 4 * sizeOf(shape),
   limit: ({ limit }) => limit,
 })

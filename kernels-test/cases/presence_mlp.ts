@@ -12,7 +12,7 @@ interface Row {
   dropout?: number
 }
 
-/** The tensors in order with gaps between them, as a store of aligned tensors has them. */
+/** The tensors in order, with gaps between them as in an arena of aligned tensors. */
 function layoutOf({ features, hidden }: Row): PresenceLayout & { stride: number } {
   const sizes = [hidden[0] * (features + 1), hidden[0], hidden[1] * hidden[0], hidden[1], 2 * hidden[1], 2]
   const offsets: number[] = []
@@ -24,7 +24,7 @@ function layoutOf({ features, hidden }: Row): PresenceLayout & { stride: number 
   return { offsets: offsets as unknown as PresenceLayout['offsets'], hidden, stride }
 }
 
-/** W · x + b of the tensors at `weight` and `bias` of a row of the block. */
+/** W · x + b with the tensors at `weight` and `bias` in a row of the block. */
 function layer(row: Float64Array, weight: number, bias: number, x: readonly number[], outputs: number): number[] {
   return Array.from({ length: outputs }, (_, o) =>
     x.reduce((sum, value, i) => sum + row[weight + o * x.length + i]! * value, row[bias + o]!),
