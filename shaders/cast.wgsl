@@ -1,4 +1,4 @@
-// Copies between f32 and what activations are stored as, either way.
+// Converts between f32 and the storage type of activations.
 #import lib/span
 #import lib/activation
 

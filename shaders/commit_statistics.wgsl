@@ -1,4 +1,4 @@
-// running = (1 - momentum) running + momentum batch, each element only where finite, all of it only after a finite loss.
+// running = (1 - momentum) running + momentum batch, for finite elements only, and only after a finite loss.
 #import lib/grid
 #import lib/math
 

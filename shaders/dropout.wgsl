@@ -1,14 +1,14 @@
 #import lib/grid
 #import lib/dropout
 
-// Forward and backward alike: both multiply by the same factors, which are a function of their address alone.
+// Forward and backward: both multiply by the same factors, which depend only on the element's address.
 override ACCUMULATE: bool = false;
 
 struct Params {
   count: u32,
   first: u32, // index of this run's first element in the whole tensor
   elements: u32, // of a sample
-  element: u32, // what a sample's elements are counted from
+  element: u32, // index of a sample's first element
   probability: f32,
 }
 @group(0) @binding(0) var<uniform> params: Params;

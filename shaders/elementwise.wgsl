@@ -1,4 +1,4 @@
-// A function of single elements and its gradient, which follows from the output alone: ReLU, or the sigmoid.
+// An elementwise function and its gradient, which depends on the output only: ReLU or sigmoid.
 #import lib/span
 #import lib/math
 #import lib/activation

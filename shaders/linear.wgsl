@@ -1,6 +1,6 @@
 #import lib/grid
 
-// y = x · Wᵀ + b for small layers: an invocation computes one number.
+// y = x · Wᵀ + b for small layers: one element per invocation.
 override ACCUMULATE: bool = false;
 
 struct Params {
@@ -30,7 +30,7 @@ fn forward(at: Invocation) {
 }
 
 @group(0) @binding(5) var<storage, read> d_output: array<f32>; // (N, O)
-@group(0) @binding(6) var<storage, read_write> gradient: array<f32>; // as what it is the gradient of
+@group(0) @binding(6) var<storage, read_write> gradient: array<f32>; // the shape of the differentiated tensor
 
 fn add(index: u32, sum: f32) {
   gradient[index] = select(0.0, gradient[index], ACCUMULATE) + sum;

@@ -1,4 +1,4 @@
-// The voxels whose logit is positive, one bit each: one invocation makes one word.
+// Voxels with a positive logit, one bit each; one word per invocation.
 #import lib/grid
 
 struct Params {

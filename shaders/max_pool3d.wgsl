@@ -13,7 +13,7 @@ struct Params {
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<vec2<Activation>>; // (planes, H, W, D/2)
 @group(0) @binding(2) var<storage, read_write> y: array<Activation>; // (planes, H/2, W/2, D/2)
-@group(0) @binding(3) var<storage, read_write> taps: array<u32>; // as y: which of the 8 voxels, 4·h + 2·w + d
+@group(0) @binding(3) var<storage, read_write> taps: array<u32>; // shape of y: index of the largest voxel, 4·h + 2·w + d
 
 // The pairs of a block at (0, 0), (0, 1), (1, 0), (1, 1) along (h, w). Rows of the input and of the output are `depth` pairs and
 // `depth` voxels long, and heights are even, so planes need no index of their own.
@@ -60,7 +60,7 @@ fn forward(at: Invocation) {
   }
 }
 
-@group(0) @binding(4) var<storage, read> chosen: array<u32>; // taps, as forward left them
+@group(0) @binding(4) var<storage, read> chosen: array<u32>; // taps from `forward`
 @group(0) @binding(5) var<storage, read> d_output: array<Activation>; // (planes, H/2, W/2, D/2)
 @group(0) @binding(6) var<storage, read_write> d_input: array<vec2<Activation>>; // (planes, H, W, D/2)
 

@@ -1,7 +1,7 @@
 #import lib/grid
 #import lib/math
 
-// Softmax of two logits, of which only the second is wanted: sigmoid(second − first).
+// The second component of the softmax of two logits: sigmoid(second − first).
 override ACCUMULATE: bool = false;
 
 struct Params {

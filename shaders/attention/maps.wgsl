@@ -1,4 +1,4 @@
-// A = sigmoid(logits) * sigmoid(priors); the priors are shared by the samples.
+// A = sigmoid(logits) * sigmoid(priors); all samples share the priors.
 #import lib/grid
 #import lib/math
 #import lib/activation

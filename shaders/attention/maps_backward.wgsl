@@ -5,7 +5,7 @@
 
 struct Params {
   elements: u32, // of the factor
-  samples: u32, // summed: 1 for a, whose samples are elements of their own
+  samples: u32, // summed over; 1 for a, where each sample has its own elements
 }
 
 override ACCUMULATE: bool = false;

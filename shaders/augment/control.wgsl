@@ -1,10 +1,10 @@
-// Draws the control points of an operation's splines: four numbers each, uniform in ±amplitude, or all 0 in a sample that the
-// operation leaves as it is.
+// Draws the control points of an operation's splines: four values each, uniform in ±amplitude, or 0 in samples that the operation
+// does not change.
 #import lib/grid
 #import lib/sample
 
 struct Params {
-  points: u32, // of a sample, the filling behind the last one included
+  points: u32, // per sample, padding included
   invocations: u32, // samples · points of the slice
   first_sample: u32,
   operation: u32,

@@ -1,4 +1,4 @@
-// How far each voxel looks aside in an elastic deformation: the splines' first three numbers.
+// The displacement of each voxel in an elastic deformation: the first three values of the splines.
 #import lib/quad
 #import lib/spline
 

@@ -36,7 +36,7 @@ fn trilinear(base: u32, position: vec3f) -> f32 {
   return sum;
 }
 
-// Makes a quad, each of whose voxels looks `aside` from its own place.
+// Computes a quad whose voxels are displaced by `aside`.
 fn make(quad: Quad, aside: array<vec3f, 4>) {
   let key = key_of(quad.sample);
   let pose = sample_pose(key, params.range);

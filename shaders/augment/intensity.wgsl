@@ -1,4 +1,4 @@
-// What changes the intensities of an image voxel by voxel, in one pass: bias field, gamma, noise, scale, clip.
+// Voxelwise intensity augmentation in one pass: bias field, gamma, noise, scale, clip.
 #import lib/quad
 #import lib/math
 #import lib/spline
@@ -18,13 +18,13 @@ struct Params {
 @group(0) @binding(1) var<storage, read_write> augmented: array<Activation>; // (n, c, H, W, D)
 @group(0) @binding(2) var<uniform> params: Params;
 
-// 255 · (x / 255)^gamma; what lies outside 0..255 counts as its end.
+// 255 · (x / 255)^gamma, with x clamped to 0..255.
 fn with_gamma(intensity: f32, gamma: f32) -> f32 {
   let share = clamp(intensity / MAX_INTENSITY, 0.0, 1.0);
   return select(MAX_INTENSITY * exp_accurate(gamma * log_accurate(share)), 0.0, share == 0.0);
 }
 
-// Makes a quad, each of whose voxels is first multiplied by its part of `field`.
+// Computes a quad whose voxels are first multiplied by `field`.
 fn make(quad: Quad, field: vec4f) {
   let key = key_of(quad.sample);
   let first = quad.first;

@@ -1,5 +1,5 @@
 // Flip, rotation and elastic deformation (nearest, outside = 0) of masks, and the exchange of left and right in masks and presence,
-// for up to four structures at once: one invocation finds the sources of 32 voxels and makes the mask word of each structure.
+// for up to four structures at once. An invocation finds the sources of 32 voxels and computes the mask word of each structure.
 #import lib/grid
 #import lib/volume
 #import lib/pose
@@ -30,12 +30,12 @@ fn mask_bits(bases: vec4u, voxel: u32) -> vec4u {
   return (four >> vec4u(voxel % 32u)) & vec4u(1u);
 }
 
-// A mask word of each structure of the dispatch, while it is made.
+// The mask words of the dispatch's structures, under construction.
 struct Words {
   n: u32, // sample of the slice
   word: u32,
   pose: Pose,
-  sources: vec4u, // the structures that the four become
+  sources: vec4u, // source structures of the four
   made: vec4u,
 }
 
@@ -46,7 +46,7 @@ fn begin(index: u32) -> Words {
   return Words(n, index % params.words, pose, select(own, params.partners, pose.swapped), vec4u(0u));
 }
 
-// Bit j of the words, whose voxel looks `aside` from its own place.
+// Sets bit j of the words, whose voxel is displaced by `aside`.
 fn look_up(words: ptr<function, Words>, j: u32, aside: vec3f) {
   let place = vec3f(voxel_axes((*words).word * 32u + j, params.size)) + aside;
   let nearest = vec3i(floor(source_position((*words).pose, place, params.size) + 0.5));

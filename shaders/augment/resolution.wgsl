@@ -1,6 +1,6 @@
-// What an image loses along one axis: `blur` convolves with a Gaussian, `low_resolution` averages into fewer, larger voxels and
-// interpolates between those. Each channel of a sample and each axis has its own strength. Beyond the volume its outermost voxels go
-// on. One invocation makes four neighbours along D.
+// Loss of resolution along one axis: `blur` convolves with a Gaussian; `low_resolution` averages into fewer, larger voxels and
+// interpolates between them. The strength is drawn per channel and axis. Boundary voxels are replicated. An invocation computes four
+// neighbours along D.
 #import lib/quad
 #import lib/sample
 #import lib/math
@@ -9,7 +9,7 @@ struct Params {
   quads: Quads,
   axis: u32,
   probability: f32,
-  low: f32, // blur: standard deviation in voxels; low_resolution: voxels that become one
+  low: f32, // blur: standard deviation in voxels; low_resolution: voxels averaged into one
   high: f32,
 }
 
@@ -17,9 +17,9 @@ struct Params {
 @group(0) @binding(1) var<storage, read_write> coarser: array<f32>; // (n, c, H, W, D)
 @group(0) @binding(2) var<uniform> params: Params;
 
-// Standard deviations at which the Gaussian ends.
+// The Gaussian is truncated at this many standard deviations.
 const TRUNCATE: f32 = 4.0;
-// Voxels; less is no blur.
+// In voxels; smaller values do not blur.
 const SMALLEST_DEVIATION: f32 = 1e-3;
 
 // The strength of an operation for a channel and the axis.
@@ -27,7 +27,7 @@ fn strength_of(key: SampleKey, channel: u32, operation: u32) -> f32 {
   return between(params.low, params.high, draw(key, operation, 1u + channel)[params.axis]);
 }
 
-// The voxel in the line of `axes` that stands at `place` of the axis.
+// The voxel at `place` on the line through `axes` along the axis.
 fn in_line(base: u32, axes: vec3u, place: u32) -> f32 {
   var at = vec3i(axes);
   at[params.axis] = i32(place);
@@ -52,8 +52,8 @@ fn gaussian(quad: Quad, strength: f32) -> vec4f {
   return sum / total;
 }
 
-// The mean of large voxel `cell` of `count` in the line of `axes`. In units in which a voxel is `count` and a large voxel `size` long
-// all borders are whole numbers.
+// The mean of large voxel `cell` of `count` on the line through `axes`. In units where a voxel has length `count` and a large voxel
+// length `size`, all borders are integers.
 fn large_voxel(base: u32, axes: vec3u, cell: u32, count: u32) -> f32 {
   let size = params.quads.size[params.axis];
   let begin = cell * size;
@@ -66,12 +66,13 @@ fn large_voxel(base: u32, axes: vec3u, cell: u32, count: u32) -> f32 {
   return sum / f32(size);
 }
 
-// Between the centres of the two nearest large voxels, linear.
+// Linear interpolation between the centres of the two nearest large voxels.
 fn interpolated(quad: Quad, strength: f32, i: u32) -> f32 {
   let axes = quad.axes + vec3u(0u, 0u, i);
   let size = params.quads.size[params.axis];
   let count = clamp(u32(floor(f32(size) / strength + 0.5)), 1u, size);
-  // centre of the voxel less half a large voxel, in units of which a large voxel has 2 · size; a large voxel is added to stay above 0
+  // Centre of the voxel minus half a large voxel, in units where a large voxel has length 2 · size; plus one large voxel to stay
+  // above 0.
   let place = (2u * axes[params.axis] + 1u) * count + size;
   let right = place / (2u * size);
   let share = f32(place % (2u * size)) / f32(2u * size);

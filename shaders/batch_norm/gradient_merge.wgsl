@@ -1,6 +1,6 @@
 #import lib/channel_sum
 
-// Second stage of the backward reduction. The sums are d(bias) and d(weight), and what d(x) needs.
+// Second stage of the backward reduction. The sums are d(bias) and d(weight); d(x) needs them too.
 override ACCUMULATE_WEIGHT: bool = false;
 override ACCUMULATE_BIAS: bool = false;
 

@@ -2,7 +2,7 @@
 #import lib/batch_norm
 #import lib/activation
 
-// First stage of the backward reduction: (Σ dy, Σ dy · x̂) of every span, dy taken behind the ReLU when RELU is set.
+// First stage of the backward reduction: (Σ dy, Σ dy · x̂) of every span, with dy masked by the ReLU if RELU is set.
 override RELU: bool = false;
 
 alias Partial = vec2f;

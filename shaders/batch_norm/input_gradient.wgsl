@@ -17,7 +17,7 @@ struct Params {
 @group(0) @binding(4) var<storage, read> sums: array<vec2f>; // (C) (Σ dy, Σ dy · x̂)
 @group(0) @binding(5) var<storage, read_write> d_input: array<Activation>; // (planes, V)
 
-// The share of voxel v in d(x); `above` is what comes from above.
+// The contribution to d(x) at voxel v; `above` is the output gradient.
 fn gradient(v: u32, above: f32, channel: vec4f, means: vec2f) -> f32 {
   let value = f32(x[v]);
   let dead = RELU && affine(value, channel) <= 0.0;
@@ -36,7 +36,7 @@ fn apart(at: Invocation) {
   }
 }
 
-// d(x) in the memory of dy, which nobody reads any more.
+// d(x) overwrites dy, which is dead after this kernel.
 @compute @workgroup_size(WORKGROUP)
 fn in_place(at: Invocation) {
   let span = span_at(at, params.spans);

@@ -2,7 +2,7 @@
 #import lib/batch_norm
 
 // Second stage of the batch statistics: merges (count, mean, M2) (Chan, Golub and LeVeque, "Updating formulae and a pairwise
-// algorithm for computing sample variances", 1979). It leaves what normalises the channel, and its statistics for the running ones.
+// algorithm for computing sample variances", 1979). It writes the channel's coefficients, and the batch statistics.
 alias Partial = vec2f; // (mean, M2)
 alias Share = vec3f; // (count, mean, M2)
 

@@ -2,7 +2,7 @@
 #import lib/source_normalised
 #import lib/activation
 
-// y = (x − mean) / deviation · weight + bias, with a ReLU after it when asked for: for readers that cannot do so themselves.
+// y = (x − mean) / deviation · weight + bias, optionally with a ReLU: for readers that cannot normalise on load.
 @group(0) @binding(0) var<uniform> params: Spans;
 @group(0) @binding(1) var<storage, read> x: array<Activation>; // (planes, V)
 @group(0) @binding(2) var<storage, read_write> y: array<Activation>; // (planes, V)

@@ -1,7 +1,7 @@
 #import lib/grid
 #import lib/batch_norm
 
-// What normalises each channel under running statistics.
+// Coefficients of each channel with running statistics.
 struct Params {
   channels: u32,
 }

@@ -1,4 +1,4 @@
-// The fastest copy of one buffer into another, as single numbers (a CPU's vectors of lanes) and as vectors of four (a GPU).
+// Copies a buffer, as scalars (fastest on a CPU) or as vectors of four (fastest on a GPU).
 #import lib/span
 
 @group(0) @binding(0) var<uniform> params: Spans; // the elements as one plane

@@ -1,4 +1,4 @@
-// The most multiply-adds an adapter makes: twelve independent sums in registers, nothing else in the loop.
+// Peak multiply-add rate: twelve independent sums in registers, nothing else in the loop.
 #import lib/grid
 
 struct Params {
@@ -18,7 +18,7 @@ fn once(x: Sums) -> Sums {
   return Sums(fma(x[0], a, b), fma(x[1], a, b), fma(x[2], a, b));
 }
 
-// Written out: a loop would add its own counting to what is measured.
+// Unrolled: loop overhead would distort the measurement.
 fn four_times(x: Sums) -> Sums {
   return once(once(once(once(x))));
 }

@@ -5,9 +5,9 @@
 
 struct Params {
   samples: u32,
-  channels: u32, // of dy that are read
+  channels: u32, // read of dy
   voxels: u32,
-  dy_base: u32, // elements of the bound window in front of the first channel read
+  dy_base: u32, // first channel read, in elements of the bound window
   dy_channels: u32, // per sample in dy
   chunks: u32,
   chunk_voxels: u32,

@@ -1,8 +1,8 @@
 // d(weight) of the 3x3x3 convolution, stride 1: first stage, one partial sum per chunk of voxels.
 // A task is the nine taps (kh, kw) of one kd, one input channel and four output channels, over the columns (n, h, d) of its
-// chunk. An invocation walks along W through its columns, four voxels a step: 18 inputs and 16 gradients feed 144
-// multiply-adds into 9 vec4 of registers. On a GPU (`together`) a workgroup takes a task and adds its invocations in order at the
-// end; on a processor (`alone`), where a barrier costs more than a small volume, every invocation has a task of its own.
+// chunk. An invocation iterates along W through its columns, four voxels per step: 18 inputs and 16 gradients feed 144
+// multiply-adds into a register tile of 9 vec4. On a GPU (`together`) a workgroup takes a task and adds its invocations in order at
+// the end. On a CPU (`alone`), where a barrier costs more than a small volume, each invocation takes a task.
 #import lib/activation
 #import lib/conv3d_gradient
 #import lib/conv3d_taps
@@ -12,11 +12,11 @@
 struct Params {
   samples: u32,
   inputs: u32, // channels of the brick
-  outputs: u32, // channels of dy that are read
+  outputs: u32, // channels read of dy
   height: u32,
   width: u32,
   depth: u32,
-  dy_base: u32, // elements of the bound window in front of the first channel read
+  dy_base: u32, // first channel read, in elements of the bound window
   dy_channels: u32, // per sample in dy
   chunk_columns: u32,
   chunks: u32,

@@ -1,8 +1,8 @@
 // d(weight) of the 3x3x3 convolution, stride 1, as an implicit matrix product for GPUs: sums over a chunk of voxels, all of them or the
 // first of two stages. A workgroup takes INPUTS channels of x and OUTPUTS of dy through the tiles of its chunk. Of each tile it
-// stages the halo bricks of x and the gradients, zeros beyond the volume; the next tile is on its way from memory meanwhile.
-// An invocation sums the nine taps (kh, kw) of one kd, one input channel and eight outputs: 72 sums. Four voxels a step, 6 vec4 of
-// the brick and 8 of gradients feed 288 multiply-adds.
+// stages the halo bricks of x and the gradients, zero-padded, while the next tile is loaded from memory.
+// An invocation sums the nine taps (kh, kw) of one kd, one input channel and eight outputs: 72 sums. Per step of four voxels, 6 vec4
+// of the brick and 8 of gradients feed 288 multiply-adds.
 #import lib/conv3d_gemm_weight_stage
 #import lib/conv3d_gradient
 #import lib/conv3d_taps
@@ -24,7 +24,7 @@ fn read_gradients(at: u32) -> Gradients {
   return Gradients(gradients[at], gradients[at + step], gradients[at + 2u * step], gradients[at + 3u * step]);
 }
 
-// The staged tile's share of an invocation's sums, row by row along W.
+// Adds the staged tile to an invocation's sums, row by row along W.
 fn add_tile(before: Sums, local: u32) -> Sums {
   let input = local / 3u % INPUTS;
   let quad = local / (INPUTS * 3u) * 2u;
@@ -71,7 +71,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) local
       staged = fetch(place_of(tile, id), local);
     }
     if (tile > first) {
-      sums = add_tile(sums, local); // the tile before
+      sums = add_tile(sums, local); // the previous tile
     }
     workgroupBarrier();
     put(staged, local);

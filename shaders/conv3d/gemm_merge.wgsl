@@ -1,5 +1,5 @@
 // Second stage of a convolution whose channels were split (gemm_split.wgsl): adds the splits in order, and the bias.
-// An invocation sums one element.
+// An invocation computes one element.
 #import lib/conv3d_output
 #import lib/grid
 
@@ -8,8 +8,8 @@ struct Params {
   samples: u32,
   outputs: u32,
   voxels: u32,
-  bias_base: u32, // output channel of the bias that is the first one computed
-  y_base: u32, // elements of the bound window in front of the first one written
+  bias_base: u32, // output channel of the first one computed
+  y_base: u32, // first channel written, in elements of the bound window
   y_channels: u32, // per sample in y
 }
 

@@ -1,4 +1,4 @@
-// The convolution of lib/conv3d_gemm where a workgroup sums over some channels: first stage, one partial sum per split.
+// The convolution of lib/conv3d_gemm with split channels: first stage, one partial sum per split.
 #import lib/conv3d_gemm
 
 @group(0) @binding(4) var<storage, read_write> partials: array<f32>; // (splits, N, O, H, W, D)

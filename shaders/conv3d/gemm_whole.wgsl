@@ -1,4 +1,4 @@
-// The convolution of lib/conv3d_gemm where a workgroup sums over all channels: its sums are the result.
+// The convolution of lib/conv3d_gemm in one stage: a workgroup sums over all channels.
 #import lib/conv3d_gemm
 #import lib/conv3d_output
 #import lib/conv3d_share
@@ -13,7 +13,7 @@ fn forward(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) count: vec
   store_sums(place, local, convolve(place, local), bias_of(output), bias_of(output + 4u));
 }
 
-// Without a bias: sums over further input channels, and the backward-data pass.
+// Without a bias: further slabs of input channels, and the backward-data pass.
 @compute @workgroup_size(LANES)
 fn add(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) count: vec3u, @builtin(local_invocation_index) local: u32) {
   let place = place_of(id.z * count.x + id.x);

@@ -4,7 +4,7 @@
 //
 // A workgroup computes 16 runs of voxels. For every K input channels it fills the brick once and reads it for all taps; weights come
 // from the packed buffer, where every matrix is contiguous, as f16. A subgroup keeps TILE_ROWS × TILE_COLUMNS matrices of f32 sums over
-// the whole loop. COLUMNS of the 8 subgroups lie side by side along output channels.
+// the whole loop. COLUMNS of the 8 subgroups are arranged along output channels.
 #import lib/conv3d_output
 #import lib/matrix_brick EDGE=${EDGE} INVOCATIONS=${INVOCATIONS} POSITIONS=${POSITIONS} PITCH=${PITCH}
 #import lib/matrix_lane
@@ -21,7 +21,7 @@ const MOST_COLUMNS = 2u; // the greatest TILE_COLUMNS, and the greatest COLUMNS
 @group(0) @binding(4) var<storage, read> bias: array<f32>; // (O)
 
 var<workgroup> results: array<f32, SUBGROUPS * M * N>; // a matrix of each subgroup, by output channel
-var<workgroup> start: array<f32, MOST_COLUMNS * MOST_COLUMNS * N>; // what the sums of each output channel begin with
+var<workgroup> start: array<f32, MOST_COLUMNS * MOST_COLUMNS * N>; // initial sum of each output channel
 
 // Output channels of a workgroup.
 fn panel_outputs() -> u32 {
@@ -84,7 +84,7 @@ fn convolve(at: Lane) {
       matrix += at.count.y * COLUMNS * TILE_COLUMNS * K * N;
     }
   }
-  // A loop over matrices that need not be unrolled, as their indices must be: it would only make the shader longer.
+  // This loop need not be unrolled, unlike those that index matrices; unrolling would only lengthen the shader.
   for (var which = 0u; which < TILE_ROWS * TILE_COLUMNS; which++) {
     workgroupBarrier();
     for (var i = 0u; i < MOST_ROWS; i++) {

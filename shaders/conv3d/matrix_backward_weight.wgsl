@@ -1,10 +1,10 @@
 // The weights' gradient of a convolution with stride 1 as a matrix product on subgroup matrices: output channels × voxels times voxels
 // × input channels, for every tap.
 //
-// A workgroup takes one plane of taps along H, ROWS · COLUMNS matrices of pairs of channels and every chunk-th tile. Of a tile it fills
-// the brick with the input and `slopes` with the output's gradient, zero where a run holds no voxel. A subgroup keeps the f32 sums of
-// the plane's taps for one matrix; where there are fewer matrices than subgroups, several share one and take turns with the tile's
-// runs. At the end their sums are added in order and written as this chunk's partial sums; nothing is rounded to f16 after the product.
+// A workgroup takes one plane of taps along H, ROWS · COLUMNS matrices of channel pairs and every chunk-th tile. For each tile it fills
+// the brick with the input and `slopes` with the output gradient, zero where a run has no voxel. A subgroup keeps the f32 sums of the
+// plane's taps for one matrix. With fewer matrices than subgroups, several share one and take the tile's runs in turn. At the end their
+// sums are added in order and written as this chunk's partial sums. Nothing is rounded to f16 after the product.
 #import lib/conv3d_gradient
 #import lib/matrix_brick EDGE=${EDGE} INVOCATIONS=${INVOCATIONS} POSITIONS=${POSITIONS} PITCH=${PITCH}
 
@@ -15,7 +15,7 @@ const SUBGROUPS = 8u;
 const MOST_ROWS = 4u;
 const RUNS = 8u; // of a tile, at most
 const TAPS = 9u; // of a plane, at most
-const SLOPES_PITCH = RUNS * RUN + 8u; // 8 more, so that rows do not begin in the same bank
+const SLOPES_PITCH = RUNS * RUN + 8u; // 8 more, so that rows start in different banks
 
 @group(0) @binding(3) var<storage, read> dy: array<Activation>; // (N, y channels, H, W, D)
 
@@ -45,7 +45,7 @@ fn fill_slopes(tile: Tile, first_output: u32, local: u32) {
   }
 }
 
-// Adds what the subgroups have in `results` for one tap and writes it.
+// Adds the subgroups' `results` for one tap and writes the sum.
 fn store_results(tap: u32, first_output: u32, first_input: u32, chunk: u32, local: u32) {
   let pairs = ROWS * COLUMNS * M * N;
   for (var pair = local; pair < pairs; pair += INVOCATIONS) {

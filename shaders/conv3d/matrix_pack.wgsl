@@ -1,5 +1,5 @@
 // Packs weights as f16 for the convolutions on subgroup matrices: (slices of `depth` columns, taps, matrices of `width` rows, width,
-// depth), so that a matrix lies in one piece; what is beyond the rows and columns is zero.
+// depth), so that each matrix is contiguous; padded with zeros.
 // An invocation writes one element.
 #import lib/grid
 #import lib/weight_matrix

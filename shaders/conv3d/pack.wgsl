@@ -1,5 +1,5 @@
-// Packs weights for the kernels that compute four output channels per invocation: (blocks, columns, taps, 4), rows beyond the
-// last one zero, so that a tap of a block is one vec4.
+// Packs weights for the kernels with four output channels per invocation: (blocks, columns, taps, 4), zero-padded rows, so that a
+// tap of a block is one vec4.
 // An invocation writes one vec4.
 #import lib/grid
 #import lib/weight_matrix

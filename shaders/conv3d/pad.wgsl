@@ -1,6 +1,5 @@
-// Copies channels of x into a brick: the same channels with a border of zeros around each volume, so that the convolution that
-// reads it needs no bounds checks. A batch norm left to its readers happens on the way, so that the border is zero after it.
-// Concatenation happens here too: every source is copied to its own channels of one brick.
+// Copies channels of x into a brick with zero padding around each volume, so that the convolution needs no bounds checks. A deferred
+// batch norm is applied before padding, so the border is zero. Concatenation happens here too: each source fills its own channels.
 // An invocation writes one element of the brick.
 #import lib/grid
 #import lib/load_source
@@ -10,11 +9,11 @@ struct Params {
   channels: u32, // copied
   source: SourceParams,
   brick_channels: u32,
-  brick_channel: u32, // the first one written
+  brick_channel: u32, // first channel written
   height: u32,
   width: u32,
   depth: u32,
-  brick_height: u32, // height + 2, rounded up so that whole tiles of outputs can be read
+  brick_height: u32, // height + 2, rounded up to whole tiles of outputs
   brick_width: u32,
   brick_depth: u32,
 }
@@ -32,7 +31,7 @@ fn main(at: Invocation) {
     return;
   }
   let voxel = index % brick_voxels;
-  // The border wraps round to values far above any axis length.
+  // Below the volume, coordinates wrap around to values above any axis length.
   let h = voxel / area - 1u;
   let w = voxel % area / params.brick_depth - 1u;
   let d = voxel % params.brick_depth - 1u;

@@ -1,5 +1,5 @@
-// 1x1x1 convolution, stride 1: a matrix product over channels. With packed weights whose channels are exchanged (pack.wgsl) it is its
-// own backward-data pass.
+// 1x1x1 convolution, stride 1: a matrix product over channels. With transposed packed weights (pack.wgsl) it is its own backward-data
+// pass.
 // An invocation computes 4 voxels of 16 output channels, 64 sums. Neighbouring invocations hold neighbouring voxels, so loads are
 // contiguous; a workgroup shares its output channels, so weights are uniform: per input channel 4 inputs and 4 vec4 of weights feed
 // 64 multiply-adds.
@@ -9,7 +9,7 @@
 #import lib/load_source
 #import lib/store_quad
 
-// Groups of voxels that a workgroup takes one after the other. Where there are several it brings them into the cache ahead.
+// Groups of voxels that a workgroup takes one after the other. If there are several, it prefetches them.
 override TURNS: u32 = 1;
 
 struct Params {
@@ -31,7 +31,7 @@ fn store_voxels(output: u32, at: u32, voxels: u32, quad: OutputQuad) {
   store_quad(at + output * params.voxels, vec2u(WORKGROUP, params.voxels), left, quad);
 }
 
-// Where the weights of four outputs begin; past the last block, those of the last.
+// Start of the weights of four outputs, clamped to the last block.
 fn weights_of(output: u32) -> u32 {
   return min(output / 4u, (params.share.outputs - 1u) / 4u) * params.share.inputs;
 }
@@ -41,7 +41,7 @@ fn groups() -> u32 {
   return (params.voxels + 4u * WORKGROUP - 1u) / (4u * WORKGROUP);
 }
 
-// `start` is what the sums of the sixteen outputs begin with.
+// `start` is the initial sum of the sixteen outputs.
 fn multiply(group: u32, local: u32, output: u32, start: mat4x4f) {
   let n = min(group / groups(), params.share.samples - 1u);
   let voxel = group % groups() * 4u * WORKGROUP + local;
@@ -66,8 +66,8 @@ fn multiply(group: u32, local: u32, output: u32, start: mat4x4f) {
   #end
 }
 
-// Brings the next voxels of every channel that a workgroup of sixteen reads or writes into the cache, a line to an invocation: a CPU
-// fetches sixteen lines at a time so, and otherwise waits for each, since successive channels lie pages apart.
+// Prefetches the next voxels of all channels that a workgroup of sixteen reads or writes, one cache line per invocation. A CPU then
+// fetches sixteen lines at once; otherwise it waits for each, because successive channels are pages apart.
 fn touch(group: u32, local: u32, output: u32) {
   let n = min(group / groups(), params.share.samples - 1u);
   let voxel = min(group % groups() * 4u * WORKGROUP + local * 16u, params.voxels - 1u);
@@ -107,7 +107,7 @@ fn forward(at: Invocation) {
   multiply_all(at, biases(at.group.y * 16u));
 }
 
-// Without a bias: sums over further input channels, and the backward-data pass.
+// Without a bias: further slabs of input channels, and the backward-data pass.
 @compute @workgroup_size(WORKGROUP)
 fn add(at: Invocation) {
   multiply_all(at, mat4x4f());

@@ -8,8 +8,8 @@
 
 struct Params {
   samples: u32,
-  inputs: u32, // channels of x that are read
-  outputs: u32, // channels of dy that are read
+  inputs: u32, // channels read of x
+  outputs: u32, // channels read of dy
   voxels: u32,
   source: SourceParams,
   dy_base: u32,
@@ -22,7 +22,7 @@ struct Params {
 
 const VECTORS = 16u;
 
-// What four channels of x are read with.
+// Normalisation of four channels of x.
 struct Channels {
   a: vec4f,
   b: vec4f,
@@ -55,7 +55,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) local
   let count = vec4u(0, 1, 2, 3);
   let first = id.z * params.chunk_voxels;
   let last = min(first + params.chunk_voxels, params.samples * params.voxels);
-  // Channels past the last read the last; their sums are not stored.
+  // Channels beyond the last read the last one; their sums are not stored.
   let inputs = vec4u(params.inputs - 1u);
   let outputs = vec4u(params.outputs - 1u);
   let low_input = min(id.x * 8u + count, inputs);

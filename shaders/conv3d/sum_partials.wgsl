@@ -1,6 +1,6 @@
-// Second stage of a parameter's gradient: adds the partial sums of all chunks in order. Partials are (chunks, rows, columns); they
-// go to a target whose rows may be longer.
-// An invocation sums one element.
+// Second stage of a parameter's gradient: adds the partial sums of all chunks in order. Partials are (chunks, rows, columns); the
+// rows of the target may be longer.
+// An invocation computes one element.
 #import lib/conv3d_gradient
 #import lib/grid
 

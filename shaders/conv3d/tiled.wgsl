@@ -1,6 +1,6 @@
-// 3x3x3 convolution, stride 1, on a zero-bordered brick (pad.wgsl) with packed weights (pack.wgsl). With flipped weights whose
-// channels are exchanged it is its own backward-data pass.
-// An invocation computes 2 x 4 voxels (H, W) of 4 output channels: 32 sums in registers. Neighbouring invocations hold neighbouring
+// 3x3x3 convolution, stride 1, on a zero-bordered brick (pad.wgsl) with packed weights (pack.wgsl). With flipped,
+// transposed weights it is its own backward-data pass.
+// An invocation has a register tile of 2 x 4 voxels (H, W) by 4 output channels. Neighbouring invocations compute neighbouring
 // voxels along D, so their loads are contiguous; a workgroup shares its output channels, so weights are uniform.
 // For each input channel and depth tap, 24 inputs and 9 vec4 of weights feed 288 multiply-adds.
 #import lib/conv3d_output
@@ -58,7 +58,7 @@ fn add_plane(tile: Tile, at: u32, row_step: u32, step: u32, weights: u32) -> Til
   return add_taps(add_taps(add_taps(tile, r0, r1, weights), r1, r2, weights + 9u), r2, r3, weights + 18u);
 }
 
-// `index` counts tiles of all samples, `start` is what the sums begin with.
+// `index` counts tiles over all samples; `start` is the initial sum.
 fn convolve(index: u32, output: u32, start: vec4f) {
   let tiles_h = (params.height + 1u) / 2u;
   let tiles_w = (params.width + 3u) / 4u;
@@ -95,7 +95,7 @@ fn forward(at: Invocation) {
   convolve(folded_index(at), at.group.y * 4u, bias_of(at.group.y * 4u));
 }
 
-// Without a bias: sums over further input channels, and the backward-data pass.
+// Without a bias: further slabs of input channels, and the backward-data pass.
 @compute @workgroup_size(WORKGROUP)
 fn add(at: Invocation) {
   convolve(folded_index(at), at.group.y * 4u, vec4f());

@@ -1,5 +1,5 @@
-// Convolution of any cubic size and stride, with bounds checks: what tiled.wgsl does not do (1x1x1, stride 2). With ADJOINT it runs
-// from the output's grid back to the input's: the backward-data pass.
+// Convolution of any cubic size and stride, with bounds checks, for what tiled.wgsl does not support (1x1x1, stride 2). With ADJOINT it
+// maps the output's grid back to the input's: the backward-data pass.
 // An invocation computes one voxel of 4 output channels. Weights are packed (pack.wgsl) and uniform in a workgroup.
 #import lib/conv3d_output
 #import lib/conv3d_share
@@ -21,7 +21,7 @@ struct Params {
 @group(0) @binding(1) var<storage, read> packed: array<vec4f>; // (O / 4, I, k³)
 @group(0) @binding(2) var<uniform> params: Params;
 
-// The voxel of x that tap `k` reads for voxel `at` of y; far above any axis where there is none.
+// The voxel of x that tap `k` reads for voxel `at` of y; above any axis length if there is none.
 fn source(at: vec3u, k: vec3u) -> vec3u {
   let padding = params.size / 2u;
   if (ADJOINT) {

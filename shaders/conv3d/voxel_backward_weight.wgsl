@@ -1,5 +1,5 @@
-// d(weight) of a convolution of any cubic size and stride, with bounds checks: what backward_weight.wgsl does not do. First stage,
-// one partial sum per chunk of voxels.
+// d(weight) of a convolution of any cubic size and stride, with bounds checks, for what backward_weight.wgsl does not support. First
+// stage, one partial sum per chunk of voxels.
 // A workgroup computes one tap of four input and four output channels over the voxels of its chunk; its invocations take
 // the voxels in turn (8 loads feed 16 multiply-adds) and are added in order at the end.
 #import lib/conv3d_gradient
@@ -9,8 +9,8 @@
 
 struct Params {
   samples: u32,
-  inputs: u32, // channels of x that are read
-  outputs: u32, // channels of dy that are read
+  inputs: u32, // channels read of x
+  outputs: u32, // channels read of dy
   size: u32, // of the kernel, along each axis
   stride: u32,
   source: SourceParams,
@@ -32,11 +32,11 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) local
   let taps = params.size * params.size * params.size;
   let input = id.x / taps * 4u;
   let tap = id.x % taps;
-  let shift = voxel_axes(tap, vec3u(params.size)) - params.size / 2u; // below zero wraps round
+  let shift = voxel_axes(tap, vec3u(params.size)) - params.size / 2u; // wraps around below zero
   let output = id.y * 4u;
   let x_voxels = volume_voxels(params.x_volume);
   let voxels = volume_voxels(params.dy_volume);
-  // Channels past the last read the last; their sums are not stored.
+  // Channels beyond the last read the last one; their sums are not stored.
   let inputs = min(input + vec4u(0, 1, 2, 3), vec4u(params.inputs - 1u));
   let source_at = inputs * x_voxels + params.source.x_base;
   let channels = inputs + params.source.x_channel;

@@ -1,5 +1,5 @@
 // d(bias) of a convolution over a small volume, for GPUs: one stage, a workgroup per channel. An invocation sums every 256th voxel in
-// order; the workgroup adds its invocations as a tree, always in the same order.
+// order; the workgroup adds its invocations in a fixed tree.
 #import lib/activation
 
 override ACCUMULATE: bool = false;
@@ -7,9 +7,9 @@ override ACCUMULATE: bool = false;
 struct Params {
   samples: u32,
   voxels: u32,
-  dy_base: u32, // elements of the bound window in front of the first channel read
+  dy_base: u32, // first channel read, in elements of the bound window
   dy_channels: u32, // per sample in dy
-  first: u32, // channel of the gradient that is the first one read
+  first: u32, // channel of the gradient for the first one read
 }
 
 @group(0) @binding(0) var<storage, read> dy: array<Activation>; // (N, dy channels, V)

@@ -1,5 +1,4 @@
-// Winograd, backward-weight, second of three stages: for each frequency dU = Σ over tiles of dM V, added
-// to what earlier tiles gave.
+// Winograd, backward-weight, second of three stages: for each frequency dU = Σ over tiles of dM V, accumulated over slabs of tiles.
 // An invocation computes 8 output by 8 input channels of one frequency over all tiles: 16 loads feed 64 multiply-adds.
 #import lib/conv3d_gradient
 #import lib/grid
@@ -45,7 +44,7 @@ fn main(at: Invocation) {
   let task = index / (input_blocks * output_blocks);
   let frequency = min(task, params.frequencies - 1u);
   let count = vec4u(0, 1, 2, 3);
-  // Channels past the last read the last; their sums are not stored.
+  // Channels beyond the last read the last one; their sums are not stored.
   let low_inputs = min(input + count, vec4u(params.inputs - 1u)) * 64u;
   let high_inputs = min(input + 4u + count, vec4u(params.inputs - 1u)) * 64u;
   let low_outputs = min(output + count, vec4u(params.outputs - 1u)) * 64u;

@@ -1,5 +1,5 @@
-// Winograd, backward-weight, second of three stages, for many output channels: as winograd_correlate.wgsl, but an
-// invocation has output channels of its own, so that nothing is added across invocations.
+// Winograd, backward-weight, second of three stages, for many output channels: like winograd_correlate.wgsl, but each invocation
+// has different output channels, so nothing is summed across invocations.
 // An invocation computes WIDTH output channels, sixteen apart, by INPUTS input channels of one frequency. Neighbouring invocations hold
 // neighbouring output channels (dM has them innermost), V is uniform: with WIDTH 4 and INPUTS 17 four tiles' 16 gradients and 17 vec4 of V
 // feed 272 multiply-adds. Seventeen, because the merged head reads 16 features and a channel of ones.
@@ -42,8 +42,8 @@ fn store_outputs(to: u32, input: u32, output: u32, sums: Outputs) {
   #end
 }
 
-// Workgroups are (block of INPUTS, block of 16 · WIDTH outputs, frequency). Output channels past the last read the last, input channels
-// past the last what follows it; neither is stored.
+// Workgroups are (block of INPUTS, block of 16 · WIDTH outputs, frequency). Output channels beyond the last read the last one, input
+// channels beyond the last the data that follow; neither is stored.
 @compute @workgroup_size(16)
 fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) local: u32) {
   let input = id.x * ${INPUTS};

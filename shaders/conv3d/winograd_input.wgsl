@@ -2,8 +2,8 @@
 // (EDGE + 2)³ voxels that a tile of outputs depends on, overlapping by two, x → V = Bᵀ x along each axis; `tiles` takes the gradients of
 // the tile itself, dy → dM = A dy. The matrices are those of lib/winograd2 and lib/winograd4.
 // An invocation transforms one tile of one channel. `tiles_by_channel` is `tiles` with the channels innermost.
-// Results lie in blocks of `block_tiles` tiles (D fastest), so that a block of one frequency is contiguous; tiles past the last are
-// zeros.
+// Results are in blocks of `block_tiles` tiles (D fastest), so that a block of one frequency is contiguous. Tiles beyond the last are
+// zero.
 #import lib/grid
 #import lib/load_source
 #import lib/winograd${EDGE}_input
@@ -16,17 +16,17 @@ struct Params {
   grid: TileGrid,
   channels: u32, // transformed
   source: SourceParams,
-  v_channel: u32, // the first one written
+  v_channel: u32, // first channel written
   v_channels: u32,
 }
 
 @group(0) @binding(1) var<storage, read_write> v: array<f32>; // (FREQUENCIES, blocks, I, block tiles)
 @group(0) @binding(2) var<uniform> params: Params;
 
-// What the invocation's channel is read with.
+// Normalisation of the invocation's channel.
 var<private> channel_read: vec4f;
 
-// Tiles past the last get their zeros here.
+// Tiles beyond the last become zero here.
 fn place_of(channel: u32, place: u32, to: u32) -> Place {
   let tile = params.grid.first_tile + place;
   let exists = channel < params.channels && place < params.grid.blocks * params.grid.block_tiles;
@@ -43,7 +43,7 @@ fn place_of(channel: u32, place: u32, to: u32) -> Place {
   return Place(valid, corner.y, corner.z, corner.w, base, to);
 }
 
-// Neighbouring invocations hold neighbouring tiles; V is (FREQUENCIES, blocks, I, block tiles).
+// Neighbouring invocations compute neighbouring tiles; V is (FREQUENCIES, blocks, I, block tiles).
 fn tile_innermost(index: u32) -> Place {
   let places = params.grid.blocks * params.grid.block_tiles;
   let channel = index / places;
@@ -52,9 +52,9 @@ fn tile_innermost(index: u32) -> Place {
   return place_of(channel, place, row * params.grid.block_tiles + place % params.grid.block_tiles);
 }
 
-// Neighbouring invocations hold neighbouring tiles, sixteen neighbouring workgroups neighbouring channels; dM is (FREQUENCIES, blocks,
-// block tiles, O). So a CPU's cache collects the lines of sixteen channels; sixteen channels in one workgroup would read planes that
-// are often a power of two of bytes apart, all of which fall into one set of the cache.
+// Neighbouring invocations compute neighbouring tiles, sixteen neighbouring workgroups neighbouring channels; dM is (FREQUENCIES, blocks,
+// block tiles, O). A CPU's cache thus collects the lines of sixteen channels. With sixteen channels in one workgroup, the planes would
+// often be a power of two of bytes apart and map to the same cache set.
 fn channel_innermost(index: u32) -> Place {
   let strips = params.grid.blocks * params.grid.block_tiles / 16u; // of sixteen tiles
   let strip = index / 256u % strips;

@@ -1,6 +1,6 @@
-// Winograd, second of three stages, where a subgroup has sixteen invocations or more: as winograd_multiply.wgsl, but sixteen weights
-// come in one load, one to an invocation, and are broadcast from there. On a CPU a broadcast is one instruction and a uniform load
-// ten, and more outputs fit an invocation: 4 tiles by 1, 2 or 4 BLOCKS of sixteen output channels.
+// Winograd, second of three stages, for subgroups of at least sixteen invocations: like winograd_multiply.wgsl, but one load fetches
+// sixteen weights, one per invocation, which are then broadcast. On a CPU, a broadcast takes one instruction and a uniform load ten.
+// An invocation also has more outputs: 4 tiles by 1, 2 or 4 BLOCKS of sixteen output channels.
 #import lib/winograd_product
 
 enable subgroups;
@@ -14,7 +14,7 @@ struct Sums {
   #end
 }
 
-// `w` is the weight of the output channel that has the invocation's number.
+// `w` is the weight of the output channel with the invocation's index.
 fn add(s: Sums, x: vec4f, w: f32) -> Sums {
   return Sums(
     #repeat o: 0..16
@@ -39,7 +39,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) local
   var sums$b = Sums();
   #end
   var i = 0u;
-  // Two inputs a turn where there is one block: half as many sums go through the stack.
+  // With one block, two inputs per iteration: half as many sums spill to the stack.
   for (; ${BLOCKS} == 1 && i + 1u < inputs; i += 2u) {
     let x = load(p.v + i * 64u);
     let next = load(p.v + i * 64u + 64u);

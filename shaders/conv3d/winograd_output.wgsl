@@ -10,9 +10,9 @@ const EDGE = ${EDGE}u; // voxels along an edge of a tile
 struct Params {
   grid: TileGrid,
   channels: u32, // written
-  m_channel: u32, // the first one read
+  m_channel: u32, // first channel read
   m_channels: u32,
-  y_base: u32, // elements of the bound window in front of the first one written
+  y_base: u32, // first channel written, in elements of the bound window
   y_channels: u32, // per sample in y
 }
 

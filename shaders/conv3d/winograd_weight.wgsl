@@ -1,5 +1,5 @@
-// Winograd, weights: w → U = G w along each axis, 27 taps → (EDGE + 2)³ frequencies. G is that of lib/winograd2 or lib/winograd4. U lies
-// in groups of sixteen rows, rows past the last zeros.
+// Winograd, weights: w → U = G w along each axis, 27 taps → (EDGE + 2)³ frequencies. G is that of lib/winograd2 or lib/winograd4. U is
+// stored in groups of sixteen rows, zero-padded.
 // An invocation transforms the taps of one pair of channels.
 #import lib/grid
 #import lib/weight_matrix
@@ -23,7 +23,7 @@ fn frequency_elements() -> u32 {
   return (params.matrix.rows + 15u) / 16u * params.matrix.columns * 16u;
 }
 
-// Where an invocation reads; not valid past the last pair, and for rows past the last, which get their zeros here.
+// What an invocation reads. Invalid beyond the last pair, and for rows beyond the last, which become zero here.
 struct Pair {
   valid: bool,
   at: u32,

@@ -9,7 +9,7 @@
 struct Params {
   share: CubeShare,
   weight: CubeWeight,
-  dy_base: u32, // elements of the bound window in front of the first channel read
+  dy_base: u32, // first channel read, in elements of the bound window
   dy_channels: u32, // per sample in dy
   y_base: u32,
   y_channels: u32,
@@ -33,7 +33,7 @@ fn gather(index: u32, input: u32) {
   }
   let voxel = index % voxels;
   var at = params.dy_base + n * params.dy_channels * 8u * voxels + cube_at(voxel);
-  // Channels past the last compute the last; they are not stored.
+  // Channels beyond the last compute the last one; they are not stored.
   let inputs = min(input + vec4u(0, 1, 2, 3), vec4u(params.share.inputs - 1u));
   var w = (inputs * params.weight.weight_outputs + params.weight.first_output) * 2u + params.weight.weight_base;
   var sums = vec4f();

@@ -23,7 +23,7 @@ const VECTORS = 8u; // (4 inputs, 2 halves of the taps)
 fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) local: u32) {
   let input = id.x * 4u;
   let voxels = volume_voxels(params.share.volume);
-  // Channels past the last read the last; their sums are not stored.
+  // Channels beyond the last read the last one; their sums are not stored.
   let inputs = min(input + vec4u(0, 1, 2, 3), vec4u(params.share.inputs - 1u));
   let planes = inputs * voxels + params.source.x_base;
   let channels = inputs + params.source.x_channel;

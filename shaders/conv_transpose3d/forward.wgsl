@@ -1,4 +1,4 @@
-// Transposed convolution, kernel 2, stride 2: every input voxel makes a 2x2x2 cube of output voxels, and cubes do not overlap.
+// Transposed convolution, kernel 2, stride 2: each input voxel produces a 2x2x2 cube of output voxels; cubes do not overlap.
 // An invocation computes the cubes of one input voxel in two output channels: 16 sums in registers. A workgroup shares its output
 // channels, so weights are uniform; for each input channel one input and 4 vec4 of weights feed 16 multiply-adds.
 #import lib/conv3d_output
@@ -71,7 +71,7 @@ fn forward(at: Invocation) {
   biased(folded_index(at), at.group.y * 2u);
 }
 
-// Without the bias: sums over further input channels.
+// Without the bias: further slabs of input channels.
 @compute @workgroup_size(WORKGROUP)
 fn add(at: Invocation) {
   convolve(folded_index(at), at.group.y * 2u, 0.0, 0.0);

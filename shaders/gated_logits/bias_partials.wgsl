@@ -1,5 +1,5 @@
-// First stage of the bias gradient: the sum of every span of a pair's voxels. The partials of a structure lie together, sample after
-// sample, so that the second stage sums plain rows.
+// First stage of the bias gradient: the sum of every span of a pair's voxels. The partials of a structure are contiguous, sample
+// after sample, so that the second stage sums plain rows.
 #import lib/span
 
 struct Params {

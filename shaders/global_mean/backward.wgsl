@@ -1,7 +1,7 @@
 #import lib/span
 #import lib/activation
 
-// Each voxel of a plane gets the same share of the gradient of the plane's mean.
+// Each voxel of a plane gets an equal share of the gradient of the plane's mean.
 override ACCUMULATE: bool = false;
 
 @group(0) @binding(0) var<uniform> params: Spans;

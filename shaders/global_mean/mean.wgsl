@@ -1,6 +1,6 @@
 #import lib/channel_sum
 
-// Second stage of the mean over voxels. Every plane is a channel of its own, of one sample.
+// Second stage of the mean over voxels. Each plane counts as a channel of one sample.
 alias Partial = f32;
 
 @group(0) @binding(2) var<storage, read_write> y: array<f32>; // (N, C)

@@ -1,6 +1,6 @@
 const EPSILON: f32 = 1e-5;
 
-// What normalises a channel: its mean, 1 / deviation, weight / deviation, bias. The variance is the one to divide by.
+// The coefficients of a channel: mean, 1 / deviation, weight / deviation, bias. `variance` is the one used to normalise.
 fn coefficients_of(mean: f32, variance: f32, weight: f32, bias: f32) -> vec4f {
   let scale = inverseSqrt(variance + EPSILON);
   return vec4f(mean, scale, weight * scale, bias);
@@ -11,8 +11,8 @@ fn standardised(value: f32, c: vec4f) -> f32 {
   return (value - c.x) * c.y;
 }
 
-// The output in front of a ReLU. Forward, backward and every reader of a batch norm that was left to it call this one function, so
-// that all see a ReLU's input on the same side of zero.
+// The output before a ReLU. Forward, backward and all readers of a deferred batch norm call this function, so that they agree on the
+// sign of the ReLU's input.
 fn affine(value: f32, c: vec4f) -> f32 {
   return fma(value - c.x, c.z, c.w);
 }

@@ -1,7 +1,7 @@
 #import lib/span
 
-// The second stage of a reduction over planes: a workgroup combines the partials of one channel over samples and spans, always in the
-// same order. The shader defines `Partial`, `Share` (what is combined; Share() is neutral), `share_of(index)` of a partial,
+// Second stage of a reduction over planes: a workgroup combines the partials of one channel over samples and spans in a fixed
+// order. The shader defines `Partial`, `Share` (what is combined; Share() is neutral), `share_of(index)` of a partial,
 // `joined(a, b)`, and `finish(channel, total)`.
 struct Params {
   spans: Spans,

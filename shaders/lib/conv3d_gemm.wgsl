@@ -1,10 +1,10 @@
-// 3x3x3 convolution, stride 1, as an implicit matrix product for GPUs. With flipped weights whose channels are exchanged it is its own
-// backward-data pass. Channel by channel a workgroup stages the brick its tile of voxels reads, zeros beyond the volume, and the
-// weights of its outputs, and uses them for all 27 taps. The next channel is on its way from memory meanwhile, in registers.
-// An invocation computes 2 x 4 voxels (H, W) of 8 outputs: 64 sums. Neighbouring invocations hold neighbouring voxels along D; whole
-// subgroups share their outputs, so their reads of the weights are broadcast: 8 vec4 of the brick and 18 of weights feed 576
-// multiply-adds. A volume too small to fill a GPU is cut into splits of the channels that are summed over.
-// The shader that imports this says where a sum goes: fn store(at: u32, value: f32).
+// 3x3x3 convolution, stride 1, as an implicit GEMM for GPUs. With flipped, transposed weights it is its own backward-data pass. Channel
+// by channel, a workgroup stages the zero-padded brick of its tile and the weights of its outputs, and uses them for all 27 taps.
+// Meanwhile the next channel is loaded into registers.
+// An invocation has a register tile of 2 x 4 voxels (H, W) by 8 outputs. Neighbouring invocations compute neighbouring voxels along D.
+// Whole subgroups share their outputs, so reads of weights are broadcasts: 8 vec4 of the brick and 18 of weights feed 576
+// multiply-adds. If a volume is too small to fill a GPU, the summed channels are split.
+// The importing shader defines fn store(at: u32, value: f32).
 #import lib/conv3d_gemm_stage
 #import lib/conv3d_quad
 
@@ -56,7 +56,7 @@ fn add_channel(before: Sums, at: u32, weights_at: u32) -> Sums {
   return sums;
 }
 
-// The voxel of the tile that an invocation's first one is.
+// The tile's voxel where an invocation's register tile starts.
 fn corner_of(local: u32) -> vec3u {
   let thread = local % (LANES / (OUTPUTS / 8u));
   let blocks = TILE_W / 4u;
@@ -86,7 +86,7 @@ fn convolve(place: Place, local: u32) -> Sums {
       staged = fetch(place, channel, elements, local);
     }
     if (channel > first) {
-      sums = add_channel(sums, at, weights_at); // the channel before
+      sums = add_channel(sums, at, weights_at); // the previous channel
     }
     workgroupBarrier();
     put(staged, local);
@@ -95,7 +95,7 @@ fn convolve(place: Place, local: u32) -> Sums {
   return sums;
 }
 
-// `low` and `high` are what the sums of the first and the last four outputs begin with.
+// `low` and `high` are the initial sums of the first and last four outputs.
 fn store_sums(place: Place, local: u32, sums: Sums, low: vec4f, high: vec4f) {
   let voxel = place.origin + corner_of(local);
   if (voxel.x >= params.height || voxel.y >= params.width || voxel.z >= params.depth) {

@@ -1,9 +1,9 @@
-// A channel counted over two sources, x and, where there is one, `other`. One of them may still lie in front of a batch norm: it is x.
+// Channels counted over two sources, x and optionally `other`. If one of them needs a batch norm on load, it is x.
 #import lib/load_source
 
 // Which channels of the two sources are read.
 struct Sources {
-  x_start: u32, // the one that is the first of x
+  x_start: u32, // slab channel of x's first one
   x_inputs: u32,
   other_start: u32,
   other_base: u32,
@@ -22,14 +22,14 @@ fn source_of(channel: u32) -> vec4f {
 fn load_channel(sample: u32, channel: u32, at: u32, normalisation: vec4f) -> f32 {
   let s = params.sources;
   let voxels = params.height * params.width * params.depth;
-  let own = channel - s.x_start; // not below x_inputs where the channel is the other's
+  let own = channel - s.x_start; // at least x_inputs if the channel belongs to `other`
   if (own < s.x_inputs) {
     return load(s.source.x_base + (sample * s.source.x_channels + own) * voxels + at, normalisation);
   }
   return f32(other[s.other_base + (sample * s.other_channels + channel - s.other_start) * voxels + at]);
 }
 
-// The tiles of a sample along each axis. The importing shader says TILE_H, TILE_W and TILE_D, the voxels of one.
+// The tiles of a sample along each axis. The importing shader defines TILE_H, TILE_W and TILE_D in voxels.
 fn tiles() -> vec3u {
   let tile = vec3u(TILE_H, TILE_W, TILE_D);
   return (vec3u(params.height, params.width, params.depth) + tile - 1u) / tile;

@@ -1,5 +1,5 @@
-// What a workgroup of lib/conv3d_gemm computes, and how it brings a channel's brick and weights into its memory: `fetch` into registers,
-// `put` when everybody is done with the channel before.
+// The tile of a workgroup of lib/conv3d_gemm, and the staging of a channel's brick and weights: `fetch` loads into registers, `put`
+// stores to workgroup memory once all invocations are done with the previous channel.
 #import lib/conv3d_gemm_sources
 #import lib/conv3d_share
 
@@ -46,7 +46,7 @@ struct Place {
   origin: vec3u, // first voxel
 }
 
-// One channel's share of an invocation, on its way to workgroup memory.
+// An invocation's part of a channel, on its way to workgroup memory.
 struct Staged {
   x0: vec4f,
   x1: vec4f,
@@ -55,14 +55,14 @@ struct Staged {
   high: vec4f,
 }
 
-// Where in a channel the elements of the brick that an invocation stages lie; OUTSIDE where there is none.
+// Positions in a channel of the brick elements that an invocation stages; OUTSIDE if there is none.
 struct Elements {
   x0: vec4u,
   x1: vec4u,
   x2: vec4u,
 }
 
-// Workgroups that read one brick are neighbours. Past the last one the split is too large.
+// Workgroups that read the same brick are neighbours. Beyond the last one, the split is too large.
 fn place_of(group: u32) -> Place {
   let blocks = (params.share.outputs + OUTPUTS - 1u) / OUTPUTS;
   let tile = group / blocks;
@@ -71,7 +71,7 @@ fn place_of(group: u32) -> Place {
 }
 
 fn elements_of(element: u32, origin: vec3u) -> vec4u {
-  // The border wraps round to values far above any axis length.
+  // Below the volume, coordinates wrap around to values above any axis length.
   let h = origin.x + element / PLANE - 1u;
   let first = element % QUADS * 4u + vec4u(0, 1, 2, 3); // from the border
   let w = origin.y + first - 1u;

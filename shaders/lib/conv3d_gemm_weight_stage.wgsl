@@ -1,5 +1,5 @@
-// What a workgroup of conv3d/gemm_backward_weight takes, and how it brings a tile's bricks and gradients into its memory: `fetch` into
-// registers, `put` when everybody is done with the tile before.
+// The channels of a workgroup of conv3d/gemm_backward_weight, and the staging of a tile's bricks and gradients: `fetch` loads into
+// registers, `put` stores to workgroup memory once all invocations are done with the previous tile.
 #import lib/conv3d_gemm_sources
 
 // THREADS = INPUTS * 3 * OUTPUTS / 8
@@ -25,14 +25,14 @@ struct Params {
   sources: Sources,
   samples: u32,
   inputs: u32, // channels read, of both sources
-  outputs: u32, // channels of dy that are read
+  outputs: u32, // channels read of dy
   dy_base: u32,
   dy_channels: u32,
   height: u32,
   width: u32,
   depth: u32,
   chunk_tiles: u32,
-  base: u32, // element of the target where output 0, input 0, tap 0 of chunk 0 goes
+  base: u32, // element of the target for output 0, input 0, tap 0 of chunk 0
   row_stride: u32, // elements of the target between two outputs
   chunk_stride: u32, // between two chunks
 }
@@ -41,7 +41,7 @@ struct Params {
 @group(0) @binding(3) var<uniform> params: Params;
 
 var<workgroup> bricks: array<vec4f, INPUTS * CHANNEL>; // (INPUTS, TILE_H + 2, TILE_D + 2, ROW)
-// (voxels of the tile, OUTPUTS / 4 + 1): the one more keeps neighbouring voxels in different memory banks
+// (voxels of the tile, OUTPUTS / 4 + 1): the extra one keeps neighbouring voxels in different memory banks
 var<workgroup> gradients: array<vec4f, VOXELS * (QUADS + 1)>;
 
 // A tile of the volume, and the channels that a workgroup takes.
@@ -52,7 +52,7 @@ struct Place {
   output: u32,
 }
 
-// An invocation's share of a tile, on its way to workgroup memory.
+// An invocation's part of a tile, on its way to workgroup memory.
 struct Staged {
   #repeat i: 0..8
   x$i: vec4f,
@@ -73,10 +73,10 @@ fn load_inside(sample: u32, channel: u32, at: u32, inside: bool, normalisation: 
   return load_channel(sample, channel, at, normalisation);
 }
 
-// Four neighbours along W, zeros beyond the volume. Channels past the last read the last; their sums are not stored.
+// Four neighbours along W, zero-padded. Channels beyond the last read the last one; their sums are not stored.
 fn load_four(place: Place, element: u32) -> vec4f {
   let rest = element % BRICK;
-  // The border wraps round to values far above any axis length.
+  // Below the volume, coordinates wrap around to values above any axis length.
   let h = place.origin.x + rest / AREA - 1u;
   let first = rest % ROW * 4u; // from the border
   let w = place.origin.y + first - 1u;

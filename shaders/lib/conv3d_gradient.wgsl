@@ -1,4 +1,4 @@
-// Where the sums of a weight's gradient go: into f32, or on top of what lies there.
+// Stores the sums of a weight's gradient in f32, or accumulates.
 #import lib/store_four
 
 override ACCUMULATE: bool = false;

@@ -1,4 +1,4 @@
-// Where the sums of a convolution go: into an activation, or on top of what it holds.
+// Stores the sums of a convolution in an activation, or accumulates.
 #import lib/activation
 #import lib/store_four
 

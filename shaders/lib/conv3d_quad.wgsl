@@ -1,7 +1,7 @@
-// What the 3x3x3 convolutions compute at a time: four voxels along W of four outputs.
+// The unit of the 3x3x3 convolutions: four voxels along W by four outputs.
 #import lib/store_quad
 
-// The inputs of four voxels along W, as the three taps along W see them.
+// The inputs of four voxels along W for the three taps along W.
 struct Row {
   left: vec4f,
   centre: vec4f,

@@ -1,4 +1,4 @@
-// What the weight gradients of the 3x3x3 convolution sum at a time: nine taps of four outputs, over four voxels along W.
+// The unit of the weight gradients of the 3x3x3 convolution: nine taps by four outputs, summed over four voxels along W.
 
 // The inputs of four voxels along W and their neighbours.
 struct Row {

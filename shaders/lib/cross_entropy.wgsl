@@ -1,10 +1,10 @@
-// Binary cross-entropies and what follows from them, exact at extreme arguments.
+// Binary cross-entropies and their derivatives, accurate at extreme arguments.
 #import lib/math
 
 // The focal loss weighs both classes by alpha (the document's constant), with gamma = 2.
 const FOCAL_ALPHA: f32 = 0.25;
 
-// What the loss needs of one voxel's logit z and mask m.
+// Loss quantities for one voxel with logit z and mask m.
 struct Voxel {
   p: f32, // sigmoid(z)
   cross_entropy: f32, // -ln of the probability given to the truth
@@ -51,7 +51,7 @@ fn probability_cross_entropy(p: f32, truth: bool) -> f32 {
   return -logarithm;
 }
 
-// Its derivative by p, bounded as PyTorch bounds it, so that p at 0 or 1 stays finite.
+// Its derivative with respect to p, bounded as in PyTorch, so that it is finite at p = 0 and 1.
 fn probability_cross_entropy_derivative(p: f32, truth: bool) -> f32 {
   return (p - select(0.0, 1.0, truth)) / max((1.0 - p) * p, 1e-12);
 }

@@ -1,6 +1,6 @@
 // The 2x2x2 cube of the larger volume that belongs to a voxel of the smaller one, in the transposed convolution.
 
-// The share of a transposed convolution that a dispatch takes.
+// A dispatch's part of a transposed convolution.
 struct CubeShare {
   samples: u32,
   inputs: u32, // channels of the smaller volume
@@ -8,20 +8,20 @@ struct CubeShare {
   volume: vec3u, // H, W, D of the smaller
 }
 
-// Where in the bound window of a weight (I, O, 2, 2, 2) to read.
+// Position in the bound window of a weight (I, O, 2, 2, 2).
 struct CubeWeight {
   first_output: u32,
-  weight_base: u32, // vec4s in front of the first input channel
+  weight_base: u32, // first input channel, in vec4s
   weight_outputs: u32, // output channels
 }
 
-// The values of a cube, or sums of them: four (kw, kd) of each kh.
+// The values or sums of a cube: four (kw, kd) per kh.
 struct Cube {
   top: vec4f,
   bottom: vec4f,
 }
 
-// Where in a channel of the larger volume the cube of a voxel begins.
+// Start of a voxel's cube in a channel of the larger volume.
 fn cube_at(voxel: u32) -> u32 {
   let place = voxel_axes(voxel, params.share.volume);
   return voxel_index(vec3i(2u * place), 2u * params.share.volume);

@@ -1,6 +1,6 @@
 #import lib/activation
 
-// The gradients of a product of attention A and a function of the response R: what they read, and where they go.
+// Bindings of the gradients of a product of attention A and a function of the response R.
 override ACCUMULATE: bool = false;
 
 @group(0) @binding(1) var<storage, read> attention: array<f32>; // A (pairs, V)

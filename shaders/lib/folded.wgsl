@@ -1,5 +1,5 @@
-// Kernels whose workgroups are folded into x and z, since y counts blocks of channels. Sixteen invocations fill the vector registers of
-// a CPU, GPUs want a full subgroup.
+// Kernels whose workgroups are folded into x and z, because y counts blocks of channels. Sixteen invocations fill a CPU's vector
+// registers; GPUs need a full subgroup.
 #import lib/grid
 
 fn folded_workgroup(at: Invocation) -> u32 {

@@ -1,7 +1,7 @@
 #import lib/random
 #import lib/sample
 
-// Noise, scale and clip, the last of what happens to an image.
+// Noise, scale and clip: the last steps of an image's augmentation.
 
 struct Finish {
   noise_std: f32, // intensities
@@ -11,7 +11,7 @@ struct Finish {
 
 const MAX_INTENSITY: f32 = 255.0;
 
-// Of four neighbours along D, which share a block of noise; `element` is the first one's index in the sample (C, H, W, D).
+// For four neighbours along D, which share a block of noise. `element` is the index of the first in the sample (C, H, W, D).
 fn finished(values: vec4f, key: SampleKey, element: u32, finish: Finish) -> vec4f {
   let scale = between(finish.scale_low, finish.scale_high, draw(key, OP_SCALE, 0u).x);
   var noisy = values;

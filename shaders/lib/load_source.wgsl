@@ -1,10 +1,10 @@
-// The activation that a kernel reads, normalised on the way where lib/source says so.
+// Loads the activation that a kernel reads, normalised if lib/source requires it.
 #import lib/activation
 #import lib/source
 
 struct SourceParams {
-  x_base: u32, // elements of the bound window in front of the first channel read
-  x_channel: u32, // the first one read
+  x_base: u32, // first channel read, in elements of the bound window
+  x_channel: u32, // first channel read
   x_channels: u32, // per sample in x
 }
 

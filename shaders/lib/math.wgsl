@@ -8,7 +8,7 @@ const LN2: f32 = 0.69314718;
 const LN2_HIGH: f32 = 0.693359375;
 const LN2_LOW: f32 = -2.1219444e-4;
 
-// WGSL may assume that there is no NaN, so `x == x` proves nothing: the exponent bits do.
+// WGSL compilers may assume that NaN does not occur, so `x == x` is no test: check the exponent bits.
 fn is_finite(x: f32) -> bool {
   return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
 }
@@ -24,12 +24,12 @@ fn expm1_near_zero(r: f32) -> f32 {
   return fma(r * r, fma(r, tail, 0.5), r);
 }
 
-// The whole k for which x - k ln 2 is within 0.35 of zero
+// The integer k for which |x - k ln 2| is at most about 0.35
 fn nearest_exponent(x: f32) -> i32 {
   return i32(floor(fma(x, 1.0 / LN2, 0.5)));
 }
 
-// x - k ln 2. Compilers may turn k a + k b into k (a + b), which would undo the two parts: they do not see that -k is k.
+// x - k ln 2. Compilers may turn k a + k b into k (a + b), which would merge the two parts; the separate -k prevents that.
 fn exponent_remainder(x: f32, k: i32) -> f32 {
   return fma(f32(-k), LN2_LOW, fma(f32(k), -LN2_HIGH, x));
 }
@@ -74,7 +74,7 @@ fn log_ratio(s: f32) -> f32 {
   return 2.0 * fma(s * q, tail, s);
 }
 
-// ln(x); -LARGEST_F32 for x <= 0. Subnormal x counts, even where arithmetic would flush it.
+// ln(x); -LARGEST_F32 for x <= 0. Supports subnormal x, even if arithmetic would flush it.
 fn log_accurate(x: f32) -> f32 {
   var bits = bitcast<u32>(x);
   if ((bits & 0x7f800000u) == 0x7f800000u) {
@@ -101,7 +101,7 @@ fn log1p(x: f32) -> f32 {
   if (x > -0.29 && x < 0.41) {
     return log_ratio(x / (2.0 + x));
   }
-  // Rounding 1 + x costs half a unit in the last place, small beside |ln(1 + x)| > 0.34.
+  // Rounding 1 + x costs half a unit in the last place, small compared with |ln(1 + x)| > 0.34.
   return log_accurate(1.0 + x);
 }
 

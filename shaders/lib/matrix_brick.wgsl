@@ -1,7 +1,7 @@
-// What the convolutions on subgroup matrices share: a tile of voxels with its halo, rounded to f16 in workgroup memory.
+// Shared by the convolutions on subgroup matrices: a tile of voxels with its halo, rounded to f16 in workgroup memory.
 //
 // A brick is a sequence of positions: rows of `pitch` along D, planes of rows along W. A matrix of voxels is a run of RUN consecutive
-// positions, and a tap of the kernel shifts all of them alike; what a run holds beside voxels of the tile is computed and thrown away.
+// positions, and a tap of the kernel shifts all of them equally; results for positions outside the tile are discarded.
 // The pitch is the tile's depth and a halo on both sides, or, where a tile is as deep as the volume, one position more than that: a
 // zero between two rows is the border of both.
 //
@@ -13,7 +13,7 @@
 enable f16;
 enable subgroups;
 enable chromium_experimental_subgroup_matrix;
-// Subgroups of a workgroup load different matrices, which the analysis of uniformity cannot tell from lanes that do.
+// Subgroups load different matrices; uniformity analysis cannot tell that from divergent lanes.
 diagnostic(off, chromium.subgroup_matrix_uniformity);
 
 const M = ${EDGE}u;
@@ -43,7 +43,7 @@ struct Params {
   run_step: u32, // positions from one run to the next
   inputs: u32, // channels of x and the second input
   x_channels: u32,
-  x_base: u32, // elements of the bound window in front of the first sample
+  x_base: u32, // first sample, in elements of the bound window
   second_base: u32,
   outputs: u32, // channels of y that are computed
   y_channels: u32, // per sample
@@ -76,7 +76,7 @@ fn voxel_index(voxel: vec3u) -> u32 {
   return (voxel.x * params.volume.y + voxel.y) * params.volume.z + voxel.z;
 }
 
-// The one place that reads an activation. `channel` counts through x and the second input; one of them may lie in front of a batch norm.
+// Loads an activation. `channel` counts over x and the second input; one of them may be normalised on load.
 fn load(sample: u32, channel: u32, voxel: u32) -> f32 {
   if (channel < params.x_channels) {
     let value = f32(x[params.x_base + (sample * params.x_channels + channel) * voxels() + voxel]);
@@ -97,9 +97,9 @@ fn load(sample: u32, channel: u32, voxel: u32) -> f32 {
   return 0.0;
 }
 
-// Fills the brick, whose position 0 is the voxel `corner`, with some channels, a multiple of 8. Coordinates in front of the volume
-// wrap round to values far above any axis. An invocation takes 8 channels of a position, so that 8 loads are on their way at once.
-// f32 too large for f16 become infinite, so that whoever scales a loss sees it.
+// Fills the brick, whose position 0 is the voxel `corner`, with some channels, a multiple of 8. Coordinates below the volume
+// wrap around to values above any axis length. An invocation takes 8 channels of a position, so that 8 loads are in flight.
+// f32 values too large for f16 become infinite, so that loss scaling detects them.
 fn fill_brick(sample: u32, corner: vec3u, first_channel: u32, channels: u32, local: u32) {
   for (var item = local; item < params.positions * (channels / 8u); item += INVOCATIONS) {
     let position = item % params.positions;
@@ -124,7 +124,7 @@ fn run_start(run: u32) -> u32 {
   return select(0u, row * params.plane + run % params.runs * params.run_step, row < params.tile.x);
 }
 
-// The voxel of a tile that an element of a run is, and whether it is one.
+// The voxel of an element of a run, and whether it belongs to the tile.
 struct Voxel {
   index: u32,
   there: bool,

@@ -1,4 +1,4 @@
-// Who an invocation is.
+// Built-in indices of an invocation.
 struct Lane {
   @builtin(workgroup_id) id: vec3u,
   @builtin(num_workgroups) count: vec3u,

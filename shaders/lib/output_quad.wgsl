@@ -13,7 +13,7 @@ fn add_quad(quad: OutputQuad, values: vec4f, w: vec4f) -> OutputQuad {
   );
 }
 
-// Adds a number, such as a bias, to each channel.
+// Adds a value, such as a bias, to each channel.
 fn raise_quad(quad: OutputQuad, by: vec4f) -> OutputQuad {
   return OutputQuad(quad.o0 + by.x, quad.o1 + by.y, quad.o2 + by.z, quad.o3 + by.w);
 }

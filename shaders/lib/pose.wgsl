@@ -1,14 +1,14 @@
-// How a sample is turned and mirrored, from its key alone: the image kernel and the label kernel must agree.
+// Rotation and flip of a sample, from its key only, so that the image and label kernels agree.
 #import lib/random
 #import lib/sample
 #import lib/volume
 
 struct Pose {
-  to_source: mat3x3f, // from an augmented voxel to the voxel it shows, both counted from the volume's centre
-  swapped: bool,      // axis 0 is mirrored: left is right
+  to_source: mat3x3f, // from an augmented voxel to its source, both relative to the volume's centre
+  swapped: bool,      // axis 0 is flipped: left and right are exchanged
 }
 
-// Which poses a sample may have.
+// The range of poses.
 struct PoseRange {
   flip_axes: u32, // bit i: axis i may flip
   flip_probability: f32,
@@ -16,8 +16,8 @@ struct PoseRange {
 }
 
 // Word i of the block decides about axis i. A flip comes first, then the rotations about axis 0, 1 and 2 in this order, by angles
-// uniform in ±rotation_turns; a positive angle takes the next axis towards the one after it (cyclically). The way back is the
-// transposes in reverse. Without rotation the matrix is exactly diagonal with ±1.
+// uniform in ±rotation_turns; a positive angle turns the next axis towards the one after it (cyclically). The inverse is the
+// product of the transposes in reverse. Without rotation the matrix is exactly diagonal with ±1.
 fn sample_pose(key: SampleKey, range: PoseRange) -> Pose {
   let flips = draw(key, OP_FLIP, 0u);
   var sign = vec3f(1.0);
@@ -37,7 +37,7 @@ fn sample_pose(key: SampleKey, range: PoseRange) -> Pose {
   return Pose(flip * back_0 * back_1 * back_2, sign.x < 0.0);
 }
 
-// The place in the source, in voxels, that a place of the augmented volume shows. Exact where the pose is.
+// The source position, in voxels, of a position in the augmented volume. Exact if the pose is.
 fn source_position(pose: Pose, place: vec3f, size: vec3u) -> vec3f {
   let centre = 0.5 * vec3f(size - vec3u(1u));
   return pose.to_source * (place - centre) + centre;

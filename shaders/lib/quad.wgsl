@@ -1,7 +1,7 @@
 #import lib/grid
 #import lib/volume
 
-// A pass over volumes in which each invocation makes four neighbours along D.
+// A pass over volumes with four neighbours along D per invocation.
 struct Quads {
   size: vec3u, // (H, W, D) voxels, D a multiple of 4
   quads: u32, // invocations: samples · channels · voxels / 4 of the slice
@@ -10,7 +10,7 @@ struct Quads {
   first_channel: u32,
 }
 
-// Four voxels; everything here is about the first of them.
+// Four voxels; the fields refer to the first.
 struct Quad {
   first: u32, // element of the slice
   base: u32, // element: its volume's first voxel

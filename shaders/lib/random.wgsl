@@ -1,5 +1,5 @@
 // Counter-based random numbers: Philox4x32-10 (Salmon, Moraes, Dror and Shaw, "Parallel Random Numbers: As Easy as 1, 2, 3",
-// SC 2011), the same bits as src/util/random.ts. A number is a function of its address alone:
+// SC 2011), the same bits as src/util/random.ts. A number depends only on its address:
 // counter (block, operation, sample index, epoch), key (seed, 0).
 
 // The operations, as in src/util/random.ts; a test compares them.
@@ -51,8 +51,8 @@ fn uniform01(bits: u32) -> f32 {
   return f32(bits >> 8u) * 0x1p-24;
 }
 
-// (cos, sin) of an angle in turns, to about 1e-7, where WGSL's own may be off by 2^-11; (1, 0) exactly at 0. The angle is brought
-// to an eighth of a turn around a multiple of a quarter, exactly; there the Taylor series need no more terms in float32.
+// (cos, sin) of an angle in turns, to about 1e-7 (WGSL's own may be off by 2^-11); exactly (1, 0) at 0. The angle is reduced
+// exactly to within an eighth of a turn of a multiple of a quarter, where these Taylor terms suffice for float32.
 fn cos_sin_turns(turns: f32) -> vec2f {
   let quarter = round(turns * 4.0);
   let x = (turns - quarter * 0.25) * 6.283185307179586;
@@ -63,8 +63,8 @@ fn cos_sin_turns(turns: f32) -> vec2f {
   return select(turned, -turned, (i32(quarter) & 2) != 0);
 }
 
-// Two independent N(0, 1) of two words (Box-Muller). The radius is taken of (0, 1], so no word gives an infinity; the largest
-// magnitude is about 5.77. log may round above 0 at 1, hence the max.
+// Two independent N(0, 1) from two words (Box-Muller). The radius uses (0, 1], so it is always finite; the largest magnitude is
+// about 5.77. log may round above 0 at 1, hence the max.
 fn normal2(bits: vec2u) -> vec2f {
   let radius = sqrt(max(0.0, -2.0 * log(uniform01(bits.x) + 0x1p-24)));
   return radius * cos_sin_turns(uniform01(bits.y));

@@ -1,4 +1,4 @@
-// What is drawn for a sample, from its key alone.
+// Random draws for a sample, from its key only.
 #import lib/random
 
 @group(0) @binding(13) var<storage, read> keys: array<u32>; // (N, 4) seed, epoch, sample index, 0
@@ -19,7 +19,7 @@ fn draw(key: SampleKey, operation: u32, number: u32) -> vec4u {
   return philox(vec4u(number, operation, key.sample, key.epoch), vec2u(key.seed, 0u));
 }
 
-// Whether an operation that has a probability changes the sample: block 0. What it does there is drawn from block 1 on.
+// Whether an operation with a probability changes the sample: drawn from block 0. Its parameters are drawn from block 1 on.
 fn chosen(key: SampleKey, operation: u32, probability: f32) -> bool {
   return uniform01(draw(key, operation, 0u).x) < probability;
 }

@@ -1,7 +1,6 @@
-// How a kernel reads an activation that may still lie in front of a batch norm. Here it does not: lib/source_normalised takes this
-// library's place where it does.
+// Loads an activation as stored. If it needs a batch norm on load, the linker replaces this library by lib/source_normalised.
 
-// What `from_source` needs of a channel of the source; ask once a channel.
+// Input of `from_source` for a channel of the source; compute it once per channel.
 fn source_channel(channel: u32) -> vec4f {
   return vec4f();
 }

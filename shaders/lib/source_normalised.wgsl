@@ -1,10 +1,10 @@
 #import lib/batch_norm
 
-// lib/source where the batch norm of the activation is left to its readers. What lies outside the volume is zero after it, not before:
-// pad what `from_source` returns.
+// lib/source for an activation whose batch norm is deferred to its readers. Padding is zero after the norm, not before: pad the result
+// of `from_source`.
 override SOURCE_RELU: bool;
 
-@group(0) @binding(15) var<storage, read> source_coefficients: array<vec4f>; // (C) as lib/batch_norm makes them
+@group(0) @binding(15) var<storage, read> source_coefficients: array<vec4f>; // (C) from lib/batch_norm
 
 fn source_channel(channel: u32) -> vec4f {
   return source_coefficients[channel];

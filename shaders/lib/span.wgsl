@@ -1,12 +1,12 @@
 #import lib/grid
 
-// How a pass over planes (a plane is one channel of one sample) is cut into invocations without barriers: a plane into tiles of
-// lanes · run voxels, a tile into `lanes` interleaved spans of at most `run` voxels, so that neighbouring invocations read
-// neighbouring voxels.
+// Cuts a pass over planes (a plane is one channel of one sample) into invocations without barriers: a plane into tiles of
+// lanes · run voxels, a tile into `lanes` interleaved spans of at most `run` voxels. Neighbouring invocations read neighbouring
+// voxels.
 struct Spans {
   cut: vec4u, // voxels of a plane, lanes, run, parts: spans of a plane
   invocations: u32, // spans of this slice
-  part: u32, // the slice's first span among those of all slices
+  part: u32, // the slice's first span, counted over all slices
   plane: u32, // the slice's first plane, sample · channels + channel
   channels: u32,
 }
@@ -31,7 +31,7 @@ fn span_of(index: u32, spans: Spans) -> Span {
   return Span(plane, plane % spans.channels, first, base + min(start + cut.y * cut.z, cut.x), cut.y);
 }
 
-// The span of an invocation; an empty one behind the last.
+// The span of an invocation; empty beyond the last.
 fn span_at(at: Invocation, spans: Spans) -> Span {
   let index = index_of(at);
   var span = span_of(index, spans);
@@ -39,7 +39,7 @@ fn span_at(at: Invocation, spans: Spans) -> Span {
   return span;
 }
 
-// Voxels of a span; 0 for the lanes that a plane's last tile leaves idle.
+// Voxels of a span; 0 for idle lanes of a plane's last tile.
 fn span_count(span: Span) -> u32 {
   return select(0u, (span.end + span.step - 1u - span.first) / span.step, span.first < span.end);
 }

@@ -1,6 +1,6 @@
 #import lib/span
 
-// The first stage of a reduction over planes: an invocation reduces a span to one partial. The shader defines `Partial` and
+// First stage of a reduction over planes: an invocation reduces a span to one partial. The shader defines `Partial` and
 // `partial_of(span)`.
 @group(0) @binding(0) var<uniform> params: Spans;
 @group(0) @binding(1) var<storage, read_write> partials: array<Partial>; // (planes, parts)

@@ -1,23 +1,23 @@
-// Uniform cubic B-splines over control points that lie `spacing` voxels apart along (H, W, D), from one spacing in front of voxel 0
-// on, so that a voxel has four of them along each axis. They follow the control points smoothly (twice differentiable) without
-// passing through them, and never leave their range.
+// Uniform cubic B-splines over control points `spacing` voxels apart along (H, W, D). The first is one spacing before voxel 0, so that
+// each voxel has four along each axis. The splines are twice differentiable, do not interpolate the control points, and stay within
+// their range.
 
 struct Lattice {
   counts: vec3u,  // control points along (H, W, D)
-  points: u32,    // of a sample, the filling behind the last one included
+  points: u32,    // per sample, padding included
   spacing: vec3f, // voxels, at least 4
 }
 
 @group(0) @binding(12) var<storage, read> control: array<vec4f>; // (n, points)
 
-// Weights of the four control points around a place, `t` in [0, 1) of the way from the second to the third. They sum to 1.
+// Weights of the four control points around a position `t` in [0, 1) between the second and the third. They sum to 1.
 fn spline_weights(t: f32) -> vec4f {
   let s = 1.0 - t;
   return vec4f(s * s * s, (3.0 * t - 6.0) * t * t + 4.0, (3.0 * s - 6.0) * s * s + 4.0, t * t * t) / 6.0;
 }
 
-// The spline of sample `n` at four neighbouring voxels along D, the first at `axes`. With a spacing of at least 4 they have five
-// control points along D between them, which are summed over H and W once.
+// The spline of sample `n` at four neighbouring voxels along D, the first at `axes`. With a spacing of at least 4, they depend on five
+// control points along D, which are summed over H and W once.
 fn spline_quad(n: u32, axes: vec3u, lattice: Lattice) -> array<vec4f, 4> {
   let place = vec3f(axes) / lattice.spacing;
   let cell = vec3u(floor(place));

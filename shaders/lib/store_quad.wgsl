@@ -1,7 +1,7 @@
 #import lib/output_quad
 #import lib/store_four
 
-// `steps` are the elements from one position and one channel to the next, `left` how many of either are stored.
+// `steps` are the strides of positions and channels in elements, `left` the numbers of them to store.
 fn store_quad(at: u32, steps: vec2u, left: vec2u, quad: OutputQuad) {
   #repeat o: 0..4
   if (left.y > $o) {

@@ -1,5 +1,5 @@
-// A convolution's weight as a matrix for each tap. Rows are the channels computed, columns the channels summed over: output and input
-// channels in the forward pass; input and output channels in the backward pass, which also runs the taps backward (FLIP).
+// A convolution's weight as one matrix per tap. Rows are the computed channels, columns the summed ones: output and input channels in
+// the forward pass; input and output channels in the backward pass, which also reverses the taps (FLIP).
 override FLIP: bool = false;
 
 struct WeightMatrix {

@@ -1,7 +1,7 @@
 // The transforms of conv3d/winograd_input for tiles of 2x2x2 outputs.
 #import lib/winograd2
 
-// Four voxels along D, of which those outside are zeros. Coordinates count from the border, one below the first voxel.
+// Four voxels along D, zero-padded. Coordinates start at the border, one before the first voxel.
 fn load_line(base: u32, h: u32, w: u32, d: u32) -> vec4f {
   if (h - 1u >= params.grid.height || w - 1u >= params.grid.width) {
     return vec4f();

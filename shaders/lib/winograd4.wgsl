@@ -1,4 +1,4 @@
-// What the transforms of 4x4x4 tiles into frequencies share; their matrices are in lib/winograd4_constants.
+// Shared by the transforms of 4x4x4 tiles into frequencies. The matrices are in lib/winograd4_constants.
 #import lib/winograd4_constants
 
 // Six voxels or frequencies along one axis; of vectors, at several positions along H.
@@ -10,7 +10,7 @@ struct Six_$T {
 }
 #end
 
-// Stores six frequencies, `step` elements apart. The importing shader says how: fn store(at: u32, value: f32).
+// Stores six frequencies, `step` elements apart. The importing shader defines fn store(at: u32, value: f32).
 fn store_six(at: u32, step: u32, x: Six_f32) {
   #repeat i: 0..6
   store(at + $i * step, x.e$i);

@@ -7,7 +7,7 @@
 //        0   p   −½   −q   1  0          1/6   −q/6   1/3
 //        0   1    0  −5/2  0  1          0        0      1          p = √½, q = √2
 //
-// (Toom–Cook: rows of Bᵀ are the coefficients of Π (x − other points), G divides by their values, Aᵀ holds powers of the points. On the
+// (Toom–Cook: rows of Bᵀ are the coefficients of Π (x − other points), G divides by their values, Aᵀ has the powers of the points. On the
 // choice of points: Alam et al., "Winograd convolution for deep neural networks: efficient point selection", 2022.)
 const P = 0.70710678118654752;
 const Q = 1.41421356237309505;

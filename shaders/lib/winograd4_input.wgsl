@@ -1,5 +1,5 @@
-// The transforms of conv3d/winograd_input for tiles of 4x4x4 outputs. The voxels of a tile stay in registers, or where those do not suffice
-// in the stack, which costs a CPU a tenth of a load from a buffer.
+// The transforms of conv3d/winograd_input for tiles of 4x4x4 outputs. The voxels of a tile stay in registers or spill to the
+// stack, which on a CPU costs a tenth of a load from a buffer.
 #import lib/winograd4
 
 #repeat T: f32 vec3f
@@ -19,7 +19,7 @@ fn transform_$T(x: Six_$T) -> Six_$T {
 }
 #end
 
-// A voxel; zero outside the volume. Coordinates count from the border, one below the first voxel.
+// A voxel, zero-padded. Coordinates start at the border, one before the first voxel.
 fn voxel(base: u32, h: u32, w: u32, d: u32) -> f32 {
   let inside = h - 1u < params.grid.height && w - 1u < params.grid.width && d - 1u < params.grid.depth;
   if (!inside) {
@@ -32,7 +32,7 @@ fn three(base: u32, h: u32, w: u32, d: u32) -> vec3f {
   return vec3f(voxel(base, h, w, d), voxel(base, h + 1u, w, d), voxel(base, h + 2u, w, d));
 }
 
-// Three lines along D, one below the other along H, transformed.
+// Three lines along D, adjacent along H, transformed.
 fn lines(base: u32, h: u32, w: u32, d: u32) -> Six_vec3f {
   return transform_vec3f(
     Six_vec3f(
@@ -61,7 +61,7 @@ fn planes(base: u32, h: u32, w: u32, d: u32) -> Planes {
   );
 }
 
-// Stores the frequencies along H of one along W and one along D.
+// Stores the frequencies along H for one frequency along W and one along D.
 fn store_column(p: Place, w: u32, d: u32, x: Six_f32) {
   let step = params.grid.frequency_stride;
   store_six(p.to + (w * 6u + d) * step, 36u * step, x);

@@ -1,5 +1,5 @@
-// What both products of Winograd share: for each frequency M = U V over input channels, blocks of 64 tiles by sixteen outputs. An
-// invocation computes four tiles, sixteen apart; neighbouring invocations hold neighbouring tiles.
+// Shared by both Winograd products: for each frequency M = U V over input channels, in blocks of 64 tiles by sixteen outputs. An
+// invocation computes four tiles, sixteen apart; neighbouring invocations compute neighbouring tiles.
 struct Params {
   inputs: u32,
   output_blocks: u32, // of sixteen

@@ -1,4 +1,4 @@
-// The tiles of an activation that a transform reads or writes. The importing shader says EDGE, the voxels along an edge of one.
+// The tiles of an activation that a transform reads or writes. The importing shader defines EDGE, the edge of a tile in voxels.
 struct TileGrid {
   height: u32,
   width: u32,
@@ -10,7 +10,7 @@ struct TileGrid {
   frequency_stride: u32, // elements of V or M between two frequencies
 }
 
-// Where an invocation reads and writes; past the last tile it is not valid.
+// What an invocation reads and writes; invalid beyond the last tile.
 struct Place {
   valid: bool,
   h: u32, // the tile's first voxel

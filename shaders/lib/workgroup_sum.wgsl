@@ -1,7 +1,7 @@
 #import lib/grid
 
-// Sum over the invocations of a workgroup as a tree, always in the same order; every invocation gets it. The barriers cost little
-// because only the short second stage of a reduction comes here.
+// Sums over the invocations of a workgroup in a fixed tree; every invocation gets the result. The barriers cost little, because only
+// the short second stage of a reduction uses this.
 var<workgroup> tree: array<f32, WORKGROUP>;
 
 fn workgroup_sum(value: f32, local: u32) -> f32 {

@@ -1,4 +1,4 @@
-// Adds the sums of a workgroup's invocations in order. The importing shader says VECTORS, how many each of them has.
+// Adds the sums of a workgroup's invocations in order. The importing shader defines VECTORS, the number per invocation.
 #import lib/grid
 
 var<workgroup> sums: array<vec4f, VECTORS * WORKGROUP>; // (VECTORS, WORKGROUP)
@@ -7,7 +7,7 @@ fn put(vector: u32, local: u32, sum: vec4f) {
   sums[vector * WORKGROUP + local] = sum;
 }
 
-// After a barrier.
+// Call after a barrier.
 fn total(vector: u32) -> vec4f {
   var sum = vec4f();
   for (var i = 0u; i < WORKGROUP; i++) {

@@ -1,4 +1,4 @@
-// Third stage of the loss: its gradients by the logits, the attention maps and the presence probabilities.
+// Third stage of the loss: gradients with respect to logits, attention maps and presence probabilities.
 #import lib/grid
 #import lib/cross_entropy
 

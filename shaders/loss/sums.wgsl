@@ -1,5 +1,5 @@
-// First stage of the loss: eight sums over every span of a pair's voxels. The lanes are a multiple of 32, so that an invocation meets
-// one bit position of the mask only.
+// First stage of the loss: eight sums over every span of a pair's voxels. The lanes are a multiple of 32, so that an invocation reads
+// a single bit position of the mask words.
 #import lib/span
 #import lib/cross_entropy
 

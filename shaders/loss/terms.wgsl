@@ -1,5 +1,5 @@
-// From the per-pair sums to the seven terms, their weighted total, and what each pair's gradient needs. A few dozen pairs: one
-// invocation, one order.
+// Computes the seven terms, their weighted total and the gradient factors of each pair from the sums per pair. There are a few dozen
+// pairs, so a single invocation suffices, and the order is fixed.
 #import lib/cross_entropy
 
 struct Params {
@@ -38,7 +38,7 @@ fn is_known(pair: u32) -> bool {
   return presence[pair] > -0.5;
 }
 
-// The classifier says the wrong side of one half.
+// The classifier is on the wrong side of one half.
 fn is_mistaken(q: f32, present: bool) -> bool {
   return (present && q < 0.5) || (!present && q > 0.5);
 }
@@ -46,7 +46,7 @@ fn is_mistaken(q: f32, present: bool) -> bool {
 struct Shares {
   present: f32, // 1 / |P|
   absent: f32, // 1 / |N|
-  known: f32, // 1 / (B S), unknown pairs left out
+  known: f32, // 1 / (B S), without unknown pairs
 }
 
 fn count_shares() -> Shares {

@@ -1,5 +1,5 @@
-// dFw[c, i] = sum over o, k of W[o, c, k] dW'[o, i, k]; d(fb)[c] is the same sum for the ones channel. One invocation takes one
-// element and one part of outputs; the second stage sums the parts. `channels` are those wanted, from `first_channel` on.
+// dFw[c, i] = sum over o, k of W[o, c, k] dW'[o, i, k]; d(fb)[c] is the same sum for the ones channel. An invocation takes one
+// element and one part of the outputs; the second stage sums the parts. It computes `channels` channels from `first_channel`.
 #import lib/grid
 
 struct Params {
@@ -19,7 +19,7 @@ struct Params {
 @compute @workgroup_size(WORKGROUP)
 fn main(at: Invocation) {
   let i = index_of(at);
-  // The part is the slowest index here, so that neighbours read the same weights.
+  // The part is the slowest index, so that neighbours read the same weights.
   let elements = params.features * params.channels;
   let part = i / elements;
   if (part >= params.parts) {

@@ -1,4 +1,4 @@
-// Counts the step, or the skipped one where the gradient was not finite, and prepares the numbers the update shares.
+// Counts the step, or a skipped step if the gradient is not finite, and computes the values shared by the update.
 #import lib/math
 
 struct Params {

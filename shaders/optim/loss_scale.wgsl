@@ -1,5 +1,5 @@
-// Dynamic loss scaling. Gradients of activations stored as f16 would vanish below 6e-8, so the loss is multiplied by 2^e before it is
-// differentiated and the finished gradient is divided by it. A window that overflows lowers e, many good ones raise it.
+// Dynamic loss scaling. Gradients of f16 activations would underflow below 6e-8, so the loss is multiplied by 2^e before
+// differentiation, and the finished gradient is divided by it. A window that overflows lowers e; many finite ones raise it.
 #import lib/math
 
 // loss scale: e, and updates since it changed
@@ -19,7 +19,7 @@ struct Params {
 }
 @group(0) @binding(3) var<uniform> params: Params;
 @group(0) @binding(4) var<storage, read_write> state: array<u32>; // as `scale`
-@group(0) @binding(5) var<storage, read_write> clip: array<f32>; // as optim/norm leaves it, of the scaled gradient
+@group(0) @binding(5) var<storage, read_write> clip: array<f32>; // from optim/norm, of the scaled gradient
 @group(0) @binding(6) var<storage, read_write> used: array<f32>; // (1) the scale of this window
 
 @compute @workgroup_size(1)

@@ -1,4 +1,4 @@
-// Second stage of the gradient norm, one workgroup: norm, clip factor min(1, limit / (norm + 1e-6)), and 1 if all is finite, else 0.
+// Second stage of the gradient norm, one workgroup: norm, clip factor min(1, limit / (norm + 1e-6)), and 1 if everything is finite, otherwise 0.
 #import lib/math
 #import lib/workgroup_sum
 

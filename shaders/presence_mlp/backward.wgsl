@@ -1,8 +1,8 @@
 #import lib/grid
 #import lib/presence_layers
 
-// Gradients of the presence classifiers: `deltas` walks back to the first layer's input, one workgroup a (sample, structure); the
-// other entry points follow from the deltas, one number an invocation.
+// Gradients of the presence classifiers. `deltas` propagates back to the first layer, one workgroup per (sample, structure). The other
+// entry points compute gradients from the deltas, one element per invocation.
 override ACCUMULATE: bool = false;
 
 struct Params {
@@ -15,8 +15,8 @@ struct Params {
 @group(0) @binding(2) var<storage, read> hidden1: array<f32>; // (N, S, hidden.x)
 @group(0) @binding(3) var<storage, read> hidden2: array<f32>; // (N, S, hidden.y)
 @group(0) @binding(4) var<storage, read> d_logits: array<f32>; // (N, S, 2)
-@group(0) @binding(5) var<storage, read_write> delta1: array<f32>; // (N, S, hidden.x), in front of the ReLU
-@group(0) @binding(6) var<storage, read_write> delta2: array<f32>; // (N, S, hidden.y), in front of the ReLU
+@group(0) @binding(5) var<storage, read_write> delta1: array<f32>; // (N, S, hidden.x), before the ReLU
+@group(0) @binding(6) var<storage, read_write> delta2: array<f32>; // (N, S, hidden.y), before the ReLU
 
 @compute @workgroup_size(WORKGROUP)
 fn deltas(at: Workgroup, @builtin(local_invocation_index) local: u32) {
@@ -39,14 +39,14 @@ fn deltas(at: Workgroup, @builtin(local_invocation_index) local: u32) {
       sum = fma(delta2[pair * params.layers.hidden.y + o], weight, sum);
     }
     let index = pair * params.layers.hidden.x + unit;
-    // What the ReLU or the dropout put out is 0 here, so the mask need not be drawn again.
+    // Units zeroed by the ReLU or dropout are 0 here, so the mask need not be drawn again.
     delta1[index] = select(0.0, sum * params.scale, hidden1[index] > 0.0);
   }
 }
 
-@group(0) @binding(7) var<storage, read> first_delta: array<f32>; // delta1, as `deltas` left it
-@group(0) @binding(8) var<storage, read> second_delta: array<f32>; // delta2, as `deltas` left it
-@group(0) @binding(9) var<storage, read_write> gradient: array<f32>; // as what it is the gradient of
+@group(0) @binding(7) var<storage, read> first_delta: array<f32>; // delta1 from `deltas`
+@group(0) @binding(8) var<storage, read> second_delta: array<f32>; // delta2 from `deltas`
+@group(0) @binding(9) var<storage, read_write> gradient: array<f32>; // the shape of the differentiated tensor
 
 fn add(index: u32, sum: f32) {
   gradient[index] = select(0.0, gradient[index], ACCUMULATE) + sum;

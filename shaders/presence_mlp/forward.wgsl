@@ -2,8 +2,8 @@
 #import lib/presence_layers
 #import lib/dropout
 
-// The presence classifiers of all structures: a workgroup computes one (sample, structure) through the three layers. Activations
-// pass between invocations through storage, which the backward pass reads too.
+// The presence classifiers of all structures: a workgroup computes the three layers for one (sample, structure). Invocations exchange
+// activations through storage, which the backward pass reads too.
 struct Params {
   layers: Layers,
   pairs: u32, // N · S
@@ -14,8 +14,8 @@ struct Params {
 @group(0) @binding(2) var<storage, read> alignment: array<f32>; // (N, S)
 @group(0) @binding(3) var<storage, read> parameters: array<f32>; // (S, stride)
 @group(0) @binding(4) var<storage, read> keys: array<vec4u>; // (N) (seed, epoch, sample index, 0)
-@group(0) @binding(5) var<storage, read_write> hidden1: array<f32>; // (N, S, hidden.x), behind ReLU and dropout
-@group(0) @binding(6) var<storage, read_write> hidden2: array<f32>; // (N, S, hidden.y), behind ReLU
+@group(0) @binding(5) var<storage, read_write> hidden1: array<f32>; // (N, S, hidden.x), after ReLU and dropout
+@group(0) @binding(6) var<storage, read_write> hidden2: array<f32>; // (N, S, hidden.y), after ReLU
 @group(0) @binding(7) var<storage, read_write> logits: array<f32>; // (N, S, 2)
 
 fn first_layer(pair: u32, unit: u32) -> f32 {

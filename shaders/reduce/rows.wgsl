@@ -1,4 +1,4 @@
-// Second stage of a sum: sums[row] = scale * sum of values[row], one workgroup a row.
+// Second stage of a sum: sums[row] = scale * sum of values[row], one workgroup per row.
 #import lib/workgroup_sum
 
 struct Params {
