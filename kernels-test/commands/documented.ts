@@ -9,8 +9,8 @@ import { type Ran, Shell } from '../cli/shell.ts'
 import { type SmallSplit, temporaryDirectory, writeMetadata, writeSplit } from '../data/small_dataset.ts'
 
 /*
- * Commands as the document shows them, run by a shell, each in a folder and a process of its own. To a command only words are added:
- * a narrow model, fewer epochs, and what makes its effect visible.
+ * Commands as the document shows them, run by a shell, each in a folder of its own. To a command only words are added: a narrow model,
+ * fewer epochs, and what makes its effect visible. They share a process: on a slow adapter, compiling takes longer than training.
  */
 
 export const STRUCTURES = ['left_lung', 'right_lung', 'heart']
@@ -34,7 +34,7 @@ export const ONE_EPOCH = 'training.num_epochs=1'
 export const PLAIN = ['augmentation.enabled=False', 'model.dropout=0']
 
 const root = temporaryDirectory()
-const shell = new Shell(join(root, 'bin'))
+const shell = Shell.resident(join(root, 'bin'))
 
 const split = { samples: 8, structures: STRUCTURES.length, imageSize: SIZE }
 const few = { ...split, samples: 2 }
@@ -72,22 +72,6 @@ export function datasetFolder(name: DatasetName): string {
   return join(root, name)
 }
 
-/** Processes that may run at once: more would only wait for each other. */
-let free = 2
-const waiting: (() => void)[] = []
-
-async function inTurn<T>(work: () => Promise<T>): Promise<T> {
-  if (free > 0) free--
-  else await new Promise<void>(resolve => waiting.push(resolve))
-  try {
-    return await work()
-  } finally {
-    const next = waiting.shift()
-    if (next) next()
-    else free++
-  }
-}
-
 let folders = 0
 
 /**
@@ -108,7 +92,7 @@ export async function runDocumented(
   symlinkSync(datasetFolder(data), join(cwd, at))
   const start = / with\s/.test(command) ? command : `${command} with`
   const words = [NARROW, ...(pictures ? [] : [NO_PICTURES]), ...added].map(word => `'${word}'`)
-  return new Left(cwd, await inTurn(() => shell.run([start, ...words].join(' '), cwd)))
+  return new Left(cwd, await shell.run([start, ...words].join(' '), cwd))
 }
 
 /** As `runDocumented`, of a command that must succeed. */
@@ -173,7 +157,7 @@ export class Left {
 
   /** A further command in the same folder, which must succeed. */
   async afterwards(command: string): Promise<Ran> {
-    const said = await inTurn(() => shell.run(command, this.cwd))
+    const said = await shell.run(command, this.cwd)
     expect(said.code, `${command}\n${said.output}`).toBe(0)
     return said
   }

@@ -212,7 +212,7 @@ test('any number of threads gives the same batches, for two loaders at once', as
     expect(await given(threads)).toEqual(expected)
     expect(workers.splice(0)).toHaveLength(threads)
   }
-}, 60_000)
+})
 
 /** h5py's own compression, where numbers and masks count upwards; make_filters.py wrote it. */
 test.each([0, 1])('a file that lzf compressed is decoded, with %i threads', async threads => {
@@ -293,7 +293,7 @@ test('a thread whose heap has grown is renewed between batches, which stay the s
   while (exits === 0) expect(told(await collect(load(split, { decoders }).epoch(0)))).toEqual(expected)
   expect(workers.length).toBeGreaterThan(1)
   expect(decoders.threads).toBe(1)
-}, 60_000)
+})
 
 test('a thread that dies is replaced at the same place; dying again is an error', async () => {
   const decoders = decodersOf()
@@ -343,4 +343,4 @@ test('a thread that hangs is replaced at the same place; hanging again is an err
   } finally {
     closeSync(openSync(pipe, constants.O_RDWR | constants.O_NONBLOCK)) // lets the threads go
   }
-}, 60_000)
+})
