@@ -38,6 +38,11 @@ const shell = Shell.resident(join(root, 'bin'))
 
 const split = { samples: 8, structures: STRUCTURES.length, imageSize: SIZE }
 const few = { ...split, samples: 2 }
+/** for what takes many epochs */
+const brief: [SmallSplit, SmallSplit] = [
+  { ...split, samples: 4, imageSize: [16, 16, 16] },
+  { ...split, samples: 1, imageSize: [16, 16, 16] },
+]
 
 /** Datasets by name: what they train on, and what they validate with. */
 const DATASETS = {
@@ -54,7 +59,8 @@ const DATASETS = {
     { ...few, channels: 3 },
   ],
   /** its validation knows no label: the loss is 0 for good, and never gets better */
-  unjudged: [split, { ...few, presence: () => -1 }],
+  unjudged: [brief[0], { ...brief[1], presence: () => -1 }],
+  brief,
 } satisfies Record<string, [SmallSplit, SmallSplit]>
 
 export type DatasetName = keyof typeof DATASETS
@@ -65,7 +71,7 @@ for (const [name, [train, val]] of Object.entries(DATASETS)) {
   await writeSplit(join(folder, 'train.h5'), train)
   await writeSplit(join(folder, 'val.h5'), val)
   const structureNames = STRUCTURES.slice(0, train.structures)
-  writeMetadata(folder, { structure_names: structureNames, image_size: SIZE })
+  writeMetadata(folder, { structure_names: structureNames, image_size: train.imageSize })
 }
 
 export function datasetFolder(name: DatasetName): string {
