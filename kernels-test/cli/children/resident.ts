@@ -17,6 +17,8 @@ interface Request {
 }
 
 const own = { argv: process.argv.slice(0, 1), env: { ...process.env }, cwd: process.cwd() }
+/** A command has `process.exit` replaced while it runs. */
+const exitNow = process.exit.bind(process)
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGUSR1'] as const
 const built = (await import(pathToFileURL(join(BUILT, 'src/gpu/device.js')).href)) as { Device: typeof Device }
 
@@ -69,9 +71,9 @@ function serve(socket: Socket): void {
     const tell = (said: object) => socket.write(`${JSON.stringify(said)}\n`)
     last = last.then(() => run(JSON.parse(text) as Request, tell)).then(() => void socket.end())
   })
-  // whoever waited for a command was ended, so it may hang
-  socket.on('error', () => process.exit(1))
+  // the test that waited for the command has ended, so the command may hang
+  socket.on('error', () => exitNow(1))
 }
 
-process.on('disconnect', () => process.exit())
+process.on('disconnect', () => exitNow())
 createServer(serve).listen(process.argv[2], () => process.send!('ready'))
