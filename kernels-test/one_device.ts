@@ -14,13 +14,19 @@ export async function onOneDevice<T>(work: () => Promise<T>, of: typeof Device =
     const key = JSON.stringify(request)
     const device = devices.get(key) ?? open.apply(of, request).then(opened => keepOpen(key, opened))
     devices.set(key, device)
-    return device
+    return device.then(asOpened)
   }
   try {
     return await work()
   } finally {
     of.open = open
   }
+}
+
+/** Closing a device gives back what is still allocated on it. */
+function asOpened(device: Device): Device {
+  device.allocated = 0
+  return device
 }
 
 function keepOpen(key: string, device: Device): Device {
