@@ -1,13 +1,31 @@
 import { defineConfig } from 'vitest/config'
+import { testFiles } from './kernels-test/test_files.ts'
 
-// One process at a time: every test file opens the same adapter, and software adapters use every core already.
+/** A limit ends what hangs: no test fails because a machine is slow. */
+const HANGS = 3_600_000 // ms
+
+const project = (name: string, files: typeof testFiles) =>
+  ({
+    extends: true,
+    test: { name, include: files.map(({ path }) => path), globalSetup: 'kernels-test/setup.ts' },
+  }) as const
+
 export default defineConfig({
   test: {
-    globalSetup: 'kernels-test/setup.ts',
-    include: ['kernels-test/**/*.test.ts'],
+    projects: [
+      project(
+        'quick',
+        testFiles.filter(({ left }) => !left),
+      ),
+      project(
+        'full',
+        testFiles.filter(({ left }) => left),
+      ),
+    ],
     pool: 'forks',
-    maxWorkers: 1,
-    testTimeout: 600_000,
-    hookTimeout: 120_000,
+    // a software adapter computes on every core, but much of a test's time is spent on one
+    maxWorkers: 2,
+    testTimeout: HANGS,
+    hookTimeout: HANGS,
   },
 })

@@ -11,8 +11,8 @@ import { progressOf } from './progress.ts'
 import { stopOnSignals } from './signals.ts'
 
 /**
- * A run that a CPU completes in about three minutes. With so few steps, a high learning rate, a heavy Dice term and no augmentation
- * are what it takes to learn the large structures. The documentation describes the published experiment.
+ * A run that a CPU completes in about three minutes. With so few steps, learning the large structures takes a high learning rate, a
+ * heavy Dice term and no augmentation. The documentation describes the published experiment.
  */
 const IMAGE_SIZE = [32, 16, 16] as const
 const SAMPLES = 60

@@ -110,8 +110,8 @@ async function runImport(options: ImportCommandOptions): Promise<void> {
 function sourcesOf(options: ImportCommandOptions): Pick<ImportOptions, 'sources' | 'structureNames'> {
   const { images, labels, manifest, structures, annotated, subjectPattern } = options
   if (manifest !== undefined) {
-    const beside = Object.entries({ images, labels, structures, annotated, 'subject-pattern': subjectPattern })
-    const given = beside.find(([, value]) => value !== undefined)
+    const others = Object.entries({ images, labels, structures, annotated, 'subject-pattern': subjectPattern })
+    const given = others.find(([, value]) => value !== undefined)
     if (given) throw new InputError(`import: --${given[0]} given with --manifest: expected it in ${manifest}`)
     return readManifest(manifest)
   }

@@ -8,6 +8,7 @@ import { makePlan, type Plan } from '../src/plan/plan.ts'
 import { Runner, SlotPool } from '../src/plan/runner.ts'
 import { Storage } from '../src/plan/storage.ts'
 import type { Case, CaseInput, Random } from './case.ts'
+import { keepPipelines } from './one_device.ts'
 
 export interface TestDevice {
   device: Device
@@ -18,7 +19,10 @@ let opened: Promise<TestDevice> | undefined
 
 /** The adapter under test, opened once per process: SADAAN_ADAPTER names it, the best one if unset. */
 export function testDevice(): Promise<TestDevice> {
-  opened ??= Device.open(process.env.SADAAN_ADAPTER).then(device => ({ device, pipelines: new Pipelines(device) }))
+  opened ??= Device.open(process.env.SADAAN_ADAPTER).then(device => {
+    keepPipelines(device)
+    return { device, pipelines: new Pipelines(device) }
+  })
   return opened
 }
 
@@ -78,9 +82,25 @@ export function callsOf(test: Case, row: object, random: Random): Call[] {
 
 /** The variants that a row can be told to run as on this adapter, where its kernels have several. */
 export function variantsOf(at: TestDevice, test: Case, row: object, random: Random): string[] {
+  return [...new Set(choicesOf(at, test, row, random).map(({ variant }) => variant))]
+}
+
+const met = new Set<string>()
+
+/** As `variantsOf`, without those that an earlier row of this test file has run all its kernels as. */
+export function newVariantsOf(at: TestDevice, test: Case, row: object, random: Random): string[] {
+  const choices = choicesOf(at, test, row, random)
+  const variants = new Set(choices.filter(({ name }) => !met.has(name)).map(({ variant }) => variant))
+  for (const { name } of choices) met.add(name)
+  return [...variants]
+}
+
+function choicesOf(at: TestDevice, test: Case, row: object, random: Random): { name: string; variant: string }[] {
   const facts = factsOf(at, test, row)
   const several = callsOf(test, row, random).filter(({ kernel }) => kernel.variants.length > 1)
-  return [...new Set(several.flatMap(call => fittingVariants(call, facts).map(({ name }) => name)))]
+  return several.flatMap(call =>
+    fittingVariants(call, facts).map(({ name }) => ({ name: `${call.kernel.name} ${name}`, variant: name })),
+  )
 }
 
 /** The forward pass of a row on the GPU, its kernels run as `variant` where they have it. */

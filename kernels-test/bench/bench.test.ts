@@ -1,75 +1,15 @@
 import { expect, test } from 'vitest'
 import { Instruments } from '../../bench/instruments.ts'
-import type { LoaderReport } from '../../bench/loader/loader.ts'
 import type { Conv3dRow } from '../../bench/operations/conv3d.ts'
-import type { OpsReport } from '../../bench/ops/ops.ts'
 import { checkConv3d } from '../../bench/ops/sampled_conv3d.ts'
-import { ChildError, ourJson } from '../../bench/processes.ts'
-import type { RecordReport } from '../../bench/record.ts'
-import type { Reproducibility } from '../../bench/step/reproducible.ts'
+import { ChildError } from '../../bench/processes.ts'
 import type { StepReport } from '../../bench/step/step.ts'
 import { destroyBuffer, storageBuffer } from '../../src/gpu/buffers.ts'
 import { Device } from '../../src/gpu/device.ts'
 import conv3d from '../cases/conv3d.ts'
 import { doubles } from '../harness.ts'
 import { normals, randomOf } from '../numbers.ts'
-
-const adapter = process.env.SADAAN_ADAPTER
-const TINY = [
-  'with',
-  'training.image_size=[32,32,16]',
-  'training.batch_size=1',
-  'model.num_structures=2',
-  'model.channels=[2,4,4,8,8]',
-  ...(adapter === undefined ? [] : [`compute.adapter='${adapter}'`]),
-]
-
-const OPS = [
-  ...['ops', '--json', '--seconds', '0.001', '--cases', 'kernels-test/cases/index.ts'],
-  ...(adapter === undefined ? [] : ['--adapter', adapter]),
-]
-
-function bench<Report>(...words: string[]): Promise<Report> {
-  return ourJson<Report>('cli/main.ts', ['bench', ...words])
-}
-
-test('bench ops times the rows of the tests and of the step, and says what they were held to', async () => {
-  const report = await bench<OpsReport>(...OPS, '--filter', 'max_pool3d forward shape')
-  expect(report.adapter).toEqual(expect.any(String))
-  expect(report.clock).toMatch(/^(timestamps|wall clock)/)
-  expect(report.peak_gflops).toBeGreaterThan(0)
-  expect(report.copy_gbytes).toBeGreaterThan(0)
-  const rows = report.rows.filter(({ operation }) => operation === 'max_pool3d')
-  expect(new Set(rows.map(({ from }) => from))).toEqual(new Set(['test', 'pool1']))
-  for (const row of rows) {
-    expect(row).toMatchObject({ operation: 'max_pool3d', dispatches: expect.any(Number) })
-    expect(row.seconds).toBeGreaterThan(0)
-    expect(row.gbytes).toBeGreaterThan(0)
-    expect(row.share).toBeGreaterThan(0)
-    expect(row.measurements).toBeGreaterThanOrEqual(3)
-    expect(row.verified.error).toBeLessThanOrEqual(row.verified.allowed)
-    expect(Object.keys(row.variants)).toContain('maxPool3d.forward')
-  }
-})
-
-test('bench ops --every-variant times what else a row could run as, and f16 activations', async () => {
-  const filter = ['--filter', 'conv3d forward (test) samples 2, channels 16, outputs 16']
-  const every = await bench<OpsReport>(...OPS, '--every-variant', ...filter)
-  expect(every).toMatchObject({ precision: 'f32', wrong: [] })
-  expect(every.rows.map(({ chosen }) => chosen)).toEqual([true, ...every.rows.slice(1).map(() => false)])
-  const variants = every.rows.map(line => line.variants['conv3d.forward'])
-  expect(new Set(variants).size).toBe(variants.length)
-  expect(variants.length).toBeGreaterThan(1)
-  for (const { performed_flops } of every.rows) expect(performed_flops).toBeGreaterThan(0)
-
-  const halves = bench<OpsReport>(...OPS, '--precision', 'f16', ...filter)
-  const device = await Device.open(adapter)
-  const hasHalves = device.facts.features.has('shader-f16')
-  device.close()
-  if (!hasHalves) return expect(halves).rejects.toThrow(/has no shader-f16, expected --precision f32$/)
-  expect((await halves).rows).toMatchObject([{ chosen: true, verified: { against: 'the reference' } }])
-  expect((await halves).rows[0]!.verified.error).toBeGreaterThan(1e-5) // what f16 rounds
-})
+import { adapter, bench, TINY } from './bench.ts'
 
 test('bench ops refuses a filter that matches no row, in one line', async () => {
   const refused = bench('ops', '--filter', 'no-such-operation')
@@ -102,36 +42,6 @@ test('bench step measures a whole step', async () => {
   if (report.software) expect(report.process_peak_bytes).toBeGreaterThan(report.peak_bytes)
   expect(report.profile!.length).toBeLessThan(report.dispatches) // the update is not in it
   expect(report.profile![0]).toMatchObject({ label: expect.any(String), shader: expect.any(String) })
-})
-
-test('bench loader measures itself against decoding and the disk', async () => {
-  const report = await bench<LoaderReport>(
-    'loader',
-    '--json',
-    '--seconds',
-    '0.01',
-    '--samples',
-    '3',
-    '--step-seconds',
-    '1000',
-    ...TINY,
-  )
-  expect(report).toMatchObject({ samples: 3, structures: 2, step_s: 1000, gpu_idle_share: 0 })
-  expect(report.samples_per_s).toBeGreaterThan(0)
-  expect(report.decode_floor_samples_per_s).toBeGreaterThan(0)
-  expect(report.disk_floor_samples_per_s).toBeGreaterThan(0)
-})
-
-test('bench bits finds two runs equal', async () => {
-  const report = await bench<Reproducibility>('bits', '--json', '--steps', '2', ...TINY)
-  expect(report).toMatchObject({ steps: 2, identical: true })
-})
-
-test('bench record says what a point and a run with steps of that length pay', async () => {
-  const words = ['--points', '2000', '--seconds', '0.2', '--step-seconds', '0.01']
-  const report = await bench<RecordReport>('record', '--json', ...words)
-  expect(report).toMatchObject({ points: 2000, step_s: 0.01, points_per_step: 8, share: expect.any(Number) })
-  for (const figure of [report.file_bytes, report.point_us, report.longest_wait_ms]) expect(figure).toBeGreaterThan(0)
 })
 
 test('instruments count objects, encoders and the peak of memory', async () => {

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { readdirSync } from 'node:fs'
 import { PROGRAM } from './program.ts'
+import { runResident } from './resident.ts'
 
 /** Dawn tells standard error so when it opens some adapters; no option of it turns that off. */
 const DAWN_NOTE = /^Warning: max\w+ artificially reduced .*\n/gm
@@ -20,8 +21,7 @@ export class Command {
   private readonly waiting: { pattern: RegExp; found: () => void }[] = []
 
   constructor(words: readonly string[], cwd: string) {
-    const environment = { ...process.env, SADAAN_DEBUG: '', NODE_OPTIONS: '' }
-    this.child = spawn(process.execPath, [PROGRAM, ...words], { cwd, env: environment })
+    this.child = spawn(process.execPath, [PROGRAM, ...words], { cwd, env: environment() })
     for (const name of ['stdout', 'stderr'] as const)
       this.child[name]!.setEncoding('utf8').on('data', (text: string) => this.hear(name, text))
     this.finished = new Promise(resolve => {
@@ -47,8 +47,13 @@ export class Command {
   }
 }
 
+/** As `Command`, where a process of its own is not what is tested: a software adapter compiles for seconds in every new one. */
 export function run(words: readonly string[], cwd: string): Promise<Finished> {
-  return new Command(words, cwd).finished
+  return runResident(words, cwd, environment())
+}
+
+function environment(): NodeJS.ProcessEnv {
+  return { ...process.env, SADAAN_DEBUG: '', NODE_OPTIONS: '' }
 }
 
 /** Everything in a folder, at any depth. */

@@ -1,3 +1,4 @@
+// full: stops an experiment and goes on with it
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
@@ -52,7 +53,7 @@ test('an experiment that was stopped goes on where it was, and ends with its fig
   expect(other.code).toBe(2)
   expect([seeded.code, seeded.stderr]).toEqual([2, expect.stringContaining('expected --seed')])
   expect(other.stderr).toMatch(/exp\/dataset: holds another dataset: total_samples is 24, expected 25; choose/)
-}, 240_000)
+})
 
 test('only an experiment of the published size is compared', () => {
   const metrics = JSON.parse(read('evaluation', 'test', 'detailed_metrics.json'))

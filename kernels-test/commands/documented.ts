@@ -9,8 +9,8 @@ import { type Ran, Shell } from '../cli/shell.ts'
 import { type SmallSplit, temporaryDirectory, writeMetadata, writeSplit } from '../data/small_dataset.ts'
 
 /*
- * Commands as the document shows them, run by a shell, each in a folder and a process of its own. To a command only words are added:
- * a narrow model, fewer epochs, and what makes its effect visible.
+ * Commands as the document shows them, run by a shell, each in a folder of its own. To a command only words are added: a narrow model,
+ * fewer epochs, and what makes its effect visible. They share a process: on a slow adapter, compiling takes longer than training.
  */
 
 export const STRUCTURES = ['left_lung', 'right_lung', 'heart']
@@ -34,10 +34,15 @@ export const ONE_EPOCH = 'training.num_epochs=1'
 export const PLAIN = ['augmentation.enabled=False', 'model.dropout=0']
 
 const root = temporaryDirectory()
-const shell = new Shell(join(root, 'bin'))
+const shell = Shell.resident(join(root, 'bin'))
 
 const split = { samples: 8, structures: STRUCTURES.length, imageSize: SIZE }
 const few = { ...split, samples: 2 }
+/** for what takes many epochs */
+const brief: [SmallSplit, SmallSplit] = [
+  { ...split, samples: 4, imageSize: [16, 16, 16] },
+  { ...split, samples: 1, imageSize: [16, 16, 16] },
+]
 
 /** Datasets by name: what they train on, and what they validate with. */
 const DATASETS = {
@@ -54,7 +59,8 @@ const DATASETS = {
     { ...few, channels: 3 },
   ],
   /** its validation knows no label: the loss is 0 for good, and never gets better */
-  unjudged: [split, { ...few, presence: () => -1 }],
+  unjudged: [brief[0], { ...brief[1], presence: () => -1 }],
+  brief,
 } satisfies Record<string, [SmallSplit, SmallSplit]>
 
 export type DatasetName = keyof typeof DATASETS
@@ -65,27 +71,11 @@ for (const [name, [train, val]] of Object.entries(DATASETS)) {
   await writeSplit(join(folder, 'train.h5'), train)
   await writeSplit(join(folder, 'val.h5'), val)
   const structureNames = STRUCTURES.slice(0, train.structures)
-  writeMetadata(folder, { structure_names: structureNames, image_size: SIZE })
+  writeMetadata(folder, { structure_names: structureNames, image_size: train.imageSize })
 }
 
 export function datasetFolder(name: DatasetName): string {
   return join(root, name)
-}
-
-/** Processes that may run at once: more would only wait for each other. */
-let free = 2
-const waiting: (() => void)[] = []
-
-async function inTurn<T>(work: () => Promise<T>): Promise<T> {
-  if (free > 0) free--
-  else await new Promise<void>(resolve => waiting.push(resolve))
-  try {
-    return await work()
-  } finally {
-    const next = waiting.shift()
-    if (next) next()
-    else free++
-  }
 }
 
 let folders = 0
@@ -108,7 +98,7 @@ export async function runDocumented(
   symlinkSync(datasetFolder(data), join(cwd, at))
   const start = / with\s/.test(command) ? command : `${command} with`
   const words = [NARROW, ...(pictures ? [] : [NO_PICTURES]), ...added].map(word => `'${word}'`)
-  return new Left(cwd, await inTurn(() => shell.run([start, ...words].join(' '), cwd)))
+  return new Left(cwd, await shell.run([start, ...words].join(' '), cwd))
 }
 
 /** As `runDocumented`, of a command that must succeed. */
@@ -173,7 +163,7 @@ export class Left {
 
   /** A further command in the same folder, which must succeed. */
   async afterwards(command: string): Promise<Ran> {
-    const said = await inTurn(() => shell.run(command, this.cwd))
+    const said = await shell.run(command, this.cwd)
     expect(said.code, `${command}\n${said.output}`).toBe(0)
     return said
   }

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { documented, ONE_EPOCH } from './documented.ts'
 
-const TEN_EPOCHS = ['training.num_epochs=10', 'training.batch_size=8']
+const TEN_EPOCHS = ['training.num_epochs=10']
 
 test.concurrent("checkpoint.save_dir='./experiments/run_001' is where they are", async () => {
   const left = await documented(`sadaan-gpu train with checkpoint.save_dir='./experiments/run_001'`, [ONE_EPOCH])
@@ -13,7 +13,7 @@ test.concurrent("checkpoint.save_dir='./experiments/run_001' is where they are",
 })
 
 test.concurrent('checkpoint.save_frequency=5 keeps every fifth epoch', async () => {
-  const left = await documented('sadaan-gpu train with checkpoint.save_frequency=5', TEN_EPOCHS)
+  const left = await documented('sadaan-gpu train with checkpoint.save_frequency=5', TEN_EPOCHS, { data: 'brief' })
   expect(left.files('checkpoints')).toEqual([
     'best_model.pth',
     'checkpoint_epoch_10.pth',
@@ -24,7 +24,7 @@ test.concurrent('checkpoint.save_frequency=5 keeps every fifth epoch', async () 
 })
 
 test.concurrent('checkpoint.keep_best_only=True keeps no periodic checkpoint', async () => {
-  const left = await documented('sadaan-gpu train with checkpoint.keep_best_only=True', TEN_EPOCHS)
+  const left = await documented('sadaan-gpu train with checkpoint.keep_best_only=True', TEN_EPOCHS, { data: 'brief' })
   expect(left.files('checkpoints')).toEqual(['best_model.pth', 'last.pth'])
   // nor pictures of predictions, which it was told not to make
   expect(left.files('sacred_runs/1').filter(name => name.startsWith('predictions'))).toEqual([])

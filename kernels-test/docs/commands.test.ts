@@ -10,18 +10,16 @@ import { writeUntrainedModel } from './untrained_model.ts'
 
 /*
  * Every command that a page tells the reader to type: the blocks of a page one after another, in one folder that is empty
- * but for what the page's preamble puts there.
+ * but for what the page's preamble puts there. All commands share a process, so that an adapter compiles a kernel once.
  */
 
-const SECONDS_PER_BLOCK = 180
 const HEAD = join(PACKAGE_ROOT, 'kernels-test/fixtures/head')
 
 const folder = mkdtempSync(join(tmpdir(), 'sadaan-docs-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
-const shell = new Shell(join(folder, 'bin'))
-const bash = (script: string, cwd: string) =>
-  shell.run(script, cwd, { environment: { HEAD }, seconds: SECONDS_PER_BLOCK })
+const shell = Shell.resident(join(folder, 'bin'))
+const bash = (script: string, cwd: string) => shell.run(script, cwd, { environment: { HEAD } })
 
 const pages = [
   'README.md',
@@ -53,7 +51,7 @@ for (const page of pages) {
       const { code, output } = await bash(preambleOf(page), at)
       expect(code, output).toBe(0)
       if (page === 'docs/inference.md') writeUntrainedModel(join(at, 'best_model.pth'), join(at, 'data/synthetic'))
-    }, SECONDS_PER_BLOCK * 1000)
+    })
     let isBroken = false // what follows a failed block lacks what that should have made
     for (const { line, script, notRun } of blocks) {
       const name = `${page}:${line} ${script.split('\n')[0]}`

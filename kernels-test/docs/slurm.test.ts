@@ -1,3 +1,4 @@
+// full: a job of forty epochs, stopped and started again
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test, vi } from 'vitest'
@@ -26,7 +27,8 @@ test('the job of the page on clusters puts itself back in the queue, and goes on
   const run = (id: number, file: string) => JSON.parse(readFileSync(join(cwd, 'sacred_runs', String(id), file), 'utf8'))
 
   const first = start()
-  await vi.waitFor(() => expect(first.said.stderr).toMatch(/^epoch 2\/\d+ {2}train loss/m), { timeout: 120_000 })
+  const begun = () => expect(first.said.stderr).toMatch(/^epoch 2\/\d+ {2}train loss/m)
+  await Promise.race([vi.waitFor(begun, { timeout: 1_800_000 }), first.finished])
   first.child.kill('SIGUSR1')
   const ended = await first.finished
   expect(ended.code, ended.output).toBe(75)

@@ -21,6 +21,7 @@ import {
 } from '../data/small_dataset.ts'
 import { goldenPaths, openGolden } from '../golden/golden_file.ts'
 import { relativeError } from '../numbers.ts'
+import { onOneDevice } from '../one_device.ts'
 import { checkpointOf, finalWeights } from '../predict/golden_model.ts'
 import { bitsOf } from './mask_cases.ts'
 
@@ -59,7 +60,7 @@ function request(output: string, more: { weights?: string; split?: 'val' | 'test
 async function predicted(threshold: number): Promise<{ q: number[]; masks: number[]; attention: number[] }> {
   const asked = { ...request('prediction'), input: join(dataset, 'test.h5'), raw: true }
   asked.config.model.presence_threshold = threshold
-  await predict(asked)
+  await onOneDevice(() => predict(asked))
   const file = await Hdf5File.open(join(asked.output, 'raw.h5'))
   const read = (name: string): number[] => [...file.read(file.dataset(name), 0, SAMPLES)]
   const [q, masks] = [read('presence_probs'), read('segmentation_probs').map(p => Number(p > 0.5))]
@@ -97,7 +98,7 @@ test('figures are those of the masks that predict gives, counted voxel by voxel'
   const threshold = (Math.min(...q) + Math.max(...q)) / 2
   const asked = request('evaluation')
   asked.config.model.presence_threshold = threshold
-  const { samples, files } = await evaluate(asked)
+  const { samples, files } = await onOneDevice(() => evaluate(asked))
   expect(samples).toBe(SAMPLES)
   const metrics = JSON.parse(readFileSync(files.metrics, 'utf8')) as DetailedMetrics
   expect(Object.keys(metrics)).toStrictEqual([
@@ -139,7 +140,7 @@ test('shows the samples that it chose, with masks gated by presence and attentio
   const seen: EvaluatedSample[] = []
   const asked = { ...request('shown'), pictures: 4, visit: (sample: EvaluatedSample) => void seen.push(sample) }
   asked.config.model.presence_threshold = threshold
-  const { pictured, files } = await evaluate(asked)
+  const { pictured, files } = await onOneDevice(() => evaluate(asked))
   expect(seen.map(({ view, ...chosen }) => chosen)).toStrictEqual(pictured)
   expect(seen).toHaveLength(4)
   expect(new Set(seen.map(({ sample }) => sample)).size).toBe(4)
@@ -177,7 +178,7 @@ test('resamples a dataset of another size, and says so; says when names differ; 
     visit: (sample: EvaluatedSample) => void seen.push(sample),
   }
   asked.config.model.presence_threshold = 0 // masks as they are measured
-  const { metrics, cases, files } = await evaluate(asked)
+  const { metrics, cases, files } = await onOneDevice(() => evaluate(asked))
   expect(asked.lines.join('\n')).toContain("resampled from 32×16×16 to the model's 16×16×32")
   expect(asked.lines.join('\n')).toContain('warning: structure 0 is liver in')
   expect(Object.keys(metrics.presence_per_structure)).toStrictEqual(['liver', 'structure_1'])
@@ -205,14 +206,14 @@ test('resamples a dataset of another size, and says so; says when names differ; 
   const again = request('alone', { dataset: other, split: 'val' })
   again.config.model.presence_threshold = 0
   again.config.training.num_workers = 0
-  const alone = await evaluate(again)
+  const alone = await onOneDevice(() => evaluate(again))
   for (const file of ['metrics', 'cases'] as const)
     expect(readFileSync(alone.files[file], 'utf8')).toBe(readFileSync(files[file], 'utf8'))
 })
 
 test('wrong input is one line and leaves nothing', async () => {
   const refused = async (asked: ReturnType<typeof request>, message: RegExp): Promise<void> => {
-    const failure = await evaluate(asked).catch((error: unknown) => error)
+    const failure = await onOneDevice(() => evaluate(asked)).catch((error: unknown) => error)
     expect(failure).toBeInstanceOf(InputError)
     expect((failure as Error).message).toMatch(message)
     expect(existsSync(asked.output)).toBe(false)

@@ -1,3 +1,4 @@
+// full: asks PyTorch
 import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'

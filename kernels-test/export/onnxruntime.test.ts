@@ -1,3 +1,4 @@
+// full: asks onnxruntime
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -75,7 +76,7 @@ beforeAll(async () => {
   })
   expect(status, stderr).toBe(0)
   for (const [i, line] of stdout.trim().split('\n').entries()) [...compared.values()][i]!.found = JSON.parse(line)
-}, 120_000)
+})
 
 /** Weights, images, our outputs and the ONNX file of an example. */
 async function prepare(name: string, { shape, batch }: Example) {

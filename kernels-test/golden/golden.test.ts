@@ -2,9 +2,6 @@ import { describe, test } from 'vitest'
 import { goldenPaths, missingGoldens, NO_GOLDENS, openGolden } from './golden_file.ts'
 import { at, rounded, runGolden } from './run_golden.ts'
 
-/** The ways to run a convolution that the float64 reference holds to float32's rounding. */
-const CONVOLUTIONS = ['direct', 'winograd2', 'winograd4', 'gemm']
-
 const MEBIBYTE = 2 ** 20
 
 for (const path of goldenPaths) {
@@ -16,8 +13,6 @@ for (const path of goldenPaths) {
     test.runIf(golden.smooth && at.device.facts.features.has('shader-f16'))('with activations stored as f16', () =>
       runGolden(rounded(golden), { ...at.device.facts, precision: 'f16' }),
     )
-    for (const variant of CONVOLUTIONS)
-      test(`convolutions as ${variant} wherever it fits`, () => runGolden(golden, at.device.facts, variant))
   })
 }
 

@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest'
 import type { Case, CaseInput, Random } from '../case.ts'
 import { cases } from '../cases/index.ts'
-import { doubles, gradients, testDevice, variantsOf } from '../harness.ts'
-import { normals, randomOf, relativeError } from '../numbers.ts'
+import { doubles, gradients, newVariantsOf, testDevice } from '../harness.ts'
+import { normals, randomOf } from '../numbers.ts'
+import { checkAdding, largestOf, wantsGradient } from './check_adding.ts'
 
 const at = await testDevice()
 
@@ -11,7 +12,8 @@ const STEP = 1e-6
 const DIRECTIONS = 2
 const ELEMENTS = 4
 
-for (const operation of cases.filter(({ rows, inputs }) => wantsGradient(rows, inputs))) {
+/** Every row as it runs here, and every variant on one row; variants.test.ts has every variant on every row. */
+for (const operation of cases.filter(wantsGradient)) {
   describe(`d(${operation.operation})`, () => {
     for (const row of operation.rows) {
       const name = `${operation.operation} ${JSON.stringify(row)}`
@@ -22,10 +24,6 @@ for (const operation of cases.filter(({ rows, inputs }) => wantsGradient(rows, i
       })
     }
   })
-}
-
-function wantsGradient(rows: readonly object[], inputs: Case<object>['inputs']): boolean {
-  return rows.length > 0 && Object.values(inputs(rows[0]!, randomOf(''))).some(({ gradient }) => gradient)
 }
 
 async function checkRow(operation: Case<object>, row: object, random: Random): Promise<void> {
@@ -40,24 +38,7 @@ async function checkRow(operation: Case<object>, row: object, random: Random): P
   for (const [name, gradient] of Object.entries(found))
     checkInput(inputs, name, Float64Array.from(gradient), value, random, tolerance)
 
-  const before = Object.fromEntries(
-    Object.entries(found).map(([name, d]) => [name, normals(random, d.length, 0, largestOf(d))]),
-  )
-  const added = await gradients(at, operation, row, inputs, cotangent, { onto: before })
-  for (const [name, gradient] of Object.entries(added)) {
-    const sum = gradient.map((_, i) => found[name]![i]! + before[name]![i]!)
-    expect(relativeError(gradient, sum), `d(${name}) added to what was there`).toBeLessThanOrEqual(1e-6)
-  }
-  for (const variant of variantsOf(at, operation, row, random)) {
-    const other = await gradients(at, operation, row, inputs, cotangent, { onto: before, variant })
-    const allowed = operation.tolerances?.[variant] ?? tolerance
-    for (const [name, gradient] of Object.entries(other))
-      expect(relativeError(gradient, added[name]!), `d(${name}) as ${variant}`).toBeLessThanOrEqual(allowed)
-  }
-}
-
-function largestOf(values: ArrayLike<number>): number {
-  return Array.from(values).reduce((largest, value) => Math.max(largest, Math.abs(value)), 0)
+  await checkAdding(at, operation, row, { inputs, cotangent, found }, newVariantsOf(at, operation, row, random), random)
 }
 
 /** Holds a gradient to central differences along random ±1 directions, and at single elements, the first and last among them. */

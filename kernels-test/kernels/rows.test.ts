@@ -1,12 +1,14 @@
-import { afterAll, describe, expect, test } from 'vitest'
+import { afterAll, describe, test } from 'vitest'
 import { cases } from '../cases/index.ts'
-import { doubles, forward, testDevice, variantsOf } from '../harness.ts'
-import { randomOf, relativeError } from '../numbers.ts'
+import { newVariantsOf, testDevice } from '../harness.ts'
+import { randomOf } from '../numbers.ts'
+import { checkForward } from './check_forward.ts'
 
 const at = await testDevice()
 const skipped: string[] = []
 let rows = 0
 
+/** Every row as it runs here, and every variant on one row; variants.test.ts has every variant on every row. */
 for (const operation of cases) {
   describe(operation.operation, () => {
     for (const row of operation.rows) {
@@ -18,15 +20,7 @@ for (const operation of cases) {
           context.skip(reason)
         }
         rows++
-        const inputs = operation.inputs(row, randomOf(name))
-        const expected = operation.reference(doubles(inputs), row)
-        for (const variant of [undefined, ...variantsOf(at, operation, row, randomOf(name))]) {
-          const actual = await forward(at, operation, row, inputs, variant)
-          for (const [output, values] of Object.entries(expected))
-            expect(relativeError(actual[output]!, values), `${output} ${variant ?? ''}`).toBeLessThanOrEqual(
-              operation.tolerances?.[variant ?? ''] ?? operation.tolerance ?? 1e-5,
-            )
-        }
+        await checkForward(at, operation, row, [undefined, ...newVariantsOf(at, operation, row, randomOf(name))])
       })
     }
   })

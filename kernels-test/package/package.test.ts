@@ -1,3 +1,4 @@
+// full: packs and installs the package
 import { execFile } from 'node:child_process'
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -39,7 +40,7 @@ beforeAll(async () => {
     offline = NOT_CONNECTED.exec(said)?.[0]
     if (offline === undefined) throw error
   }
-}, 300_000)
+})
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 test('the tarball holds what runs and what is read, and nothing else', () => {

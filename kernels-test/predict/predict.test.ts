@@ -17,6 +17,7 @@ import { niftiBytes, RAS } from '../data/scan/nifti_bytes.ts'
 import { temporaryDirectory, writeDataset, writeSplit } from '../data/small_dataset.ts'
 import { type Golden, goldenPaths, NO_GOLDENS, openGolden } from '../golden/golden_file.ts'
 import { relativeError } from '../numbers.ts'
+import { onOneDevice } from '../one_device.ts'
 import { checkpointOf, finalWeights } from './golden_model.ts'
 
 const folder = temporaryDirectory()
@@ -73,7 +74,7 @@ async function run(more: {
   const lines: string[] = []
   const say = (line: string) => lines.push(line)
   const request = { config, output, split: 'test' as const, raw: false, say, progress: () => undefined, ...more }
-  return { output, prediction: await predict(request), lines }
+  return { output, prediction: await onOneDevice(() => predict(request)), lines }
 }
 
 async function read(path: string, name: string): Promise<{ shape: number[]; kind: string; values: NumericArray }> {

@@ -23,6 +23,7 @@ import { type ImageSize, sizeOf } from '../../src/util/shape.ts'
 import { run as command } from '../cli/command.ts'
 import { COLUMNS, DEPTH, ROWS, SERIES, writeSeries } from '../data/scan/dicom/slices.ts'
 import { temporaryDirectory } from '../data/small_dataset.ts'
+import { onOneDevice } from '../one_device.ts'
 import { writeSmallModel } from './small_model.ts'
 
 const python = process.env.SADAAN_PYTHON
@@ -59,18 +60,19 @@ async function run(
   config.training.batch_size = 3
   const output = join(folder, `out${runs++}`)
   const lines: string[] = []
-  const prediction = await predict({
+  const request = {
     config,
     presenceThreshold: 0,
     weights,
     input,
-    split: 'test',
+    split: 'test' as const,
     output,
     raw: false,
-    say: line => lines.push(line),
+    say: (line: string) => lines.push(line),
     progress: () => undefined,
     ...more,
-  })
+  }
+  const prediction = await onOneDevice(() => predict(request))
   return { output: more.output ?? output, prediction, lines }
 }
 

@@ -1,3 +1,4 @@
+// full: asks PyTorch
 import { spawnSync } from 'node:child_process'
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'

@@ -8,6 +8,7 @@ import { readMetrics } from '../../src/track/metrics.ts'
 import type { TrainingRequest } from '../../src/train/request.ts'
 import { type TrainingReport, train } from '../../src/train/training.ts'
 import { writeMetadata, writeSplit } from '../data/small_dataset.ts'
+import { onOneDevice } from '../one_device.ts'
 
 /** Words of every small training: the smallest model that has all of SADAAN's parts, and no pictures, which take longer than it. */
 export const SMALL = ['model.channels=[2,4,4,6,8]', 'training.batch_size=1', 'logging.visualize_predictions=False']
@@ -43,14 +44,15 @@ export async function trainHere(
     overrides: [...words, `checkpoint.save_dir=${join(folder, 'checkpoints')}`],
   })
   const stream = { write: (text: string) => lines.push(text.trimEnd()), on: () => undefined }
-  const report = await train({
+  const request = {
     config,
     resume,
     runs: join(folder, 'runs'),
     console: new Console({ stream, environment: {} }),
     stop: new AbortController().signal,
     ...more,
-  })
+  }
+  const report = await onOneDevice(() => train(request))
   return { ...report, lines }
 }
 

@@ -67,7 +67,7 @@ export const NAMED_CONFIGS: Readonly<Record<string, NamedConfig>> = {
   },
   research: {
     description:
-      'For results to report: 500 epochs, complete histories, a checkpoint every 5, more pictures, kernels not chosen by the cache',
+      'For publication: 500 epochs, complete histories, a checkpoint every 5, more pictures, kernels not chosen by the cache',
     values: {
       training: { num_epochs: 500, early_stopping_patience: 50, max_history_length: 500 },
       checkpoint: { save_frequency: 5 },

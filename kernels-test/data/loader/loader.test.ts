@@ -208,7 +208,7 @@ test('any number of threads gives the same batches, for two loaders at once', as
     expect(await given(threads)).toEqual(expected)
     expect(workers.splice(0)).toHaveLength(threads)
   }
-}, 60_000)
+})
 
 /** h5py's own compression, where numbers and masks count upwards; make_filters.py wrote it. */
 test.each([0, 1])('a file that lzf compressed is decoded, with %i threads', async threads => {
@@ -330,4 +330,4 @@ test('a thread that hangs is replaced at the same place; hanging again is an err
   } finally {
     closeSync(openSync(pipe, constants.O_RDWR | constants.O_NONBLOCK)) // lets the threads go
   }
-}, 60_000)
+})

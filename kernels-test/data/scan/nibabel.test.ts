@@ -1,3 +1,4 @@
+// full: asks nibabel
 import { spawnSync } from 'node:child_process'
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'

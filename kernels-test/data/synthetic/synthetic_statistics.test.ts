@@ -1,3 +1,4 @@
+// full: asks scipy
 import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { beforeAll, beforeEach, expect, test } from 'vitest'
@@ -44,7 +45,7 @@ beforeAll(async () => {
   const asked = ask(python)
   ours = figuresOf({ ...GENERATE_DEFAULTS, imageSize: [32, 32, 16] }, OURS)
   oracle = await asked
-}, 240_000)
+})
 
 function ask(program: string): Promise<Oracle> {
   return new Promise((resolve, reject) => {

@@ -42,5 +42,5 @@ export async function openRun(address: string, given: Partial<MongoRequest> = {}
 
 /** Waits until it holds, for at most ten seconds. */
 export async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
-  await expect.poll(holds, { timeout: 10_000, interval: 20 }).toBe(true)
+  await expect.poll(holds, { timeout: 600_000, interval: 20 }).toBe(true)
 }
