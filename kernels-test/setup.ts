@@ -22,7 +22,7 @@ export default async function setup({ vitest }: TestProject): Promise<() => void
 
 function tellWhatWasLeft(): void {
   const lines = testFiles.filter(({ left }) => left).map(({ path, left }) => `  ${path}: ${left}`)
-  console.log(`${lines.length} of ${testFiles.length} test files were left to npm run test:full:\n${lines.join('\n')}`)
+  console.log(`${lines.length} of ${testFiles.length} test files are left to npm run test:full:\n${lines.join('\n')}`)
 }
 
 function build(): void {

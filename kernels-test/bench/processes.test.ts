@@ -1,4 +1,4 @@
-// full: each of these starts the program from its sources
+// full: starts the program from source for each benchmark
 import { expect, test } from 'vitest'
 import type { LoaderReport } from '../../bench/loader/loader.ts'
 import type { OpsReport } from '../../bench/ops/ops.ts'

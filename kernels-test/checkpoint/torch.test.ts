@@ -1,4 +1,4 @@
-// full: asks PyTorch
+// full: compares with PyTorch
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import fs from 'node:fs'

@@ -1,4 +1,4 @@
-// full: stops an experiment and goes on with it
+// full: stops and continues an experiment
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'

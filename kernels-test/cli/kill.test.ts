@@ -1,4 +1,4 @@
-// full: twenty trainings are killed and resumed
+// full: kills and resumes twenty trainings
 import { existsSync, mkdirSync, readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'

@@ -1,4 +1,4 @@
-// full: a job of forty epochs, stopped and started again
+// full: stops and restarts a Slurm job of forty epochs
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test, vi } from 'vitest'

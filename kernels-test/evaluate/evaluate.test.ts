@@ -130,7 +130,7 @@ test('figures are those of the masks that predict gives, counted voxel by voxel'
   expect(metrics.segmentation_overall.mean_dice).toBeGreaterThan(0.01)
   expect(Object.keys(metrics.scenario_based)).toStrictEqual(Array.from({ length: SAMPLES }, (_, n) => `scenario ${n}`))
   const report = readFileSync(files.report, 'utf8')
-  expect(report).toContain(`test: ${SAMPLES} samples, 2 structures, 16×16×32`)
+  expect(report).toMatch(new RegExp(`^samples +${SAMPLES} of 16×16×32 voxels, 2 structures$`, 'm'))
   expect(report).toContain(`Dice ${metrics.segmentation_overall.mean_dice!.toFixed(4)}`)
 })
 

@@ -1,4 +1,4 @@
-// full: asks onnxruntime
+// full: compares with onnxruntime
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

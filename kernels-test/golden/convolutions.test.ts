@@ -1,4 +1,4 @@
-// full: every way to run a convolution
+// full: every convolution variant on every golden
 import { describe, test } from 'vitest'
 import { goldenPaths, openGolden } from './golden_file.ts'
 import { at, runGolden } from './run_golden.ts'

@@ -1,4 +1,4 @@
-// full: asks Sacred and its boards
+// full: reads records with Sacred and its boards
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'

@@ -1,4 +1,4 @@
-// full: trains for a hundred updates, twice
+// full: trains a hundred updates twice
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { type Checkpoint, readCheckpoint } from '../../src/checkpoint/checkpoint.ts'

@@ -205,7 +205,7 @@ describe('a replay', () => {
     expect(times).toHaveLength(engine.dispatches)
     for (const { label, shader, seconds } of times) {
       expect(label).not.toBe('')
-      expect(shader).toMatch(/^[\w/]+:\w+$/)
+      expect(shader).toMatch(/^[\w/]+( \w+=\w+)*:\w+$/)
       expect(seconds).toBeGreaterThan(0)
     }
     expect(await storage.readArena(state.gradients)).toEqual(replayed)

@@ -1,4 +1,4 @@
-// full: trains until it has learned a head
+// full: trains until the model has learned a head
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { beforeAll, expect, test } from 'vitest'

@@ -1,4 +1,4 @@
-// full: asks PyTorch
+// full: compares with PyTorch
 import { spawnSync } from 'node:child_process'
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'

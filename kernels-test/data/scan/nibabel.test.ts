@@ -1,4 +1,4 @@
-// full: asks nibabel
+// full: compares with nibabel
 import { spawnSync } from 'node:child_process'
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'

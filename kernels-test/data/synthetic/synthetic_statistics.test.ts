@@ -1,4 +1,4 @@
-// full: asks scipy
+// full: compares with scipy
 import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { beforeAll, beforeEach, expect, test } from 'vitest'

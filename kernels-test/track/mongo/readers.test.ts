@@ -1,4 +1,4 @@
-// full: asks pymongo, Sacred and its boards
+// full: reads records with pymongo, Sacred and its boards
 import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'

@@ -1,4 +1,4 @@
-// full: asks pydicom and highdicom
+// full: compares with pydicom and highdicom
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
