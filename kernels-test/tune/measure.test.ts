@@ -61,7 +61,7 @@ async function tuned(
   calls: readonly Call[],
   how: Partial<{ budget: number; stopAfter: number; facts: AdapterFacts }> = {},
 ) {
-  const { budget = 60, stopAfter = Number.POSITIVE_INFINITY, facts = device.facts } = how
+  const { budget = 3600, stopAfter = Number.POSITIVE_INFINITY, facts = device.facts } = how
   const stop = new AbortController()
   const found: [OpenCall, Measurement][] = []
   const refused: Refusal[] = []
