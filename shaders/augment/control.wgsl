@@ -1,7 +1,7 @@
 // Draws the control points of an operation's splines: four values each, uniform in ±amplitude, or 0 in samples that the operation
 // does not change.
 #import lib/grid
-#import lib/sample
+#import lib/augment/sample
 
 struct Params {
   points: u32, // per sample, padding included

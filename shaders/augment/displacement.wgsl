@@ -1,6 +1,6 @@
 // The displacement of each voxel in an elastic deformation: the first three values of the splines.
 #import lib/quad
-#import lib/spline
+#import lib/augment/spline
 
 struct Params {
   quads: Quads,

@@ -1,8 +1,8 @@
 // Flip, rotation and elastic deformation (one trilinear lookup, outside = 0), noise, intensity scale and clip of an image in one pass.
 #import lib/quad
-#import lib/pose
-#import lib/displacement
-#import lib/intensity
+#import lib/augment/pose
+#import lib/augment/displacement
+#import lib/augment/intensity
 #import lib/activation
 
 struct Params {

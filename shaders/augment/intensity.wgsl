@@ -1,8 +1,8 @@
 // Voxelwise intensity augmentation in one pass: bias field, gamma, noise, scale, clip.
 #import lib/quad
 #import lib/math
-#import lib/spline
-#import lib/intensity
+#import lib/augment/spline
+#import lib/augment/intensity
 #import lib/activation
 
 struct Params {

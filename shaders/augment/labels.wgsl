@@ -2,8 +2,8 @@
 // for up to four structures at once. An invocation finds the sources of 32 voxels and computes the mask word of each structure.
 #import lib/grid
 #import lib/volume
-#import lib/pose
-#import lib/displacement
+#import lib/augment/pose
+#import lib/augment/displacement
 
 struct Params {
   size: vec3u, // (H, W, D) voxels

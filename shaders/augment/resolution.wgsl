@@ -2,7 +2,7 @@
 // interpolates between them. The strength is drawn per channel and axis. Boundary voxels are replicated. An invocation computes four
 // neighbours along D.
 #import lib/quad
-#import lib/sample
+#import lib/augment/sample
 #import lib/math
 
 struct Params {

@@ -4,8 +4,8 @@
 // multiply-adds into a register tile of 9 vec4. On a GPU (`together`) a workgroup takes a task and adds its invocations in order at
 // the end. On a CPU (`alone`), where a barrier costs more than a small volume, each invocation takes a task.
 #import lib/activation
-#import lib/conv3d_gradient
-#import lib/conv3d_taps
+#import lib/conv3d/gradient
+#import lib/conv3d/taps
 #import lib/grid
 #import lib/workgroup_vectors
 

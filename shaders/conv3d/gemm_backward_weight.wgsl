@@ -3,9 +3,9 @@
 // stages the halo bricks of x and the gradients, zero-padded, while the next tile is loaded from memory.
 // An invocation sums the nine taps (kh, kw) of one kd, one input channel and eight outputs: 72 sums. Per step of four voxels, 6 vec4
 // of the brick and 8 of gradients feed 288 multiply-adds.
-#import lib/conv3d_gemm_weight_stage
-#import lib/conv3d_gradient
-#import lib/conv3d_taps
+#import lib/conv3d/gemm_weight_stage
+#import lib/conv3d/gradient
+#import lib/conv3d/taps
 
 // Of eight outputs.
 struct Sums {

@@ -1,6 +1,6 @@
 // Second stage of a convolution whose channels were split (gemm_split.wgsl): adds the splits in order, and the bias.
 // An invocation computes one element.
-#import lib/conv3d_output
+#import lib/conv3d/output
 #import lib/grid
 
 struct Params {

@@ -1,5 +1,5 @@
-// The convolution of lib/conv3d_gemm with split channels: first stage, one partial sum per split.
-#import lib/conv3d_gemm
+// The convolution of lib/conv3d/gemm with split channels: first stage, one partial sum per split.
+#import lib/conv3d/gemm
 
 @group(0) @binding(4) var<storage, read_write> partials: array<f32>; // (splits, N, O, H, W, D)
 

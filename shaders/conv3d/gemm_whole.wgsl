@@ -1,7 +1,7 @@
-// The convolution of lib/conv3d_gemm in one stage: a workgroup sums over all channels.
-#import lib/conv3d_gemm
-#import lib/conv3d_output
-#import lib/conv3d_share
+// The convolution of lib/conv3d/gemm in one stage: a workgroup sums over all channels.
+#import lib/conv3d/gemm
+#import lib/conv3d/output
+#import lib/conv3d/share
 
 @compute @workgroup_size(LANES)
 fn forward(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) count: vec3u, @builtin(local_invocation_index) local: u32) {

@@ -5,9 +5,9 @@
 // A workgroup computes 16 runs of voxels. For every K input channels it fills the brick once and reads it for all taps; weights come
 // from the packed buffer, where every matrix is contiguous, as f16. A subgroup keeps TILE_ROWS × TILE_COLUMNS matrices of f32 sums over
 // the whole loop. COLUMNS of the 8 subgroups are arranged along output channels.
-#import lib/conv3d_output
-#import lib/matrix_brick EDGE=${EDGE} INVOCATIONS=${INVOCATIONS} POSITIONS=${POSITIONS} PITCH=${PITCH}
-#import lib/matrix_lane
+#import lib/conv3d/output
+#import lib/conv3d/matrix_brick EDGE=${EDGE} INVOCATIONS=${INVOCATIONS} POSITIONS=${POSITIONS} PITCH=${PITCH}
+#import lib/conv3d/matrix_lane
 
 override COLUMNS: u32 = 2u;
 override TILE_ROWS: u32 = 4u;

@@ -2,7 +2,7 @@
 // depth), so that each matrix is contiguous; padded with zeros.
 // An invocation writes one element.
 #import lib/grid
-#import lib/weight_matrix
+#import lib/conv3d/weight_matrix
 
 enable f16;
 

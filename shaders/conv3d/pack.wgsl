@@ -2,7 +2,7 @@
 // tap of a block is one vec4.
 // An invocation writes one vec4.
 #import lib/grid
-#import lib/weight_matrix
+#import lib/conv3d/weight_matrix
 
 struct Params {
   matrix: WeightMatrix,

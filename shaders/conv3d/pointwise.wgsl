@@ -3,11 +3,11 @@
 // An invocation computes 4 voxels of 16 output channels, 64 sums. Neighbouring invocations hold neighbouring voxels, so loads are
 // contiguous; a workgroup shares its output channels, so weights are uniform: per input channel 4 inputs and 4 vec4 of weights feed
 // 64 multiply-adds.
-#import lib/conv3d_output
-#import lib/conv3d_share
-#import lib/folded
+#import lib/conv3d/output
+#import lib/conv3d/share
+#import lib/conv3d/folded
 #import lib/load_source
-#import lib/store_quad
+#import lib/conv3d/store_quad
 
 // Groups of voxels that a workgroup takes one after the other. If there are several, it prefetches them.
 override TURNS: u32 = 1;

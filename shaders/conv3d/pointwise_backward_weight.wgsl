@@ -1,9 +1,9 @@
 // d(weight) of the 1x1x1 convolution, stride 1: first stage, one partial sum per chunk of voxels.
 // A workgroup computes 8 output by 8 input channels over the voxels of its chunk; its invocations take the voxels in turn (16 loads
 // feed 64 multiply-adds) and are added in order at the end.
-#import lib/conv3d_gradient
+#import lib/conv3d/gradient
 #import lib/load_source
-#import lib/outer_sums
+#import lib/conv3d/outer_sums
 #import lib/workgroup_vectors
 
 struct Params {

@@ -1,7 +1,7 @@
 // Second stage of a parameter's gradient: adds the partial sums of all chunks in order. Partials are (chunks, rows, columns); the
 // rows of the target may be longer.
 // An invocation computes one element.
-#import lib/conv3d_gradient
+#import lib/conv3d/gradient
 #import lib/grid
 
 struct Params {

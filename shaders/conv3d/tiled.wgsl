@@ -3,10 +3,10 @@
 // An invocation has a register tile of 2 x 4 voxels (H, W) by 4 output channels. Neighbouring invocations compute neighbouring
 // voxels along D, so their loads are contiguous; a workgroup shares its output channels, so weights are uniform.
 // For each input channel and depth tap, 24 inputs and 9 vec4 of weights feed 288 multiply-adds.
-#import lib/conv3d_output
-#import lib/conv3d_quad
-#import lib/conv3d_share
-#import lib/folded
+#import lib/conv3d/output
+#import lib/conv3d/quad
+#import lib/conv3d/share
+#import lib/conv3d/folded
 
 struct Params {
   share: Share,

@@ -1,9 +1,9 @@
 // Convolution of any cubic size and stride, with bounds checks, for what tiled.wgsl does not support (1x1x1, stride 2). With ADJOINT it
 // maps the output's grid back to the input's: the backward-data pass.
 // An invocation computes one voxel of 4 output channels. Weights are packed (pack.wgsl) and uniform in a workgroup.
-#import lib/conv3d_output
-#import lib/conv3d_share
-#import lib/folded
+#import lib/conv3d/output
+#import lib/conv3d/share
+#import lib/conv3d/folded
 #import lib/load_source
 #import lib/volume
 

@@ -2,7 +2,7 @@
 // stage, one partial sum per chunk of voxels.
 // A workgroup computes one tap of four input and four output channels over the voxels of its chunk; its invocations take
 // the voxels in turn (8 loads feed 16 multiply-adds) and are added in order at the end.
-#import lib/conv3d_gradient
+#import lib/conv3d/gradient
 #import lib/load_source
 #import lib/volume
 #import lib/workgroup_vectors

@@ -1,8 +1,8 @@
 // Winograd, backward-weight, second of three stages: for each frequency dU = Σ over tiles of dM V, accumulated over slabs of tiles.
 // An invocation computes 8 output by 8 input channels of one frequency over all tiles: 16 loads feed 64 multiply-adds.
-#import lib/conv3d_gradient
+#import lib/conv3d/gradient
 #import lib/grid
-#import lib/outer_sums
+#import lib/conv3d/outer_sums
 
 struct Params {
   inputs: u32,

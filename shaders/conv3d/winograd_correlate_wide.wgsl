@@ -3,7 +3,7 @@
 // An invocation computes WIDTH output channels, sixteen apart, by INPUTS input channels of one frequency. Neighbouring invocations hold
 // neighbouring output channels (dM has them innermost), V is uniform: with WIDTH 4 and INPUTS 17 four tiles' 16 gradients and 17 vec4 of V
 // feed 272 multiply-adds. Seventeen, because the merged head reads 16 features and a channel of ones.
-#import lib/conv3d_gradient
+#import lib/conv3d/gradient
 
 alias Outputs = vec${WIDTH}f;
 

@@ -1,13 +1,13 @@
 // Winograd, first stage: an activation → (EDGE + 2)³ numbers, one per frequency, for every tile of EDGE³ outputs. `patches` takes the
 // (EDGE + 2)³ voxels that a tile of outputs depends on, overlapping by two, x → V = Bᵀ x along each axis; `tiles` takes the gradients of
-// the tile itself, dy → dM = A dy. The matrices are those of lib/winograd2 and lib/winograd4.
+// the tile itself, dy → dM = A dy. The matrices are those of lib/winograd/edge2 and lib/winograd/edge4.
 // An invocation transforms one tile of one channel. `tiles_by_channel` is `tiles` with the channels innermost.
 // Results are in blocks of `block_tiles` tiles (D fastest), so that a block of one frequency is contiguous. Tiles beyond the last are
 // zero.
 #import lib/grid
 #import lib/load_source
-#import lib/winograd${EDGE}_input
-#import lib/winograd_tiles
+#import lib/winograd/edge${EDGE}_input
+#import lib/winograd/tiles
 
 const EDGE = ${EDGE}u; // voxels along an edge of a tile
 const FREQUENCIES = (EDGE + 2u) * (EDGE + 2u) * (EDGE + 2u);

@@ -1,8 +1,8 @@
 // Winograd, second of three stages: for each frequency a matrix product over input channels, M = U V.
 // An invocation computes 4 tiles of 16 output channels, 64 sums; a workgroup one block of 64 tiles. Weights are uniform: per input
 // channel 4 inputs and 4 vec4 of weights feed 64 multiply-adds.
-#import lib/output_quad
-#import lib/winograd_product
+#import lib/conv3d/output_quad
+#import lib/winograd/product
 
 @group(0) @binding(3) var<storage, read> u: array<vec4f>; // (frequencies, O / 16, I, 16)
 

@@ -1,7 +1,7 @@
 // Winograd, second of three stages, for subgroups of at least sixteen invocations: like winograd_multiply.wgsl, but one load fetches
 // sixteen weights, one per invocation, which are then broadcast. On a CPU, a broadcast takes one instruction and a uniform load ten.
 // An invocation also has more outputs: 4 tiles by 1, 2 or 4 BLOCKS of sixteen output channels.
-#import lib/winograd_product
+#import lib/winograd/product
 
 enable subgroups;
 

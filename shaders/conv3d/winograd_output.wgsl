@@ -1,9 +1,9 @@
 // Winograd, last of three stages: M → y = Aᵀ M along each axis: (EDGE + 2)³ frequencies → a tile of EDGE³ voxels, plus the bias. Aᵀ is
-// that of lib/winograd2 or lib/winograd4. An invocation computes one tile of one channel.
-#import lib/conv3d_output
+// that of lib/winograd/edge2 or lib/winograd/edge4. An invocation computes one tile of one channel.
+#import lib/conv3d/output
 #import lib/grid
-#import lib/winograd${EDGE}_output
-#import lib/winograd_tiles
+#import lib/winograd/edge${EDGE}_output
+#import lib/winograd/tiles
 
 const EDGE = ${EDGE}u; // voxels along an edge of a tile
 

@@ -1,9 +1,9 @@
-// Winograd, weights: w → U = G w along each axis, 27 taps → (EDGE + 2)³ frequencies. G is that of lib/winograd2 or lib/winograd4. U is
+// Winograd, weights: w → U = G w along each axis, 27 taps → (EDGE + 2)³ frequencies. G is that of lib/winograd/edge2 or lib/winograd/edge4. U is
 // stored in groups of sixteen rows, zero-padded.
 // An invocation transforms the taps of one pair of channels.
 #import lib/grid
-#import lib/weight_matrix
-#import lib/winograd${EDGE}_weight
+#import lib/conv3d/weight_matrix
+#import lib/winograd/edge${EDGE}_weight
 
 const FREQUENCIES = (${EDGE}u + 2u) * (${EDGE}u + 2u) * (${EDGE}u + 2u);
 

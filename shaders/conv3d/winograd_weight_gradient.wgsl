@@ -1,8 +1,8 @@
 // Winograd, backward-weight, last of three stages: dU → dw = Gᵀ dU along each axis, (EDGE + 2)³ frequencies → 27 taps. G is that of
-// lib/winograd2 or lib/winograd4. An invocation computes the taps of one pair of channels.
-#import lib/conv3d_gradient
+// lib/winograd/edge2 or lib/winograd/edge4. An invocation computes the taps of one pair of channels.
+#import lib/conv3d/gradient
 #import lib/grid
-#import lib/winograd${EDGE}_weight_gradient
+#import lib/winograd/edge${EDGE}_weight_gradient
 
 struct Params {
   pairs: u32, // output · input channels

@@ -1,9 +1,9 @@
 // d(x) of the transposed convolution, kernel 2, stride 2; d(x) is y here: each voxel of x gathers its own cube of dy.
 // An invocation computes one voxel of 4 input channels. A workgroup shares its channels, so weights are uniform; for each output
 // channel 8 gradients and 8 vec4 of weights feed 32 multiply-adds.
-#import lib/conv3d_output
+#import lib/conv3d/output
 #import lib/cube_gradient
-#import lib/folded
+#import lib/conv3d/folded
 #import lib/volume
 
 struct Params {

@@ -1,7 +1,7 @@
 // d(weight) of the transposed convolution, kernel 2, stride 2: first stage, one partial sum per chunk of voxels.
 // A workgroup computes the 8 taps of four input channels and one output channel over the voxels of its chunk; its invocations
 // take the voxels in turn (12 loads feed 32 multiply-adds) and are added in order at the end.
-#import lib/conv3d_gradient
+#import lib/conv3d/gradient
 #import lib/cube_gradient
 #import lib/load_source
 #import lib/workgroup_vectors

@@ -1,9 +1,9 @@
 // Transposed convolution, kernel 2, stride 2: each input voxel produces a 2x2x2 cube of output voxels; cubes do not overlap.
 // An invocation computes the cubes of one input voxel in two output channels: 16 sums in registers. A workgroup shares its output
 // channels, so weights are uniform; for each input channel one input and 4 vec4 of weights feed 16 multiply-adds.
-#import lib/conv3d_output
+#import lib/conv3d/output
 #import lib/cube
-#import lib/folded
+#import lib/conv3d/folded
 #import lib/load_source
 #import lib/volume
 

@@ -15,14 +15,19 @@ function linkedOnce(shader: string): string {
   return text
 }
 
+/** Without comments and layout: rewording one must not discard measurements, which would change the variants of a run and thus its bits. */
+function codeOf(text: string): string {
+  return text.replace(/\/\/.*/g, '').replace(/\s+/g, ' ')
+}
+
 /** The variants to choose from for a call: those that fit and keep the precision. */
 export function candidatesOf(call: Call, facts: AdapterFacts): Variant<unknown>[] {
   return fittingVariants(call, facts).filter(({ roundsInputs }) => !roundsInputs || facts.precision === 'f16')
 }
 
 /**
- * A digest of everything that the candidate variants of a call run: their names, entry points, constants and linked shader text,
- * comments included. A measurement is valid as long as the digest stays the same.
+ * A digest of everything that the candidate variants of a call run: their names, entry points, constants and linked shader code.
+ * A measurement is valid as long as the digest stays the same.
  */
 export function kernelDigest(call: Call, facts: AdapterFacts, textOf: ShaderText = linkedOnce): string {
   const hash = createHash('sha256')
@@ -33,7 +38,7 @@ export function kernelDigest(call: Call, facts: AdapterFacts, textOf: ShaderText
     const entries = dispatches.map(({ shader, entry, constants }) => JSON.stringify([shader, entry, constants]))
     hash.update(JSON.stringify([variant.name, ...new Set(entries)]))
   }
-  for (const shader of [...shaders].sort()) hash.update(textOf(shader))
+  for (const shader of [...shaders].sort()) hash.update(codeOf(textOf(shader)))
   return hash.digest('hex').slice(0, 16)
 }
 

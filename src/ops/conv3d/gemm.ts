@@ -16,7 +16,7 @@ import {
   weightWindow,
 } from './ranges.ts'
 
-/** Tiles of a workgroup of lib/conv3d_gemm, output channels × voxels; 8 × 8 per invocation. Overrides of the shader. */
+/** Tiles of a workgroup of lib/conv3d/gemm, output channels × voxels; 8 × 8 per invocation. Overrides of the shader. */
 const SHAPES = [
   { OUTPUTS: 64, TILE_H: 4, TILE_W: 8, TILE_D: 8, LANES: 256 },
   { OUTPUTS: 64, TILE_H: 8, TILE_W: 8, TILE_D: 4, LANES: 256 },

@@ -19,7 +19,7 @@ export interface Family {
 interface Budget {
   /** positions of a brick */
   positions: number
-  /** elements between two positions (lib/matrix_brick) */
+  /** elements between two positions (lib/conv3d/matrix_brick) */
   pitch: number
   /** bytes of workgroup memory */
   memory: number
@@ -75,7 +75,7 @@ export function isWorthRounding(weight: Tensor, facts: AdapterFacts): boolean {
   return facts.precision === 'f16' && !facts.software && summed >= LEAST_INPUTS
 }
 
-/** How a volume is cut into tiles, and the layout of a tile in workgroup memory (lib/matrix_brick). */
+/** How a volume is cut into tiles, and the layout of a tile in workgroup memory (lib/conv3d/matrix_brick). */
 export interface BrickLayout {
   tile: readonly [number, number, number]
   /** tiles per sample along H, W, D */
@@ -139,7 +139,7 @@ export function samplesTogether(tensors: readonly Tensor[], facts: AdapterFacts)
 }
 
 /**
- * The sources of a convolution as lib/matrix_brick binds them: x, and the second input or x again. The first deferred source is
+ * The sources of a convolution as lib/conv3d/matrix_brick binds them: x, and the second input or x again. The first deferred source is
  * normalised on load.
  */
 export function bindSources(given: readonly Tensor[], samples: Range, at: Lowering) {

@@ -129,7 +129,7 @@ export function rowOf(weight: Tensor): number {
   return inputs * size ** 3
 }
 
-/** Invocations per workgroup (lib/folded): enough to fill a CPU's vector registers or a GPU's subgroups. */
+/** Invocations per workgroup (lib/conv3d/folded): enough to fill a CPU's vector registers or a GPU's subgroups. */
 export function lanesOf(facts: AdapterFacts): 16 | 64 {
   return facts.software ? 16 : 64
 }

@@ -1,5 +1,5 @@
 // The transform of conv3d/winograd_weight for tiles of 2x2x2 outputs.
-#import lib/winograd2
+#import lib/winograd/edge2
 
 fn transform_line(a: f32, b: f32, c: f32) -> vec4f {
   return vec4f(a, 0.5 * (a + b + c), 0.5 * (a - b + c), c);

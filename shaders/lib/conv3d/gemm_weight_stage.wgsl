@@ -1,6 +1,6 @@
 // The channels of a workgroup of conv3d/gemm_backward_weight, and the staging of a tile's bricks and gradients: `fetch` loads into
 // registers, `put` stores to workgroup memory once all invocations are done with the previous tile.
-#import lib/conv3d_gemm_sources
+#import lib/conv3d/gemm_sources
 
 // THREADS = INPUTS * 3 * OUTPUTS / 8
 override INPUTS: u32 = 8;

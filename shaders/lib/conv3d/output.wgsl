@@ -1,6 +1,6 @@
 // Stores the sums of a convolution in an activation, or accumulates.
 #import lib/activation
-#import lib/store_four
+#import lib/conv3d/store_four
 
 override ACCUMULATE: bool = false;
 

@@ -5,8 +5,8 @@
 // Whole subgroups share their outputs, so reads of weights are broadcasts: 8 vec4 of the brick and 18 of weights feed 576
 // multiply-adds. If a volume is too small to fill a GPU, the summed channels are split.
 // The importing shader defines fn store(at: u32, value: f32).
-#import lib/conv3d_gemm_stage
-#import lib/conv3d_quad
+#import lib/conv3d/gemm_stage
+#import lib/conv3d/quad
 
 // Two rows of voxels along H, eight outputs.
 struct Sums {

@@ -1,5 +1,5 @@
 // Stores the sums of a weight's gradient in f32, or accumulates.
-#import lib/store_four
+#import lib/conv3d/store_four
 
 override ACCUMULATE: bool = false;
 

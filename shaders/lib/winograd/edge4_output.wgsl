@@ -1,5 +1,5 @@
 // The transform of conv3d/winograd_output for tiles of 4x4x4 outputs.
-#import lib/winograd4_constants
+#import lib/winograd/edge4_constants
 
 // Four voxels along one axis; of vectors, at four positions along H.
 #repeat T: f32 vec4f

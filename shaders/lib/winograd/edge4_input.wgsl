@@ -1,6 +1,6 @@
 // The transforms of conv3d/winograd_input for tiles of 4x4x4 outputs. The voxels of a tile stay in registers or spill to the
 // stack, which on a CPU costs a tenth of a load from a buffer.
-#import lib/winograd4
+#import lib/winograd/edge4
 
 #repeat T: f32 vec3f
 fn transform_$T(x: Six_$T) -> Six_$T {

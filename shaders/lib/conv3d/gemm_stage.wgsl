@@ -1,7 +1,7 @@
-// The tile of a workgroup of lib/conv3d_gemm, and the staging of a channel's brick and weights: `fetch` loads into registers, `put`
+// The tile of a workgroup of lib/conv3d/gemm, and the staging of a channel's brick and weights: `fetch` loads into registers, `put`
 // stores to workgroup memory once all invocations are done with the previous channel.
-#import lib/conv3d_gemm_sources
-#import lib/conv3d_share
+#import lib/conv3d/gemm_sources
+#import lib/conv3d/share
 
 // The tile of a workgroup: outputs, and voxels along each axis. LANES = OUTPUTS / 8 * TILE_H / 2 * TILE_W / 4 * TILE_D.
 override OUTPUTS: u32 = 64;

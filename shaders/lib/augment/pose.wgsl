@@ -1,6 +1,6 @@
 // Rotation and flip of a sample, from its key only, so that the image and label kernels agree.
 #import lib/random
-#import lib/sample
+#import lib/augment/sample
 #import lib/volume
 
 struct Pose {

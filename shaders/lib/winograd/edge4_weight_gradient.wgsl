@@ -1,5 +1,5 @@
 // The transform of conv3d/winograd_weight_gradient for tiles of 4x4x4 outputs.
-#import lib/winograd4_constants
+#import lib/winograd/edge4_constants
 
 // Three taps along one axis; of vectors, each of the three along H.
 #repeat T: f32 vec3f

@@ -1,5 +1,5 @@
 // The transforms of conv3d/winograd_input for tiles of 2x2x2 outputs.
-#import lib/winograd2
+#import lib/winograd/edge2
 
 // Four voxels along D, zero-padded. Coordinates start at the border, one before the first voxel.
 fn load_line(base: u32, h: u32, w: u32, d: u32) -> vec4f {

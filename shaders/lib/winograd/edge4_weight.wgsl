@@ -1,5 +1,5 @@
 // The transform of conv3d/winograd_weight for tiles of 4x4x4 outputs.
-#import lib/winograd4
+#import lib/winograd/edge4
 
 #repeat T: f32 vec3f
 fn transform_$T(a: $T, b: $T, c: $T) -> Six_$T {

@@ -1,5 +1,5 @@
 #import lib/random
-#import lib/sample
+#import lib/augment/sample
 
 // Noise, scale and clip: the last steps of an image's augmentation.
 

@@ -1,5 +1,5 @@
 // The unit of the 3x3x3 convolutions: four voxels along W by four outputs.
-#import lib/store_quad
+#import lib/conv3d/store_quad
 
 // The inputs of four voxels along W for the three taps along W.
 struct Row {

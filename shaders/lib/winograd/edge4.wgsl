@@ -1,5 +1,5 @@
-// Shared by the transforms of 4x4x4 tiles into frequencies. The matrices are in lib/winograd4_constants.
-#import lib/winograd4_constants
+// Shared by the transforms of 4x4x4 tiles into frequencies. The matrices are in lib/winograd/edge4_constants.
+#import lib/winograd/edge4_constants
 
 // Six voxels or frequencies along one axis; of vectors, at several positions along H.
 #repeat T: f32 vec3f vec4f
