@@ -10,7 +10,7 @@ import { testDevice } from '../harness.ts'
 const { device } = await testDevice()
 const table = readTable(shippedPath(identityOf(device)), () => undefined)
 
-// Skipped on adapters without a shipped table. A table is valid for one text of the shaders, comments included.
+// Skipped on adapters without a shipped table. A table is valid for one version of the shaders.
 test.skipIf(!table)(
   'the shipped table has a valid measurement for every call of the default step, and no others',
   async () => {
