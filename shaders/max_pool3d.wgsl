@@ -16,7 +16,7 @@ struct Params {
 @group(0) @binding(3) var<storage, read_write> taps: array<u32>; // shape of y: index of the largest voxel, 4·h + 2·w + d
 
 // The pairs of a block at (0, 0), (0, 1), (1, 0), (1, 1) along (h, w). Rows of the input and of the output are `depth` pairs and
-// `depth` voxels long, and heights are even, so planes need no index of their own.
+// `depth` voxels long, and heights are even, so planes need no separate index.
 fn pairs_of(i: u32) -> vec4u {
   let row = i / params.depth;
   let d = i - row * params.depth;

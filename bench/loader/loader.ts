@@ -63,7 +63,7 @@ export async function benchLoader(request: LoaderRequest): Promise<LoaderReport>
   const { dataset, shape } = workload
   if (dataset) return measure(request, workload, dataset, dataset.directory)
   const samples = Math.max(request.samples, workload.batchSize)
-  return withTemporaryDataset(shape, samples, made => measure(request, workload, made, 'made up'))
+  return withTemporaryDataset(shape, samples, made => measure(request, workload, made, 'synthetic'))
 }
 
 async function measure(

@@ -80,7 +80,7 @@ fn touch(group: u32, local: u32, output: u32) {
   for (var o = output; o < min(output + 16u, params.share.outputs); o++) {
     largest = max(largest, f32(y[from_y + o * params.voxels]));
   }
-  // A load whose value nobody needs is not made. This store needs it, and never happens: there is an output.
+  // Compilers remove loads whose value is unused. This store uses it but never runs, since there is always an output.
   if (params.share.outputs == 0u) {
     y[from_y] = Activation(largest);
   }
