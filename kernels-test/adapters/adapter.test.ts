@@ -51,7 +51,7 @@ test('a name that no adapter has gives one line with those there are', async () 
     (error: Error) => error,
   )
   expect(refusal).toBeInstanceOf(InputError)
-  expect(refusal!.message).toMatch(/^adapter "no such adapter": expected an index or a part of a name of 0: \S.*$/)
+  expect(refusal!.message).toMatch(/^adapter "no such adapter": expected an index or part of a name, one of 0: \S.*$/)
 })
 
 test('an adapter without subgroup matrices opens as it is, one with them says their shapes', async () => {

@@ -86,7 +86,7 @@ const cases: Record<string, [string[], RegExp]> = {
   ],
   'a batch of one voxel at the lowest level': [
     [`dataset_path=${good}`, 'training.image_size=[16,16,16]', 'training.batch_size=1'],
-    /training\.batch_size is 1: one sample of 16×16×16 .*expected 2 samples or a larger volume/,
+    /training\.batch_size is 1: one sample of 16×16×16 .*expected at least 2 samples or a larger volume/,
   ],
   'an unknown key': [
     ['training.batchsize=2'],
@@ -96,7 +96,7 @@ const cases: Record<string, [string[], RegExp]> = {
   'a word that is no assignment': [['training.num_epochs'], /training\.num_epochs/],
   'an unknown adapter': [
     [`dataset_path=${good}`, 'compute.adapter=no such adapter'],
-    /adapter "no such adapter": expected an index or a part of a name of 0: /,
+    /adapter "no such adapter": expected an index or part of a name, one of 0: /,
   ],
   'pretrained weights that are not there': [
     [`dataset_path=${good}`, 'model.pretrained=none.pth'],

@@ -1,3 +1,4 @@
+// full: sends signals to trainings in processes of their own
 import { mkdirSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'

@@ -1,3 +1,4 @@
+// full: trains for each key of learning and augmentation
 import { expect, test } from 'vitest'
 import { initialValues } from '../../src/nn/initialise.ts'
 import { specify } from '../../src/nn/specification.ts'

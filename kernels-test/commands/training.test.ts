@@ -3,7 +3,7 @@ import { totalOf } from '../../src/run/memory.ts'
 import { planTraining } from '../../src/train/training_plans.ts'
 import { testDevice } from '../harness.ts'
 import { normError } from '../numbers.ts'
-import { documented, type Left, ONE_EPOCH, PLAIN, runDocumented, SIZE, STRUCTURES, WEIGHTS } from './documented.ts'
+import { documented, type Left, ONE_EPOCH, PLAIN, SIZE, STRUCTURES, WEIGHTS } from './documented.ts'
 
 const { device } = await testDevice()
 
@@ -157,23 +157,6 @@ test.concurrent('model.presence_threshold=0.3 gates the masks that the model is 
   for (const { presence_probability, present } of found) expect(present).toBe(presence_probability > 0.3)
   const between = found.filter(({ presence_probability: q }) => q > 0.3 && q <= 0.5)
   expect(between.some(({ mask_voxels }) => mask_voxels > 0)).toBe(true)
-})
-
-test.concurrent('batch_size=16 of 256×256×128 is planned at full size, and the largest that fits is named', async () => {
-  const command = `sadaan-gpu train with \
-    training.batch_size=16 \
-    training.num_workers=8 \
-    training.image_size=[256,256,128] \
-    training.learning_rate=1e-3`
-  const left = await runDocumented(command, [ONE_EPOCH], { data: 'many' })
-  const { said } = left
-  // a tensor of such a batch has more elements than any adapter indexes
-  expect(said.code, said.output).toBe(2)
-  expect(said.stderr).toMatch(/^samples are resampled from 32×16×16 to 256×256×128 /m)
-  expect(said.stderr.trimEnd().split('\n').at(-1)).toMatch(
-    /^sadaan-gpu: training\.batch_size is 16: .* cannot hold it \(.*\); the largest that fits is \d+$/,
-  )
-  expect(left.files('.')).toEqual(['synthetic_medical_dataset_hdf5'])
 })
 
 test.concurrent('batch_size=2 with 8 steps of accumulation takes the memory of 2 samples', async () => {

@@ -1,12 +1,12 @@
 import { afterAll, describe, expect, test, vi } from 'vitest'
 import { defaultConfig } from '../../src/config/schema.ts'
-import { Device } from '../../src/gpu/device.ts'
+import type { Device } from '../../src/gpu/device.ts'
 import { ModelState } from '../../src/nn/model_state.ts'
 import { INITIAL_LOSS_SCALE, LOSS_SCALE_GROWTH } from '../../src/optim/loss_scale.ts'
 import { makePlan } from '../../src/plan/plan.ts'
 import { Runner, SlotPool } from '../../src/plan/runner.ts'
 import { Storage } from '../../src/plan/storage.ts'
-import { totalOf, withBatchThatFits } from '../../src/run/memory.ts'
+import { totalOf } from '../../src/run/memory.ts'
 import { writeInitial } from '../../src/run/model_weights.ts'
 import { batchTensors, recordTraining } from '../../src/run/tapes.ts'
 import { type HostBatch, TrainingEngine } from '../../src/train/engine.ts'
@@ -70,24 +70,6 @@ test('what is said to be needed is what is allocated, to the byte, and all of it
     await engine.close()
     expect(device.allocated).toBe(before)
   }
-})
-
-test('a batch that the adapter cannot hold: the largest that it can is named', async () => {
-  const device = await Device.open(process.env.SADAAN_ADAPTER, { maxBufferBytes: 2 ** 21 })
-  const attempt = (batchSize: number) => TrainingEngine.allocate(device, { ...spec, batchSize })
-  const rehearse = (batchSize: number) => TrainingEngine.rehearse(device, { ...spec, batchSize })
-  const refusal = await withBatchThatFits({ device, batchSize: 8, attempt, rehearse }).then(
-    () => undefined,
-    (error: Error) => error.message,
-  )
-  const [, largest] = /^training\.batch_size is 8: .* cannot hold it \(.+\); the largest that fits is (\d)$/.exec(
-    refusal!,
-  )!
-  expect(Number(largest)).toBeGreaterThanOrEqual(1)
-  const fitting = withBatchThatFits({ device, batchSize: Number(largest), attempt, rehearse })
-  await expect(fitting).resolves.toBeInstanceOf(TrainingEngine)
-  await expect(attempt(Number(largest) + 1)).rejects.toThrow(/largest buffer/)
-  device.close()
 })
 
 test('a NaN voxel changes neither weights nor moments and stays out of the statistics; the update is skipped and counted', async () => {

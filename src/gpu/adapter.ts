@@ -151,7 +151,7 @@ async function openNamed(wanted: string): Promise<OpenAdapter | undefined> {
   if (names.length === 0) return undefined
   if (matchAdapterName([softwareAdapterName], wanted) && fallBack()) return request(softwareAdapterName)
   const there = names.map((each, index) => `${index}: ${each}`).join(', ')
-  throw new InputError(`adapter ${JSON.stringify(wanted)}: expected an index or part of a name from ${there}`)
+  throw new InputError(`adapter ${JSON.stringify(wanted)}: expected an index or part of a name, one of ${there}`)
 }
 
 function noAdapter(): NoAdapterError {
