@@ -9,12 +9,16 @@ export interface GradientTarget {
   accumulate: boolean
 }
 
-/** Records the kernels that compute d(input) from d(output). Called only when somebody asked for d(input). */
+/** Records the kernels that compute d(input) from d(output). Called only if d(input) is needed. */
 export type GradientThunk = (dOutput: Tensor, into: GradientTarget) => void
+
+/** The same for all inputs at once, whose gradients share work: a target for each input, undefined where none is needed. */
+export type JointGradientThunk = (dOutput: Tensor, into: readonly (GradientTarget | undefined)[]) => void
 
 interface Node {
   output: Tensor
-  inputs: readonly (readonly [Tensor, GradientThunk])[]
+  inputs: readonly Tensor[]
+  thunk: JointGradientThunk
   inPlace: Tensor | undefined
   scope: string
 }
@@ -57,13 +61,24 @@ export class Tape {
     this.gradients.set(leaf, into)
   }
 
+  /** Declares how `output` depends on `inputs`: one thunk per differentiable input. */
+  backward(output: Tensor, inputs: readonly (readonly [Tensor, GradientThunk])[]): void {
+    this.backwardJointly(
+      output,
+      inputs.map(([input]) => input),
+      (dOutput, into) => {
+        for (const [i, [, thunk]] of inputs.entries()) if (into[i]) thunk(dOutput, into[i])
+      },
+    )
+  }
+
   /**
-   * Declares how `output` depends on `inputs`: one thunk per differentiable input, recorded only if asked for. The gradient of
-   * `inPlace`, the last of them, may be given the memory of the output's: its kernel reads an element before it writes that element.
+   * Declares how `output` depends on `inputs` with one thunk for all of them. The gradient of `inPlace`, which the thunk computes last,
+   * may get the memory of the output's gradient: its kernel reads each element before writing it.
    */
-  backward(output: Tensor, inputs: readonly (readonly [Tensor, GradientThunk])[], inPlace?: Tensor): void {
-    if (inputs.some(([input]) => this.wanted.has(input))) this.wanted.add(output)
-    this.nodes.push({ output, inputs, inPlace, scope: this.scopes.join('.') })
+  backwardJointly(output: Tensor, inputs: readonly Tensor[], thunk: JointGradientThunk, inPlace?: Tensor): void {
+    if (inputs.some(input => this.wanted.has(input))) this.wanted.add(output)
+    this.nodes.push({ output, inputs, thunk, inPlace, scope: this.scopes.join('.') })
   }
 
   /** The gradient tensor of `t` after `differentiate`, or undefined when none reached it. */
@@ -74,15 +89,15 @@ export class Tape {
   /** Walks the tape backward from `output`, whose gradient is `seed` (same shape), recording the gradient kernels. */
   differentiate(output: Tensor, seed: Tensor): void {
     const started = new Set<Tensor>()
-    /** gradients that nobody outside this walk has heard of */
+    /** gradients that only this walk uses */
     const own = new Set<Tensor>()
     this.gradients.set(output, seed)
     started.add(output)
     for (const node of this.nodes.toReversed()) {
       const dOutput = this.gradients.get(node.output)
       if (!dOutput || !started.has(node.output)) continue
-      for (const [input, thunk] of node.inputs) {
-        if (!this.wanted.has(input)) continue
+      const into = node.inputs.map((input): GradientTarget | undefined => {
+        if (!this.wanted.has(input)) return undefined
         const known = this.gradients.get(input)
         const reused = input === node.inPlace && own.has(dOutput) ? dOutput : undefined
         const target = known ?? reused ?? tensor(`d(${input.name})`, input.shape, 'temporary', input.dtype)
@@ -90,11 +105,11 @@ export class Tape {
           own.add(target)
           this.gradients.set(input, target)
         }
-        this.scope(node.scope, () =>
-          thunk(dOutput, { tensor: target, accumulate: started.has(input) || target.kind === 'gradient' }),
-        )
+        const accumulate = started.has(input) || target.kind === 'gradient'
         started.add(input)
-      }
+        return { tensor: target, accumulate }
+      })
+      this.scope(node.scope, () => node.thunk(dOutput, into))
     }
   }
 }

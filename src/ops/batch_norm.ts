@@ -6,7 +6,7 @@ import {
   type Lowering,
   type Normalisation,
 } from '../graph/kernel.ts'
-import type { GradientTarget, GradientThunk, Tape } from '../graph/tape.ts'
+import type { GradientTarget, Tape } from '../graph/tape.ts'
 import { slices, type Tensor, windowOf } from '../graph/tensor.ts'
 import { ContractError } from '../util/error.ts'
 import { volumeOf } from '../util/shape.ts'
@@ -61,22 +61,14 @@ export function batchNorm(
   const of = { x, coefficients, training, relu: options.relu ?? false }
   const y = tape.temporary('batchNorm', x.shape, x.dtype)
   tape.run(normalise, { ...of, y })
-  const sums = sharedReduction(tape, of)
-  const dWeight: GradientThunk = (dOutput, into) => {
-    sums(dOutput).dWeight = into
-  }
-  const dBias: GradientThunk = (dOutput, into) => {
-    sums(dOutput).dBias = into
-  }
-  const dInput: GradientThunk = (dOutput, into) =>
-    tape.run(inputGradient, { ...of, dOutput, sums: sums(dOutput).sums, into })
-  tape.backward(
+  tape.backwardJointly(
     y,
-    [
-      [weight, dWeight],
-      [bias, dBias],
-      [x, dInput],
-    ],
+    [weight, bias, x],
+    (dOutput, [dWeight, dBias, dInput]) => {
+      const sums = tape.temporary('batchNorm.sums', [channels, 2])
+      tape.run(gradientReduction, { ...of, dOutput, sums, ...(dWeight && { dWeight }), ...(dBias && { dBias }) })
+      if (dInput) tape.run(inputGradient, { ...of, dOutput, sums, into: dInput })
+    },
     x,
   )
   return y
@@ -87,23 +79,6 @@ interface GradientReduction extends Normalised {
   sums: Tensor // (C, 2) (Σ dy, Σ dy · x̂)
   dWeight?: GradientTarget
   dBias?: GradientTarget
-}
-
-/**
- * Records the reduction that d(weight), d(bias) and d(x) share once for each gradient of the output. A call is lowered after the
- * whole walk, so a thunk that comes later may still name its target in the call's arguments.
- */
-function sharedReduction(tape: Tape, of: Normalised): (dOutput: Tensor) => GradientReduction {
-  const recorded = new Map<Tensor, GradientReduction>()
-  return dOutput => {
-    let call = recorded.get(dOutput)
-    if (!call) {
-      call = { ...of, dOutput, sums: tape.temporary('batchNorm.sums', [of.x.shape[1]!, 2]) }
-      recorded.set(dOutput, call)
-      tape.run(gradientReduction, call)
-    }
-    return call
-  }
 }
 
 /** Slices of x that fit a binding, each with its planes. */
@@ -180,7 +155,7 @@ const gradientReduction = kernel('batchNorm.sums', (of: GradientReduction, at: L
       ...spansOf(cut, planes),
     }),
   )
-  // A gradient nobody asked for is written aside.
+  // The kernel writes both; a gradient that is not needed goes to scratch memory.
   const dWeight = of.dWeight ?? { tensor: at.scratch('weight', [channels]), accumulate: false }
   const dBias = of.dBias ?? { tensor: at.scratch('bias', [channels]), accumulate: false }
   const merge: Dispatch = {
