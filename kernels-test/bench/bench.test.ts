@@ -1,3 +1,4 @@
+// full: runs the benchmarks
 import { expect, test } from 'vitest'
 import { Instruments } from '../../bench/instruments.ts'
 import type { Conv3dRow } from '../../bench/operations/conv3d.ts'

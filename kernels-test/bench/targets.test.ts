@@ -1,3 +1,4 @@
+// full: runs the table of targets
 import { appendFileSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'

@@ -1,3 +1,4 @@
+// full: runs every training command of the original's documentation
 import { expect, test } from 'vitest'
 import { totalOf } from '../../src/run/memory.ts'
 import { planTraining } from '../../src/train/training_plans.ts'

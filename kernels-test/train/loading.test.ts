@@ -1,3 +1,4 @@
+// full: trains with every way to load batches
 import { join } from 'node:path'
 import { expect, test, vi } from 'vitest'
 import { readCheckpoint } from '../../src/checkpoint/checkpoint.ts'

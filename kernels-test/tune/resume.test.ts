@@ -1,3 +1,4 @@
+// full: resumes trainings with tuned variants
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'

@@ -1,3 +1,4 @@
+// full: trains while MongoDB comes and goes
 import { execFile } from 'node:child_process'
 import { mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
