@@ -84,7 +84,7 @@ function rowsOf(names: readonly string[]): readonly TargetRow[] {
   for (const part of names)
     if (!TARGET_ROWS.some(({ name }) => name.includes(part)))
       throw new InputError(
-        `bench: no row ${JSON.stringify(part)}, expected part of ${TARGET_ROWS.map(({ name }) => name).join(', ')}`,
+        `bench: no row ${JSON.stringify(part)}, expected a part of one of ${TARGET_ROWS.map(({ name }) => name).join(', ')}`,
       )
   return names.length === 0 ? TARGET_ROWS : TARGET_ROWS.filter(({ name }) => names.some(part => name.includes(part)))
 }
