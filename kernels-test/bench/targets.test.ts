@@ -41,7 +41,9 @@ test('some rows of the target table alone; a second run takes over what the firs
 test('a row that is none is refused with the names of those that are', async () => {
   const request = { rows: ['conv4d'], words: [], quick: true, resume: false, say: quiet }
   await expect(benchTargets(request)).rejects.toThrow(InputError)
-  await expect(benchTargets(request)).rejects.toThrow(/no row "conv4d", expected a part of one of step-1\.13, .*, bits$/)
+  await expect(benchTargets(request)).rejects.toThrow(
+    /no row "conv4d", expected a part of one of step-1\.13, .*, bits$/,
+  )
 })
 
 test('unmeasured rows give a reason, and a failed peer affects no other row', () => {
@@ -78,7 +80,9 @@ test('a journal returns measurements, neither failures nor truncated lines, and 
   expect(await second.once('a', () => Promise.reject(new Error('measured again')))).toBe(1)
   expect(await second.once('b', async () => 2)).toBe(2)
   expect(await second.once('c', async () => 3)).toBe(3)
-  expect(() => Journal.open(path, { steps: 4 }, true, quiet)).toThrow(/: measured with \{"steps":3\}, expected \{"steps":4\}; omit --resume to start over$/)
+  expect(() => Journal.open(path, { steps: 4 }, true, quiet)).toThrow(
+    /: measured with \{"steps":3\}, expected \{"steps":4\}; omit --resume to start over$/,
+  )
   const anew = Journal.open(path, request, false, quiet)
   expect(await anew.once('a', async () => 5)).toBe(5)
 })
