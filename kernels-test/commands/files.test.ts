@@ -1,3 +1,4 @@
+// full: trains for each documented option of checkpoints and pictures
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'

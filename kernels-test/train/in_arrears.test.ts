@@ -1,3 +1,4 @@
+// full: compiles a training to watch its queue
 import { join } from 'node:path'
 import { afterEach, expect, test, vi } from 'vitest'
 import { STEPS_IN_FLIGHT } from '../../src/run/in_flight.ts'

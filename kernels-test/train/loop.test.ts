@@ -41,12 +41,6 @@ test('best, periodic and last checkpoints; keep_best_only leaves the periodic on
   expect(checkpoint('few', 'last.pth').valLossHistory).toEqual(losses.slice(-2))
 })
 
-test('compat=reference keeps the losses of ten epochs, whatever is set', async () => {
-  const long = [...words, 'compat=reference', 'training.num_epochs=11', 'training.max_history_length=50']
-  const losses = metricsOf(await trainHere(join(root, 'reference'), long)).get('train.epoch.total_loss')!.values
-  expect(checkpoint('reference', 'last.pth').trainLossHistory).toEqual(losses.slice(1))
-})
-
 test('training ends where patience is over, and such a run is finished', async () => {
   // hardly any rate: only the running statistics still move, and soon they do not
   const still = [
