@@ -12,7 +12,7 @@ export interface Ratio {
 /** The mean of its ratios; those with denominator 0 are left out. */
 export type RatioMean = readonly Ratio[]
 
-export const RESAMPLES = 1000
+const RESAMPLES = 1000
 const TAIL = 0.025
 
 /**
@@ -93,7 +93,7 @@ export function intervalsOf(
   }
 }
 
-export function ratioOf(samples: readonly JudgedSample[], value: (pair: JudgedPair) => number | null): Ratio {
+function ratioOf(samples: readonly JudgedSample[], value: (pair: JudgedPair) => number | null): Ratio {
   const found = samples.map(({ pairs }) => pairs.map(value).filter(each => each !== null))
   return {
     numerator: Float64Array.from(found, values => values.reduce((sum, each) => sum + each, 0)),

@@ -101,7 +101,7 @@ function scenarioOf(samples: readonly JudgedPair[][]): ScenarioMetrics {
 }
 
 /** Overlap and distances of an absent structure are undefined; its predicted volume shows what was predicted. */
-export function caseRow(
+function caseRow(
   { scenario, subject, spacing }: SampleFacts,
   pair: JudgedPair,
   structure: string,
@@ -131,4 +131,4 @@ export function caseRow(
   }
 }
 
-export const CUBIC_MILLIMETRES_PER_MILLILITRE = 1000
+const CUBIC_MILLIMETRES_PER_MILLILITRE = 1000

@@ -1,5 +1,5 @@
 import { ContractError } from '../util/error.ts'
-import { type Shape, sizeOf } from '../util/shape.ts'
+import { AXIS_DIVISOR, type Shape, sizeOf } from '../util/shape.ts'
 
 /** The dimensions that determine a SADAAN's parameters. */
 export interface SadaanShape {
@@ -140,7 +140,7 @@ function segmentation({ structures }: SadaanShape, features: number): Entry[] {
 
 /** The state dict of a SADAAN, entry by entry in the original's order. Throws ContractError when an axis does not divide by 16. */
 export function specify(shape: SadaanShape): Entry[] {
-  if (shape.size.some(axis => axis < 16 || axis % 16 !== 0))
+  if (shape.size.some(axis => axis < AXIS_DIVISOR || axis % AXIS_DIVISOR !== 0))
     throw new ContractError('SADAAN', 'size', shape.size, 'axes divisible by 16')
   const features = featuresOf(shape)
   return [

@@ -77,7 +77,7 @@ export function workgroupEach(count: number): readonly [number, number, number] 
  * Elements per invocation of an elementwise kernel, a whole grid apart so that accesses stay contiguous. On a CPU, starting an
  * invocation costs more than an element (measured: 8 elements each are twice as fast); a GPU stays full at 8.
  */
-export const ELEMENTS_PER_INVOCATION = 8
+const ELEMENTS_PER_INVOCATION = 8
 
 /** Invocations of an elementwise kernel with a grid-stride loop. */
 export function gridInvocations(elements: number): number {

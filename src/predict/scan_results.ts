@@ -84,7 +84,7 @@ export class ScanResults implements SubjectFiles {
 }
 
 /** The label table of labels.nii.gz as JSON. `files` are the names of the mask files. */
-export function labelTable(structureNames: readonly string[], files: readonly string[]): string {
+function labelTable(structureNames: readonly string[], files: readonly string[]): string {
   const labels = structureNames.map((name, s) => ({
     value: s + 1,
     name,
@@ -96,7 +96,7 @@ export function labelTable(structureNames: readonly string[], files: readonly st
 }
 
 /** The label table as a label description of ITK-SNAP: value, red, green, blue, opacity, visible, in meshes, name. */
-export function labelDescription(structureNames: readonly string[]): string {
+function labelDescription(structureNames: readonly string[]): string {
   const line = (value: number, color: string, isShown: 0 | 1, name: string): string => {
     const [red, green, blue] = [1, 3, 5].map(at => Number.parseInt(color.slice(at, at + 2), 16))
     return `${value} ${red} ${green} ${blue} ${isShown} ${isShown} ${isShown} "${name.replace(/["\p{Cc}]/gu, "'")}"\n`

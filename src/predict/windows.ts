@@ -78,7 +78,7 @@ export class WindowBlend {
 }
 
 /** Importance decreases as exp(−d²/2σ²) from the window's centre; σ is this fraction of the window, as in MONAI and nnU-Net. */
-export const SIGMA = 1 / 8
+const SIGMA = 1 / 8
 
 /** Where windows start along an axis: evenly spaced from end to end, as few as overlap by at least `overlap` of their length. */
 export function windowStarts(length: number, window: number, overlap: number): number[] {
@@ -94,7 +94,7 @@ export function windowsOver(grid: ImageSize, window: ImageSize, overlap: number)
 }
 
 /** Importance along one axis; a voxel's importance is the product over the axes. */
-export function importance(window: number): Float64Array {
+function importance(window: number): Float64Array {
   return Float64Array.from({ length: window }, (_, i) =>
     Math.exp(-0.5 * ((i - (window - 1) / 2) / (SIGMA * window)) ** 2),
   )

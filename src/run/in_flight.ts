@@ -48,7 +48,7 @@ export class InFlight {
 export const STEPS_IN_FLIGHT = 2
 
 /** Longest submit, in seconds. Desktop systems reset a GPU that does not respond for a second or two. */
-export const SECONDS_PER_SUBMIT = 0.5
+const SECONDS_PER_SUBMIT = 0.5
 
 /** Number of submits for a step of this length. Software adapters have no watchdog. */
 export function submitsFor(facts: AdapterFacts, secondsPerStep: number): number {

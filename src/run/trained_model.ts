@@ -3,7 +3,7 @@ import type { Config } from '../config/schema.ts'
 import { type Preparation, parsePreparation } from '../data/scan/preparation.ts'
 import type { SadaanShape } from '../nn/specification.ts'
 import { InputError } from '../util/error.ts'
-import type { Shape } from '../util/shape.ts'
+import { AXIS_DIVISOR, type Shape } from '../util/shape.ts'
 import type { Weights } from './model_weights.ts'
 
 /** A SADAAN read from a file. Its shape follows from its tensors. */
@@ -52,7 +52,7 @@ function shapeFrom(weights: Weights, source: string): SadaanShape {
     throw new InputError(`${source}: ${name} ${actual}, expected ${rank} axes as in a SADAAN`)
   }
   const [structures, ...size] = axesOf('attention_module.position_embeddings', 4)
-  if (size.some(axis => axis === 0 || axis % 16 !== 0) || !structures)
+  if (size.some(axis => axis === 0 || axis % AXIS_DIVISOR !== 0) || !structures)
     throw new InputError(
       `${source}: position_embeddings are ${structures} of ${size.join('×')}, expected axes divisible by 16`,
     )

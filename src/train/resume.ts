@@ -104,7 +104,7 @@ export function checkSameData(
  * are, and one line to `say` states the rest: the best model has the lowest validation loss in the history (the original validates every
  * epoch), batches are updates times the accumulation window, and sample order and random numbers follow from our seed.
  */
-export function progressOfOriginal(
+function progressOfOriginal(
   path: string,
   { epoch, optimizer, valLossHistory }: Checkpoint,
   config: Config,

@@ -214,7 +214,7 @@ function jobOf(
 }
 
 /** Decodes in the calling thread, with the interface of DecoderThread. */
-export class MainThreadDecoder {
+class MainThreadDecoder {
   load = 0
   private readonly samples = new SampleDecoder()
 

@@ -5,7 +5,7 @@ import type { ScanGrid } from './scan.ts'
 
 export type PlacedGrid = ScanGrid & { path: string }
 
-export const GRID_TOLERANCE = 0.5 // of the smallest voxel spacing
+const GRID_TOLERANCE = 0.5 // of the smallest voxel spacing
 
 /** Throws InputError unless both grids have the same voxels; the stored orientation may differ. */
 export function checkSameGrid(label: PlacedGrid, image: PlacedGrid): void {

@@ -172,7 +172,7 @@ export function isGenerated(options: GenerateOptions): boolean {
 }
 
 /** The generation parameters in metadata.json as one record; empty if it cannot be read. */
-export function describedIn(path: string): Record<string, unknown> {
+function describedIn(path: string): Record<string, unknown> {
   try {
     const { image_size, dataset_info, generation_params } = JSON.parse(readFileSync(path, 'utf8'))
     return { image_size, ...dataset_info, ...generation_params }

@@ -38,7 +38,7 @@ export const BLOCK_TILES = 64
 export const BLOCK_OUTPUTS = 16
 
 /** Elements of a cache line of 64 bytes. */
-export const CACHE_LINE = 16
+const CACHE_LINE = 16
 
 /**
  * Elements between two frequencies of V or M: an odd number of a CPU's cache lines. The transforms iterate over frequencies, and a
