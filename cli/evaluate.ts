@@ -59,6 +59,7 @@ async function runEvaluate(words: string[], options: EvaluateOptions): Promise<v
     ...(pictures && { pictures: options.pictures || 0, visit: sample => pictures.add(sample) }),
     say,
     progress: progress.update,
+    compiling: progressOf('compiling kernels').update,
   }).finally(progress.end)
   const drawn = (await pictures?.finish(evaluation)) ?? []
   if (options.json) process.stdout.write(`${JSON.stringify({ ...mainMetricsOf(evaluation), pictures: drawn })}\n`)

@@ -86,6 +86,7 @@ async function runPredict(words: string[], options: PredictOptions): Promise<voi
     ...(options.flips && { flips: givenFlipAxes(loaded) ?? 'trained' }),
     say,
     progress: progress.update,
+    compiling: progressOf('compiling kernels').update,
   }).finally(progress.end)
   if (options.json) process.stdout.write(`${JSON.stringify(prediction)}\n`)
   else report(prediction, say)
