@@ -7,7 +7,7 @@ import { runCourse } from '../src/experiment/course.ts'
 import { ensureAdapter } from '../src/gpu/adapter.ts'
 import type { DetailedMetrics } from '../src/report/detailed_metrics.ts'
 import { Console } from '../src/track/console/console.ts'
-import { progressOf } from './progress.ts'
+import { progressOf } from './console/progress.ts'
 import { stopOnSignals } from './signals.ts'
 
 /**

@@ -7,8 +7,8 @@ import { evaluate } from '../src/evaluate/evaluate.ts'
 import type { Evaluation } from '../src/evaluate/evaluation.ts'
 import { EvaluationPictures } from '../src/evaluate/pictures.ts'
 import { mainMetrics } from '../src/report/text/evaluation_report.ts'
+import { progressOf } from './console/progress.ts'
 import { configurationOf, countOption, withConfiguration } from './options.ts'
-import { progressOf } from './progress.ts'
 
 interface EvaluateOptions {
   config?: string
