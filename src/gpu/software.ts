@@ -7,6 +7,7 @@ import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { brotliDecompressSync, gunzipSync } from 'node:zlib'
 import { userCacheDirectory } from '../util/cache_directory.ts'
+import { makeFolders } from '../util/files/folder.ts'
 import { checkIntegrity, readTar } from './archive.ts'
 
 /** The npm package that contains SwiftShader (a Vulkan driver for the CPU, Apache-2.0). */
@@ -138,7 +139,7 @@ function unpack(archive: Buffer): Map<string, Buffer> {
 }
 
 async function place(files: Map<string, Buffer>, directory: string): Promise<void> {
-  await mkdir(dirname(directory), { recursive: true })
+  makeFolders(dirname(directory))
   const own = `${directory}.${randomUUID()}`
   try {
     await mkdir(own)

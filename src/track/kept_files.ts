@@ -4,7 +4,6 @@ import {
   createWriteStream,
   existsSync,
   linkSync,
-  mkdirSync,
   openSync,
   readFileSync,
   renameSync,
@@ -14,6 +13,7 @@ import {
 import { writeFile } from 'node:fs/promises'
 import { basename, dirname, join, parse } from 'node:path'
 import { pipeline } from 'node:stream/promises'
+import { makeFolders } from '../util/files/folder.ts'
 import type { Artifact } from './observer.ts'
 import { fromBase } from './provenance.ts'
 import type { RunFiles } from './run_files.ts'
@@ -64,7 +64,7 @@ export function keepSource(files: RunFiles, path: string): [path: string, copy: 
     const folder = join(dirname(files.directory), '_sources')
     const stored = join(folder, `${name}_${createHash('md5').update(content).digest('hex')}${ext}`)
     if (!existsSync(stored)) {
-      mkdirSync(folder, { recursive: true })
+      makeFolders(folder)
       const partial = join(files.hidden, basename(stored))
       writeFileSync(partial, content)
       renameSync(partial, stored)

@@ -1,6 +1,7 @@
 import { appendFileSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { open, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { makeFolders } from '../util/files/folder.ts'
 
 const PIECES_AT_ONCE = 512 // operating systems accept at most 1024 per call
 
@@ -20,7 +21,7 @@ export class RunFiles {
     this.directory = directory
     this.hidden = join(directory, '.partial')
     this.warn = warn
-    this.attempt(this.hidden, () => mkdirSync(this.hidden, { recursive: true }))
+    this.attempt(this.hidden, () => makeFolders(this.hidden))
   }
 
   /** Replaces a file of the run. Returns false if that failed; the earlier content is then unchanged. */
