@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
+import { jsonValue } from '../../util/json.ts'
 import { mirrorPartners } from '../../util/mirror.ts'
 import { AXIS_DIVISOR, type ImageSize } from '../../util/shape.ts'
 import { metadataSchema } from '../dataset/dataset.ts'
@@ -27,7 +28,7 @@ const countsSchema = z
 export function validateMetadata(directory: string, findings: Findings): KnownMetadata {
   const path = join(directory, FILE)
   const say = (severity: Severity, message: string): void => findings.add({ severity, file: FILE, message })
-  const value = readJson(path, message => say('error', message))
+  const value = readMetadata(path, findings)
   if (value === undefined) return { counts: {} }
   const parsed = metadataSchema.safeParse(value)
   for (const issue of parsed.error?.issues ?? [])
@@ -55,25 +56,22 @@ export function validateMetadata(directory: string, findings: Findings): KnownMe
   }
 }
 
-function readJson(path: string, say: (message: string) => void): unknown {
+function readMetadata(path: string, findings: Findings): unknown {
   let text: string
   try {
     text = readFileSync(path, 'utf8')
   } catch (error) {
-    say(
-      (error as NodeJS.ErrnoException).code === 'ENOENT'
-        ? 'is missing'
-        : `cannot be read (${(error as Error).message})`,
-    )
+    const { code, message } = error as NodeJS.ErrnoException
+    findings.add({
+      severity: 'error',
+      file: FILE,
+      message: code === 'ENOENT' ? 'is missing' : `cannot be read (${message})`,
+    })
     return undefined
   }
-  try {
-    const value: unknown = JSON.parse(text)
-    if (typeof value === 'object' && value !== null) return value
-    say('is not an object')
-  } catch {
-    say('is not JSON')
-  }
+  const value = findings.attempt(path, () => jsonValue(text, path))
+  if (value === undefined || (typeof value === 'object' && value !== null)) return value
+  findings.add({ severity: 'error', file: FILE, message: 'is not an object' })
   return undefined
 }
 
