@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Command, CommanderError } from 'commander'
-import { InputError } from '../src/util/error.ts'
+import { InputError, messageOf } from '../src/util/error.ts'
 import { PACKAGE_ROOT } from '../src/util/package_root.ts'
 import { makeAnalysisCommand } from './analysis.ts'
 import { makeBenchCommand } from './bench.ts'
@@ -96,8 +96,8 @@ function report(error: unknown): number {
   // commander has already printed a message
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : WRONG_INPUT
   const wrongInput = error instanceof InputError || isNoAdapter(error)
-  if (wrongInput) console.error(`sadaan-gpu: ${(error as Error).message}`)
-  else console.error(process.env.SADAAN_DEBUG ? error : `sadaan-gpu: ${(error as Error).message ?? error}`)
+  if (wrongInput) console.error(`sadaan-gpu: ${messageOf(error)}`)
+  else console.error(process.env.SADAAN_DEBUG ? error : `sadaan-gpu: ${messageOf(error)}`)
   return wrongInput ? WRONG_INPUT : FAILED
 }
 

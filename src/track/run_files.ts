@@ -1,6 +1,7 @@
 import { appendFileSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { open, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { messageOf } from '../util/error.ts'
 
 const PIECES_AT_ONCE = 512 // operating systems accept at most 1024 per call
 
@@ -98,7 +99,7 @@ async function writePieces(path: string, pieces: readonly Uint8Array[]): Promise
 
 /** Why a file operation failed, without the system call and path that Node adds. */
 export function reasonOf(error: unknown): string {
-  const { message } = error as Error
+  const message = messageOf(error)
   return /^E[A-Z]+: ([^,]+),/.exec(message)?.[1] ?? message
 }
 

@@ -1,6 +1,7 @@
 import { mkdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { userCacheDirectory } from '../util/cache_directory.ts'
+import { messageOf } from '../util/error.ts'
 import { PACKAGE_ROOT } from '../util/package_root.ts'
 import { WriteError, writeWhole } from '../util/whole_file.ts'
 import { type AdapterIdentity, fileNameOf } from './adapter_identity.ts'
@@ -19,7 +20,7 @@ export function readTable(path: string, warn: (line: string) => void): TunedTabl
     return TunedTable.parse(readFileSync(path, 'utf8'))
   } catch (error) {
     if (!NOT_THERE.includes((error as NodeJS.ErrnoException).code ?? ''))
-      warn(`${path}: cannot be read (${(error as Error).message}); choosing kernels without it`)
+      warn(`${path}: cannot be read (${messageOf(error)}); choosing kernels without it`)
     return undefined
   }
 }
@@ -62,7 +63,7 @@ export class TuningCache {
       writeTable(this.path, this.table)
     } catch (error) {
       this.isWritable = false
-      this.warn(`${(error as Error).message}; measurements apply to this run only`)
+      this.warn(`${messageOf(error)}; measurements apply to this run only`)
     }
   }
 }

@@ -1,6 +1,6 @@
 import { mkdirSync, readdirSync, rmdirSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
-import { InputError } from './error.ts'
+import { InputError, messageOf } from './error.ts'
 
 /**
  * Creates the folder for a command's results and runs `body`. If `body` throws, folders created here are removed again unless they have
@@ -21,7 +21,7 @@ function make(folder: string): string | undefined {
   try {
     return mkdirSync(folder, { recursive: true })
   } catch (error) {
-    throw new InputError(`${folder}: cannot create a folder for the results (${(error as Error).message})`)
+    throw new InputError(`${folder}: cannot create a folder for the results (${messageOf(error)})`)
   }
 }
 

@@ -1,13 +1,13 @@
 import fs from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
-import { InputError } from './error.ts'
+import { InputError, messageOf } from './error.ts'
 
 /** A file could not be written: path and reason in one line. The path holds the old file or the new one, whole. */
 export class WriteError extends Error {
   override name = 'WriteError'
 
   static at(path: string, cause: unknown): WriteError {
-    return new WriteError(`${path}: cannot be written (${reasonOf(cause)})`, { cause })
+    return new WriteError(`${path}: cannot be written (${messageOf(cause)})`, { cause })
   }
 }
 
@@ -24,7 +24,7 @@ export function readWhole(path: string): Uint8Array {
     return fs.readFileSync(path)
   } catch (error) {
     if (error instanceof InputError) throw error
-    throw new InputError(`${path}: cannot be read (${reasonOf(error)})`)
+    throw new InputError(`${path}: cannot be read (${messageOf(error)})`)
   }
 }
 
@@ -89,8 +89,4 @@ function sync(path: string, flags: 'r' | 'r+'): void {
   } finally {
     fs.closeSync(file)
   }
-}
-
-function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }
