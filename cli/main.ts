@@ -1,9 +1,9 @@
 #!/usr/bin/env node
-import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Command, CommanderError } from 'commander'
 import { InputError, messageOf } from '../src/util/error.ts'
 import { PACKAGE_ROOT } from '../src/util/package_root.ts'
+import { readText } from '../src/util/whole_file.ts'
 import { makeAnalysisCommand } from './analysis.ts'
 import { makeBenchCommand } from './bench.ts'
 import { makeDemoCommand } from './demo.ts'
@@ -23,7 +23,7 @@ import { makeSummaryCommand } from './summary.ts'
 import { makeTrainCommand } from './train.ts'
 import { makeValidateCommand } from './validate.ts'
 
-const { version } = JSON.parse(readFileSync(join(PACKAGE_ROOT, 'package.json'), 'utf8')) as { version: string }
+const { version } = JSON.parse(readText(join(PACKAGE_ROOT, 'package.json'))) as { version: string }
 
 /** Exit codes: 0 done, 1 failed, 2 wrong input. Commands that can be interrupted set 75, 130 and 143. */
 const FAILED = 1

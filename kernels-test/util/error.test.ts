@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { messageOf } from '../../src/util/error.ts'
+import { InputError, messageOf } from '../../src/util/error.ts'
 
 const aggregate = (message: string, ...messages: string[]): AggregateError =>
   new AggregateError(
@@ -13,6 +13,8 @@ function cyclic(): Error {
   return error
 }
 
+const EIO = Object.assign(new Error("EIO: i/o error, read 'a'"), { code: 'EIO' })
+
 const CASES: readonly [string, unknown, string][] = [
   ['an error', new Error('disk full'), 'disk full'],
   ['an error without a message', new Error(), 'Error without a message'],
@@ -20,6 +22,8 @@ const CASES: readonly [string, unknown, string][] = [
   ['with nothing but a code', Object.assign(new Error(' '), { code: 'EIO' }), 'Error without a message (EIO)'],
   ['with a cause', new Error('no server', { cause: new Error('refused') }), 'no server (refused)'],
   ['whose message has its cause', new Error('a: EIO', { cause: new Error('EIO') }), 'a: EIO'],
+  ['whose message names the code of its cause', new Error('a: EIO', { cause: EIO }), 'a: EIO'],
+  ['of ours, which says it all', new InputError('a: no such file', { cause: EIO }), 'a: no such file'],
   ['with nothing but a cause', new Error('', { cause: new Error('', { cause: 'refused' }) }), 'refused'],
   ['that is its own cause', cyclic(), 'Error without a message'],
   ['several at once', aggregate('', 'refused ::1', 'refused 127.0.0.1'), 'refused ::1; refused 127.0.0.1'],

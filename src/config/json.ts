@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs'
 import { InputError } from '../util/error.ts'
+import { readText } from '../util/whole_file.ts'
 import { firstSyntaxError } from './json_syntax.ts'
 
 /** A value that JSON can hold. */
@@ -28,14 +28,7 @@ export function sortedJson(value: unknown): string {
 
 /** Reads a JSON file. Throws InputError that names the file and the problem, with line and column for a syntax error. */
 export function readJsonFile(path: string): Json {
-  let text: string
-  try {
-    text = readFileSync(path, 'utf8').replace(/^\uFEFF/, '')
-  } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException
-    const reason = code === 'ENOENT' ? 'no such file' : code === 'EISDIR' ? 'is a folder' : message
-    throw new InputError(`${path}: ${reason}, expected a JSON file`)
-  }
+  const text = readText(path, 'a JSON file')
   try {
     return JSON.parse(text) as Json
   } catch {

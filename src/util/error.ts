@@ -31,9 +31,17 @@ export function messageOf(thrown: unknown, depth = DEEPEST): string {
         '; ',
       )
     : ''
-  const why = cause === undefined || cause === null ? '' : messageOf(cause, depth - 1)
+  const why = isTold(thrown, own) ? '' : messageOf(cause, depth - 1)
   const known = own || (collected || why ? '' : `${kindOf(name)}${typeof code === 'string' ? ` (${code})` : ''}`)
   return [collected, why].reduce(withReason, known)
+}
+
+/** Whether there is no cause, or the message has it in other words: it names the system's code, or it is an explanation. */
+function isTold(thrown: object, message: string): boolean {
+  const { cause } = thrown as Error
+  if (cause === undefined || cause === null) return true
+  const { code } = cause as NodeJS.ErrnoException
+  return message !== '' && (thrown instanceof InputError || (typeof code === 'string' && message.includes(code)))
 }
 
 /** The reason in brackets, unless the message has it already. */

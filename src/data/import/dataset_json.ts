@@ -1,7 +1,8 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import { dirname, isAbsolute, join, relative, resolve } from 'node:path'
 import { z } from 'zod'
 import { InputError } from '../../util/error.ts'
+import { readText } from '../../util/whole_file.ts'
 import { areChannels, pairSubjects, type Refusal, type ScanFiles, stemOf } from './pairs.ts'
 import type { LabelledStructure } from './structures.ts'
 
@@ -81,9 +82,10 @@ function channelsOf(names: Record<string, string> | undefined): string[] | undef
 }
 
 function parse(path: string): z.infer<typeof schema> {
+  const text = readText(path)
   let content: unknown
   try {
-    content = JSON.parse(readFileSync(path, 'utf8'))
+    content = JSON.parse(text)
   } catch {
     throw new InputError(`${path}: is not JSON`)
   }

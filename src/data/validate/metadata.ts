@@ -1,8 +1,9 @@
-import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
+import { codeOf } from '../../util/files/reason.ts'
 import { mirrorPartners } from '../../util/mirror.ts'
 import { AXIS_DIVISOR, type ImageSize } from '../../util/shape.ts'
+import { readText } from '../../util/whole_file.ts'
 import { metadataSchema } from '../dataset/dataset.ts'
 import { type Preparation, parsePreparation } from '../scan/preparation.ts'
 import type { Findings, Severity } from './findings.ts'
@@ -58,13 +59,9 @@ export function validateMetadata(directory: string, findings: Findings): KnownMe
 function readJson(path: string, say: (message: string) => void): unknown {
   let text: string
   try {
-    text = readFileSync(path, 'utf8')
+    text = readText(path)
   } catch (error) {
-    say(
-      (error as NodeJS.ErrnoException).code === 'ENOENT'
-        ? 'is missing'
-        : `cannot be read (${(error as Error).message})`,
-    )
+    say(codeOf(error) === 'ENOENT' ? 'is missing' : (error as Error).message.replace(`${path}: `, ''))
     return undefined
   }
   try {
