@@ -166,4 +166,6 @@ export interface PredictionRequest {
   /** receives the lines that a user wants to see */
   say(line: string): void
   progress(samples: number, all: number): void
+  /** hears how many kernels are compiled, before the first batch */
+  compiling?(done: number, all: number): void
 }
