@@ -1,6 +1,5 @@
-import { readFileSync } from 'node:fs'
-import { InputError } from '../util/error.ts'
 import { jsonValue } from '../util/json.ts'
+import { readText } from '../util/whole_file.ts'
 
 /** A value that JSON can hold. */
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json }
@@ -28,13 +27,5 @@ export function sortedJson(value: unknown): string {
 
 /** Reads a JSON file. Throws InputError that names the file and the problem, with line and column for a syntax error. */
 export function readJsonFile(path: string): Json {
-  let text: string
-  try {
-    text = readFileSync(path, 'utf8')
-  } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException
-    const reason = code === 'ENOENT' ? 'no such file' : code === 'EISDIR' ? 'is a folder' : message
-    throw new InputError(`${path}: ${reason}, expected a JSON file`)
-  }
-  return jsonValue(text, path) as Json
+  return jsonValue(readText(path, 'a JSON file'), path) as Json
 }

@@ -61,7 +61,7 @@ test('metadata and files that disagree are refused', async () => {
   writeFileSync(join(path, 'metadata.json'), `\uFEFF${content}`)
   expect((await openDataset(path)).structureNames).toEqual(['a', 'b'])
   rmSync(join(path, 'metadata.json'))
-  expect(await refusal(path)).toMatch(/metadata\.json: cannot be read/)
+  expect(await refusal(path)).toMatch(/metadata\.json: no such file, expected the dataset's metadata\.json/)
   expect(await refusal(join(root, 'nowhere'))).toMatch(/nowhere: no such directory/)
 })
 

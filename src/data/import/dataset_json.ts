@@ -1,9 +1,10 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { isAbsolute, join, relative, resolve } from 'node:path'
 import { z } from 'zod'
 import { InputError } from '../../util/error.ts'
 import { jsonValue, refuseProtoKey } from '../../util/json.ts'
 import { listed } from '../../util/listing.ts'
+import { readText } from '../../util/whole_file.ts'
 import type { SplitName } from '../dataset/split.ts'
 import { stemOf } from './pairs.ts'
 import type { LabelledStructure } from './structures.ts'
@@ -148,7 +149,7 @@ function subjectsIn(
 const SPLIT_OF: Readonly<Record<string, SplitName | undefined>> = { validation: 'val', test: 'test', testing: 'test' }
 
 function parse(path: string): Content {
-  const content = jsonValue(readFileSync(path, 'utf8'), path)
+  const content = jsonValue(readText(path), path)
   refuseProtoKey(content, path)
   const parsed = schema.safeParse(content)
   if (parsed.success) return parsed.data

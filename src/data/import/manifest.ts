@@ -1,8 +1,7 @@
-import { readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { z } from 'zod'
-import { InputError } from '../../util/error.ts'
 import { parseJson } from '../../util/json.ts'
+import { readText } from '../../util/whole_file.ts'
 import { SPLIT_NAMES } from '../dataset/split.ts'
 import type { SourceRequest } from './sources.ts'
 
@@ -30,13 +29,7 @@ const manifest = z.strictObject({ structures: names.optional(), sources: z.array
  * Throws InputError with the invalid entry.
  */
 export function readManifest(path: string): { sources: SourceRequest[]; structureNames?: string[] } {
-  let text: string
-  try {
-    text = readFileSync(path, 'utf8')
-  } catch (error) {
-    throw new InputError(`${path}: cannot be read (${(error as Error).message}), expected {"sources": [{"images": …}]}`)
-  }
-  const { structures, sources } = parseJson(text, path, manifest)
+  const { structures, sources } = parseJson(readText(path), path, manifest)
   const requests = sources.map(entry => requestOf(entry, dirname(path)))
   return { sources: requests, ...(structures === undefined ? {} : { structureNames: structures }) }
 }

@@ -1,9 +1,10 @@
-import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
+import { codeOf } from '../../util/files/reason.ts'
 import { jsonValue } from '../../util/json.ts'
 import { mirrorPartners } from '../../util/mirror.ts'
 import { AXIS_DIVISOR, type ImageSize } from '../../util/shape.ts'
+import { readText } from '../../util/whole_file.ts'
 import { metadataSchema } from '../dataset/dataset.ts'
 import { type Preparation, parsePreparation } from '../scan/preparation.ts'
 import type { Findings, Severity } from './findings.ts'
@@ -59,14 +60,10 @@ export function validateMetadata(directory: string, findings: Findings): KnownMe
 function readMetadata(path: string, findings: Findings): unknown {
   let text: string
   try {
-    text = readFileSync(path, 'utf8')
+    text = readText(path)
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException
-    findings.add({
-      severity: 'error',
-      file: FILE,
-      message: code === 'ENOENT' ? 'is missing' : `cannot be read (${message})`,
-    })
+    const message = codeOf(error) === 'ENOENT' ? 'is missing' : (error as Error).message.replace(`${path}: `, '')
+    findings.add({ severity: 'error', file: FILE, message })
     return undefined
   }
   const value = findings.attempt(path, () => jsonValue(text, path))
