@@ -10,7 +10,7 @@ import type { Preparation } from '../scan/preparation.ts'
 import { checkSameGrid } from '../scan/same_grid.ts'
 import type { ScanGrid } from '../scan/scan.ts'
 import { type PlacedLabels, placeLabel } from './labels.ts'
-import type { SurveyedScan } from './survey.ts'
+import type { SurveyedScan } from './surveyed_scan.ts'
 
 /** How a scan was imported, as recorded in metadata.json. */
 export interface ScanRecord {
