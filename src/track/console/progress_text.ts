@@ -1,3 +1,5 @@
+import { UNDEFINED } from '../../util/statistics.ts'
+
 /** Progress within an epoch. */
 export interface EpochProgress {
   /** From 0. */
@@ -27,8 +29,8 @@ export interface EpochSummary {
   epochs: number
   /** Mean total loss over the training batches. */
   trainLoss: number
-  /** Undefined if the epoch was not validated. */
-  validation: { loss: number; presenceAccuracy: number; meanDice: number; hardDice: number } | undefined
+  /** Undefined if the epoch was not validated. A metric is undefined if nothing defines it. */
+  validation: ({ loss: number } & Record<'presenceAccuracy' | 'meanDice' | 'hardDice', number | undefined>) | undefined
   isBest: boolean
   learningRate: number
   samplesPerSecond: number
@@ -85,12 +87,16 @@ export function epochLine(summary: EpochSummary): string {
   const parts = [`epoch ${epoch + 1}/${epochs}`, `train loss ${lossText(trainLoss)}`]
   if (validation) {
     const { loss, presenceAccuracy, meanDice, hardDice } = validation
-    parts.push(`val loss ${lossText(loss)}`, `presence ${(100 * presenceAccuracy).toFixed(1)} %`)
-    parts.push(`Dice ${hardDice.toFixed(3)} (soft ${meanDice.toFixed(3)})`)
+    parts.push(`val loss ${lossText(loss)}`, `presence ${percentText(presenceAccuracy)}`)
+    parts.push(`Dice ${hardDice?.toFixed(3) ?? UNDEFINED} (soft ${meanDice?.toFixed(3) ?? UNDEFINED})`)
   }
   parts.push(learningRateText(learningRate), rateText(samplesPerSecond), durationText(seconds))
   if (isBest) parts.push('new best')
   return parts.join('  ')
+}
+
+function percentText(share: number | undefined): string {
+  return share === undefined ? UNDEFINED : `${(100 * share).toFixed(1)} %`
 }
 
 /** Fills at most `lines` lines of `width` characters, and drops the parts that do not fit. */
