@@ -1,4 +1,3 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { Command } from 'commander'
 import { loadConfig } from '../src/config/load.ts'
@@ -8,7 +7,9 @@ import { ensureAdapter } from '../src/gpu/adapter.ts'
 import type { DetailedMetrics } from '../src/report/detailed_metrics.ts'
 import { metricText } from '../src/report/text/number_text.ts'
 import { Console } from '../src/track/console/console.ts'
-import { progressOf } from './progress.ts'
+import { makeFolder } from '../src/util/files/folder.ts'
+import { readText, writeJson } from '../src/util/whole_file.ts'
+import { progressOf } from './console/progress.ts'
 import { stopOnSignals } from './signals.ts'
 
 /**
@@ -54,7 +55,7 @@ async function runDemo(folder: string): Promise<void> {
   }
   const seconds = (performance.now() - started) / 1000
   const paths = { metrics: path, model: training.bestPath, run: training.run!, config: file }
-  conclude(JSON.parse(readFileSync(path, 'utf8')), paths, seconds, line => console.line(line))
+  conclude(JSON.parse(readText(path)), paths, seconds, line => console.line(line))
 }
 
 /** Writes the configuration as a user would: a part of the tree. Returns its path. */
@@ -69,8 +70,8 @@ function writeConfig(folder: string): string {
     optimizer: { lr_restart_period: EPOCHS },
     checkpoint: { save_dir: join(folder, 'checkpoints') },
   }
-  mkdirSync(folder, { recursive: true })
-  writeFileSync(path, `${JSON.stringify(config, null, 2)}\n`)
+  makeFolder(folder, 'a folder for the results')
+  writeJson(path, config)
   return path
 }
 

@@ -1,7 +1,8 @@
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { InputError } from '../util/error.ts'
+import { makeFolders } from '../util/files/folder.ts'
 import { WriteError } from '../util/whole_file.ts'
 
 /** The process that holds a directory. */
@@ -37,7 +38,7 @@ export class DirectoryLock {
     const path = pathOf(directory)
     const text = JSON.stringify(thisProcess())
     try {
-      mkdirSync(directory, { recursive: true })
+      makeFolders(directory)
       // A loop, because another process may replace the stale lock first.
       while (!isCreated(path, text)) {
         refuseIfHeld(directory)

@@ -1,5 +1,5 @@
-import { mkdirSync } from 'node:fs'
 import { InputError } from '../../util/error.ts'
+import { makeFolder } from '../../util/files/folder.ts'
 import { AXIS_DIVISOR, type ImageSize } from '../../util/shape.ts'
 import { SPLIT_NAMES, type SplitName } from '../dataset/split.ts'
 import { type DatasetMetadata, type StoredSample, writeDatasetFiles } from '../dataset/split_writer.ts'
@@ -156,7 +156,7 @@ async function write(
       yield* samplesOf(split, splits.train)
     } else throw new InputError('import: no scan is left for training')
   }
-  mkdirSync(options.outputDir, { recursive: true })
+  makeFolder(options.outputDir, 'a folder for the dataset')
   const channels = form.preparation.intensity.length
   const shape = {
     ...(channels === 1 ? {} : { channels }),

@@ -1,7 +1,8 @@
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
+import { fstatSync, readSync } from 'node:fs'
 import { constants, gunzipSync } from 'node:zlib'
 import { isNIFTI1, isNIFTI2, type NIFTI1, type NIFTI2, readHeader } from 'nifti-reader-js'
 import { InputError } from '../../util/error.ts'
+import { withInput } from '../../util/files/input_file.ts'
 import type { ImageSize } from '../../util/shape.ts'
 import { sizeOf } from '../../util/shape.ts'
 import type { NumericArray } from '../hdf5/file.ts'
@@ -60,29 +61,17 @@ export function readNiftiGrid(path: string): Omit<NiftiImage, 'values'> {
 }
 
 function withLayout<T>(path: string, use: (file: number, isGzip: boolean, layout: Layout) => T): T {
-  const file = openForReading(path)
-  try {
+  const read = (file: number): T => {
     const start = readStart(file)
     const isGzip = start[0] === 0x1f && start[1] === 0x8b
     const head = isGzip ? gunzipStart(start, path) : start
     return use(file, isGzip, layoutOf(head, path))
-  } finally {
-    closeSync(file)
   }
-}
-
-function openForReading(path: string): number {
-  try {
-    return openSync(path, 'r')
-  } catch (error) {
-    const reason = (error as NodeJS.ErrnoException).code === 'ENOENT' ? 'no such file' : (error as Error).message
-    throw new InputError(`${path}: ${reason}, expected a NIfTI file`)
-  }
+  return withInput(path, read, 'a NIfTI file')
 }
 
 function readStart(file: number): Buffer {
   const start = Buffer.alloc(4096)
-  if (fstatSync(file).isDirectory()) return start.subarray(0, 0)
   return start.subarray(0, readSync(file, start, 0, start.length, 0))
 }
 
