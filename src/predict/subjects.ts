@@ -115,6 +115,7 @@ export function scanSubjects(
       if (!place) {
         place = placeOf(name, scan, frame)
         reportCrop(scan.path, frame, say)
+        if (scan.dicom) for (const text of scan.warnings) say(`warning: ${scan.path}: ${text}`)
         volume = new Float32Array(model.channels * voxels)
       }
       frame.imageToModel(applyIntensity(values, rule, scan.path).values, volume.subarray(c * voxels, ++c * voxels))

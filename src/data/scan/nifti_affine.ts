@@ -16,8 +16,8 @@ type Method = 'sform' | 'qform'
 /** Bits of xyzt_units with the unit of length; the others are the unit of time. */
 const LENGTH_UNIT = 7
 /** Factors to millimetres, as the fraction that rounds least. */
-const UNITS: Readonly<Record<number, { name: string; times: number; over: number }>> = {
-  0: { name: 'not stated', times: 1, over: 1 },
+const UNITS: Readonly<Record<number, { name: string | null; times: number; over: number }>> = {
+  0: { name: null, times: 1, over: 1 },
   1: { name: 'metre', times: 1000, over: 1 },
   2: { name: 'millimetre', times: 1, over: 1 },
   3: { name: 'micrometre', times: 1, over: 1000 },
@@ -40,20 +40,22 @@ export function placeOf(geometry: NiftiGeometry, size: ImageSize, path: string):
   if (qformCode > 0) stated.push(['qform', qformOf(geometry)])
   const usable = stated.filter(([, affine]) => isInvertible(affine))
   const [taken, other] = usable
+  const passedOver = stated.find(each => !usable.includes(each))
   if (!taken && stated.length > 0)
     throw new InputError(`${path}: its affine (${stated.map(([name]) => name).join(' and ')}) is not invertible`)
   const affine = taken?.[1] ?? voxelSizesOnly(geometry, path)
-  const { unit, warnings } = unitOf(geometry)
-  const inMillimetres = affine.map(row => row.map(value => (value * unit.times) / unit.over)) as unknown as Affine
+  const unit = UNITS[geometry.units & LENGTH_UNIT]
+  const { times, over } = unit ?? UNITS[0]!
+  const inMillimetres = affine.map(row => row.map(value => (value * times) / over)) as unknown as Affine
   return {
     affine: inMillimetres,
     warnings: [
       ...(taken ? [] : [NO_CODES]),
-      ...(stated.length > usable.length ? [`its ${stated[0]![0]} is not invertible: its ${taken![0]} is taken`] : []),
+      ...(passedOver ? [`its ${passedOver[0]} is not invertible: its ${taken![0]} is taken`] : []),
       ...(taken && other ? contradiction(taken[1], other[1]) : []),
       ...(taken?.[0] === 'sform' ? otherSizes(geometry, affine) : oddSigns(geometry, taken !== undefined)),
-      ...warnings,
-      ...implausibleSize(inMillimetres, size, unit.name),
+      ...(unit ? [] : [`its unit of length (xyzt_units ${geometry.units}) is unknown: millimetres are taken`]),
+      ...implausibleSize(inMillimetres, size, unitOf(geometry)),
     ],
   }
 }
@@ -61,11 +63,9 @@ export function placeOf(geometry: NiftiGeometry, size: ImageSize, path: string):
 const NO_CODES =
   'states no orientation (its sform_code and qform_code are 0): its axes are taken to point right, anterior and superior, so left and right may be swapped'
 
-function unitOf({ units }: NiftiGeometry) {
-  const code = units & LENGTH_UNIT
-  const unit = UNITS[code]
-  if (unit) return { unit, warnings: [] }
-  return { unit: UNITS[0]!, warnings: [`its unit of length (xyzt_units ${code}) is unknown: millimetres are taken`] }
+/** The unit of length that a header states; null if it states none or an unknown one. */
+export function unitOf({ units }: NiftiGeometry): string | null {
+  return UNITS[units & LENGTH_UNIT]?.name ?? null
 }
 
 /** Method 2 of nifti1.h. */
@@ -151,10 +151,10 @@ function oddSigns({ pixdim, quaternion }: NiftiGeometry, isQform: boolean): stri
   return warnings
 }
 
-function implausibleSize(affine: Affine, size: ImageSize, unit: string): string[] {
+function implausibleSize(affine: Affine, size: ImageSize, unit: string | null): string[] {
   const field = stepsOf(affine).map((step, axis) => step * size[axis]!)
   if (field.every(length => length >= SHORTEST && length <= LONGEST)) return []
-  return [`its field of view is ${timesText(field)} mm: is its unit of length (${unit}) right?`]
+  return [`its field of view is ${timesText(field)} mm: is its unit of length (${unit ?? 'not stated'}) right?`]
 }
 
 function timesText(numbers: readonly number[]): string {
