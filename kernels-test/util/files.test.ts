@@ -54,10 +54,12 @@ describe('reading', () => {
     }
     expect(error).toEqual(new InputError(`${missing}: cannot be read (ENOENT: no such file or directory, stat)`))
     expect(codeOf(error)).toBe('ENOENT')
+    expect(() => readText(missing, 'a table')).toThrow(new InputError(`${missing}: no such file, expected a table`))
+    expect(() => readText(folder, 'a table')).toThrow(new InputError(`${folder}: is a folder, expected a table`))
     const large = join(folder, 'large')
     fs.writeFileSync(large, 'abc')
-    expect(() => readWhole(large, 2)).toThrow(`${large}: 3 bytes, at most 2 can be read`)
-    expect(readWhole(large, 3).toString()).toBe('abc')
+    expect(() => readWhole(large, { most: 2 })).toThrow(`${large}: 3 bytes, at most 2 can be read`)
+    expect(readWhole(large, { most: 3 }).toString()).toBe('abc')
   })
 
   test('text comes without its byte order mark', () => {

@@ -1,13 +1,14 @@
 import { execFile } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises'
 import { constants, tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { brotliDecompressSync, gunzipSync } from 'node:zlib'
 import { userCacheDirectory } from '../util/cache_directory.ts'
 import { makeFolders } from '../util/files/folder.ts'
+import { readWhole } from '../util/whole_file.ts'
 import { checkIntegrity, readTar } from './archive.ts'
 
 /** The npm package that contains SwiftShader (a Vulkan driver for the CPU, Apache-2.0). */
@@ -109,7 +110,7 @@ async function fetchPackage(): Promise<Buffer> {
   const folder = await mkdtemp(join(tmpdir(), 'sadaan-gpu-'))
   try {
     await npm('pack', spec, '--pack-destination', folder, '--ignore-scripts')
-    const archive = await readFile(join(folder, (await readdir(folder))[0] ?? 'package.tgz'))
+    const archive = readWhole(join(folder, (await readdir(folder))[0] ?? 'package.tgz'))
     checkIntegrity(spec, archive, source.integrity)
     return archive
   } finally {

@@ -1,4 +1,4 @@
-import { closeSync, existsSync, openSync, readSync, statSync } from 'node:fs'
+import { existsSync, readSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Checkpoint, readCheckpoint } from '../checkpoint/checkpoint.ts'
 import { type DatasetInspection, inspectDataset } from '../data/inspect/dataset.ts'
@@ -10,6 +10,7 @@ import { openTrainedModel } from '../run/trained_model.ts'
 import type { DataFingerprint } from '../train/data_fingerprint.ts'
 import { readProgressSummary } from '../train/progress.ts'
 import { InputError } from '../util/error.ts'
+import { withInput } from '../util/files/input_file.ts'
 import { sizeOf } from '../util/shape.ts'
 
 /** The content of a file with model weights. */
@@ -70,13 +71,8 @@ export async function inspect(path: string): Promise<Inspection> {
 
 function startOf(path: string): Buffer {
   const start = Buffer.alloc(16)
-  const file = openSync(path, 'r')
-  try {
-    readSync(file, start, 0, start.length, 0)
-    return start
-  } finally {
-    closeSync(file)
-  }
+  withInput(path, file => readSync(file, start, 0, start.length, 0))
+  return start
 }
 
 function inspectModel(path: string, bytes: number): ModelInspection {

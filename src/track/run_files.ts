@@ -99,8 +99,9 @@ async function writePieces(path: string, pieces: readonly Uint8Array[]): Promise
 
 /** Why a file operation failed, without the system call and path that Node adds. */
 export function reasonOf(error: unknown): string {
-  const { message } = error as Error
-  return /^E[A-Z]+: ([^,]+),/.exec(message)?.[1] ?? message
+  const { message, cause } = error as Error
+  const said = cause instanceof Error ? cause.message : message
+  return /^E[A-Z]+: ([^,]+),/.exec(said)?.[1] ?? message
 }
 
 /** Makes a folder. False if it exists already; mkdir arbitrates between processes. */

@@ -2,7 +2,7 @@ import fs from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
 import { InputError } from './error.ts'
 import { withInput } from './files/input_file.ts'
-import { codeOf, reasonOf } from './files/reason.ts'
+import { codeOf, isOfSystem, reasonOf } from './files/reason.ts'
 
 /** A file could not be written: path and reason in one line. The path holds the old file or the new one, whole. */
 export class WriteError extends Error {
@@ -19,18 +19,26 @@ const MAX_BYTES = 2 ** 31 - 1
 /** More text than any JSON or configuration here has; V8's strings end at twice that. */
 const MAX_TEXT = 2 ** 28 // bytes
 
+interface ReadOptions {
+  /** bytes; a larger file is refused before it takes memory */
+  most?: number
+  /** what the file should be, e.g. "a JSON file" */
+  expected?: string
+}
+
 /** The bytes of a regular file. Throws InputError: missing, not a regular file, unreadable, larger than `most`. */
-export function readWhole(path: string, most = MAX_BYTES): Buffer {
-  return withInput(path, file => {
+export function readWhole(path: string, { most = MAX_BYTES, expected }: ReadOptions = {}): Buffer {
+  const read = (file: number): Buffer => {
     const { size } = fs.fstatSync(file)
     if (size > most) throw new InputError(`${path}: ${size} bytes, at most ${most} can be read`)
     return fs.readFileSync(file)
-  })
+  }
+  return withInput(path, read, expected)
 }
 
 /** The text of a regular file, without a byte order mark. Throws InputError as readWhole does. */
-export function readText(path: string): string {
-  return new TextDecoder().decode(readWhole(path, MAX_TEXT))
+export function readText(path: string, expected?: string): string {
+  return new TextDecoder().decode(readWhole(path, { most: MAX_TEXT, ...(expected === undefined ? {} : { expected }) }))
 }
 
 /**
@@ -63,6 +71,15 @@ export function writeJson(path: string, value: unknown): void {
 /** Where this process writes a file before renaming it to `path`: hidden, in the same folder. */
 export function temporaryOf(path: string): string {
   return join(dirname(resolve(path)), `.${basename(path)}.${process.pid}.tmp`)
+}
+
+/** Removes a file that may be there. Throws WriteError. */
+export function removeFile(path: string): void {
+  try {
+    fs.rmSync(path, { force: true })
+  } catch (error) {
+    throw new WriteError(`${path}: cannot be removed (${reasonOf(error)})`, { cause: error })
+  }
 }
 
 /** Removes what processes that are gone left half written of `path`. Whatever cannot be removed stays. */
@@ -102,7 +119,7 @@ export function writing<T>(path: string, write: () => T): T {
   try {
     return write()
   } catch (error) {
-    throw codeOf(error) === undefined ? error : WriteError.at(path, error)
+    throw isOfSystem(error) ? WriteError.at(path, error) : error
   }
 }
 

@@ -1,9 +1,11 @@
-import { readFileSync, statSync } from 'node:fs'
+import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { InputError } from '../../util/error.ts'
 import { parseJson } from '../../util/json.ts'
+import { firstRepeated } from '../../util/repeated.ts'
 import type { ImageSize } from '../../util/shape.ts'
+import { readText } from '../../util/whole_file.ts'
 import { Hdf5File } from '../hdf5/file.ts'
 import { type Preparation, parsePreparation } from '../scan/preparation.ts'
 import { checkLabels, checkNamesRecorded, type Hashes, readHashes } from './hashes.ts'
@@ -125,21 +127,17 @@ type Metadata = z.infer<typeof metadataSchema>
 
 function readMetadata(directory: string): Metadata {
   const path = join(directory, 'metadata.json')
-  let text: string
-  try {
-    text = readFileSync(path, 'utf8')
-  } catch {
-    const isDirectory = isThere(directory) && statSync(directory).isDirectory()
-    if (!isDirectory) throw new InputError(`${directory}: no such directory, expected a dataset`)
-    throw new InputError(`${path}: cannot be read, expected the dataset's metadata.json`)
-  }
-  return checkNames(parseJson(text, path, metadataSchema), path)
+  const isDirectory = isThere(directory) && statSync(directory).isDirectory()
+  if (!isDirectory) throw new InputError(`${directory}: no such directory, expected a dataset`)
+  return checkNames(parseJson(readText(path, "the dataset's metadata.json"), path, metadataSchema), path)
 }
 
 function checkNames(metadata: Metadata, path: string): Metadata {
   const names = metadata.structure_names
-  const twice = names.find((name, i) => names.indexOf(name) !== i)
+  const twice = firstRepeated(names)
   if (twice !== undefined) throw new InputError(`${path}: structure_names has '${twice}' twice`)
+  if (names.includes('__proto__'))
+    throw new InputError(`${path}: structure_names has '__proto__', expected another name`)
   if (metadata.num_structures !== undefined && metadata.num_structures !== names.length)
     throw new InputError(`${path}: num_structures is ${metadata.num_structures}, structure_names has ${names.length}`)
   return metadata

@@ -1,12 +1,12 @@
 import { fstatSync, readSync } from 'node:fs'
 import { InputError } from '../../util/error.ts'
+import { withInput } from '../../util/files/input_file.ts'
 import { type ByteSource, Inflation, InflationDamage, mostInflated } from '../../util/inflation.ts'
 import type { ImageSize } from '../../util/shape.ts'
 import type { NumericArray } from '../hdf5/file.ts'
 import type { Affine, NiftiGeometry } from './grid.ts'
 import { BYTE_LIMIT, FIRST_HEADER, headerLength, type NiftiHeader, parseHeader } from './nifti_header.ts'
 import { MissingVoxels, readVoxels } from './nifti_voxels.ts'
-import { withScanFile } from './scan_file.ts'
 
 export interface NiftiImage {
   path: string
@@ -55,7 +55,7 @@ function imageOf({ path, header }: Opened): Omit<NiftiImage, 'values'> {
 }
 
 function withOpened<T>(path: string, use: (opened: Opened) => T): T {
-  return withScanFile(path, 'NIfTI', file => {
+  const read = (file: number): T => {
     const length = fstatSync(file).size
     if (length > BYTE_LIMIT + SLACK)
       throw new InputError(`${path}: has ${length} bytes, at most ${BYTE_LIMIT} are supported`)
@@ -73,7 +73,8 @@ function withOpened<T>(path: string, use: (opened: Opened) => T): T {
     } finally {
       inflation.close()
     }
-  })
+  }
+  return withInput(path, read, 'a NIfTI file')
 }
 
 function open(path: string, source: ByteSource, size: Pick<Opened, 'most' | 'isGzip'>): Opened {

@@ -1,8 +1,12 @@
 /** Why a file operation failed, and which one, without the path that Node adds: callers name the path that the user knows. */
 export function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
-  const isOfSystem = 'syscall' in error
-  return isOfSystem ? error.message.replace(/ '.*$/s, '') : error.message
+  return isOfSystem(error) ? error.message.replace(/ '.*$/s, '') : error.message
+}
+
+/** Whether the operating system refused a call, as Node reports it. */
+export function isOfSystem(error: unknown): error is NodeJS.ErrnoException {
+  return error instanceof Error && 'syscall' in error
 }
 
 /** The system's code (ENOENT, EIO, …) of an error or of the error that caused it. */
