@@ -5,6 +5,7 @@ import type { Frame } from '../scan/frame.ts'
 import { readScan } from '../scan/read_scan.ts'
 import { checkSameGrid, type PlacedGrid } from '../scan/same_grid.ts'
 import type { Scan, ScanGrid } from '../scan/scan.ts'
+import type { ScanWarning } from '../scan/scan_warnings.ts'
 import type { LabelFiles } from './pairs.ts'
 import type { LabelledStructure } from './structures.ts'
 
@@ -14,6 +15,7 @@ const WHOLE_TOLERANCE = 1e-3 // deviation from an integer that a scale factor in
 export interface LabelContent {
   occurring: ReadonlySet<number | string>
   grid: PlacedGrid
+  warnings: ScanWarning[]
 }
 
 /** Reads a label map. Throws InputError if it is not one. */
@@ -58,17 +60,19 @@ function valuesOf({ values }: Scan): Set<number> {
 export function surveyLabel(label: LabelFiles): LabelContent {
   if (label.kind === 'volume') {
     const scan = readLabel(label.path)
-    return { occurring: valuesOf(scan), grid: gridOf(scan) }
+    return { occurring: valuesOf(scan), grid: gridOf(scan), warnings: warningsOf(scan) }
   }
   const occurring = new Set<string>()
+  const warnings: ScanWarning[] = []
   let grid: PlacedGrid | undefined
   for (const [name, path] of label.files) {
     const scan = readMask(path)
     if (grid) checkSameGrid(scan, grid)
     grid ??= gridOf(scan)
+    warnings.push(...warningsOf(scan))
     if (valuesOf(scan).size > 0) occurring.add(name)
   }
-  return { occurring, grid: grid! }
+  return { occurring, grid: grid!, warnings }
 }
 
 /** Masks on a model's grid, and the number of labelled scan voxels outside it. */
@@ -137,6 +141,10 @@ function placeFolder(label: LabelFiles & { kind: 'folder' }, { frameOf, structur
     }
   if (!masks) throw new InputError(`${label.path}: holds no mask of a known structure`)
   return { masks, ignored: undefined, cutOff }
+}
+
+function warningsOf({ path, warnings }: Scan): ScanWarning[] {
+  return warnings.map(text => ({ path, text }))
 }
 
 function gridOf({ path, size, affine }: PlacedGrid): PlacedGrid {
