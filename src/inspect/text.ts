@@ -134,16 +134,20 @@ function hdf5Lines(inspection: Hdf5Inspection): string[] {
   ]
 }
 
-function scanLines({ path, bytes, size, channels, spacing, orientation, affine, intensity }: ScanInspection): string[] {
+function scanLines(scan: ScanInspection): string[] {
+  const { path, bytes, size, channels, spacing, orientation, oblique, affine, intensity } = scan
   const [lowest, mean, deviation, highest] = intensityCells(intensity)
+  const unit = scan.unit === null ? ' (the unit is not stated)' : ''
+  const turned = oblique < 1 ? '' : `, oblique by ${oblique.toFixed(1)}°`
   return facts([
     ['scan', bytes === null ? path : `${path}, ${formatBytes(bytes)}`],
     ['voxels', `${times(size)}, ${channels} ${channels === 1 ? 'channel' : 'channels'}`],
-    ['spacing', `${times(spacing.map(short))} mm`],
+    ['spacing', `${times(spacing.map(short))} mm${unit}, ${short(scan.voxel_ml)} ml a voxel`],
     ['field', `${times(size.map((axis, i) => short(axis * spacing[i]!)))} mm`],
-    ['orientation', `${orientation}: directions of the stored axes`],
+    ['orientation', `${orientation}: directions of the stored axes${turned}`],
     ['affine', affine.map(row => `[${row.map(short).join(', ')}]`).join(' ')],
     ['intensities', `${lowest} to ${highest}, mean ${mean}, sd ${deviation}`],
+    ...scan.warnings.map((warning): [string, string] => ['warning', warning]),
   ])
 }
 

@@ -10,6 +10,7 @@ import { applyIntensity } from '../data/scan/intensity.ts'
 import type { FrameRule, Preparation } from '../data/scan/preparation.ts'
 import type { Scan, ScanGrid } from '../data/scan/scan.ts'
 import type { ScanGroup } from '../data/scan/scan_groups.ts'
+import { voxelVolume } from '../data/scan/spacing.ts'
 import { InputError } from '../util/error.ts'
 import { type ImageSize, sizeOf } from '../util/shape.ts'
 
@@ -127,6 +128,7 @@ export function scanSubjects(
       if (!place) {
         place = { index, ...placeOf(name, scan, frame) }
         reportCrop(scan.path, frame, say)
+        if (scan.dicom) for (const text of scan.warnings) say(`warning: ${scan.path}: ${text}`)
         volume = new Float32Array(model.channels * voxels)
       }
       frame.imageToModel(applyIntensity(values, rule, scan.path).values, volume.subarray(c * voxels, ++c * voxels))
@@ -146,20 +148,12 @@ export function scanSubjects(
 
 function placeOf(name: string, { size, affine, geometry, dicom }: Scan, frame: Frame): Omit<SubjectPlace, 'index'> {
   const grid: ScanGrid = { size, affine, ...(geometry && { geometry }) }
-  return { name, frame, grid, millilitres: Math.abs(determinantOf(affine)) / 1000, ...(dicom && { dicom }) }
+  return { name, frame, grid, millilitres: voxelVolume(affine) / 1000, ...(dicom && { dicom }) }
 }
 
 /** A frame on the model's grid, or for sliding windows on a grid that covers the whole scan. */
 function frameFor(grid: ScanGrid, rule: FrameRule, model: ModelGrid, to?: ImageSize): Frame {
   return new Frame(grid, rule, to ?? (model.isSlidOver ? sizeToCut(grid, rule, model.size) : model.size))
-}
-
-function determinantOf([a, b, c]: Affine): number {
-  return (
-    a[0]! * (b[1]! * c[2]! - b[2]! * c[1]!) -
-    a[1]! * (b[0]! * c[2]! - b[2]! * c[0]!) +
-    a[2]! * (b[0]! * c[1]! - b[1]! * c[0]!)
-  )
 }
 
 function reportCrop(path: string, { reach, oriented }: Frame, say: (line: string) => void): void {

@@ -144,7 +144,7 @@ export class Fit {
     const { monitor } = this.session.config.checkpoint
     this.validation = validation
     state.valLossHistory.push(validation.loss.total)
-    const metric = monitor === 'total_loss' ? validation.loss.total : validation.hardDice
+    const metric = monitor === 'total_loss' ? validation.loss.total : (validation.hardDice ?? Number.NaN)
     state.best = afterValidation(monitor, state.best, epoch, metric)
   }
 
