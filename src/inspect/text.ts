@@ -5,6 +5,7 @@ import type { Intensity } from '../data/inspect/voxel_intensity.ts'
 import type { IntensityRule, Preparation } from '../data/scan/preparation.ts'
 import { type Column, table } from '../report/text/table.ts'
 import { formatBytes } from '../run/memory.ts'
+import { listed } from '../util/listing.ts'
 import type { Inspection, ModelInspection } from './inspect.ts'
 
 /** An inspection as text. */
@@ -152,7 +153,7 @@ function scanLines(scan: ScanInspection): string[] {
 
 function modelLines(model: ModelInspection): string[] {
   const { kind, path, bytes, structure_names, structures, image_size, in_channels, channels, parameters } = model
-  const { training, presence_threshold, preparation, patches } = model
+  const { training, presence_threshold, preparation, patches, faults } = model
   return facts([
     [kind, `${path}, ${formatBytes(bytes)}`],
     ['structures', `${structures}: ${structure_names?.join(', ') ?? 'not named'}`],
@@ -162,17 +163,25 @@ function modelLines(model: ModelInspection): string[] {
     ['threshold', presence_threshold === null ? 'not recorded' : `presence probability above ${presence_threshold}`],
     ['preparation', preparation ? preparationText(preparation) : 'not recorded'],
     ['patches', patches ? 'yes: trained on patches of larger scans' : 'no'],
-    ...(training ? trainingFacts(training) : []),
+    ...(faults.length > 0 ? [['unusable', listed(faults)] as const] : []),
+    ...(training ? trainingFacts(training, faults.length > 0) : []),
   ])
 }
 
-function trainingFacts(training: NonNullable<ModelInspection['training']>): [string, string][] {
+function trainingFacts(training: NonNullable<ModelInspection['training']>, isUnusable: boolean): [string, string][] {
   const { epochs, is_best, train_loss, val_loss, can_resume, run, data } = training
   const loss = (value: number | null): string => (value === null ? '-' : short(value))
   return [
     ['epochs', `${epochs} finished${is_best ? ', the best so far' : ''}${run === null ? '' : `, run ${run}`}`],
     ['losses', `training ${loss(train_loss)}, validation ${loss(val_loss)}`],
-    ['resume', can_resume ? 'yes: has the optimiser state' : 'no: has no optimiser state'],
+    [
+      'resume',
+      can_resume
+        ? 'yes: has the optimiser state'
+        : isUnusable
+          ? 'no: its weights are unusable'
+          : 'no: has no optimiser state',
+    ],
     ...(data
       ? ([['data', `${times(data.image_size)}, ${data.channels} channels; train ${data.train}; val ${data.val}`]] as [
           string,

@@ -16,6 +16,8 @@ import { type ImageSize, sizeOf } from '../util/shape.ts'
 
 /** A scan or a stored sample, without its voxels. */
 export interface SubjectPlace {
+  /** position in the input */
+  index: number
   /** empty if it has no name */
   name: string
   /** maps between the grid of its masks and the grid of the prediction */
@@ -37,6 +39,9 @@ export interface Subjects {
   count: number
   /** only for HDF5: the grid of all samples */
   imageSize?: ImageSize
+  nameOf(index: number): string
+  /** for messages: its path, and its position within an HDF5 file */
+  whereIs(index: number): string
   /** Throws InputError with file and reason. */
   read(index: number): Subject
   close(): void
@@ -70,9 +75,16 @@ export async function hdf5Subjects(path: string, model: ModelGrid): Promise<Subj
       const volume = new Float32Array(channels * to)
       for (let c = 0; c < channels; c++)
         frame.imageToModel(stored.subarray(c * from, (c + 1) * from), volume.subarray(c * to, (c + 1) * to))
-      return { ...about[index]!, frame, grid, volume }
+      return { index, ...about[index]!, frame, grid, volume }
     }
-    return { count: samples, imageSize, read, close: () => file.close() }
+    return {
+      count: samples,
+      imageSize,
+      nameOf: index => about[index]!.name,
+      whereIs: index => `${path}: sample ${index}`,
+      read,
+      close: () => file.close(),
+    }
   } catch (error) {
     file.close()
     throw error
@@ -102,7 +114,8 @@ export function scanSubjects(
   { series, say }: { series?: string | undefined; say(line: string): void },
 ): Subjects {
   const read = (index: number): Subject => {
-    const { name, paths } = groups[index]!
+    const { name, paths, fault } = groups[index]!
+    if (fault !== undefined) throw new InputError(fault)
     let place: SubjectPlace | undefined
     let volume = new Float32Array(0)
     let c = 0
@@ -113,7 +126,7 @@ export function scanSubjects(
       const frame = frameFor(scan, preparation.frame, model, place?.frame.size)
       const voxels = sizeOf(frame.size)
       if (!place) {
-        place = placeOf(name, scan, frame)
+        place = { index, ...placeOf(name, scan, frame) }
         reportCrop(scan.path, frame, say)
         if (scan.dicom) for (const text of scan.warnings) say(`warning: ${scan.path}: ${text}`)
         volume = new Float32Array(model.channels * voxels)
@@ -124,10 +137,16 @@ export function scanSubjects(
       throw new InputError(`${paths[0]}: has ${c} channels, ${model.path} expects ${model.channels}`)
     return { ...place, volume }
   }
-  return { count: groups.length, read, close: () => undefined }
+  return {
+    count: groups.length,
+    nameOf: index => groups[index]!.name,
+    whereIs: index => groups[index]!.paths[0]!,
+    read,
+    close: () => undefined,
+  }
 }
 
-function placeOf(name: string, { size, affine, geometry, dicom }: Scan, frame: Frame): SubjectPlace {
+function placeOf(name: string, { size, affine, geometry, dicom }: Scan, frame: Frame): Omit<SubjectPlace, 'index'> {
   const grid: ScanGrid = { size, affine, ...(geometry && { geometry }) }
   return { name, frame, grid, millilitres: voxelVolume(affine) / 1000, ...(dicom && { dicom }) }
 }

@@ -1,4 +1,5 @@
 import { InputError } from '../../util/error.ts'
+import { listed } from '../../util/listing.ts'
 import { sizeOf } from '../../util/shape.ts'
 import type { Frame } from '../scan/frame.ts'
 import { readScan } from '../scan/read_scan.ts'
@@ -24,9 +25,10 @@ function readLabel(path: string): Scan {
   const { values } = scan
   for (let v = 0; v < values.length; v++) {
     const value = values[v]!
-    if (Number.isInteger(value)) continue
+    if (Number.isSafeInteger(value)) continue
     const whole = Math.round(value)
-    if (!(Math.abs(value - whole) <= WHOLE_TOLERANCE)) throw new InputError(`${path}: label ${value} is not an integer`)
+    if (!(Math.abs(value - whole) <= WHOLE_TOLERANCE) || !Number.isSafeInteger(whole))
+      throw new InputError(`${path}: label ${value} is not an integer`)
     values[v] = whole
   }
   return scan
@@ -37,7 +39,7 @@ function readMask(path: string): Scan {
   const scan = readLabel(path)
   const values = [...valuesOf(scan)]
   if (values.length > 1)
-    throw new InputError(`${path}: holds the labels ${values.join(', ')}, expected a mask of one structure`)
+    throw new InputError(`${path}: holds the labels ${listed(values.map(String))}, expected a mask of one structure`)
   return scan
 }
 

@@ -11,7 +11,7 @@ import { checkSameGrid } from '../scan/same_grid.ts'
 import type { ScanGrid } from '../scan/scan.ts'
 import { type ScanWarning, shearWarnings } from '../scan/scan_warnings.ts'
 import { type PlacedLabels, placeLabel } from './labels.ts'
-import type { SurveyedScan } from './survey.ts'
+import type { SurveyedScan } from './surveyed_scan.ts'
 
 /** How a scan was imported, as recorded in metadata.json. */
 export interface ScanRecord {
