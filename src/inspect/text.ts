@@ -5,6 +5,7 @@ import type { Intensity } from '../data/inspect/voxel_intensity.ts'
 import type { IntensityRule, Preparation } from '../data/scan/preparation.ts'
 import { type Column, table } from '../report/text/table.ts'
 import { formatBytes } from '../run/memory.ts'
+import { listed, printable } from '../util/listing.ts'
 import type { Inspection, ModelInspection } from './inspect.ts'
 
 /** An inspection as text. */
@@ -108,7 +109,7 @@ function scenarioTable(splits: readonly [string, SplitInspection][]): string[] {
 function storageTable({ datasets }: Hdf5Inspection): string[] {
   const isReadable = datasets.every(({ problem }) => problem === undefined)
   const rows = datasets.map(({ name, shape, type, chunks, filters, problem = '' }) => [
-    name,
+    printable(name),
     times(shape) || '-',
     type,
     chunks ? times(chunks) : '-',
@@ -120,13 +121,14 @@ function storageTable({ datasets }: Hdf5Inspection): string[] {
 }
 
 function hdf5Lines(inspection: Hdf5Inspection): string[] {
-  const { path, bytes, attributes } = inspection
+  const { path, bytes, attributes, omitted } = inspection
   const given = Object.entries(attributes).map(([name, values]) => `${name} ${times(values)}`)
   return [
     ...facts([
       ['HDF5 file', path],
       ['size', formatBytes(bytes)],
-      ['attributes', given.join(', ') || '-'],
+      ['attributes', listed(given) || '-'],
+      ...(omitted > 0 ? [['not described', `${omitted} more datasets and attributes`] as [string, string]] : []),
     ]),
     '',
     ...storageTable(inspection),

@@ -19,7 +19,17 @@ export function imagesOf(file: Hdf5File): Images {
   if (shape.includes(0)) reject(file, 'images', `has shape (${shape}), expected at least one voxel`)
   const [height, width, depth] = shape.slice(-3) as ImageSize
   const channels = shape.length === 5 ? shape[1]! : 1
-  return { dataset, samples: shape[0]!, channels, imageSize: [height, width, depth] }
+  return { dataset, samples: samplesOf(file, dataset), channels, imageSize: [height, width, depth] }
+}
+
+/**
+ * How many samples a dataset states. Throws InputError if they cannot be in a file of its length, where every sample takes more than one byte:
+ * labels, names and digests of so many would take memory without bounds.
+ */
+export function samplesOf(file: Hdf5File, { name, shape }: Hdf5Dataset): number {
+  const samples = shape[0] ?? 0
+  if (samples > file.bytes) reject(file, name, `states ${samples} samples in a file of ${file.bytes} bytes`)
+  return samples
 }
 
 /** The dataset `masks`: booleans, int8 or uint8 of shape (N, S, H, W, D) on the grid of the images. */
