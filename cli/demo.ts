@@ -8,7 +8,7 @@ import type { DetailedMetrics } from '../src/report/detailed_metrics.ts'
 import { Console } from '../src/track/console/console.ts'
 import { makeFolder } from '../src/util/files/folder.ts'
 import { readText, writeJson } from '../src/util/whole_file.ts'
-import { progressOf } from './progress.ts'
+import { progressOf } from './console/progress.ts'
 import { stopOnSignals } from './signals.ts'
 
 /**

@@ -14,8 +14,8 @@ import type { TrainingReport } from '../src/train/training.ts'
 import { InputError } from '../src/util/error.ts'
 import { makeFolder } from '../src/util/files/folder.ts'
 import { readText, writeJson, writeWhole } from '../src/util/whole_file.ts'
+import { progressOf } from './console/progress.ts'
 import { numberOption, overridesOf, sizeOption, WORDS } from './options.ts'
-import { progressOf } from './progress.ts'
 import { stopOnSignals } from './signals.ts'
 
 interface ExperimentOptions {

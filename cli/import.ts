@@ -5,10 +5,10 @@ import { readManifest } from '../src/data/import/manifest.ts'
 import type { SourceRequest } from '../src/data/import/sources.ts'
 import { parseNames, parseStructures } from '../src/data/import/structures.ts'
 import { InputError } from '../src/util/error.ts'
+import { progressOf } from './console/progress.ts'
 import { summaryLines } from './import_summary.ts'
 import { ALL_CHANNELS, percentileRules, windowRules, zscoreRules } from './intensity_options.ts'
 import { numberOption, sizeOption, spacingOption } from './options.ts'
-import { progressOf } from './progress.ts'
 
 interface ImportCommandOptions extends Omit<ImportOptions, 'sources' | 'intensity' | 'patches' | 'skipBad'> {
   patches?: boolean

@@ -4,9 +4,9 @@ import type { LoadedConfig } from '../src/config/load.ts'
 import { SPLIT_NAMES, type SplitName } from '../src/data/dataset/split.ts'
 import { type Prediction, predict } from '../src/predict/predict.ts'
 import { InputError } from '../src/util/error.ts'
+import { progressOf } from './console/progress.ts'
 import { givenThreshold, withBatchSize } from './evaluate.ts'
-import { configurationOf, numberOption, withConfiguration } from './options.ts'
-import { progressOf } from './progress.ts'
+import { collect, configurationOf, numberOption, withConfiguration } from './options.ts'
 
 interface PredictOptions {
   config?: string
@@ -38,7 +38,7 @@ export function makePredictCommand(): Command {
     .requiredOption(
       '--input <path>',
       'a scan (NIfTI, DICOM), a folder of scans, an HDF5 file with the dataset images, (N, H, W, D) or (N, C, H, W, D), or a dataset folder; repeat it for several scans',
-      (path: string, before: string[] = []) => [...before, path],
+      collect,
     )
     .addOption(new Option('--split <name>', 'split of a dataset folder').choices(SPLIT_NAMES).default('test'))
     .option('--series <uid>', 'the series to use if a DICOM folder holds several volumes')
@@ -86,6 +86,7 @@ async function runPredict(words: string[], options: PredictOptions): Promise<voi
     ...(options.flips && { flips: givenFlipAxes(loaded) ?? 'trained' }),
     say,
     progress: progress.update,
+    compiling: progressOf('compiling kernels').update,
   }).finally(progress.end)
   if (options.json) process.stdout.write(`${JSON.stringify(prediction)}\n`)
   else report(prediction, say)

@@ -33,13 +33,15 @@ interface Task {
  * most informative samples to `visit`. Throws InputError if weights and dataset do not match, and then writes nothing.
  */
 export async function evaluate(request: EvaluationRequest): Promise<Evaluation> {
-  const { config, output, say } = request
+  const { config, output, say, compiling } = request
   const model = openTrainedModel(request.weights)
   const { split, structureNames } = await openSplitFor(model, request)
   return withOutputFolder(output, () =>
     Closer.using(async opened => {
       const device = opened.add(await Device.open(wantedAdapter(config)), each => each.close())
-      const pass = opened.add(await EvaluationPass.open(device, { model, split, config, say }), each => each.close())
+      const pass = opened.add(await EvaluationPass.open(device, { model, split, config, say, compiling }), each =>
+        each.close(),
+      )
       const task: Task = { request, model, split, structureNames, device, pass }
       const evaluation = write(task, await measure(task))
       await show(task, evaluation)

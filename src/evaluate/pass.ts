@@ -28,6 +28,7 @@ interface PassOptions {
   split: Split
   config: Config
   say(line: string): void
+  compiling?: ((done: number, all: number) => void) | undefined
 }
 
 interface Opened extends Pick<PassOptions, 'model' | 'split'> {
@@ -56,7 +57,7 @@ export class EvaluationPass {
   }
 
   /** Uses the largest batch that the adapter holds, up to the configured one. */
-  static open(device: Device, { model, split, config, say }: PassOptions): Promise<EvaluationPass> {
+  static open(device: Device, { model, split, config, say, compiling }: PassOptions): Promise<EvaluationPass> {
     return Closer.opening(async closer => {
       const { training } = config
       const spec: InferenceSpec<Read, 'attention'> = {
@@ -65,6 +66,7 @@ export class EvaluationPass {
         record: recorderFor(config),
         choice: knownChoice(device, config, say),
         isPinned: training.pin_memory,
+        ...(compiling && { compiling }),
       }
       const engine = closer.add(await InferenceEngine.openFitting(device, spec, say), each => each.close())
       const { batchSize } = engine

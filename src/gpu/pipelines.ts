@@ -60,6 +60,9 @@ export class Pipelines {
   private readonly device: Device
   private readonly modules = new Map<string, GPUShaderModule>()
   private readonly made = new Map<string, Promise<Pipeline>>()
+  private compiled = 0
+  /** called after each compilation with the number of compiled pipelines and of all requested so far */
+  onCompiled: ((done: number, all: number) => void) | undefined
 
   constructor(device: Device) {
     this.device = device
@@ -94,6 +97,7 @@ export class Pipelines {
         layout: this.device.gpu.createPipelineLayout({ bindGroupLayouts: [layout] }),
         compute: { module, entryPoint: key.entry, constants: key.constants },
       })
+      this.onCompiled?.(++this.compiled, this.made.size)
       return { gpu, layout, facts: reflected }
     } catch (error) {
       const { messages } = await module.getCompilationInfo()

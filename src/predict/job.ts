@@ -9,7 +9,7 @@ import { isScan } from '../data/scan/read_scan.ts'
 import { isScanFolder, scanGroups } from '../data/scan/scan_groups.ts'
 import { presenceThresholdFor, structureNamesOf, type TrainedModel } from '../run/trained_model.ts'
 import { InputError } from '../util/error.ts'
-import { fileNames } from '../util/file_names.ts'
+import { fileNames } from '../util/files/file_names.ts'
 import type { ImageSize } from '../util/shape.ts'
 import type { PredictionHead } from './files.ts'
 import { flipsOver } from './inputs.ts'
@@ -166,4 +166,6 @@ export interface PredictionRequest {
   /** receives the lines that a user wants to see */
   say(line: string): void
   progress(samples: number, all: number): void
+  /** hears how many kernels are compiled, before the first batch */
+  compiling?(done: number, all: number): void
 }

@@ -77,7 +77,7 @@ function run(request: PredictionRequest, model: TrainedModel, job: PredictionJob
 }
 
 function openEngine(
-  { config, raw, say }: PredictionRequest,
+  { config, raw, say, compiling }: PredictionRequest,
   model: TrainedModel,
   { head, subjects }: PredictionJob,
   device: Device,
@@ -90,6 +90,7 @@ function openEngine(
     record: recorderFor(outputs),
     choice: knownChoice(device, config, say),
     isPinned: config.training.pin_memory,
+    ...(compiling && { compiling }),
   }
   return InferenceEngine.openFitting(device, spec, say)
 }

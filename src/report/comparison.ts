@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { InputError } from '../util/error.ts'
+import { jsonValue } from '../util/json.ts'
 import type { Interval } from './detailed_metrics.ts'
 
 const metric = z.number().nullable()
@@ -50,17 +51,20 @@ export interface ComparedRow {
  * Throws an InputError that names the file and the key.
  */
 export function parseCompared(text: string, name: ComparedSplit['name'], path: string): ComparedSplit {
-  let value: unknown
-  try {
-    value = JSON.parse(text.replace(/("(?:[^"\\]|\\.)*")|-?\b(?:NaN|Infinity)\b/g, (_, quoted) => quoted ?? 'null'))
-  } catch {
-    throw new InputError(`${path}: not JSON, expected the detailed_metrics.json of an evaluation`)
-  }
+  const value = jsonValue(withoutNonFinite(text), path)
   const parsed = schema.safeParse(value)
   if (parsed.success) return { name, path, metrics: parsed.data }
   const issue = parsed.error.issues[0]!
   const where = issue.path.length ? `${issue.path.join('.')}: ` : ''
   throw new InputError(`${path}: not the detailed_metrics.json of an evaluation (${where}${issue.message})`)
+}
+
+/** JSON text of the same length with null for the numbers that Python writes outside of JSON, so that positions stay true. */
+function withoutNonFinite(text: string): string {
+  return text.replace(
+    /("(?:[^"\\]|\\.)*")|-?\b(?:NaN|Infinity)\b/g,
+    (found, quoted) => quoted ?? 'null'.padEnd(found.length),
+  )
 }
 
 type Intervals = Partial<NonNullable<ComparedMetrics['confidence_intervals']>>

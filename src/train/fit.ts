@@ -119,7 +119,7 @@ export class Fit {
     state.trainLossHistory.push(train.loss.total)
     if (validation) this.judge(epoch, validation)
     state.schedule = afterEpoch(settings, state.schedule, epoch, validation?.loss.total)
-    this.logEpoch(rate, train, validation)
+    this.logEpoch(train, validation)
     if (validation) await this.pictures?.validated(epoch, state.best)
     state.position = { epoch: epoch + 1, batch: 0 }
     await this.checkpoints.saveEpoch(state.best.epoch === epoch)
@@ -140,13 +140,12 @@ export class Fit {
     state.best = afterValidation(monitor, state.best, epoch, metric)
   }
 
-  private logEpoch(learningRate: number, train: Tally, validation: Tally | undefined): void {
+  private logEpoch(train: Tally, validation: Tally | undefined): void {
     const { config, engine, trainLoader } = this.session
     const { position, best } = this.state
     const { epoch } = position
     this.log.epochEnd({
       epoch,
-      learningRate,
       train,
       validation,
       samples: (trainLoader.batchesPerEpoch - position.batch) * config.training.batch_size,

@@ -78,7 +78,7 @@ async function recorded(
     introduce(session, record, console)
     const log = new TrainingLog(console, record, config, session.dataset.structureNames)
     fit = new Fit(session, log, { stop, point })
-    await session.engine.prepare()
+    await compile(session, console)
     if (point) console.line(`resumed from ${point.path}, ${placeText(point.position)}`)
     const result = await fit.run()
     console.close()
@@ -91,6 +91,17 @@ async function recorded(
     await record?.finish({ status: 'FAILED', error })
     throw error
   }
+}
+
+/** Software adapters and some drivers compile for up to a minute. */
+async function compile({ engine }: Session, console: Console): Promise<void> {
+  const started = performance.now()
+  let compiled = 0
+  await engine.prepare((done, all) => {
+    compiled = all
+    console.compiling(done, all)
+  })
+  console.compiled(compiled, (performance.now() - started) / 1000)
 }
 
 /** Failures whose message is a complete explanation. */
@@ -117,8 +128,9 @@ function introduce(
   const { CUDA_VISIBLE_DEVICES: visible } = process.env
   if (visible)
     console.line(`          CUDA_VISIBLE_DEVICES=${visible} is ignored; choose the adapter with compute.adapter`)
+  console.line(`data      ${dataset.directory}`)
   console.line(
-    `data      ${dataset.directory}: ${train!.samples} training samples, ${val!.samples} validation samples, ${shape.structures} structures, ${shape.size.join('×')}`,
+    `          ${train!.samples} training and ${val!.samples} validation samples of ${shape.size.join('×')}, ${shape.structures} structures`,
   )
   console.line(
     `model     ${countParameters(engine.state.entries).toLocaleString('en')} parameters, channels ${shape.channels.join(', ')}`,

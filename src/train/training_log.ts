@@ -18,7 +18,6 @@ export interface EpochProgress {
 /** A finished epoch. */
 export interface EpochEnd {
   epoch: number
-  learningRate: number
   train: Tally
   /** undefined in epochs without validation */
   validation: Tally | undefined
@@ -87,7 +86,7 @@ export class TrainingLog {
   }
 
   epochEnd(end: EpochEnd): void {
-    const { epoch, learningRate, train, validation, samples, bytes, loaderWait, isBest } = end
+    const { epoch, train, validation, samples, bytes, loaderWait, isBest } = end
     const seconds = (performance.now() - this.epochStarted) / 1000
     this.split('train', train, epoch)
     if (validation) {
@@ -110,12 +109,9 @@ export class TrainingLog {
       validation: validation && {
         loss: validation.loss.total,
         presenceAccuracy: validation.presenceAccuracy,
-        meanDice: validation.meanDice,
         hardDice: validation.hardDice,
       },
       isBest,
-      learningRate,
-      samplesPerSecond,
       seconds,
     })
   }

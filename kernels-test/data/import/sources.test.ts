@@ -118,7 +118,7 @@ test('Medical Segmentation Decathlon: listed files, four axes are channels; noth
   writeJson(folder, { ...json, labels: { tumour: 'two' } })
   await expect(importScans(options)).rejects.toThrow(/dataset\.json: labels: expected \{"name": value/)
   writeJson(folder, '[')
-  await expect(importScans(options)).rejects.toThrow(/dataset\.json: is not JSON/)
+  await expect(importScans(options)).rejects.toThrow(/dataset\.json:1:2: found the end, expected a JSON value/)
 })
 
 test('structures take their names from a dataset.json beside the images, in either form, or from the command line', async () => {
@@ -316,7 +316,7 @@ test('a manifest brings sources of different structures into one dataset', async
   write({ sources: [{ ...first, structures: { spleen: 0 } }] })
   expect(() => readManifest(path)).toThrow(/sources\.0\.structures\.spleen/)
   writeFileSync(path, '{')
-  expect(() => readManifest(path)).toThrow(/sources\.json: is not JSON/)
+  expect(() => readManifest(path)).toThrow(/sources\.json:1:2: found the end, expected a key in double quotes/)
   expect(() => readManifest(join(folder, 'nowhere.json'))).toThrow(/nowhere\.json: cannot be read/)
 })
 

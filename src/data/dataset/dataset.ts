@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { z } from 'zod'
 import { InputError } from '../../util/error.ts'
 import { parseJson } from '../../util/json.ts'
+import { firstRepeated } from '../../util/repeated.ts'
 import type { ImageSize } from '../../util/shape.ts'
 import { readText } from '../../util/whole_file.ts'
 import { Hdf5File } from '../hdf5/file.ts'
@@ -133,8 +134,10 @@ function readMetadata(directory: string): Metadata {
 
 function checkNames(metadata: Metadata, path: string): Metadata {
   const names = metadata.structure_names
-  const twice = names.find((name, i) => names.indexOf(name) !== i)
+  const twice = firstRepeated(names)
   if (twice !== undefined) throw new InputError(`${path}: structure_names has '${twice}' twice`)
+  if (names.includes('__proto__'))
+    throw new InputError(`${path}: structure_names has '__proto__', expected another name`)
   if (metadata.num_structures !== undefined && metadata.num_structures !== names.length)
     throw new InputError(`${path}: num_structures is ${metadata.num_structures}, structure_names has ${names.length}`)
   return metadata

@@ -2,6 +2,7 @@ import { existsSync, readdirSync } from 'node:fs'
 import { dirname, isAbsolute, join, relative, resolve } from 'node:path'
 import { z } from 'zod'
 import { InputError } from '../../util/error.ts'
+import { jsonValue, refuseProtoKey } from '../../util/json.ts'
 import { readText } from '../../util/whole_file.ts'
 import { areChannels, pairSubjects, type Refusal, type ScanFiles, stemOf } from './pairs.ts'
 import type { LabelledStructure } from './structures.ts'
@@ -82,13 +83,8 @@ function channelsOf(names: Record<string, string> | undefined): string[] | undef
 }
 
 function parse(path: string): z.infer<typeof schema> {
-  const text = readText(path)
-  let content: unknown
-  try {
-    content = JSON.parse(text)
-  } catch {
-    throw new InputError(`${path}: is not JSON`)
-  }
+  const content = jsonValue(readText(path), path)
+  refuseProtoKey(content, path)
   const parsed = schema.safeParse(content)
   if (parsed.success) return parsed.data
   const issue = parsed.error.issues[0]!

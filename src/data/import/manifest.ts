@@ -1,6 +1,6 @@
 import { dirname, resolve } from 'node:path'
 import { z } from 'zod'
-import { InputError } from '../../util/error.ts'
+import { parseJson } from '../../util/json.ts'
 import { readText } from '../../util/whole_file.ts'
 import { SPLIT_NAMES } from '../dataset/split.ts'
 import type { SourceRequest } from './sources.ts'
@@ -27,19 +27,7 @@ const manifest = z.strictObject({ structures: names.optional(), sources: z.array
  * Throws InputError with the invalid entry.
  */
 export function readManifest(path: string): { sources: SourceRequest[]; structureNames?: string[] } {
-  const text = readText(path)
-  let content: unknown
-  try {
-    content = JSON.parse(text)
-  } catch {
-    throw new InputError(`${path}: is not JSON, expected {"sources": [{"images": …}]}`)
-  }
-  const parsed = manifest.safeParse(content)
-  if (!parsed.success) {
-    const issue = parsed.error.issues[0]!
-    throw new InputError(`${path}: ${issue.path.join('.') || 'the whole file'}: ${issue.message}`)
-  }
-  const { structures, sources } = parsed.data
+  const { structures, sources } = parseJson(readText(path), path, manifest)
   const requests = sources.map(entry => requestOf(entry, dirname(path)))
   return { sources: requests, ...(structures === undefined ? {} : { structureNames: structures }) }
 }

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { z } from 'zod'
 import { codeOf } from '../../util/files/reason.ts'
+import { jsonValue } from '../../util/json.ts'
 import { mirrorPartners } from '../../util/mirror.ts'
 import { AXIS_DIVISOR, type ImageSize } from '../../util/shape.ts'
 import { readText } from '../../util/whole_file.ts'
@@ -28,7 +29,7 @@ const countsSchema = z
 export function validateMetadata(directory: string, findings: Findings): KnownMetadata {
   const path = join(directory, FILE)
   const say = (severity: Severity, message: string): void => findings.add({ severity, file: FILE, message })
-  const value = readJson(path, message => say('error', message))
+  const value = readMetadata(path, findings)
   if (value === undefined) return { counts: {} }
   const parsed = metadataSchema.safeParse(value)
   for (const issue of parsed.error?.issues ?? [])
@@ -56,21 +57,18 @@ export function validateMetadata(directory: string, findings: Findings): KnownMe
   }
 }
 
-function readJson(path: string, say: (message: string) => void): unknown {
+function readMetadata(path: string, findings: Findings): unknown {
   let text: string
   try {
     text = readText(path)
   } catch (error) {
-    say(codeOf(error) === 'ENOENT' ? 'is missing' : (error as Error).message.replace(`${path}: `, ''))
+    const message = codeOf(error) === 'ENOENT' ? 'is missing' : (error as Error).message.replace(`${path}: `, '')
+    findings.add({ severity: 'error', file: FILE, message })
     return undefined
   }
-  try {
-    const value: unknown = JSON.parse(text)
-    if (typeof value === 'object' && value !== null) return value
-    say('is not an object')
-  } catch {
-    say('is not JSON')
-  }
+  const value = findings.attempt(path, () => jsonValue(text, path))
+  if (value === undefined || (typeof value === 'object' && value !== null)) return value
+  findings.add({ severity: 'error', file: FILE, message: 'is not an object' })
   return undefined
 }
 
