@@ -81,7 +81,7 @@ test('more samples than the file has bytes are refused before anything is made f
   await expect(openSplit('train', path)).rejects.toThrow(
     /train\.h5: dataset 'images' states 134217728 samples in a file of \d+ bytes$/,
   )
-  const { findings } = await validateDataset({ directory })
+  const { findings } = await validateDataset({ directory, workers: 1, hash: false })
   expect(findings.map(({ file, dataset }) => `${file} ${dataset}`)).toContain('train.h5 images')
 })
 
