@@ -2,6 +2,7 @@ import { extname } from 'node:path'
 import { Command, Option } from 'commander'
 import { EXPORT_FORMATS, type Exported, type ExportFormat, exportModel } from '../src/export/export.ts'
 import { InputError } from '../src/util/error.ts'
+import { say } from './console/say.ts'
 import { givenThreshold } from './evaluate.ts'
 import { configurationOf, withConfiguration } from './options.ts'
 
@@ -50,7 +51,6 @@ function formatOf(path: string): ExportFormat {
 }
 
 function report({ output, bytes, structure_names, presence_threshold, input, outputs }: Exported): void {
-  const say = (line: string): void => console.error(line)
   say(`structures ${structure_names.join(', ')}; predicted present above ${presence_threshold}`)
   say(`input      image (${input.join(', ')}), raw intensity 0..255`)
   if (outputs) say(`outputs    ${outputs.join(', ')}`)

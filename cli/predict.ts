@@ -5,6 +5,7 @@ import { SPLIT_NAMES, type SplitName } from '../src/data/dataset/split.ts'
 import { type Prediction, predict } from '../src/predict/predict.ts'
 import { InputError } from '../src/util/error.ts'
 import { progressOf } from './console/progress.ts'
+import { say } from './console/say.ts'
 import { givenThreshold, withBatchSize } from './evaluate.ts'
 import { collect, configurationOf, numberOption, withConfiguration } from './options.ts'
 
@@ -67,7 +68,6 @@ export function makePredictCommand(): Command {
 
 async function runPredict(words: string[], options: PredictOptions): Promise<void> {
   const loaded = configurationOf(withBatchSize(words, options), options)
-  const say = (line: string): void => console.error(line)
   const progress = progressOf('predicted')
   const { weights, input, split, output, probabilities = false, attention = false, raw = false } = options
   const prediction = await predict({
@@ -89,7 +89,7 @@ async function runPredict(words: string[], options: PredictOptions): Promise<voi
     compiling: progressOf('compiling kernels').update,
   }).finally(progress.end)
   if (options.json) process.stdout.write(`${JSON.stringify(prediction)}\n`)
-  else report(prediction, say)
+  else report(prediction)
 }
 
 function overlapOf({ slidingWindow, overlap }: PredictOptions): { overlap?: number } {
@@ -104,7 +104,7 @@ function givenFlipAxes({ config, updates }: LoadedConfig): readonly number[] | u
   return isGiven ? config.augmentation.flip_axes : undefined
 }
 
-function report({ samples, present, files }: Prediction, say: (line: string) => void): void {
+function report({ samples, present, files }: Prediction): void {
   say(`samples   ${samples}`)
   const counts = Object.entries(present).map(([name, count]) => `${name} in ${count}`)
   say(`present   ${counts.join(', ')}`)

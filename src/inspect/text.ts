@@ -10,7 +10,7 @@ import type { Inspection, ModelInspection } from './inspect.ts'
 
 /** An inspection as text. */
 export function inspectionText(inspection: Inspection): string {
-  return `${linesOf(inspection).join('\n')}\n`
+  return `${linesOf(inspection).map(printable).join('\n')}\n`
 }
 
 function linesOf(inspection: Inspection): string[] {
@@ -109,7 +109,7 @@ function scenarioTable(splits: readonly [string, SplitInspection][]): string[] {
 function storageTable({ datasets }: Hdf5Inspection): string[] {
   const isReadable = datasets.every(({ problem }) => problem === undefined)
   const rows = datasets.map(({ name, shape, type, chunks, filters, problem = '' }) => [
-    printable(name),
+    name,
     times(shape) || '-',
     type,
     chunks ? times(chunks) : '-',

@@ -3,10 +3,15 @@ import { basename, dirname, join, resolve } from 'node:path'
 import { InputError } from './error.ts'
 import { withInput } from './files/input_file.ts'
 import { codeOf, isOfSystem, reasonOf } from './files/reason.ts'
+import { oneLine } from './listing.ts'
 
 /** A file could not be written: path and reason in one line. The path holds the old file or the new one, whole. */
 export class WriteError extends Error {
   override name = 'WriteError'
+
+  constructor(message: string, options?: ErrorOptions) {
+    super(oneLine(message), options)
+  }
 
   static at(path: string, cause: unknown): WriteError {
     return new WriteError(`${path}: cannot be written (${reasonOf(cause)})`, { cause })
