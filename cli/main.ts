@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { join } from 'node:path'
 import { Command, CommanderError } from 'commander'
-import { InputError } from '../src/util/error.ts'
+import { InputError, messageOf } from '../src/util/error.ts'
 import { reasonOf } from '../src/util/files/reason.ts'
 import { oneLine } from '../src/util/listing.ts'
 import { PACKAGE_ROOT } from '../src/util/package_root.ts'
@@ -110,7 +110,7 @@ function report(error: unknown, program: Command): number {
   }
   const wrongInput = error instanceof InputError || isNoAdapter(error)
   if (!wrongInput && process.env.SADAAN_DEBUG) console.error(error)
-  else tell(error instanceof Error ? error.message || error.name : String(error))
+  else tell(messageOf(error))
   return wrongInput ? WRONG_INPUT : FAILED
 }
 
