@@ -1,4 +1,4 @@
-import { existsSync, readSync, statSync } from 'node:fs'
+import { existsSync, readSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Checkpoint, readCheckpoint } from '../checkpoint/checkpoint.ts'
 import { isHdf5 } from '../data/hdf5/signature.ts'
@@ -13,6 +13,7 @@ import type { DataFingerprint } from '../train/data_fingerprint.ts'
 import { readProgressSummary } from '../train/progress.ts'
 import { InputError } from '../util/error.ts'
 import { withInput } from '../util/files/input_file.ts'
+import { factsOf } from '../util/files/lookup.ts'
 import { sizeOf } from '../util/shape.ts'
 
 /** The content of a file with model weights. */
@@ -60,7 +61,7 @@ const EXPECTED = "expected a dataset's folder, an HDF5 file, a checkpoint (.pth,
 
 /** Describes a folder or file by its content. Throws InputError if it is unknown or damaged. */
 export async function inspect(path: string): Promise<Inspection> {
-  const status = statSync(path, { throwIfNoEntry: false })
+  const status = factsOf(path)
   if (!status) throw new InputError(`${path}: no such file or directory, ${EXPECTED}`)
   if (status.isDirectory() && existsSync(join(path, 'metadata.json'))) return inspectDataset(path)
   if (isScan(path)) return inspectScan(path)

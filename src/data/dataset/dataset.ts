@@ -1,7 +1,7 @@
-import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { InputError } from '../../util/error.ts'
+import { factsOf, isFolder } from '../../util/files/lookup.ts'
 import { parseJson } from '../../util/json.ts'
 import { firstRepeated } from '../../util/repeated.ts'
 import type { ImageSize } from '../../util/shape.ts'
@@ -127,8 +127,7 @@ type Metadata = z.infer<typeof metadataSchema>
 
 function readMetadata(directory: string): Metadata {
   const path = join(directory, 'metadata.json')
-  const isDirectory = isThere(directory) && statSync(directory).isDirectory()
-  if (!isDirectory) throw new InputError(`${directory}: no such directory, expected a dataset`)
+  if (!isFolder(directory)) throw new InputError(`${directory}: no such directory, expected a dataset`)
   return checkNames(parseJson(readText(path, "the dataset's metadata.json"), path, metadataSchema), path)
 }
 
@@ -155,5 +154,5 @@ function checkAgreement(split: Split, metadata: Metadata, directory: string): vo
 }
 
 function isThere(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false }) !== undefined
+  return factsOf(path) !== undefined
 }

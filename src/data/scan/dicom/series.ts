@@ -1,6 +1,6 @@
-import { readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { InputError } from '../../../util/error.ts'
+import { isFolder, namesIn } from '../../../util/files/lookup.ts'
 import type { Scan } from '../scan.ts'
 import { isDicomFile, readDicomFile } from './file.ts'
 import { stackSlices } from './geometry.ts'
@@ -21,7 +21,7 @@ export function holdsDicom(folder: string): boolean {
  * and orientations, not from slice thickness. Throws InputError with one line: file and reason.
  */
 export function readDicomSeries(path: string, series?: string): Scan & { dicom: DicomSource } {
-  const paths = statSync(path, { throwIfNoEntry: false })?.isDirectory() ? filesIn(path).filter(isDicomFile) : [path]
+  const paths = isFolder(path) ? filesIn(path).filter(isDicomFile) : [path]
   const images = paths.map(file => imageOf(readDicomFile(file))).filter(image => image !== undefined)
   const chosen = chooseSeries(images, path, series)
   const stack = stackSlices(chosen.flatMap(slicesOf), path)
@@ -30,10 +30,7 @@ export function readDicomSeries(path: string, series?: string): Scan & { dicom: 
 }
 
 function filesIn(folder: string): string[] {
-  return readdirSync(folder, { withFileTypes: true })
-    .filter(entry => !entry.isDirectory())
-    .map(({ name }) => join(folder, name))
-    .sort()
+  return namesIn(folder).map(name => join(folder, name))
 }
 
 function chooseSeries(images: readonly DicomImage[], path: string, wanted: string | undefined): DicomImage[] {
