@@ -1,4 +1,5 @@
 import fs from 'node:fs'
+import { dirname, resolve } from 'node:path'
 import { InputError } from '../error.ts'
 import { codeOf, reasonOf } from './reason.ts'
 
@@ -27,4 +28,12 @@ export function namesIn(folder: string): string[] {
   } catch (error) {
     throw new InputError(`${folder}: cannot be listed (${reasonOf(error)})`, { cause: error })
   }
+}
+
+/** Refuses a file that a command is to write, before it works for its content. Throws InputError: no folder to write it in, or no file there. */
+export function checkOutputFile(path: string): void {
+  const facts = factsOf(path)
+  if (facts && !facts.isFile()) throw new InputError(`${path}: is not a regular file, expected a file to write`)
+  const folder = dirname(resolve(path))
+  if (!isFolder(folder)) throw new InputError(`${path}: ${folder} is no folder, expected one to write a file in`)
 }
