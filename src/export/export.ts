@@ -6,6 +6,7 @@ import { openTrainedModel, structureNamesOf, type TrainedModel } from '../run/tr
 import { packageFile } from '../track/provenance.ts'
 import { InputError } from '../util/error.ts'
 import { checkOutputFile } from '../util/files/lookup.ts'
+import { listed } from '../util/listing.ts'
 import { nearest } from '../util/nearest.ts'
 import { writeWhole } from '../util/whole_file.ts'
 import { encodeOnnx } from './onnx_file.ts'
@@ -84,9 +85,7 @@ function checkedOutputs(names: readonly string[]): readonly string[] {
     if (!OUTPUT_NAMES.includes(name)) {
       const meant = nearest(name, OUTPUT_NAMES)
       const hint = meant === undefined ? '' : `; did you mean ${JSON.stringify(meant)}?`
-      throw new InputError(
-        `--outputs: found ${JSON.stringify(name)}, expected one of ${OUTPUT_NAMES.join(', ')}${hint}`,
-      )
+      throw new InputError(`--outputs: found ${JSON.stringify(name)}, expected one of ${listed(OUTPUT_NAMES)}${hint}`)
     }
   return OUTPUT_NAMES.filter(name => names.includes(name))
 }

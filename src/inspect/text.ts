@@ -157,7 +157,7 @@ function modelLines(model: ModelInspection): string[] {
   const { training, presence_threshold, preparation, patches, faults } = model
   return facts([
     [kind, `${path}, ${formatBytes(bytes)}`],
-    ['structures', `${structures}: ${structure_names?.join(', ') ?? 'not named'}`],
+    ...structureRows(structures, structure_names),
     ['image size', `${times(image_size)}, ${in_channels} ${in_channels === 1 ? 'channel' : 'channels'}`],
     ['channels', channels.join(', ')],
     ['parameters', parameters.toLocaleString('en')],
@@ -206,4 +206,15 @@ function ruleText(rule: IntensityRule): string {
     case 'percentile':
       return `percentiles ${rule.low} to ${rule.high}`
   }
+}
+
+const NAMES_PER_LINE = 10
+
+/** Model files have no other place for the names than here, so all of them are shown. */
+function structureRows(structures: number, names: readonly string[] | null): (readonly [string, string])[] {
+  if (!names) return [['structures', `${structures}: not named`]]
+  const lines = Array.from({ length: Math.ceil(names.length / NAMES_PER_LINE) }, (_, line) =>
+    names.slice(line * NAMES_PER_LINE, (line + 1) * NAMES_PER_LINE).join(', '),
+  )
+  return lines.map((line, i) => (i === 0 ? ['structures', `${structures}: ${line}`] : ['', line]))
 }

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { InputError } from '../../../util/error.ts'
 import { isFolder, namesIn } from '../../../util/files/lookup.ts'
+import { listed } from '../../../util/listing.ts'
 import type { Scan } from '../scan.ts'
 import { isDicomFile, readDicomFile } from './file.ts'
 import { stackSlices } from './geometry.ts'
@@ -38,15 +39,15 @@ function chooseSeries(images: readonly DicomImage[], path: string, wanted: strin
   if (all.size === 0) throw new InputError(`${path}: holds no DICOM image`)
   if (wanted !== undefined) {
     const found = all.get(wanted)
-    if (!found) throw new InputError(`${path}: has no series ${wanted}, it holds ${listed(all)}`)
+    if (!found) throw new InputError(`${path}: has no series ${wanted}, it holds ${textOf(all)}`)
     return withoutLocalisers(found)
   }
   if (all.size === 1) return withoutLocalisers(images)
   const volumes = bySeries(images.filter(isOfVolume))
   for (const [uid, found] of volumes) if (framesOf(found) < 2) volumes.delete(uid)
-  if (volumes.size === 0) throw new InputError(`${path}: none of its ${all.size} series is a volume: ${listed(all)}`)
+  if (volumes.size === 0) throw new InputError(`${path}: none of its ${all.size} series is a volume: ${textOf(all)}`)
   if (volumes.size > 1)
-    throw new InputError(`${path}: holds ${volumes.size} series, choose one by its UID: ${listed(volumes)}`)
+    throw new InputError(`${path}: holds ${volumes.size} series, choose one by its UID: ${textOf(volumes)}`)
   return [...volumes.values()][0]!
 }
 
@@ -66,13 +67,12 @@ function framesOf(images: readonly DicomImage[]): number {
   return images.reduce((sum, { frames }) => sum + frames, 0)
 }
 
-function listed(series: ReadonlyMap<string, readonly DicomImage[]>): string {
-  return [...series]
-    .map(([uid, images]) => {
-      const { elements } = images[0]!.file
-      const description = elements.text(TAG.SeriesDescription)
-      const named = description ? ` '${description}'` : ''
-      return `${uid} (number ${elements.text(TAG.SeriesNumber) ?? '–'}${named}, slices: ${framesOf(images)})`
-    })
-    .join(', ')
+function textOf(series: ReadonlyMap<string, readonly DicomImage[]>): string {
+  const texts = [...series].map(([uid, images]) => {
+    const { elements } = images[0]!.file
+    const description = elements.text(TAG.SeriesDescription)
+    const named = description ? ` '${description}'` : ''
+    return `${uid} (number ${elements.text(TAG.SeriesNumber) ?? '–'}${named}, slices: ${framesOf(images)})`
+  })
+  return listed(texts)
 }
