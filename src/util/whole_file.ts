@@ -68,9 +68,14 @@ export function writeWhole(path: string, pieces: Iterable<Uint8Array>): void {
   }
 }
 
+/** Writes text as UTF-8. Throws WriteError as writeWhole does. */
+export function writeText(path: string, text: string): void {
+  writeWhole(path, [Buffer.from(text)])
+}
+
 /** Writes `value` as indented JSON. Throws WriteError as writeWhole does. */
 export function writeJson(path: string, value: unknown): void {
-  writeWhole(path, [Buffer.from(`${JSON.stringify(value, null, 2)}\n`)])
+  writeText(path, `${JSON.stringify(value, null, 2)}\n`)
 }
 
 /** Where this process writes a file before renaming it to `path`: hidden, in the same folder. */
@@ -101,7 +106,8 @@ export function removeStale(path: string): void {
   }
 }
 
-function isRunning(pid: number): boolean {
+/** Whether a process of this machine has this number. */
+export function isRunning(pid: number): boolean {
   try {
     process.kill(pid, 0)
     return true

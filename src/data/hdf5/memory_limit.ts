@@ -27,11 +27,11 @@ export function limitedMemory(module: Hdf5Module): <T>(bytes: number, call: () =
     const limit = OVERGROWTH * module.HEAPU8.length + bytes
     const { write } = process.stderr
     let isExceeded = false
+    process.stderr.write = () => true // Emscripten prints a refusal, and names that are not UTF-8
     Memory.prototype.grow = function (this: Memory, pages: number): number {
       const isOurs = this.buffer === module.HEAPU8.buffer
       if (isOurs && this.buffer.byteLength + pages * PAGE > limit) {
         isExceeded = true
-        process.stderr.write = () => true // Emscripten prints the refusal
         throw new RangeError('the limit of this call is reached')
       }
       return grow.call(this, pages)
