@@ -10,7 +10,7 @@ import { Hdf5File } from '../hdf5/file.ts'
 import { type Preparation, parsePreparation } from '../scan/preparation.ts'
 import { checkLabels, checkNamesRecorded, type Hashes, readHashes } from './hashes.ts'
 import { SPLIT_NAMES, type Split, type SplitName } from './split.ts'
-import { imagesOf, masksOf, reject } from './volumes.ts'
+import { imagesOf, labelsIn, masksOf, reject } from './volumes.ts'
 
 export interface Dataset {
   directory: string
@@ -93,7 +93,7 @@ function readPresence(file: Hdf5File, samples: number, structures: number): Int8
   if (dataset.kind === 'string') reject(file, 'presence_labels', 'holds strings, expected integers')
   if (dataset.shape.join() !== `${samples},${structures}`)
     reject(file, 'presence_labels', `has shape (${dataset.shape}), expected (${samples},${structures}) as masks has`)
-  const values = file.read(dataset, 0, samples)
+  const values = labelsIn(file, dataset)
   for (const [i, value] of values.entries())
     if (value !== 1 && value !== 0 && value !== -1)
       reject(

@@ -1,9 +1,12 @@
 import { InputError } from '../../util/error.ts'
 import type { ImageSize } from '../../util/shape.ts'
-import type { Hdf5Dataset, Hdf5File } from '../hdf5/file.ts'
+import type { Hdf5Dataset, Hdf5File, NumericArray } from '../hdf5/file.ts'
 
 /** Beyond this, sums of squares over a batch may exceed float32, and the network's outputs would be no numbers. */
 export const LARGEST_VOXEL = 1e12
+
+/** A million samples of 16 structures as int64. They are read at once and converted, which takes four times as much. */
+const LABEL_LIMIT = 2 ** 27 // bytes
 
 export interface Images {
   dataset: Hdf5Dataset
@@ -49,6 +52,13 @@ export function masksOf(file: Hdf5File, images: Images): Hdf5Dataset {
     shape[1]! > 0
   if (!fits) reject(file, 'masks', `has shape (${shape}), expected ${expected} to match images`)
   return dataset
+}
+
+/** The stored labels of all samples. Throws InputError before it takes memory for more of them than a dataset can have. */
+export function labelsIn(file: Hdf5File, dataset: Hdf5Dataset): NumericArray {
+  const bytes = dataset.shape.reduce((product, axis) => product * axis, dataset.elementBytes)
+  if (bytes > LABEL_LIMIT) reject(file, dataset.name, `has ${bytes} bytes, at most ${LABEL_LIMIT} can be read`)
+  return file.read(dataset, 0, dataset.shape[0]!)
 }
 
 /** Throws InputError with file, dataset and reason. */

@@ -3,7 +3,7 @@ import { InputError } from '../../util/error.ts'
 import type { ImageSize } from '../../util/shape.ts'
 import { readSpacing, readTexts } from '../dataset/dataset.ts'
 import type { SplitName } from '../dataset/split.ts'
-import { imagesOf, masksOf, samplesOf } from '../dataset/volumes.ts'
+import { imagesOf, labelsIn, masksOf, samplesOf } from '../dataset/volumes.ts'
 import { Hdf5File } from '../hdf5/file.ts'
 import type { Findings } from './findings.ts'
 import type { KnownMetadata } from './metadata.ts'
@@ -84,7 +84,7 @@ function readLabels(file: Hdf5File, samples: number, structures: number | undefi
     throw new InputError(
       `${file.path}: dataset 'presence_labels' is ${kind} of shape (${shape}), expected integers of (${samples},${structures ?? 'S'})`,
     )
-  return file.read(dataset, 0, samples)
+  return labelsIn(file, dataset)
 }
 
 function checkAgainstMetadata(split: KnownSplit, metadata: KnownMetadata, findings: Findings): void {
