@@ -5,12 +5,12 @@ import type { Intensity } from '../data/inspect/voxel_intensity.ts'
 import type { IntensityRule, Preparation } from '../data/scan/preparation.ts'
 import { type Column, table } from '../report/text/table.ts'
 import { formatBytes } from '../run/memory.ts'
-import { listed } from '../util/listing.ts'
+import { listed, printable } from '../util/listing.ts'
 import type { Inspection, ModelInspection } from './inspect.ts'
 
 /** An inspection as text. */
 export function inspectionText(inspection: Inspection): string {
-  return `${linesOf(inspection).join('\n')}\n`
+  return `${linesOf(inspection).map(printable).join('\n')}\n`
 }
 
 function linesOf(inspection: Inspection): string[] {
@@ -121,13 +121,14 @@ function storageTable({ datasets }: Hdf5Inspection): string[] {
 }
 
 function hdf5Lines(inspection: Hdf5Inspection): string[] {
-  const { path, bytes, attributes } = inspection
+  const { path, bytes, attributes, omitted } = inspection
   const given = Object.entries(attributes).map(([name, values]) => `${name} ${times(values)}`)
   return [
     ...facts([
       ['HDF5 file', path],
       ['size', formatBytes(bytes)],
-      ['attributes', given.join(', ') || '-'],
+      ['attributes', listed(given) || '-'],
+      ...(omitted > 0 ? [['not described', `${omitted} more datasets and attributes`] as [string, string]] : []),
     ]),
     '',
     ...storageTable(inspection),
@@ -156,7 +157,7 @@ function modelLines(model: ModelInspection): string[] {
   const { training, presence_threshold, preparation, patches, faults } = model
   return facts([
     [kind, `${path}, ${formatBytes(bytes)}`],
-    ['structures', `${structures}: ${structure_names?.join(', ') ?? 'not named'}`],
+    ...structureRows(structures, structure_names),
     ['image size', `${times(image_size)}, ${in_channels} ${in_channels === 1 ? 'channel' : 'channels'}`],
     ['channels', channels.join(', ')],
     ['parameters', parameters.toLocaleString('en')],
@@ -205,4 +206,15 @@ function ruleText(rule: IntensityRule): string {
     case 'percentile':
       return `percentiles ${rule.low} to ${rule.high}`
   }
+}
+
+const NAMES_PER_LINE = 10
+
+/** Model files have no other place for the names than here, so all of them are shown. */
+function structureRows(structures: number, names: readonly string[] | null): (readonly [string, string])[] {
+  if (!names) return [['structures', `${structures}: not named`]]
+  const lines = Array.from({ length: Math.ceil(names.length / NAMES_PER_LINE) }, (_, line) =>
+    names.slice(line * NAMES_PER_LINE, (line + 1) * NAMES_PER_LINE).join(', '),
+  )
+  return lines.map((line, i) => (i === 0 ? ['structures', `${structures}: ${line}`] : ['', line]))
 }

@@ -1,6 +1,6 @@
-import { readdirSync, statSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { InputError } from '../../../util/error.ts'
+import { isFolder, namesIn } from '../../../util/files/lookup.ts'
 import { listed } from '../../../util/listing.ts'
 import type { Scan } from '../scan.ts'
 import { withoutCopies } from './copies.ts'
@@ -24,7 +24,7 @@ export function holdsDicom(folder: string): boolean {
  * orientations, not from slice thickness. Throws InputError with one line: file and reason.
  */
 export function readDicomSeries(path: string, series?: string): Scan & { dicom: DicomSource } {
-  const paths = statSync(path, { throwIfNoEntry: false })?.isDirectory() ? filesIn(path).filter(isDicomFile) : [path]
+  const paths = isFolder(path) ? filesIn(path).filter(isDicomFile) : [path]
   const images = paths.map(file => imageOf(readDicomFile(file))).filter(image => image !== undefined)
   const chosen = chooseSeries(images, path, series)
   const { images: kept, warnings: ofCopies } = withoutCopies(chosen)
@@ -36,10 +36,7 @@ export function readDicomSeries(path: string, series?: string): Scan & { dicom: 
 }
 
 function filesIn(folder: string): string[] {
-  return readdirSync(folder, { withFileTypes: true })
-    .filter(entry => !entry.isDirectory())
-    .map(({ name }) => join(folder, name))
-    .sort()
+  return namesIn(folder).map(name => join(folder, name))
 }
 
 function chooseSeries(images: readonly DicomImage[], path: string, wanted: string | undefined): DicomImage[] {
