@@ -5,6 +5,7 @@ import type { Intensity } from '../data/inspect/voxel_intensity.ts'
 import type { IntensityRule, Preparation } from '../data/scan/preparation.ts'
 import { type Column, table } from '../report/text/table.ts'
 import { formatBytes } from '../run/memory.ts'
+import { UNDEFINED } from '../util/statistics.ts'
 import type { Inspection, ModelInspection } from './inspect.ts'
 
 /** An inspection as text. */
@@ -65,11 +66,11 @@ function splitTable(splits: readonly [string, SplitInspection][]): string[] {
   const rows = splits.map(([name, { samples, subjects, spacing, bytes, intensity }]) => [
     name,
     String(samples),
-    subjects === null ? '-' : String(subjects),
-    spacing ? spacingText(spacing.least, spacing.greatest) : '-',
+    subjects === null ? UNDEFINED : String(subjects),
+    spacing ? spacingText(spacing.least, spacing.greatest) : UNDEFINED,
     formatBytes(bytes),
     ...intensityCells(intensity),
-    intensity?.samples.join(', ') ?? '-',
+    intensity?.samples.join(', ') ?? UNDEFINED,
   ])
   return table([...columns, ...intensities], rows)
 }
@@ -81,7 +82,7 @@ function spacingText(least: readonly number[], greatest: readonly number[]): str
 }
 
 function intensityCells(intensity: Intensity | null): string[] {
-  if (!intensity) return ['-', '-', '-', '-']
+  if (!intensity) return [UNDEFINED, UNDEFINED, UNDEFINED, UNDEFINED]
   const { lowest, mean, deviation, highest } = intensity
   return [lowest, mean, deviation, highest].map(short)
 }
@@ -109,10 +110,10 @@ function storageTable({ datasets }: Hdf5Inspection): string[] {
   const isReadable = datasets.every(({ problem }) => problem === undefined)
   const rows = datasets.map(({ name, shape, type, chunks, filters, problem = '' }) => [
     name,
-    times(shape) || '-',
+    times(shape) || UNDEFINED,
     type,
-    chunks ? times(chunks) : '-',
-    filters.join(', ') || '-',
+    chunks ? times(chunks) : UNDEFINED,
+    filters.join(', ') || UNDEFINED,
     ...(isReadable ? [] : [problem]),
   ])
   const headings = ['dataset', 'shape', 'type', 'chunks', 'filters', ...(isReadable ? [] : ['problem'])]
@@ -126,7 +127,7 @@ function hdf5Lines(inspection: Hdf5Inspection): string[] {
     ...facts([
       ['HDF5 file', path],
       ['size', formatBytes(bytes)],
-      ['attributes', given.join(', ') || '-'],
+      ['attributes', given.join(', ') || UNDEFINED],
     ]),
     '',
     ...storageTable(inspection),
@@ -164,7 +165,7 @@ function modelLines(model: ModelInspection): string[] {
 
 function trainingFacts(training: NonNullable<ModelInspection['training']>): [string, string][] {
   const { epochs, is_best, train_loss, val_loss, can_resume, run, data } = training
-  const loss = (value: number | null): string => (value === null ? '-' : short(value))
+  const loss = (value: number | null): string => (value === null ? UNDEFINED : short(value))
   return [
     ['epochs', `${epochs} finished${is_best ? ', the best so far' : ''}${run === null ? '' : `, run ${run}`}`],
     ['losses', `training ${loss(train_loss)}, validation ${loss(val_loss)}`],
