@@ -74,7 +74,7 @@ test('analysis compares what evaluate wrote, and says which file is none', async
   writeFileSync(join(folder, 'note.txt'), 'no JSON')
   const [good, bad] = await Promise.all([
     run(['analysis', ...splits, '--output', 'compared', '--json'], folder),
-    run(['analysis', ...splits, '--val', 'note.txt', '--output', 'nothing'], folder),
+    run(['analysis', ...splits.with(3, 'note.txt'), '--output', 'nothing'], folder),
   ])
   expect([good.code, bad.code]).toEqual([0, 2])
   expect(bad.stderr).toBe('sadaan-gpu: note.txt:1:1: found no, expected a JSON value\n')

@@ -9,7 +9,7 @@ import { formatBytes, totalOf } from '../run/memory.ts'
 import { wantedAdapter } from '../run/open.ts'
 import { openTrainedModel, presenceThresholdFor, type TrainedModel } from '../run/trained_model.ts'
 import { Closer } from '../util/closer.ts'
-import { InputError } from '../util/error.ts'
+import { InputError, messageOf } from '../util/error.ts'
 import { withOutputFolder } from '../util/output_folder.ts'
 import { writeJson, writeWhole } from '../util/whole_file.ts'
 import type { Evaluation, EvaluationRequest } from './evaluation.ts'
@@ -137,7 +137,7 @@ async function show(
       const view = await pass.look(sample, { structureNames, preparation, threshold: head.presenceThreshold }, title)
       await visit!({ ...chosen, view })
     } catch (error) {
-      say(`warning: no picture of ${title}: ${(error as Error).message}`)
+      say(`warning: no picture of ${title}: ${messageOf(error)}`)
     }
   }
 }

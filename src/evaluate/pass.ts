@@ -4,6 +4,7 @@ import { type Split, spacingOn } from '../data/dataset/split.ts'
 import { type Batch, Loader } from '../data/loader/loader.ts'
 import type { Device } from '../gpu/device.ts'
 import type { SampleView } from '../report/sample/view.ts'
+import { checkOutputs } from '../run/finite_outputs.ts'
 import { InferenceEngine, type InferenceSpec, type Recorder } from '../run/inference.ts'
 import type { MemoryNeed } from '../run/memory.ts'
 import { decodersFor } from '../run/open.ts'
@@ -91,7 +92,7 @@ export class EvaluationPass {
 
   /**
    * Passes every batch to `use`, in order, after all have been measured. Threads measure surfaces while the adapter runs the next batches,
-   * which wait if the threads fall two batches behind.
+   * which wait if the threads fall two batches behind. Throws InputError if an output is not finite.
    */
   async measure(
     use: (batch: MeasuredBatch, facts: SampleFacts[]) => void,
@@ -100,6 +101,8 @@ export class EvaluationPass {
     const measured: { batch: Promise<MeasuredBatch>; facts: SampleFacts[] }[] = []
     let done = 0
     await this.engine.runAll(this.batches(), (outputs, host) => {
+      const indices = [...host.samples.subarray(0, host.count)]
+      checkOutputs(outputs, indices, { model: this.model, path: this.split.path })
       const facts = Array.from({ length: host.count }, (_, i) => this.factsOf(host.samples[i]!))
       const before = measured.at(-1)?.batch
       const batch = this.measureBatch(outputs, host, facts)

@@ -6,6 +6,7 @@ import { type EvaluationResults, FIGURE_NAMES, type FigureName } from '../report
 import { type PagePicture, type ReportPage, reportPage } from '../report/page/page.ts'
 import { type AttentionRow, attentionRow } from '../report/sample/attention_overview.ts'
 import { packageFile } from '../track/provenance.ts'
+import { messageOf } from '../util/error.ts'
 import { writeWhole } from '../util/whole_file.ts'
 import type { EvaluatedSample, Evaluation } from './evaluation.ts'
 
@@ -82,7 +83,7 @@ export class EvaluationPictures {
       writeWhole(path, [make()])
       this.written.push(path)
     } catch (error) {
-      this.warn((error as Error).message)
+      this.warn(messageOf(error))
     }
   }
 }

@@ -13,6 +13,7 @@ import { RunDirectory } from '../track/run_directory.ts'
 import { RunRecord } from '../track/run_record.ts'
 import { makeTensorBoardFolder, TensorBoard } from '../track/tensorboard/tensorboard.ts'
 import { sacredTime } from '../track/time.ts'
+import { messageOf } from '../util/error.ts'
 import { CurveObserver } from './curve_observer.ts'
 import type { FitResult } from './fit.ts'
 import type { TrainingRequest } from './request.ts'
@@ -113,7 +114,7 @@ function continueRecord(
   try {
     record.adopt(selectPoints(readMetrics(resolve(base, String(run))), isKept))
   } catch (error) {
-    warn(`the metrics of run ${run} could not be copied: ${(error as Error).message}`)
+    warn(`the metrics of run ${run} could not be copied: ${messageOf(error)}`)
   }
 }
 

@@ -2,6 +2,7 @@ import { illustrator } from '../report/drawing/illustrator.ts'
 import type { SampleView } from '../report/sample/view.ts'
 import { sampleView } from '../run/sample_view.ts'
 import type { Artifact } from '../track/observer.ts'
+import { messageOf } from '../util/error.ts'
 import { type BestModel, shouldStop } from './early_stopping.ts'
 import type { Session } from './session.ts'
 import type { TrainingLog } from './training_log.ts'
@@ -50,7 +51,7 @@ export class SamplePictures {
         this.due = ended + Math.max(BETWEEN_PICTURES, PICTURE_SHARE * (ended - started))
       })
     } catch (error) {
-      this.log.console.warn(`no pictures of predictions: ${(error as Error).message}`)
+      this.log.console.warn(`no pictures of predictions: ${messageOf(error)}`)
     }
   }
 

@@ -78,7 +78,8 @@ export class Tally {
   add(batch: BatchResult): void {
     for (const name of TERMS) this.terms.get(name)!.add(batch.terms[name])
     for (const { structure, present, probability, softDice, hardDice } of pairsOf(batch, this.structures)) {
-      const right = Number(probability > this.threshold === present)
+      // a presence that is not a number is neither right nor wrong
+      const right = Number.isNaN(probability) ? Number.NaN : Number(probability > this.threshold === present)
       this.accuracy.add(right)
       this.accuracyOf[structure]!.add(right)
       if (!present) continue
