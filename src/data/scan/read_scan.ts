@@ -1,6 +1,7 @@
 import { existsSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { InputError } from '../../util/error.ts'
+import { codeOf, reasonOf } from '../../util/files/reason.ts'
 import { isDicomFile } from './dicom/file.ts'
 import { holdsDicom, readDicomSeries } from './dicom/series.ts'
 import { readNifti } from './nifti.ts'
@@ -33,7 +34,15 @@ export function isNiftiName(path: string): boolean {
   return /\.nii(\.gz)?$/i.test(path)
 }
 
+/** Codes of a path with nothing at its end; ELOOP: of links in a circle. */
+const NO_FOLDER = ['ENOENT', 'ENOTDIR', 'ELOOP']
+
 /** False if nothing exists at `path`. */
 export function isFolder(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false
+  try {
+    return statSync(path).isDirectory()
+  } catch (error) {
+    if (NO_FOLDER.includes(codeOf(error) ?? '')) return false
+    throw new InputError(`${path}: cannot be read (${reasonOf(error)})`, { cause: error })
+  }
 }
