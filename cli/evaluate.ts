@@ -77,9 +77,10 @@ export function givenThreshold({ config, updates }: LoadedConfig): { presenceThr
   return isGiven ? { presenceThreshold: config.model.presence_threshold } : {}
 }
 
-function mainMetricsOf({ samples, metrics, files }: Evaluation) {
+function mainMetricsOf({ metrics, files }: Evaluation) {
   const { presence_per_structure, segmentation_per_structure, scenario_based, absence_per_structure, ...main } = metrics
-  return { samples, ...main, files }
+  const { num_samples: samples, ...others } = main
+  return { samples, ...others, files }
 }
 
 function report({ samples, metrics, files }: Evaluation, drawn: readonly string[]): void {

@@ -6,6 +6,7 @@ import type { IntensityRule, Preparation } from '../data/scan/preparation.ts'
 import { type Column, table } from '../report/text/table.ts'
 import { formatBytes } from '../run/memory.ts'
 import { listed, printable } from '../util/listing.ts'
+import { UNDEFINED } from '../util/statistics.ts'
 import type { Inspection, ModelInspection } from './inspect.ts'
 
 /** An inspection as text. */
@@ -66,11 +67,11 @@ function splitTable(splits: readonly [string, SplitInspection][]): string[] {
   const rows = splits.map(([name, { samples, subjects, spacing, bytes, intensity }]) => [
     name,
     String(samples),
-    subjects === null ? '-' : String(subjects),
-    spacing ? spacingText(spacing.least, spacing.greatest) : '-',
+    subjects === null ? UNDEFINED : String(subjects),
+    spacing ? spacingText(spacing.least, spacing.greatest) : UNDEFINED,
     formatBytes(bytes),
     ...intensityCells(intensity),
-    intensity?.samples.join(', ') ?? '-',
+    intensity?.samples.join(', ') ?? UNDEFINED,
   ])
   return table([...columns, ...intensities], rows)
 }
@@ -82,7 +83,7 @@ function spacingText(least: readonly number[], greatest: readonly number[]): str
 }
 
 function intensityCells(intensity: Intensity | null): string[] {
-  if (!intensity) return ['-', '-', '-', '-']
+  if (!intensity) return [UNDEFINED, UNDEFINED, UNDEFINED, UNDEFINED]
   const { lowest, mean, deviation, highest } = intensity
   return [lowest, mean, deviation, highest].map(short)
 }
@@ -110,10 +111,10 @@ function storageTable({ datasets }: Hdf5Inspection): string[] {
   const isReadable = datasets.every(({ problem }) => problem === undefined)
   const rows = datasets.map(({ name, shape, type, chunks, filters, problem = '' }) => [
     name,
-    times(shape) || '-',
+    times(shape) || UNDEFINED,
     type,
-    chunks ? times(chunks) : '-',
-    filters.join(', ') || '-',
+    chunks ? times(chunks) : UNDEFINED,
+    filters.join(', ') || UNDEFINED,
     ...(isReadable ? [] : [problem]),
   ])
   const headings = ['dataset', 'shape', 'type', 'chunks', 'filters', ...(isReadable ? [] : ['problem'])]
@@ -127,7 +128,7 @@ function hdf5Lines(inspection: Hdf5Inspection): string[] {
     ...facts([
       ['HDF5 file', path],
       ['size', formatBytes(bytes)],
-      ['attributes', listed(given) || '-'],
+      ['attributes', listed(given) || UNDEFINED],
       ...(omitted > 0 ? [['not described', `${omitted} more datasets and attributes`] as [string, string]] : []),
     ]),
     '',
@@ -171,7 +172,7 @@ function modelLines(model: ModelInspection): string[] {
 
 function trainingFacts(training: NonNullable<ModelInspection['training']>, isUnusable: boolean): [string, string][] {
   const { epochs, is_best, train_loss, val_loss, can_resume, run, data } = training
-  const loss = (value: number | null): string => (value === null ? '-' : short(value))
+  const loss = (value: number | null): string => (value === null ? UNDEFINED : short(value))
   return [
     ['epochs', `${epochs} finished${is_best ? ', the best so far' : ''}${run === null ? '' : `, run ${run}`}`],
     ['losses', `training ${loss(train_loss)}, validation ${loss(val_loss)}`],
