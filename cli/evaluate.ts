@@ -31,7 +31,10 @@ export function makeEvaluateCommand(): Command {
     .description(
       'evaluate a trained model on a split of a dataset; write detailed_metrics.json, evaluation_report.txt, cases.csv, pictures and report.html',
     )
-    .requiredOption('--weights <file>', 'the model: .pth (a checkpoint or a state dict) or safetensors')
+    .requiredOption(
+      '--weights <file>',
+      'the model: .pth or .pt (a checkpoint or a state dict) or safetensors; the content decides',
+    )
     .option('--dataset <dir>', 'the dataset (default: dataset_path of the configuration)')
     .addOption(new Option('--split <name>', 'split to evaluate').choices(SPLIT_NAMES).default('test'))
     .requiredOption('-o, --output <dir>', 'folder for the results')

@@ -20,7 +20,10 @@ interface ExportOptions {
 export function makeExportCommand(): Command {
   return withConfiguration(new Command('export'))
     .description('export a trained model as one file for other programs: ONNX, safetensors or .pth')
-    .requiredOption('--weights <file>', 'the model: .pth (a checkpoint or a state dict) or safetensors')
+    .requiredOption(
+      '--weights <file>',
+      'the model: .pth or .pt (a checkpoint or a state dict) or safetensors; the content decides',
+    )
     .addOption(new Option('--format <name>', "format (default: by the output's extension)").choices(EXPORT_FORMATS))
     .requiredOption('-o, --output <file>', 'the file to write')
     .option(
@@ -45,7 +48,8 @@ function runExport(words: string[], { weights, format, output, outputs, json, ..
 }
 
 function formatOf(path: string): ExportFormat {
-  const extension = extname(path).slice(1)
+  const extension = extname(path).slice(1).toLowerCase()
+  if (extension === 'pt') return 'pth' // PyTorch's other name for it
   const format = EXPORT_FORMATS.find(name => name === extension)
   if (!format) throw new InputError(`${path}: which format? Expected --format or one of .${EXPORT_FORMATS.join(', .')}`)
   return format

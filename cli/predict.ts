@@ -39,7 +39,10 @@ export function makePredictCommand(): Command {
     .description(
       'segment images and predict which structures are present; write masks (HDF5, or NIfTI for scans), one label volume per scan, presence.csv and presence.json',
     )
-    .requiredOption('--weights <file>', 'the model: .pth (a checkpoint or a state dict) or safetensors')
+    .requiredOption(
+      '--weights <file>',
+      'the model: .pth or .pt (a checkpoint or a state dict) or safetensors; the content decides',
+    )
     .requiredOption(
       '--input <path>',
       'a scan (NIfTI, DICOM), a folder of scans, an HDF5 file with the dataset images, (N, H, W, D) or (N, C, H, W, D), or a dataset folder; repeat it for several scans',

@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
@@ -38,6 +38,23 @@ function exported(weights: string, format: ExportFormat, name: string, more: Par
 }
 
 const safe = exported(original, 'safetensors', 'model.safetensors')
+
+test('the content says what a checkpoint is, whatever its name; .pt is another name for .pth', async () => {
+  for (const [from, name] of [
+    [original, 'model.pt'],
+    [original, 'model.ckpt'],
+    [safe, 'model.bin'],
+  ] as const) {
+    copyFileSync(from, join(folder, name))
+    expect(readModelFile(join(folder, name))).toStrictEqual(readModelFile(from))
+    const { code, stdout, stderr } = await run(['inspect', name], folder)
+    expect(code, stderr).toBe(0)
+    expect(stdout).toContain('liver')
+  }
+  const { code, stderr } = await run(['export', '--weights', 'model.bin', '--output', 'exported.PT'], folder)
+  expect(code, stderr).toBe(0)
+  expect(readFileSync(join(folder, 'exported.PT')).equals(readFileSync(original))).toBe(true)
+})
 
 /** As read_formats.py describes tensors. */
 function digests(): Record<string, unknown> {

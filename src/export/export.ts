@@ -16,7 +16,7 @@ export const EXPORT_FORMATS = ['onnx', 'safetensors', 'pth'] as const
 export type ExportFormat = (typeof EXPORT_FORMATS)[number]
 
 export interface ExportRequest {
-  /** path of .pth or safetensors */
+  /** path of .pth, .pt or safetensors */
   weights: string
   format: ExportFormat
   /** path of the file to write */

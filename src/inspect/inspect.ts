@@ -57,7 +57,7 @@ export interface TrainingInspection {
 
 export type Inspection = DatasetInspection | ({ kind: 'hdf5' } & Hdf5Inspection) | ModelInspection | ScanInspection
 
-const EXPECTED = "expected a dataset's folder, an HDF5 file, a checkpoint (.pth, .safetensors) or a scan"
+const EXPECTED = "expected a dataset's folder, an HDF5 file, a checkpoint (.pth, .pt, .safetensors) or a scan"
 
 /** Describes a folder or file by its content. Throws InputError if it is unknown or damaged. */
 export async function inspect(path: string): Promise<Inspection> {

@@ -143,7 +143,7 @@ export interface PredictionRequest {
   config: Config
   /** overrides the model's */
   presenceThreshold?: number
-  /** path of .pth or safetensors */
+  /** path of .pth, .pt or safetensors */
   weights: string
   /** an HDF5 file with images, a dataset folder, or scans and folders of scans */
   input: string | readonly string[]
