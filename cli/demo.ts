@@ -5,6 +5,7 @@ import { GENERATE_DEFAULTS } from '../src/data/synthetic/generate.ts'
 import { runCourse } from '../src/experiment/course.ts'
 import { ensureAdapter } from '../src/gpu/adapter.ts'
 import type { DetailedMetrics } from '../src/report/detailed_metrics.ts'
+import { metricText } from '../src/report/text/number_text.ts'
 import { Console } from '../src/track/console/console.ts'
 import { makeFolder } from '../src/util/files/folder.ts'
 import { readText, writeJson } from '../src/util/whole_file.ts'
@@ -81,19 +82,18 @@ function conclude(
   say: (line: string) => void,
 ): void {
   const { segmentation_per_structure, segmentation_overall, presence_overall_accuracy } = metrics
-  const samples = Object.values(metrics.scenario_based).reduce((sum, { num_samples }) => sum + num_samples, 0)
   const best = Object.entries(segmentation_per_structure)
     .filter(([, { num_samples }]) => num_samples > 0)
-    .sort(([, a], [, b]) => (b.mean_dice ?? 0) - (a.mean_dice ?? 0))
+    .sort(([, a], [, b]) => b.mean_dice! - a.mean_dice!)
     .slice(0, 4)
   say('')
   say(
     `trained     a narrow SADAAN (channels ${CHANNELS.join(', ')}) on synthetic ${IMAGE_SIZE.join('×')} scans, ${EPOCHS} epochs, ${seconds.toFixed(0)} s in total`,
   )
   say(
-    `metrics     on ${samples} scans that it never saw: presence accuracy ${(100 * (presence_overall_accuracy ?? 0)).toFixed(1)} %, mean Dice ${segmentation_overall.mean_dice?.toFixed(3)}`,
+    `metrics     on ${metrics.num_samples} scans that it never saw: presence accuracy ${metricText(presence_overall_accuracy)}, mean Dice ${metricText(segmentation_overall.mean_dice)}`,
   )
-  say(`            best: ${best.map(([name, { mean_dice }]) => `${name} ${mean_dice?.toFixed(2)}`).join(', ')}`)
+  say(`            best: ${best.map(([name, { mean_dice }]) => `${name} ${mean_dice!.toFixed(2)}`).join(', ')}`)
   say(`model       ${paths.model}`)
   say(`report      ${join(dirname(paths.metrics), 'report.html')} (open it in a browser)`)
   say(`            ${paths.metrics}`)

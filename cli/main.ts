@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { join } from 'node:path'
 import { Command, CommanderError } from 'commander'
-import { InputError } from '../src/util/error.ts'
+import { InputError, messageOf } from '../src/util/error.ts'
 import { PACKAGE_ROOT } from '../src/util/package_root.ts'
 import { readText } from '../src/util/whole_file.ts'
 import { makeAnalysisCommand } from './analysis.ts'
@@ -98,8 +98,8 @@ function report(error: unknown, program: Command): number {
     return WRONG_INPUT
   }
   const wrongInput = error instanceof InputError || isNoAdapter(error)
-  if (wrongInput) console.error(`sadaan-gpu: ${(error as Error).message}`)
-  else console.error(process.env.SADAAN_DEBUG ? error : `sadaan-gpu: ${(error as Error).message ?? error}`)
+  if (wrongInput) console.error(`sadaan-gpu: ${messageOf(error)}`)
+  else console.error(process.env.SADAAN_DEBUG ? error : `sadaan-gpu: ${messageOf(error)}`)
   return wrongInput ? WRONG_INPUT : FAILED
 }
 

@@ -13,6 +13,8 @@ export interface SmallSplit {
   sampleAt?: (place: number) => number
   /** label of structure s of sample n; `presenceOf` unless given */
   presence?: (n: number, s: number) => number
+  /** voxel v of sample n; `intensity` unless given */
+  intensityOf?: (n: number, v: number) => number
   /** millimetres between voxels, of every sample; then samples are of subjects too */
   spacing?: [number, number, number]
 }
@@ -41,7 +43,16 @@ export function temporaryDirectory(): string {
 
 export async function writeSplit(
   path: string,
-  { samples, structures, imageSize, channels, sampleAt = place => place, presence = presenceOf, spacing }: SmallSplit,
+  {
+    samples,
+    structures,
+    imageSize,
+    channels,
+    sampleAt = place => place,
+    presence = presenceOf,
+    intensityOf = intensity,
+    spacing,
+  }: SmallSplit,
 ): Promise<void> {
   const voxels = imageSize[0] * imageSize[1] * imageSize[2]
   const imageShape = channels === undefined ? imageSize : [channels, ...imageSize]
@@ -54,7 +65,7 @@ export async function writeSplit(
   for (const n of Array.from({ length: samples }, (_, place) => sampleAt(place))) {
     writer.append(
       'images',
-      Float32Array.from({ length: (channels ?? 1) * voxels }, (_, v) => intensity(n, v)),
+      Float32Array.from({ length: (channels ?? 1) * voxels }, (_, v) => intensityOf(n, v)),
     )
     writer.append(
       'masks',

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { openDataset } from '../data/dataset/dataset.ts'
+import { type Dataset, openDataset } from '../data/dataset/dataset.ts'
 import type { Split } from '../data/dataset/split.ts'
 import { Device } from '../gpu/device.ts'
 import { casesCsv } from '../report/case_row.ts'
@@ -9,7 +9,7 @@ import { formatBytes, totalOf } from '../run/memory.ts'
 import { wantedAdapter } from '../run/open.ts'
 import { openTrainedModel, presenceThresholdFor, type TrainedModel } from '../run/trained_model.ts'
 import { Closer } from '../util/closer.ts'
-import { InputError } from '../util/error.ts'
+import { InputError, messageOf } from '../util/error.ts'
 import { withOutputFolder } from '../util/output_folder.ts'
 import { writeJson, writeWhole } from '../util/whole_file.ts'
 import type { Evaluation, EvaluationRequest } from './evaluation.ts'
@@ -24,6 +24,7 @@ interface Task {
   model: TrainedModel
   split: Split
   structureNames: readonly string[]
+  preparation: Dataset['preparation']
   device: Device
   pass: EvaluationPass
 }
@@ -35,14 +36,14 @@ interface Task {
 export async function evaluate(request: EvaluationRequest): Promise<Evaluation> {
   const { config, output, say, compiling } = request
   const model = openTrainedModel(request.weights)
-  const { split, structureNames } = await openSplitFor(model, request)
+  const { split, structureNames, preparation } = await openSplitFor(model, request)
   return withOutputFolder(output, () =>
     Closer.using(async opened => {
       const device = opened.add(await Device.open(wantedAdapter(config)), each => each.close())
       const pass = opened.add(await EvaluationPass.open(device, { model, split, config, say, compiling }), each =>
         each.close(),
       )
-      const task: Task = { request, model, split, structureNames, device, pass }
+      const task: Task = { request, model, split, structureNames, preparation, device, pass }
       const evaluation = write(task, await measure(task))
       await show(task, evaluation)
       return evaluation
@@ -50,11 +51,11 @@ export async function evaluate(request: EvaluationRequest): Promise<Evaluation> 
   )
 }
 
-/** The split to evaluate on, and the dataset's structure names, in the order of its masks. */
+/** The split to evaluate on, the dataset's structure names, in the order of its masks, and how its scans were prepared. */
 async function openSplitFor(
   model: TrainedModel,
   { dataset: directory, split: name, say }: EvaluationRequest,
-): Promise<{ split: Split; structureNames: string[] }> {
+): Promise<Pick<Task, 'split' | 'structureNames' | 'preparation'>> {
   const dataset = await openDataset(directory)
   const split = dataset.splits[name]
   if (!split) throw new InputError(`${join(directory, `${name}.h5`)}: no such file, expected the split to evaluate`)
@@ -74,7 +75,7 @@ async function openSplitFor(
     say(
       `samples are resampled from ${dataset.imageSize.join('×')} to the model's ${size.join('×')} (trilinear images, nearest masks)`,
     )
-  return { split, structureNames: dataset.structureNames }
+  return { split, structureNames: dataset.structureNames, preparation: dataset.preparation }
 }
 
 async function measure({ request, model, split, structureNames, device, pass }: Task): Promise<Metrics> {
@@ -121,19 +122,22 @@ function write({ request, model, device }: Task, found: Metrics): Evaluation {
 }
 
 /** Pictures are optional and the metrics are already written, so a failure is only a warning. */
-async function show({ request, structureNames, pass }: Task, { pictured, head }: Evaluation): Promise<void> {
+async function show(
+  { request, structureNames, preparation, pass }: Task,
+  { pictured, head }: Evaluation,
+): Promise<void> {
   const { visit, split, say } = request
   for (const chosen of pictured) {
     const { sample, subject, scenario, reason, meanDice } = chosen
-    const dice = meanDice === null ? '' : `mean Dice ${meanDice.toFixed(3)}`
+    const dice = meanDice === null ? '' : `mean Dice ${meanDice.toFixed(3)} (gated)`
     const title = [`${split} sample ${sample}`, subject, scenario, dice, reason.replaceAll(' mean Dice', '')]
       .filter(part => part !== '')
       .join(', ')
     try {
-      const view = await pass.look(sample, { structureNames, threshold: head.presenceThreshold }, title)
+      const view = await pass.look(sample, { structureNames, preparation, threshold: head.presenceThreshold }, title)
       await visit!({ ...chosen, view })
     } catch (error) {
-      say(`warning: no picture of ${title}: ${(error as Error).message}`)
+      say(`warning: no picture of ${title}: ${messageOf(error)}`)
     }
   }
 }

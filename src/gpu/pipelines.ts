@@ -1,5 +1,5 @@
 import type { Precision } from '../graph/tensor.ts'
-import { ContractError } from '../util/error.ts'
+import { ContractError, messageOf } from '../util/error.ts'
 import { linkShader } from '../wgsl/link.ts'
 import { type EntryFacts, reflectShader } from '../wgsl/reflect.ts'
 import type { Device } from './device.ts'
@@ -100,9 +100,10 @@ export class Pipelines {
       this.onCompiled?.(++this.compiled, this.made.size)
       return { gpu, layout, facts: reflected }
     } catch (error) {
+      this.device.throwIfLost()
       const { messages } = await module.getCompilationInfo()
       const lines = messages.map(m => `${key.shader} (linked) ${m.lineNum}:${m.linePos} ${m.message}`)
-      throw new GpuError([`${label}: no pipeline`, ...lines, (error as Error).message].join('\n'))
+      throw new GpuError([`${label}: no pipeline`, ...lines, messageOf(error)].join('\n'))
     }
   }
 

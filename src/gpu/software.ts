@@ -7,6 +7,7 @@ import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { brotliDecompressSync, gunzipSync } from 'node:zlib'
 import { userCacheDirectory } from '../util/cache_directory.ts'
+import { messageOf } from '../util/error.ts'
 import { makeFolders } from '../util/files/folder.ts'
 import { readWhole } from '../util/whole_file.ts'
 import { checkIntegrity, readTar } from './archive.ts'
@@ -56,7 +57,7 @@ function load(library: string): boolean {
     process.dlopen({ exports: {} }, library, constants.dlopen.RTLD_NOW | RTLD_NODELETE)
     return true
   } catch (error) {
-    return (error as Error).message.includes('did not self-register')
+    return messageOf(error).includes('did not self-register')
   }
 }
 
@@ -101,7 +102,7 @@ export async function installSoftwareAdapter(onProgress: (line: string) => void)
   try {
     await place(unpack(await fetchPackage()), directory)
   } catch (error) {
-    throw new SoftwareAdapterError(`software adapter not installed: ${(error as Error).message}`)
+    throw new SoftwareAdapterError(`software adapter not installed: ${messageOf(error)}`)
   }
 }
 

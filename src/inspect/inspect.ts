@@ -7,6 +7,7 @@ import { inspectScan, type ScanInspection } from '../data/inspect/scan.ts'
 import type { Preparation } from '../data/scan/preparation.ts'
 import { isScan } from '../data/scan/read_scan.ts'
 import { openTrainedModel } from '../run/trained_model.ts'
+import { faultsOf } from '../run/weight_faults.ts'
 import type { DataFingerprint } from '../train/data_fingerprint.ts'
 import { readProgressSummary } from '../train/progress.ts'
 import { InputError } from '../util/error.ts'
@@ -30,6 +31,8 @@ export interface ModelInspection {
   presence_threshold: number | null
   patches: boolean
   preparation: Preparation | null
+  /** which tensors have values that are not finite, or negative variances; other commands refuse such a model */
+  faults: string[]
   /** only for checkpoints */
   training: TrainingInspection | null
 }
@@ -78,6 +81,9 @@ function startOf(path: string): Buffer {
 function inspectModel(path: string, bytes: number): ModelInspection {
   const model = openTrainedModel(path)
   const training = trainingOf(path)
+  const faults = faultsOf(
+    [...model.weights].flatMap(([name, { dtype, data }]) => (dtype === 'i64' ? [] : [[name, data] as const])),
+  )
   const { structures, size, inChannels, channels } = model.shape
   return {
     kind: training ? 'checkpoint' : 'weights',
@@ -94,7 +100,8 @@ function inspectModel(path: string, bytes: number): ModelInspection {
     presence_threshold: model.presenceThreshold ?? null,
     patches: model.patches,
     preparation: model.preparation ?? null,
-    training,
+    faults,
+    training: training && { ...training, can_resume: training.can_resume && faults.length === 0 },
   }
 }
 

@@ -7,6 +7,7 @@ import { DEFAULT_INTENSITY } from '../data/scan/intensity.ts'
 import type { Preparation } from '../data/scan/preparation.ts'
 import { isScan } from '../data/scan/read_scan.ts'
 import { isScanFolder, scanGroups } from '../data/scan/scan_groups.ts'
+import { headerWarnings, warningLines } from '../data/scan/scan_warnings.ts'
 import { presenceThresholdFor, structureNamesOf, type TrainedModel } from '../run/trained_model.ts'
 import { InputError } from '../util/error.ts'
 import { fileNames } from '../util/files/file_names.ts'
@@ -82,6 +83,7 @@ export async function openJob(request: PredictionRequest, model: TrainedModel): 
     return { subjects, head: { ...head, input: source.hdf5 } }
   }
   const groups = scanGroups(source.scans, inChannels)
+  for (const line of warningLines(headerWarnings(groups.flatMap(({ paths }) => paths)))) say(`warning: ${line}`)
   const preparation = preparationFor(model, say)
   if (overlap !== undefined && preparation.frame.kind !== 'spacing')
     throw new InputError(

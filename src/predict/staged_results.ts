@@ -22,6 +22,17 @@ export class StagedResults {
     return path
   }
 
+  /** Runs `write`. If it throws, removes what it has written. */
+  undoing<T>(write: () => T): T {
+    const before = this.paths.length
+    try {
+      return write()
+    } catch (error) {
+      for (const path of this.paths.splice(before)) rmSync(path, { force: true })
+      throw error
+    }
+  }
+
   /** Where to write temporary files. */
   scratch(...parts: string[]): string {
     const path = join(this.stage, ...parts)

@@ -10,11 +10,14 @@ import { applyIntensity } from '../data/scan/intensity.ts'
 import type { FrameRule, Preparation } from '../data/scan/preparation.ts'
 import type { Scan, ScanGrid } from '../data/scan/scan.ts'
 import type { ScanGroup } from '../data/scan/scan_groups.ts'
+import { voxelVolume } from '../data/scan/spacing.ts'
 import { InputError } from '../util/error.ts'
 import { type ImageSize, sizeOf } from '../util/shape.ts'
 
 /** A scan or a stored sample, without its voxels. */
 export interface SubjectPlace {
+  /** position in the input */
+  index: number
   /** empty if it has no name */
   name: string
   /** maps between the grid of its masks and the grid of the prediction */
@@ -36,6 +39,9 @@ export interface Subjects {
   count: number
   /** only for HDF5: the grid of all samples */
   imageSize?: ImageSize
+  nameOf(index: number): string
+  /** for messages: its path, and its position within an HDF5 file */
+  whereIs(index: number): string
   /** Throws InputError with file and reason. */
   read(index: number): Subject
   close(): void
@@ -69,9 +75,16 @@ export async function hdf5Subjects(path: string, model: ModelGrid): Promise<Subj
       const volume = new Float32Array(channels * to)
       for (let c = 0; c < channels; c++)
         frame.imageToModel(stored.subarray(c * from, (c + 1) * from), volume.subarray(c * to, (c + 1) * to))
-      return { ...about[index]!, frame, grid, volume }
+      return { index, ...about[index]!, frame, grid, volume }
     }
-    return { count: samples, imageSize, read, close: () => file.close() }
+    return {
+      count: samples,
+      imageSize,
+      nameOf: index => about[index]!.name,
+      whereIs: index => `${path}: sample ${index}`,
+      read,
+      close: () => file.close(),
+    }
   } catch (error) {
     file.close()
     throw error
@@ -101,7 +114,8 @@ export function scanSubjects(
   { series, say }: { series?: string | undefined; say(line: string): void },
 ): Subjects {
   const read = (index: number): Subject => {
-    const { name, paths } = groups[index]!
+    const { name, paths, fault } = groups[index]!
+    if (fault !== undefined) throw new InputError(fault)
     let place: SubjectPlace | undefined
     let volume = new Float32Array(0)
     let c = 0
@@ -112,8 +126,9 @@ export function scanSubjects(
       const frame = frameFor(scan, preparation.frame, model, place?.frame.size)
       const voxels = sizeOf(frame.size)
       if (!place) {
-        place = placeOf(name, scan, frame)
+        place = { index, ...placeOf(name, scan, frame) }
         reportCrop(scan.path, frame, say)
+        if (scan.dicom) for (const text of scan.warnings) say(`warning: ${scan.path}: ${text}`)
         volume = new Float32Array(model.channels * voxels)
       }
       frame.imageToModel(applyIntensity(values, rule, scan.path).values, volume.subarray(c * voxels, ++c * voxels))
@@ -122,25 +137,23 @@ export function scanSubjects(
       throw new InputError(`${paths[0]}: has ${c} channels, ${model.path} expects ${model.channels}`)
     return { ...place, volume }
   }
-  return { count: groups.length, read, close: () => undefined }
+  return {
+    count: groups.length,
+    nameOf: index => groups[index]!.name,
+    whereIs: index => groups[index]!.paths[0]!,
+    read,
+    close: () => undefined,
+  }
 }
 
-function placeOf(name: string, { size, affine, geometry, dicom }: Scan, frame: Frame): SubjectPlace {
+function placeOf(name: string, { size, affine, geometry, dicom }: Scan, frame: Frame): Omit<SubjectPlace, 'index'> {
   const grid: ScanGrid = { size, affine, ...(geometry && { geometry }) }
-  return { name, frame, grid, millilitres: Math.abs(determinantOf(affine)) / 1000, ...(dicom && { dicom }) }
+  return { name, frame, grid, millilitres: voxelVolume(affine) / 1000, ...(dicom && { dicom }) }
 }
 
 /** A frame on the model's grid, or for sliding windows on a grid that covers the whole scan. */
 function frameFor(grid: ScanGrid, rule: FrameRule, model: ModelGrid, to?: ImageSize): Frame {
   return new Frame(grid, rule, to ?? (model.isSlidOver ? sizeToCut(grid, rule, model.size) : model.size))
-}
-
-function determinantOf([a, b, c]: Affine): number {
-  return (
-    a[0]! * (b[1]! * c[2]! - b[2]! * c[1]!) -
-    a[1]! * (b[0]! * c[2]! - b[2]! * c[0]!) +
-    a[2]! * (b[0]! * c[1]! - b[1]! * c[0]!)
-  )
 }
 
 function reportCrop(path: string, { reach, oriented }: Frame, say: (line: string) => void): void {

@@ -1,6 +1,7 @@
 import { appendFileSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { open, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { messageOf } from '../util/error.ts'
 import { makeFolders } from '../util/files/folder.ts'
 
 const PIECES_AT_ONCE = 512 // operating systems accept at most 1024 per call
@@ -99,9 +100,9 @@ async function writePieces(path: string, pieces: readonly Uint8Array[]): Promise
 
 /** Why a file operation failed, without the system call and path that Node adds. */
 export function reasonOf(error: unknown): string {
-  const { message, cause } = error as Error
-  const said = cause instanceof Error ? cause.message : message
-  return /^E[A-Z]+: ([^,]+),/.exec(said)?.[1] ?? message
+  const { cause } = error as Error
+  const said = cause instanceof Error ? messageOf(cause) : messageOf(error)
+  return /^E[A-Z]+: ([^,]+),/.exec(said)?.[1] ?? messageOf(error)
 }
 
 /** Makes a folder. False if it exists already; mkdir arbitrates between processes. */

@@ -47,8 +47,9 @@ export class TrainingLog {
     this.structureNames = structureNames
   }
 
-  private metric(name: string, value: number, step: number): void {
-    this.record?.log(name, value, step)
+  /** Without a value, the epoch is a gap in the record. */
+  private metric(name: string, value: number | undefined, step: number): void {
+    if (value !== undefined) this.record?.log(name, value, step)
   }
 
   /** `batchesBefore`: done in this epoch by an earlier run. */
@@ -94,8 +95,8 @@ export class TrainingLog {
       this.metric('val.epoch.hard_dice', validation.hardDice, epoch)
       this.structureNames.forEach((name, s) => {
         const { presenceAccuracy, dice } = validation.ofStructure(s)
-        if (presenceAccuracy !== undefined) this.metric(`val.presence_accuracy.${name}`, presenceAccuracy, epoch)
-        if (dice !== undefined) this.metric(`val.dice.${name}`, dice, epoch)
+        this.metric(`val.presence_accuracy.${name}`, presenceAccuracy, epoch)
+        this.metric(`val.dice.${name}`, dice, epoch)
       })
     }
     const samplesPerSecond = samples / seconds

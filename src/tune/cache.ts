@@ -1,5 +1,6 @@
 import { dirname, join } from 'node:path'
 import { userCacheDirectory } from '../util/cache_directory.ts'
+import { messageOf } from '../util/error.ts'
 import { makeFolders } from '../util/files/folder.ts'
 import { codeOf } from '../util/files/reason.ts'
 import { PACKAGE_ROOT } from '../util/package_root.ts'
@@ -19,7 +20,7 @@ export function readTable(path: string, warn: (line: string) => void): TunedTabl
   try {
     return TunedTable.parse(readText(path))
   } catch (error) {
-    const { message } = error as Error
+    const message = messageOf(error)
     const why = message.startsWith(path) ? message : `${path}: cannot be read (${message})`
     if (!NOT_THERE.includes(codeOf(error) ?? '')) warn(`${why}; choosing kernels without it`)
     return undefined
@@ -60,7 +61,7 @@ export class TuningCache {
       writeTable(this.path, this.table)
     } catch (error) {
       this.isWritable = false
-      this.warn(`${(error as Error).message}; measurements apply to this run only`)
+      this.warn(`${messageOf(error)}; measurements apply to this run only`)
     }
   }
 }

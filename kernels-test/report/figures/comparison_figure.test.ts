@@ -78,7 +78,7 @@ test('a metric that one split lacks is a dash; Python’s NaN is undefined; host
   const splits = COMPARED_SPLITS.map(split => parseCompared(text(split === 'val' ? 'null' : '0.25'), split, split))
   expect(splits[0]!.metrics.presence_overall_accuracy).toBeNull()
   expect(Object.keys(splits[0]!.metrics.presence_per_structure)).toEqual([name])
-  expect(comparisonReport(splits)).toMatch(/mean Dice +0\.2500 +- +0\.2500/)
+  expect(comparisonReport(splits)).toMatch(/mean Dice +0\.2500 +– +0\.2500/)
   for (const figure of COMPARISON_NAMES) expect(comparisonFigure({ figure, splits })).not.toMatch(/<script|NaN[^"]*"\)/)
 })
 

@@ -14,6 +14,8 @@ const source = z.strictObject({
   labels: z.string().min(1).optional(),
   /** as in nnU-Net's dataset.json: a label value (or file name), or a list of them */
   structures: z.record(z.string().min(1), z.union([mark, z.array(mark).min(1)])).optional(),
+  /** as --leave-out: label values that no structure needs */
+  leave_out: z.array(z.int()).optional(),
   annotated: names.optional(),
   not_annotated: z.record(z.string(), names).optional(),
   subject_pattern: z.string().optional(),
@@ -33,13 +35,14 @@ export function readManifest(path: string): { sources: SourceRequest[]; structur
 }
 
 function requestOf(entry: z.infer<typeof source>, folder: string): SourceRequest {
-  const { name, images, labels, structures, annotated, not_annotated, subject_pattern, split } = entry
+  const { name, images, labels, structures, leave_out, annotated, not_annotated, subject_pattern, split } = entry
   const marked = structures && Object.entries(structures).map(([name, marks]) => ({ name, marks: [marks].flat() }))
   return {
     images: resolve(folder, images),
     ...(name === undefined ? {} : { name }),
     ...(labels === undefined ? {} : { labels: resolve(folder, labels) }),
     ...(marked === undefined ? {} : { structures: marked }),
+    ...(leave_out === undefined ? {} : { leftOut: leave_out }),
     ...(annotated === undefined ? {} : { annotated }),
     ...(not_annotated === undefined ? {} : { notAnnotated: not_annotated }),
     ...(subject_pattern === undefined ? {} : { subjectPattern: subject_pattern }),

@@ -7,6 +7,7 @@ import { AXIS_DIVISOR, type ImageSize } from '../../util/shape.ts'
 import { readText } from '../../util/whole_file.ts'
 import { metadataSchema } from '../dataset/dataset.ts'
 import { type Preparation, parsePreparation } from '../scan/preparation.ts'
+import { type ScanWarning, warningLines } from '../scan/scan_warnings.ts'
 import type { Findings, Severity } from './findings.ts'
 
 /** The valid parts of metadata.json. */
@@ -25,6 +26,10 @@ const countsSchema = z
     Object.fromEntries(Object.entries(info).filter((entry): entry is [string, number] => typeof entry[1] === 'number')),
   )
 
+const doubtsSchema = z.object({
+  subjects: z.array(z.object({ warnings: z.array(z.object({ file: z.string(), text: z.string() })).optional() })),
+})
+
 /** Checks metadata.json for contradictions within itself. */
 export function validateMetadata(directory: string, findings: Findings): KnownMetadata {
   const path = join(directory, FILE)
@@ -35,6 +40,7 @@ export function validateMetadata(directory: string, findings: Findings): KnownMe
   for (const issue of parsed.error?.issues ?? [])
     say('error', `${issue.path.join('.') || 'the whole file'}: ${issue.message}`)
   const { shape } = metadataSchema
+  const doubts: ScanWarning[] = [] // that import recorded
   const part = <T>(schema: z.ZodType<T>, key: string): T | undefined =>
     schema.safeParse((value as Record<string, unknown>)[key]).data
   const structureNames = part(shape.structure_names, 'structure_names')
@@ -49,6 +55,9 @@ export function validateMetadata(directory: string, findings: Findings): KnownMe
   const preparation = given === undefined ? undefined : findings.attempt(path, () => parsePreparation(given, path))
   if (preparation && imageSize && preparation.image_size.join() !== imageSize.join())
     say('error', `preparation.image_size is ${preparation.image_size.join('×')}, image_size ${imageSize.join('×')}`)
+  for (const { warnings = [] } of part(doubtsSchema, 'dataset_info')?.subjects ?? [])
+    for (const { file, text } of warnings) doubts.push({ path: file, text })
+  for (const line of warningLines(doubts)) say('warning', line)
   return {
     ...(structureNames ? { structureNames } : {}),
     ...(imageSize ? { imageSize } : {}),

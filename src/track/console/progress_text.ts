@@ -1,3 +1,5 @@
+import { UNDEFINED } from '../../util/statistics.ts'
+
 /** Progress within an epoch. */
 export interface EpochProgress {
   /** From 0. */
@@ -27,8 +29,8 @@ export interface EpochSummary {
   epochs: number
   /** Mean total loss over the training batches. */
   trainLoss: number
-  /** Undefined if the epoch was not validated. */
-  validation: { loss: number; presenceAccuracy: number; hardDice: number } | undefined
+  /** Undefined if the epoch was not validated. A metric is undefined if nothing defines it. */
+  validation: ({ loss: number } & Record<'presenceAccuracy' | 'hardDice', number | undefined>) | undefined
   isBest: boolean
   seconds: number
 }
@@ -81,12 +83,16 @@ export function epochLine({ epoch, epochs, trainLoss, validation, isBest, second
   const parts = [`epoch ${epoch + 1}/${epochs}`, `train ${lossText(trainLoss)}`]
   if (validation) {
     const { loss, presenceAccuracy, hardDice } = validation
-    parts.push(`val ${lossText(loss)}`, `presence ${(100 * presenceAccuracy).toFixed(0)} %`)
-    parts.push(`Dice ${hardDice.toFixed(3)}`)
+    parts.push(`val ${lossText(loss)}`, `presence ${percentText(presenceAccuracy)}`)
+    parts.push(`Dice ${hardDice?.toFixed(3) ?? UNDEFINED}`)
   }
   parts.push(durationText(seconds))
   if (isBest) parts.push('best')
   return parts.join('  ')
+}
+
+function percentText(share: number | undefined): string {
+  return share === undefined ? UNDEFINED : `${(100 * share).toFixed(0)} %`
 }
 
 /** Fills at most `lines` lines of `width` characters, and drops the parts that do not fit. */

@@ -1,7 +1,8 @@
+import { messageOf } from '../error.ts'
+
 /** Why a file operation failed, and which one, without the path that Node adds: callers name the path that the user knows. */
 export function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error)
-  return isOfSystem(error) ? error.message.replace(/ '.*$/s, '') : error.message
+  return isOfSystem(error) ? error.message.replace(/ '.*$/s, '') : messageOf(error)
 }
 
 /** Whether the operating system refused a call, as Node reports it. */
