@@ -2,6 +2,8 @@ import { extname } from 'node:path'
 import { Command, Option } from 'commander'
 import { EXPORT_FORMATS, type Exported, type ExportFormat, exportModel } from '../src/export/export.ts'
 import { InputError } from '../src/util/error.ts'
+import { listed } from '../src/util/listing.ts'
+import { say } from './console/say.ts'
 import { givenThreshold } from './evaluate.ts'
 import { configurationOf, withConfiguration } from './options.ts'
 
@@ -60,9 +62,8 @@ function formatOf(path: string): ExportFormat {
 }
 
 function report({ output, bytes, structure_names, presence_threshold, input, outputs }: Exported): void {
-  const say = (line: string): void => console.error(line)
-  say(`structures ${structure_names.join(', ')}; predicted present above ${presence_threshold}`)
+  say(`structures ${listed(structure_names)}; predicted present above ${presence_threshold}`)
   say(`input      image (${input.join(', ')}), raw intensity 0..255`)
-  if (outputs) say(`outputs    ${outputs.join(', ')}`)
+  if (outputs) say(`outputs    ${listed(outputs)}`)
   say(`written    ${output}, ${(bytes / 1e6).toFixed(1)} MB`)
 }

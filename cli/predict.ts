@@ -6,6 +6,7 @@ import { type Prediction, predict } from '../src/predict/predict.ts'
 import { InputError } from '../src/util/error.ts'
 import { listed } from '../src/util/listing.ts'
 import { progressOf } from './console/progress.ts'
+import { say } from './console/say.ts'
 import { givenThreshold, withBatchSize } from './evaluate.ts'
 import { collect, configurationOf, numberOption, withConfiguration } from './options.ts'
 
@@ -77,7 +78,6 @@ export function makePredictCommand(): Command {
 
 async function runPredict(words: string[], options: PredictOptions): Promise<void> {
   const loaded = configurationOf(withBatchSize(words, options), options)
-  const say = (line: string): void => console.error(line)
   const progress = progressOf('predicted')
   const { weights, input, split, output, probabilities = false, attention = false, raw = false } = options
   const prediction = await predict({

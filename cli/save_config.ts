@@ -5,6 +5,7 @@ import { parseLiteral } from '../src/config/overrides.ts'
 import { reasonOf } from '../src/track/run_files.ts'
 import { InputError } from '../src/util/error.ts'
 import { refuseToReplace } from '../src/util/files/result_folder.ts'
+import { say } from './console/say.ts'
 import { configurationOf, withConfiguration } from './options.ts'
 
 interface SaveOptions {
@@ -42,6 +43,6 @@ function runSaveConfig(words: string[], options: SaveOptions): void {
   } catch (error) {
     throw new InputError(`${path}: ${reasonOf(error)}, expected a writable file`)
   }
-  process.stderr.write(`saved ${path}\n`)
+  say(`saved ${path}`)
   if (options.json) process.stdout.write(`${JSON.stringify({ path })}\n`)
 }

@@ -8,7 +8,6 @@ import { encodeModelPth, readModelFile } from '../../src/checkpoint/weights.ts'
 import { type ExportFormat, type ExportRequest, exportModel } from '../../src/export/export.ts'
 import { openTrainedModel } from '../../src/run/trained_model.ts'
 import { InputError } from '../../src/util/error.ts'
-import { WriteError } from '../../src/util/whole_file.ts'
 import { readSafetensors, writeSafetensors } from '../checkpoint/safetensors_file.ts'
 import { run } from '../cli/command.ts'
 import { temporaryDirectory } from '../data/small_dataset.ts'
@@ -174,7 +173,9 @@ describe('wrong input is one line and leaves nothing', () => {
 
   test('a folder that does not exist', () => {
     const output = join(folder, 'no folder', 'model.onnx')
-    expect(() => exportModel({ weights: safe, format: 'onnx', output })).toThrow(WriteError)
+    refused({ output }, /model\.onnx: .*no folder is no folder, expected one to write a file in$/)
+    refused({ output: join(safe, 'model.onnx') }, /safetensors is no folder, expected one to write a file in$/)
+    refused({ output: folder }, /: is not a regular file, expected a file to write$/)
   })
 })
 

@@ -5,7 +5,9 @@ import { floatsOf } from '../run/model_weights.ts'
 import { openTrainedModel, structureNamesOf, type TrainedModel } from '../run/trained_model.ts'
 import { packageFile } from '../track/provenance.ts'
 import { InputError } from '../util/error.ts'
+import { checkOutputFile } from '../util/files/lookup.ts'
 import { refuseToReplace } from '../util/files/result_folder.ts'
+import { listed } from '../util/listing.ts'
 import { nearest } from '../util/nearest.ts'
 import { writeWhole } from '../util/whole_file.ts'
 import { encodeOnnx } from './onnx_file.ts'
@@ -48,9 +50,11 @@ const DEFAULT_THRESHOLD = 0.5
 
 /**
  * The `export` command. Writes the trained model as ONNX, safetensors or .pth, atomically. Throws InputError if the weights cannot be read or
- * are not a complete SADAAN, if an output is unknown, or if the file exists with other content, and WriteError if the file cannot be written.
+ * are not a complete SADAAN, if an output is unknown, if the file exists with other content or there is no folder to write in, and WriteError
+ * if the file cannot be written.
  */
 export function exportModel(request: ExportRequest): Exported {
+  checkOutputFile(request.output)
   const model = openTrainedModel(request.weights)
   const floats = floatsOf(model.shape, model.weights, model.path)
   const { shape } = model
@@ -85,9 +89,7 @@ function checkedOutputs(names: readonly string[]): readonly string[] {
     if (!OUTPUT_NAMES.includes(name)) {
       const meant = nearest(name, OUTPUT_NAMES)
       const hint = meant === undefined ? '' : `; did you mean ${JSON.stringify(meant)}?`
-      throw new InputError(
-        `--outputs: found ${JSON.stringify(name)}, expected one of ${OUTPUT_NAMES.join(', ')}${hint}`,
-      )
+      throw new InputError(`--outputs: found ${JSON.stringify(name)}, expected one of ${listed(OUTPUT_NAMES)}${hint}`)
     }
   return OUTPUT_NAMES.filter(name => names.includes(name))
 }

@@ -1,10 +1,10 @@
-import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DicomSegmentation } from '../data/scan/dicom/segmentation.ts'
 import { writeNifti } from '../data/scan/nifti_writer.ts'
 import { regionColor } from '../report/chart/palette.ts'
 import { fileNames } from '../util/files/file_names.ts'
 import { sizeOf } from '../util/shape.ts'
+import { writeText } from '../util/whole_file.ts'
 import { LabelVolume, ontoScan } from './masks.ts'
 import type { StagedResults } from './staged_results.ts'
 import { FLOATS, makeMasks, type PresenceRow, type SubjectFileOptions, type SubjectFiles } from './subject_files.ts'
@@ -87,8 +87,8 @@ export class ScanResults implements SubjectFiles {
     segments?.write(this.results.path(folder, 'masks.dcm'))
     if (labels) {
       writeNifti(this.results.path(folder, LABELS.volume), labels.labels, grid)
-      writeFileSync(this.results.path(folder, LABELS.table), labelTable(structureNames, this.names))
-      writeFileSync(this.results.path(folder, LABELS.description), labelDescription(structureNames))
+      writeText(this.results.path(folder, LABELS.table), labelTable(structureNames, this.names))
+      writeText(this.results.path(folder, LABELS.description), labelDescription(structureNames))
     }
     return rows
   }

@@ -7,6 +7,8 @@ import { parseJson } from '../json.ts'
 import { listed } from '../listing.ts'
 import { readText, removeFile, writeJson, writeWhole, writing } from '../whole_file.ts'
 import { makeFolder } from './folder.ts'
+import { withInput } from './input_file.ts'
+import { factsOf } from './lookup.ts'
 
 /** The list of results in their folder. */
 export const RESULTS_LIST = '.sadaan-gpu.json'
@@ -56,7 +58,7 @@ export class ResultFolder {
   take(files: ReadonlyMap<string, string>): string[] {
     const names = [...files.keys()]
     this.claim(names)
-    this.record(new Map([...files].map(([name, from]) => [name, digestOf(piecesOf(from))])))
+    this.record(new Map([...files].map(([name, from]) => [name, digestAt(from)])))
     return [...files].map(([name, from]) => {
       const path = join(this.path, name)
       makeFolder(dirname(path), 'a folder for the results')
@@ -73,16 +75,21 @@ export class ResultFolder {
   }
 
   private isReplaceable(name: string, known: Versions): boolean {
-    const found = fs.lstatSync(join(this.path, name), { throwIfNoEntry: false })
+    const found = this.facts(name)
     if (found === undefined) return true
     return !found.isDirectory() && (this.overwrite || this.isOurs(name, known))
   }
 
   private isOurs(name: string, known: Versions): boolean {
-    const path = join(this.path, name)
     const versions = known.get(name) ?? []
-    const isFile = fs.lstatSync(path, { throwIfNoEntry: false })?.isFile() ?? false
-    return isFile && versions.length > 0 && versions.includes(digestOf(piecesOf(path)))
+    const isFile = this.facts(name)?.isFile() ?? false
+    return isFile && versions.length > 0 && versions.includes(digestAt(join(this.path, name)))
+  }
+
+  /** Of the file or link itself; undefined if nothing is there. */
+  private facts(name: string): fs.Stats | undefined {
+    const path = join(this.path, name)
+    return writing(path, () => fs.lstatSync(path, { throwIfNoEntry: false }))
   }
 
   /** Lists files before they are written. Other commands may have added theirs meanwhile. */
@@ -97,7 +104,7 @@ export class ResultFolder {
 
   private read(): Versions {
     const path = join(this.path, RESULTS_LIST)
-    if (!fs.existsSync(path)) return new Map()
+    if (factsOf(path) === undefined) return new Map()
     return new Map(Object.entries(parseJson(readText(path), path, listSchema).files))
   }
 }
@@ -107,10 +114,10 @@ export class ResultFolder {
  * `overwrite`.
  */
 export function refuseToReplace(path: string, pieces: readonly Uint8Array[], overwrite: boolean): void {
-  const found = fs.statSync(path, { throwIfNoEntry: false })
+  const found = factsOf(path)
   if (overwrite || !found?.isFile()) return
   const length = pieces.reduce((sum, piece) => sum + piece.length, 0)
-  if (found.size === length && digestOf(piecesOf(path)) === digestOf(pieces)) return
+  if (found.size === length && digestAt(path) === digestOf(pieces)) return
   throw new InputError(`${path}: exists with other content, expected another name, or --overwrite to replace it`)
 }
 
@@ -120,13 +127,12 @@ function digestOf(pieces: Iterable<Uint8Array>): string {
   return hash.digest('hex')
 }
 
-/** The bytes of a file, a few at a time; each piece is valid until the next. */
-function* piecesOf(path: string): Generator<Uint8Array> {
-  const file = fs.openSync(path, 'r')
-  try {
-    const piece = new Uint8Array(BYTES_AT_ONCE)
-    for (let read = fs.readSync(file, piece); read > 0; read = fs.readSync(file, piece)) yield piece.subarray(0, read)
-  } finally {
-    fs.closeSync(file)
-  }
+function digestAt(path: string): string {
+  return withInput(path, file => digestOf(piecesOf(file)))
+}
+
+/** The bytes of an open file, a few at a time; each piece is valid until the next. */
+function* piecesOf(file: number): Generator<Uint8Array> {
+  const piece = new Uint8Array(BYTES_AT_ONCE)
+  for (let read = fs.readSync(file, piece); read > 0; read = fs.readSync(file, piece)) yield piece.subarray(0, read)
 }
