@@ -2,7 +2,7 @@ import type { DatasetInspection, SplitInspection } from '../data/inspect/dataset
 import type { Hdf5Inspection } from '../data/inspect/hdf5.ts'
 import type { ScanInspection } from '../data/inspect/scan.ts'
 import type { Intensity } from '../data/inspect/voxel_intensity.ts'
-import type { IntensityRule, Preparation } from '../data/scan/preparation.ts'
+import { preparationText } from '../data/scan/preparation_text.ts'
 import { type Column, table } from '../report/text/table.ts'
 import { formatBytes } from '../run/memory.ts'
 import type { Inspection, ModelInspection } from './inspect.ts'
@@ -176,20 +176,4 @@ function trainingFacts(training: NonNullable<ModelInspection['training']>): [str
         ][])
       : []),
   ]
-}
-
-function preparationText({ orientation, frame, image_size, intensity }: Preparation): string {
-  const grid = frame.kind === 'spacing' ? `${times(frame.spacing_mm)} mm voxels` : 'the whole field of view'
-  return `${orientation}, ${grid} in ${times(image_size)}; intensities: ${intensity.map(ruleText).join(', ')}`
-}
-
-function ruleText(rule: IntensityRule): string {
-  switch (rule.kind) {
-    case 'window':
-      return `${rule.low} to ${rule.high}`
-    case 'zscore':
-      return `mean ± ${rule.deviations} sd`
-    case 'percentile':
-      return `percentiles ${rule.low} to ${rule.high}`
-  }
 }

@@ -1,5 +1,6 @@
 import { mkdirSync } from 'node:fs'
 import { InputError } from '../../util/error.ts'
+import { listed } from '../../util/listing.ts'
 import { AXIS_DIVISOR, type ImageSize } from '../../util/shape.ts'
 import { SPLIT_NAMES, type SplitName } from '../dataset/split.ts'
 import { type DatasetMetadata, type StoredSample, writeDatasetFiles } from '../dataset/split_writer.ts'
@@ -98,6 +99,11 @@ function formOf(
     throw new InputError(
       `${first.images.join(', ')}: ${channels} channels, its dataset.json names ${channelNames.length} (${channelNames.join(', ')})`,
     )
+  const other = scans.find(({ source }) => source.channelNames && source.channelNames.join() !== channelNames!.join())
+  if (other)
+    throw new InputError(
+      `${other.source.where}: its channels are ${listed(other.source.channelNames!)}, those of the first source ${listed(channelNames!)}: expected the same channels in the same order`,
+    )
   const preparation: Preparation = {
     orientation: 'RAS',
     frame: spacing ? { kind: 'spacing', spacing_mm: [...spacing] } : { kind: 'field_of_view' },
@@ -105,7 +111,7 @@ function formOf(
     intensity: rulesFor(channels, intensity, channelNames, training),
   }
   const half = preparation.image_size.map(axis => axis / 2) as ImageSize
-  return { preparation, structureNames, ...(patches && { patchStride: patchStride ?? half }) }
+  return { preparation, structureNames, channelNames, ...(patches && { patchStride: patchStride ?? half }) }
 }
 
 /** The smallest size that the network takes and that holds every scan. */
@@ -136,7 +142,7 @@ async function write(
   async function* samplesOf(split: SplitName, scans = splits[split]): AsyncGenerator<StoredSample> {
     for (const scan of scans) {
       try {
-        for (const sample of recorded(importScan(scan, form), record => tally.addScan(split, record))) {
+        for (const sample of recorded(importScan(scan, form), scan => tally.addScan(split, scan))) {
           tally.addSample(split, sample.presence)
           yield sample
         }
@@ -199,15 +205,17 @@ function checkOptions(options: ImportOptions): void {
 
 function metadataOf(
   { seed, validationSplit, testSplit, sources }: ImportOptions,
-  { preparation, patchStride, structureNames }: ImportedForm,
+  { preparation, patchStride, structureNames, channelNames }: ImportedForm,
   { marks }: Survey,
-  { records }: ImportTally,
+  { records, trainingScans }: ImportTally,
 ): DatasetMetadata {
   return {
     structure_names: structureNames,
     num_structures: structureNames.length,
     image_size: preparation.image_size,
+    ...(channelNames && { channel_names: channelNames }),
     preparation,
+    training_scans: trainingScans,
     patches: patchStride !== undefined,
     dataset_info: {
       source: 'import',
