@@ -76,9 +76,9 @@ export function givenThreshold({ config, updates }: LoadedConfig): { presenceThr
   return isGiven ? { presenceThreshold: config.model.presence_threshold } : {}
 }
 
-function mainMetricsOf({ samples, metrics, files }: Evaluation) {
+function mainMetricsOf({ head, samples, metrics, files }: Evaluation) {
   const { presence_per_structure, segmentation_per_structure, scenario_based, absence_per_structure, ...main } = metrics
-  return { samples, ...main, files }
+  return { samples, warnings: head.warnings, ...main, files }
 }
 
 function report({ samples, metrics, files }: Evaluation, drawn: readonly string[], say: (line: string) => void): void {

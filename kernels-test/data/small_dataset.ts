@@ -11,6 +11,8 @@ export interface SmallSplit {
   channels?: number
   /** which sample stands at a place, where several shall be the same; else each its own */
   sampleAt?: (place: number) => number
+  /** which structure stands at a place; else each its own */
+  structureAt?: (place: number) => number
   /** label of structure s of sample n; `presenceOf` unless given */
   presence?: (n: number, s: number) => number
   /** millimetres between voxels, of every sample; then samples are of subjects too */
@@ -41,7 +43,16 @@ export function temporaryDirectory(): string {
 
 export async function writeSplit(
   path: string,
-  { samples, structures, imageSize, channels, sampleAt = place => place, presence = presenceOf, spacing }: SmallSplit,
+  {
+    samples,
+    structures,
+    imageSize,
+    channels,
+    sampleAt = place => place,
+    structureAt = place => place,
+    presence = presenceOf,
+    spacing,
+  }: SmallSplit,
 ): Promise<void> {
   const voxels = imageSize[0] * imageSize[1] * imageSize[2]
   const imageShape = channels === undefined ? imageSize : [channels, ...imageSize]
@@ -58,11 +69,14 @@ export async function writeSplit(
     )
     writer.append(
       'masks',
-      Uint8Array.from({ length: structures * voxels }, (_, v) => Number(isMasked(n, v))),
+      Uint8Array.from({ length: structures * voxels }, (_, v) => {
+        const place = Math.floor(v / voxels)
+        return Number(isMasked(n, structureAt(place) * voxels + (v - place * voxels)))
+      }),
     )
     writer.append(
       'presence_labels',
-      BigInt64Array.from({ length: structures }, (_, s) => BigInt(presence(n, s))),
+      BigInt64Array.from({ length: structures }, (_, s) => BigInt(presence(n, structureAt(s)))),
     )
     if (spacing) writer.append('voxel_spacing', Float32Array.from(spacing))
   }
