@@ -140,7 +140,13 @@ test('subjects are gathered to the same bits in memory and in files, which are g
     [0, 0, 1, 0],
   ]
   const place: ScanGrid = { size: grid, affine }
-  const subject = { name: '', frame: new Frame(place, { kind: 'field_of_view' }, grid), grid: place, millilitres: 1 }
+  const subject = {
+    name: '',
+    frame: new Frame(place, { kind: 'field_of_view' }, grid),
+    grid: place,
+    millilitres: 1,
+    warnings: [],
+  }
   const passes = corners.flatMap(corner => flips.map(flip => ({ corner, flip })))
   const outputs = [0, 1].map(() =>
     passes.map(() => {

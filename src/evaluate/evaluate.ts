@@ -5,7 +5,7 @@ import { type Split, withStructures } from '../data/dataset/split.ts'
 import { Device } from '../gpu/device.ts'
 import { casesCsv } from '../report/case_row.ts'
 import { evaluationReport } from '../report/text/evaluation_report.ts'
-import { factDifferences } from '../run/dataset_facts.ts'
+import { factDifferences, voxelDifferences } from '../run/dataset_facts.ts'
 import { formatBytes, totalOf } from '../run/memory.ts'
 import { wantedAdapter } from '../run/open.ts'
 import { matchStructures, matchWarnings } from '../run/structure_match.ts'
@@ -65,6 +65,7 @@ async function openSplitFor(
     throw new InputError(`${split.path}: images have ${dataset.channels} channels, ${model.path} expects ${inChannels}`)
   const { warnings, ...matched } = withModelStructures(split, model, dataset, say)
   warnings.push(...factDifferences(model, dataset))
+  if (!dataset.preparation) warnings.push(...voxelDifferences(model, split))
   for (const warning of warnings) say(`warning: ${warning}`)
   if (dataset.imageSize.join() !== size.join())
     say(

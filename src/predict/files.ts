@@ -22,12 +22,16 @@ export interface PredictionHead {
   flips: readonly (readonly number[])[]
   isLargestComponent: boolean
   hasAttention: boolean
+  /** in which respects the dataset is unlike the training data */
+  warnings: readonly string[]
 }
 
 /** The results of one sample or scan. */
 export interface PredictedSubject {
   /** empty if it has no name */
   scan: string
+  /** in which respects it is unlike the training scans */
+  warnings: readonly string[]
   rows: readonly PresenceRow[] // (S)
 }
 
@@ -63,7 +67,8 @@ export class PredictionFiles {
   }
 
   append(subject: SubjectPlace, prediction: SubjectPrediction): void {
-    this.subjects.push({ scan: subject.name, rows: this.files.append(subject, prediction) })
+    const { name: scan, warnings } = subject
+    this.subjects.push({ scan, warnings, rows: this.files.append(subject, prediction) })
   }
 
   /** Appends the outputs of a sample if raw.h5 is written. */
@@ -96,8 +101,8 @@ export class PredictionFiles {
 
   private table(): string {
     const { structureNames, presenceThreshold } = this.head
-    const columns = [...COLUMNS, ...(this.head.hasAttention ? ['attention_peak'] : [])]
-    const lines = this.subjects.flatMap(({ scan, rows }, sample) =>
+    const columns = [...COLUMNS, ...(this.head.hasAttention ? ['attention_peak'] : []), 'warnings']
+    const lines = this.subjects.flatMap(({ scan, warnings, rows }, sample) =>
       rows.map(({ probability, present, voxels, millilitres, attentionPeak }, s) => {
         const cells = [
           sample,
@@ -109,7 +114,8 @@ export class PredictionFiles {
           presenceThreshold,
           scan,
         ]
-        return csvLine(attentionPeak === undefined ? cells : [...cells, attentionPeak])
+        if (attentionPeak !== undefined) cells.push(attentionPeak)
+        return csvLine([...cells, warnings.join(' | ')])
       }),
     )
     return [csvLine(columns), ...lines].join('')
@@ -126,6 +132,7 @@ export class PredictionFiles {
       sliding_window: head.overlap === undefined ? null : { overlap: head.overlap },
       flips: head.flips,
       largest_component: head.isLargestComponent,
+      warnings: head.warnings,
       samples: samplesOf(this.subjects, head.structureNames),
     }
   }
@@ -151,9 +158,10 @@ export function samplesOf(subjects: readonly PredictedSubject[], structureNames:
     volume_ml: millilitres ?? null,
     ...(attentionPeak !== undefined && { attention_peak: attentionPeak }),
   })
-  return subjects.map(({ scan, rows }, sample) => ({
+  return subjects.map(({ scan, warnings, rows }, sample) => ({
     sample,
     scan,
+    warnings,
     structures: Object.fromEntries(rows.map((row, s) => [structureNames[s]!, structure(row)])),
   }))
 }

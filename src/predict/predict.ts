@@ -102,7 +102,7 @@ async function filesFor(
   const options = { ...head, hasProbabilities: probabilities }
   return folders
     ? new ScanResults(results, folders, options, say)
-    : Hdf5Results.create(results, subjects.imageSize!, options)
+    : Hdf5Results.create(results, subjects.stored!.imageSize, options)
 }
 
 function recorderFor(names: readonly RawName[]): Recorder<RawName> {

@@ -1,6 +1,8 @@
 import type { DatasetFacts } from '../data/dataset/dataset.ts'
+import type { Split } from '../data/dataset/split.ts'
 import { preparationDifferences } from '../data/scan/preparation_text.ts'
-import { scanDifferences } from '../data/scan/scan_differences.ts'
+import { isWithin, lengthsText, scanDifferences, ZOOM_FACTOR } from '../data/scan/scan_differences.ts'
+import type { Range } from '../data/scan/scan_ranges.ts'
 import { InputError } from '../util/error.ts'
 import { listed } from '../util/listing.ts'
 import type { TrainedModel } from './trained_model.ts'
@@ -47,4 +49,28 @@ function patchLine({ path, patches }: TrainedModel, { directory }: DatasetFacts)
   return patches
     ? `${directory} holds whole scans, ${path} was trained on patches`
     : `${directory} holds patches of scans, ${path} was trained on whole scans`
+}
+
+/**
+ * How the voxels of stored images differ from those that the model was trained on, for images of an unknown preparation. Nothing is known
+ * if the file does not say how long they are, or the model has them of any length.
+ */
+export function voxelDifferences(
+  { path, preparation, shape: { size } }: TrainedModel,
+  { path: file, imageSize, spacing }: Pick<Split, 'path' | 'imageSize' | 'spacing'>,
+  isSlidOver = false,
+): string[] {
+  if (!spacing || preparation?.frame.kind !== 'spacing') return []
+  const { spacing_mm } = preparation.frame
+  const seenAt = isSlidOver ? imageSize : size
+  const own = spacing_mm.map((_, axis): Range => {
+    const lengths = spacing.filter((_, i) => i % 3 === axis).map(length => (length * imageSize[axis]!) / seenAt[axis]!)
+    return [lengths.reduce((a, b) => Math.min(a, b)), lengths.reduce((a, b) => Math.max(a, b))]
+  })
+  const trained = spacing_mm.map((length, axis): Range => {
+    const seen = (length * preparation.image_size[axis]!) / size[axis]!
+    return [seen, seen]
+  })
+  if (own.every((each, axis) => isWithin(each, trained[axis]!, ZOOM_FACTOR))) return []
+  return [`${file}: voxels of ${lengthsText(own)}; ${path} was trained on ${lengthsText(trained)}`]
 }

@@ -1,12 +1,13 @@
 import type { Preparation } from './preparation.ts'
 import type { ChannelRanges, Range, ScanRanges } from './scan_ranges.ts'
 
+/** Anatomy zoomed by up to this factor passes: nnU-Net zooms its training samples by 0.7 to 1.4, about as much as bodies differ. */
+export const ZOOM_FACTOR = 1.5
 /**
- * Fields of view outside the training scans' range by up to this factor pass. Where the whole field becomes the sample, the factor zooms the
- * anatomy: nnU-Net zooms its training samples by 0.7 to 1.4, about as much as bodies and protocols differ. At a constant spacing it only
- * decides what else is in view.
+ * Fields of view outside the training scans' range by up to these factors pass. Where the whole field becomes the sample, its size zooms the
+ * anatomy; at a constant spacing it only decides what else is in view.
  */
-const EXTENT_FACTOR = { field_of_view: 1.5, spacing: 2 } as const
+const EXTENT_FACTOR = { field_of_view: ZOOM_FACTOR, spacing: 2 } as const
 /** Likewise of voxel sizes: slices of 5 mm and 3 mm occur in one dataset, and the model's grid blurs what is finer. */
 const VOXEL_FACTOR = 2
 /** Degrees. Scanners angle a stack of slices by 10 to 20, and so do people their heads. */
@@ -77,7 +78,7 @@ function tiltLines(scans: ScanRanges, trained: ScanRanges, whose: string): strin
   return [`axes tilted by ${text(own, scans)}; ${whose} up to ${text(other, trained)}`]
 }
 
-function isWithin([least, most]: Range, [lowest, highest]: Range, factor: number): boolean {
+export function isWithin([least, most]: Range, [lowest, highest]: Range, factor: number): boolean {
   return least >= lowest / factor && most <= highest * factor
 }
 
@@ -97,7 +98,7 @@ function channelText({ low, high }: ChannelRanges): string {
   return `${rangeText(low)} to ${rangeText(high)}`
 }
 
-function lengthsText(axes: readonly Range[]): string {
+export function lengthsText(axes: readonly Range[]): string {
   const texts = axes.map(rangeText)
   return `${texts.join(texts.every(text => !text.includes('–')) ? '×' : ' × ')} mm`
 }
