@@ -1,5 +1,6 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import { readText, writeWhole } from '../src/util/whole_file.ts'
 import type { OpsReport } from './ops/ops.ts'
 import { OPS_COLUMNS, opsHeader } from './ops/text.ts'
 import { tunedColumns } from './peers/tuned.ts'
@@ -67,7 +68,7 @@ const WRITERS: Readonly<Record<string, (result: object) => string>> = {
 
 function textOf(file: string): string {
   const path = join(DIRECTORY, file)
-  return existsSync(path) ? readFileSync(path, 'utf8').trim() : ''
+  return existsSync(path) ? readText(path).trim() : ''
 }
 
 /** Undefined for a part that did not run. */
@@ -91,6 +92,7 @@ const parts = Object.keys(WRITERS).flatMap(name => {
 })
 const doctor = parts.find(([name]) => name === 'adapter')?.[1].result as Doctor | undefined
 const title = `# ${doctor?.adapters[0]?.name ?? 'Adapter unknown'}, ${new Date().toISOString().slice(0, 10)}\n`
-writeFileSync(join(DIRECTORY, 'report.json'), `${JSON.stringify(Object.fromEntries(parts))}\n`)
-writeFileSync(join(DIRECTORY, 'report.md'), [title, ...parts.map(([name, part]) => section(name, part))].join('\n'))
+writeWhole(join(DIRECTORY, 'report.json'), [Buffer.from(`${JSON.stringify(Object.fromEntries(parts))}\n`)])
+const text = [title, ...parts.map(([name, part]) => section(name, part))].join('\n')
+writeWhole(join(DIRECTORY, 'report.md'), [Buffer.from(text)])
 process.stdout.write(`${join(DIRECTORY, 'report.md')}\n`)

@@ -1,4 +1,5 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
+import { readText } from '../src/util/whole_file.ts'
 
 const STATUS = '/proc/self/status'
 
@@ -7,6 +8,6 @@ const STATUS = '/proc/self/status'
  * parent's memory from before the program started).
  */
 export function highWater(): number {
-  const kilobytes = existsSync(STATUS) ? /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(STATUS, 'utf8'))?.[1] : undefined
+  const kilobytes = existsSync(STATUS) ? /^VmHWM:\s+(\d+) kB$/m.exec(readText(STATUS))?.[1] : undefined
   return (kilobytes === undefined ? process.resourceUsage().maxRSS : Number(kilobytes)) * 1024
 }

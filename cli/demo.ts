@@ -1,4 +1,3 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { Command } from 'commander'
 import { loadConfig } from '../src/config/load.ts'
@@ -6,8 +5,11 @@ import { GENERATE_DEFAULTS } from '../src/data/synthetic/generate.ts'
 import { runCourse } from '../src/experiment/course.ts'
 import { ensureAdapter } from '../src/gpu/adapter.ts'
 import type { DetailedMetrics } from '../src/report/detailed_metrics.ts'
+import { metricText } from '../src/report/text/number_text.ts'
 import { Console } from '../src/track/console/console.ts'
-import { progressOf } from './progress.ts'
+import { makeFolder } from '../src/util/files/folder.ts'
+import { readText, writeJson } from '../src/util/whole_file.ts'
+import { progressOf } from './console/progress.ts'
 import { stopOnSignals } from './signals.ts'
 
 /**
@@ -53,7 +55,7 @@ async function runDemo(folder: string): Promise<void> {
   }
   const seconds = (performance.now() - started) / 1000
   const paths = { metrics: path, model: training.bestPath, run: training.run!, config: file }
-  conclude(JSON.parse(readFileSync(path, 'utf8')), paths, seconds, line => console.line(line))
+  conclude(JSON.parse(readText(path)), paths, seconds, line => console.line(line))
 }
 
 /** Writes the configuration as a user would: a part of the tree. Returns its path. */
@@ -68,8 +70,8 @@ function writeConfig(folder: string): string {
     optimizer: { lr_restart_period: EPOCHS },
     checkpoint: { save_dir: join(folder, 'checkpoints') },
   }
-  mkdirSync(folder, { recursive: true })
-  writeFileSync(path, `${JSON.stringify(config, null, 2)}\n`)
+  makeFolder(folder, 'a folder for the results')
+  writeJson(path, config)
   return path
 }
 
@@ -80,19 +82,18 @@ function conclude(
   say: (line: string) => void,
 ): void {
   const { segmentation_per_structure, segmentation_overall, presence_overall_accuracy } = metrics
-  const samples = Object.values(metrics.scenario_based).reduce((sum, { num_samples }) => sum + num_samples, 0)
   const best = Object.entries(segmentation_per_structure)
     .filter(([, { num_samples }]) => num_samples > 0)
-    .sort(([, a], [, b]) => (b.mean_dice ?? 0) - (a.mean_dice ?? 0))
+    .sort(([, a], [, b]) => b.mean_dice! - a.mean_dice!)
     .slice(0, 4)
   say('')
   say(
     `trained     a narrow SADAAN (channels ${CHANNELS.join(', ')}) on synthetic ${IMAGE_SIZE.join('×')} scans, ${EPOCHS} epochs, ${seconds.toFixed(0)} s in total`,
   )
   say(
-    `metrics     on ${samples} scans that it never saw: presence accuracy ${(100 * (presence_overall_accuracy ?? 0)).toFixed(1)} %, mean Dice ${segmentation_overall.mean_dice?.toFixed(3)}`,
+    `metrics     on ${metrics.num_samples} scans that it never saw: presence accuracy ${metricText(presence_overall_accuracy)}, mean Dice ${metricText(segmentation_overall.mean_dice)}`,
   )
-  say(`            best: ${best.map(([name, { mean_dice }]) => `${name} ${mean_dice?.toFixed(2)}`).join(', ')}`)
+  say(`            best: ${best.map(([name, { mean_dice }]) => `${name} ${mean_dice!.toFixed(2)}`).join(', ')}`)
   say(`model       ${paths.model}`)
   say(`report      ${join(dirname(paths.metrics), 'report.html')} (open it in a browser)`)
   say(`            ${paths.metrics}`)

@@ -4,6 +4,7 @@ import { Device } from '../src/gpu/device.ts'
 import { installSoftwareAdapter, softwareAdapterInstalled } from '../src/gpu/software.ts'
 import { formatBytes } from '../src/run/memory.ts'
 import { selfTest } from '../src/run/self_test.ts'
+import { messageOf } from '../src/util/error.ts'
 
 interface DoctorOptions {
   installSoftwareGpu?: boolean
@@ -67,7 +68,7 @@ async function testOf(index: number): Promise<{ passed: boolean; selfTest: strin
     device.close()
     return { passed: true, selfTest: selfTestLine }
   } catch (error) {
-    return { passed: false, selfTest: (error as Error).message }
+    return { passed: false, selfTest: messageOf(error) }
   }
 }
 

@@ -7,8 +7,8 @@ import { evaluate } from '../src/evaluate/evaluate.ts'
 import type { Evaluation } from '../src/evaluate/evaluation.ts'
 import { EvaluationPictures } from '../src/evaluate/pictures.ts'
 import { mainMetrics } from '../src/report/text/evaluation_report.ts'
+import { progressOf } from './console/progress.ts'
 import { configurationOf, countOption, withConfiguration } from './options.ts'
-import { progressOf } from './progress.ts'
 
 interface EvaluateOptions {
   config?: string
@@ -59,6 +59,7 @@ async function runEvaluate(words: string[], options: EvaluateOptions): Promise<v
     ...(pictures && { pictures: options.pictures || 0, visit: sample => pictures.add(sample) }),
     say,
     progress: progress.update,
+    compiling: progressOf('compiling kernels').update,
   }).finally(progress.end)
   const drawn = (await pictures?.finish(evaluation)) ?? []
   if (options.json) process.stdout.write(`${JSON.stringify({ ...mainMetricsOf(evaluation), pictures: drawn })}\n`)

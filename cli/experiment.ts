@@ -1,4 +1,3 @@
-import { mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Command } from 'commander'
 import { type LoadedConfig, loadConfig } from '../src/config/load.ts'
@@ -13,9 +12,10 @@ import { durationText } from '../src/track/console/progress_text.ts'
 import { packageFile } from '../src/track/provenance.ts'
 import type { TrainingReport } from '../src/train/training.ts'
 import { InputError } from '../src/util/error.ts'
-import { writeJson, writeWhole } from '../src/util/whole_file.ts'
+import { makeFolder } from '../src/util/files/folder.ts'
+import { readText, writeJson, writeWhole } from '../src/util/whole_file.ts'
+import { progressOf } from './console/progress.ts'
 import { numberOption, overridesOf, sizeOption, WORDS } from './options.ts'
-import { progressOf } from './progress.ts'
 import { stopOnSignals } from './signals.ts'
 
 interface ExperimentOptions {
@@ -76,7 +76,7 @@ async function runExperiment(words: string[], options: ExperimentOptions): Promi
   }
   const files = { train: metrics.train!, val: metrics.val!, test: metrics.test! }
   await analyse({ files, output: join(folder, 'analysis'), say: line => console.line(line) })
-  const read = (path: string): DetailedMetrics => JSON.parse(readFileSync(path, 'utf8'))
+  const read = (path: string): DetailedMetrics => JSON.parse(readText(path))
   const [train, val, test] = SPLITS.map(split => read(metrics[split]!)) as [
     DetailedMetrics,
     DetailedMetrics,
@@ -100,7 +100,7 @@ function configurationFor(words: readonly string[], { outputDir, epochs, seed }:
     seed,
   }
   const file = join(outputDir, 'config.json')
-  mkdirSync(outputDir, { recursive: true })
+  makeFolder(outputDir, 'a folder for the results')
   writeJson(file, own)
   return loadConfig({ file, overrides })
 }

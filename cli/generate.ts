@@ -3,8 +3,8 @@ import { join } from 'node:path'
 import { Command } from 'commander'
 import { SPLIT_NAMES } from '../src/data/dataset/split.ts'
 import { GENERATE_DEFAULTS, type GenerateOptions, generateDataset } from '../src/data/synthetic/generate.ts'
+import { progressOf } from './console/progress.ts'
 import { numberOption, sizeOption } from './options.ts'
-import { progressOf } from './progress.ts'
 
 /** `generate`: writes the synthetic dataset, with the original generator's options. */
 export function makeGenerateCommand(): Command {

@@ -3,12 +3,12 @@ import { IMPORT_DEFAULTS, type ImportOptions, importScans } from '../src/data/im
 import type { ChannelRule } from '../src/data/import/intensity_rules.ts'
 import { readManifest } from '../src/data/import/manifest.ts'
 import type { SourceRequest } from '../src/data/import/sources.ts'
-import { parseNames, parseStructures } from '../src/data/import/structures.ts'
+import { parseNames, parseStructures, parseValues } from '../src/data/import/structures.ts'
 import { InputError } from '../src/util/error.ts'
+import { progressOf } from './console/progress.ts'
 import { summaryLines } from './import_summary.ts'
 import { ALL_CHANNELS, percentileRules, windowRules, zscoreRules } from './intensity_options.ts'
 import { numberOption, sizeOption, spacingOption } from './options.ts'
-import { progressOf } from './progress.ts'
 
 interface ImportCommandOptions extends Omit<ImportOptions, 'sources' | 'intensity' | 'patches' | 'skipBad'> {
   patches?: boolean
@@ -17,6 +17,7 @@ interface ImportCommandOptions extends Omit<ImportOptions, 'sources' | 'intensit
   labels?: string
   manifest?: string
   structures?: string
+  leaveOut?: string
   annotated?: string
   subjectPattern?: string
   window?: ChannelRule[]
@@ -30,7 +31,7 @@ export function makeImportCommand(): Command {
   const { validationSplit, testSplit, seed } = IMPORT_DEFAULTS
   return new Command('import')
     .description(
-      'convert scans (NIfTI, DICOM series) and their labels into a dataset; nnU-Net raw and Medical Decathlon folders work as they are',
+      'convert scans (NIfTI, DICOM series) and their labels into a dataset; folders of nnU-Net raw, the Medical Decathlon and TotalSegmentator work as they are',
     )
     .option('--images <path>', 'folder of scans, one scan, or a folder with a dataset.json')
     .option('--labels <path>', 'folder of label volumes, or of folders of masks (default: those of dataset.json)')
@@ -51,6 +52,10 @@ export function makeImportCommand(): Command {
     .option(
       '--structures <list>',
       'csf=4,brain=5+6, or names of mask files (default: from dataset.json, or all that occur)',
+    )
+    .option(
+      '--leave-out <values>',
+      'label values that no structure needs, 7,20-25; for labels whose values no dataset.json names',
     )
     .option('--annotated <names>', 'the structures that were annotated; the others are unknown (default: all)')
     .option(
@@ -108,9 +113,12 @@ async function runImport(options: ImportCommandOptions): Promise<void> {
 }
 
 function sourcesOf(options: ImportCommandOptions): Pick<ImportOptions, 'sources' | 'structureNames'> {
-  const { images, labels, manifest, structures, annotated, subjectPattern } = options
+  const { images, labels, manifest, structures, leaveOut, annotated, subjectPattern } = options
   if (manifest !== undefined) {
-    const others = Object.entries({ images, labels, structures, annotated, 'subject-pattern': subjectPattern })
+    const others = Object.entries({
+      ...{ images, labels, structures, annotated },
+      ...{ 'leave-out': leaveOut, 'subject-pattern': subjectPattern },
+    })
     const given = others.find(([, value]) => value !== undefined)
     if (given) throw new InputError(`import: --${given[0]} given with --manifest: expected it in ${manifest}`)
     return readManifest(manifest)
@@ -120,6 +128,7 @@ function sourcesOf(options: ImportCommandOptions): Pick<ImportOptions, 'sources'
     images,
     ...(labels === undefined ? {} : { labels }),
     ...(structures === undefined ? {} : { structures: parseStructures(structures) }),
+    ...(leaveOut === undefined ? {} : { leftOut: parseValues(leaveOut) }),
     ...(annotated === undefined ? {} : { annotated: parseNames(annotated) }),
     ...(subjectPattern === undefined ? {} : { subjectPattern }),
   }

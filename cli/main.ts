@@ -1,11 +1,12 @@
 #!/usr/bin/env node
-import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Command, CommanderError } from 'commander'
-import { InputError } from '../src/util/error.ts'
+import { InputError, messageOf } from '../src/util/error.ts'
 import { PACKAGE_ROOT } from '../src/util/package_root.ts'
+import { readText } from '../src/util/whole_file.ts'
 import { makeAnalysisCommand } from './analysis.ts'
 import { makeBenchCommand } from './bench.ts'
+import { strict, usageText } from './console/usage.ts'
 import { makeDemoCommand } from './demo.ts'
 import { makeDoctorCommand } from './doctor.ts'
 import { makeEvaluateCommand } from './evaluate.ts'
@@ -23,7 +24,7 @@ import { makeSummaryCommand } from './summary.ts'
 import { makeTrainCommand } from './train.ts'
 import { makeValidateCommand } from './validate.ts'
 
-const { version } = JSON.parse(readFileSync(join(PACKAGE_ROOT, 'package.json'), 'utf8')) as { version: string }
+const { version } = JSON.parse(readText(join(PACKAGE_ROOT, 'package.json'))) as { version: string }
 
 /** Exit codes: 0 done, 1 failed, 2 wrong input. Commands that can be interrupted set 75, 130 and 143. */
 const FAILED = 1
@@ -44,7 +45,6 @@ function makeProgram(): Command {
       "Train SADAAN, a 3D medical segmentation network that also predicts which organs are missing, on any vendor's GPU",
     )
     .version(version)
-    .exitOverride()
     .configureHelp({ showGlobalOptions: true, subcommandTerm: command => command.name() })
     .commandsGroup('Datasets:')
     .addCommand(makeGenerateCommand())
@@ -78,13 +78,11 @@ function makeProgram(): Command {
 async function main(): Promise<void> {
   // a closed pipe (EPIPE) must not end a training run
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined)
+  const program = strict(makeProgram())
   try {
-    const program = makeProgram()
-    // added commands do not inherit exitOverride and would end the process with 1
-    for (const command of program.commands) command.copyInheritedSettings(program)
     await program.parseAsync()
   } catch (error) {
-    process.exitCode = report(error)
+    process.exitCode = report(error, program)
   }
   // Dawn's threads would keep the process alive
   await flushed(process.stdout)
@@ -92,12 +90,16 @@ async function main(): Promise<void> {
   process.exit()
 }
 
-function report(error: unknown): number {
-  // commander has already printed a message
-  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : WRONG_INPUT
+function report(error: unknown, program: Command): number {
+  if (error instanceof CommanderError) {
+    if (error.exitCode === 0) return 0
+    const text = usageText(error, program, process.argv.slice(2))
+    if (text !== undefined) console.error(`sadaan-gpu: ${text}`)
+    return WRONG_INPUT
+  }
   const wrongInput = error instanceof InputError || isNoAdapter(error)
-  if (wrongInput) console.error(`sadaan-gpu: ${(error as Error).message}`)
-  else console.error(process.env.SADAAN_DEBUG ? error : `sadaan-gpu: ${(error as Error).message ?? error}`)
+  if (wrongInput) console.error(`sadaan-gpu: ${messageOf(error)}`)
+  else console.error(process.env.SADAAN_DEBUG ? error : `sadaan-gpu: ${messageOf(error)}`)
   return wrongInput ? WRONG_INPUT : FAILED
 }
 

@@ -28,6 +28,11 @@ export function configurationOf(words: readonly string[], options: { config?: st
   })
 }
 
+/** Collects the values of an option that may be repeated. */
+export function collect(value: string, before: string[] = []): string[] {
+  return [...before, value]
+}
+
 /** An option's value as a number. */
 export function numberOption(text: string): number {
   const value = Number(text)

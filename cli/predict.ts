@@ -4,9 +4,10 @@ import type { LoadedConfig } from '../src/config/load.ts'
 import { SPLIT_NAMES, type SplitName } from '../src/data/dataset/split.ts'
 import { type Prediction, predict } from '../src/predict/predict.ts'
 import { InputError } from '../src/util/error.ts'
+import { listed } from '../src/util/listing.ts'
+import { progressOf } from './console/progress.ts'
 import { givenThreshold, withBatchSize } from './evaluate.ts'
-import { configurationOf, numberOption, withConfiguration } from './options.ts'
-import { progressOf } from './progress.ts'
+import { collect, configurationOf, numberOption, withConfiguration } from './options.ts'
 
 interface PredictOptions {
   config?: string
@@ -23,10 +24,13 @@ interface PredictOptions {
   largestComponent?: boolean
   raw?: boolean
   batchSize?: string
+  skipBad?: boolean
   json?: boolean
 }
 
 const DEFAULT_OVERLAP = 0.5
+/** Exit code if a scan could not be predicted. */
+const FAILED = 1
 
 /** `predict`: writes masks, presence.csv, presence.json and the requested extras. */
 export function makePredictCommand(): Command {
@@ -38,7 +42,7 @@ export function makePredictCommand(): Command {
     .requiredOption(
       '--input <path>',
       'a scan (NIfTI, DICOM), a folder of scans, an HDF5 file with the dataset images, (N, H, W, D) or (N, C, H, W, D), or a dataset folder; repeat it for several scans',
-      (path: string, before: string[] = []) => [...before, path],
+      collect,
     )
     .addOption(new Option('--split <name>', 'split of a dataset folder').choices(SPLIT_NAMES).default('test'))
     .option('--series <uid>', 'the series to use if a DICOM folder holds several volumes')
@@ -61,6 +65,7 @@ export function makePredictCommand(): Command {
       'also write raw.h5: every output of the model, float32, without the presence gate (position_priors has no sample axis)',
     )
     .option('--batch-size <n>', 'samples per batch (default: training.batch_size of the configuration)')
+    .option('--skip-bad', 'exit with 0 although scans could not be predicted; they are listed either way')
     .option('--json', 'print the results and the paths of the files as one JSON object')
     .action(runPredict)
 }
@@ -86,9 +91,11 @@ async function runPredict(words: string[], options: PredictOptions): Promise<voi
     ...(options.flips && { flips: givenFlipAxes(loaded) ?? 'trained' }),
     say,
     progress: progress.update,
+    compiling: progressOf('compiling kernels').update,
   }).finally(progress.end)
   if (options.json) process.stdout.write(`${JSON.stringify(prediction)}\n`)
-  else report(prediction, say)
+  else for (const line of predictionLines(prediction, output)) say(line)
+  if (prediction.failed.length > 0 && !options.skipBad) process.exitCode = FAILED
 }
 
 function overlapOf({ slidingWindow, overlap }: PredictOptions): { overlap?: number } {
@@ -103,16 +110,50 @@ function givenFlipAxes({ config, updates }: LoadedConfig): readonly number[] | u
   return isGiven ? config.augmentation.flip_axes : undefined
 }
 
-function report({ samples, present, files }: Prediction, say: (line: string) => void): void {
-  say(`samples   ${samples}`)
-  const counts = Object.entries(present).map(([name, count]) => `${name} in ${count}`)
-  say(`present   ${counts.join(', ')}`)
-  say(`written   ${listed(files)}`)
+type Found = Prediction['found'][number]
+
+/** Lines for single scans at most; more scans are counted, and of failures the first ones are listed. */
+const MOST_LINES = 10
+
+/** The end of a prediction: what is present in each scan, or in how many scans; the folder of the results; what was not predicted. */
+function predictionLines({ found, present, failed }: Prediction, output: string): string[] {
+  const [only] = found
+  const lines =
+    found.length === 1 && failed.length === 0
+      ? [`${presenceText(only!)}; files: ${output}`]
+      : found.length <= MOST_LINES
+        ? [...found.map(each => `${nameOf(each)}: ${presenceText(each)}`), `files: ${output}`]
+        : [`${countText(present, found.length)}; files: ${output}`]
+  return [...lines, ...failureLines(failed, found.length)]
 }
 
-const MOST_LISTED = 8
+function presenceText({ structures }: Found): string {
+  const all = Object.entries(structures)
+  const names = all.filter(([, { present }]) => present).map(([name, each]) => `${name} ${sizeText(each)}`)
+  const absent = all.filter(([, { present }]) => !present).map(([name]) => name)
+  return `present: ${listed(names) || 'none'}; absent: ${listed(absent) || 'none'}`
+}
 
-function listed(files: readonly string[]): string {
-  const rest = files.length - MOST_LISTED
-  return rest <= 1 ? files.join(', ') : `${files.slice(-MOST_LISTED).join(', ')} and ${rest} more`
+/** Of the mask: in voxels if the voxel size is unknown. */
+function sizeText({ volume_ml, mask_voxels }: Found['structures'][string]): string {
+  if (volume_ml === null) return `${mask_voxels} voxels`
+  return `${volume_ml < 10 ? Number(volume_ml.toPrecision(2)) : Math.round(volume_ml)} ml`
+}
+
+function countText(present: Prediction['present'], all: number): string {
+  return `present in ${all}: ${listed(Object.entries(present).map(([name, count]) => `${name} in ${count}`))}`
+}
+
+function nameOf({ sample, scan }: Found): string {
+  return scan === '' ? `sample ${sample}` : listed([scan])
+}
+
+function failureLines(failed: Prediction['failed'], predicted: number): string[] {
+  if (failed.length === 0) return []
+  const rest = failed.length - MOST_LINES
+  return [
+    ...failed.slice(0, MOST_LINES).map(({ reason }) => `not predicted: ${reason}`),
+    ...(rest > 0 ? [`not predicted: ${rest} more, all listed in presence.json`] : []),
+    `${failed.length} of ${failed.length + predicted} could not be predicted`,
+  ]
 }

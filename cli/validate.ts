@@ -3,8 +3,8 @@ import { Command } from 'commander'
 import { type Finding, rangesText } from '../src/data/validate/findings.ts'
 import { type Validation, validateDataset } from '../src/data/validate/validate.ts'
 import { table } from '../src/report/text/table.ts'
+import { progressOf } from './console/progress.ts'
 import { countOption } from './options.ts'
-import { progressOf } from './progress.ts'
 
 interface ValidateCommandOptions {
   hash?: boolean

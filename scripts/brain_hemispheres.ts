@@ -2,12 +2,14 @@
 // of one head, 1 mm), aal.nii.gz (116 labels on its grid) and aal.nii.txt (their names); writes images, labels and a manifest for
 // `import --manifest`.
 // Usage: npx tsx scripts/brain_hemispheres.ts TEMPLATES OUTPUT
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type NiftiImage, readNifti } from '../src/data/scan/nifti.ts'
 import { writeNifti } from '../src/data/scan/nifti_writer.ts'
 import type { ScanGrid } from '../src/data/scan/scan.ts'
 import { InputError } from '../src/util/error.ts'
+import { makeFolder } from '../src/util/files/folder.ts'
 
 /** The structures of the example, by the beginnings of AAL's names. What nothing here names is background. */
 const STRUCTURES: Readonly<Record<string, readonly string[]>> = {
@@ -33,7 +35,7 @@ if (templates === undefined || output === undefined)
 const image = readNifti(join(templates, 'ch2.nii.gz'))
 const regions = readNifti(join(templates, 'aal.nii.gz'))
 const structureOf = structureValues(readFileSync(join(templates, 'aal.nii.txt'), 'utf8'))
-for (const folder of ['images', 'labels']) mkdirSync(join(output, folder), { recursive: true })
+for (const folder of ['images', 'labels']) makeFolder(join(output, folder), 'a folder for the scans')
 for (const side of Object.keys(SPLITS) as Side[]) {
   const name = `${side}.nii.gz`
   const grid = gridOfHalf(image)

@@ -1,10 +1,11 @@
-import { closeSync, openSync, readSync } from 'node:fs'
+import { readSync } from 'node:fs'
 import type { LoadedConfig } from '../../src/config/load.ts'
 import type { Dataset } from '../../src/data/dataset/dataset.ts'
 import type { Split } from '../../src/data/dataset/split.ts'
 import { Decoder } from '../../src/data/loader/decoder.ts'
 import { Decoders, usefulThreads } from '../../src/data/loader/decoders.ts'
 import { Loader } from '../../src/data/loader/loader.ts'
+import { withInput } from '../../src/util/files/input_file.ts'
 import { sizeOf } from '../../src/util/shape.ts'
 import { summarise } from '../clock.ts'
 import { StepRun } from '../step/run.ts'
@@ -126,14 +127,11 @@ function readRate(path: string, seconds: number): { bytes: number; bytesPerSecon
 
 function readAll(path: string): number {
   const buffer = Buffer.alloc(READ_BYTES)
-  const file = openSync(path, 'r')
-  try {
+  return withInput(path, file => {
     let total = 0
     for (let read = readSync(file, buffer); read > 0; read = readSync(file, buffer)) total += read
     return total
-  } finally {
-    closeSync(file)
-  }
+  })
 }
 
 async function decodeRate(split: Split, { shape }: Workload, seconds: number): Promise<number> {

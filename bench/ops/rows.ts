@@ -1,6 +1,6 @@
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { InputError } from '../../src/util/error.ts'
+import { InputError, messageOf } from '../../src/util/error.ts'
 import type { Operation } from './operation.ts'
 import { type Pass, STEP_SHAPES } from './shapes.ts'
 
@@ -23,7 +23,7 @@ export async function readCases(path: string): Promise<Cases> {
   try {
     module = (await import(pathToFileURL(resolve(path)).href)) as typeof module
   } catch (error) {
-    throw new InputError(`${path}: ${(error as Error).message}`)
+    throw new InputError(`${path}: ${messageOf(error)}`)
   }
   if (!module.cases) throw new InputError(`${path}: exports no cases`)
   return module.cases

@@ -1,6 +1,8 @@
-import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { appendFileSync, existsSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { InputError } from '../../src/util/error.ts'
+import { makeFolder } from '../../src/util/files/folder.ts'
+import { readText, writeWhole, writing } from '../../src/util/whole_file.ts'
 
 interface Entry {
   name: string
@@ -26,12 +28,12 @@ export class Journal {
   /** `resume` keeps the measurements in the file. Throws InputError if they belong to a different request. */
   static open(path: string, request: object, resume: boolean, say: (line: string) => void): Journal {
     const head = JSON.stringify(request)
-    const [first, ...lines] = resume && existsSync(path) ? readFileSync(path, 'utf8').split('\n') : []
+    const [first, ...lines] = resume && existsSync(path) ? readText(path).split('\n') : []
     if (first !== undefined && first !== head)
       throw new InputError(`${path}: measured with ${first}, expected ${head}; omit --resume to start over`)
     const entries = lines.flatMap(parsed)
-    mkdirSync(dirname(path), { recursive: true })
-    writeFileSync(path, [head, ...entries.map(entry => JSON.stringify(entry)), ''].join('\n'))
+    makeFolder(dirname(path), 'a folder for the measurements')
+    writeWhole(path, [Buffer.from([head, ...entries.map(entry => JSON.stringify(entry)), ''].join('\n'))])
     return new Journal(path, entries, say)
   }
 
@@ -43,7 +45,8 @@ export class Journal {
       return entry.value as T
     }
     const value = await measure()
-    appendFileSync(this.path, `${JSON.stringify({ name, at: new Date().toISOString(), value } satisfies Entry)}\n`)
+    const line = `${JSON.stringify({ name, at: new Date().toISOString(), value } satisfies Entry)}\n`
+    writing(this.path, () => appendFileSync(this.path, line))
     return value
   }
 }

@@ -15,6 +15,8 @@ export interface SmallSplit {
   structureAt?: (place: number) => number
   /** label of structure s of sample n; `presenceOf` unless given */
   presence?: (n: number, s: number) => number
+  /** voxel v of sample n; `intensity` unless given */
+  intensityOf?: (n: number, v: number) => number
   /** millimetres between voxels, of every sample; then samples are of subjects too */
   spacing?: [number, number, number]
 }
@@ -51,6 +53,7 @@ export async function writeSplit(
     sampleAt = place => place,
     structureAt = place => place,
     presence = presenceOf,
+    intensityOf = intensity,
     spacing,
   }: SmallSplit,
 ): Promise<void> {
@@ -65,7 +68,7 @@ export async function writeSplit(
   for (const n of Array.from({ length: samples }, (_, place) => sampleAt(place))) {
     writer.append(
       'images',
-      Float32Array.from({ length: (channels ?? 1) * voxels }, (_, v) => intensity(n, v)),
+      Float32Array.from({ length: (channels ?? 1) * voxels }, (_, v) => intensityOf(n, v)),
     )
     writer.append(
       'masks',

@@ -40,18 +40,22 @@ test('a function of the sums and the seed alone', () => {
 test('of means of ratios: those whose denominator is 0 are left out, as they are of the figure', () => {
   const values = normals('values', 12)
   const nothing: (number | null)[] = values.map(() => null)
-  const rare = nothing.with(3, 5)
-  const [plain, withNothing, ofRare, ofNothing] = bootstrapIntervals(
-    [meanOf(values), [...meanOf(values), ...meanOf(nothing)], meanOf(rare), meanOf(nothing)],
+  // five samples are just enough
+  const rare = nothing.map((value, i) => (i < 5 ? 5 : value))
+  const rarer = nothing.map((value, i) => (i < 4 ? 5 : value))
+  const [plain, withNothing, ofRare, ofRarer, ofNothing] = bootstrapIntervals(
+    [meanOf(values), [...meanOf(values), ...meanOf(nothing)], meanOf(rare), meanOf(rarer), meanOf(nothing)],
     12,
     1,
   )
   expect(withNothing).toStrictEqual(plain)
   expect(ofRare).toStrictEqual([5, 5])
-  expect(ofNothing).toBeNull()
+  expect([ofRarer, ofNothing]).toStrictEqual([null, null])
   expect(plain![0]).toBeLessThan(plain![1])
 })
 
-test('one sample has no interval', () => {
-  expect(bootstrapIntervals([meanOf([1])], 1, 42)).toStrictEqual([null])
+test('fewer than five samples have no interval', () => {
+  for (const samples of [0, 1, 4])
+    expect(bootstrapIntervals([meanOf(normals('few', samples))], samples, 42)).toStrictEqual([null])
+  expect(bootstrapIntervals([meanOf(normals('enough', 5))], 5, 42)[0]).not.toBeNull()
 })

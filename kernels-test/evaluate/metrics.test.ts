@@ -75,9 +75,9 @@ describe('detailed metrics', () => {
     expect(found.b).toMatchObject({ accuracy: 1, precision: 1, recall: 1, f1_score: 1, auc_roc: null, auc_pr: null })
     expect(found.c).toStrictEqual({
       accuracy: null,
-      precision: 0,
-      recall: 0,
-      f1_score: 0,
+      precision: null,
+      recall: null,
+      f1_score: null,
       true_positives: 0,
       true_negatives: 0,
       false_positives: 0,
@@ -119,6 +119,8 @@ describe('detailed metrics', () => {
       num_samples: 0,
       mean_precision: null,
       mean_recall: null,
+      num_predictions: 0,
+      num_truths: 0,
       mean_hd95: null,
       std_hd95: null,
       mean_surface_distance: null,
@@ -159,6 +161,8 @@ describe('detailed metrics', () => {
       std_hd95: 1,
       mean_surface_distance: 1.5,
       std_surface_distance: 0.5,
+      num_predictions: 3,
+      num_truths: 3,
       num_surfaces: 2,
       num_empty_predictions: 1,
       mean_volume_error: (-4 / 8 + 5 / 10 - 1) / 3,
@@ -179,6 +183,16 @@ describe('detailed metrics', () => {
       mean_recall: a.mean_recall! / 2,
       mean_hd95: 4,
       num_empty_predictions: 3,
+      num_structures: {
+        mean_dice: 2,
+        mean_iou: 2,
+        mean_precision: 1,
+        mean_recall: 2,
+        mean_hd95: 1,
+        mean_surface_distance: 1,
+        mean_volume_error: 2,
+        mean_absolute_volume_error: 2,
+      },
     })
   })
 
@@ -270,10 +284,10 @@ describe('detailed metrics', () => {
     const iou = (2 + EPSILON) / (10 + EPSILON)
     const none = EPSILON / (8 + EPSILON)
     expect(casesCsv(metrics.cases()).split('\n')).toStrictEqual([
-      'sample,subject,scenario,structure,present,presence_probability,predicted_present,dice,iou,precision,recall,hd95,surface_distance,true_volume,predicted_volume,distance_unit',
-      `0,"S ""1""","one, two",a,1,0.75,1,${dice},${iou},0.5,0.25,2.5,0.5,0.08,0.04,mm`,
-      `1,,,a,1,0.25,0,${none},${none},,0,,,0.008,0,mm`,
-      '1,,,b,0,0.75,1,,,,,,,0,0.005,mm',
+      'sample,subject,scenario,structure,present,presence_probability,predicted_present,dice,iou,precision,recall,hd95,surface_distance,true_volume,predicted_volume,distance_unit,gated_dice',
+      `0,"S ""1""","one, two",a,1,0.75,1,${dice},${iou},0.5,0.25,2.5,0.5,0.08,0.04,mm,${dice}`,
+      `1,,,a,1,0.25,0,${none},${none},,0,,,0.008,0,mm,${none}`,
+      '1,,,b,0,0.75,1,,,,,,,0,0.005,mm,',
       '',
     ])
   })

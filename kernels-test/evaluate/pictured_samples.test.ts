@@ -12,6 +12,7 @@ function row(sample: number, change: Partial<CaseRow>): CaseRow {
     presence_probability: 0.9,
     predicted_present: 1,
     dice: 0.5,
+    gated_dice: change.dice === undefined ? 0.5 : change.dice,
     iou: null,
     precision: null,
     recall: null,

@@ -75,7 +75,7 @@ test('analysis compares what evaluate wrote, and says which file is none', async
     run(['analysis', ...splits, '--val', 'note.txt', '--output', 'nothing'], folder),
   ])
   expect([good.code, bad.code]).toEqual([0, 2])
-  expect(bad.stderr).toBe('sadaan-gpu: note.txt: not JSON, expected the detailed_metrics.json of an evaluation\n')
+  expect(bad.stderr).toBe('sadaan-gpu: note.txt:1:1: found no, expected a JSON value\n')
   expect(readdirSync(folder)).not.toContain('nothing')
   const files = [
     'analysis_report.txt',

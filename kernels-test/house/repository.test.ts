@@ -60,3 +60,8 @@ test('no tracked file names a package registry, a path of the machine it was mad
     )
   expect(found).toEqual([])
 })
+
+test("folders are made by src/util/files/folder.ts: Node's own recursive call never ends where the file system has none to make", () => {
+  const sources = ['src', 'cli', 'bench', 'scripts'].flatMap(folder => filesUnder(folder, '.ts'))
+  expect(sources.filter(path => /\bmkdir(?:Sync)?\([^)]*\brecursive\b/.test(textOf(path)))).toEqual([])
+})

@@ -327,13 +327,25 @@ describe('wrong input is one line and leaves nothing', () => {
     copyFileSync(imagesOf('small'), damaged)
     const bytes = readFileSync(damaged)
     writeFileSync(damaged, bytes.fill(0xa5, bytes.length - 2000, bytes.length - 1000))
-    await refused(weights, damaged, /damaged\.h5/)
+    const { prediction: others } = await run({ weights, input: damaged, raw: true })
+    expect(others.samples).toBeGreaterThan(0)
+    expect(others.failed[0]!.reason).toMatch(/damaged\.h5: dataset 'images' sample \d+ /)
     const endless = join(folder, 'endless.h5')
     const writer = await Hdf5Writer.create(endless, [{ name: 'images', kind: 'float32', rowShape: [16, 16, 32] }])
     for (let n = 0; n < 5; n++)
       writer.append('images', new Float32Array(8192).fill(n < 4 ? n + 1 : Number.POSITIVE_INFINITY))
     await writer.finish()
-    await refused(weights, endless, /endless\.h5: dataset 'images' sample 4 has a voxel that is not a finite float32/)
+    const { prediction } = await run({ weights, input: endless, raw: true })
+    expect([prediction.samples, prediction.failed]).toStrictEqual([
+      4,
+      [
+        {
+          sample: 4,
+          scan: '',
+          reason: `${endless}: dataset 'images' sample 4 has a voxel that is not a finite float32`,
+        },
+      ],
+    ])
     const split = { samples: 1, structures: 2, imageSize: [16, 16, 16] as [number, number, number] }
     const untested = join(folder, 'untested')
     mkdirSync(untested)

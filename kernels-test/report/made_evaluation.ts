@@ -3,10 +3,10 @@ import type {
   CalibrationBin,
   DetailedMetrics,
   Interval,
-  OverallSegmentation,
   OverallVoxels,
   PresenceMetrics,
 } from '../../src/report/detailed_metrics.ts'
+import { overlapOf } from '../../src/report/sample/overlap.ts'
 import type { VolumeSize } from '../../src/report/sample/slice.ts'
 import type { SampleView } from '../../src/report/sample/view.ts'
 
@@ -76,6 +76,7 @@ export function madeEvaluation(
         true_volume: present ? 120 + 10 * s : 0,
         predicted_volume: present ? (120 + 10 * s) * (0.8 + 0.4 * random()) : 0,
         distance_unit: 'mm',
+        gated_dice: present ? (probability > 0.5 ? dice : 0) : null,
       })
     }
   return { metrics: metricsOf(names, cases), cases }
@@ -86,12 +87,12 @@ function presenceOf(rows: readonly CaseRow[]): PresenceMetrics {
     rows.filter(row => row.present === present && row.predicted_present === predicted).length
   const [tp, tn, fp, fn] = [count(1, 1), count(0, 0), count(0, 1), count(1, 0)]
   const area = tp + fn > 0 && tn + fp > 0 ? 0.5 + 0.5 * ((tp + tn) / rows.length) : null
-  const [precision, recall] = [share(tp, tp + fp) ?? 0, share(tp, tp + fn) ?? 0]
+  const isFound = tp + fn > 0
   return {
     accuracy: share(tp + tn, rows.length),
-    precision,
-    recall,
-    f1_score: share(2 * tp, 2 * tp + fp + fn) ?? 0,
+    precision: isFound ? share(tp, tp + fp) : null,
+    recall: share(tp, tp + fn),
+    f1_score: isFound ? share(2 * tp, 2 * tp + fp + fn) : null,
     true_positives: tp,
     true_negatives: tn,
     false_positives: fp,
@@ -144,20 +145,25 @@ function metricsOf(names: readonly string[], cases: readonly CaseRow[]): Detaile
     std_hd95: deviationOf(values(rows, 'hd95')),
     mean_surface_distance: meanOf(values(rows, 'surface_distance')),
     std_surface_distance: deviationOf(values(rows, 'surface_distance')),
+    num_predictions: values(rows, 'precision').length,
+    num_truths: values(rows, 'recall').length,
     num_surfaces: values(rows, 'hd95').length,
     num_empty_predictions: rows.filter(row => row.present && row.hd95 === null).length,
     mean_volume_error: rows.some(row => row.present) ? -0.04 : null,
     mean_absolute_volume_error: rows.some(row => row.present) ? 0.11 : null,
   })
   const perStructure = names.map(name => [name, segmentation(of(name))] as const)
-  const meanOver = (key: keyof OverallSegmentation | Exclude<keyof OverallVoxels, 'num_empty_predictions'>) =>
+  const meanOver = (key: keyof OverallVoxels['num_structures']) =>
     meanOf(perStructure.flatMap(([, means]) => means[key] ?? []))
+  const countOver = (key: keyof OverallVoxels['num_structures']) =>
+    perStructure.filter(([, means]) => means[key] !== null).length
   const bins = binsOf(cases)
   const filled = bins.filter(bin => bin.count > 0)
   const absence = absenceOf(all)
   const [dice, iou] = [meanOver('mean_dice'), meanOver('mean_iou')]
   const scenarios = [...new Set(cases.map(row => row.scenario))].filter(name => name !== '')
   return {
+    num_samples: new Set(cases.map(({ sample }) => sample)).size,
     presence_overall_accuracy: all.accuracy,
     presence_per_structure: Object.fromEntries(names.map(name => [name, presenceOf(of(name))])),
     segmentation_per_structure: Object.fromEntries(perStructure),
@@ -171,6 +177,16 @@ function metricsOf(names: readonly string[], cases: readonly CaseRow[]): Detaile
       mean_volume_error: meanOver('mean_volume_error'),
       mean_absolute_volume_error: meanOver('mean_absolute_volume_error'),
       num_empty_predictions: cases.filter(row => row.present && row.hd95 === null).length,
+      num_structures: {
+        mean_dice: countOver('mean_dice'),
+        mean_iou: countOver('mean_iou'),
+        mean_precision: countOver('mean_precision'),
+        mean_recall: countOver('mean_recall'),
+        mean_hd95: countOver('mean_hd95'),
+        mean_surface_distance: countOver('mean_surface_distance'),
+        mean_volume_error: countOver('mean_volume_error'),
+        mean_absolute_volume_error: countOver('mean_absolute_volume_error'),
+      },
     },
     segmentation_overall_gated: { mean_dice: dice && dice * 0.97, mean_iou: iou && iou * 0.97 },
     scenario_based: Object.fromEntries(
@@ -238,9 +254,12 @@ export function madeSample(names: readonly string[], size: VolumeSize, title: st
       }
       if (shifted < 0.95 && isPredicted) prediction[voxel >>> 5]! |= 1 << (voxel & 31)
     })
-    return { name, truth, prediction, presence, probability: isPredicted ? 0.93 - 0.03 * (s % 9) : 0.08, attention }
+    const { truth: t, prediction: p, both } = overlapOf({ truth, prediction })
+    const dice = presence === 1 ? (2 * both) / (t + p) : null
+    const probability = isPredicted ? 0.93 - 0.03 * (s % 9) : 0.08
+    return { name, truth, prediction, presence, probability, dice, attention }
   })
-  return { title, size, image, structures, threshold: 0.5 }
+  return { title, size, spacing: [1, 1, 1], orientation: 'RAS', image, structures, threshold: 0.5 }
 }
 
 function forVoxels(size: VolumeSize, use: (voxel: number, at: [number, number, number]) => void): void {

@@ -166,7 +166,7 @@ describe('padding', () => {
       for (let first = 0; first < SAMPLES; first += size)
         tally.add(await engine.evaluate(batchOf(size, first, Math.min(size, SAMPLES - first))))
       const { presenceAccuracy, meanDice, hardDice } = tally
-      figures.push({ presenceAccuracy, meanDice, hardDice })
+      figures.push({ presenceAccuracy: presenceAccuracy!, meanDice: meanDice!, hardDice: hardDice! })
     }
     expect(figures[0]!.meanDice).toBeGreaterThan(0)
     for (const found of figures)

@@ -1,15 +1,14 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { readCheckpoint } from '../../src/checkpoint/checkpoint.ts'
-import { Hdf5Writer } from '../../src/data/hdf5/writer.ts'
+import { readCheckpoint, writeCheckpoint } from '../../src/checkpoint/checkpoint.ts'
 import { initialValues } from '../../src/nn/initialise.ts'
 import { isParameter, specify } from '../../src/nn/specification.ts'
 import { INITIAL_LOSS_SCALE } from '../../src/optim/loss_scale.ts'
 import { readMetrics, type Series } from '../../src/track/metrics.ts'
-import { DivergedError } from '../../src/train/epoch_runner.ts'
+import { DivergedError } from '../../src/train/diverged.ts'
 import { writeSafetensors } from '../checkpoint/safetensors_file.ts'
-import { temporaryDirectory, writeMetadata } from '../data/small_dataset.ts'
+import { temporaryDirectory } from '../data/small_dataset.ts'
 import { testDevice } from '../harness.ts'
 import { SMALL, smallDataset, type Trained, trainHere } from './training_here.ts'
 
@@ -90,50 +89,81 @@ const precisions = (await testDevice()).device.facts.features.has('shader-f16') 
 test.each(precisions)(
   'gradients that stay non-finite change nothing, are counted, and end the run with the samples named: %s',
   async precision => {
-    const folder = join(root, `overflow ${precision}`)
-    mkdirSync(folder)
-    for (const split of ['train', 'val']) await writeOverflow(join(folder, `${split}.h5`))
-    writeMetadata(folder, { structure_names: ['one'], image_size: [32, 16, 16] })
     const still = [
       ...words,
-      `dataset_path=${folder}`,
+      'loss_weights.segmentation=1e39', // infinity in float32
       'training.num_epochs=100',
-      'training.gradient_accumulation_steps=1',
+      'training.gradient_accumulation_steps=2',
       'training.early_stopping_patience=1000',
       `compute.precision='${precision}'`,
     ]
     // a loss scale is first halved down to 1, and those updates do not count
     const halvings = precision === 'f16' ? INITIAL_LOSS_SCALE.exponent : 0
     const name = `diverged ${precision}`
-    const failure = await trainHere(join(root, name), still).catch((error: unknown) => error)
+    const lines: string[] = []
+    const failure = await trainHere(join(root, name), still, false, {}, lines).catch((error: unknown) => error)
     expect(failure).toBeInstanceOf(DivergedError)
     expect((failure as Error).message).toMatch(
-      /^11 updates in a row had a non-finite gradient, the last with samples 0: /,
+      /^11 updates in a row had a non-finite gradient, the last with samples [012](, [012])?: /,
     )
     const run = JSON.parse(readFileSync(join(root, name, 'runs/1/run.json'), 'utf8'))
     expect(run.status).toBe('FAILED')
+    // the window of two batches is named, and no checkpoint is offered
+    const said = lines.join('\n')
+    expect(said).toMatch(/epoch \d+: the gradient is not finite, update skipped \(samples [012], [012]\)/)
+    expect(said).toContain('the training diverged before a finite validation, so no checkpoint is worth resuming')
+    expect(said).not.toContain('--resume continues')
     expect(existsSync(join(root, name, 'checkpoints/best_model.pth'))).toBe(false)
+    // two updates an epoch
+    const epochs = Math.floor((10 + halvings) / 2)
     const last = checkpoint(name, 'last.pth')
-    expect(last.epoch).toBe(9 + halvings)
-    expect(last.sadaan!.skipped).toBe(10 + halvings)
+    expect(last.epoch).toBe(epochs - 1)
+    expect(last.sadaan!.skipped).toBe(2 * epochs)
     expect(last.optimizer!.state.size).toBe(0)
-    const shape = { structures: 1, size: [32, 16, 16], inChannels: 1, channels: [2, 4, 4, 6, 8] } as const
+    const shape = { structures: 3, size: [32, 16, 16], inChannels: 1, channels: [2, 4, 4, 6, 8] } as const
     for (const [index, entry] of specify(shape).entries())
       if (isParameter(entry))
         expect([...last.model.get(entry.name)!.data], entry.name).toEqual([...initialValues(entry, index, 42)])
   },
 )
 
-/** A sample whose intensities are numbers, but too large for any sum. */
-async function writeOverflow(path: string): Promise<void> {
-  const size = [32, 16, 16]
-  const writer = await Hdf5Writer.create(path, [
-    { name: 'images', kind: 'float32', rowShape: size },
-    { name: 'masks', kind: 'bool', rowShape: [1, ...size] },
-    { name: 'presence_labels', kind: 'int64', rowShape: [1] },
-  ])
-  writer.append('images', new Float32Array(8192).fill(3e38))
-  writer.append('masks', new Uint8Array(8192).fill(1))
-  writer.append('presence_labels', BigInt64Array.of(1n))
-  await writer.finish()
-}
+test('weights that are no numbers any more end a run and are never saved', async () => {
+  const steep = [...words, 'training.num_epochs=3', 'training.learning_rate=1e39']
+  const lines: string[] = []
+  const failure = await trainHere(join(root, 'steep'), steep, false, {}, lines).catch((error: unknown) => error)
+  expect(failure).toBeInstanceOf(DivergedError)
+  expect((failure as Error).message).toMatch(
+    /^encoder\.enc1\.0\.weight has \d+ of 54 values not finite, so this state is not saved: lower training\.learning_rate/,
+  )
+  expect(files('steep').filter(name => name.endsWith('.pth'))).toEqual([])
+  expect(lines.join('\n')).not.toContain('--resume continues')
+})
+
+test('a run that diverges offers its best model; unusable weights are not resumed but an earlier checkpoint is', async () => {
+  const two = [...words, 'training.num_epochs=2']
+  await trainHere(join(root, 'later'), two)
+  const last = checkpoint('later', 'last.pth')
+  const path = join(root, 'later', 'checkpoints', 'last.pth')
+  const config = structuredClone(last.sadaan!.config) as { loss_weights: { segmentation: number } }
+  config.loss_weights.segmentation = 1e39
+  writeCheckpoint(path, { ...last, sadaan: { ...last.sadaan!, config } })
+  const more = [...words, 'training.num_epochs=9', 'loss_weights.segmentation=1e39']
+  const lines: string[] = []
+  const failure = await trainHere(join(root, 'later'), more, true, {}, lines).catch((error: unknown) => error)
+  expect(failure).toBeInstanceOf(DivergedError)
+  const best = join(root, 'later', 'checkpoints', 'best_model.pth')
+  expect(lines.join('\n')).toContain(
+    `start from its best model with a lower rate: model.pretrained=${best} training.learning_rate=0.00005`,
+  )
+
+  const broken = new Map(last.model)
+  broken.set('encoder.enc1.0.bias', { dtype: 'f32', shape: [2], data: Float32Array.of(Number.NaN, 1) })
+  writeCheckpoint(path, { ...last, model: broken })
+  const said: string[] = []
+  const resumed = await trainHere(join(root, 'later'), two, true, {}, said)
+  expect(said.join('\n')).toContain(
+    `${path}: encoder.enc1.0.bias has 1 of 2 values not finite: the training diverged or the file is damaged`,
+  )
+  expect(said.join('\n')).toContain('trying an earlier checkpoint')
+  expect(resumed.status).toBe('COMPLETED')
+})

@@ -46,7 +46,7 @@ beforeAll(async () => {
 test('a narrow SADAAN learns the tissues of a real head', async () => {
   const still = ['training.num_epochs=1', 'training.learning_rate=1e-30', 'optimizer.lr_min=0']
   const untrained = await trainHere(join(root, 'untrained'), [...words, ...still])
-  const before = untrained.validation!.hardDice
+  const before = untrained.validation!.hardDice!
   const { best, run } = await trainHere(join(root, 'trained'), [
     ...words,
     'training.num_epochs=110',

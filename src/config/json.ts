@@ -1,6 +1,5 @@
-import { readFileSync } from 'node:fs'
-import { InputError } from '../util/error.ts'
-import { firstSyntaxError } from './json_syntax.ts'
+import { jsonValue } from '../util/json.ts'
+import { readText } from '../util/whole_file.ts'
 
 /** A value that JSON can hold. */
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json }
@@ -28,25 +27,5 @@ export function sortedJson(value: unknown): string {
 
 /** Reads a JSON file. Throws InputError that names the file and the problem, with line and column for a syntax error. */
 export function readJsonFile(path: string): Json {
-  let text: string
-  try {
-    text = readFileSync(path, 'utf8').replace(/^\uFEFF/, '')
-  } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException
-    const reason = code === 'ENOENT' ? 'no such file' : code === 'EISDIR' ? 'is a folder' : message
-    throw new InputError(`${path}: ${reason}, expected a JSON file`)
-  }
-  try {
-    return JSON.parse(text) as Json
-  } catch {
-    throw new InputError(`${path}${describeSyntaxError(text)}`)
-  }
-}
-
-/** `:LINE:COLUMN: found X, expected …` for the first position at which `text` is not JSON. */
-function describeSyntaxError(text: string): string {
-  const { offset, expected } = firstSyntaxError(text)
-  const before = text.slice(0, offset).split('\n')
-  const found = /^"[^"\n]{0,20}"?|^[\w.+-]{1,20}|^./u.exec(text.slice(offset))?.[0]
-  return `:${before.length}:${before.at(-1)!.length + 1}: found ${found ?? 'the end'}, expected ${expected}`
+  return jsonValue(readText(path, 'a JSON file'), path) as Json
 }

@@ -1,12 +1,10 @@
-import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { COMPARED_SPLITS, type ComparedSplit, parseCompared } from '../report/comparison.ts'
 import { illustrator } from '../report/drawing/illustrator.ts'
 import { COMPARISON_NAMES } from '../report/figures/comparison_figure.ts'
 import { comparisonReport, findings } from '../report/text/comparison_report.ts'
-import { InputError } from '../util/error.ts'
 import { withOutputFolder } from '../util/output_folder.ts'
-import { writeWhole } from '../util/whole_file.ts'
+import { readText, writeWhole } from '../util/whole_file.ts'
 
 export interface AnalysisRequest {
   /** detailed_metrics.json of each split, from this program or the original */
@@ -23,12 +21,14 @@ export interface Analysis {
   files: string[]
 }
 
+const EVALUATION = 'the detailed_metrics.json of an evaluation'
+
 /**
  * Compares the evaluations of training, validation and test in analysis_report.txt and four PNGs. Throws InputError if a file is not an
  * evaluation, and then writes nothing. A picture that cannot be drawn is only a warning.
  */
 export async function analyse({ files, output, say }: AnalysisRequest): Promise<Analysis> {
-  const splits = COMPARED_SPLITS.map(name => parseCompared(textOf(files[name]), name, files[name]))
+  const splits = COMPARED_SPLITS.map(name => parseCompared(readText(files[name], EVALUATION), name, files[name]))
   return withOutputFolder(output, async () => {
     const report = join(output, 'analysis_report.txt')
     writeWhole(report, [Buffer.from(comparisonReport(splits))])
@@ -42,14 +42,4 @@ export async function analyse({ files, output, say }: AnalysisRequest): Promise<
     }
     return { findings: findings(splits), files: written }
   })
-}
-
-function textOf(path: string): string {
-  try {
-    return readFileSync(path, 'utf8')
-  } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException
-    const reason = code === 'ENOENT' ? 'no such file' : code === 'EISDIR' ? 'is a folder' : message
-    throw new InputError(`${path}: ${reason}, expected the detailed_metrics.json of an evaluation`)
-  }
 }

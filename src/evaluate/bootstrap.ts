@@ -1,4 +1,4 @@
-import type { ConfidenceIntervals, Interval } from '../report/detailed_metrics.ts'
+import { type ConfidenceIntervals, type Interval, LEAST_FOR_INTERVAL } from '../report/detailed_metrics.ts'
 import { OP_BOOTSTRAP, RandomStream } from '../util/random.ts'
 import { meanOfDefined, quantile } from '../util/statistics.ts'
 import { isPredictedCorrectly, type JudgedPair, type JudgedSample } from './judged_pair.ts'
@@ -18,11 +18,9 @@ const TAIL = 0.025
 /**
  * 95 % percentile intervals of metrics (Efron and Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 13). Draws all samples with
  * replacement 1000 times; all metrics share the draws. Percentiles interpolate linearly, as in numpy. Resamples in which a metric is
- * undefined do not count. An interval is null if its metric is undefined in all resamples, or for fewer than two samples. Depends only on
- * the sums and the seed.
+ * undefined do not count. An interval is null if fewer than five samples define its metric. Depends only on the sums and the seed.
  */
 export function bootstrapIntervals(metrics: readonly RatioMean[], samples: number, seed: number): Interval[] {
-  if (samples < 2) return metrics.map(() => null)
   const stream = new RandomStream({ seed, operation: OP_BOOTSTRAP })
   const found = metrics.map(() => [] as number[])
   const times = new Uint32Array(samples) // how often each sample was drawn
@@ -34,7 +32,14 @@ export function bootstrapIntervals(metrics: readonly RatioMean[], samples: numbe
       if (value !== null) found[m]!.push(value)
     }
   }
-  return found.map(intervalOf)
+  return found.map((values, m) => (defining(metrics[m]!, samples) < LEAST_FOR_INTERVAL ? null : intervalOf(values)))
+}
+
+/** The number of samples that count in at least one of the ratios. */
+function defining(metric: RatioMean, samples: number): number {
+  let count = 0
+  for (let i = 0; i < samples; i++) if (metric.some(({ denominator }) => denominator[i]! > 0)) count++
+  return count
 }
 
 function shareIn({ numerator, denominator }: Ratio, times: Uint32Array): number | null {
@@ -47,7 +52,6 @@ function shareIn({ numerator, denominator }: Ratio, times: Uint32Array): number 
 }
 
 function intervalOf(values: readonly number[]): Interval {
-  if (values.length === 0) return null
   const sorted = Float64Array.from(values).sort()
   return [quantile(sorted, TAIL), quantile(sorted, 1 - TAIL)]
 }

@@ -11,7 +11,7 @@ import { wantedAdapter } from '../run/open.ts'
 import { matchStructures, matchWarnings } from '../run/structure_match.ts'
 import { openTrainedModel, presenceThresholdFor, type TrainedModel } from '../run/trained_model.ts'
 import { Closer } from '../util/closer.ts'
-import { InputError } from '../util/error.ts'
+import { InputError, messageOf } from '../util/error.ts'
 import { withOutputFolder } from '../util/output_folder.ts'
 import { writeJson, writeWhole } from '../util/whole_file.ts'
 import type { Evaluation, EvaluationRequest } from './evaluation.ts'
@@ -27,6 +27,7 @@ interface Task {
   split: Split
   structureNames: readonly string[]
   warnings: readonly string[]
+  preparation: Dataset['preparation']
   device: Device
   pass: EvaluationPass
 }
@@ -36,14 +37,16 @@ interface Task {
  * most informative samples to `visit`. Throws InputError if weights and dataset do not match, and then writes nothing.
  */
 export async function evaluate(request: EvaluationRequest): Promise<Evaluation> {
-  const { config, output, say } = request
+  const { config, output, say, compiling } = request
   const model = openTrainedModel(request.weights)
   const found = await openSplitFor(model, request)
   const { split } = found
   return withOutputFolder(output, () =>
     Closer.using(async opened => {
       const device = opened.add(await Device.open(wantedAdapter(config)), each => each.close())
-      const pass = opened.add(await EvaluationPass.open(device, { model, split, config, say }), each => each.close())
+      const pass = opened.add(await EvaluationPass.open(device, { model, split, config, say, compiling }), each =>
+        each.close(),
+      )
       const task: Task = { ...found, request, model, device, pass }
       const evaluation = write(task, await measure(task))
       await show(task, evaluation)
@@ -52,11 +55,11 @@ export async function evaluate(request: EvaluationRequest): Promise<Evaluation> 
   )
 }
 
-/** The split to evaluate on, with the model's structures, and what may make the metrics mean less than they seem to. */
+/** The split to evaluate on, with the model's structures, how it was prepared, and what may make the metrics mean less than they seem to. */
 async function openSplitFor(
   model: TrainedModel,
   { dataset: directory, split: name, say }: EvaluationRequest,
-): Promise<Pick<Task, 'split' | 'structureNames' | 'warnings'>> {
+): Promise<Pick<Task, 'split' | 'structureNames' | 'preparation' | 'warnings'>> {
   const dataset = await openDataset(directory)
   const split = dataset.splits[name]
   if (!split) throw new InputError(`${join(directory, `${name}.h5`)}: no such file, expected the split to evaluate`)
@@ -71,7 +74,7 @@ async function openSplitFor(
     say(
       `samples are resampled from ${dataset.imageSize.join('×')} to the model's ${size.join('×')} (trilinear images, nearest masks)`,
     )
-  return { ...matched, warnings }
+  return { ...matched, preparation: dataset.preparation, warnings }
 }
 
 /** Matches by name; a model without names has the dataset's structures, in their order. */
@@ -142,19 +145,22 @@ function write({ request, model, device, warnings }: Task, found: Metrics): Eval
 }
 
 /** Pictures are optional and the metrics are already written, so a failure is only a warning. */
-async function show({ request, structureNames, pass }: Task, { pictured, head }: Evaluation): Promise<void> {
+async function show(
+  { request, structureNames, preparation, pass }: Task,
+  { pictured, head }: Evaluation,
+): Promise<void> {
   const { visit, split, say } = request
   for (const chosen of pictured) {
     const { sample, subject, scenario, reason, meanDice } = chosen
-    const dice = meanDice === null ? '' : `mean Dice ${meanDice.toFixed(3)}`
+    const dice = meanDice === null ? '' : `mean Dice ${meanDice.toFixed(3)} (gated)`
     const title = [`${split} sample ${sample}`, subject, scenario, dice, reason.replaceAll(' mean Dice', '')]
       .filter(part => part !== '')
       .join(', ')
     try {
-      const view = await pass.look(sample, { structureNames, threshold: head.presenceThreshold }, title)
+      const view = await pass.look(sample, { structureNames, preparation, threshold: head.presenceThreshold }, title)
       await visit!({ ...chosen, view })
     } catch (error) {
-      say(`warning: no picture of ${title}: ${(error as Error).message}`)
+      say(`warning: no picture of ${title}: ${messageOf(error)}`)
     }
   }
 }

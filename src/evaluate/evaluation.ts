@@ -23,6 +23,8 @@ export interface EvaluationRequest {
   /** receives the lines that a user wants to see */
   say(line: string): void
   progress(samples: number, all: number): void
+  /** hears how many kernels are compiled, before the first batch */
+  compiling?(done: number, all: number): void
 }
 
 /** A selected sample with its masks and attention maps. */

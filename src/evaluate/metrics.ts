@@ -1,5 +1,6 @@
 import type { CaseRow } from '../report/case_row.ts'
 import type { DetailedMetrics, ScenarioMetrics } from '../report/detailed_metrics.ts'
+import { gatedOverlap } from '../run/batch_result.ts'
 import { mean } from '../util/statistics.ts'
 import { intervalsOf } from './bootstrap.ts'
 import {
@@ -54,6 +55,7 @@ export class Metrics {
       Object.fromEntries(names.map((name, s) => [name, of(s)]))
     const segmentation = present.map(segmentationOf)
     return {
+      num_samples: this.samples,
       presence_overall_accuracy: mean(known.map(isPredictedCorrectly)),
       presence_per_structure: named(s => presenceOf(byStructure[s]!)),
       segmentation_per_structure: named(s => segmentation[s]!),
@@ -128,6 +130,7 @@ function caseRow(
     true_volume: volume(truth),
     predicted_volume: volume(predicted),
     distance_unit: distanceUnit,
+    gated_dice: defined(gatedOverlap(pair, 'hardDice', pair.isPredictedPresent)),
   }
 }
 

@@ -1,9 +1,10 @@
 import { availableParallelism } from 'node:os'
 import type { Config } from '../config/schema.ts'
-import type { Split } from '../data/dataset/split.ts'
+import { type Split, spacingOn } from '../data/dataset/split.ts'
 import { type Batch, Loader } from '../data/loader/loader.ts'
 import type { Device } from '../gpu/device.ts'
 import type { SampleView } from '../report/sample/view.ts'
+import { checkOutputs } from '../run/finite_outputs.ts'
 import { InferenceEngine, type InferenceSpec, type Recorder } from '../run/inference.ts'
 import type { MemoryNeed } from '../run/memory.ts'
 import { decodersFor } from '../run/open.ts'
@@ -28,6 +29,7 @@ interface PassOptions {
   split: Split
   config: Config
   say(line: string): void
+  compiling?: ((done: number, all: number) => void) | undefined
 }
 
 interface Opened extends Pick<PassOptions, 'model' | 'split'> {
@@ -56,7 +58,7 @@ export class EvaluationPass {
   }
 
   /** Uses the largest batch that the adapter holds, up to the configured one. */
-  static open(device: Device, { model, split, config, say }: PassOptions): Promise<EvaluationPass> {
+  static open(device: Device, { model, split, config, say, compiling }: PassOptions): Promise<EvaluationPass> {
     return Closer.opening(async closer => {
       const { training } = config
       const spec: InferenceSpec<Read, 'attention'> = {
@@ -65,6 +67,7 @@ export class EvaluationPass {
         record: recorderFor(config),
         choice: knownChoice(device, config, say),
         isPinned: training.pin_memory,
+        ...(compiling && { compiling }),
       }
       const engine = closer.add(await InferenceEngine.openFitting(device, spec, say), each => each.close())
       const { batchSize } = engine
@@ -89,7 +92,7 @@ export class EvaluationPass {
 
   /**
    * Passes every batch to `use`, in order, after all have been measured. Threads measure surfaces while the adapter runs the next batches,
-   * which wait if the threads fall two batches behind.
+   * which wait if the threads fall two batches behind. Throws InputError if an output is not finite.
    */
   async measure(
     use: (batch: MeasuredBatch, facts: SampleFacts[]) => void,
@@ -98,6 +101,8 @@ export class EvaluationPass {
     const measured: { batch: Promise<MeasuredBatch>; facts: SampleFacts[] }[] = []
     let done = 0
     await this.engine.runAll(this.batches(), (outputs, host) => {
+      const indices = [...host.samples.subarray(0, host.count)]
+      checkOutputs(outputs, indices, { model: this.model, path: this.split.path })
       const facts = Array.from({ length: host.count }, (_, i) => this.factsOf(host.samples[i]!))
       const before = measured.at(-1)?.batch
       const batch = this.measureBatch(outputs, host, facts)
@@ -149,26 +154,22 @@ export class EvaluationPass {
 
   private factsOf(sample: number): SampleFacts {
     const { scenarios, subjects } = this.split
-    return { scenario: scenarios[sample]!, subject: subjects[sample]!, spacing: this.spacingOf(sample) }
-  }
-
-  /** Of the model's voxels. They cover the same field of view as the stored ones. */
-  private spacingOf(sample: number): Spacing | undefined {
-    const { spacing, imageSize } = this.split
-    if (!spacing) return undefined
-    const along = (axis: 0 | 1 | 2): number =>
-      (spacing[3 * sample + axis]! * imageSize[axis]) / this.model.shape.size[axis]
-    return [along(0), along(1), along(2)]
+    return {
+      scenario: scenarios[sample]!,
+      subject: subjects[sample]!,
+      spacing: spacingOn(this.split, sample, this.model.shape.size),
+    }
   }
 
   /** Sample `index` of the split with masks and attention, computed in the same batch as its metrics. */
-  async look(index: number, settings: Omit<ViewSettings, 'shape'>, title: string): Promise<SampleView> {
+  async look(index: number, settings: Omit<ViewSettings, 'shape' | 'split'>, title: string): Promise<SampleView> {
     const i = index % this.batchSize
     for await (const host of this.loader.epoch(0, Math.floor(index / this.batchSize))) {
-      const { presenceProbability, predicted } = await this.engine.run(host)
+      const { pairs, presenceProbability, predicted } = await this.engine.run(host)
       const attention = await this.engine.readKept('attention', i)
-      const batch = { ...host, presenceProbability, predicted: wordsOf(predicted) }
-      return sampleView({ shape: this.model.shape, ...settings }, batch, { index: i, title, attention })
+      const batch = { ...host, pairs, presenceProbability, predicted: wordsOf(predicted) }
+      const all = { shape: this.model.shape, split: this.split, ...settings }
+      return sampleView(all, batch, { index: i, title, attention })
     }
     throw new Error(`no sample ${index} in ${this.split.path}`)
   }

@@ -3,13 +3,13 @@ import { meanOfDefined } from '../util/statistics.ts'
 
 /** An informative sample and the reason for its selection. */
 export interface PicturedSample {
-  /** index within the split */
+  /** index within the split, from 0, as in its HDF5 file */
   sample: number
   subject: string
   scenario: string
   /** e.g. 'lowest mean Dice'; several are separated by commas */
   reason: string
-  /** over its present structures, without the presence gate; null without any */
+  /** over its present structures, with the presence gate, as its picture shows; null without any */
   meanDice: number | null
 }
 
@@ -62,7 +62,7 @@ function candidatesOf(rows: readonly CaseRow[]): Candidate[] {
         -1,
         ...wrong.filter(row => row.present === present).map(({ presence_probability: q }) => (present ? 1 - q : q)),
       )
-    const meanDice = meanOfDefined(of.map(({ dice }) => dice))
+    const meanDice = meanOfDefined(of.map(row => row.gated_dice))
     return { sample, subject, scenario, meanDice, falsePresence: surest(0), falseAbsence: surest(1) }
   })
 }

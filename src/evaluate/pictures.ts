@@ -6,6 +6,7 @@ import { type EvaluationResults, FIGURE_NAMES, type FigureName } from '../report
 import { type PagePicture, type ReportPage, reportPage } from '../report/page/page.ts'
 import { type AttentionRow, attentionRow } from '../report/sample/attention_overview.ts'
 import { packageFile } from '../track/provenance.ts'
+import { messageOf } from '../util/error.ts'
 import { writeWhole } from '../util/whole_file.ts'
 import type { EvaluatedSample, Evaluation } from './evaluation.ts'
 
@@ -31,12 +32,12 @@ export class EvaluationPictures {
     this.warn = warn
   }
 
-  /** comprehensive_analysis_sample_N.png and segmentation_analysis_sample_N.png, N from 1. */
-  async add({ view }: EvaluatedSample): Promise<void> {
-    const number = ++this.seen
+  /** comprehensive_analysis_sample_N.png and segmentation_analysis_sample_N.png, N the sample's index in the split. */
+  async add({ sample, view }: EvaluatedSample): Promise<void> {
+    this.seen++
     const pictures = [
-      await this.drawn(`comprehensive_analysis_sample_${number}`, { sample: view }, `${view.title}: three planes`),
-      await this.drawn(`segmentation_analysis_sample_${number}`, { structures: view }, `${view.title}: each structure`),
+      await this.drawn(`comprehensive_analysis_sample_${sample}`, { sample: view }, `${view.title}: three planes`),
+      await this.drawn(`segmentation_analysis_sample_${sample}`, { structures: view }, `${view.title}: each structure`),
     ].filter(picture => picture !== undefined)
     if (this.samples.length >= ON_PAGE) return
     this.samples.push({ title: view.title, pictures })
@@ -82,7 +83,7 @@ export class EvaluationPictures {
       writeWhole(path, [make()])
       this.written.push(path)
     } catch (error) {
-      this.warn((error as Error).message)
+      this.warn(messageOf(error))
     }
   }
 }

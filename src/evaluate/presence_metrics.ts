@@ -10,17 +10,19 @@ export function presenceOf(pairs: readonly JudgedPair[]): PresenceMetrics {
   const [truePositives, trueNegatives] = [count(true, true), count(false, false)]
   const [falsePositives, falseNegatives] = [count(false, true), count(true, false)]
   const scored = pairs.map(({ probability, present }) => ({ score: probability, positive: present }))
-  const share = (part: number, whole: number): number => (whole ? part / whole : 0)
+  const positives = truePositives + falseNegatives
+  // without a positive nothing can be found, so there is no precision either: false positives are what the specificity is about
+  const share = (part: number, whole: number): number | null => (positives && whole ? part / whole : null)
   return {
     accuracy: mean(pairs.map(isPredictedCorrectly)),
     precision: share(truePositives, truePositives + falsePositives),
-    recall: share(truePositives, truePositives + falseNegatives),
+    recall: share(truePositives, positives),
     f1_score: share(2 * truePositives, 2 * truePositives + falsePositives + falseNegatives),
     true_positives: truePositives,
     true_negatives: trueNegatives,
     false_positives: falsePositives,
     false_negatives: falseNegatives,
-    support_positive: truePositives + falseNegatives,
+    support_positive: positives,
     support_negative: trueNegatives + falsePositives,
     auc_roc: rocAuc(scored),
     auc_pr: averagePrecision(scored),

@@ -1,4 +1,5 @@
 import type { OverallSegmentation, OverallVoxels, SegmentationMetrics } from '../report/detailed_metrics.ts'
+import { gatedOverlap } from '../run/batch_result.ts'
 import { deviation, mean, meanOfDefined } from '../util/statistics.ts'
 import type { JudgedPair } from './judged_pair.ts'
 
@@ -18,6 +19,8 @@ export function segmentationOf(pairs: readonly JudgedPair[]): SegmentationMetric
     num_samples: pairs.length,
     mean_precision: meanOfDefined(pairs.map(precisionOf)),
     mean_recall: meanOfDefined(pairs.map(recallOf)),
+    num_predictions: pairs.filter(({ predicted }) => predicted > 0).length,
+    num_truths: errors.length,
     mean_hd95: mean(hd95),
     std_hd95: deviation(hd95),
     mean_surface_distance: mean(distance),
@@ -46,8 +49,9 @@ function volumeErrorOf({ predicted, truth }: JudgedPair): number | null {
 
 /** Means over the structures present in at least one sample. */
 export function overallOf(structures: readonly SegmentationMetrics[]): OverallSegmentation & OverallVoxels {
-  const over = (metric: Exclude<keyof OverallVoxels, 'num_empty_predictions'> | 'mean_dice' | 'mean_iou') =>
-    meanOfDefined(structures.map(each => each[metric]))
+  const over = (metric: keyof OverallVoxels['num_structures']) => meanOfDefined(structures.map(each => each[metric]))
+  const count = (metric: keyof OverallVoxels['num_structures']) =>
+    structures.filter(each => each[metric] !== null).length
   return {
     mean_dice: over('mean_dice'),
     mean_iou: over('mean_iou'),
@@ -58,14 +62,22 @@ export function overallOf(structures: readonly SegmentationMetrics[]): OverallSe
     mean_volume_error: over('mean_volume_error'),
     mean_absolute_volume_error: over('mean_absolute_volume_error'),
     num_empty_predictions: structures.reduce((sum, each) => sum + each.num_empty_predictions, 0),
+    num_structures: {
+      mean_dice: count('mean_dice'),
+      mean_iou: count('mean_iou'),
+      mean_precision: count('mean_precision'),
+      mean_recall: count('mean_recall'),
+      mean_hd95: count('mean_hd95'),
+      mean_surface_distance: count('mean_surface_distance'),
+      mean_volume_error: count('mean_volume_error'),
+      mean_absolute_volume_error: count('mean_absolute_volume_error'),
+    },
   }
 }
 
-/** Gated Dice and IoU of the present pairs by structure. Structures predicted absent get an empty mask, whose Dice equals its IoU. */
+/** Gated Dice and IoU of the present pairs by structure. */
 export function gatedOverlapOf(structures: readonly (readonly JudgedPair[])[]): OverallSegmentation {
   const over = (metric: 'hardDice' | 'iou'): number | null =>
-    meanOfDefined(
-      structures.map(pairs => mean(pairs.map(pair => (pair.isPredictedPresent ? pair[metric] : pair.emptyOverlap)))),
-    )
+    meanOfDefined(structures.map(pairs => mean(pairs.map(pair => gatedOverlap(pair, metric, pair.isPredictedPresent)))))
   return { mean_dice: over('hardDice'), mean_iou: over('iou') }
 }

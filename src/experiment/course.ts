@@ -91,7 +91,8 @@ async function measure(request: CourseRequest, weights: string, split: SplitName
   const dataset = config.dataset_path
   const pictures = new EvaluationPictures(output, line => say(`warning: ${line}`))
   const visit = pictures.add.bind(pictures)
-  const what = { config, weights, dataset, split, output, pictures: PICTURES, visit, say, progress: update }
+  const compiling = request.progress('compiling kernels').update
+  const what = { config, weights, dataset, split, output, pictures: PICTURES, visit, say, progress: update, compiling }
   await pictures.finish(await evaluate(what).finally(end))
   return path
 }

@@ -1,4 +1,5 @@
 import type { DetailedMetrics } from '../report/detailed_metrics.ts'
+import { UNDEFINED } from '../util/statistics.ts'
 
 type SplitName = 'train' | 'val' | 'test'
 
@@ -158,5 +159,5 @@ function row(cells: readonly string[]): string {
 }
 
 function cell(value: number | null): string {
-  return value === null ? '–' : value.toFixed(4)
+  return value === null ? UNDEFINED : value.toFixed(4)
 }

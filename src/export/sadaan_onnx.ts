@@ -1,10 +1,10 @@
-import type { SadaanShape } from '../nn/specification.ts'
+import { BATCH_NORM_EPSILON, type SadaanShape } from '../nn/specification.ts'
 import { type Attribute, type Graph, GraphBuilder, type Value } from './onnx_graph.ts'
 
 /** The parameters and buffers of a SADAAN by their names in its state dict. */
 export type FloatWeights = ReadonlyMap<string, { shape: readonly number[]; data: Float32Array }>
 
-const EPSILON = { float: 1e-5 } // of batch norm
+const EPSILON = { float: BATCH_NORM_EPSILON }
 const SPACE = [2, 3, 4] // axes of (N, C, H, W, D)
 const POOL: Record<string, Attribute> = { kernel_shape: [2, 2, 2], strides: [2, 2, 2] }
 

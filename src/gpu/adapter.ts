@@ -1,6 +1,6 @@
 import { create, globals } from 'webgpu'
 import type { SubgroupMatrix } from '../graph/kernel.ts'
-import { InputError } from '../util/error.ts'
+import { InputError, messageOf } from '../util/error.ts'
 import {
   chosenDrivers,
   installSoftwareAdapter,
@@ -69,7 +69,7 @@ async function adapterNames(): Promise<string[]> {
     await createInstance('adapter=\u0001').requestAdapter()
     return []
   } catch (error) {
-    return parseAdapterNames(String((error as Error).message), backend)
+    return parseAdapterNames(messageOf(error), backend)
   }
 }
 

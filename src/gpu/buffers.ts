@@ -36,8 +36,9 @@ function makeBuffer(device: Device, label: string, bytes: number, usage: number,
   const size = aligned(bytes)
   if (size > device.maxBufferBytes)
     throw new OutOfMemoryError(`${label}: ${size} bytes, the adapter's largest buffer is ${device.maxBufferBytes}`)
+  const buffer = device.gpu.createBuffer({ label, size, usage, mappedAtCreation })
   device.allocated += size
-  return device.gpu.createBuffer({ label, size, usage, mappedAtCreation })
+  return buffer
 }
 
 export function destroyBuffer(device: Device, buffer: GPUBuffer): void {
@@ -45,16 +46,15 @@ export function destroyBuffer(device: Device, buffer: GPUBuffer): void {
   buffer.destroy()
 }
 
-/** Copies `bytes` of a buffer to the host. */
+/** Copies `bytes` of a buffer to the host. Throws DeviceLostError, or the first error that Dawn has reported. */
 export async function readBuffer(device: Device, from: GPUBuffer, offset: number, bytes: number): Promise<ArrayBuffer> {
   const staging = readbackBuffer(device, 'readback', bytes)
-  const encoder = device.gpu.createCommandEncoder()
-  encoder.copyBufferToBuffer(from, offset, staging, 0, Math.ceil(bytes / 4) * 4)
-  device.gpu.queue.submit([encoder.finish()])
-  await staging.mapAsync(GPUMapMode.READ)
-  const copy = staging.getMappedRange(0, Math.ceil(bytes / 8) * 8).slice(0, bytes)
-  staging.unmap()
-  destroyBuffer(device, staging)
-  device.check()
-  return copy
+  try {
+    const encoder = device.gpu.createCommandEncoder()
+    encoder.copyBufferToBuffer(from, offset, staging, 0, Math.ceil(bytes / 4) * 4)
+    device.gpu.queue.submit([encoder.finish()])
+    return await device.mapped(staging, bytes)
+  } finally {
+    destroyBuffer(device, staging)
+  }
 }

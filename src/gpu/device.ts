@@ -1,6 +1,11 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import type { AdapterFacts } from '../graph/kernel.ts'
 import type { Precision } from '../graph/tensor.ts'
+import { messageOf } from '../util/error.ts'
 import { type OpenAdapter, openAdapter } from './adapter.ts'
+
+/** Milliseconds within which Dawn says that the device is lost, after work on it has failed. */
+const LOSS_IS_SAID = 500
 
 /** The adapter disappeared or its driver failed. Nothing on the device can be read any more. */
 export class DeviceLostError extends Error {
@@ -43,6 +48,8 @@ export class Device {
   /** bytes; no buffer may be larger */
   readonly maxBufferBytes: number
   private readonly errors: Error[] = []
+  private loss: DeviceLostError | undefined
+  private isClosed = false
   /** bytes of all existing buffers */
   allocated = 0
 
@@ -54,10 +61,10 @@ export class Device {
     this.maxBufferBytes = maxBufferBytes
     gpu.addEventListener('uncapturederror', event => {
       const { error } = event as GPUUncapturedErrorEvent
-      this.errors.push(new GpuError(error.message))
+      this.errors.push(new GpuError(messageOf(error)))
     })
     gpu.lost.then(({ reason, message }) => {
-      if (reason !== 'destroyed') this.errors.push(new DeviceLostError(`${this.name}: device lost: ${message}`))
+      if (!this.isClosed) this.loss = new DeviceLostError(`${this.name}: device lost: ${firstLine(message) || reason}`)
     })
   }
 
@@ -70,11 +77,7 @@ export class Device {
     options: { precision?: Precision; maxBindingBytes?: number; maxBufferBytes?: number } = {},
   ): Promise<Device> {
     const opened = await openAdapter(wanted)
-    const { adapter } = opened
-    const gpu = await adapter.requestDevice({
-      requiredFeatures: WELCOME_FEATURES.filter(feature => adapter.features.has(feature)) as GPUFeatureName[],
-      requiredLimits: Object.fromEntries(RAISED_LIMITS.map(limit => [limit, adapter.limits[limit]])),
-    })
+    const gpu = await requestDevice(opened)
     const { maxBindingBytes = Number.POSITIVE_INFINITY, maxBufferBytes = Number.POSITIVE_INFINITY } = options
     const { subgroupMinSize: min, subgroupMaxSize: max, subgroupMatrices } = opened.info
     const facts: AdapterFacts = {
@@ -90,16 +93,40 @@ export class Device {
     return new Device(gpu, opened, facts, Math.min(gpu.limits.maxBufferSize, maxBufferBytes))
   }
 
-  /** Throws the first error that Dawn has reported since the last call, if any. */
+  /** Throws DeviceLostError if the device is lost, otherwise the first error that Dawn has reported since the last call, if any. */
   check(): void {
+    this.throwIfLost()
     const error = this.errors.shift()
     if (error) throw error
+  }
+
+  /** Throws DeviceLostError if the device is lost. Dawn has all calls on a lost device succeed, but for the mapping of buffers. */
+  throwIfLost(): void {
+    if (this.loss) throw this.loss
   }
 
   /** Waits for all submitted work and throws its first error. */
   async idle(): Promise<void> {
     await this.gpu.queue.onSubmittedWorkDone()
     this.check()
+  }
+
+  /**
+   * Maps a buffer to read and returns a copy of its first `bytes`. Throws DeviceLostError, which Dawn's rejection does not say, or what
+   * `check` throws.
+   */
+  async mapped(buffer: GPUBuffer, bytes: number): Promise<ArrayBuffer> {
+    try {
+      await buffer.mapAsync(GPUMapMode.READ)
+    } catch (error) {
+      if (!this.loss) await Promise.race([this.gpu.lost, delay(LOSS_IS_SAID)])
+      this.check()
+      throw new GpuError(`${this.name}: ${buffer.label} cannot be read (${messageOf(error)})`, { cause: error })
+    }
+    const copy = buffer.getMappedRange(0, Math.ceil(bytes / 8) * 8).slice(0, bytes)
+    buffer.unmap()
+    this.check()
+    return copy
   }
 
   /** Runs `body`. Throws its validation and memory errors as exceptions that name `what`. */
@@ -115,12 +142,30 @@ export class Device {
       invalid = await this.gpu.popErrorScope()
       memory = await this.gpu.popErrorScope()
     }
-    if (memory) throw new OutOfMemoryError(`${what}: ${memory.message}`)
-    if (invalid) throw new GpuError(`${what}: ${invalid.message}`)
+    this.throwIfLost()
+    if (memory) throw new OutOfMemoryError(`${what}: ${messageOf(memory)}`)
+    if (invalid) throw new GpuError(`${what}: ${messageOf(invalid)}`)
     return result
   }
 
   close(): void {
+    this.isClosed = true
     this.gpu.destroy()
   }
+}
+
+async function requestDevice({ adapter, name }: OpenAdapter): Promise<GPUDevice> {
+  try {
+    return await adapter.requestDevice({
+      requiredFeatures: WELCOME_FEATURES.filter(feature => adapter.features.has(feature)) as GPUFeatureName[],
+      requiredLimits: Object.fromEntries(RAISED_LIMITS.map(limit => [limit, adapter.limits[limit]])),
+    })
+  } catch (error) {
+    throw new GpuError(`${name}: cannot be opened (${firstLine(messageOf(error))})`, { cause: error })
+  }
+}
+
+/** Dawn adds where in its sources an error arose. */
+function firstLine(message: string): string {
+  return message.split('\n')[0]!
 }

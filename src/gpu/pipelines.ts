@@ -1,5 +1,5 @@
 import type { Precision } from '../graph/tensor.ts'
-import { ContractError } from '../util/error.ts'
+import { ContractError, messageOf } from '../util/error.ts'
 import { linkShader } from '../wgsl/link.ts'
 import { type EntryFacts, reflectShader } from '../wgsl/reflect.ts'
 import type { Device } from './device.ts'
@@ -60,6 +60,9 @@ export class Pipelines {
   private readonly device: Device
   private readonly modules = new Map<string, GPUShaderModule>()
   private readonly made = new Map<string, Promise<Pipeline>>()
+  private compiled = 0
+  /** called after each compilation with the number of compiled pipelines and of all requested so far */
+  onCompiled: ((done: number, all: number) => void) | undefined
 
   constructor(device: Device) {
     this.device = device
@@ -94,11 +97,13 @@ export class Pipelines {
         layout: this.device.gpu.createPipelineLayout({ bindGroupLayouts: [layout] }),
         compute: { module, entryPoint: key.entry, constants: key.constants },
       })
+      this.onCompiled?.(++this.compiled, this.made.size)
       return { gpu, layout, facts: reflected }
     } catch (error) {
+      this.device.throwIfLost()
       const { messages } = await module.getCompilationInfo()
       const lines = messages.map(m => `${key.shader} (linked) ${m.lineNum}:${m.linePos} ${m.message}`)
-      throw new GpuError([`${label}: no pipeline`, ...lines, (error as Error).message].join('\n'))
+      throw new GpuError([`${label}: no pipeline`, ...lines, messageOf(error)].join('\n'))
     }
   }
 

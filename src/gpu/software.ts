@@ -1,12 +1,15 @@
 import { execFile } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises'
 import { constants, tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { brotliDecompressSync, gunzipSync } from 'node:zlib'
 import { userCacheDirectory } from '../util/cache_directory.ts'
+import { messageOf } from '../util/error.ts'
+import { makeFolders } from '../util/files/folder.ts'
+import { readWhole } from '../util/whole_file.ts'
 import { checkIntegrity, readTar } from './archive.ts'
 
 /** The npm package that contains SwiftShader (a Vulkan driver for the CPU, Apache-2.0). */
@@ -54,7 +57,7 @@ function load(library: string): boolean {
     process.dlopen({ exports: {} }, library, constants.dlopen.RTLD_NOW | RTLD_NODELETE)
     return true
   } catch (error) {
-    return (error as Error).message.includes('did not self-register')
+    return messageOf(error).includes('did not self-register')
   }
 }
 
@@ -99,7 +102,7 @@ export async function installSoftwareAdapter(onProgress: (line: string) => void)
   try {
     await place(unpack(await fetchPackage()), directory)
   } catch (error) {
-    throw new SoftwareAdapterError(`software adapter not installed: ${(error as Error).message}`)
+    throw new SoftwareAdapterError(`software adapter not installed: ${messageOf(error)}`)
   }
 }
 
@@ -108,7 +111,7 @@ async function fetchPackage(): Promise<Buffer> {
   const folder = await mkdtemp(join(tmpdir(), 'sadaan-gpu-'))
   try {
     await npm('pack', spec, '--pack-destination', folder, '--ignore-scripts')
-    const archive = await readFile(join(folder, (await readdir(folder))[0] ?? 'package.tgz'))
+    const archive = readWhole(join(folder, (await readdir(folder))[0] ?? 'package.tgz'))
     checkIntegrity(spec, archive, source.integrity)
     return archive
   } finally {
@@ -138,7 +141,7 @@ function unpack(archive: Buffer): Map<string, Buffer> {
 }
 
 async function place(files: Map<string, Buffer>, directory: string): Promise<void> {
-  await mkdir(dirname(directory), { recursive: true })
+  makeFolders(dirname(directory))
   const own = `${directory}.${randomUUID()}`
   try {
     await mkdir(own)

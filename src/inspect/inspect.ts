@@ -1,4 +1,4 @@
-import { closeSync, existsSync, openSync, readSync, statSync } from 'node:fs'
+import { existsSync, readSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Checkpoint, readCheckpoint } from '../checkpoint/checkpoint.ts'
 import { type DatasetInspection, inspectDataset } from '../data/inspect/dataset.ts'
@@ -7,9 +7,11 @@ import { inspectScan, type ScanInspection } from '../data/inspect/scan.ts'
 import type { Preparation } from '../data/scan/preparation.ts'
 import { isScan } from '../data/scan/read_scan.ts'
 import { openTrainedModel } from '../run/trained_model.ts'
+import { faultsOf } from '../run/weight_faults.ts'
 import type { DataFingerprint } from '../train/data_fingerprint.ts'
 import { readProgressSummary } from '../train/progress.ts'
 import { InputError } from '../util/error.ts'
+import { withInput } from '../util/files/input_file.ts'
 import { sizeOf } from '../util/shape.ts'
 
 /** The content of a file with model weights. */
@@ -29,6 +31,8 @@ export interface ModelInspection {
   presence_threshold: number | null
   patches: boolean
   preparation: Preparation | null
+  /** which tensors have values that are not finite, or negative variances; other commands refuse such a model */
+  faults: string[]
   /** only for checkpoints */
   training: TrainingInspection | null
 }
@@ -70,18 +74,16 @@ export async function inspect(path: string): Promise<Inspection> {
 
 function startOf(path: string): Buffer {
   const start = Buffer.alloc(16)
-  const file = openSync(path, 'r')
-  try {
-    readSync(file, start, 0, start.length, 0)
-    return start
-  } finally {
-    closeSync(file)
-  }
+  withInput(path, file => readSync(file, start, 0, start.length, 0))
+  return start
 }
 
 function inspectModel(path: string, bytes: number): ModelInspection {
   const model = openTrainedModel(path)
   const training = trainingOf(path)
+  const faults = faultsOf(
+    [...model.weights].flatMap(([name, { dtype, data }]) => (dtype === 'i64' ? [] : [[name, data] as const])),
+  )
   const { structures, size, inChannels, channels } = model.shape
   return {
     kind: training ? 'checkpoint' : 'weights',
@@ -98,7 +100,8 @@ function inspectModel(path: string, bytes: number): ModelInspection {
     presence_threshold: model.presenceThreshold ?? null,
     patches: model.patches,
     preparation: model.preparation ?? null,
-    training,
+    faults,
+    training: training && { ...training, can_resume: training.can_resume && faults.length === 0 },
   }
 }
 

@@ -5,6 +5,7 @@ import type { Intensity } from '../data/inspect/voxel_intensity.ts'
 import { preparationText } from '../data/scan/preparation_text.ts'
 import { type Column, table } from '../report/text/table.ts'
 import { formatBytes } from '../run/memory.ts'
+import { listed } from '../util/listing.ts'
 import type { Inspection, ModelInspection } from './inspect.ts'
 
 /** An inspection as text. */
@@ -133,22 +134,26 @@ function hdf5Lines(inspection: Hdf5Inspection): string[] {
   ]
 }
 
-function scanLines({ path, bytes, size, channels, spacing, orientation, affine, intensity }: ScanInspection): string[] {
+function scanLines(scan: ScanInspection): string[] {
+  const { path, bytes, size, channels, spacing, orientation, oblique, affine, intensity } = scan
   const [lowest, mean, deviation, highest] = intensityCells(intensity)
+  const unit = scan.unit === null ? ' (the unit is not stated)' : ''
+  const turned = oblique < 1 ? '' : `, oblique by ${oblique.toFixed(1)}°`
   return facts([
     ['scan', bytes === null ? path : `${path}, ${formatBytes(bytes)}`],
     ['voxels', `${times(size)}, ${channels} ${channels === 1 ? 'channel' : 'channels'}`],
-    ['spacing', `${times(spacing.map(short))} mm`],
+    ['spacing', `${times(spacing.map(short))} mm${unit}, ${short(scan.voxel_ml)} ml a voxel`],
     ['field', `${times(size.map((axis, i) => short(axis * spacing[i]!)))} mm`],
-    ['orientation', `${orientation}: directions of the stored axes`],
+    ['orientation', `${orientation}: directions of the stored axes${turned}`],
     ['affine', affine.map(row => `[${row.map(short).join(', ')}]`).join(' ')],
     ['intensities', `${lowest} to ${highest}, mean ${mean}, sd ${deviation}`],
+    ...scan.warnings.map((warning): [string, string] => ['warning', warning]),
   ])
 }
 
 function modelLines(model: ModelInspection): string[] {
   const { kind, path, bytes, structure_names, structures, image_size, in_channels, channels, parameters } = model
-  const { training, presence_threshold, preparation, patches } = model
+  const { training, presence_threshold, preparation, patches, faults } = model
   return facts([
     [kind, `${path}, ${formatBytes(bytes)}`],
     ['structures', `${structures}: ${structure_names?.join(', ') ?? 'not named'}`],
@@ -158,17 +163,25 @@ function modelLines(model: ModelInspection): string[] {
     ['threshold', presence_threshold === null ? 'not recorded' : `presence probability above ${presence_threshold}`],
     ['preparation', preparation ? preparationText(preparation) : 'not recorded'],
     ['patches', patches ? 'yes: trained on patches of larger scans' : 'no'],
-    ...(training ? trainingFacts(training) : []),
+    ...(faults.length > 0 ? [['unusable', listed(faults)] as const] : []),
+    ...(training ? trainingFacts(training, faults.length > 0) : []),
   ])
 }
 
-function trainingFacts(training: NonNullable<ModelInspection['training']>): [string, string][] {
+function trainingFacts(training: NonNullable<ModelInspection['training']>, isUnusable: boolean): [string, string][] {
   const { epochs, is_best, train_loss, val_loss, can_resume, run, data } = training
   const loss = (value: number | null): string => (value === null ? '-' : short(value))
   return [
     ['epochs', `${epochs} finished${is_best ? ', the best so far' : ''}${run === null ? '' : `, run ${run}`}`],
     ['losses', `training ${loss(train_loss)}, validation ${loss(val_loss)}`],
-    ['resume', can_resume ? 'yes: has the optimiser state' : 'no: has no optimiser state'],
+    [
+      'resume',
+      can_resume
+        ? 'yes: has the optimiser state'
+        : isUnusable
+          ? 'no: its weights are unusable'
+          : 'no: has no optimiser state',
+    ],
     ...(data
       ? ([['data', `${times(data.image_size)}, ${data.channels} channels; train ${data.train}; val ${data.val}`]] as [
           string,

@@ -26,6 +26,9 @@ export interface Entry {
   initial: Initial
 }
 
+/** ε of batch norm, added to the variance; lib/batch_norm has it too. */
+export const BATCH_NORM_EPSILON = 1e-5
+
 /** Widths of the hidden layers of a presence MLP. */
 export const PRESENCE_HIDDEN = [64, 32] as const
 

@@ -12,15 +12,16 @@ export class Readback {
   readonly runner: Runner
   private readonly device: Device
   private readonly tensors: readonly Tensor[]
+  private readonly bytes: number
   private readonly free: GPUBuffer[]
 
   constructor(device: Device, runner: Runner, tensors: readonly Tensor[], depth: number) {
     this.device = device
     this.runner = runner
     this.tensors = tensors
-    const bytes = tensors.reduce((sum, t) => sum + bytesOf(t), 0)
+    this.bytes = tensors.reduce((sum, t) => sum + bytesOf(t), 0)
     this.free = Array.from({ length: depth }, (_, i) =>
-      readbackBuffer(device, `${runner.plan.name} outputs ${i}`, bytes),
+      readbackBuffer(device, `${runner.plan.name} outputs ${i}`, this.bytes),
     )
   }
 
@@ -43,17 +44,13 @@ export class Readback {
   }
 
   private async collect(staging: GPUBuffer): Promise<Float32Array[]> {
-    await staging.mapAsync(GPUMapMode.READ)
-    const mapped = staging.getMappedRange()
+    const mapped = await this.device.mapped(staging, this.bytes)
+    this.free.push(staging)
     let at = 0
-    const values = this.tensors.map(t => {
+    return this.tensors.map(t => {
       const copy = floatsOf(t, mapped.slice(at, at + bytesOf(t)))
       at += bytesOf(t)
       return copy
     })
-    staging.unmap()
-    this.free.push(staging)
-    this.device.check()
-    return values
   }
 }

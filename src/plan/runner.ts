@@ -35,20 +35,26 @@ const POISON = 0x7fc07fc0
 
 /** The buffers for the temporaries of several plans. Only one plan runs at a time, so they share the slots. */
 export class SlotPool {
-  readonly buffers: GPUBuffer[]
+  readonly buffers: GPUBuffer[] = []
   private readonly device: Device
 
-  private constructor(device: Device, buffers: GPUBuffer[]) {
+  private constructor(device: Device) {
     this.device = device
-    this.buffers = buffers
   }
 
-  /** Allocates slots for all `plans`. Throws OutOfMemoryError. */
-  static allocate(device: Device, plans: readonly Plan[]): Promise<SlotPool> {
-    return device.guarded('working memory', () => {
-      const buffers = sharedSlotSizes(plans).map((bytes, i) => storageBuffer(device, `slot ${i}`, bytes))
-      return new SlotPool(device, buffers)
-    })
+  /** Allocates slots for all `plans`. Throws OutOfMemoryError; nothing is allocated then. */
+  static async allocate(device: Device, plans: readonly Plan[]): Promise<SlotPool> {
+    const pool = new SlotPool(device)
+    try {
+      await device.guarded('working memory', () => {
+        for (const [i, bytes] of sharedSlotSizes(plans).entries())
+          pool.buffers.push(storageBuffer(device, `slot ${i}`, bytes))
+      })
+      return pool
+    } catch (error) {
+      pool.destroy()
+      throw error
+    }
   }
 
   /** Fills every slot with NaN. */
@@ -185,7 +191,7 @@ export class Runner {
     for (const command of this.commands) {
       const started = performance.now()
       await this.alone(command)
-      await this.device.gpu.queue.onSubmittedWorkDone()
+      await this.device.idle()
       seconds.push((performance.now() - started) / 1000)
     }
     return seconds

@@ -52,6 +52,7 @@ export class Aggregator {
 
   private begin({ subject, corners }: ModelInput): void {
     this.close()
+    this.window.begin()
     this.presence.fill(0)
     if (corners.length === 1) return
     const { structures, window, names, scratch, memoryLimit } = this.options
@@ -92,6 +93,11 @@ class FlipMean {
     this.sums = new Map(options.names.map(name => [name, new Float32Array(values)]))
     this.presence = new Float64Array(options.structures)
     this.back = new Float32Array(isNeeded ? voxels : 0)
+  }
+
+  /** Forgets the passes of a window that was never completed. */
+  begin(): void {
+    this.done = 0
   }
 
   /** Returns the mean after the window's last flip. It is valid until the next call. */

@@ -3,8 +3,9 @@ import { type Hdf5Column, Hdf5Writer } from '../data/hdf5/writer.ts'
 import type { Preparation } from '../data/scan/preparation.ts'
 import type { SadaanShape } from '../nn/specification.ts'
 import { csvLine } from '../util/csv.ts'
+import type { FailedSubject } from './bad_subjects.ts'
 import type { StagedResults } from './staged_results.ts'
-import type { PresenceRow, SubjectFiles } from './subject_files.ts'
+import { type PresenceRow, SAMPLES, type SubjectFiles } from './subject_files.ts'
 import { RAW_AXES, RAW_NAMES, type RawOutputs, type SubjectPrediction } from './subject_prediction.ts'
 import type { SubjectPlace } from './subjects.ts'
 
@@ -28,6 +29,8 @@ export interface PredictionHead {
 
 /** The results of one sample or scan. */
 export interface PredictedSubject {
+  /** index in the input */
+  sample: number
   /** empty if it has no name */
   scan: string
   /** in which respects it is unlike the training scans */
@@ -67,12 +70,13 @@ export class PredictionFiles {
   }
 
   append(subject: SubjectPlace, prediction: SubjectPrediction): void {
-    const { name: scan, warnings } = subject
-    this.subjects.push({ scan, warnings, rows: this.files.append(subject, prediction) })
+    const { index: sample, name: scan, warnings } = subject
+    this.subjects.push({ sample, scan, warnings, rows: this.files.append(subject, prediction) })
   }
 
   /** Appends the outputs of a sample if raw.h5 is written. */
-  appendRaw(outputs: RawOutputs): void {
+  appendRaw(sample: number, outputs: RawOutputs): void {
+    this.raw?.append(SAMPLES.name, BigInt64Array.of(BigInt(sample)))
     for (const name of RAW_NAMES) this.raw?.append(name, outputs[name])
   }
 
@@ -84,12 +88,12 @@ export class PredictionFiles {
       this.raw?.append('position_priors', priors.subarray(s * voxels, (s + 1) * voxels))
   }
 
-  /** Verifies the files and moves them into place. Returns their paths. */
-  async finish(): Promise<string[]> {
+  /** Verifies the files and moves them into place. `failed` have no results. Returns the paths. */
+  async finish(failed: readonly FailedSubject[]): Promise<string[]> {
     await this.raw?.finish()
     await this.files.finish()
     writeFileSync(this.results.path('presence.csv'), this.table())
-    writeFileSync(this.results.path('presence.json'), `${JSON.stringify(this.record(), null, 2)}\n`)
+    writeFileSync(this.results.path('presence.json'), `${JSON.stringify(this.record(failed), null, 2)}\n`)
     return this.results.commit()
   }
 
@@ -102,7 +106,7 @@ export class PredictionFiles {
   private table(): string {
     const { structureNames, presenceThreshold } = this.head
     const columns = [...COLUMNS, ...(this.head.hasAttention ? ['attention_peak'] : []), 'warnings']
-    const lines = this.subjects.flatMap(({ scan, warnings, rows }, sample) =>
+    const lines = this.subjects.flatMap(({ sample, scan, warnings, rows }) =>
       rows.map(({ probability, present, voxels, millilitres, attentionPeak }, s) => {
         const cells = [
           sample,
@@ -121,7 +125,7 @@ export class PredictionFiles {
     return [csvLine(columns), ...lines].join('')
   }
 
-  private record() {
+  private record(failed: readonly FailedSubject[]) {
     const { head } = this
     return {
       weights: head.weights,
@@ -134,6 +138,7 @@ export class PredictionFiles {
       largest_component: head.isLargestComponent,
       warnings: head.warnings,
       samples: samplesOf(this.subjects, head.structureNames),
+      failed,
     }
   }
 }
@@ -158,7 +163,7 @@ export function samplesOf(subjects: readonly PredictedSubject[], structureNames:
     volume_ml: millilitres ?? null,
     ...(attentionPeak !== undefined && { attention_peak: attentionPeak }),
   })
-  return subjects.map(({ scan, warnings, rows }, sample) => ({
+  return subjects.map(({ sample, scan, warnings, rows }) => ({
     sample,
     scan,
     warnings,
@@ -168,5 +173,5 @@ export function samplesOf(subjects: readonly PredictedSubject[], structureNames:
 
 function rawColumns(shape: SadaanShape): Hdf5Column[] {
   const outputs = RAW_NAMES.map((name): Hdf5Column => ({ name, kind: 'float32', rowShape: RAW_AXES[name](shape) }))
-  return [...outputs, { name: 'position_priors', kind: 'float32', rowShape: shape.size }]
+  return [...outputs, SAMPLES, { name: 'position_priors', kind: 'float32', rowShape: shape.size }]
 }

@@ -4,11 +4,18 @@ import { InputError } from '../util/error.ts'
 import { type ImageSize, sizeOf } from '../util/shape.ts'
 import { ontoScan } from './masks.ts'
 import type { StagedResults } from './staged_results.ts'
-import { FLOATS, makeMasks, type PresenceRow, type SubjectFileOptions, type SubjectFiles } from './subject_files.ts'
+import {
+  FLOATS,
+  makeMasks,
+  type PresenceRow,
+  SAMPLES,
+  type SubjectFileOptions,
+  type SubjectFiles,
+} from './subject_files.ts'
 import type { SubjectPrediction } from './subject_prediction.ts'
 import type { SubjectPlace } from './subjects.ts'
 
-/** FOLDER/masks.h5, and if requested probabilities.h5 and attention.h5: (N, S, H, W, D) on the grid of the images. */
+/** FOLDER/masks.h5, and if requested probabilities.h5 and attention.h5: (N, S, H, W, D) on the grid of the images, with `samples` (N). */
 export class Hdf5Results implements SubjectFiles {
   private readonly size: ImageSize
   private readonly options: SubjectFileOptions
@@ -47,6 +54,7 @@ export class Hdf5Results implements SubjectFiles {
         ontoScan(subject.frame, prediction.volume(output, s), values.subarray(s * voxels, (s + 1) * voxels))
       writer.append(dataset, values)
     }
+    for (const writer of this.writers.values()) writer.append(SAMPLES.name, BigInt64Array.of(BigInt(subject.index)))
     return rows
   }
 
@@ -65,6 +73,9 @@ export class Hdf5Results implements SubjectFiles {
       throw new InputError(
         `${name}.h5: a sample of ${rowShape.join('×')} has ${bytes} bytes, expected at most ${CHUNK_LIMIT}; convert the images to NIfTI scans`,
       )
-    this.writers.set(column.name, await Hdf5Writer.create(results.path(`${name}.h5`), [{ ...column, rowShape }]))
+    this.writers.set(
+      column.name,
+      await Hdf5Writer.create(results.path(`${name}.h5`), [{ ...column, rowShape }, SAMPLES]),
+    )
   }
 }

@@ -1,6 +1,7 @@
 import { cutPatch } from '../data/scan/patches.ts'
 import { type ImageSize, sizeOf } from '../util/shape.ts'
-import type { SubjectPlace, Subjects } from './subjects.ts'
+import type { BadSubjects } from './bad_subjects.ts'
+import type { Subject, SubjectPlace, Subjects } from './subjects.ts'
 import { windowsOver } from './windows.ts'
 
 /** One input of the model: a window of a subject, possibly mirrored. */
@@ -32,37 +33,46 @@ export interface PassPlan {
   flips: readonly (readonly number[])[]
 }
 
-/**
- * All inputs in order: by subject, then by window, then by flip. The next batch reuses `images`. Throws what reading a subject throws.
- */
+/** All inputs in order: by subject, then by window, then by flip. The next batch reuses `images`. Subjects that cannot be read go to `bad`. */
 export async function* passesOf(
   subjects: Subjects,
   plan: PassPlan,
   batchSize: number,
+  bad: BadSubjects,
 ): AsyncGenerator<ModelInputBatch> {
   const length = plan.channels * sizeOf(plan.window)
   const images = new Float32Array(batchSize * length)
   let passes: ModelInput[] = []
-  for (let index = 0; index < subjects.count; index++)
-    for (const fill of subjectPasses(subjects, index, plan)) {
+  for (let index = 0; index < subjects.count; index++) {
+    const read = subjectAt(subjects, index, bad)
+    if (!read) continue
+    for (const fill of subjectPasses(read, plan)) {
       const start = passes.length * length
       passes.push(fill(images.subarray(start, start + length)))
       if (passes.length < batchSize) continue
       yield { images, passes }
       passes = []
     }
+  }
   if (passes.length === 0) return
   images.fill(0, passes.length * length)
   yield { images, passes }
 }
 
+function subjectAt(subjects: Subjects, index: number, bad: BadSubjects): Subject | undefined {
+  try {
+    return subjects.read(index)
+  } catch (error) {
+    bad.add(index, error)
+    return undefined
+  }
+}
+
 /** The passes of a subject. Fill each one in before requesting the next. */
 function* subjectPasses(
-  subjects: Subjects,
-  index: number,
+  { volume, ...subject }: Subject,
   { window, channels, overlap, flips }: PassPlan,
 ): Generator<(image: Float32Array) => ModelInput> {
-  const { volume, ...subject } = subjects.read(index)
   const grid = subject.frame.size
   const corners = windowsOver(grid, window, overlap)
   const [from, to] = [sizeOf(grid), sizeOf(window)]

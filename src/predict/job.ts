@@ -7,10 +7,11 @@ import { DEFAULT_INTENSITY } from '../data/scan/intensity.ts'
 import type { Preparation } from '../data/scan/preparation.ts'
 import { isScan } from '../data/scan/read_scan.ts'
 import { isScanFolder, scanGroups } from '../data/scan/scan_groups.ts'
+import { headerWarnings, warningLines } from '../data/scan/scan_warnings.ts'
 import { factDifferences, voxelDifferences } from '../run/dataset_facts.ts'
 import { presenceThresholdFor, structureNamesOf, type TrainedModel } from '../run/trained_model.ts'
 import { InputError } from '../util/error.ts'
-import { fileNames } from '../util/file_names.ts'
+import { fileNames } from '../util/files/file_names.ts'
 import type { ImageSize } from '../util/shape.ts'
 import type { PredictionHead } from './files.ts'
 import { flipsOver } from './inputs.ts'
@@ -102,6 +103,7 @@ export async function openJob(request: PredictionRequest, model: TrainedModel): 
     return { subjects, head: { ...head, input: source.hdf5, warnings } }
   }
   const groups = scanGroups(source.scans, inChannels)
+  for (const line of warningLines(headerWarnings(groups.flatMap(({ paths }) => paths)))) say(`warning: ${line}`)
   const preparation = preparationFor(model, say)
   const { trainingScans } = model
   if (overlap !== undefined && preparation.frame.kind !== 'spacing')
@@ -187,4 +189,6 @@ export interface PredictionRequest {
   /** receives the lines that a user wants to see */
   say(line: string): void
   progress(samples: number, all: number): void
+  /** hears how many kernels are compiled, before the first batch */
+  compiling?(done: number, all: number): void
 }

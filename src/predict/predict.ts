@@ -11,9 +11,10 @@ import { mirrorPartners } from '../util/mirror.ts'
 import { withOutputFolder } from '../util/output_folder.ts'
 import type { ImageSize } from '../util/shape.ts'
 import { Aggregator } from './aggregator.ts'
+import { BadSubjects, checkFinite, type FailedSubject } from './bad_subjects.ts'
 import { PredictionFiles, type PredictionHead, samplesOf } from './files.ts'
 import { Hdf5Results } from './hdf5_results.ts'
-import { type ModelInputBatch, passesOf } from './inputs.ts'
+import { type ModelInput, type ModelInputBatch, passesOf } from './inputs.ts'
 import { openJob, type PredictionJob, type PredictionRequest } from './job.ts'
 import { ScanResults } from './scan_results.ts'
 import { StagedResults } from './staged_results.ts'
@@ -28,6 +29,8 @@ export interface Prediction {
   present: Record<string, number>
   /** the results of each sample, as in presence.json */
   found: ReturnType<typeof samplesOf>
+  /** the scans and samples that could not be predicted */
+  failed: FailedSubject[]
 }
 
 /** Blended volumes of a subject larger than this go to a temporary file, bytes. */
@@ -44,8 +47,8 @@ interface Task {
 
 /**
  * The `predict` command. Writes masks_s = [p_s > 0.5]·[q_s > presence_threshold] on the grid of the input (for scans as NIfTI with the same
- * geometry), a presence table, and the outputs requested. Throws InputError if the input cannot be read or does not match the model, and
- * then leaves the results' folder unchanged.
+ * geometry), a presence table, and the outputs requested. A scan or sample that cannot be used is listed under `failed`, and the others are
+ * predicted. Throws InputError if the input does not match the model or nothing can be used, and then leaves the results' folder unchanged.
  */
 export async function predict(request: PredictionRequest): Promise<Prediction> {
   const model = openTrainedModel(request.weights)
@@ -67,8 +70,8 @@ function run(request: PredictionRequest, model: TrainedModel, job: PredictionJob
     const volumes = await filesFor(request, job, results)
     const files = await PredictionFiles.create(results, job.head, volumes, raw ? model.shape : undefined)
     try {
-      await predictAll({ request, model, job, engine, results }, files)
-      return reportOf(job.head, files, await files.finish())
+      const failed = await predictAll({ request, model, job, engine, results }, files)
+      return reportOf(job.head, files, { failed, files: await files.finish(failed) })
     } catch (error) {
       files.abandon()
       throw error
@@ -77,7 +80,7 @@ function run(request: PredictionRequest, model: TrainedModel, job: PredictionJob
 }
 
 function openEngine(
-  { config, raw, say }: PredictionRequest,
+  { config, raw, say, compiling }: PredictionRequest,
   model: TrainedModel,
   { head, subjects }: PredictionJob,
   device: Device,
@@ -90,6 +93,7 @@ function openEngine(
     record: recorderFor(outputs),
     choice: knownChoice(device, config, say),
     isPinned: config.training.pin_memory,
+    ...(compiling && { compiling }),
   }
   return InferenceEngine.openFitting(device, spec, say)
 }
@@ -112,7 +116,11 @@ function recorderFor(names: readonly RawName[]): Recorder<RawName> {
   }
 }
 
-async function predictAll({ request, model, job, engine, results }: Task, files: PredictionFiles): Promise<void> {
+/** Returns the subjects without results. */
+async function predictAll(
+  { request, model, job, engine, results }: Task,
+  files: PredictionFiles,
+): Promise<FailedSubject[]> {
   const { raw, progress } = request
   const { subjects, head } = job
   const { structures, inChannels } = model.shape
@@ -127,23 +135,35 @@ async function predictAll({ request, model, job, engine, results }: Task, files:
     memoryLimit: MEMORY_LIMIT,
   })
   const plan = { window, channels: inChannels, overlap: head.overlap ?? 0, flips: head.flips }
+  const bad = new BadSubjects(subjects)
+  const add = (pass: ModelInput, outputs: RawOutputs): void => {
+    checkFinite(outputs, subjects.whereIs(pass.subject.index), head.structureNames)
+    const prediction = aggregator.add(pass, outputs)
+    if (!prediction) return
+    results.undoing(() => files.append(pass.subject, prediction))
+    if (raw) files.appendRaw(pass.subject.index, outputs)
+  }
   const use = (outputs: RawOutputs, { passes }: ModelInputBatch): void => {
     for (const [i, pass] of passes.entries()) {
-      const own = passOf(outputs, i, engine.batchSize)
-      const prediction = aggregator.add(pass, own)
-      if (raw) files.appendRaw(own)
-      if (!prediction) continue
-      files.append(pass.subject, prediction)
-      progress(files.subjects.length, subjects.count)
+      const { index } = pass.subject
+      if (bad.has(index)) continue
+      try {
+        add(pass, passOf(outputs, i, engine.batchSize))
+      } catch (error) {
+        bad.add(index, error)
+      }
     }
+    progress(files.subjects.length + bad.count, subjects.count)
   }
   try {
-    await engine.runAll(passesOf(subjects, plan, engine.batchSize), use)
+    await engine.runAll(passesOf(subjects, plan, engine.batchSize, bad), use)
+    bad.checkAnyLeft()
   } finally {
     aggregator.close()
   }
   const priors = model.weights.get('attention_module.position_embeddings')!
   if (raw) files.writePriors(Float32Array.from(priors.data as ArrayLike<number>))
+  return bad.list()
 }
 
 /** The outputs of pass `i` of a batch. */
@@ -158,7 +178,7 @@ function passOf(outputs: RawOutputs, i: number, batchSize: number): RawOutputs {
 function reportOf(
   { structureNames, presenceThreshold }: PredictionHead,
   { subjects }: PredictionFiles,
-  files: string[],
+  written: Pick<Prediction, 'files' | 'failed'>,
 ): Prediction {
   const present = structureNames.map((name, s): [string, number] => [
     name,
@@ -167,7 +187,7 @@ function reportOf(
   return {
     samples: subjects.length,
     presence_threshold: presenceThreshold,
-    files,
+    ...written,
     present: Object.fromEntries(present),
     found: samplesOf(subjects, structureNames),
   }

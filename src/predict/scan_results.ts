@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs'
 import { DicomSegmentation } from '../data/scan/dicom/segmentation.ts'
 import { writeNifti } from '../data/scan/nifti_writer.ts'
 import { regionColor } from '../report/chart/palette.ts'
-import { fileNames } from '../util/file_names.ts'
+import { fileNames } from '../util/files/file_names.ts'
 import { sizeOf } from '../util/shape.ts'
 import { LabelVolume, ontoScan } from './masks.ts'
 import type { StagedResults } from './staged_results.ts'
@@ -25,7 +25,6 @@ export class ScanResults implements SubjectFiles {
   /** file names, one per structure */
   private readonly names: readonly string[]
   private readonly hasLabels: boolean
-  private done = 0
 
   /** `folders` has one name per scan; '' is the folder of the results. */
   constructor(
@@ -45,7 +44,7 @@ export class ScanResults implements SubjectFiles {
   }
 
   append(subject: SubjectPlace, prediction: SubjectPrediction): PresenceRow[] {
-    const folder = this.folders[this.done++]!
+    const folder = this.folders[subject.index]!
     const rows = this.writeMasks(folder, subject, prediction)
     for (const { name, output, wanted } of FLOATS) {
       if (!this.options[wanted]) continue

@@ -1,5 +1,7 @@
-import { mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs'
+import { mkdtempSync, renameSync, rmSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
+import { makeFolder } from '../util/files/folder.ts'
+import { writing } from '../util/whole_file.ts'
 
 /** Writes results into a hidden folder within the results' folder, and moves them into place once all are complete. */
 export class StagedResults {
@@ -10,7 +12,7 @@ export class StagedResults {
   /** `folder` must exist. */
   constructor(folder: string) {
     this.folder = folder
-    this.stage = mkdtempSync(join(folder, '.predict-'))
+    this.stage = writing(folder, () => mkdtempSync(join(folder, '.predict-')))
   }
 
   /** Where to write the result that becomes FOLDER/…parts. */
@@ -20,10 +22,21 @@ export class StagedResults {
     return path
   }
 
+  /** Runs `write`. If it throws, removes what it has written. */
+  undoing<T>(write: () => T): T {
+    const before = this.paths.length
+    try {
+      return write()
+    } catch (error) {
+      for (const path of this.paths.splice(before)) rmSync(path, { force: true })
+      throw error
+    }
+  }
+
   /** Where to write temporary files. */
   scratch(...parts: string[]): string {
     const path = join(this.stage, ...parts)
-    mkdirSync(dirname(path), { recursive: true })
+    makeFolder(dirname(path), 'a folder for the results')
     return path
   }
 
@@ -31,8 +44,8 @@ export class StagedResults {
   commit(): string[] {
     const moved = this.paths.map(path => {
       const target = join(this.folder, relative(this.stage, path))
-      mkdirSync(dirname(target), { recursive: true })
-      renameSync(path, target)
+      makeFolder(dirname(target), 'a folder for the results')
+      writing(target, () => renameSync(path, target))
       return target
     })
     this.abandon()

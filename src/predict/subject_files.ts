@@ -1,3 +1,4 @@
+import type { Hdf5Column } from '../data/hdf5/writer.ts'
 import { sizeOf } from '../util/shape.ts'
 import { type MaskRule, makeMask } from './masks.ts'
 import type { SubjectPrediction, VolumeName } from './subject_prediction.ts'
@@ -29,6 +30,9 @@ export interface SubjectFiles {
   /** Discards unfinished files. */
   abandon(): void
 }
+
+/** In every HDF5 file: the index in the input of each row. Samples that could not be predicted have no row. */
+export const SAMPLES: Hdf5Column = { name: 'samples', kind: 'int64', rowShape: [] }
 
 /** Volumes written besides masks: folder, HDF5 dataset and output of the model. */
 export const FLOATS = [

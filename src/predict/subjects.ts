@@ -13,11 +13,14 @@ import type { Scan, ScanGrid } from '../data/scan/scan.ts'
 import { scanDifferences } from '../data/scan/scan_differences.ts'
 import type { ScanGroup } from '../data/scan/scan_groups.ts'
 import { rangesOf, robustIntensities, type ScanRanges } from '../data/scan/scan_ranges.ts'
+import { voxelVolume } from '../data/scan/spacing.ts'
 import { InputError } from '../util/error.ts'
 import { type ImageSize, sizeOf } from '../util/shape.ts'
 
 /** A scan or a stored sample, without its voxels. */
 export interface SubjectPlace {
+  /** position in the input */
+  index: number
   /** empty if it has no name */
   name: string
   /** maps between the grid of its masks and the grid of the prediction */
@@ -41,6 +44,9 @@ export interface Subjects {
   count: number
   /** only for HDF5: what is stored */
   stored?: Pick<Split, 'path' | 'imageSize' | 'spacing'>
+  nameOf(index: number): string
+  /** for messages: its path, and its position within an HDF5 file */
+  whereIs(index: number): string
   /** Throws InputError with file and reason. */
   read(index: number): Subject
   close(): void
@@ -75,9 +81,16 @@ export async function hdf5Subjects(path: string, model: ModelGrid): Promise<Subj
       const volume = new Float32Array(channels * to)
       for (let c = 0; c < channels; c++)
         frame.imageToModel(stored.subarray(c * from, (c + 1) * from), volume.subarray(c * to, (c + 1) * to))
-      return { ...about[index]!, frame, grid, volume, warnings: [] }
+      return { index, ...about[index]!, frame, grid, volume, warnings: [] }
     }
-    return { count: samples, stored: { path, imageSize, spacing }, read, close: () => file.close() }
+    return {
+      count: samples,
+      stored: { path, imageSize, spacing },
+      nameOf: index => about[index]!.name,
+      whereIs: index => `${path}: sample ${index}`,
+      read,
+      close: () => file.close(),
+    }
   } catch (error) {
     file.close()
     throw error
@@ -121,8 +134,9 @@ export function scanSubjects(
   { preparation, trainingScans, series, say }: ScanReading,
 ): Subjects {
   const read = (index: number): Subject => {
-    const { name, paths } = groups[index]!
-    let place: Omit<SubjectPlace, 'warnings'> | undefined
+    const { name, paths, fault } = groups[index]!
+    if (fault !== undefined) throw new InputError(fault)
+    let place: PlaceOnGrid | undefined
     let volume = new Float32Array(0)
     let c = 0
     const intensities: IntensityScale[] = []
@@ -135,6 +149,7 @@ export function scanSubjects(
       if (!place) {
         place = placeOf(name, scan, frame)
         reportCrop(scan.path, frame, say)
+        if (scan.dicom) for (const text of scan.warnings) say(`warning: ${scan.path}: ${text}`)
         volume = new Float32Array(model.channels * voxels)
       }
       frame.imageToModel(applyIntensity(values, rule, scan.path).values, volume.subarray(c * voxels, ++c * voxels))
@@ -146,27 +161,28 @@ export function scanSubjects(
       ? scanDifferences(rangesOf(place.grid, intensities), trainingScans, preparation, 'the training scans had')
       : []
     for (const line of warnings) say(`warning: ${paths[0]}: ${line}`)
-    return { ...place, volume, warnings }
+    return { index, ...place, volume, warnings }
   }
-  return { count: groups.length, read, close: () => undefined }
+  return {
+    count: groups.length,
+    nameOf: index => groups[index]!.name,
+    whereIs: index => groups[index]!.paths[0]!,
+    read,
+    close: () => undefined,
+  }
 }
 
-function placeOf(name: string, { size, affine, geometry, dicom }: Scan, frame: Frame): Omit<SubjectPlace, 'warnings'> {
+/** What a scan's header says of it. */
+type PlaceOnGrid = Omit<SubjectPlace, 'index' | 'warnings'>
+
+function placeOf(name: string, { size, affine, geometry, dicom }: Scan, frame: Frame): PlaceOnGrid {
   const grid: ScanGrid = { size, affine, ...(geometry && { geometry }) }
-  return { name, frame, grid, millilitres: Math.abs(determinantOf(affine)) / 1000, ...(dicom && { dicom }) }
+  return { name, frame, grid, millilitres: voxelVolume(affine) / 1000, ...(dicom && { dicom }) }
 }
 
 /** A frame on the model's grid, or for sliding windows on a grid that covers the whole scan. */
 function frameFor(grid: ScanGrid, rule: FrameRule, model: ModelGrid, to?: ImageSize): Frame {
   return new Frame(grid, rule, to ?? (model.isSlidOver ? sizeToCut(grid, rule, model.size) : model.size))
-}
-
-function determinantOf([a, b, c]: Affine): number {
-  return (
-    a[0]! * (b[1]! * c[2]! - b[2]! * c[1]!) -
-    a[1]! * (b[0]! * c[2]! - b[2]! * c[0]!) +
-    a[2]! * (b[0]! * c[1]! - b[1]! * c[0]!)
-  )
 }
 
 function reportCrop(path: string, { reach, oriented }: Frame, say: (line: string) => void): void {

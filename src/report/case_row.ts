@@ -2,7 +2,7 @@ import { csvLine } from '../util/csv.ts'
 
 /** One known (sample, structure) pair of an evaluation: a row of cases.csv. The keys are the column names. */
 export interface CaseRow {
-  /** index within the split */
+  /** index within the split, from 0, as in its HDF5 file */
   sample: number
   subject: string
   scenario: string
@@ -24,6 +24,8 @@ export interface CaseRow {
   true_volume: number
   predicted_volume: number
   distance_unit: 'mm' | 'voxel'
+  /** Dice with the presence gate, as pictures show it: of an empty mask if the structure is predicted absent */
+  gated_dice: number | null
 }
 
 const COLUMNS: readonly (keyof CaseRow)[] = [
@@ -43,6 +45,7 @@ const COLUMNS: readonly (keyof CaseRow)[] = [
   'true_volume',
   'predicted_volume',
   'distance_unit',
+  'gated_dice',
 ]
 
 /** cases.csv: a header, then one line per row. Undefined values are empty cells. */

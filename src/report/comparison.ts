@@ -1,15 +1,24 @@
 import { z } from 'zod'
 import { InputError } from '../util/error.ts'
-import type { Interval } from './detailed_metrics.ts'
+import { jsonValue } from '../util/json.ts'
+import { type Interval, LEAST_FOR_INTERVAL } from './detailed_metrics.ts'
 
 const metric = z.number().nullable()
 const maybe = metric.optional()
 const interval = z.tuple([z.number(), z.number()]).nullable().optional()
 
+const presenceMetrics = z.object({
+  accuracy: metric,
+  f1_score: maybe,
+  support_positive: z.number().optional(),
+  support_negative: z.number().optional(),
+})
+
 /** What a comparison reads from detailed_metrics.json. Keys that the original does not write are optional. */
 const schema = z.object({
+  num_samples: z.number().optional(),
   presence_overall_accuracy: metric,
-  presence_per_structure: z.record(z.string(), z.object({ accuracy: metric, f1_score: maybe })),
+  presence_per_structure: z.record(z.string(), presenceMetrics),
   segmentation_per_structure: z.record(z.string(), z.object({ mean_dice: metric, num_samples: z.number().optional() })),
   segmentation_overall: z.object({ mean_dice: metric, mean_iou: metric }),
   segmentation_overall_gated: z.object({ mean_dice: metric }).optional(),
@@ -43,6 +52,23 @@ export interface ComparedRow {
   name: string
   values: (number | null)[]
   intervals: Interval[]
+  /** the number of samples that each value is taken over; null if the file does not say */
+  samples: (number | null)[]
+}
+
+/** Too few samples for an interval, or for calling a difference one. */
+export function isFew(samples: number | null | undefined): boolean {
+  return typeof samples === 'number' && samples < LEAST_FOR_INTERVAL
+}
+
+/** The number of samples of a split; files without `num_samples` show it by the known pairs of a structure. */
+export function samplesOf({ metrics }: ComparedSplit): number | null {
+  const known = Object.values(metrics.presence_per_structure).flatMap(each => supportOf(each) ?? [])
+  return metrics.num_samples ?? (known.length ? Math.max(...known) : null)
+}
+
+function supportOf({ support_positive, support_negative }: z.infer<typeof presenceMetrics>): number | null {
+  return support_positive === undefined || support_negative === undefined ? null : support_positive + support_negative
 }
 
 /**
@@ -50,17 +76,20 @@ export interface ComparedRow {
  * Throws an InputError that names the file and the key.
  */
 export function parseCompared(text: string, name: ComparedSplit['name'], path: string): ComparedSplit {
-  let value: unknown
-  try {
-    value = JSON.parse(text.replace(/("(?:[^"\\]|\\.)*")|-?\b(?:NaN|Infinity)\b/g, (_, quoted) => quoted ?? 'null'))
-  } catch {
-    throw new InputError(`${path}: not JSON, expected the detailed_metrics.json of an evaluation`)
-  }
+  const value = jsonValue(withoutNonFinite(text), path)
   const parsed = schema.safeParse(value)
   if (parsed.success) return { name, path, metrics: parsed.data }
   const issue = parsed.error.issues[0]!
   const where = issue.path.length ? `${issue.path.join('.')}: ` : ''
   throw new InputError(`${path}: not the detailed_metrics.json of an evaluation (${where}${issue.message})`)
+}
+
+/** JSON text of the same length with null for the numbers that Python writes outside of JSON, so that positions stay true. */
+function withoutNonFinite(text: string): string {
+  return text.replace(
+    /("(?:[^"\\]|\\.)*")|-?\b(?:NaN|Infinity)\b/g,
+    (found, quoted) => quoted ?? 'null'.padEnd(found.length),
+  )
 }
 
 type Intervals = Partial<NonNullable<ComparedMetrics['confidence_intervals']>>
@@ -103,7 +132,10 @@ export function overallRows(splits: readonly ComparedSplit[]): ComparedRow[] {
   return OVERALL.map(({ name, metricOf, intervalOf }) => ({
     name,
     values: splits.map(({ metrics }) => metricOf(metrics) ?? null),
-    intervals: splits.map(({ metrics }) => intervalOf?.(metrics.confidence_intervals ?? {}) ?? null),
+    intervals: splits.map(split =>
+      isFew(samplesOf(split)) ? null : (intervalOf?.(split.metrics.confidence_intervals ?? {}) ?? null),
+    ),
+    samples: splits.map(samplesOf),
   })).filter(({ values }) => values.some(value => value !== null))
 }
 
@@ -112,17 +144,19 @@ export function diceRows(splits: readonly ComparedSplit[]): ComparedRow[] {
   return rowsOver(
     splits,
     ({ segmentation_per_structure }) => segmentation_per_structure,
-    structure => structure.mean_dice,
+    structure => (structure.num_samples === 0 ? null : structure.mean_dice),
+    structure => structure.num_samples ?? null,
     (metrics, name) => metrics.confidence_intervals?.dice_per_structure?.[name],
   )
 }
 
-/** Presence accuracy, or F1, of every structure that occurs in any split. */
+/** Presence accuracy, or F1, of every structure that occurs in any split. Other programs write 0 for the F1 of a structure without positives. */
 export function presenceRows(splits: readonly ComparedSplit[], key: 'accuracy' | 'f1_score'): ComparedRow[] {
   return rowsOver(
     splits,
     ({ presence_per_structure }) => presence_per_structure,
-    structure => structure[key],
+    structure => (key === 'f1_score' && structure.support_positive === 0 ? null : structure[key]),
+    supportOf,
   )
 }
 
@@ -131,7 +165,8 @@ export function scenarioRows(splits: readonly ComparedSplit[]): ComparedRow[] {
   return rowsOver(
     splits,
     ({ scenario_based }) => scenario_based ?? {},
-    scenario => scenario.accuracy,
+    scenario => (scenario.num_samples === 0 ? null : scenario.accuracy),
+    scenario => scenario.num_samples,
   )
 }
 
@@ -139,23 +174,34 @@ function rowsOver<T>(
   splits: readonly ComparedSplit[],
   thingsOf: (metrics: ComparedMetrics) => Record<string, T>,
   metricOf: (thing: T) => number | null | undefined,
+  countOf: (thing: T) => number | null,
   intervalOf: (metrics: ComparedMetrics, name: string) => Interval | undefined = () => null,
 ): ComparedRow[] {
   const names = [...new Set(splits.flatMap(({ metrics }) => Object.keys(thingsOf(metrics))))]
-  return names.map(name => ({
-    name,
-    values: splits.map(({ metrics }) => {
+  return names.map(name => {
+    const found = splits.map(({ metrics }) => {
       const things = thingsOf(metrics)
-      return Object.hasOwn(things, name) ? (metricOf(things[name]!) ?? null) : null
-    }),
-    intervals: splits.map(({ metrics }) => intervalOf(metrics, name) ?? null),
-  }))
+      return Object.hasOwn(things, name) ? things[name]! : null
+    })
+    const samples = found.map(thing => thing && countOf(thing))
+    return {
+      name,
+      values: found.map(thing => (thing && metricOf(thing)) ?? null),
+      intervals: splits.map(({ metrics }, i) => (isFew(samples[i]) ? null : (intervalOf(metrics, name) ?? null))),
+      samples,
+    }
+  })
 }
 
 /** Test minus training; null if either is undefined. Negative: worse on test. */
 export function gapOf({ values }: ComparedRow): number | null {
   const [train, , test] = values
   return train === null || train === undefined || test === null || test === undefined ? null : test - train
+}
+
+/** Whether training or test has too few samples for a gap to mean much. */
+export function isChancy({ samples: [train, , test] }: ComparedRow): boolean {
+  return isFew(train) || isFew(test)
 }
 
 /** Rows that have a gap, largest drop first. */

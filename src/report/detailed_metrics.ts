@@ -1,5 +1,6 @@
 /** The metrics in detailed_metrics.json, under the keys of the file. Undefined metrics are null: there was nothing to count. */
 export interface DetailedMetrics {
+  num_samples: number
   /** fraction of the known (sample, structure) pairs whose presence was predicted correctly */
   presence_overall_accuracy: number | null
   presence_per_structure: Record<string, PresenceMetrics>
@@ -22,9 +23,12 @@ export interface DetailedMetrics {
 
 export interface PresenceMetrics {
   accuracy: number | null
-  precision: number
-  recall: number
-  f1_score: number
+  /** null without a positive, and if nothing was predicted present */
+  precision: number | null
+  /** null without a positive */
+  recall: number | null
+  /** null without a positive */
+  f1_score: number | null
   true_positives: number
   true_negatives: number
   false_positives: number
@@ -37,23 +41,21 @@ export interface PresenceMetrics {
   auc_pr: number | null
 }
 
-/** Precision, recall and F1, null where they are undefined. The file has 0 there, as the original does. */
-export function definedShares(m: PresenceMetrics): Record<'precision' | 'recall' | 'f1', number | null> {
-  const precision = m.true_positives + m.false_positives > 0 ? m.precision : null
-  const recall = m.support_positive > 0 ? m.recall : null
-  return { precision, recall, f1: precision === null && recall === null ? null : m.f1_score }
-}
-
 /** Over the samples in which the structure is present. */
 export interface SegmentationMetrics {
   mean_dice: number | null
   std_dice: number | null
   mean_iou: number | null
   std_iou: number | null
+  /** samples that Dice and IoU are taken over */
   num_samples: number
   /** of voxels: precision over samples with a non-empty prediction, recall over samples with a non-empty ground truth */
   mean_precision: number | null
   mean_recall: number | null
+  /** samples with a non-empty prediction, which precision is taken over */
+  num_predictions: number
+  /** samples with a non-empty ground truth, which recall and volume errors are taken over */
+  num_truths: number
   mean_hd95: number | null
   std_hd95: number | null
   mean_surface_distance: number | null
@@ -73,16 +75,18 @@ export interface OverallSegmentation {
 }
 
 /** Means over the structures for which the metric is defined; `num_empty_predictions` is a sum. */
-export type OverallVoxels = Pick<
-  SegmentationMetrics,
+export type OverallVoxels = Pick<SegmentationMetrics, VoxelMean | 'num_empty_predictions'> & {
+  /** the number of structures that each mean is taken over */
+  num_structures: Record<VoxelMean | keyof OverallSegmentation, number>
+}
+
+type VoxelMean =
   | 'mean_precision'
   | 'mean_recall'
   | 'mean_hd95'
   | 'mean_surface_distance'
   | 'mean_volume_error'
   | 'mean_absolute_volume_error'
-  | 'num_empty_predictions'
->
 
 export interface ScenarioMetrics {
   /** fraction of samples in which every known structure was predicted correctly */
@@ -120,7 +124,10 @@ export interface CalibrationBin {
   share_present: number | null
 }
 
-/** [2.5th, 97.5th percentile] of a metric over bootstrap resamples; null if the metric is undefined or there is only one sample. */
+/** Fewer samples show no spread: what looks like an interval would be one by chance. */
+export const LEAST_FOR_INTERVAL = 5
+
+/** [2.5th, 97.5th percentile] of a metric over bootstrap resamples; null if fewer than five samples define the metric. */
 export type Interval = [low: number, high: number] | null
 
 export interface ConfidenceIntervals {

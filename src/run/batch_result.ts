@@ -43,6 +43,15 @@ export interface Pair {
   both: number
 }
 
+/** Dice or IoU with the presence gate: of an empty mask, for which both are the same, if the structure is predicted absent. */
+export function gatedOverlap(
+  pair: Pick<Pair, 'hardDice' | 'iou' | 'emptyOverlap'>,
+  metric: 'hardDice' | 'iou',
+  isPredictedPresent: boolean,
+): number {
+  return isPredictedPresent ? pair[metric] : pair.emptyOverlap
+}
+
 /** The known pairs of a batch in the order of samples. */
 export function* pairsOf(
   { pairs, presence, presenceProbability }: Pick<BatchResult, 'pairs' | 'presence' | 'presenceProbability'>,

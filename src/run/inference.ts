@@ -44,6 +44,8 @@ export interface InferenceSpec<Name extends string, Kept extends string = never>
   choice?: Choice
   /** batches go through mapped staging buffers */
   isPinned: boolean
+  /** hears how many kernels are compiled, before the first batch */
+  compiling?: (done: number, all: number) => void
 }
 
 interface Blueprint<Name extends string, Kept extends string> extends Layout {
@@ -123,7 +125,9 @@ export class InferenceEngine<Name extends string, Kept extends string = never> {
       const opening = await openUploads(device, memory.storage, inputs, spec.isPinned)
       const uploads = closer.add(opening, each => each.destroy())
       writeInputs(memory, blueprint, spec.model)
-      const runner = await Runner.prepare(blueprint.plan, { device, pipelines: new Pipelines(device), ...memory })
+      const pipelines = new Pipelines(device)
+      pipelines.onCompiled = spec.compiling
+      const runner = await Runner.prepare(blueprint.plan, { device, pipelines, ...memory })
       const opened = { device, runner, uploads, closer }
       return device.guarded('readback memory', () => new InferenceEngine(blueprint, opened))
     })

@@ -9,6 +9,7 @@ import type { Storage } from '../plan/storage.ts'
 import { InputError } from '../util/error.ts'
 import { type Shape, sizeOf } from '../util/shape.ts'
 import type { OptimizerMemory } from './optimizer_memory.ts'
+import { checkUsable } from './weight_faults.ts'
 
 /** A model on the host: the entries of its state dict by name, in the original's order. */
 export type Weights = ReadonlyMap<string, TorchTensor>
@@ -47,7 +48,7 @@ export function writeModel(storage: Storage, state: ModelState, weights: Weights
 
 /**
  * The entries of a SADAAN as float32, by name and in the original's order, without num_batches_tracked. If an entry is missing or has
- * another shape, throws an InputError that names `source`, the entry and what was expected.
+ * another shape or is useless (`checkUsable`), throws an InputError that names `source`, the entry and what was expected.
  */
 export function floatsOf(
   shape: SadaanShape,
@@ -55,18 +56,23 @@ export function floatsOf(
   source: string,
 ): Map<string, { shape: Shape; data: Float32Array }> {
   const floats = specify(shape).filter(({ role }) => role !== 'num_batches_tracked')
-  return new Map(
-    floats.map(({ name, shape: axes }) => {
+  const found = new Map(
+    floats.map(({ name, shape: axes }): [string, { shape: Shape; data: Float32Array }] => {
       const given = weights.get(name)
       if (!given) throw new InputError(`${source}: no ${name}, expected a SADAAN of ${describe(shape)}`)
       if (given.shape.join() !== axes.join())
         throw new InputError(
           `${source}: ${name} is (${given.shape.join(', ')}), expected (${axes.join(', ')}) for ${describe(shape)}`,
         )
-      const data = given.dtype === 'f32' ? given.data : Float32Array.from(given.data as ArrayLike<number>)
+      const data = given.dtype === 'f32' ? given.data : Float32Array.from<number | bigint>(given.data, Number)
       return [name, { shape: axes, data }]
     }),
   )
+  checkUsable(
+    [...found].map(([name, { data }]) => [name, data]),
+    source,
+  )
+  return found
 }
 
 function describe({ structures, size, channels, inChannels }: SadaanShape): string {
@@ -119,7 +125,7 @@ export function optimizerOf(
   return { state: states, group }
 }
 
-/** Loads Adam's state. Throws InputError if it belongs to another model. */
+/** Loads Adam's state. Throws InputError if it belongs to another model or is not finite. */
 export function writeOptimizer(
   { storage, state, optimizer }: TrainingMemory,
   { state: states }: OptimizerState,
@@ -139,6 +145,8 @@ export function writeOptimizer(
       )
     moments.first.set(own.exp_avg.data as ArrayLike<number> as Float32Array)
     moments.second.set(own.exp_avg_sq.data as ArrayLike<number> as Float32Array)
+    checkUsable([[`exp_avg of ${name}`, moments.first]], source)
+    checkUsable([[`exp_avg_sq of ${name}`, moments.second]], source)
     step = Math.max(step, own.step)
   }
   storage.writeArena(optimizer.first, first)

@@ -1,4 +1,5 @@
 import type { JsonObject } from '../config/json.ts'
+import { messageOf } from '../util/error.ts'
 import { describeHost } from './host.ts'
 import type { RunStart } from './observer.ts'
 import { describeExperiment } from './provenance.ts'
@@ -20,8 +21,10 @@ export function describeRun(start: RunStart): Record<'experiment' | 'host' | 'me
   }
 }
 
-/** The lines of an error's stack trace, each with its line end, as Sacred stores them. */
+/** What went wrong and the lines of an error's stack trace, each with its line end, as Sacred stores them. */
 export function traceOf(error: unknown): string[] {
-  const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
+  const message = messageOf(error)
+  const stack = (error instanceof Error && error.stack) || message
+  const text = stack.includes(message) ? stack : `${message}\n${stack}`
   return text.split('\n').map(line => `${line}\n`)
 }

@@ -1,5 +1,7 @@
-import { closeSync, existsSync, openSync, readdirSync, readFileSync, rmSync, writeSync } from 'node:fs'
+import { closeSync, existsSync, openSync, readdirSync, rmSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
+import { codeOf } from '../util/files/reason.ts'
+import { readText } from '../util/whole_file.ts'
 import type { RunFiles } from './run_files.ts'
 
 /**
@@ -89,9 +91,9 @@ function readLines(path: string): unknown[] {
 /** A live run may remove a file at any moment. */
 function readIfThere(path: string): string {
   try {
-    return readFileSync(path, 'utf8')
+    return readText(path)
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return ''
+    if (codeOf(error) === 'ENOENT') return ''
     throw error
   }
 }

@@ -1,19 +1,11 @@
 import { createHash } from 'node:crypto'
-import {
-  createReadStream,
-  createWriteStream,
-  existsSync,
-  linkSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs'
+import { createReadStream, createWriteStream, existsSync, linkSync, renameSync, writeFileSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { basename, dirname, join, parse } from 'node:path'
 import { pipeline } from 'node:stream/promises'
+import { makeFolders } from '../util/files/folder.ts'
+import { isRegularFile, openInput } from '../util/files/input_file.ts'
+import { readWhole } from '../util/whole_file.ts'
 import type { Artifact } from './observer.ts'
 import { fromBase } from './provenance.ts'
 import type { RunFiles } from './run_files.ts'
@@ -44,7 +36,7 @@ export function holdArtifact(artifact: Artifact, partial: string): () => Promise
 function copyOf(path: string, partial: string): () => Promise<void> {
   let fd: number
   try {
-    fd = openSync(path, 'r')
+    fd = openInput(path)
   } catch (error) {
     return () => Promise.reject(error)
   }
@@ -58,13 +50,13 @@ function copyOf(path: string, partial: string): () => Promise<void> {
 export function keepSource(files: RunFiles, path: string): [path: string, copy: string] | undefined {
   let copy: string | undefined
   files.attempt(path, () => {
-    if (!statSync(path).isFile()) return
-    const content = readFileSync(path)
+    if (existsSync(path) && !isRegularFile(path)) return
+    const content = readWhole(path)
     const { name, ext } = parse(path)
     const folder = join(dirname(files.directory), '_sources')
     const stored = join(folder, `${name}_${createHash('md5').update(content).digest('hex')}${ext}`)
     if (!existsSync(stored)) {
-      mkdirSync(folder, { recursive: true })
+      makeFolders(folder)
       const partial = join(files.hidden, basename(stored))
       writeFileSync(partial, content)
       renameSync(partial, stored)

@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { readText } from '../util/whole_file.ts'
 import { Journal, readJournal } from './journal.ts'
 import type { RunFiles } from './run_files.ts'
 import { sacredTime } from './time.ts'
@@ -209,7 +209,7 @@ interface JournalPoint {
 export function readMetrics(directory: string): Map<string, Series> {
   // the journal first: points folded meanwhile are then in both, not in neither
   const journal = readJournal(join(directory, '.partial'), JOURNAL) as JournalPoint[]
-  const folded = JSON.parse(readFileSync(join(directory, FILE), 'utf8')) as Record<string, Series>
+  const folded = JSON.parse(readText(join(directory, FILE))) as Record<string, Series>
   const all = new Map(Object.entries(folded))
   for (const { name, index, step, timestamp, value } of journal) {
     const series = all.get(name) ?? { steps: [], timestamps: [], values: [] }

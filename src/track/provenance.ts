@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto'
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync } from 'node:fs'
 import { dirname, extname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { JsonObject } from '../config/json.ts'
 import { PACKAGE_ROOT } from '../util/package_root.ts'
+import { readText, readWhole } from '../util/whole_file.ts'
 import { describeRepository, type Repository } from './repository.ts'
 
 const THIS_FILE = fileURLToPath(import.meta.url)
@@ -48,7 +49,7 @@ interface PackageFile {
 
 /** The package.json of this program. */
 export function packageFile(): PackageFile {
-  return JSON.parse(readFileSync(join(PACKAGE_ROOT, 'package.json'), 'utf8')) as PackageFile
+  return JSON.parse(readText(join(PACKAGE_ROOT, 'package.json'))) as PackageFile
 }
 
 /** The git checkouts of the working directory and of this program; one entry if they are the same. */
@@ -66,7 +67,7 @@ function digestOf(folder: string, extension = extname(THIS_FILE)): string {
   const hash = createHash('sha256')
   const names = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter(name => extname(name) === extension)
   for (const name of names.map(name => name.replaceAll('\\', '/')).sort()) {
-    const content = readFileSync(join(folder, name))
+    const content = readWhole(join(folder, name))
     hash.update(`${name}\0${content.length}\0`).update(content)
   }
   return hash.digest('hex')

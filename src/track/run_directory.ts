@@ -1,7 +1,8 @@
-import { mkdirSync, readdirSync } from 'node:fs'
+import { readdirSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { type Json, type JsonObject, sortedJson } from '../config/json.ts'
 import { InputError } from '../util/error.ts'
+import { makeFolders } from '../util/files/folder.ts'
 import { describeRun, traceOf } from './description.ts'
 import { artifactFileName, holdArtifact, keepSource } from './kept_files.ts'
 import { Metrics, type Series } from './metrics.ts'
@@ -119,7 +120,7 @@ export class RunDirectory implements Observer {
 
 /** Makes the directory of the next id, one above the highest. Runs that start at once get different ids. */
 function allocateId(base: string): number {
-  mkdirSync(base, { recursive: true })
+  makeFolders(base)
   for (;;) {
     const ids = readdirSync(base).filter(name => /^\d{1,15}$/.test(name))
     const id = Math.max(0, ...ids.map(Number)) + 1
@@ -129,7 +130,7 @@ function allocateId(base: string): number {
 
 function takeId(base: string, id: number): number {
   const path = join(base, String(id))
-  mkdirSync(base, { recursive: true })
+  makeFolders(base)
   if (!makeNewFolder(path)) throw new InputError(`${path}: already exists, expected the number of a new run`)
   return id
 }

@@ -1,6 +1,8 @@
 import { appendFileSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { open, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { messageOf } from '../util/error.ts'
+import { makeFolders } from '../util/files/folder.ts'
 
 const PIECES_AT_ONCE = 512 // operating systems accept at most 1024 per call
 
@@ -20,7 +22,7 @@ export class RunFiles {
     this.directory = directory
     this.hidden = join(directory, '.partial')
     this.warn = warn
-    this.attempt(this.hidden, () => mkdirSync(this.hidden, { recursive: true }))
+    this.attempt(this.hidden, () => makeFolders(this.hidden))
   }
 
   /** Replaces a file of the run. Returns false if that failed; the earlier content is then unchanged. */
@@ -98,8 +100,9 @@ async function writePieces(path: string, pieces: readonly Uint8Array[]): Promise
 
 /** Why a file operation failed, without the system call and path that Node adds. */
 export function reasonOf(error: unknown): string {
-  const { message } = error as Error
-  return /^E[A-Z]+: ([^,]+),/.exec(message)?.[1] ?? message
+  const { cause } = error as Error
+  const said = cause instanceof Error ? messageOf(cause) : messageOf(error)
+  return /^E[A-Z]+: ([^,]+),/.exec(said)?.[1] ?? messageOf(error)
 }
 
 /** Makes a folder. False if it exists already; mkdir arbitrates between processes. */

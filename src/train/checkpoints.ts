@@ -2,8 +2,9 @@ import type { Checkpoint } from '../checkpoint/checkpoint.ts'
 import type { Json } from '../config/json.ts'
 import { schedulerRate, toTorchScheduler } from '../optim/schedule.ts'
 import type { InFlight } from '../run/in_flight.ts'
-import { type DeviceState, modelOf, optimizerOf } from '../run/model_weights.ts'
+import { type DeviceState, optimizerOf } from '../run/model_weights.ts'
 import { fingerprintOf } from './data_fingerprint.ts'
+import { usableModelOf } from './diverged.ts'
 import { type HostState, scheduleSettings, snapshotOf } from './host_state.ts'
 import { type Position, toRecord } from './progress.ts'
 import { Saver } from './saver.ts'
@@ -81,7 +82,7 @@ export class Checkpoints {
     this.saved = { position: snapshot.position, batches: snapshot.batches }
   }
 
-  /** Waits for all saves. Throws WriteError, or what the device threw, if one failed. */
+  /** Waits for all saves. Throws WriteError, DivergedError, or what the device threw, if one failed. */
   finish(): Promise<void> {
     return this.saver.finish()
   }
@@ -116,7 +117,7 @@ export class Checkpoints {
     return {
       // the original saves only after epochs; within one, its epoch is the current one
       epoch: position.batch > 0 ? position.epoch : position.epoch - 1,
-      model: modelOf(engine.state, copy),
+      model: usableModelOf(engine, copy),
       optimizer: optimizerOf(engine, copy, config, schedulerRate(settings, schedule)),
       scheduler: toTorchScheduler(settings, schedule) as Record<string, Json> | null,
       structureNames: dataset.structureNames,

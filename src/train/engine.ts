@@ -109,8 +109,12 @@ export class TrainingEngine {
     await rehearse(device, planTraining(device.facts, spec))
   }
 
-  /** Prepares the first step and fills the constant inputs. Evaluation is prepared while the first step runs. */
-  async prepare(): Promise<void> {
+  /**
+   * Prepares the first step and fills the constant inputs. Evaluation is prepared while the first step runs. `compiling` hears how many
+   * of the step's pipelines are compiled.
+   */
+  async prepare(compiling?: (done: number, all: number) => void): Promise<void> {
+    this.pipelines.onCompiled = compiling
     const { accumulate, update, batch, accumulateOutputs } = this.plans
     const { image, maskBits, presence, keys, seed } = batch
     const inputs = [image, maskBits, presence, keys, seed]
@@ -121,6 +125,7 @@ export class TrainingEngine {
       this.readbackOf(update, update.outputs),
     ])
     this.storage.write(batch.ones, new Float32Array(sizeOf(batch.ones.shape)).fill(1))
+    this.pipelines.onCompiled = undefined
   }
 
   private async readbackOf(plan: Plan, outputs: readonly Tensor[]): Promise<Readback> {

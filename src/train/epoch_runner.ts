@@ -1,6 +1,8 @@
 import type { BatchResult } from '../run/batch_result.ts'
 import { InFlight, STEPS_IN_FLIGHT } from '../run/in_flight.ts'
+import { listed } from '../util/listing.ts'
 import type { Checkpoints } from './checkpoints.ts'
+import { DivergedError } from './diverged.ts'
 import type { UpdateResult } from './engine.ts'
 import type { HostState } from './host_state.ts'
 import type { Position } from './progress.ts'
@@ -13,11 +15,6 @@ const SKIPS_ALLOWED = 10
 
 /** Batches after which the adapter's pace is known well enough to cut submits by it. */
 const PACING_BATCHES = 4
-
-/** The gradient stayed non-finite. The weights are those of the last good update. */
-export class DivergedError extends Error {
-  override name = 'DivergedError'
-}
 
 interface EpochRunnerOptions {
   session: Session
@@ -56,6 +53,7 @@ export class EpochRunner {
     const batches = trainLoader.batchesPerEpoch
     const started = performance.now()
     let batch = from
+    let samples: number[] = [] // of the window
     let stopped = this.stop.aborted
     this.loaderWait = 0
     await InFlight.during(async pending => {
@@ -63,12 +61,13 @@ export class EpochRunner {
         this.loaderWait += host.waited
         const first = batch % window === 0
         const share = 1 / Math.min(window, batches - (batch - (batch % window)))
-        const samples = [...host.samples]
+        samples = first ? [...host.samples] : [...samples, ...host.samples]
         const at = { epoch, batch: ++batch, batches, step: this.state.batches++, learningRate }
         const result = engine.accumulate(host, { seed: config.seed, epoch, share, first })
         pending.addInOrder(result, values => this.trained(values, tally, at))
         if (batch % window === 0 || batch === batches) {
-          pending.addInOrder(engine.update(learningRate), update => this.updated(update, epoch, samples))
+          const updated = samples
+          pending.addInOrder(engine.update(learningRate), update => this.updated(update, epoch, updated))
           stopped = this.stop.aborted
           if (stopped || this.checkpoints.isDue) await this.checkpoints.savePosition({ epoch, batch }, tally, pending)
           if (stopped) break
@@ -115,10 +114,12 @@ export class EpochRunner {
     }
     const { state } = this
     state.skippedInARow = applied ? 0 : state.skippedInARow + 1
-    if (!applied) this.log.console.warn(`epoch ${epoch + 1}: the gradient is not finite, update skipped`)
+    const named = listed(samples.map(String))
+    if (!applied)
+      this.log.console.warn(`epoch ${epoch + 1}: the gradient is not finite, update skipped (samples ${named})`)
     if (state.skippedInARow > SKIPS_ALLOWED)
       throw new DivergedError(
-        `${state.skippedInARow} updates in a row had a non-finite gradient, the last with samples ${samples.join(', ')}: lower training.learning_rate or check the data`,
+        `${state.skippedInARow} updates in a row had a non-finite gradient, the last with samples ${named}: lower training.learning_rate or check the data`,
       )
   }
 }

@@ -78,6 +78,15 @@ export class Fit {
     return this.checkpoints.newest
   }
 
+  /** The best model so far; undefined before the first finite validation. */
+  get bestCheckpoint(): string | undefined {
+    return this.state.best.epoch === null ? undefined : this.bestPath
+  }
+
+  private get bestPath(): string {
+    return join(this.session.config.checkpoint.save_dir, 'best_model.pth')
+  }
+
   private async epochs(): Promise<FitResult> {
     const { training } = this.session.config
     let reason: string | undefined
@@ -98,9 +107,8 @@ export class Fit {
   }
 
   private result(status: FitResult['status'], reason?: string): FitResult {
-    const bestPath = join(this.session.config.checkpoint.save_dir, 'best_model.pth')
     const { position, best } = this.state
-    const { validation } = this
+    const { validation, bestPath } = this
     return { status, epochs: position.epoch, best, validation, bestPath, ...(reason === undefined ? {} : { reason }) }
   }
 
@@ -119,7 +127,7 @@ export class Fit {
     state.trainLossHistory.push(train.loss.total)
     if (validation) this.judge(epoch, validation)
     state.schedule = afterEpoch(settings, state.schedule, epoch, validation?.loss.total)
-    this.logEpoch(rate, train, validation)
+    this.logEpoch(train, validation)
     if (validation) await this.pictures?.validated(epoch, state.best)
     state.position = { epoch: epoch + 1, batch: 0 }
     await this.checkpoints.saveEpoch(state.best.epoch === epoch)
@@ -136,17 +144,16 @@ export class Fit {
     const { monitor } = this.session.config.checkpoint
     this.validation = validation
     state.valLossHistory.push(validation.loss.total)
-    const metric = monitor === 'total_loss' ? validation.loss.total : validation.hardDice
+    const metric = monitor === 'total_loss' ? validation.loss.total : (validation.hardDice ?? Number.NaN)
     state.best = afterValidation(monitor, state.best, epoch, metric)
   }
 
-  private logEpoch(learningRate: number, train: Tally, validation: Tally | undefined): void {
+  private logEpoch(train: Tally, validation: Tally | undefined): void {
     const { config, engine, trainLoader } = this.session
     const { position, best } = this.state
     const { epoch } = position
     this.log.epochEnd({
       epoch,
-      learningRate,
       train,
       validation,
       samples: (trainLoader.batchesPerEpoch - position.batch) * config.training.batch_size,

@@ -5,6 +5,7 @@ import { type Checkpoint, readCheckpoint } from '../checkpoint/checkpoint.ts'
 import { differingKeys, leavesOf } from '../config/load.ts'
 import type { Config } from '../config/schema.ts'
 import type { Dataset } from '../data/dataset/dataset.ts'
+import { checkUsable } from '../run/weight_faults.ts'
 import { InputError } from '../util/error.ts'
 import { type DataFingerprint, fingerprintOf, OF_VALIDATION } from './data_fingerprint.ts'
 import { type BestModel, noBestModel } from './early_stopping.ts'
@@ -57,12 +58,17 @@ function newestFirst(directory: string): string[] {
 
 function open(path: string, config: Config, say: (line: string) => void): ResumePoint {
   const checkpoint = readCheckpoint(path)
+  checkUsable(floatsIn(checkpoint), path)
   if (!checkpoint.optimizer)
     throw new InputError(`${path}: has no optimiser state; to start from its weights, set model.pretrained`)
   const progress = checkpoint.sadaan
     ? ownProgress(path, readProgress(checkpoint.sadaan, path), config)
     : progressOfOriginal(path, checkpoint, config, say)
   return { path, checkpoint, progress, position: progress.position ?? { epoch: checkpoint.epoch + 1, batch: 0 } }
+}
+
+function floatsIn({ model }: Checkpoint): [string, ArrayLike<number>][] {
+  return [...model].flatMap(([name, { dtype, data }]) => (dtype === 'i64' ? [] : [[name, data]]))
 }
 
 function ownProgress(path: string, progress: Progress, config: Config): Progress {

@@ -4,6 +4,7 @@ import type { Json, JsonObject } from '../config/json.ts'
 import { toJson } from '../config/load.ts'
 import type { Config } from '../config/schema.ts'
 import type { Curves } from '../report/figures/training_curves.ts'
+import { TERMS } from '../run/batch_result.ts'
 import { readMetrics, selectPoints } from '../track/metrics.ts'
 import { MongoConnection } from '../track/mongo/connection.ts'
 import { MongoRun } from '../track/mongo/run.ts'
@@ -12,6 +13,7 @@ import { RunDirectory } from '../track/run_directory.ts'
 import { RunRecord } from '../track/run_record.ts'
 import { makeTensorBoardFolder, TensorBoard } from '../track/tensorboard/tensorboard.ts'
 import { sacredTime } from '../track/time.ts'
+import { messageOf } from '../util/error.ts'
 import { CurveObserver } from './curve_observer.ts'
 import type { FitResult } from './fit.ts'
 import type { TrainingRequest } from './request.ts'
@@ -39,7 +41,7 @@ export async function openRecord(
   // last, because the end of a run waits for a database that is unreachable
   if (connection) observers.push(await MongoRun.open({ ...start, connection, id: directory?.id, warn }))
   if (observers.length === 0) return undefined
-  const curves = new CurveObserver(describeCurves(request, id), artifact => record.keep(artifact), warn)
+  const curves = new CurveObserver(describeCurves(request, session, id), artifact => record.keep(artifact), warn)
   const record: RunRecord = new RunRecord(id, [curves, ...observers], beatSeconds)
   if (point) continueRecord(record, request.runs, point, warn)
   record.setInfo('variants', describeVariants(session))
@@ -47,10 +49,12 @@ export async function openRecord(
   return record
 }
 
-function describeCurves({ config }: TrainingRequest, id: number | null): Omit<Curves, 'metrics'> {
+function describeCurves({ config }: TrainingRequest, { dataset }: Session, id: number | null): Omit<Curves, 'metrics'> {
   const run = id === null ? '' : `run ${id}, `
   const { num_epochs: planned } = config.training
-  return { title: `${run}${config.dataset_path}`, planned, monitor: config.checkpoint.monitor }
+  const terms = TERMS.filter(term => term !== 'total')
+  const structures = dataset.structureNames
+  return { title: `${run}${config.dataset_path}`, terms, structures, planned, monitor: config.checkpoint.monitor }
 }
 
 function describeStart({ config, identity = {} }: TrainingRequest, session: Session): RunStart {
@@ -110,7 +114,7 @@ function continueRecord(
   try {
     record.adopt(selectPoints(readMetrics(resolve(base, String(run))), isKept))
   } catch (error) {
-    warn(`the metrics of run ${run} could not be copied: ${(error as Error).message}`)
+    warn(`the metrics of run ${run} could not be copied: ${messageOf(error)}`)
   }
 }
 

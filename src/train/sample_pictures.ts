@@ -2,6 +2,7 @@ import { illustrator } from '../report/drawing/illustrator.ts'
 import type { SampleView } from '../report/sample/view.ts'
 import { sampleView } from '../run/sample_view.ts'
 import type { Artifact } from '../track/observer.ts'
+import { messageOf } from '../util/error.ts'
 import { type BestModel, shouldStop } from './early_stopping.ts'
 import type { Session } from './session.ts'
 import type { TrainingLog } from './training_log.ts'
@@ -10,7 +11,7 @@ const BETWEEN_PICTURES = 30_000 // milliseconds
 const PICTURE_SHARE = 50 // wait this many times as long as the last pictures took: at most 2 % of the time
 
 /**
- * Draws the first validation samples with the model's predictions as `predictions_sample_N.png`, replaced each time. Only reads the weights
+ * Draws the first validation samples with the model's predictions as `predictions_sample_N.png`, N from 0, replaced each time. Only reads the weights
  * and draws no random numbers, so training has the same bits without it.
  */
 export class SamplePictures {
@@ -50,28 +51,30 @@ export class SamplePictures {
         this.due = ended + Math.max(BETWEEN_PICTURES, PICTURE_SHARE * (ended - started))
       })
     } catch (error) {
-      this.log.console.warn(`no pictures of predictions: ${(error as Error).message}`)
+      this.log.console.warn(`no pictures of predictions: ${messageOf(error)}`)
     }
   }
 
   /** Returns the drawings under way. At most one batch of samples is drawn at a time. */
   private async picture(epoch: number): Promise<Promise<unknown>[]> {
     const { config, engine, validationLoader, shape, dataset } = this.session
-    const { structureNames } = dataset
-    const setting = { shape, structureNames, threshold: config.model.presence_threshold }
+    const { structureNames, preparation } = dataset
+    const threshold = config.model.presence_threshold
+    const setting = { shape, structureNames, split: dataset.splits.val!, preparation, threshold }
     const wanted = config.logging.num_visualization_samples
     let drawn: Promise<Artifact | undefined>[] = []
     let done = 0
     for await (const host of validationLoader.epoch(0)) {
       await Promise.all(drawn)
       const count = Math.min(wanted - done, host.count)
-      const { presenceProbability } = await engine.evaluate(host)
-      const batch = { ...host, presenceProbability, predicted: await engine.predictedMasks(count) }
+      const { pairs, presenceProbability } = await engine.evaluate(host)
+      const batch = { ...host, pairs, presenceProbability, predicted: await engine.predictedMasks(count) }
       drawn = Array.from({ length: count }, (_, i) => {
-        const title = `validation sample ${done + i + 1}, epoch ${epoch + 1}`
+        const sample = host.samples[i]!
+        const title = `val sample ${sample}, epoch ${epoch + 1}`
         const scenario = host.scenarios[i]!
         const view = sampleView(setting, batch, { index: i, title: scenario === '' ? title : `${title}, ${scenario}` })
-        return this.drawn(done + i + 1, epoch, view)
+        return this.drawn(sample, epoch, view)
       })
       for (const artifact of drawn) this.log.record!.keepOnceMade(artifact)
       done += count
@@ -80,8 +83,8 @@ export class SamplePictures {
     return drawn
   }
 
-  private async drawn(number: number, epoch: number, sample: SampleView): Promise<Artifact | undefined> {
-    const drawing = await illustrator.draw({ sample }, line => this.log.console.warn(line))
-    return drawing?.png && { name: `predictions_sample_${number}.png`, bytes: drawing.png, step: epoch }
+  private async drawn(sample: number, epoch: number, view: SampleView): Promise<Artifact | undefined> {
+    const drawing = await illustrator.draw({ sample: view }, line => this.log.console.warn(line))
+    return drawing?.png && { name: `predictions_sample_${sample}.png`, bytes: drawing.png, step: epoch }
   }
 }

@@ -50,6 +50,7 @@ export function openSession(config: Config, options: SessionOptions): Promise<Se
     if (resume) checkSameData(resume, dataset, say)
     const shape = shapeFor(config, dataset)
     checkNormalisable(config, shape)
+    checkMonitored(config, dataset)
     const decoders = closer.add(decodersFor(config, config.training.batch_size), each => each.close())
     const loaders = loadersFor(config, shape, dataset, decoders)
     if (dataset.imageSize.join() !== shape.size.join())
@@ -93,6 +94,15 @@ function checkNormalisable({ training }: Config, { size }: SadaanShape): void {
   if (training.batch_size === 1 && size.every(axis => axis === 16))
     throw new InputError(
       `training.batch_size is 1: one sample of ${size.join('×')} leaves a single voxel for batch norm, expected at least 2 samples or a larger volume`,
+    )
+}
+
+/** Without a present structure there is no Dice, so no epoch would ever be the best. */
+function checkMonitored({ checkpoint }: Config, { splits }: Dataset): void {
+  const { presence, path } = splits.val!
+  if (checkpoint.monitor === 'hard_dice' && !presence.includes(1))
+    throw new InputError(
+      `${path}: no structure is present in any sample, so Dice is undefined; expected checkpoint.monitor='total_loss'`,
     )
 }
 

@@ -34,8 +34,7 @@ export class StateCopier {
     for (const [i, { buffer, offset, bytes }] of this.sources.entries())
       encoder.copyBufferToBuffer(buffer, offset, this.staging[i]!, 0, bytes)
     device.gpu.queue.submit([encoder.finish()])
-    const copies = await Promise.all(this.staging.map((buffer, i) => mappedBytes(buffer, this.sources[i]!.bytes)))
-    device.check()
+    const copies = await Promise.all(this.staging.map((buffer, i) => device.mapped(buffer, this.sources[i]!.bytes)))
     const [parameters, running, first, second] = copies.map(bytes => new Float32Array(bytes))
     const [tracked, counts, scale] = copies.slice(4).map(bytes => new Uint32Array(bytes))
     return {
@@ -53,11 +52,4 @@ export class StateCopier {
   destroy(): void {
     for (const buffer of this.staging) destroyBuffer(this.engine.device, buffer)
   }
-}
-
-async function mappedBytes(buffer: GPUBuffer, bytes: number): Promise<ArrayBuffer> {
-  await buffer.mapAsync(GPUMapMode.READ)
-  const copy = buffer.getMappedRange().slice(0, bytes)
-  buffer.unmap()
-  return copy
 }

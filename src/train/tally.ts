@@ -78,7 +78,8 @@ export class Tally {
   add(batch: BatchResult): void {
     for (const name of TERMS) this.terms.get(name)!.add(batch.terms[name])
     for (const { structure, present, probability, softDice, hardDice } of pairsOf(batch, this.structures)) {
-      const right = Number(probability > this.threshold === present)
+      // a presence that is not a number is neither right nor wrong
+      const right = Number.isNaN(probability) ? Number.NaN : Number(probability > this.threshold === present)
       this.accuracy.add(right)
       this.accuracyOf[structure]!.add(right)
       if (!present) continue
@@ -93,20 +94,20 @@ export class Tally {
     return Object.fromEntries(TERMS.map(name => [name, this.terms.get(name)!.value ?? Number.NaN])) as Terms
   }
 
-  /** fraction of known pairs whose presence is predicted correctly; 0 without any */
-  get presenceAccuracy(): number {
-    return this.accuracy.value ?? 0
+  /** fraction of known pairs whose presence is predicted correctly; undefined without any */
+  get presenceAccuracy(): number | undefined {
+    return this.accuracy.value
   }
 
-  /** soft Dice, mean over present pairs; 0 without any */
-  get meanDice(): number {
-    return this.soft.value ?? 0
+  /** soft Dice, mean over present pairs; undefined without any */
+  get meanDice(): number | undefined {
+    return this.soft.value
   }
 
-  /** Dice at threshold 0.5: mean over the present pairs of each structure, then over structures with such pairs; 0 without any */
-  get hardDice(): number {
+  /** Dice at threshold 0.5: mean over the present pairs of each structure, then over structures with such pairs; undefined without any */
+  get hardDice(): number | undefined {
     const known = this.hardOf.map(({ value }) => value).filter(value => value !== undefined)
-    return known.length ? known.reduce((sum, value) => sum + value, 0) / known.length : 0
+    return known.length ? known.reduce((sum, value) => sum + value, 0) / known.length : undefined
   }
 
   /** Presence accuracy and soft Dice of a structure; undefined without pairs. */

@@ -7,8 +7,8 @@ import type { Console } from '../track/console/console.ts'
 import type { RunRecord } from '../track/run_record.ts'
 import { InputError } from '../util/error.ts'
 import { WriteError } from '../util/whole_file.ts'
+import { DivergedError } from './diverged.ts'
 import { shouldStop } from './early_stopping.ts'
-import { DivergedError } from './epoch_runner.ts'
 import { Fit, type FitResult } from './fit.ts'
 import { placeText } from './progress.ts'
 import type { TrainingRequest } from './request.ts'
@@ -78,7 +78,7 @@ async function recorded(
     introduce(session, record, console)
     const log = new TrainingLog(console, record, config, session.dataset.structureNames)
     fit = new Fit(session, log, { stop, point })
-    await session.engine.prepare()
+    await compile(session, console)
     if (point) console.line(`resumed from ${point.path}, ${placeText(point.position)}`)
     const result = await fit.run()
     console.close()
@@ -87,14 +87,26 @@ async function recorded(
     return { ...result, run: record?.places[0] }
   } catch (error) {
     console.close()
-    sayHowToContinue(console, error, fit?.newestCheckpoint ?? point?.path)
+    if (error instanceof DivergedError) sayHowToStartAgain(request, fit?.bestCheckpoint)
+    else sayHowToContinue(console, error, fit?.newestCheckpoint ?? point?.path)
     await record?.finish({ status: 'FAILED', error })
     throw error
   }
 }
 
+/** Software adapters and some drivers compile for up to a minute. */
+async function compile({ engine }: Session, console: Console): Promise<void> {
+  const started = performance.now()
+  let compiled = 0
+  await engine.prepare((done, all) => {
+    compiled = all
+    console.compiling(done, all)
+  })
+  console.compiled(compiled, (performance.now() - started) / 1000)
+}
+
 /** Failures whose message is a complete explanation. */
-const EXPLAINED = [InputError, WriteError, DivergedError]
+const EXPLAINED = [InputError, WriteError]
 
 /** After a failure: where training can resume, and what may help. */
 function sayHowToContinue(console: Console, error: unknown, checkpoint: string | undefined): void {
@@ -104,6 +116,15 @@ function sayHowToContinue(console: Console, error: unknown, checkpoint: string |
     console.line(
       'if the adapter was lost or ran out of memory: use a smaller training.batch_size, and start from the weights of a checkpoint with model.pretrained',
     )
+}
+
+/** A diverged training would diverge again if it were resumed: its best model is offered instead. */
+function sayHowToStartAgain({ config, console }: TrainingRequest, best: string | undefined): void {
+  console.line(
+    best === undefined
+      ? 'the training diverged before a finite validation, so no checkpoint is worth resuming: --resume would diverge again'
+      : `the training diverged, --resume would diverge again; start from its best model with a lower rate: model.pretrained=${best} training.learning_rate=${config.training.learning_rate / 10}`,
+  )
 }
 
 function introduce(
@@ -117,8 +138,9 @@ function introduce(
   const { CUDA_VISIBLE_DEVICES: visible } = process.env
   if (visible)
     console.line(`          CUDA_VISIBLE_DEVICES=${visible} is ignored; choose the adapter with compute.adapter`)
+  console.line(`data      ${dataset.directory}`)
   console.line(
-    `data      ${dataset.directory}: ${train!.samples} training samples, ${val!.samples} validation samples, ${shape.structures} structures, ${shape.size.join('×')}`,
+    `          ${train!.samples} training and ${val!.samples} validation samples of ${shape.size.join('×')}, ${shape.structures} structures`,
   )
   console.line(
     `model     ${countParameters(engine.state.entries).toLocaleString('en')} parameters, channels ${shape.channels.join(', ')}`,

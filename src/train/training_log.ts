@@ -18,7 +18,6 @@ export interface EpochProgress {
 /** A finished epoch. */
 export interface EpochEnd {
   epoch: number
-  learningRate: number
   train: Tally
   /** undefined in epochs without validation */
   validation: Tally | undefined
@@ -48,8 +47,9 @@ export class TrainingLog {
     this.structureNames = structureNames
   }
 
-  private metric(name: string, value: number, step: number): void {
-    this.record?.log(name, value, step)
+  /** Without a value, the epoch is a gap in the record. */
+  private metric(name: string, value: number | undefined, step: number): void {
+    if (value !== undefined) this.record?.log(name, value, step)
   }
 
   /** `batchesBefore`: done in this epoch by an earlier run. */
@@ -87,7 +87,7 @@ export class TrainingLog {
   }
 
   epochEnd(end: EpochEnd): void {
-    const { epoch, learningRate, train, validation, samples, bytes, loaderWait, isBest } = end
+    const { epoch, train, validation, samples, bytes, loaderWait, isBest } = end
     const seconds = (performance.now() - this.epochStarted) / 1000
     this.split('train', train, epoch)
     if (validation) {
@@ -95,8 +95,8 @@ export class TrainingLog {
       this.metric('val.epoch.hard_dice', validation.hardDice, epoch)
       this.structureNames.forEach((name, s) => {
         const { presenceAccuracy, dice } = validation.ofStructure(s)
-        if (presenceAccuracy !== undefined) this.metric(`val.presence_accuracy.${name}`, presenceAccuracy, epoch)
-        if (dice !== undefined) this.metric(`val.dice.${name}`, dice, epoch)
+        this.metric(`val.presence_accuracy.${name}`, presenceAccuracy, epoch)
+        this.metric(`val.dice.${name}`, dice, epoch)
       })
     }
     const samplesPerSecond = samples / seconds
@@ -110,12 +110,9 @@ export class TrainingLog {
       validation: validation && {
         loss: validation.loss.total,
         presenceAccuracy: validation.presenceAccuracy,
-        meanDice: validation.meanDice,
         hardDice: validation.hardDice,
       },
       isBest,
-      learningRate,
-      samplesPerSecond,
       seconds,
     })
   }

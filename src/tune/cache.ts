@@ -1,8 +1,10 @@
-import { mkdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { userCacheDirectory } from '../util/cache_directory.ts'
+import { messageOf } from '../util/error.ts'
+import { makeFolders } from '../util/files/folder.ts'
+import { codeOf } from '../util/files/reason.ts'
 import { PACKAGE_ROOT } from '../util/package_root.ts'
-import { WriteError, writeWhole } from '../util/whole_file.ts'
+import { readText, writeWhole, writing } from '../util/whole_file.ts'
 import { type AdapterIdentity, fileNameOf } from './adapter_identity.ts'
 import { type Measurement, TunedTable } from './table.ts'
 
@@ -16,21 +18,18 @@ export function shippedPath({ family }: AdapterIdentity): string {
 /** Undefined if the file does not exist or, after a warning, if it is damaged. */
 export function readTable(path: string, warn: (line: string) => void): TunedTable | undefined {
   try {
-    return TunedTable.parse(readFileSync(path, 'utf8'))
+    return TunedTable.parse(readText(path))
   } catch (error) {
-    if (!NOT_THERE.includes((error as NodeJS.ErrnoException).code ?? ''))
-      warn(`${path}: cannot be read (${(error as Error).message}); choosing kernels without it`)
+    const message = messageOf(error)
+    const why = message.startsWith(path) ? message : `${path}: cannot be read (${message})`
+    if (!NOT_THERE.includes(codeOf(error) ?? '')) warn(`${why}; choosing kernels without it`)
     return undefined
   }
 }
 
 /** Writes the table to a file and makes the file's folder. Throws WriteError. */
 export function writeTable(path: string, table: TunedTable): void {
-  try {
-    mkdirSync(dirname(path), { recursive: true })
-  } catch (error) {
-    throw WriteError.at(path, error)
-  }
+  writing(path, () => makeFolders(dirname(path)))
   writeWhole(path, [Buffer.from(table.toText())])
 }
 
@@ -62,7 +61,7 @@ export class TuningCache {
       writeTable(this.path, this.table)
     } catch (error) {
       this.isWritable = false
-      this.warn(`${(error as Error).message}; measurements apply to this run only`)
+      this.warn(`${messageOf(error)}; measurements apply to this run only`)
     }
   }
 }

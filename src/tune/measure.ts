@@ -3,6 +3,7 @@ import type { Pipelines } from '../gpu/pipelines.ts'
 import type { AdapterFacts, Call } from '../graph/kernel.ts'
 import type { Tensor } from '../graph/tensor.ts'
 import { chooseVariant } from '../plan/lower.ts'
+import { messageOf } from '../util/error.ts'
 import { largestError } from './agreement.ts'
 import { candidatesOf } from './kernel_text.ts'
 import { type Candidate, Specimen } from './specimen.ts'
@@ -107,7 +108,7 @@ async function verify(tuner: Tuner, specimen: Specimen, names: readonly string[]
 /** Reports a failed candidate. Also clears the device's pending errors, so that they do not surface in training. */
 function refuse({ device, refuse }: Tuner, { label }: Call, variant: string, error: unknown): void {
   for (let next = error; next !== undefined; next = nextError(device)) if (next instanceof DeviceLostError) throw next
-  refuse({ call: label, variant, reason: (error as Error).message.split('\n')[0]! })
+  refuse({ call: label, variant, reason: messageOf(error).split('\n')[0]! })
 }
 
 function nextError(device: Device): unknown {

@@ -1,27 +1,18 @@
-import { mkdirSync, readdirSync, rmdirSync } from 'node:fs'
+import { readdirSync, rmdirSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
-import { InputError } from './error.ts'
+import { makeFolder } from './files/folder.ts'
 
 /**
  * Creates the folder for a command's results and runs `body`. If `body` throws, folders created here are removed again unless they have
- * content. Throws InputError if the folder cannot be created.
+ * content. Throws as makeFolder does if the folder cannot be created.
  */
 export async function withOutputFolder<T>(folder: string, body: () => Promise<T>): Promise<T> {
-  const made = make(folder)
+  const made = makeFolder(folder, 'a folder for the results')
   try {
     return await body()
   } catch (error) {
     if (made !== undefined) removeEmpty(resolve(folder), resolve(made))
     throw error
-  }
-}
-
-/** Returns the uppermost folder that had to be created. */
-function make(folder: string): string | undefined {
-  try {
-    return mkdirSync(folder, { recursive: true })
-  } catch (error) {
-    throw new InputError(`${folder}: cannot create a folder for the results (${(error as Error).message})`)
   }
 }
 

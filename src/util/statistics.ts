@@ -1,3 +1,6 @@
+/** How readers see an undefined value, which is null in code: 0/0 is not 0. */
+export const UNDEFINED = '–'
+
 /** null if there are no values */
 export function mean(values: readonly number[]): number | null {
   return values.length ? values.reduce((sum, value) => sum + value, 0) / values.length : null

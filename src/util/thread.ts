@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
 import { parentPort, type Transferable, Worker } from 'node:worker_threads'
+import { messageOf } from './error.ts'
 
 /** A message to a thread, and its answer. */
 export interface Call<Request> {
@@ -35,8 +36,8 @@ export function serve<Request, Result>(
       const result = await handle(request)
       port.postMessage({ id, result } satisfies Answer<Result>, transferOf(result))
     } catch (error) {
-      const { name, message } = error instanceof Error ? error : new Error(String(error))
-      port.postMessage({ id, error: { name, message } } satisfies Answer<Result>)
+      const name = error instanceof Error ? error.name : 'Error'
+      port.postMessage({ id, error: { name, message: messageOf(error) } } satisfies Answer<Result>)
     }
   })
 }

@@ -1,4 +1,5 @@
 import type { Transferable, Worker } from 'node:worker_threads'
+import { messageOf } from './error.ts'
 import { type Answer, type Call, startThread } from './thread.ts'
 
 export interface ThreadPoolOptions {
@@ -82,15 +83,15 @@ class PoolThread<Request, Result> {
 
   private start(): Worker {
     const worker = startThread(this.options.beside, this.options.name)
-    let cause: Error | undefined
+    let cause: string | undefined
     worker.on('message', (answer: Answer<Result>) => this.receive(answer))
     worker.on('error', error => {
-      cause = error
+      cause = messageOf(error)
     })
     worker.on('exit', code => {
       if (this.worker !== worker) return
       this.worker = undefined
-      this.rejectAll(`${this.options.title} died: ${cause?.message ?? `it ended with code ${code}`}`)
+      this.rejectAll(`${this.options.title} died: ${cause ?? `it ended with code ${code}`}`)
     })
     return worker
   }

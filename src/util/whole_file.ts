@@ -1,6 +1,8 @@
 import fs from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
 import { InputError } from './error.ts'
+import { withInput } from './files/input_file.ts'
+import { codeOf, isOfSystem, reasonOf } from './files/reason.ts'
 
 /** A file could not be written: path and reason in one line. The path holds the old file or the new one, whole. */
 export class WriteError extends Error {
@@ -14,18 +16,29 @@ export class WriteError extends Error {
 /** The runtime reads no more than this in one call. */
 const MAX_BYTES = 2 ** 31 - 1
 
-/** The bytes of a regular file. Throws InputError: missing, not a regular file, unreadable, 2 GiB or more. */
-export function readWhole(path: string): Uint8Array {
-  try {
-    // Checked before opening: opening a named pipe would block forever.
-    const facts = fs.statSync(path)
-    if (!facts.isFile()) throw new InputError(`${path}: not a regular file`)
-    if (facts.size > MAX_BYTES) throw new InputError(`${path}: ${facts.size} bytes, at most ${MAX_BYTES} can be read`)
-    return fs.readFileSync(path)
-  } catch (error) {
-    if (error instanceof InputError) throw error
-    throw new InputError(`${path}: cannot be read (${reasonOf(error)})`)
+/** More text than any JSON or configuration here has; V8's strings end at twice that. */
+const MAX_TEXT = 2 ** 28 // bytes
+
+interface ReadOptions {
+  /** bytes; a larger file is refused before it takes memory */
+  most?: number
+  /** what the file should be, e.g. "a JSON file" */
+  expected?: string
+}
+
+/** The bytes of a regular file. Throws InputError: missing, not a regular file, unreadable, larger than `most`. */
+export function readWhole(path: string, { most = MAX_BYTES, expected }: ReadOptions = {}): Buffer {
+  const read = (file: number): Buffer => {
+    const { size } = fs.fstatSync(file)
+    if (size > most) throw new InputError(`${path}: ${size} bytes, at most ${most} can be read`)
+    return fs.readFileSync(file)
   }
+  return withInput(path, read, expected)
+}
+
+/** The text of a regular file, without a byte order mark. Throws InputError as readWhole does. */
+export function readText(path: string, expected?: string): string {
+  return new TextDecoder().decode(readWhole(path, { most: MAX_TEXT, ...(expected === undefined ? {} : { expected }) }))
 }
 
 /**
@@ -34,6 +47,7 @@ export function readWhole(path: string): Uint8Array {
  */
 export function writeWhole(path: string, pieces: Iterable<Uint8Array>): void {
   const temporary = temporaryOf(path)
+  removeStale(path)
   try {
     const file = fs.openSync(temporary, 'w')
     try {
@@ -59,11 +73,54 @@ export function temporaryOf(path: string): string {
   return join(dirname(resolve(path)), `.${basename(path)}.${process.pid}.tmp`)
 }
 
-/** Syncs the finished file `temporary`, renames it to `path` and syncs the folder. */
+/** Removes a file that may be there. Throws WriteError. */
+export function removeFile(path: string): void {
+  try {
+    fs.rmSync(path, { force: true })
+  } catch (error) {
+    throw new WriteError(`${path}: cannot be removed (${reasonOf(error)})`, { cause: error })
+  }
+}
+
+/** Removes what processes that are gone left half written of `path`. Whatever cannot be removed stays. */
+export function removeStale(path: string): void {
+  const folder = dirname(resolve(path))
+  const start = `.${basename(path)}.`
+  try {
+    for (const name of fs.readdirSync(folder)) {
+      const pid = name.startsWith(start) ? /^(\d+)\.tmp$/.exec(name.slice(start.length))?.[1] : undefined
+      if (pid !== undefined && !isRunning(Number(pid))) fs.rmSync(join(folder, name), { force: true })
+    }
+  } catch {
+    // the write that follows says what is wrong with the folder
+  }
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return codeOf(error) !== 'ESRCH' // EPERM: it is someone else's
+  }
+}
+
+/** Syncs the finished file `temporary`, renames it to `path` and syncs the folder. Throws WriteError. */
 export function moveIntoPlace(temporary: string, path: string): void {
-  sync(temporary, 'r+') // Windows syncs only what is open for writing
-  fs.renameSync(temporary, path)
-  syncFolderOf(path)
+  writing(path, () => {
+    sync(temporary, 'r+') // Windows syncs only what is open for writing
+    fs.renameSync(temporary, path)
+    syncFolderOf(path)
+  })
+}
+
+/** Runs what writes `path` in another way than writeWhole. An error of the system becomes a WriteError with the path. */
+export function writing<T>(path: string, write: () => T): T {
+  try {
+    return write()
+  } catch (error) {
+    throw isOfSystem(error) ? WriteError.at(path, error) : error
+  }
 }
 
 function writeSynced(file: number, pieces: Iterable<Uint8Array>): void {
@@ -89,8 +146,4 @@ function sync(path: string, flags: 'r' | 'r+'): void {
   } finally {
     fs.closeSync(file)
   }
-}
-
-function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }

@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { PACKAGE_ROOT } from '../util/package_root.ts'
+import { readText } from '../util/whole_file.ts'
 import { unroll, withWords } from './repeat.ts'
 
 const SHADERS = join(PACKAGE_ROOT, 'shaders')
@@ -37,7 +37,7 @@ export function linkShader(name: string, form: ShaderForm = {}, read: ReadShader
 }
 
 function readShader(name: string): string {
-  return readFileSync(join(SHADERS, `${name}.wgsl`), 'utf8')
+  return readText(join(SHADERS, `${name}.wgsl`))
 }
 
 interface Link {

@@ -5,7 +5,7 @@ import {
   type VariableInfo,
   WgslReflect,
 } from 'wgsl_reflect/wgsl_reflect.module.js'
-import { ContractError } from '../util/error.ts'
+import { ContractError, messageOf } from '../util/error.ts'
 
 export interface BindingFacts {
   name: string
@@ -47,7 +47,7 @@ function parse(name: string, text: string): WgslReflect {
   try {
     return new WgslReflect(text)
   } catch (error) {
-    throw new Error(`${name} (linked): ${(error as Error).message}`)
+    throw new Error(`${name} (linked): ${messageOf(error)}`)
   }
 }
 

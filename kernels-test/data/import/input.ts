@@ -38,11 +38,19 @@ export function optionsFor(
   return { ...IMPORT_DEFAULTS, outputDir, sources: [source], ...form }
 }
 
+/** At this voxel, plus its number, a subject differs from all others: no two subjects may share an image. */
+const OWN_VOXEL = 1200
+
+/** Voxel v of subject n's image. */
+export function imageOf(n: number): (v: number) => number {
+  return v => 100 + (v === OWN_VOXEL + n ? 50.5 : v % 100)
+}
+
 /** A folder of images and one of labels, `subjects` of them; every even one lacks label 2. */
 export function folders(root: string, subjects: number, image: Partial<TestVolume> = {}): ImportOptions {
   const [images, labels] = [join(root, 'images'), join(root, 'labels')]
   for (let n = 0; n < subjects; n++) {
-    writeVolume(join(images, `s${n}.nii`), { value: v => 100 + n + (v % 100), ...image })
+    writeVolume(join(images, `s${n}.nii`), { value: imageOf(n), ...image })
     writeVolume(join(labels, `s${n}.nii`), { type: 2, value: v => labelAt(n, v) })
   }
   return optionsFor(join(root, 'out'), { images, labels }, { imageSize: SIZE })

@@ -228,7 +228,11 @@ const preparation = {
 }
 
 test.each<[name: string, value: unknown, lines: (string | RegExp)[]]>([
-  ['no JSON', '{', ['error metadata.json - - [] is not JSON']],
+  [
+    'no JSON',
+    '{',
+    ["error metadata.json - - [] line 1, column 2: found the end, expected a key in double quotes or '}'"],
+  ],
   ['no object', 7, ['error metadata.json - - [] is not an object']],
   [
     'names',

@@ -11,6 +11,8 @@ const curves: Subject = {
   curves: {
     title: 'run 1',
     metrics: new Map([['train.epoch.total_loss', { epochs: [0, 1], values: [2, 1] }]]),
+    terms: [],
+    structures: [],
     planned: 2,
     monitor: 'total_loss',
   },

@@ -78,12 +78,13 @@ test('a metric that one split lacks is a dash; Python’s NaN is undefined; host
   const splits = COMPARED_SPLITS.map(split => parseCompared(text(split === 'val' ? 'null' : '0.25'), split, split))
   expect(splits[0]!.metrics.presence_overall_accuracy).toBeNull()
   expect(Object.keys(splits[0]!.metrics.presence_per_structure)).toEqual([name])
-  expect(comparisonReport(splits)).toMatch(/mean Dice +0\.2500 +- +0\.2500/)
+  expect(comparisonReport(splits)).toMatch(/mean Dice +0\.2500 +– +0\.2500/)
   for (const figure of COMPARISON_NAMES) expect(comparisonFigure({ figure, splits })).not.toMatch(/<script|NaN[^"]*"\)/)
 })
 
 test.each([
-  ['', 'not JSON'],
+  ['', 'some.json:1:1: found the end, expected a JSON value'],
+  ['{"a": NaN,\n "b": -Infinity, c}', 'some.json:2:18: found c, expected a key in double quotes'],
   ['[]', 'not the detailed_metrics.json of an evaluation'],
   ['{"presence_overall_accuracy": "high"}', 'presence_overall_accuracy'],
   ['{"presence_overall_accuracy": 1, "presence_per_structure": {"liver": 3}}', 'presence_per_structure.liver'],
@@ -91,5 +92,5 @@ test.each([
   const failing = (): unknown => parseCompared(text, 'val', 'some.json')
   expect(failing).toThrow(InputError)
   expect(failing).toThrow(said)
-  expect(failing).toThrow(/^some\.json: [^\n]*$/)
+  expect(failing).toThrow(/^some\.json:[^\n]*$/)
 })

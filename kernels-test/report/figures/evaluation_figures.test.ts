@@ -10,6 +10,7 @@ import { attentionOverview, attentionRow } from '../../../src/report/sample/atte
 import { overlay } from '../../../src/report/sample/overlay.ts'
 import { heatRange } from '../../../src/report/sample/slice_picture.ts'
 import { structurePictures } from '../../../src/report/sample/structure_pictures.ts'
+import { UNDEFINED as DASH } from '../../../src/util/statistics.ts'
 import { madeEvaluation, madeSample, organNames } from '../made_evaluation.ts'
 import { drawn, groupsOf, textsOf } from '../read_svg.ts'
 
@@ -67,7 +68,7 @@ test('segmentation: one dot per case up to eighty, beyond that the worst', () =>
 
 test('a fraction of nothing is undefined in the table of the page too', () => {
   const { metrics } = figuresOf(['liver'], { samples: 2, absent: 1, skill: 1 })
-  expect(metrics.presence_per_structure.liver).toMatchObject({ true_negatives: 2, precision: 0 })
+  expect(metrics.presence_per_structure.liver).toMatchObject({ true_negatives: 2, precision: null })
   const table = presenceTables(metrics).join('')
   expect(table.split(UNDEFINED)).toHaveLength(1 + 6) // precision, recall, F1, both areas, the specificity of absence
 })
@@ -121,7 +122,7 @@ test('one structure or a hundred and sixteen: every figure can be drawn, and und
       expect(drawn(svg).width).toBe(1200)
     }
   const none = textsOf(presenceFigure(figuresOf(['liver'], { samples: 1, absent: 0 })))
-  expect(none.filter(said => said === 'undef.')).toHaveLength(3) // both areas and the sensitivity
+  expect(none.filter(said => said === DASH)).toHaveLength(3) // both areas and the sensitivity
 })
 
 test('a sample: attention beside the masks in three planes; the image is embedded once per plane', () => {

@@ -33,7 +33,15 @@ function training(epochs: number, structures: number, factor = 0.9): Map<string,
 }
 
 function figure(metrics: Map<string, EpochSeries>, more: Partial<Curves> = {}): string {
-  return trainingCurves({ title: 'run 1', metrics, planned: 100, monitor: 'total_loss', ...more })
+  return trainingCurves({
+    title: 'run 1',
+    metrics,
+    terms: ['segmentation', 'dice', 'focal_seg', 'absence'],
+    structures: [...metrics.keys()].flatMap(name => /^val\.dice\.(.*)$/s.exec(name)?.[1] ?? []),
+    planned: 100,
+    monitor: 'total_loss',
+    ...more,
+  })
 }
 
 const panels = (svg: string): Map<string, string> => groupsOf(svg, 'data-panel')

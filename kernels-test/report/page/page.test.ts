@@ -109,14 +109,14 @@ test('hostile names are text; one sample, nothing absent, no scenario: undefined
   expect(html).not.toMatch(/onload="|<script>alert/)
   expect(text).toContain('<script>alert(1)</script>" onload="x"')
   expect(text).toContain('The dataset names no scenarios.')
-  expect(text).toMatch(/Absence sensitivity\s+undefined/)
+  expect(text).toMatch(/Absence sensitivity\s+–/)
   expect(text).not.toMatch(/NaN|Infinity/)
 })
 
 test('no known pair at all', () => {
   const page = pageOf(['liver'], [16, 16, 16], 0, { samples: 0 })
   const { text } = readPage(reportPage(page))
-  expect(text).toMatch(/Presence accuracy\s+undefined/)
-  expect(text).toMatch(/Expected calibration error undefined/)
+  expect(text).toMatch(/Presence accuracy\s+–/)
+  expect(text).toMatch(/Expected calibration error\s+–/)
   expect(text).not.toMatch(/NaN|Infinity/)
 })

@@ -26,16 +26,15 @@ const left = box([4, 4, 4], [12, 12, 6])
 const half = box([4, 4, 4], [8, 12, 6])
 
 function view(more: Partial<SampleView> = {}): SampleView {
-  const structure = (name: string, presence: number, probability: number, truth = nothing, prediction = nothing) => ({
-    name,
-    presence,
-    probability,
-    truth,
-    prediction,
-  })
+  const structure = (name: string, presence: number, probability: number, truth = nothing, prediction = nothing) => {
+    const dice = presence === 1 ? (prediction === half ? 2 / 3 : 0) : null
+    return { name, presence, probability, truth, prediction, dice }
+  }
   return {
     title: 'sample <1>',
     size: SIZE,
+    spacing: undefined,
+    orientation: undefined,
     image: Float32Array.from({ length: VOXELS }, (_, v) => v % 255),
     threshold: 0.5,
     structures: [
@@ -64,7 +63,10 @@ test('the table: truth, probability, Dice over the volume; wrong predictions sta
   )
   expect(bold).toEqual(['missed', 'false alarm'])
   expect(textsOf(svg)).toEqual(
-    expect.arrayContaining(['sample <1>', 'presence predicted correctly for 2 of 4 structures']),
+    expect.arrayContaining([
+      'sample <1>',
+      'presence predicted correctly for 2 of 4 structures; voxel size unknown, drawn as cubes',
+    ]),
   )
   expect(svg).not.toContain('<absent')
 })

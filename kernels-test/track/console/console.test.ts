@@ -22,10 +22,8 @@ const SUMMARY: EpochSummary = {
   epoch: 11,
   epochs: 100,
   trainLoss: 4.1,
-  validation: { loss: 4.3, presenceAccuracy: 0.953, meanDice: 0.81, hardDice: 0.793 },
+  validation: { loss: 4.3, presenceAccuracy: 0.953, hardDice: 0.793 },
   isBest: true,
-  learningRate: 4.87e-4,
-  samplesPerSecond: 13.3,
   seconds: 62,
 }
 
@@ -77,12 +75,8 @@ function screenOf(raw: string): string[] {
   return lines
 }
 
-const PLAIN =
-  'epoch 12/100  batch 1/24  loss 4.21 (segmentation 0.312, dice 0.552, focal 4.1e-4, absence 0.0313, attention 0.233, ' +
-  'false positive 0.0123, confidence 0)  lr 4.9e-4  13.3 samples/s  1 h 02 min left'
-const EPOCH =
-  'epoch 12/100  train loss 4.10  val loss 4.30  presence 95.3 %  Dice 0.793 (soft 0.810)  lr 4.9e-4  13.3 samples/s  ' +
-  '1 min 02 s  new best'
+const PLAIN = 'epoch 12/100  batch 1/24  loss 4.21  lr 4.9e-4  13.3 samples/s  1 h 02 min left'
+const EPOCH = 'epoch 12/100  train 4.10  val 4.30  presence 95 %  Dice 0.793  1 min 02 s  best'
 
 describe('not a terminal', () => {
   test('one line first, then one every ten seconds, and one per epoch; no escape sequences', () => {
@@ -110,7 +104,25 @@ describe('not a terminal', () => {
   test('an epoch without validation does not mention it', () => {
     const { console, raw } = open({ isTTY: false })
     console.epochEnd({ ...SUMMARY, validation: undefined, isBest: false })
-    expect(raw()).toBe('epoch 12/100  train loss 4.10  lr 4.9e-4  13.3 samples/s  1 min 02 s\n')
+    expect(raw()).toBe('epoch 12/100  train 4.10  1 min 02 s\n')
+  })
+
+  test('says at once that kernels are being compiled, again every ten seconds, and then shows the first batch', () => {
+    const { console, raw, wait } = open({ isTTY: false })
+    for (let done = 1; done <= 40; done++) {
+      console.compiling(done, 40)
+      wait(500)
+    }
+    console.compiled(40, 20)
+    console.batch(progressAt(1))
+    expect(raw()).toBe(`compiling kernels 1/40\ncompiling kernels 21/40\nkernels   40 compiled in 20 s\n${PLAIN}\n`)
+  })
+
+  test('the lines of a long training fit 80 columns', () => {
+    expect(PLAIN.length).toBeLessThanOrEqual(80)
+    const { console, raw } = open({ isTTY: false })
+    console.epochEnd({ ...SUMMARY, epoch: 99 })
+    expect(raw().trimEnd().length).toBeLessThanOrEqual(80)
   })
 })
 
@@ -146,6 +158,19 @@ describe('a terminal', () => {
     expect(screen().slice(2)).toStrictEqual(['epoch 12/100 ████████████ 3/3  validating', ''])
     console.epochEnd(SUMMARY)
     expect(screen()).toStrictEqual(['between', 'warning: careful', EPOCH, ''])
+  })
+
+  test('counts compiled kernels on the live line, then says that the first batch runs', () => {
+    const { console, screen, wait } = open({ isTTY: true, columns: 80 })
+    console.line('start')
+    console.compiling(1, 40)
+    wait(1000)
+    console.compiling(2, 40)
+    expect(screen()).toStrictEqual(['start', 'compiling kernels 2/40'])
+    console.compiled(40, 20)
+    expect(screen()).toStrictEqual(['start', 'kernels   40 compiled in 20 s', 'running the first batch'])
+    console.batch(progressAt(1))
+    expect(screen()[2]).toMatch(/^epoch 12\/100 /)
   })
 
   test('a terminal that becomes narrow never gets a longer line', () => {

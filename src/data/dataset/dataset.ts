@@ -1,9 +1,11 @@
-import { readFileSync, statSync } from 'node:fs'
+import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { InputError } from '../../util/error.ts'
 import { parseJson } from '../../util/json.ts'
+import { firstRepeated } from '../../util/repeated.ts'
 import type { ImageSize } from '../../util/shape.ts'
+import { readText } from '../../util/whole_file.ts'
 import { Hdf5File } from '../hdf5/file.ts'
 import { type Preparation, parsePreparation } from '../scan/preparation.ts'
 import { parseScanRanges, type ScanRanges } from '../scan/scan_ranges.ts'
@@ -134,14 +136,9 @@ export type DatasetFacts = Omit<Dataset, 'channels' | 'splits'>
 /** Reads metadata.json only. Throws InputError like `openDataset`. */
 export function readMetadata(directory: string): DatasetFacts {
   const path = join(directory, 'metadata.json')
-  let text: string
-  try {
-    text = readFileSync(path, 'utf8')
-  } catch {
-    const isDirectory = isThere(directory) && statSync(directory).isDirectory()
-    if (!isDirectory) throw new InputError(`${directory}: no such directory, expected a dataset`)
-    throw new InputError(`${path}: cannot be read, expected the dataset's metadata.json`)
-  }
+  const isDirectory = isThere(directory) && statSync(directory).isDirectory()
+  if (!isDirectory) throw new InputError(`${directory}: no such directory, expected a dataset`)
+  const text = readText(path, "the dataset's metadata.json")
   const metadata = checkNames(parseJson(text, path, metadataSchema), path)
   const { preparation, training_scans } = metadata
   return {
@@ -159,8 +156,10 @@ type Metadata = z.infer<typeof metadataSchema>
 
 function checkNames(metadata: Metadata, path: string): Metadata {
   const names = metadata.structure_names
-  const twice = names.find((name, i) => names.indexOf(name) !== i)
+  const twice = firstRepeated(names)
   if (twice !== undefined) throw new InputError(`${path}: structure_names has '${twice}' twice`)
+  if (names.includes('__proto__'))
+    throw new InputError(`${path}: structure_names has '__proto__', expected another name`)
   if (metadata.num_structures !== undefined && metadata.num_structures !== names.length)
     throw new InputError(`${path}: num_structures is ${metadata.num_structures}, structure_names has ${names.length}`)
   return metadata

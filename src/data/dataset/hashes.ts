@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto'
-import { readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { InputError } from '../../util/error.ts'
+import { codeOf } from '../../util/files/reason.ts'
 import { parseJson } from '../../util/json.ts'
-import { writeJson } from '../../util/whole_file.ts'
+import { readText, removeFile, writeJson } from '../../util/whole_file.ts'
 import type { Hdf5File, NumericArray } from '../hdf5/file.ts'
 import type { SampleDigests, Split, SplitName } from './split.ts'
 import { reject } from './volumes.ts'
@@ -36,10 +36,10 @@ export function readHashes(directory: string): Hashes | undefined {
   const path = pathOf(directory)
   let text: string
   try {
-    text = readFileSync(path, 'utf8')
+    text = readText(path)
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
-    throw new InputError(`${path}: cannot be read (${(error as Error).message})`)
+    if (codeOf(error) === 'ENOENT') return undefined
+    throw error
   }
   return parseJson(text, path, hashesSchema)
 }
@@ -54,7 +54,7 @@ export function writeHashes(
 }
 
 export function removeHashes(directory: string): void {
-  rmSync(pathOf(directory), { force: true })
+  removeFile(pathOf(directory))
 }
 
 /** `values` are HDF5 rows from `Hdf5File.read`. */

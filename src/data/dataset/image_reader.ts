@@ -3,7 +3,7 @@ import { type ImageSize, sizeOf } from '../../util/shape.ts'
 import type { Hdf5File } from '../hdf5/file.ts'
 import { resampleImage } from '../scan/resample.ts'
 import { checkDigest } from './hashes.ts'
-import { type Images, imagesOf } from './volumes.ts'
+import { type Images, imagesOf, LARGEST_VOXEL } from './volumes.ts'
 
 /** Reads the dataset `images` of a file sample by sample, as float32 at the network's input size. */
 export class ImageReader {
@@ -24,8 +24,8 @@ export class ImageReader {
   }
 
   /**
-   * Reads sample `index` into `image` (C, H, W, D). Throws InputError with the sample: corrupt chunk, empty image, non-finite voxel, or a
-   * digest other than `recorded`.
+   * Reads sample `index` into `image` (C, H, W, D). Throws InputError with the sample: corrupt chunk, empty image, non-finite or huge voxel, or
+   * a digest other than `recorded`.
    */
   read(index: number, image: Float32Array, recorded?: string): void {
     const { dataset, channels, imageSize } = this.stored
@@ -38,7 +38,13 @@ export class ImageReader {
         resampleImage(source, imageSize, this.size, image.subarray(c * to, (c + 1) * to))
       }
     } else image.set(stored)
-    if (!areFinite(image)) this.reject(index, 'has a voxel that is not a finite float32')
+    const largest = largestIn(image)
+    if (Number.isNaN(largest)) this.reject(index, 'has a voxel that is not a finite float32')
+    if (largest > LARGEST_VOXEL)
+      this.reject(
+        index,
+        `has a voxel of magnitude ${largest.toPrecision(3)}, expected at most ${LARGEST_VOXEL.toExponential()}: sums in float32 would overflow`,
+      )
     // HDF5 returns zeros for a chunk that was never written, or that a damaged index no longer finds.
     if (!image.some(voxel => voxel !== 0)) this.reject(index, 'is empty: every voxel is 0')
   }
@@ -48,8 +54,13 @@ export class ImageReader {
   }
 }
 
-function areFinite(numbers: Float32Array): boolean {
-  let difference = 0
-  for (let i = 0; i < numbers.length; i++) difference += numbers[i]! - numbers[i]! // NaN for infinities too
-  return difference === 0
+/** The largest magnitude; NaN if a number is not finite. */
+function largestIn(numbers: Float32Array): number {
+  let [difference, largest] = [0, 0]
+  for (let i = 0; i < numbers.length; i++) {
+    const magnitude = Math.abs(numbers[i]!)
+    difference += magnitude - magnitude // NaN for infinities too
+    if (magnitude > largest) largest = magnitude
+  }
+  return difference === 0 ? largest : Number.NaN
 }

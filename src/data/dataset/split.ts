@@ -27,6 +27,17 @@ export interface Split {
   digests?: readonly SampleDigests[]
 }
 
+/** Millimetres between the voxels of a sample on a grid of `size` over the same field of view; undefined if the file does not say. */
+export function spacingOn(
+  { spacing, imageSize }: Split,
+  sample: number,
+  size: readonly [number, number, number],
+): [number, number, number] | undefined {
+  if (!spacing) return undefined
+  const along = (axis: 0 | 1 | 2): number => (spacing[3 * sample + axis]! * imageSize[axis]) / size[axis]
+  return [along(0), along(1), along(2)]
+}
+
 /** SHA-256 of one sample's rows as stored, little-endian and uncompressed: the bytes of `tobytes()` in h5py. */
 export interface SampleDigests {
   images: string

@@ -2,6 +2,9 @@ import { InputError } from '../../util/error.ts'
 import type { ImageSize } from '../../util/shape.ts'
 import type { Hdf5Dataset, Hdf5File } from '../hdf5/file.ts'
 
+/** Beyond this, sums of squares over a batch may exceed float32, and the network's outputs would be no numbers. */
+export const LARGEST_VOXEL = 1e12
+
 export interface Images {
   dataset: Hdf5Dataset
   samples: number

@@ -1,5 +1,5 @@
-import { mkdirSync } from 'node:fs'
 import { InputError } from '../../util/error.ts'
+import { makeFolder } from '../../util/files/folder.ts'
 import { listed } from '../../util/listing.ts'
 import { AXIS_DIVISOR, type ImageSize } from '../../util/shape.ts'
 import { SPLIT_NAMES, type SplitName } from '../dataset/split.ts'
@@ -11,7 +11,8 @@ import { type ImportReport, ImportTally } from './report.ts'
 import { openSource, type SourceRequest } from './sources.ts'
 import { NO_VALIDATION, splitSubjects } from './split.ts'
 import { type ImportedForm, importScan } from './subject.ts'
-import { type Survey, type SurveyedScan, surveySources } from './survey.ts'
+import { type Survey, surveySources } from './survey.ts'
+import type { SurveyedScan } from './surveyed_scan.ts'
 
 export interface ImportOptions {
   sources: readonly SourceRequest[]
@@ -59,10 +60,10 @@ export type ImportProgress = (step: 'labels read' | 'scans written', done: numbe
  */
 export async function importScans(options: ImportOptions, progress?: ImportProgress): Promise<ImportReport> {
   checkOptions(options)
-  const skipped: string[] = []
+  const skipped = new Set<string>()
   const refuse = (error: InputError): void => {
     if (!options.skipBad) throw error
-    if (!skipped.includes(error.message)) skipped.push(error.message)
+    skipped.add(error.message)
   }
   const sources = options.sources.map(request => openSource(request, refuse))
   const all = sources.reduce((sum, { scans }) => sum + scans.length, 0)
@@ -82,7 +83,7 @@ export async function importScans(options: ImportOptions, progress?: ImportProgr
     dataset: options.outputDir,
     preparation,
     patches: patchStride !== undefined,
-    skipped,
+    skipped: [...skipped],
     warnings: [...survey.warnings, ...warnings],
   })
 }
@@ -94,15 +95,10 @@ function formOf(
 ): ImportedForm {
   const [first] = scans
   if (!first) throw new InputError('import: no scan is left with an annotated structure')
-  const channelNames = scans.find(({ source }) => source.channelNames)?.source.channelNames
+  const channelNames = channelNamesOf(scans)
   if (channelNames && channelNames.length !== channels)
     throw new InputError(
-      `${first.images.join(', ')}: ${channels} channels, its dataset.json names ${channelNames.length} (${channelNames.join(', ')})`,
-    )
-  const other = scans.find(({ source }) => source.channelNames && source.channelNames.join() !== channelNames!.join())
-  if (other)
-    throw new InputError(
-      `${other.source.where}: its channels are ${listed(other.source.channelNames!)}, those of the first source ${listed(channelNames!)}: expected the same channels in the same order`,
+      `${listed(first.images)}: ${channels} channels, its dataset.json names ${channelNames.length} (${listed(channelNames)})`,
     )
   const preparation: Preparation = {
     orientation: 'RAS',
@@ -112,6 +108,17 @@ function formOf(
   }
   const half = preparation.image_size.map(axis => axis / 2) as ImageSize
   return { preparation, structureNames, channelNames, ...(patches && { patchStride: patchStride ?? half }) }
+}
+
+/** The channel names that the sources agree on; undefined if none names them. */
+function channelNamesOf(scans: readonly SurveyedScan[]): readonly string[] | undefined {
+  const naming = [...new Set(scans.map(({ source }) => source))].filter(({ channelNames }) => channelNames)
+  const other = naming.find(({ channelNames }) => channelNames!.join('\0') !== naming[0]!.channelNames!.join('\0'))
+  if (other)
+    throw new InputError(
+      `${other.where}: its dataset.json names the channels ${listed(other.channelNames!)}, that of ${naming[0]!.where} ${listed(naming[0]!.channelNames!)}; expected the same channels in the same order`,
+    )
+  return naming[0]?.channelNames
 }
 
 /** The smallest size that the network takes and that holds every scan. */
@@ -162,7 +169,7 @@ async function write(
       yield* samplesOf(split, splits.train)
     } else throw new InputError('import: no scan is left for training')
   }
-  mkdirSync(options.outputDir, { recursive: true })
+  makeFolder(options.outputDir, 'a folder for the dataset')
   const channels = form.preparation.intensity.length
   const shape = {
     ...(channels === 1 ? {} : { channels }),

@@ -1,4 +1,5 @@
 import { InputError } from '../../util/error.ts'
+import { listed } from '../../util/listing.ts'
 import type { NumericArray } from '../hdf5/file.ts'
 import { type Channel, channelsOf } from '../scan/channels.ts'
 import { DEFAULT_INTENSITY, percentilesOf } from '../scan/intensity.ts'
@@ -6,7 +7,7 @@ import { orientationOf, reorient } from '../scan/orientation.ts'
 import type { IntensityRule } from '../scan/preparation.ts'
 import { readScan } from '../scan/read_scan.ts'
 import type { Scan } from '../scan/scan.ts'
-import type { SurveyedScan } from './survey.ts'
+import type { SurveyedScan } from './surveyed_scan.ts'
 
 /** A requested rule: for one channel, by name or number, or for all. */
 export interface ChannelRule {
@@ -22,7 +23,8 @@ const VOXELS_A_SCAN = 10_000
 /**
  * One rule per channel: the one requested for it, or else for all. By default, a channel named CT, whose unit is the same in every scan, gets
  * a window from the 0.5th to the 99.5th percentile of the labelled voxels of up to 20 training scans, like nnU-Net's clipping; any other
- * channel is scaled by percentiles of each scan. Throws InputError for a rule whose channel does not exist.
+ * channel is scaled by percentiles of each scan. Throws InputError for a rule whose channel does not exist and for
+ * two rules for the same.
  */
 export function rulesFor(
   channels: number,
@@ -33,12 +35,24 @@ export function rulesFor(
   const names = Array.from({ length: channels }, (_, c) => channelNames?.[c] ?? String(c))
   for (const { channel } of asked)
     if (channel !== undefined && !isChannel(channel, names))
-      throw new InputError(`import: no channel '${channel}', expected 0 to ${channels - 1} or ${names.join(', ')}`)
+      throw new InputError(`import: no channel '${channel}', expected 0 to ${channels - 1} or ${listed(names)}`)
+  const general = only(
+    asked.filter(({ channel }) => channel === undefined),
+    'all channels',
+  )
   return names.map((name, c) => {
-    const own = asked.findLast(({ channel }) => channel === name || channel === String(c))
-    const given = own ?? asked.findLast(({ channel }) => channel === undefined)
+    const own = asked.filter(({ channel }) => channel === name || channel === String(c))
+    const given = only(own, `channel ${name}`) ?? general
     return given?.rule ?? (name.toUpperCase() === 'CT' ? foregroundWindow(training, c) : DEFAULT_INTENSITY)
   })
+}
+
+function only(rules: readonly ChannelRule[], what: string): ChannelRule | undefined {
+  if (rules.length > 1)
+    throw new InputError(
+      `import: ${rules.length} intensity rules for ${what}, expected one of window, zscore, percentiles`,
+    )
+  return rules[0]
 }
 
 function isChannel(channel: string, names: readonly string[]): boolean {

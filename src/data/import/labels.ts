@@ -1,9 +1,11 @@
 import { InputError } from '../../util/error.ts'
+import { listed } from '../../util/listing.ts'
 import { sizeOf } from '../../util/shape.ts'
 import type { Frame } from '../scan/frame.ts'
 import { readScan } from '../scan/read_scan.ts'
 import { checkSameGrid, type PlacedGrid } from '../scan/same_grid.ts'
 import type { Scan, ScanGrid } from '../scan/scan.ts'
+import type { ScanWarning } from '../scan/scan_warnings.ts'
 import type { LabelFiles } from './pairs.ts'
 import type { LabelledStructure } from './structures.ts'
 
@@ -13,6 +15,7 @@ const WHOLE_TOLERANCE = 1e-3 // deviation from an integer that a scale factor in
 export interface LabelContent {
   occurring: ReadonlySet<number | string>
   grid: PlacedGrid
+  warnings: ScanWarning[]
 }
 
 /** Reads a label map. Throws InputError if it is not one. */
@@ -22,9 +25,10 @@ function readLabel(path: string): Scan {
   const { values } = scan
   for (let v = 0; v < values.length; v++) {
     const value = values[v]!
-    if (Number.isInteger(value)) continue
+    if (Number.isSafeInteger(value)) continue
     const whole = Math.round(value)
-    if (!(Math.abs(value - whole) <= WHOLE_TOLERANCE)) throw new InputError(`${path}: label ${value} is not an integer`)
+    if (!(Math.abs(value - whole) <= WHOLE_TOLERANCE) || !Number.isSafeInteger(whole))
+      throw new InputError(`${path}: label ${value} is not an integer`)
     values[v] = whole
   }
   return scan
@@ -35,7 +39,7 @@ function readMask(path: string): Scan {
   const scan = readLabel(path)
   const values = [...valuesOf(scan)]
   if (values.length > 1)
-    throw new InputError(`${path}: holds the labels ${values.join(', ')}, expected a mask of one structure`)
+    throw new InputError(`${path}: holds the labels ${listed(values.map(String))}, expected a mask of one structure`)
   return scan
 }
 
@@ -56,17 +60,19 @@ function valuesOf({ values }: Scan): Set<number> {
 export function surveyLabel(label: LabelFiles): LabelContent {
   if (label.kind === 'volume') {
     const scan = readLabel(label.path)
-    return { occurring: valuesOf(scan), grid: gridOf(scan) }
+    return { occurring: valuesOf(scan), grid: gridOf(scan), warnings: warningsOf(scan) }
   }
   const occurring = new Set<string>()
+  const warnings: ScanWarning[] = []
   let grid: PlacedGrid | undefined
   for (const [name, path] of label.files) {
     const scan = readMask(path)
     if (grid) checkSameGrid(scan, grid)
     grid ??= gridOf(scan)
+    warnings.push(...warningsOf(scan))
     if (valuesOf(scan).size > 0) occurring.add(name)
   }
-  return { occurring, grid: grid! }
+  return { occurring, grid: grid!, warnings }
 }
 
 /** Masks on a model's grid, and the number of labelled scan voxels outside it. */
@@ -135,6 +141,10 @@ function placeFolder(label: LabelFiles & { kind: 'folder' }, { frameOf, structur
     }
   if (!masks) throw new InputError(`${label.path}: holds no mask of a known structure`)
   return { masks, ignored: undefined, cutOff }
+}
+
+function warningsOf({ path, warnings }: Scan): ScanWarning[] {
+  return warnings.map(text => ({ path, text }))
 }
 
 function gridOf({ path, size, affine }: PlacedGrid): PlacedGrid {

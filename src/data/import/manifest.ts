@@ -1,7 +1,7 @@
-import { readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { z } from 'zod'
-import { InputError } from '../../util/error.ts'
+import { parseJson } from '../../util/json.ts'
+import { readText } from '../../util/whole_file.ts'
 import { SPLIT_NAMES } from '../dataset/split.ts'
 import type { SourceRequest } from './sources.ts'
 
@@ -14,6 +14,8 @@ const source = z.strictObject({
   labels: z.string().min(1).optional(),
   /** as in nnU-Net's dataset.json: a label value (or file name), or a list of them */
   structures: z.record(z.string().min(1), z.union([mark, z.array(mark).min(1)])).optional(),
+  /** as --leave-out: label values that no structure needs */
+  leave_out: z.array(z.int()).optional(),
   annotated: names.optional(),
   not_annotated: z.record(z.string(), names).optional(),
   subject_pattern: z.string().optional(),
@@ -27,33 +29,20 @@ const manifest = z.strictObject({ structures: names.optional(), sources: z.array
  * Throws InputError with the invalid entry.
  */
 export function readManifest(path: string): { sources: SourceRequest[]; structureNames?: string[] } {
-  let content: unknown
-  try {
-    content = JSON.parse(readFileSync(path, 'utf8'))
-  } catch (error) {
-    const isMissing = (error as NodeJS.ErrnoException).code !== undefined
-    throw new InputError(
-      `${path}: ${isMissing ? 'cannot be read' : 'is not JSON'}, expected {"sources": [{"images": …}]}`,
-    )
-  }
-  const parsed = manifest.safeParse(content)
-  if (!parsed.success) {
-    const issue = parsed.error.issues[0]!
-    throw new InputError(`${path}: ${issue.path.join('.') || 'the whole file'}: ${issue.message}`)
-  }
-  const { structures, sources } = parsed.data
+  const { structures, sources } = parseJson(readText(path), path, manifest)
   const requests = sources.map(entry => requestOf(entry, dirname(path)))
   return { sources: requests, ...(structures === undefined ? {} : { structureNames: structures }) }
 }
 
 function requestOf(entry: z.infer<typeof source>, folder: string): SourceRequest {
-  const { name, images, labels, structures, annotated, not_annotated, subject_pattern, split } = entry
+  const { name, images, labels, structures, leave_out, annotated, not_annotated, subject_pattern, split } = entry
   const marked = structures && Object.entries(structures).map(([name, marks]) => ({ name, marks: [marks].flat() }))
   return {
     images: resolve(folder, images),
     ...(name === undefined ? {} : { name }),
     ...(labels === undefined ? {} : { labels: resolve(folder, labels) }),
     ...(marked === undefined ? {} : { structures: marked }),
+    ...(leave_out === undefined ? {} : { leftOut: leave_out }),
     ...(annotated === undefined ? {} : { annotated }),
     ...(not_annotated === undefined ? {} : { notAnnotated: not_annotated }),
     ...(subject_pattern === undefined ? {} : { subjectPattern: subject_pattern }),

@@ -1,6 +1,7 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { InputError } from '../../util/error.ts'
+import { listed } from '../../util/listing.ts'
 import { isFolder, isNiftiName, isScan } from '../scan/read_scan.ts'
 
 /** The files of one scan. Several images are its channels, in order. */
@@ -18,41 +19,74 @@ export type LabelFiles =
 /** Handles an unusable file: throws, or notes it and continues. */
 export type Refusal = (error: InputError) => void
 
+/** How the search for files tells what it cannot use. */
+export interface Reporting {
+  refuse: Refusal
+  /** takes a warning */
+  say: (line: string) => void
+}
+
 const CHANNEL_SUFFIX = /_(\d{4})$/ // nnU-Net: case_0000.nii.gz, case_0001.nii.gz
+/** Files that datasets keep beside their scans and that hold no volume. */
+const COMPANION = /\.(json|txt|csv|tsv|md|pdf|html?|ya?ml|xml|xlsx?|bval|bvec)$/i
 
 /**
  * Pairs images with labels. Two files are one subject. In two folders, entries with the same stem belong together; stem_0000,
  * stem_0001 … are the channels of stem. An image is a NIfTI file or a folder with a DICOM series; a label is a NIfTI file or a
- * folder with one per structure. Subjects are sorted by name.
+ * folder with one per structure. Subjects are sorted by name. Says which other files the folders hold.
  * Throws InputError with a missing path; unpaired entries go to `refuse`.
  */
-export function pairSubjects(images: string, labels: string, refuse: Refusal): ScanFiles[] {
+export function pairSubjects(images: string, labels: string, reporting: Reporting): ScanFiles[] {
   for (const path of [images, labels]) if (!existsSync(path)) throw new InputError(`${path}: no such file or folder`)
-  if (!isFolder(images) || isScan(images)) return [{ name: stemOf(images), images: [images], label: labelAt(labels) }]
+  const masks = new MaskFolders(labels)
+  if (!isFolder(images) || isScan(images))
+    return masks.saying(reporting, [{ name: stemOf(images), images: [images], label: masks.labelAt(labels) }])
   if (!isFolder(labels)) throw new InputError(`${images}, ${labels}: expected two files or two folders`)
-  const labelled = stemsIn(labels)
+  const labelled = stemsIn(labels, reporting)
   const subjects = new Map<string, string[]>()
-  for (const [stem, path] of stemsIn(images)) {
+  for (const [stem, path] of stemsIn(images, reporting)) {
     const name = labelled.has(stem) ? stem : stem.replace(CHANNEL_SUFFIX, '')
-    if (labelled.has(name)) subjects.set(name, [...(subjects.get(name) ?? []), path])
-    else refuse(new InputError(`${path}: no label of that name in ${labels}`))
+    const found = subjects.get(name)
+    if (!labelled.has(name)) reporting.refuse(new InputError(`${path}: no label of that name in ${labels}`))
+    else if (found) found.push(path)
+    else subjects.set(name, [path])
   }
   const pairs: ScanFiles[] = []
   for (const [name, path] of labelled) {
     const found = subjects.get(name)
-    if (!found) refuse(new InputError(`${path}: no image of that name in ${images}`))
-    else if (areChannels(name, found)) pairs.push({ name, images: found, label: labelAt(path) })
-    else refuse(new InputError(`${found.join(', ')}: expected ${name}_0000, ${name}_0001, … without a gap`))
+    if (!found) reporting.refuse(new InputError(`${path}: no image of that name in ${images}`))
+    else if (areChannels(name, found)) pairs.push({ name, images: found, label: masks.labelAt(path) })
+    else reporting.refuse(new InputError(`${listed(found)}: expected ${name}_0000, ${name}_0001, … without a gap`))
   }
-  return pairs
+  return masks.saying(reporting, pairs)
 }
 
-/** The label at `path`, a file or a folder. Throws InputError if the folder holds no NIfTI file. */
-export function labelAt(path: string): LabelFiles {
-  if (!isFolder(path)) return { kind: 'volume', path }
-  const files = new Map([...stemsIn(path)].filter(([, file]) => isNiftiName(file)))
-  if (files.size === 0) throw new InputError(`${path}: holds no .nii or .nii.gz file`)
-  return { kind: 'folder', path, files }
+/** Finds labels, and remembers which entries of their folders are no masks. */
+export class MaskFolders {
+  private readonly where: string
+  private readonly others: string[] = []
+
+  constructor(where: string) {
+    this.where = where
+  }
+
+  /** The label at `path`, a file or a folder. Throws InputError if the folder holds no NIfTI file. */
+  labelAt(path: string): LabelFiles {
+    if (!isFolder(path)) return { kind: 'volume', path }
+    const { stems, others } = entriesIn(path)
+    const files = new Map([...stems].filter(([, file]) => isNiftiName(file)))
+    if (files.size === 0) throw new InputError(`${path}: holds no .nii or .nii.gz file`)
+    const folders = [...stems.values()].filter(file => !isNiftiName(file))
+    this.others.push(...[...folders.map(folder => basename(folder)), ...others].map(name => join(basename(path), name)))
+    return { kind: 'folder', path, files }
+  }
+
+  /** Says what the folders hold besides masks, and returns `pairs`. */
+  saying({ say }: Reporting, pairs: ScanFiles[]): ScanFiles[] {
+    const { where, others } = this
+    if (others.length > 0) say(`${where}: ${others.length} entries are no .nii or .nii.gz masks: ${listed(others)}`)
+    return pairs
+  }
 }
 
 /** Whether `images` are a single image, or channels 0000, 0001 … in order. */
@@ -65,22 +99,32 @@ export function stemOf(path: string): string {
   return basename(path).replace(/\.(nii(\.gz)?|dcm)$/i, '')
 }
 
-/** NIfTI files and folders by stem, sorted by name. Throws InputError if two have the same stem, or there are none. */
-function stemsIn(folder: string): Map<string, string> {
-  const found = new Map<string, string>()
-  for (const path of entriesOf(folder)) {
-    if (!isNiftiName(path) && !isFolder(path)) continue
-    const other = found.get(stemOf(path))
-    if (other) throw new InputError(`${path}: has the same name as ${other}, expected one of them`)
-    found.set(stemOf(path), path)
-  }
-  if (found.size === 0) throw new InputError(`${folder}: holds no .nii or .nii.gz file`)
-  return found
+/** NIfTI files and folders by stem, sorted by name. Says which files are neither. Throws InputError if two have the same stem, or there are none. */
+function stemsIn(folder: string, { say }: Reporting): Map<string, string> {
+  const { stems, others } = entriesIn(folder)
+  if (stems.size === 0)
+    throw new InputError(
+      `${folder}: holds no .nii or .nii.gz file${others.length > 0 ? `, but ${listed(others)}` : ''}`,
+    )
+  if (others.length > 0)
+    say(`${folder}: ${others.length} files are neither NIfTI files nor folders and are not imported: ${listed(others)}`)
+  return stems
 }
 
-function entriesOf(folder: string): string[] {
-  return readdirSync(folder)
-    .filter(name => !name.startsWith('.'))
-    .sort()
-    .map(name => join(folder, name))
+/** NIfTI files and folders by stem, and the names of other files, except companions. */
+function entriesIn(folder: string): { stems: Map<string, string>; others: string[] } {
+  const stems = new Map<string, string>()
+  const others: string[] = []
+  const names = readdirSync(folder).filter(name => !name.startsWith('.'))
+  for (const name of names.sort()) {
+    const path = join(folder, name)
+    if (!isNiftiName(path) && !isFolder(path)) {
+      if (!COMPANION.test(name)) others.push(name)
+      continue
+    }
+    const other = stems.get(stemOf(path))
+    if (other) throw new InputError(`${path}: has the same name as ${other}, expected one of them`)
+    stems.set(stemOf(path), path)
+  }
+  return { stems, others }
 }

@@ -3,6 +3,7 @@ import { SPLIT_NAMES, type SplitName } from '../dataset/split.ts'
 import type { IntensityScale } from '../scan/intensity.ts'
 import type { Preparation } from '../scan/preparation.ts'
 import { joined, type ScanRanges } from '../scan/scan_ranges.ts'
+import { warningLines } from '../scan/scan_warnings.ts'
 import type { ImportedScan, ScanRecord } from './subject.ts'
 
 /** Number of samples by the presence of one structure. */
@@ -80,9 +81,11 @@ export class ImportTally {
   report(rest: Pick<ImportReport, 'dataset' | 'preparation' | 'patches' | 'skipped' | 'warnings'>): ImportReport {
     const { records } = this
     const cropped = records.filter(record => record.cropped && !(record.split === 'val' && this.isShared))
+    const doubts = records.flatMap(({ warnings = [] }) => warnings.map(({ file, text }) => ({ path: file, text })))
     const withLabels = cropped.filter(record => record.labelled_voxels_cut_off > 0).map(({ name }) => name)
     return {
       ...rest,
+      warnings: [...rest.warnings, ...warningLines(doubts)],
       structureNames: this.presence.map(({ name }) => name),
       splits: Object.fromEntries(SPLIT_NAMES.map(name => [name, this.splitReport(name)])) as ImportReport['splits'],
       presence: this.presence,

@@ -3,9 +3,11 @@ import { basename, dirname, join } from 'node:path'
 import { InputError } from '../../util/error.ts'
 import type { SplitName } from '../dataset/split.ts'
 import { isFolder } from '../scan/read_scan.ts'
-import { type DatasetJson, readDatasetJson, subjectsOf } from './dataset_json.ts'
-import { pairSubjects, type Refusal, type ScanFiles } from './pairs.ts'
+import { type DatasetJson, readDatasetJson } from './dataset_json.ts'
+import { type JsonSubject, sayCounts, subjectsOf } from './json_subjects.ts'
+import { pairSubjects, type Refusal, type Reporting, type ScanFiles } from './pairs.ts'
 import { checkStructures, type LabelledStructure } from './structures.ts'
+import { isTotalSegmentator, totalSegmentatorSubjects } from './total_segmentator.ts'
 
 /** A requested source: scans that were annotated in the same way. */
 export interface SourceRequest {
@@ -17,6 +19,8 @@ export interface SourceRequest {
   labels?: string
   /** Default: those of the dataset.json, or without one every value or file that occurs. */
   structures?: readonly LabelledStructure[]
+  /** Label values that no structure needs, where no dataset.json names them. */
+  leftOut?: readonly number[]
   /** The structures that the source annotates; all others are unknown in it. Default: all it names. */
   annotated?: readonly string[]
   /** Structures not annotated in single scans, by scan name. */
@@ -34,56 +38,91 @@ export interface Source {
   scans: SourceScan[]
   /** undefined until its labels have been read */
   structures: readonly LabelledStructure[] | undefined
+  /** names of label values besides those of the structures, from a dataset.json */
+  declared: ReadonlyMap<number, string>
+  /** the dataset.json that names all values its labels hold; undefined if nothing does */
+  completeList: string | undefined
+  leftOut: ReadonlySet<number>
   annotated: readonly string[] | undefined
   notAnnotated: Readonly<Record<string, readonly string[]>>
   /** the label value of voxels that were not annotated */
   ignored: number | undefined
   channelNames: readonly string[] | undefined
-  split: SplitName | undefined
   notes: string[]
 }
 
 export interface SourceScan extends ScanFiles {
   subject: string
+  /** undefined for those to be divided at random */
+  split: SplitName | undefined
 }
 
-/** Finds the files of a source and reads only its dataset.json. Throws InputError; single unusable files go to `refuse`. */
+/**
+ * Finds the files of a source and reads only its dataset.json. Its notes tell what the source holds or states and an import does not use.
+ * Throws InputError; single unusable files go to `refuse`.
+ */
 export function openSource(request: SourceRequest, refuse: Refusal): Source {
-  const { json, subjects, notes } = locate(request, refuse)
+  const notes: string[] = []
+  const { json, subjects } = locate(request, { refuse, say: line => notes.push(line) })
   if (subjects.length === 0) throw new InputError(`${request.images}: holds no scan with a label`)
   const structures = request.structures ?? json?.structures
   if (structures) checkStructures(structures, json && !request.structures ? json.path : 'import')
+  const isCompleteList = json !== undefined && (request.structures === undefined || request.labels === undefined)
   const subjectOf = subjectNamer(request)
   const prefix = request.name === undefined ? '' : `${request.name}/`
   return {
     where: request.images,
-    scans: subjects.map(files => ({ ...files, name: prefix + files.name, subject: prefix + subjectOf(files.name) })),
+    scans: subjects.map(({ name, images, label, split }) => ({
+      name: prefix + name,
+      subject: prefix + subjectOf(name),
+      images,
+      label,
+      split: request.split ?? split,
+    })),
     structures,
+    declared: json?.declared ?? new Map(),
+    completeList: isCompleteList ? json.path : undefined,
+    leftOut: leftOutOf(request),
     annotated: request.annotated,
     notAnnotated: prefixed(request.notAnnotated ?? {}, prefix),
     ignored: json?.ignored,
     channelNames: json?.channelNames,
-    split: request.split,
-    notes,
+    notes: [...(json?.notes ?? []), ...notes],
   }
 }
 
-function locate({ images, labels }: SourceRequest, refuse: Refusal) {
+function leftOutOf({ leftOut = [], structures = [] }: SourceRequest): Set<number> {
+  const values = new Set(leftOut)
+  const both = structures.find(({ marks }) => marks.some(mark => values.has(mark as number)))
+  if (both) throw new InputError(`import: a value of '${both.name}' is also left out, expected one of the two`)
+  return values
+}
+
+function locate(
+  { images, labels }: SourceRequest,
+  reporting: Reporting,
+): { json: DatasetJson | undefined; subjects: readonly JsonSubject[] } {
   if (!existsSync(images)) throw new InputError(`${images}: no such file or folder`)
   const isRoot = isFolder(images) && existsSync(join(images, 'dataset.json'))
   const folder = isRoot ? images : dirname(images)
-  const json: DatasetJson | undefined = readDatasetJson(folder)
-  if (labels !== undefined) {
-    const scans = isRoot ? join(images, 'imagesTr') : images
-    return { json, subjects: pairSubjects(scans, labels, refuse), notes: [] }
+  const json = readDatasetJson(folder)
+  if (json === undefined && isTotalSegmentator(images)) {
+    if (labels !== undefined)
+      throw new InputError(`${images}: its subjects have their masks in segmentations/, expected no --labels`)
+    return { json, subjects: totalSegmentatorSubjects(images, reporting) }
   }
-  if (!json)
+  if (!json && labels === undefined)
     throw new InputError(
-      `${images}: holds no dataset.json and no labels were given, expected --labels or a dataset of nnU-Net or the Decathlon`,
+      `${images}: holds no dataset.json and no labels were given, expected --labels or a dataset of nnU-Net, the Decathlon or TotalSegmentator`,
     )
-  if (!isRoot && basename(images) !== 'imagesTr')
+  if (labels === undefined && !isRoot && basename(images) !== 'imagesTr')
     throw new InputError(`${images}: has no labels, expected ${folder} or its imagesTr`)
-  return { json, ...subjectsOf(folder, json, refuse) }
+  const subjects =
+    labels !== undefined
+      ? pairSubjects(isRoot ? join(images, 'imagesTr') : images, labels, reporting)
+      : subjectsOf(folder, json!, reporting)
+  if (json && (isRoot || basename(images) === 'imagesTr')) sayCounts(folder, json, subjects, reporting)
+  return { json, subjects }
 }
 
 function subjectNamer({ subjectPattern }: SourceRequest): (scan: string) => string {

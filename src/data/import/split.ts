@@ -2,7 +2,7 @@ import { InputError } from '../../util/error.ts'
 import { OP_SPLIT, RandomStream } from '../../util/random.ts'
 import { drawStratified } from '../../util/stratify.ts'
 import type { SplitName } from '../dataset/split.ts'
-import type { SurveyedScan } from './survey.ts'
+import type { SurveyedScan } from './surveyed_scan.ts'
 
 export const NO_VALIDATION =
   'no subject is left for validation: it uses the training subjects, so its metrics say nothing about other subjects'
@@ -28,15 +28,15 @@ interface Subject {
 
 /**
  * Divides the subjects, each with all its scans, into splits. Draws first test and then validation subjects at random, stratified by the pattern
- * of present, absent and unknown structures. If sources name the validation or test split, it holds only them. Training has priority: with few
+ * of present, absent and unknown structures. If sources or lists name the validation or test split, it holds only them. Training has priority: with few
  * subjects the other splits get the rest. If none are left for validation, it uses the training subjects, with a warning.
  */
 export function splitSubjects(
   scans: readonly SurveyedScan[],
   { validationSplit, testSplit, seed }: SplitShares,
 ): SplitPlan {
-  const free = subjectsOf(scans.filter(({ source }) => !source.split))
-  const fixed = (name: SplitName): SurveyedScan[] => scans.filter(({ source }) => source.split === name)
+  const free = subjectsOf(scans.filter(({ split }) => !split))
+  const fixed = (name: SplitName): SurveyedScan[] => scans.filter(({ split }) => split === name)
   checkApart(scans)
   const random = new RandomStream({ seed, operation: OP_SPLIT })
   const share = (part: number): number => (part > 0 ? Math.max(1, Math.round(part * free.length)) : 0)
@@ -70,15 +70,21 @@ function draw(
   random: RandomStream,
 ): { kept: Subject[]; drawn: Subject[] } {
   const strata = new Map<string, Subject[]>()
-  for (const subject of subjects) strata.set(subject.pattern, [...(strata.get(subject.pattern) ?? []), subject])
+  for (const subject of subjects) append(strata, subject.pattern, subject)
   const ordered = [...strata].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, members]) => members)
   return count === 0 ? { kept: [...subjects], drawn: [] } : drawStratified(ordered, count, random)
+}
+
+function append<T>(lists: Map<string, T[]>, key: string, item: T): void {
+  const list = lists.get(key)
+  if (list) list.push(item)
+  else lists.set(key, [item])
 }
 
 /** A subject has a structure if any of its scans shows it. */
 function subjectsOf(scans: readonly SurveyedScan[]): Subject[] {
   const bySubject = new Map<string, SurveyedScan[]>()
-  for (const scan of scans) bySubject.set(scan.subject, [...(bySubject.get(scan.subject) ?? []), scan])
+  for (const scan of scans) append(bySubject, scan.subject, scan)
   return [...bySubject.values()].map(scans => ({
     scans,
     pattern: scans[0]!.presence.map((_, s) => Math.max(...scans.map(({ presence }) => presence[s]!))).join(),
@@ -96,8 +102,8 @@ function checkApart(scans: readonly SurveyedScan[]): void {
         `${scan.images[0]}: has the name '${scan.name}' like ${other.images[0]}, expected different names, or a name for each source`,
       )
     names.set(scan.name, scan)
-    if (splits.has(scan.subject) && splits.get(scan.subject) !== scan.source.split)
-      throw new InputError(`${scan.name}: subject '${scan.subject}' is in sources of different splits`)
-    splits.set(scan.subject, scan.source.split)
+    if (splits.has(scan.subject) && splits.get(scan.subject) !== scan.split)
+      throw new InputError(`${scan.name}: subject '${scan.subject}' is in sources or lists of different splits`)
+    splits.set(scan.subject, scan.split)
   }
 }

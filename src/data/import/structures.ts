@@ -1,4 +1,6 @@
 import { InputError } from '../../util/error.ts'
+import { listed } from '../../util/listing.ts'
+import { firstRepeated } from '../../util/repeated.ts'
 
 /** A structure of the new dataset and its marks: values in a label map, or mask files in a subject's folder. Each of them marks it. */
 export interface LabelledStructure {
@@ -29,12 +31,30 @@ export function parseNames(text: string): string[] {
   return names
 }
 
+const MOST_IN_RANGE = 100_000
+
+/** Parses "1,2,7-12": label values. Throws InputError with the invalid part. */
+export function parseValues(text: string): number[] {
+  return text.split(',').flatMap(part => {
+    const [, first, last = first] = /^ *(-?\d+)(?:-(\d+))? *$/.exec(part) ?? []
+    const count = Number(last) - Number(first) + 1
+    if (first === undefined || !(count >= 1 && count <= MOST_IN_RANGE))
+      throw new InputError(`'${part}': expected label values, as in 1,2,7-12`)
+    return Array.from({ length: count }, (_, i) => Number(first) + i)
+  })
+}
+
 /** Throws InputError with `where` if two structures have the same name or the same marks. */
 export function checkStructures(structures: readonly LabelledStructure[], where: string): void {
   if (structures.length === 0) throw new InputError(`${where}: names no structure`)
   const marks = structures.map(structure => [...structure.marks].sort().join('+'))
   for (const [key, all] of [['name', structures.map(({ name }) => name)] as const, ['value', marks] as const]) {
-    const twice = all.find((item, i) => all.indexOf(item) !== i)
+    const twice = firstRepeated(all)
     if (twice !== undefined) throw new InputError(`${where}: structure ${key} ${twice} is given twice`)
   }
+}
+
+/** Structures as one types them, for a message: "csf=4, tumour=1+2". */
+export function structuresText(structures: readonly LabelledStructure[]): string {
+  return listed(structures.map(({ name, marks }) => `${name}=${marks.join('+')}`))
 }

@@ -10,8 +10,9 @@ import type { Preparation } from '../scan/preparation.ts'
 import { checkSameGrid } from '../scan/same_grid.ts'
 import type { ScanGrid } from '../scan/scan.ts'
 import { rangesOf, robustIntensities, type ScanRanges } from '../scan/scan_ranges.ts'
+import { type ScanWarning, shearWarnings } from '../scan/scan_warnings.ts'
 import { type PlacedLabels, placeLabel } from './labels.ts'
-import type { SurveyedScan } from './survey.ts'
+import type { SurveyedScan } from './surveyed_scan.ts'
 
 /** How a scan was imported, as recorded in metadata.json. */
 export interface ScanRecord {
@@ -30,6 +31,8 @@ export interface ScanRecord {
   /** Whether part of the scan lies outside the frame, and how many labelled voxels do. */
   cropped: boolean
   labelled_voxels_cut_off: number
+  /** What the headers of its files leave in doubt. Absent if there is no doubt. */
+  warnings?: { file: string; text: string }[]
 }
 
 /** What an import knows of a scan besides its samples. */
@@ -55,7 +58,7 @@ export interface ImportedForm {
  * Throws InputError with file and reason before it yields a sample.
  */
 export function* importScan(scan: SurveyedScan, form: ImportedForm): Generator<StoredSample, ImportedScan> {
-  const { image, intensity, frame, ranges } = placeImages(scan, form)
+  const { image, intensity, frame, ranges, warnings } = placeImages(scan, form)
   const { known: structures, source, subject } = scan
   const frameOf = (grid: ScanGrid): Frame => new Frame(grid, form.preparation.frame, frame.size)
   const labels = placeLabel(scan.label, { frameOf, structures, ignoredValue: source.ignored })
@@ -69,7 +72,8 @@ export function* importScan(scan: SurveyedScan, form: ImportedForm): Generator<S
     yield { ...sample, source: { subject, spacing: frame.spacing } }
   }
   if (samples === 0) throw new InputError(`${scan.images[0]}: its frame is empty or not annotated`)
-  return { record: recordOf(scan, { frame, intensity, samples, cutOff: labels.cutOff }), ranges }
+  const record = recordOf(scan, { frame, intensity, samples, cutOff: labels.cutOff, warnings })
+  return { record, ranges }
 }
 
 interface WholeScan {
@@ -118,12 +122,15 @@ function scenarioOf(presence: readonly number[], names: readonly string[]): stri
 function placeImages({ images, grid }: SurveyedScan, { preparation, patchStride }: ImportedForm) {
   const { frame: placing, image_size: size, intensity: rules } = preparation
   const [intensity, robust]: [IntensityScale[], IntensityScale[]] = [[], []]
+  const warnings: ScanWarning[] = []
   let image = new Float32Array(0) // (C, H, W, D)
   let frame: Frame | undefined
   for (const { scan, values } of channelsOf(images)) {
     const rule = rules[intensity.length]
     if (!rule) throw new InputError(`${scan.path}: more channels than the first scan, which has ${rules.length}`)
     if (!frame) checkSameGrid(grid, scan)
+    if (warnings.at(-1)?.path !== scan.path)
+      for (const text of [...scan.warnings, ...shearWarnings(scan.affine)]) warnings.push({ path: scan.path, text })
     const scaled = applyIntensity(values, rule, scan.path)
     frame = new Frame(scan, placing, frame?.size ?? (patchStride ? sizeToCut(scan, placing, size) : size))
     const voxels = sizeOf(frame.size)
@@ -134,14 +141,23 @@ function placeImages({ images, grid }: SurveyedScan, { preparation, patchStride 
   }
   if (intensity.length < rules.length)
     throw new InputError(`${images[0]}: has ${intensity.length} channels, the first scan ${rules.length}`)
-  return { image, intensity, frame: frame!, ranges: rangesOf(grid, robust) }
+  return { image, intensity, frame: frame!, ranges: rangesOf(grid, robust), warnings }
+}
+
+interface Placed {
+  frame: Frame
+  intensity: IntensityScale[]
+  samples: number
+  cutOff: number
+  warnings: ScanWarning[]
 }
 
 function recordOf(
-  { name, subject, images, label, grid }: SurveyedScan,
-  { frame, intensity, samples, cutOff }: { frame: Frame; intensity: IntensityScale[]; samples: number; cutOff: number },
+  { name, subject, images, label, grid, warnings: ofLabel }: SurveyedScan,
+  { frame, intensity, samples, cutOff, warnings }: Placed,
 ): ScanRecord {
   const { size, spacing } = orientedGrid(grid)
+  const doubts = [...warnings, ...ofLabel].map(({ path, text }) => ({ file: basename(path), text }))
   return {
     name,
     subject,
@@ -154,5 +170,6 @@ function recordOf(
     samples,
     cropped: frame.isCropped,
     labelled_voxels_cut_off: cutOff,
+    ...(doubts.length > 0 && { warnings: doubts }),
   }
 }

@@ -1,5 +1,7 @@
 import { InputError } from '../../util/error.ts'
+import { listed } from '../../util/listing.ts'
 import { nearest } from '../../util/nearest.ts'
+import { firstRepeated } from '../../util/repeated.ts'
 import { readNiftiGrid } from '../scan/nifti.ts'
 import { isNiftiName } from '../scan/read_scan.ts'
 import { checkSameGrid } from '../scan/same_grid.ts'
@@ -7,15 +9,9 @@ import { type LabelContent, surveyLabel } from './labels.ts'
 import type { Refusal } from './pairs.ts'
 import type { Source, SourceScan } from './sources.ts'
 import type { LabelledStructure } from './structures.ts'
-
-/** A scan whose label has been surveyed. */
-export interface SurveyedScan extends SourceScan, LabelContent {
-  source: Source
-  /** (S): the dataset's structures that are annotated in it, as its source marks them; undefined for the others */
-  known: (LabelledStructure | undefined)[]
-  /** (S): 1 present in the scan, 0 absent, −1 not annotated */
-  presence: number[]
-}
+import type { SurveyedScan } from './surveyed_scan.ts'
+import { checkNotSwapped, withSwapQuestion } from './swapped.ts'
+import { placedScans, unplacedLines } from './unplaced.ts'
 
 export interface Survey {
   structureNames: string[]
@@ -47,18 +43,21 @@ export function surveySources(
   }))
   const structures = surveyed.map(structuresOf)
   const structureNames = namesOf(structures, order)
-  const scans = surveyed.flatMap(({ source, scans }, i) => {
+  const bySource = surveyed.map(({ source, scans }, i) => {
     checkNames(source, structureNames)
-    return scans.map(scan => {
-      const known = knownIn(scan, source, structures[i]!, structureNames)
+    const ownNames = new Map(structures[i]!.map(structure => [structure.name, structure]))
+    const placed = scans.map(scan => {
+      const known = knownIn(scan, source, ownNames, structureNames)
       return { ...scan, source, known, presence: presenceIn(scan, source, known, hasPatches) }
     })
+    return placedScans(source, placed, refuse)
   })
-  const usable = scans.filter(({ presence }) => presence.some(state => state !== -1))
+  const isUsable = ({ presence }: SurveyedScan): boolean => presence.some(state => state !== -1)
+  const usable = bySource.flat().filter(isUsable)
   const warnings = [
     ...sources.flatMap(({ notes }) => notes),
-    ...scans.filter(scan => !usable.includes(scan)).map(unknownLine),
-    ...surveyed.flatMap((each, i) => strayMarks(each, structures[i]!)),
+    ...unknownLines(bySource.flat().filter(scan => !isUsable(scan))),
+    ...bySource.flatMap((scans, i) => unplacedLines(sources[i]!, structures[i]!, scans)),
     ...structureNames.flatMap((name, s) =>
       neverPresent(
         name,
@@ -87,6 +86,7 @@ function survey(
 ): (SourceScan & LabelContent)[] {
   try {
     const content = surveyLabel(scan.label)
+    checkNotSwapped(scan, content)
     const headers = scan.images.filter(isNiftiName).map(readNiftiGrid)
     for (const header of headers) checkSameGrid(content.grid, header)
     const series = scan.images.length - headers.length // DICOM series, one channel each
@@ -98,7 +98,7 @@ function survey(
     return [{ ...scan, ...content }]
   } catch (error) {
     if (!(error instanceof InputError)) throw error
-    refuse(error)
+    refuse(withSwapQuestion(error, scan))
     return []
   }
 }
@@ -157,11 +157,15 @@ function namesOf(
   order: readonly string[] | undefined,
 ): string[] {
   const all = [...new Set(structures.flatMap(named => named.map(({ name }) => name)))]
+  if ([...all, ...(order ?? [])].includes('__proto__'))
+    throw new InputError("structures: '__proto__' cannot be the name of a structure, expected another name")
   if (!order) return all
-  const missing = all.find(name => !order.includes(name))
+  const ordered = new Set(order)
+  const missing = all.find(name => !ordered.has(name))
   if (missing !== undefined)
     throw new InputError(`structures: '${missing}' of a source is missing from the list of all structures`)
-  if (new Set(order).size < order.length) throw new InputError('structures: the list of all structures names one twice')
+  const twice = firstRepeated(order)
+  if (twice !== undefined) throw new InputError(`structures: the list of all structures names '${twice}' twice`)
   return [...order]
 }
 
@@ -169,9 +173,10 @@ function checkNames({ where, annotated = [], notAnnotated, scans }: Source, name
   for (const name of [...annotated, ...Object.values(notAnnotated).flat()]) {
     if (names.includes(name)) continue
     const meant = nearest(name, names)
-    throw new InputError(`${where}: annotated names '${name}', expected ${meant ? `'${meant}'` : names.join(', ')}`)
+    throw new InputError(`${where}: annotated names '${name}', expected ${meant ? `'${meant}'` : listed(names)}`)
   }
-  const stray = Object.keys(notAnnotated).find(scan => !scans.some(({ name }) => name === scan))
+  const scanNames = new Set(scans.map(({ name }) => name))
+  const stray = Object.keys(notAnnotated).find(scan => !scanNames.has(scan))
   if (stray !== undefined)
     throw new InputError(`${where}: not_annotated names '${stray}', which is not one of its scans`)
 }
@@ -180,12 +185,14 @@ function checkNames({ where, annotated = [], notAnnotated, scans }: Source, name
 function knownIn(
   { name, label }: SourceScan,
   { annotated, notAnnotated }: Source,
-  structures: readonly LabelledStructure[],
+  structures: ReadonlyMap<string, LabelledStructure>,
   names: readonly string[],
 ): (LabelledStructure | undefined)[] {
+  const wanted = new Set(annotated ?? names)
+  const unwanted = new Set(Object.hasOwn(notAnnotated, name) ? notAnnotated[name] : [])
   return names.map(structureName => {
-    const isLookedFor = (annotated ?? names).includes(structureName) && !notAnnotated[name]?.includes(structureName)
-    const structure = isLookedFor ? structures.find(each => each.name === structureName) : undefined
+    const isLookedFor = wanted.has(structureName) && !unwanted.has(structureName)
+    const structure = isLookedFor ? structures.get(structureName) : undefined
     const hasAll = label.kind === 'volume' || structure?.marks.every(mark => label.files.has(String(mark)))
     return hasAll ? structure : undefined
   })
@@ -205,27 +212,24 @@ function presenceIn(
   })
 }
 
-function unknownLine({ name, source, occurring }: SurveyedScan): string {
-  const isIgnored = source.ignored !== undefined && occurring.has(source.ignored)
-  return `${name}: left out, because ${isIgnored ? 'it has ignored voxels' : 'none of its structures is annotated'}`
+function unknownLines(scans: readonly SurveyedScan[]): string[] {
+  const isIgnored = ({ source, occurring }: SurveyedScan): boolean =>
+    source.ignored !== undefined && occurring.has(source.ignored)
+  const line = (left: readonly SurveyedScan[], one: string, several: string): string[] =>
+    left.length === 0
+      ? []
+      : [`${listed(left.map(({ name }) => name))}: left out, because ${left.length === 1 ? one : several}`]
+  return [
+    ...line(scans.filter(isIgnored), 'it has ignored voxels', 'they have ignored voxels'),
+    ...line(
+      scans.filter(scan => !isIgnored(scan)),
+      'none of its structures is annotated',
+      'none of their structures is annotated',
+    ),
+  ]
 }
 
 function neverPresent(name: string, states: readonly number[]): string[] {
   if (states.includes(1)) return []
   return [states.includes(0) ? `${name} is absent from every scan` : `${name} is annotated in no scan`]
-}
-
-/** A warning about labels that belong to no structure, by intent or by mistake. */
-function strayMarks({ source, scans }: Surveyed, structures: readonly LabelledStructure[]): string[] {
-  const marks = new Set<number | string>(structures.flatMap(structure => structure.marks))
-  const stray = new Set(
-    scans.flatMap(({ label, occurring }) =>
-      label.kind === 'volume' ? [...occurring].filter(mark => !marks.has(mark)) : [],
-    ),
-  )
-  stray.delete(source.ignored ?? 0)
-  if (stray.size === 0) return []
-  return [
-    `${source.where}: label values ${[...stray].sort((a, b) => Number(a) - Number(b)).join(', ')} belong to no structure`,
-  ]
 }

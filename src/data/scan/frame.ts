@@ -13,6 +13,7 @@ import {
   wholeOf,
 } from './resample.ts'
 import type { ScanGrid } from './scan.ts'
+import { spacingOf } from './spacing.ts'
 
 type Triple = [number, number, number]
 
@@ -138,9 +139,10 @@ export class Frame {
 /** Size and voxel spacing in millimetres of a scan along right, anterior, superior. */
 export function orientedGrid({ size, affine }: ScanGrid): { size: ImageSize; spacing: Triple } {
   const { axes } = orientationOf(affine)
+  const spacing = spacingOf(affine)
   return {
     size: axes.map(axis => size[axis]!) as ImageSize,
-    spacing: axes.map(axis => Math.hypot(...affine.map(row => row[axis]!))) as Triple,
+    spacing: axes.map(axis => spacing[axis]!) as Triple,
   }
 }
 

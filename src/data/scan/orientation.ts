@@ -2,6 +2,7 @@ import type { ImageSize } from '../../util/shape.ts'
 import { sizeOf } from '../../util/shape.ts'
 import type { NumericArray } from '../hdf5/file.ts'
 import type { Affine } from './grid.ts'
+import { stepsOf } from './spacing.ts'
 
 /** The mapping of stored axes to right, anterior, superior: for each of these the stored axis and whether it is reversed. */
 export interface Orientation {
@@ -22,7 +23,7 @@ const PERMUTATIONS: readonly [number, number, number][] = [
 
 /** Assigns stored axes to world axes so that the sum of cosines between them is maximal. */
 export function orientationOf(affine: Affine): Orientation {
-  const lengths = [0, 1, 2].map(axis => Math.hypot(...affine.map(row => row[axis]!)))
+  const lengths = stepsOf(affine)
   const cosine = (world: number, axis: number): number => affine[world]![axis]! / lengths[axis]!
   const agreement = (axes: number[]): number =>
     axes.reduce((sum, axis, world) => sum + Math.abs(cosine(world, axis)), 0)
@@ -33,6 +34,14 @@ export function orientationOf(affine: Affine): Orientation {
   const letters = ['', '', '']
   for (const [world, axis] of axes.entries()) letters[axis] = (flipped[world] ? 'LPI' : 'RAS')[world]!
   return { axes: [...axes], flipped, code: letters.join('') }
+}
+
+/** Degrees between stored axes and the world axes that they follow, at most. */
+export function obliquityOf(affine: Affine): number {
+  const { axes } = orientationOf(affine)
+  const steps = stepsOf(affine)
+  const cosines = axes.map((axis, world) => Math.min(1, Math.abs(affine[world]![axis]!) / steps[axis]!))
+  return (Math.acos(Math.min(...cosines)) * 180) / Math.PI
 }
 
 /** The affine of a grid after reorientation to right, anterior, superior. */

@@ -9,7 +9,9 @@ export interface Scan {
   size: ImageSize // voxels along the stored axes (i, j, k)
   channels: number
   values: NumericArray // (C, I, J, K), k fastest, in the source's unit (HU for CT)
-  affine: Affine
+  affine: Affine // in millimetres
+  /** What its header leaves in doubt or what was left out: each a sentence to follow the scan's name. */
+  warnings: readonly string[]
   /** NIfTI only: how the header states the affine */
   geometry?: NiftiGeometry
   /** DICOM only: what a segmentation repeats */

@@ -7,6 +7,8 @@ import { isFolder, isNiftiName, isScan } from './read_scan.ts'
 export interface ScanGroup {
   name: string
   paths: string[]
+  /** why it cannot be read, if its files already show it */
+  fault?: string
 }
 
 const CHANNEL = /_(\d{4})$/ // nnU-Net: case_0000.nii.gz, case_0001.nii.gz
@@ -14,18 +16,23 @@ const NIFTI_END = /\.nii(\.gz)?$/i
 
 /**
  * The scans in `paths` (scans or folders of scans); those in a folder are sorted by file name. If the model reads several channels,
- * NAME_0000, NAME_0001 … are the channels of NAME; if it reads one, every file is a scan and _0000 is dropped from its name. Throws InputError
- * for a path that is not a scan, or a wrong number of channels.
+ * NAME_0000, NAME_0001 … are the channels of NAME; if it reads one, every file is a scan and _0000 is dropped from its name. A wrong number of
+ * channels is a `fault` of that scan. Throws InputError for a path that is not a scan.
  */
 export function scanGroups(paths: readonly string[], channels: number): ScanGroup[] {
   const found = paths.flatMap(scansAt)
   const groups = channels === 1 ? found.map(path => ({ name: stemOf(path), paths: [path] })) : grouped(found)
-  for (const { name, paths: files } of groups)
-    if (files.length !== 1 && files.length !== channels)
-      throw new InputError(
-        `${files[0]}: ${name} has ${files.length} channel files, the model reads ${channels} channels`,
-      )
-  return named(groups)
+  return named(groups.map(group => ({ ...group, ...faultOf(group, channels) })))
+}
+
+function faultOf({ name, paths }: ScanGroup, channels: number): { fault?: string } {
+  const wrong = paths.length > 1 ? paths.findIndex((path, channel) => channelOf(path) !== channel) : -1
+  if (wrong >= 0)
+    return {
+      fault: `${paths[wrong]}: channel ${channelOf(paths[wrong]!)}, expected channel ${wrong} (_${String(wrong).padStart(4, '0')})`,
+    }
+  if (paths.length === 1 || paths.length === channels) return {}
+  return { fault: `${paths[0]}: ${name} has ${paths.length} channel files, the model reads ${channels} channels` }
 }
 
 /** Whether `path` is a folder of scans; the folder of a DICOM series is a scan itself. */
@@ -59,11 +66,6 @@ function grouped(paths: readonly string[]): ScanGroup[] {
   }
   return [...groups.values()].map(files => {
     const sorted = files.sort((a, b) => channelOf(a) - channelOf(b))
-    for (const [channel, path] of sorted.entries())
-      if (sorted.length > 1 && channelOf(path) !== channel)
-        throw new InputError(
-          `${path}: channel ${channelOf(path)}, expected channel ${channel} (_${String(channel).padStart(4, '0')})`,
-        )
     return { name: stemOf(sorted[0]!), paths: sorted }
   })
 }
@@ -81,10 +83,10 @@ function stemOf(path: string): string {
 /** Makes names unique if files in different folders, or NAME and NAME_0000, share one. */
 function named(groups: readonly ScanGroup[]): ScanGroup[] {
   const used = new Set<string>()
-  return groups.map(({ name, paths }) => {
+  return groups.map(({ name, ...group }) => {
     let own = name
     for (let n = 2; used.has(own); n++) own = `${name}_${n}`
     used.add(own)
-    return { name: own, paths }
+    return { name: own, ...group }
   })
 }

@@ -1,9 +1,11 @@
-import { existsSync, mkdirSync, readFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { InputError } from '../../util/error.ts'
+import { makeFolder } from '../../util/files/folder.ts'
 import { OP_SPLIT, RandomStream } from '../../util/random.ts'
 import { AXIS_DIVISOR } from '../../util/shape.ts'
 import { drawStratified } from '../../util/stratify.ts'
+import { readText } from '../../util/whole_file.ts'
 import { SPLIT_NAMES, type SplitName } from '../dataset/split.ts'
 import { type DatasetMetadata, type StoredSample, writeDatasetFiles } from '../dataset/split_writer.ts'
 import { SCENARIOS, type Scenario, STRUCTURES } from './anatomy.ts'
@@ -51,7 +53,7 @@ export async function generateDataset(
 ): Promise<void> {
   checkOptions(options)
   const plan = planSplits(options)
-  mkdirSync(options.outputDir, { recursive: true })
+  makeFolder(options.outputDir, 'a folder for the dataset')
   const { imageSize, positionNoise, sizeNoise, intensityNoise, seed } = options
   const makers = new SampleMakers({ imageSize, positionNoise, sizeNoise, intensityNoise, seed }, threads)
   let done = 0
@@ -174,7 +176,7 @@ export function isGenerated(options: GenerateOptions): boolean {
 /** The generation parameters in metadata.json as one record; empty if it cannot be read. */
 function describedIn(path: string): Record<string, unknown> {
   try {
-    const { image_size, dataset_info, generation_params } = JSON.parse(readFileSync(path, 'utf8'))
+    const { image_size, dataset_info, generation_params } = JSON.parse(readText(path))
     return { image_size, ...dataset_info, ...generation_params }
   } catch {
     return {}

@@ -50,7 +50,7 @@ export class Findings {
   /** Adds an InputError from reading `path` as an error; rethrows any other error. */
   addRefusal(error: unknown, path: string): void {
     if (!(error instanceof InputError)) throw error
-    const text = error.message.startsWith(`${path}: `) ? error.message.slice(path.length + 2) : error.message
+    const text = withoutPath(error.message, path)
     const [, dataset, sample, rest] = /^dataset '([^']+)' (?:sample (\d+),? )?(.*)$/s.exec(text) ?? []
     this.add({
       severity: 'error',
@@ -87,6 +87,15 @@ export class Findings {
       return at < 0 ? 0 : keyA[at]! < keyB[at]! ? -1 : 1
     })
   }
+}
+
+/** The message behind its path, or behind `PATH:LINE:COLUMN`, as far as it begins with that. */
+function withoutPath(message: string, path: string): string {
+  if (!message.startsWith(`${path}:`)) return message
+  return message
+    .slice(path.length + 1)
+    .trimStart()
+    .replace(/^(\d+):(\d+): /, 'line $1, column $2: ')
 }
 
 /** A dataset's files in report order. */

@@ -1,10 +1,13 @@
-import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
+import { codeOf } from '../../util/files/reason.ts'
+import { jsonValue } from '../../util/json.ts'
 import { mirrorPartners } from '../../util/mirror.ts'
 import { AXIS_DIVISOR, type ImageSize } from '../../util/shape.ts'
+import { readText } from '../../util/whole_file.ts'
 import { metadataSchema } from '../dataset/dataset.ts'
 import { type Preparation, parsePreparation } from '../scan/preparation.ts'
+import { type ScanWarning, warningLines } from '../scan/scan_warnings.ts'
 import type { Findings, Severity } from './findings.ts'
 
 /** The valid parts of metadata.json. */
@@ -23,16 +26,21 @@ const countsSchema = z
     Object.fromEntries(Object.entries(info).filter((entry): entry is [string, number] => typeof entry[1] === 'number')),
   )
 
+const doubtsSchema = z.object({
+  subjects: z.array(z.object({ warnings: z.array(z.object({ file: z.string(), text: z.string() })).optional() })),
+})
+
 /** Checks metadata.json for contradictions within itself. */
 export function validateMetadata(directory: string, findings: Findings): KnownMetadata {
   const path = join(directory, FILE)
   const say = (severity: Severity, message: string): void => findings.add({ severity, file: FILE, message })
-  const value = readJson(path, message => say('error', message))
+  const value = readMetadata(path, findings)
   if (value === undefined) return { counts: {} }
   const parsed = metadataSchema.safeParse(value)
   for (const issue of parsed.error?.issues ?? [])
     say('error', `${issue.path.join('.') || 'the whole file'}: ${issue.message}`)
   const { shape } = metadataSchema
+  const doubts: ScanWarning[] = [] // that import recorded
   const part = <T>(schema: z.ZodType<T>, key: string): T | undefined =>
     schema.safeParse((value as Record<string, unknown>)[key]).data
   const structureNames = part(shape.structure_names, 'structure_names')
@@ -47,6 +55,9 @@ export function validateMetadata(directory: string, findings: Findings): KnownMe
   const preparation = given === undefined ? undefined : findings.attempt(path, () => parsePreparation(given, path))
   if (preparation && imageSize && preparation.image_size.join() !== imageSize.join())
     say('error', `preparation.image_size is ${preparation.image_size.join('×')}, image_size ${imageSize.join('×')}`)
+  for (const { warnings = [] } of part(doubtsSchema, 'dataset_info')?.subjects ?? [])
+    for (const { file, text } of warnings) doubts.push({ path: file, text })
+  for (const line of warningLines(doubts)) say('warning', line)
   return {
     ...(structureNames ? { structureNames } : {}),
     ...(imageSize ? { imageSize } : {}),
@@ -55,25 +66,18 @@ export function validateMetadata(directory: string, findings: Findings): KnownMe
   }
 }
 
-function readJson(path: string, say: (message: string) => void): unknown {
+function readMetadata(path: string, findings: Findings): unknown {
   let text: string
   try {
-    text = readFileSync(path, 'utf8')
+    text = readText(path)
   } catch (error) {
-    say(
-      (error as NodeJS.ErrnoException).code === 'ENOENT'
-        ? 'is missing'
-        : `cannot be read (${(error as Error).message})`,
-    )
+    const message = codeOf(error) === 'ENOENT' ? 'is missing' : (error as Error).message.replace(`${path}: `, '')
+    findings.add({ severity: 'error', file: FILE, message })
     return undefined
   }
-  try {
-    const value: unknown = JSON.parse(text)
-    if (typeof value === 'object' && value !== null) return value
-    say('is not an object')
-  } catch {
-    say('is not JSON')
-  }
+  const value = findings.attempt(path, () => jsonValue(text, path))
+  if (value === undefined || (typeof value === 'object' && value !== null)) return value
+  findings.add({ severity: 'error', file: FILE, message: 'is not an object' })
   return undefined
 }
 

@@ -1,8 +1,18 @@
+import { coordinate } from './svg.ts'
+
 /**
- * Traces the outline of a mask along its pixel edges. Returns closed SVG paths in mask pixels, holes included; empty for an empty mask.
+ * Traces the outline of a mask along its pixel edges. Returns closed SVG paths, holes included; empty for an empty mask.
  * @param mask (height, width), 1 inside
+ * @param pixel width and height of a pixel
  */
-export function contour(mask: Uint8Array, width: number, height: number): string {
+export function contour(
+  mask: Uint8Array,
+  width: number,
+  height: number,
+  pixel: readonly [number, number] = [1, 1],
+): string {
+  const placed = (column: number, row: number): string =>
+    `${coordinate(column * pixel[0])} ${coordinate(row * pixel[1])}`
   const edges = edgesOf(mask, width, height)
   let path = ''
   while (edges.size > 0) {
@@ -19,7 +29,7 @@ export function contour(mask: Uint8Array, width: number, height: number): string
       at = next!
       if (at === first) break
     }
-    const points = corners.map(at => `${at % (width + 1)} ${Math.floor(at / (width + 1))}`)
+    const points = corners.map(at => placed(at % (width + 1), Math.floor(at / (width + 1))))
     path += `M${points.join('L')}Z`
   }
   return path

@@ -1,3 +1,4 @@
+import { UNDEFINED } from '../../util/statistics.ts'
 import { viridis } from './palette.ts'
 import { linearScale, type Scale, ticksBelow } from './scale.ts'
 import { type Box, element, FAINT, fitted, rectangle, SMALL, text } from './svg.ts'
@@ -41,7 +42,7 @@ function drawnRow({ name, xs, ys }: HeatMap['rows'][number], y: number, plot: Bo
   })
   const latest = ys.findLast(Number.isFinite)
   const label = text(plot.x - 6, y + ROW - 4.5, fitted(name, NAMES - 10, SMALL), { size: SMALL, anchor: 'end' })
-  const value = latest === undefined ? '–' : latest.toFixed(3)
+  const value = latest === undefined ? UNDEFINED : latest.toFixed(3)
   const latestValue = text(plot.x + plot.width + 6, y + ROW - 4.5, value, { size: SMALL, fill: FAINT })
   return element(
     'g',

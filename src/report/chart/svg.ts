@@ -39,6 +39,13 @@ export function text(x: number, y: number, content: string, style: TextStyle = {
   return element('text', { ...attributes, 'font-weight': bold ? 'bold' : undefined }, escaped(content))
 }
 
+/** Text over an image: white with a dark rim, so that it shows on bright tissue as well as on dark. */
+export function textOnImage(x: number, y: number, content: string, anchor: 'start' | 'middle' | 'end'): string {
+  const rim = { stroke: '#000000', 'stroke-width': '2.6', 'stroke-linejoin': 'round', 'paint-order': 'stroke' }
+  const style = { 'font-size': SMALL, 'font-weight': 'bold', 'text-anchor': anchor, fill: '#ffffff', ...rim }
+  return element('text', { x, y, ...style }, escaped(content))
+}
+
 export function line(x1: number, y1: number, x2: number, y2: number, stroke: string, more: Attributes = {}): string {
   return element('line', { x1, y1, x2, y2, stroke, ...more })
 }

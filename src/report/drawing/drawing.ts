@@ -1,3 +1,4 @@
+import { messageOf } from '../../util/error.ts'
 import { rasterise } from '../chart/rasterise.ts'
 import { type ComparisonFigure, comparisonFigure } from '../figures/comparison_figure.ts'
 import { confusionFigure } from '../figures/confusion_figure.ts'
@@ -40,7 +41,7 @@ export async function draw(subject: Subject): Promise<Drawing> {
   try {
     return { svg, png: await rasterise(svg) }
   } catch (error) {
-    return { svg, png: undefined, reason: (error as Error).message.split('\n')[0]! }
+    return { svg, png: undefined, reason: messageOf(error).split('\n')[0]! }
   }
 }
 

@@ -1,3 +1,4 @@
+import { messageOf } from '../../util/error.ts'
 import { Artist } from './artist.ts'
 import type { Drawing, Subject } from './drawing.ts'
 
@@ -13,7 +14,7 @@ class Illustrator {
       if (drawing.reason !== undefined) this.complain(`no PNG pictures of this run: ${drawing.reason}`, warn)
       return drawing
     } catch (error) {
-      this.complain(`a picture could not be drawn: ${(error as Error).message}`, warn)
+      this.complain(`a picture could not be drawn: ${messageOf(error)}`, warn)
       return undefined
     }
   }

@@ -94,6 +94,7 @@ function generalisation(splits: readonly ComparedSplit[]): string {
   const box = { x: MARGIN, y: below, width: HALF, height: gapPanelHeight(scenarios.length) }
   if (scenarios.length) parts.push(gapPanel('Scenario accuracy, test − train', scenarios, box))
   const height = (scenarios.length ? below + box.height : HEAD + 8 + top) + MARGIN
-  const line = 'How much worse the model is on samples that it was not trained on'
+  const line =
+    'How much worse the model is on samples that it was not trained on. Pale: fewer than 5 samples on train or test'
   return picture(FIGURE_WIDTH, height, '#ffffff', [figureHead('Generalisation gap', line), ...parts].join('\n'))
 }

@@ -1,3 +1,4 @@
+import { UNDEFINED } from '../../util/statistics.ts'
 import { LINES } from '../chart/palette.ts'
 import { element, FAINT, fitted, INK, picture, rectangle, text } from '../chart/svg.ts'
 import type { PresenceMetrics } from '../detailed_metrics.ts'
@@ -74,7 +75,7 @@ function matrixCell(count: number, total: number, isCorrect: boolean, x: number,
       rx: 2,
     }),
     text(middle, base + 1, `${count}`, { size: 14, bold: true, anchor: 'middle', fill: color }),
-    text(middle, base + 14, total === 0 ? 'none' : `${Math.round(100 * share)} %`, {
+    text(middle, base + 14, total === 0 ? UNDEFINED : `${Math.round(100 * share)} %`, {
       size: 9,
       anchor: 'middle',
       fill: color,

@@ -1,3 +1,4 @@
+import { UNDEFINED } from '../../util/statistics.ts'
 import type { CaseRow } from '../case_row.ts'
 import { FAINT, fitted, text } from '../chart/svg.ts'
 import type { DetailedMetrics, Interval } from '../detailed_metrics.ts'
@@ -17,7 +18,7 @@ export function figureHead(title: string, subtitle: string): string {
 
 /** A metric and its interval, with three decimals by default. */
 export function valueLabel(value: number | null | undefined, interval?: Interval, digits = 3): string {
-  if (value === null || value === undefined) return 'undefined'
+  if (value === null || value === undefined) return UNDEFINED
   return interval ? `${value.toFixed(digits)} (${intervalLabel(interval, digits)})` : value.toFixed(digits)
 }
 

@@ -1,6 +1,6 @@
 import { LINES } from '../chart/palette.ts'
 import { picture } from '../chart/svg.ts'
-import { type DetailedMetrics, definedShares } from '../detailed_metrics.ts'
+import type { DetailedMetrics } from '../detailed_metrics.ts'
 import { counted, type EvaluationResults, FIGURE_WIDTH, figureHead, HEAD, MARGIN, valueLabel } from './frame.ts'
 import { probabilityPanel } from './probability_panel.ts'
 import { reliabilityPanel } from './reliability_panel.ts'
@@ -37,8 +37,7 @@ const COLUMNS = [
 function presenceRows({ presence_per_structure, absence_per_structure }: DetailedMetrics) {
   return Object.entries(presence_per_structure).map(([name, m]) => {
     const absence = absence_per_structure[name]
-    const { precision, recall, f1 } = definedShares(m)
-    const own = [m.accuracy, precision, recall, f1, m.auc_roc, m.auc_pr]
+    const own = [m.accuracy, m.precision, m.recall, m.f1_score, m.auc_roc, m.auc_pr]
     return {
       name,
       values: [...own, absence?.sensitivity ?? null, absence?.specificity ?? null],

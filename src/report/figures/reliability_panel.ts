@@ -15,15 +15,19 @@ export function reliabilityPanel(
   const plot = { x: box.x + LEFT, y: box.y + 40, width: box.width - LEFT - 8, height: box.height - 40 - BARS - 56 }
   const x = linearScale([0, 1], [plot.x, plot.x + plot.width], 5)
   const y = linearScale([0, 1], [plot.y + plot.height, plot.y], 5)
-  const filled = bins.flatMap(bin =>
+  const filled = bins.flatMap((bin, b) =>
     bin.mean_probability === null || bin.share_present === null
       ? []
-      : [{ at: x.at(bin.mean_probability), y: y.at(bin.share_present), on: y.at(bin.mean_probability) }],
+      : [{ bin: b, at: x.at(bin.mean_probability), y: y.at(bin.share_present), on: y.at(bin.mean_probability) }],
   )
+  // an empty bin is a gap
+  const follows = (i: number): boolean => i > 0 && filled[i - 1]!.bin === filled[i]!.bin - 1
   const gaps = filled.map(point =>
     line(point.at, point.on, point.at, point.y, LINES[1], { 'stroke-width': '3', 'stroke-opacity': '0.45' }),
   )
-  const path = filled.map((point, i) => `${i === 0 ? 'M' : 'L'}${point.at.toFixed(1)} ${point.y.toFixed(1)}`).join('')
+  const path = filled
+    .map((point, i) => `${follows(i) ? 'L' : 'M'}${point.at.toFixed(1)} ${point.y.toFixed(1)}`)
+    .join('')
   const dots = filled.map(point => element('circle', { cx: point.at, cy: point.y, r: 3.6, fill: LINES[0] }))
   const subtitle = `expected calibration error (ECE) ${valueLabel(ece)},  Brier score ${valueLabel(brier_score)}`
   const parts = [

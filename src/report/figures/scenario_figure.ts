@@ -1,7 +1,7 @@
 import { LINES } from '../chart/palette.ts'
 import { linearScale, plotAxes, type Scale, verticalGrid } from '../chart/scale.ts'
 import { type Box, element, FAINT, fitted, GRID, INK, line, picture, text } from '../chart/svg.ts'
-import type { ScenarioMetrics } from '../detailed_metrics.ts'
+import { LEAST_FOR_INTERVAL, type ScenarioMetrics } from '../detailed_metrics.ts'
 import { counted, type EvaluationResults, FIGURE_WIDTH, figureHead, HEAD, intervalLabel, MARGIN } from './frame.ts'
 
 const ROW = 34 // pixels
@@ -31,7 +31,7 @@ export function scenarioFigure({ head, metrics }: EvaluationResults): string {
     panel('Samples with every structure predicted correctly', plot, shares, rows, accuracyRow),
     panel('Structures per sample', right, counts, rows, countRow),
     legend(right),
-    text(MARGIN, plot.y + plot.height + 44, 'Bar: 95 % Wilson score interval.', {
+    text(MARGIN, plot.y + plot.height + 44, `Bar: 95 % Wilson score interval, from ${LEAST_FOR_INTERVAL} samples.`, {
       size: 10,
       fill: FAINT,
     }),
@@ -64,11 +64,14 @@ function panel(title: string, plot: Box, x: Scale, rows: readonly Row[], draw: t
 }
 
 function accuracyRow({ accuracy, num_samples }: ScenarioMetrics, x: Scale, y: number, end: number): string {
-  const interval = wilson(accuracy, num_samples)
+  const interval = num_samples < LEAST_FOR_INTERVAL ? null : wilson(accuracy, num_samples)
+  const bar = { 'stroke-width': '4', 'stroke-opacity': '0.35' }
   return [
-    line(x.at(interval[0]), y, x.at(interval[1]), y, LINES[0], { 'stroke-width': '4', 'stroke-opacity': '0.35' }),
+    interval ? line(x.at(interval[0]), y, x.at(interval[1]), y, LINES[0], bar) : '',
     element('circle', { cx: x.at(accuracy), cy: y, r: 5, fill: LINES[0] }),
-    text(end, y + 4, `${accuracy.toFixed(3)} (${intervalLabel(interval, 2)})`, { size: 10 }),
+    text(end, y + 4, interval ? `${accuracy.toFixed(3)} (${intervalLabel(interval, 2)})` : accuracy.toFixed(3), {
+      size: 10,
+    }),
   ].join('')
 }
 

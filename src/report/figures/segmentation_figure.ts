@@ -51,7 +51,7 @@ export function segmentationFigure({ head, metrics, cases }: EvaluationResults):
 }
 
 const KEY =
-  'Dot: one sample; above 80 samples, the 20 worst. Box: quartiles and median; whiskers: 5th and 95th percentiles. Diamond: mean with 95 % bootstrap interval. Not found: empty prediction, Dice 0, no distance.'
+  'Dot: one sample; above 80 samples, the 20 worst. Box: quartiles and median; whiskers: 5th and 95th percentiles. Diamond: mean with 95 % bootstrap interval; boxes and intervals from 5 samples. Not found: empty prediction, Dice 0, no distance.'
 
 function rowsOf(
   { segmentation_per_structure, confidence_intervals }: DetailedMetrics,

@@ -1,3 +1,4 @@
+import { UNDEFINED } from '../../util/statistics.ts'
 import { LINES } from '../chart/palette.ts'
 import { type Box, element, FAINT, fitted, GRID, line, rectangle, SMALL, text, widthOf } from '../chart/svg.ts'
 
@@ -59,7 +60,7 @@ export function shareTable({ heading, columns, rows, noteHeading = '' }: ShareTa
 /** A dot on a line that is thicker from 0 to the value, then the number. */
 function cell(value: number | null, x: number, y: number, length: number, color: string): string {
   const track = line(x, y, x + length, y, '#d9d9d9')
-  if (value === null) return track + text(x + length + 8, y + 4, 'undef.', { size: SMALL, fill: FAINT })
+  if (value === null) return track + text(x + length + 8, y + 4, UNDEFINED, { size: SMALL, fill: FAINT })
   const at = x + length * Math.max(0, Math.min(1, value))
   return [
     track,

@@ -1,3 +1,4 @@
+import { UNDEFINED } from '../../util/statistics.ts'
 import { LINES } from '../chart/palette.ts'
 import { linearScale, plotAxes, type Scale, verticalGrid } from '../chart/scale.ts'
 import { type Box, element, FAINT, fitted, line, rectangle, SMALL, text } from '../chart/svg.ts'
@@ -52,7 +53,7 @@ export function splitPanel(title: string, splits: readonly string[], rows: reado
 /** The dot of each split over its interval, and its number at `end`. */
 function marksOf({ values, intervals }: ComparedRow, x: Scale, y: number, end: (split: number) => number): string {
   const marks = values.map((value, s) => {
-    const number = text(end(s), y + 4, value === null ? '–' : value.toFixed(3), { size: SMALL, anchor: 'end' })
+    const number = text(end(s), y + 4, value === null ? UNDEFINED : value.toFixed(3), { size: SMALL, anchor: 'end' })
     if (value === null) return number
     const at = y + SPREAD * (s - (values.length - 1) / 2)
     const color = SPLIT_COLORS[s]!

@@ -13,6 +13,9 @@ export interface Curves {
   title: string
   /** Keyed by name in the run record, e.g. val.epoch.total_loss. */
   metrics: ReadonlyMap<string, EpochSeries>
+  /** The loss terms and the structures in the order that they are shown in, whatever the order of `metrics`; it fixes a term's colour. */
+  terms: readonly string[]
+  structures: readonly string[]
   /** Planned number of epochs. */
   planned: number
   /** The metric that decides which model is best. */
@@ -73,7 +76,8 @@ function heading(curves: Curves, best: { epoch: number; value: number } | undefi
   ].join('\n')
 }
 
-function linePanels({ metrics }: Curves, steps: [number, number], mark: LinePanel['mark']): LinePanel[] {
+function linePanels(curves: Curves, steps: [number, number], mark: LinePanel['mark']): LinePanel[] {
+  const { metrics } = curves
   const both = (metric: string): Line[] => [
     ...lineOf(metrics, `train.epoch.${metric}`, 'training', LINES[0]),
     ...lineOf(metrics, `val.epoch.${metric}`, 'validation', LINES[1]),
@@ -88,7 +92,7 @@ function linePanels({ metrics }: Curves, steps: [number, number], mark: LinePane
   const common = { steps, axis: AXIS }
   return [
     { ...common, title: 'Loss', lines: both('total_loss'), mayBeLogarithmic: true, mark },
-    { ...common, ...lossTerms(metrics), mayBeLogarithmic: true },
+    { ...common, ...lossTerms(curves), mayBeLogarithmic: true },
     { ...common, title: 'Mean Dice of present structures', lines: dice, range: [0, 1], mark },
     { ...common, title: 'Presence accuracy', lines: both('presence_accuracy'), range: [0, 1] },
     { ...common, title: 'Learning rate', lines: rate, mayBeLogarithmic: true },
@@ -97,19 +101,15 @@ function linePanels({ metrics }: Curves, steps: [number, number], mark: LinePane
 }
 
 /** Validation loss terms, or training loss terms before the first validation. Terms that are always 0 are omitted. */
-function lossTerms(metrics: Curves['metrics']): Pick<LinePanel, 'title' | 'lines'> {
+function lossTerms({ metrics, terms }: Curves): Pick<LinePanel, 'title' | 'lines'> {
   const split = metrics.has('val.epoch.total_loss') ? 'val' : 'train'
-  const terms = [...metrics.keys()].filter(name => name.startsWith(`${split}.epoch.`) && !SUMMARIES.test(name))
-  const nonzero = terms.filter(name => metrics.get(name)!.values.some(value => value !== 0))
-  const lines = nonzero.flatMap((name, i) => {
-    const shown = name.slice(`${split}.epoch.`.length).replaceAll('_', ' ')
-    return lineOf(metrics, name, shown, LINES[i % LINES.length]!, i >= LINES.length)
+  const lines = terms.flatMap((term, i) => {
+    const name = `${split}.epoch.${term}`
+    if (!metrics.get(name)?.values.some(value => value !== 0)) return []
+    return lineOf(metrics, name, term.replaceAll('_', ' '), LINES[i % LINES.length]!, i >= LINES.length)
   })
   return { title: `Loss terms (${split === 'val' ? 'validation' : 'training'}, unweighted)`, lines }
 }
-
-/** Epoch metrics that are not loss terms. */
-const SUMMARIES = /\.(total_loss|presence_accuracy|mean_dice|hard_dice)$/
 
 function lineOf(metrics: Curves['metrics'], metric: string, name: string, color: string, dashed = false): Line[] {
   const series = metrics.get(metric)
@@ -118,15 +118,16 @@ function lineOf(metrics: Curves['metrics'], metric: string, name: string, color:
 }
 
 /** Dice and presence of each structure, side by side; empty before the first validation. */
-function structureMaps({ metrics }: Curves, steps: [number, number], y: number): { parts: string[]; height: number } {
+function structureMaps(
+  { metrics, structures }: Curves,
+  steps: [number, number],
+  y: number,
+): { parts: string[]; height: number } {
   const rowsOf = (prefix: string) =>
-    [...metrics]
-      .filter(([name]) => name.startsWith(prefix))
-      .map(([name, { epochs, values }]) => ({
-        name: name.slice(prefix.length),
-        xs: epochs.map(epoch => epoch + 1),
-        ys: values,
-      }))
+    structures.flatMap(name => {
+      const series = metrics.get(prefix + name)
+      return series ? [{ name, xs: series.epochs.map(epoch => epoch + 1), ys: series.values }] : []
+    })
   const maps = [
     { title: 'Dice of each structure (validation, soft)', rows: rowsOf('val.dice.') },
     { title: 'Presence accuracy of each structure (validation)', rows: rowsOf('val.presence_accuracy.') },

@@ -1,4 +1,5 @@
 import { escaped } from '../chart/svg.ts'
+import { LEAST_FOR_INTERVAL } from '../detailed_metrics.ts'
 import { type Html, tag } from './html.ts'
 
 const ENTRIES: readonly (readonly [term: string, meaning: string])[] = [
@@ -12,7 +13,7 @@ const ENTRIES: readonly (readonly [term: string, meaning: string])[] = [
   ],
   [
     'Precision, recall, F1',
-    'Precision: fraction of the pairs predicted present that are present. Recall: fraction of the present pairs that were predicted present. F1: harmonic mean of the two.',
+    'Precision: fraction of the pairs predicted present that are present. Recall: fraction of the present pairs that were predicted present. F1: harmonic mean of the two. Undefined for a structure that is present in no sample.',
   ],
   [
     'AUC ROC, AUC PR',
@@ -31,7 +32,10 @@ const ENTRIES: readonly (readonly [term: string, meaning: string])[] = [
     'Dice, IoU',
     'Dice: 2·|truth ∩ prediction| / (|truth| + |prediction|). IoU: |truth ∩ prediction| / |truth ∪ prediction|. Masks are thresholded at probability 0.5, without the presence gate. Only pairs with the structure present count. Means are taken over the samples of each structure, then over structures.',
   ],
-  ['Gated', 'Dice and IoU with an empty mask for every structure predicted absent.'],
+  [
+    'Gated',
+    'Dice and IoU with an empty mask for every structure predicted absent. The pictures of samples show gated masks and their Dice.',
+  ],
   [
     'HD95, surface distance',
     'HD95: 95th percentile of the distances from one surface to the other, the larger of the two directions. Surface distance: mean over both directions. Undefined if ground truth or prediction is empty.',
@@ -44,7 +48,7 @@ const ENTRIES: readonly (readonly [term: string, meaning: string])[] = [
   ['Scenario accuracy', 'Fraction of the samples in which every known structure was predicted correctly.'],
   [
     'Intervals',
-    '2.5th and 97.5th percentiles of a metric over bootstrap resamples of the samples. They show how much the metric would vary with other samples like these, not with other data or another training run.',
+    `2.5th and 97.5th percentiles of a metric over bootstrap resamples of the samples; none if fewer than ${LEAST_FOR_INTERVAL} samples define the metric. They show how much the metric would vary with other samples like these, not with other data or another training run.`,
   ],
 ]
 

@@ -1,3 +1,4 @@
+import { UNDEFINED as DASH } from '../../util/statistics.ts'
 import { escaped } from '../chart/svg.ts'
 
 const VOID = new Set(['meta', 'br', 'hr'])
@@ -20,7 +21,7 @@ export function given(content: string): Html {
 }
 
 /** Stands for an undefined metric. */
-export const UNDEFINED: Html = tag('span', { class: 'faint', title: 'undefined' }, '–')
+export const UNDEFINED: Html = tag('span', { class: 'faint', title: 'undefined' }, DASH)
 
 /** A column of a table. Numbers are right-aligned. */
 export interface HtmlColumn {

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto'
 import { escaped } from '../chart/svg.ts'
-import type { Interval } from '../detailed_metrics.ts'
+import { type Interval, LEAST_FOR_INTERVAL } from '../detailed_metrics.ts'
 import { counted, type EvaluationResults, type FigureName, intervalLabel } from '../figures/frame.ts'
 import { DEFINITIONS } from './definitions.ts'
-import { given, type Html, tag } from './html.ts'
+import { given, type Html, tag, UNDEFINED } from './html.ts'
 import { SCRIPT, STYLE } from './style.ts'
 import { calibrationTable, casesTables, presenceTables, scenarioTable, segmentationTable } from './tables.ts'
 
@@ -146,13 +146,13 @@ function cards({ metrics }: ReportPage): Html {
     ['Surface distance', masks.mean_surface_distance, ci.mean_surface_distance, 'mean over both directions', unit],
     ['Calibration error', calibration.expected_calibration_error, null, 'ECE of presence, 0 is best'],
   ]
-  const note = `In parentheses: 95 % bootstrap intervals from ${ci.resamples} resamples of the samples.`
+  const note = `In parentheses: 95 % bootstrap intervals from ${ci.resamples} resamples of the samples; none from fewer than ${LEAST_FOR_INTERVAL} samples.`
   return tag('div', { class: 'cards' }, ...all.map(words => card(...words))) + tag('p', { class: 'faint' }, note)
 }
 
 function card(title: string, value: number | null, interval: Interval, explanation: string, unit = ''): Html {
   const digits = unit === '' ? 3 : 2
-  const shown = value === null ? 'undefined' : value.toFixed(digits)
+  const shown = value === null ? UNDEFINED : value.toFixed(digits)
   const range = value === null || !interval ? '' : tag('p', {}, `(${intervalLabel(interval, digits)})`)
   const small = unit === '' || value === null ? '' : tag('small', {}, unit)
   return tag(

@@ -1,5 +1,5 @@
 import type { CaseRow } from '../case_row.ts'
-import { type DetailedMetrics, definedShares } from '../detailed_metrics.ts'
+import type { DetailedMetrics } from '../detailed_metrics.ts'
 import { intervalLabel } from '../figures/frame.ts'
 import { given, type Html, type HtmlCell, type HtmlColumn, htmlTable, tag, UNDEFINED } from './html.ts'
 
@@ -19,16 +19,13 @@ function folded(title: string, table: Html): Html {
 
 export function presenceTables({ presence_per_structure, absence_per_structure }: DetailedMetrics): Html[] {
   const headings = ['Accuracy', 'Precision', 'Recall', 'F1', 'AUC ROC', 'AUC PR', 'TP', 'TN', 'FP', 'FN']
-  const rows = Object.entries(presence_per_structure).map(([structure, m]) => {
-    const { precision, recall, f1 } = definedShares(m)
-    return [
-      given(structure),
-      ...[m.accuracy, precision, recall, f1, m.auc_roc, m.auc_pr].map(share),
-      ...[m.true_positives, m.true_negatives, m.false_positives, m.false_negatives].map(count),
-      share(absence_per_structure[structure]?.sensitivity),
-      share(absence_per_structure[structure]?.specificity),
-    ]
-  })
+  const rows = Object.entries(presence_per_structure).map(([structure, m]) => [
+    given(structure),
+    ...[m.accuracy, m.precision, m.recall, m.f1_score, m.auc_roc, m.auc_pr].map(share),
+    ...[m.true_positives, m.true_negatives, m.false_positives, m.false_negatives].map(count),
+    share(absence_per_structure[structure]?.sensitivity),
+    share(absence_per_structure[structure]?.specificity),
+  ])
   const columns = [name('Structure'), ...[...headings, 'Absence sens.', 'Absence spec.'].map(number)]
   return [folded('All presence metrics', htmlTable('Presence metrics of each structure', columns, rows))]
 }
@@ -40,7 +37,7 @@ export function segmentationTable({
 }: DetailedMetrics): Html {
   const columns = [
     name('Structure'),
-    ...['Samples', 'Not found', 'Dice', '± std', '95 % interval', 'IoU', 'Precision', 'Recall'].map(number),
+    ...['Samples', 'Not found', 'Surfaces', 'Dice', '± std', '95 % interval', 'IoU', 'Precision', 'Recall'].map(number),
     ...[`HD95 (${distance_unit})`, `Surface (${distance_unit})`, 'Vol. error', 'Abs. vol. error'].map(number),
   ]
   const rows = Object.entries(segmentation_per_structure).map(([structure, m]) => {
@@ -49,6 +46,7 @@ export function segmentationTable({
       given(structure),
       count(m.num_samples),
       count(m.num_empty_predictions),
+      count(m.num_surfaces),
       ...[m.mean_dice, m.std_dice].map(share),
       interval ? intervalLabel(interval) : UNDEFINED,
       ...[m.mean_iou, m.mean_precision, m.mean_recall].map(share),
@@ -62,7 +60,7 @@ export function segmentationTable({
 export function calibrationTable({
   presence_calibration: { bins, brier_score, expected_calibration_error: ece },
 }: DetailedMetrics): Html {
-  const shown = (value: number | null): string => (value === null ? 'undefined' : value.toFixed(4))
+  const shown = (value: number | null): Html => (value === null ? UNDEFINED : value.toFixed(4))
   const rows = bins.map(({ low, high, count: pairs, mean_probability, share_present }) => [
     `${low.toFixed(2)}–${high.toFixed(2)}`,
     count(pairs),

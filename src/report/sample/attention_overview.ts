@@ -2,7 +2,7 @@ import { heatColorBar } from '../chart/color_bar.ts'
 import { WRONG } from '../chart/palette.ts'
 import { coordinate, element, FAINT, fitted, picture, text, widthOf } from '../chart/svg.ts'
 import { verdictOf } from './overlap.ts'
-import { sizeOfPlane } from './slice.ts'
+import { extentOf } from './slice.ts'
 import { type HeatRange, heatLayer, heatRange, outline, outlineOf, SliceImages } from './slice_picture.ts'
 import { largestSlice } from './structure_pictures.ts'
 import { presenceText, type SampleView, type StructureView } from './view.ts'
@@ -40,23 +40,23 @@ const CAPTIONS = 38
 export function attentionRow(view: SampleView): AttentionRow | undefined {
   const structures = view.structures.filter(({ attention }) => attention)
   if (structures.length === 0) return undefined
-  const images = new SliceImages(view.image, view.size, `attention ${view.title}`)
+  const images = new SliceImages(view.image, view, `attention ${view.title}`)
   const tiles = structures.slice(0, MOST).map(structure => tileOf(structure, view, images))
   return { title: view.title, tiles, omitted: structures.length - tiles.length }
 }
 
-function tileOf(structure: StructureView, { size, threshold }: SampleView, images: SliceImages): AttentionTile {
+function tileOf(structure: StructureView, view: SampleView, images: SliceImages): AttentionTile {
   const { name, probability, truth } = structure
   const attention = structure.attention!
-  const slice = largestSlice(structure, size)
-  const plane = sizeOfPlane(slice.plane, size)
+  const slice = largestSlice(structure, view.size)
+  const plane = extentOf(slice.plane, view)
   const scale = TILE / Math.max(plane.width, plane.height)
   const [width, height] = [plane.width * scale, plane.height * scale]
   const range = heatRange(attention)
   const cell = { x: (TILE - width) / 2, y: 0, width, height }
   const layers =
-    heatLayer(attention, slice, cell, size, range) + outline(outlineOf(truth, slice, size), '#ffffff', 1 / scale, 1.2)
-  const verdict = verdictOf(structure, threshold)
+    heatLayer(attention, slice, cell, view, range) + outline(outlineOf(truth, slice, view), '#ffffff', 1 / scale, 1.2)
+  const verdict = verdictOf(structure, view.threshold)
   return {
     name,
     caption: `${verdict || presenceText(structure)}, p ${probability.toFixed(2)}`,

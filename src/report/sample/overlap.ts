@@ -16,12 +16,6 @@ export function overlapOf({ truth, prediction }: { truth: Uint32Array; predictio
   return overlap
 }
 
-/** 2·|truth ∩ prediction| / (|truth| + |prediction|); undefined where both are empty. */
-export function diceOf({ truth, prediction, both }: Overlap): number | undefined {
-  const sum = truth + prediction
-  return sum === 0 ? undefined : (2 * both) / sum
-}
-
 /** Number of set bits in a word (Warren, Hacker's Delight, section 5-1). */
 function bitsIn(word: number): number {
   let count = word - ((word >>> 1) & 0x55555555)

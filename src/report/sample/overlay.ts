@@ -2,7 +2,7 @@ import { heatColorBar } from '../chart/color_bar.ts'
 import { regionColor } from '../chart/palette.ts'
 import { type Box, element, FAINT, fitted, INK, picture, text } from '../chart/svg.ts'
 import { presenceTable, presenceTableHeight } from './presence_table.ts'
-import { PLANES, type Plane, sizeOfPlane, slicesToShow } from './slice.ts'
+import { extentOf, type Grid, PLANES, type Plane, slicesToShow, voxelLengths } from './slice.ts'
 import { type HeatRange, heatLayer, heatRange, outline, outlineOf, region, SliceImages } from './slice_picture.ts'
 import type { SampleView, StructureView } from './view.ts'
 
@@ -12,6 +12,8 @@ const GAP = 10
 const HEAD = 84
 const COLUMN = 264
 const TALLEST = 760 // of the three rows together
+const NARROWEST = 160 // the column names fit
+const FLATTEST = 52 // the name of the plane fits
 const TABLE = 470
 const COLUMNS = ['image', 'ground truth', 'prediction (white: truth)'] as const
 const ATTENTION = 'attention (maximum)'
@@ -37,10 +39,11 @@ export function overlay(view: SampleView): string {
   )
   const attention = maximumAttention(structures)
   const range: HeatRange = attention ? heatRange(attention) : [0, 1]
-  const images = new SliceImages(view.image, size, `overlay ${view.title}`)
+  const images = new SliceImages(view.image, view, `overlay ${view.title}`)
   const columns = attention ? [...COLUMNS, ATTENTION] : COLUMNS
-  const scale = Math.min(COLUMN / Math.max(size[0], size[1]), TALLEST / (size[1] + 2 * size[2]))
-  const column = Math.max(size[0], size[1]) * scale
+  const [h, w, d] = voxelLengths(view).map((length, axis) => length * size[axis]!) as [number, number, number]
+  const scale = Math.min(COLUMN / Math.max(h, w), TALLEST / (w + 2 * d))
+  const column = Math.max(NARROWEST, Math.max(h, w) * scale)
   const left = (i: number): number => MARGIN + LABELS + i * (column + GAP)
   const parts = [
     heading(view),
@@ -48,15 +51,15 @@ export function overlay(view: SampleView): string {
   ]
   let y = HEAD
   for (const plane of PLANES) {
-    const { width, height } = sizeOfPlane(plane, size)
+    const { width, height } = extentOf(plane, view)
     const cells = columns.map((_, i) => ({
       x: left(i) + (column - width * scale) / 2,
-      y,
+      y: y + Math.max(0, FLATTEST - height * scale) / 2,
       width: width * scale,
       height: height * scale,
     }))
     parts.push(planeRow({ ...view, images, attention, range }, plane, slices[plane.normal], cells))
-    y += height * scale + GAP
+    y += Math.max(FLATTEST, height * scale) + GAP
   }
   if (attention) {
     parts.push(heatColorBar(left(3), y, column - 80, [range[0].toFixed(2), range[1].toFixed(2)]))
@@ -76,16 +79,28 @@ function maximumAttention(structures: readonly StructureView[]): Float32Array | 
   return maximum
 }
 
-function heading({ title, structures, threshold }: SampleView): string {
+function heading(view: SampleView): string {
+  const { title, structures, threshold } = view
   const known = structures.filter(({ presence }) => presence >= 0)
   const correct = known.filter(({ presence, probability }) => probability > threshold === presence > 0.5)
   return [
     text(MARGIN, 30, fitted(title, 1200, 17), { size: 17, bold: true }),
-    text(MARGIN, 50, `presence predicted correctly for ${correct.length} of ${known.length} structures`, {
-      size: 12,
-      fill: FAINT,
-    }),
+    text(
+      MARGIN,
+      50,
+      `presence predicted correctly for ${correct.length} of ${known.length} structures; ${voxelText(view)}`,
+      {
+        size: 12,
+        fill: FAINT,
+      },
+    ),
   ].join('')
+}
+
+/** How far the proportions of the picture can be trusted. */
+function voxelText({ spacing }: Grid): string {
+  if (!spacing) return 'voxel size unknown, drawn as cubes'
+  return `voxels of ${spacing.map(length => Number(length.toPrecision(3))).join(' × ')} mm`
 }
 
 /** Draws one plane: the image alone, then with ground truth, prediction and attention. */
@@ -93,15 +108,15 @@ function planeRow(view: Shown, plane: Plane, index: number, cells: readonly Box[
   const { size, structures, images, attention, range } = view
   const slice = { plane, index }
   const outlines = structures.map(({ truth, prediction }) => ({
-    truth: outlineOf(truth, slice, size),
-    prediction: outlineOf(prediction, slice, size),
+    truth: outlineOf(truth, slice, view),
+    prediction: outlineOf(prediction, slice, view),
   }))
-  const pixel = sizeOfPlane(plane, size).width / cells[0]!.width
+  const pixel = extentOf(plane, view).width / cells[0]!.width
   const truth = outlines.map((shape, s) => region(shape.truth, regionColor(s), pixel))
   const prediction = outlines.map((shape, s) => region(shape.prediction, regionColor(s), pixel))
   const thin = outlines.map(shape => outline(shape.truth, '#ffffff', pixel)).join('')
   const layers = ['', truth.join(''), prediction.join('') + thin]
-  if (attention) layers.push(heatLayer(attention, slice, cells[0]!, size, range))
+  if (attention) layers.push(heatLayer(attention, slice, cells[0]!, view, range))
   const shown = cells.map((cell, i) => images.shown(slice, cell, layers[i]!))
   const [{ x, y, height: tall }] = cells as [Box]
   const label = `${plane.name}, ${index + 1} of ${size[plane.normal]}`

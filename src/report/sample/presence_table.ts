@@ -1,6 +1,7 @@
+import { UNDEFINED } from '../../util/statistics.ts'
 import { regionColor, WRONG } from '../chart/palette.ts'
 import { element, FAINT, fitted, GRID, line, rectangle, text } from '../chart/svg.ts'
-import { diceOf, overlapOf, verdictOf } from './overlap.ts'
+import { verdictOf } from './overlap.ts'
 import { presenceText, type StructureView } from './view.ts'
 
 const ROW = 19 // pixels
@@ -26,7 +27,7 @@ export function presenceTable(
     heading(columns.name, 'structure'),
     heading(columns.truth, 'truth'),
     heading(columns.bar, `presence (threshold ${threshold})`),
-    heading(columns.dice, 'Dice', 'end'),
+    heading(columns.dice, 'Dice, gated', 'end'),
     line(x, y + 17, x + width, y + 17, GRID),
     ...structures.map((structure, s) => row(structure, s, threshold, y + HEAD + ROW * s, columns)),
   ]
@@ -40,12 +41,11 @@ function row(
   y: number,
   at: { name: number; truth: number; bar: number; dice: number },
 ): string {
-  const { name, presence, probability } = structure
+  const { name, presence, probability, dice } = structure
   const verdict = verdictOf(structure, threshold)
   const style = verdict === '' ? {} : { fill: WRONG, bold: true }
   const truth = presenceText(structure)
   const base = y + 13
-  const overlap = presence > 0.5 ? diceOf(overlapOf(structure)) : undefined
   const parts = [
     rectangle(at.name - 18, y + 3, 12, 12, { fill: regionColor(index), rx: 2 }),
     text(at.name, base, fitted(name, at.truth - at.name - 12, 11), style),
@@ -57,9 +57,9 @@ function row(
     line(at.bar + BAR * threshold, y + 2, at.bar + BAR * threshold, y + 16, '#222222'),
     text(at.bar + BAR + 6, base, probability.toFixed(2), style),
     verdict === '' ? '' : text(at.bar + BAR + 42, base, verdict, { ...style, size: 10 }),
-    text(at.dice, base, overlap === undefined ? '–' : overlap.toFixed(3), {
+    text(at.dice, base, dice === null ? UNDEFINED : dice.toFixed(3), {
       anchor: 'end',
-      ...(overlap === undefined ? { fill: FAINT } : {}),
+      ...(dice === null ? { fill: FAINT } : {}),
     }),
   ]
   return element('g', { 'data-structure': name, 'data-verdict': verdict }, parts.join(''))

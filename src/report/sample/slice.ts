@@ -1,6 +1,15 @@
 /** Number of voxels along (H, W, D), D fastest. */
 export type VolumeSize = readonly [number, number, number]
 
+/** A volume's voxels, and what is known of where they lie. */
+export interface Grid {
+  size: VolumeSize
+  /** millimetres between voxels along (H, W, D); undefined if unknown: voxels are then drawn as cubes */
+  spacing: readonly [number, number, number] | undefined
+  /** RAS: the axes run right, anterior and superior. Without it only the first is known, by convention. */
+  orientation: 'RAS' | undefined
+}
+
 /** A plane of a volume: the array axes that run right and up in the picture, and the axis normal to it. */
 export interface Plane {
   name: 'axial' | 'coronal' | 'sagittal'
@@ -25,7 +34,21 @@ export interface Slice {
   index: number
 }
 
-/** Width and height of a slice in pixels. */
+/** The lengths of a voxel along (H, W, D), of which the shortest is 1. */
+export function voxelLengths({ spacing }: Grid): [number, number, number] {
+  const [h, w, d] = spacing ?? [1, 1, 1]
+  const shortest = Math.min(h, w, d)
+  return [h / shortest, w / shortest, d / shortest]
+}
+
+/** Width and height of a slice as it is drawn, in lengths of the shortest voxel side, so that nothing is distorted. */
+export function extentOf(plane: Plane, grid: Grid): { width: number; height: number } {
+  const lengths = voxelLengths(grid)
+  const { width, height } = sizeOfPlane(plane, grid.size)
+  return { width: width * lengths[plane.right], height: height * lengths[plane.up] }
+}
+
+/** Width and height of a slice in voxels. */
 export function sizeOfPlane({ right, up }: Plane, size: VolumeSize): { width: number; height: number } {
   return { width: size[right], height: size[up] }
 }

@@ -1,10 +1,18 @@
 import { heatColorBar } from '../chart/color_bar.ts'
-import { contour } from '../chart/contour.ts'
 import { WRONG } from '../chart/palette.ts'
 import { type Box, element, FAINT, fitted, GRID, line, picture, rectangle, text } from '../chart/svg.ts'
-import { diceOf, type Overlap, overlapOf, verdictOf } from './overlap.ts'
-import { PLANES, type Slice, sizeOfPlane, slicesToShow, type VolumeSize } from './slice.ts'
-import { heatLayer, heatRange, maskSlice, outline, outlineOf, region, SliceImages } from './slice_picture.ts'
+import { type Overlap, overlapOf, verdictOf } from './overlap.ts'
+import { extentOf, type Grid, PLANES, type Slice, slicesToShow, type VolumeSize } from './slice.ts'
+import {
+  heatLayer,
+  heatRange,
+  maskSlice,
+  outline,
+  outlineOf,
+  outlineOfSlice,
+  region,
+  SliceImages,
+} from './slice_picture.ts'
 import { presenceText, type SampleView, type StructureView } from './view.ts'
 
 const MARGIN = 24 // pixels
@@ -41,12 +49,12 @@ export function structurePictures(view: SampleView): string {
   )
   const hasAttention = structures.some(({ attention }) => attention)
   const columns = hasAttention ? 3 : 2
-  const plane = sizeOfPlane(AXIAL, size)
+  const plane = extentOf(AXIAL, view)
   const scale = CELL / Math.max(plane.width, plane.height)
   const cell = { width: plane.width * scale, height: plane.height * scale }
   const blockWidth = LABELS + columns * (cell.width + GAP)
   const rowHeight = Math.max(cell.height, 84) + ROW_GAP
-  const images = new SliceImages(view.image, size, `structures ${view.title}`)
+  const images = new SliceImages(view.image, view, `structures ${view.title}`)
   const blocks = Math.min(BLOCKS, Math.max(1, shown.length))
   const rows = Math.ceil(shown.length / blocks)
   const parts = shown.map((each, i) => {
@@ -76,8 +84,8 @@ function brightest(map: Float32Array | undefined, size: VolumeSize): number {
 
 /** All structures, or the worst in dataset order: first wrong presence, then lowest Dice. */
 function worst(all: readonly Shown[], threshold: number): Shown[] {
-  const badness = ({ structure, overlap }: Shown): number =>
-    verdictOf(structure, threshold) !== '' ? 3 : structure.presence > 0.5 ? 2 - (diceOf(overlap) ?? 0) : 0
+  const badness = ({ structure }: Shown): number =>
+    verdictOf(structure, threshold) !== '' ? 3 : structure.dice === null ? 0 : 2 - structure.dice
   const chosen = new Set([...all].sort((a, b) => badness(b) - badness(a)).slice(0, MOST))
   return all.filter(each => chosen.has(each))
 }
@@ -89,7 +97,7 @@ function heading({ title, structures }: SampleView, shown: number, width: number
     text(
       MARGIN,
       50,
-      `Axial slice in which each structure is largest. p: probability of presence; voxels: truth → prediction${part}`,
+      `Axial slice in which each structure is largest. p: probability of presence; Dice and voxels (truth → prediction): gated by presence${part}`,
       {
         size: 12,
         fill: FAINT,
@@ -121,20 +129,21 @@ function columnNames(cells: readonly Box[]): string {
 
 function structureRow(
   { structure, overlap, slice }: Shown,
-  { size, threshold }: SampleView,
+  view: SampleView,
   images: SliceImages,
   box: Box,
   cells: readonly Box[],
 ): string {
-  const pixel = sizeOfPlane(slice.plane, size).width / cells[0]!.width
-  const truth = outlineOf(structure.truth, slice, size)
-  const prediction = outlineOf(structure.prediction, slice, size)
+  const { size, threshold } = view
+  const pixel = extentOf(slice.plane, view).width / cells[0]!.width
+  const truth = outlineOf(structure.truth, slice, view)
+  const prediction = outlineOf(structure.prediction, slice, view)
   const layers = [
     outline(truth, TRUTH, pixel, 1.6) + outline(prediction, PREDICTION, pixel, 1.6),
-    errors(structure, slice, size, pixel),
+    errors(structure, slice, view, pixel),
   ]
   if (structure.attention) {
-    const map = heatLayer(structure.attention, slice, cells[0]!, size, heatRange(structure.attention))
+    const map = heatLayer(structure.attention, slice, cells[0]!, view, heatRange(structure.attention))
     layers.push(map + outline(truth, '#ffffff', pixel, 0.8))
   }
   const parts = layers.map((layer, i) => images.shown(slice, cells[i]!, layer))
@@ -148,14 +157,13 @@ function structureRow(
 }
 
 /** Fills the intersection, and what only the ground truth or the prediction covers. */
-function errors({ truth, prediction }: StructureView, slice: Slice, size: VolumeSize, pixel: number): string {
-  const { width, height } = sizeOfPlane(slice.plane, size)
-  const [t, p] = [maskSlice(truth, slice, size), maskSlice(prediction, slice, size)]
+function errors({ truth, prediction }: StructureView, slice: Slice, grid: Grid, pixel: number): string {
+  const [t, p] = [maskSlice(truth, slice, grid.size), maskSlice(prediction, slice, grid.size)]
   const path = (isIn: (i: number) => boolean): string =>
-    contour(
+    outlineOfSlice(
       t.map((_, i) => Number(isIn(i))),
-      width,
-      height,
+      slice,
+      grid,
     )
   return [
     region(
@@ -180,17 +188,16 @@ function errors({ truth, prediction }: StructureView, slice: Slice, size: Volume
 }
 
 function facts(structure: StructureView, overlap: Overlap, threshold: number, label: string, { x, y }: Box): string[] {
-  const { presence, probability, name } = structure
+  const { dice, probability, name } = structure
   const verdict = verdictOf(structure, threshold)
   const truth = presenceText(structure)
-  const dice = presence > 0.5 ? diceOf(overlap) : undefined
   const style = verdict === '' ? {} : { fill: WRONG, bold: true }
   const faint = { size: 10, fill: FAINT }
   return [
     text(x, y + 12, fitted(name, LABELS - 16, 12), { size: 12, bold: true }),
     text(x, y + 30, `${truth}, p ${probability.toFixed(2)}`, style),
     verdict === '' ? '' : text(x, y + 45, verdict, style),
-    dice === undefined ? '' : text(x + (verdict === '' ? 0 : 62), y + 45, `Dice ${dice.toFixed(3)}`),
+    dice === null ? '' : text(x + (verdict === '' ? 0 : 62), y + 45, `Dice ${dice.toFixed(3)}`),
     text(x, y + 66, `${overlap.truth} → ${overlap.prediction} voxels`, faint),
     text(x, y + 80, label, faint),
   ]

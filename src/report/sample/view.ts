@@ -1,4 +1,4 @@
-import type { VolumeSize } from './slice.ts'
+import type { Grid } from './slice.ts'
 
 /** A structure of a sample: ground truth and prediction. */
 export interface StructureView {
@@ -9,6 +9,8 @@ export interface StructureView {
   presence: number
   /** Predicted probability of presence. */
   probability: number
+  /** Dice of `prediction`, which the presence gate may have emptied; null unless the structure is present */
+  dice: number | null
   /** attention map (H, W, D), 0..1 */
   attention?: Float32Array
 }
@@ -18,9 +20,8 @@ export function presenceText({ presence }: StructureView): 'present' | 'absent' 
   return presence < 0 ? 'unknown' : presence > 0.5 ? 'present' : 'absent'
 }
 
-export interface SampleView {
+export interface SampleView extends Grid {
   title: string
-  size: VolumeSize
   image: Float32Array // (H, W, D)
   structures: readonly StructureView[]
   /** Probability above which a structure is predicted present. */

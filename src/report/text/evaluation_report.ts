@@ -1,4 +1,4 @@
-import type { DetailedMetrics, Interval } from '../detailed_metrics.ts'
+import { type DetailedMetrics, type Interval, LEAST_FOR_INTERVAL } from '../detailed_metrics.ts'
 import {
   absenceTable,
   calibrationTable,
@@ -37,9 +37,11 @@ export function evaluationReport(head: ReportHead, metrics: DetailedMetrics): st
     `samples   ${head.samples} of ${head.size.join('×')} voxels, ${structures} structures`,
     ...mainMetrics(metrics),
     '',
-    `In brackets: 95 % bootstrap intervals from ${metrics.confidence_intervals.resamples} resamples of the samples.`,
+    `In brackets: 95 % bootstrap intervals from ${metrics.confidence_intervals.resamples} resamples of the samples,`,
+    `where at least ${LEAST_FOR_INTERVAL} samples define the metric. A dash: undefined, for lack of such samples.`,
     '',
-    `Presence (predicted present: probability above ${head.presenceThreshold})`,
+    `Presence (predicted present: probability above ${head.presenceThreshold};`,
+    'precision, recall and F1 are undefined without a present pair)',
     ...presenceTable(metrics),
     '',
     'Absence (sensitivity: fraction of the absent pairs that were predicted absent;',
@@ -82,15 +84,20 @@ export function mainMetrics(metrics: DetailedMetrics): string[] {
   const unit = metrics.distance_unit === 'mm' ? 'mm' : 'voxels'
   const distance = (value: number | null, interval: Interval): string =>
     `${withInterval(value, interval, distanceText)}${value === null ? '' : ` ${unit}`}`
+  const { mean_dice, mean_hd95 } = masks.num_structures
+  const all = Object.keys(metrics.segmentation_per_structure).length
+  const pairs = absence.num_absent + absence.num_present
   return [
-    `presence  accuracy ${withInterval(metrics.presence_overall_accuracy, intervals.presence_overall_accuracy)}`,
+    `presence  accuracy ${withInterval(metrics.presence_overall_accuracy, intervals.presence_overall_accuracy)} of ${pairs} known pairs`,
     `          calibration error ${metricText(calibration.expected_calibration_error)}, Brier score ${metricText(calibration.brier_score)}`,
     `absence   sensitivity ${withInterval(absence.sensitivity, intervals.absence_sensitivity)} of ${absence.num_absent} absent`,
     `          specificity ${withInterval(absence.specificity, intervals.absence_specificity)} of ${absence.num_present} present`,
     `masks     Dice ${withInterval(masks.mean_dice, intervals.mean_dice)}, IoU ${withInterval(masks.mean_iou, intervals.mean_iou)}`,
+    `          means over ${mean_dice} of ${all} structures, those that occur`,
     `gated     Dice ${metricText(gated.mean_dice)}, IoU ${metricText(gated.mean_iou)} (empty mask if predicted absent)`,
     `surfaces  HD95 ${distance(masks.mean_hd95, intervals.mean_hd95)}`,
     `          mean distance ${distance(masks.mean_surface_distance, intervals.mean_surface_distance)}`,
+    `          means over ${mean_hd95} of ${all} structures, those that were found`,
     `volumes   absolute error ${metricText(masks.mean_absolute_volume_error)}`,
   ]
 }

@@ -1,6 +1,7 @@
 import { type Colors, colorsFor } from '../../util/colors.ts'
 import {
   type BatchProgress,
+  durationText,
   type EpochProgress,
   type EpochSummary,
   epochLine,
@@ -85,14 +86,29 @@ export class Console {
     if (this.level <= LOG_LEVELS.WARNING) this.print(`warning: ${text}`, `${this.colors.yellow('warning:')} ${text}`)
   }
 
+  /** Reports the compilation that precedes the first batch. */
+  compiling(done: number, all: number): void {
+    const text = `compiling kernels ${done}/${all}`
+    this.progress(false, text, [text])
+  }
+
+  /** Reports its end. The first batch shows no progress until it is done. */
+  compiled(kernels: number, seconds: number): void {
+    this.close()
+    this.line(`kernels   ${kernels} compiled in ${durationText(seconds)}`)
+    this.lastLine = Number.NEGATIVE_INFINITY
+    this.lastRefresh = Number.NEGATIVE_INFINITY
+    if (this.isLive && this.level <= LOG_LEVELS.INFO) this.show(['running the first batch'])
+  }
+
   /** Reports a training batch. */
   batch(progress: BatchProgress): void {
-    this.progress(progress, trainingLine, liveTrainingParts)
+    this.progress(isLast(progress), trainingLine(progress), liveTrainingParts(progress))
   }
 
   /** Reports a validation batch. */
   validationBatch(progress: EpochProgress): void {
-    this.progress(progress, validationLine, liveValidationParts)
+    this.progress(isLast(progress), validationLine(progress), liveValidationParts(progress))
   }
 
   epochEnd(summary: EpochSummary): void {
@@ -101,7 +117,7 @@ export class Console {
     const erased = this.erase()
     this.live = []
     this.lastLine = this.now()
-    this.print(text, erased + text.replace(/new best$/, best => this.colors.green(best)))
+    this.print(text, erased + text.replace(/best$/, best => this.colors.green(best)))
   }
 
   /** Erases the live display. */
@@ -110,25 +126,24 @@ export class Console {
     this.live = []
   }
 
-  private progress<P extends EpochProgress>(
-    progress: P,
-    line: (progress: P) => string,
-    parts: (progress: P) => string[],
-  ): void {
+  private progress(isLast: boolean, line: string, parts: readonly string[]): void {
     if (this.level > LOG_LEVELS.INFO) return
     const now = this.now()
     const isDebug = this.level <= LOG_LEVELS.DEBUG
     if (isDebug || now - this.lastLine >= BETWEEN_LINES) {
       this.lastLine = now
-      if (this.isLive && !isDebug) this.forward(`${line(progress)}\n`)
-      else this.line(line(progress))
+      if (this.isLive && !isDebug) this.forward(`${line}\n`)
+      else this.line(line)
     }
-    const isComplete = progress.batch === progress.batches
-    if (!this.isLive || (now - this.lastRefresh < BETWEEN_REFRESHES && !isComplete)) return
+    if (!this.isLive || (now - this.lastRefresh < BETWEEN_REFRESHES && !isLast)) return
     this.lastRefresh = now
+    this.show(parts)
+  }
+
+  private show(parts: readonly string[]): void {
     const erased = this.erase()
     // a character in the last column makes some terminals wrap
-    this.live = fitParts(parts(progress), (this.stream.columns ?? 80) - 1, LIVE_LINES)
+    this.live = fitParts(parts, (this.stream.columns ?? 80) - 1, LIVE_LINES)
     this.write(erased + this.painted())
   }
 
@@ -156,4 +171,8 @@ export class Console {
   private write(text: string): void {
     if (this.isOpen) this.stream.write(text)
   }
+}
+
+function isLast({ batch, batches }: EpochProgress): boolean {
+  return batch === batches
 }

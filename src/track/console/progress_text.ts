@@ -1,3 +1,5 @@
+import { UNDEFINED } from '../../util/statistics.ts'
+
 /** Progress within an epoch. */
 export interface EpochProgress {
   /** From 0. */
@@ -27,28 +29,26 @@ export interface EpochSummary {
   epochs: number
   /** Mean total loss over the training batches. */
   trainLoss: number
-  /** Undefined if the epoch was not validated. */
-  validation: { loss: number; presenceAccuracy: number; meanDice: number; hardDice: number } | undefined
+  /** Undefined if the epoch was not validated. A metric is undefined if nothing defines it. */
+  validation: ({ loss: number } & Record<'presenceAccuracy' | 'hardDice', number | undefined>) | undefined
   isBest: boolean
-  learningRate: number
-  samplesPerSecond: number
   seconds: number
 }
 
-/** Display names of the loss terms, in a log and on a live line. Other terms keep their key. */
-const TERM_NAMES: Readonly<Record<string, { log: string; short: string }>> = {
-  segmentation: { log: 'segmentation', short: 'seg' },
-  focal_seg: { log: 'focal', short: 'focal' },
-  attention_supervision: { log: 'attention', short: 'attn' },
-  false_positive_suppression: { log: 'false positive', short: 'fp' },
-  confidence: { log: 'confidence', short: 'conf' },
+/** Names of the loss terms on a live line. Other terms keep their key. */
+const SHORT_NAMES: Readonly<Record<string, string>> = {
+  segmentation: 'seg',
+  focal_seg: 'focal',
+  attention_supervision: 'attn',
+  false_positive_suppression: 'fp',
+  confidence: 'conf',
 }
 const BAR = 12 // characters
 
 /** The parts of the live display, most important first. */
 export function liveTrainingParts(progress: BatchProgress): string[] {
   const { epoch, epochs, total, terms, learningRate, samplesPerSecond, secondsLeft } = progress
-  const named = Object.entries(terms).map(([name, value]) => `${TERM_NAMES[name]?.short ?? name} ${lossText(value)}`)
+  const named = Object.entries(terms).map(([name, value]) => `${SHORT_NAMES[name] ?? name} ${lossText(value)}`)
   const left = secondsLeft === undefined ? [] : [`${durationText(secondsLeft)} left`]
   const place = `epoch ${epoch + 1}/${epochs} ${barText(progress)}`
   return [
@@ -65,32 +65,34 @@ export function liveValidationParts(progress: EpochProgress): string[] {
   return [`epoch ${progress.epoch + 1}/${progress.epochs} ${barText(progress)}`, 'validating']
 }
 
-/** A log line about a training batch, with every loss term. */
+/** A log line about a training batch. It fits 80 columns; the metrics of the run have every loss term. */
 export function trainingLine(progress: BatchProgress): string {
-  const { epoch, epochs, batch, batches, total, terms, learningRate, samplesPerSecond, secondsLeft } = progress
-  const named = Object.entries(terms).map(([name, value]) => `${TERM_NAMES[name]?.log ?? name} ${lossText(value)}`)
+  const { epoch, epochs, batch, batches, total, learningRate, samplesPerSecond, secondsLeft } = progress
   const left = secondsLeft === undefined ? [] : [`${durationText(secondsLeft)} left`]
-  const loss = `loss ${lossText(total)} (${named.join(', ')})`
   const place = `epoch ${epoch + 1}/${epochs}  batch ${batch}/${batches}`
-  return [place, loss, learningRateText(learningRate), rateText(samplesPerSecond), ...left].join('  ')
+  const parts = [place, `loss ${lossText(total)}`, learningRateText(learningRate), rateText(samplesPerSecond), ...left]
+  return parts.join('  ')
 }
 
 export function validationLine({ epoch, epochs, batch, batches }: EpochProgress): string {
   return `epoch ${epoch + 1}/${epochs}  validation batch ${batch}/${batches}`
 }
 
-/** A line about a finished epoch. It ends with `new best` if the epoch is the best so far. */
-export function epochLine(summary: EpochSummary): string {
-  const { epoch, epochs, trainLoss, validation, isBest, learningRate, samplesPerSecond, seconds } = summary
-  const parts = [`epoch ${epoch + 1}/${epochs}`, `train loss ${lossText(trainLoss)}`]
+/** A line about a finished epoch, losses first. It fits 80 columns and ends with `best` if the epoch is the best so far. */
+export function epochLine({ epoch, epochs, trainLoss, validation, isBest, seconds }: EpochSummary): string {
+  const parts = [`epoch ${epoch + 1}/${epochs}`, `train ${lossText(trainLoss)}`]
   if (validation) {
-    const { loss, presenceAccuracy, meanDice, hardDice } = validation
-    parts.push(`val loss ${lossText(loss)}`, `presence ${(100 * presenceAccuracy).toFixed(1)} %`)
-    parts.push(`Dice ${hardDice.toFixed(3)} (soft ${meanDice.toFixed(3)})`)
+    const { loss, presenceAccuracy, hardDice } = validation
+    parts.push(`val ${lossText(loss)}`, `presence ${percentText(presenceAccuracy)}`)
+    parts.push(`Dice ${hardDice?.toFixed(3) ?? UNDEFINED}`)
   }
-  parts.push(learningRateText(learningRate), rateText(samplesPerSecond), durationText(seconds))
-  if (isBest) parts.push('new best')
+  parts.push(durationText(seconds))
+  if (isBest) parts.push('best')
   return parts.join('  ')
+}
+
+function percentText(share: number | undefined): string {
+  return share === undefined ? UNDEFINED : `${(100 * share).toFixed(0)} %`
 }
 
 /** Fills at most `lines` lines of `width` characters, and drops the parts that do not fit. */

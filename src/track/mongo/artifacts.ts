@@ -1,6 +1,7 @@
-import { closeSync, createReadStream, openSync } from 'node:fs'
+import { closeSync, createReadStream } from 'node:fs'
 import { extname } from 'node:path'
 import type { ObjectId } from 'mongodb'
+import { openInput } from '../../util/files/input_file.ts'
 import type { Artifact } from '../observer.ts'
 import type { MongoConnection } from './connection.ts'
 
@@ -35,7 +36,7 @@ export class MongoArtifacts {
 
   /** Takes the file as it is now: it stays open, so that one renamed over it changes nothing. Throws if it cannot be opened. */
   keep(artifact: Artifact): void {
-    const content = 'path' in artifact ? openSync(artifact.path, 'r') : Buffer.from(artifact.bytes)
+    const content = 'path' in artifact ? openInput(artifact.path) : Buffer.from(artifact.bytes)
     release(this.pending.get(artifact.name))
     this.pending.delete(artifact.name)
     this.pending.set(artifact.name, content)

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Json } from '../../config/json.ts'
+import { messageOf } from '../../util/error.ts'
 import { traceOf } from '../description.ts'
 import type { Series } from '../metrics.ts'
 import type { Artifact, Observer, Point, RunEnd, RunStart } from '../observer.ts'
@@ -109,7 +110,7 @@ export class MongoRun implements Observer {
     try {
       this.artifacts.keep(artifact)
     } catch (error) {
-      this.warn(`${artifact.name} is not sent to ${this.shown}: ${(error as Error).message}`)
+      this.warn(`${artifact.name} is not sent to ${this.shown}: ${messageOf(error)}`)
       return
     }
     if (!this.isAway) this.files.wake()
@@ -180,7 +181,7 @@ export class MongoRun implements Observer {
       this.isAway = true
       if (this.hasWarned) return
       this.hasWarned = true
-      this.warn(`${this.shown}: ${(error as Error).message}; the run goes on, what waits is tried again`)
+      this.warn(`${this.shown}: ${messageOf(error)}; the run goes on, what waits is tried again`)
     }
   }
 

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
-import { readFileSync, statSync } from 'node:fs'
 import { relative, resolve } from 'node:path'
 import type { ObjectId } from 'mongodb'
+import { readWhole } from '../../util/whole_file.ts'
 import type { MongoConnection } from './connection.ts'
 
 /** A source as Sacred names it: its path from the working directory, its file in GridFS. */
@@ -46,7 +46,7 @@ export class MongoSources {
 
 function contentOf(path: string): Buffer | undefined {
   try {
-    return statSync(path).isFile() ? readFileSync(path) : undefined
+    return readWhole(path)
   } catch {
     return undefined
   }

@@ -1,8 +1,8 @@
-import { appendFileSync, mkdirSync } from 'node:fs'
+import { appendFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { join, resolve } from 'node:path'
 import { type JsonObject, sortedJson } from '../../config/json.ts'
-import { InputError } from '../../util/error.ts'
+import { makeFolder } from '../../util/files/folder.ts'
 import type { Series } from '../metrics.ts'
 import type { Artifact, Observer, Point } from '../observer.ts'
 import { makeNewFolder, reasonOf } from '../run_files.ts'
@@ -114,11 +114,7 @@ export function tagOf(name: string): string {
 
 /** Makes the folder of all runs. Throws an InputError if that is impossible. */
 export function makeTensorBoardFolder(base: string): void {
-  try {
-    mkdirSync(base, { recursive: true })
-  } catch (error) {
-    throw new InputError(`${base}: ${reasonOf(error)}, expected a folder for TensorBoard`)
-  }
+  makeFolder(base, 'a folder for TensorBoard')
 }
 
 /** Makes a new folder, with the suffix -2, -3, … if the name is taken. */

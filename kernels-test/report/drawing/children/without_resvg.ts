@@ -9,6 +9,6 @@ const hook = `export async function resolve(name, context, next) {
 register(`data:text/javascript,${encodeURIComponent(hook)}`)
 
 const { svg, png, reason } = await draw({
-  curves: { title: '', metrics: new Map(), planned: 1, monitor: 'total_loss' },
+  curves: { title: '', metrics: new Map(), terms: [], structures: [], planned: 1, monitor: 'total_loss' },
 })
 process.stdout.write(JSON.stringify({ svg: svg.slice(0, 10), png: png !== undefined, reason }))

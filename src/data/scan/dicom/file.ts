@@ -1,6 +1,7 @@
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
+import { fstatSync, readSync } from 'node:fs'
 import { constants, inflateRawSync, type ZlibOptions } from 'node:zlib'
 import { InputError } from '../../../util/error.ts'
+import { isRegularFile, withInput } from '../../../util/files/input_file.ts'
 import {
   DicomDamage,
   DicomElements,
@@ -32,20 +33,9 @@ const IMPLICIT = '1.2.840.10008.1.2'
 const BIG_ENDIAN = '1.2.840.10008.1.2.2'
 export const DEFLATED = '1.2.840.10008.1.2.1.99'
 
-/** Whether a file has the DICM mark at byte 128. False if it cannot be read. */
+/** Whether a regular file has the DICM mark at byte 128. Throws InputError if it cannot be read: a slice must not be overlooked. */
 export function isDicomFile(path: string): boolean {
-  let file: number
-  try {
-    file = openSync(path, 'r')
-  } catch {
-    return false
-  }
-  try {
-    if (!fstatSync(file).isFile()) return false
-    return hasMark(readAt(file, 0, PREAMBLE))
-  } finally {
-    closeSync(file)
-  }
+  return isRegularFile(path) && withInput(path, file => hasMark(readAt(file, 0, PREAMBLE)))
 }
 
 /** Reads everything before the pixels. Throws InputError with the path: not DICOM, damaged, or truncated. */
@@ -68,18 +58,11 @@ export function readDicomFile(path: string): DicomFile {
 
 /** Runs `use` on an open file; DicomDamage becomes an InputError with the path. */
 export function withDicomFile<T>(path: string, use: (file: number) => T): T {
-  let file: number | undefined
   try {
-    file = openSync(path, 'r')
-    return use(file)
+    return withInput(path, use, 'a DICOM file')
   } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code
-    if (code === 'ENOENT') throw new InputError(`${path}: no such file, expected a DICOM file`)
-    if (code === 'EISDIR') throw new InputError(`${path}: is a directory, expected a DICOM file`)
     if (error instanceof DicomDamage) throw new InputError(`${path}: ${error.message}`)
     throw error
-  } finally {
-    if (file !== undefined) closeSync(file)
   }
 }
 

@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { PACKAGE_ROOT } from '../../../util/package_root.ts'
+import { readText } from '../../../util/whole_file.ts'
 import { ANATOMICAL_STRUCTURE, type Code, codeOf } from './codes.ts'
 import type { DicomSource } from './source.ts'
 import { TAG } from './tags.ts'
@@ -65,7 +65,7 @@ function series(instance: string): DicomElement[] {
   const digits = (...parts: number[]): string => parts.map(part => String(part).padStart(2, '0')).join('')
   const date = digits(now.getFullYear(), now.getMonth() + 1, now.getDate())
   const time = digits(now.getHours(), now.getMinutes(), now.getSeconds())
-  const { version } = JSON.parse(readFileSync(join(PACKAGE_ROOT, 'package.json'), 'utf8')) as { version: string }
+  const { version } = JSON.parse(readText(join(PACKAGE_ROOT, 'package.json'))) as { version: string }
   return [
     [TAG.SOPClassUID, 'UI', SEGMENTATION_CLASS],
     [TAG.SOPInstanceUID, 'UI', instance],

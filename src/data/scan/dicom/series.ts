@@ -26,7 +26,7 @@ export function readDicomSeries(path: string, series?: string): Scan & { dicom: 
   const chosen = chooseSeries(images, path, series)
   const stack = stackSlices(chosen.flatMap(slicesOf), path)
   const { values, size } = readVolume(stack.slices, path)
-  return { path, size, channels: 1, values, affine: stack.affine, dicom: sourceOf(stack) }
+  return { path, size, channels: 1, values, affine: stack.affine, warnings: [], dicom: sourceOf(stack) }
 }
 
 function filesIn(folder: string): string[] {

@@ -6,18 +6,19 @@ export function progressOf(what: string): { update(done: number, all: number): v
   const { stderr } = process
   let last = performance.now()
   let isShown = false
+  const erase = (): void => {
+    if (isShown) stderr.write('\r\x1b[K')
+    isShown = false
+  }
   return {
     update(done, all) {
+      if (done === all) return erase()
       const now = performance.now()
-      const isDue = now - last >= (stderr.isTTY ? BETWEEN_REFRESHES : BETWEEN_LINES)
-      if (!isDue) return
+      if (now - last < (stderr.isTTY ? BETWEEN_REFRESHES : BETWEEN_LINES)) return
       last = now
       stderr.write(stderr.isTTY ? `\r\x1b[K${what} ${done}/${all}` : `${what} ${done}/${all}\n`)
       isShown = stderr.isTTY
     },
-    end() {
-      if (isShown) stderr.write('\r\x1b[K')
-      isShown = false
-    },
+    end: erase,
   }
 }

@@ -1,0 +1,48 @@
+import fs from 'node:fs'
+import { dirname, resolve } from 'node:path'
+import { InputError } from '../error.ts'
+import { WriteError } from '../whole_file.ts'
+import { codeOf, reasonOf } from './reason.ts'
+
+/** Codes of a full or broken disk; with any other, the path itself is wrong. */
+const DISK_FAULTS = ['ENOSPC', 'EDQUOT', 'EIO', 'ESTALE', 'EMFILE', 'ENFILE', 'ENOMEM']
+
+/**
+ * Makes a folder and those above it. Returns the uppermost one that did not exist. `purpose` says for what: "a folder for the results".
+ * Throws InputError if the path cannot be one, WriteError if the disk is full or broken.
+ */
+export function makeFolder(path: string, purpose: string): string | undefined {
+  try {
+    return makeFolders(path)
+  } catch (error) {
+    const message = `${path}: cannot create ${purpose} (${reasonOf(error)})`
+    if (DISK_FAULTS.includes(codeOf(error) ?? '')) throw new WriteError(message, { cause: error })
+    throw new InputError(message, { cause: error })
+  }
+}
+
+/** As makeFolder; throws the system's error. Node's own recursive call never ends where a file system has no folders to make, as /proc. */
+export function makeFolders(path: string): string | undefined {
+  const missing: string[] = []
+  let at = resolve(path)
+  while (!isFolder(at)) {
+    missing.unshift(at)
+    at = dirname(at)
+  }
+  for (const folder of missing) makeIfMissing(folder)
+  return missing[0]
+}
+
+/** A file counts as missing, so that making the folder throws. */
+function isFolder(path: string): boolean {
+  return fs.statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false
+}
+
+function makeIfMissing(folder: string): void {
+  try {
+    fs.mkdirSync(folder)
+  } catch (error) {
+    // another process may have made it just now
+    if (codeOf(error) !== 'EEXIST' || !isFolder(folder)) throw error
+  }
+}
