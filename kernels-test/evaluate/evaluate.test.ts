@@ -97,6 +97,7 @@ test('figures are those of the masks that predict gives, counted voxel by voxel'
   expect(samples).toBe(SAMPLES)
   const metrics = JSON.parse(readFileSync(files.metrics, 'utf8')) as DetailedMetrics
   expect(Object.keys(metrics)).toStrictEqual([
+    'num_samples',
     'presence_overall_accuracy',
     'presence_per_structure',
     'segmentation_per_structure',
@@ -108,6 +109,7 @@ test('figures are those of the masks that predict gives, counted voxel by voxel'
     'presence_calibration',
     'confidence_intervals',
     'distance_unit',
+    'evaluated',
   ])
   const known = q
     .map((probability, pair) => ({ probability, y: presenceOf(Math.floor(pair / STRUCTURES), pair % STRUCTURES) }))

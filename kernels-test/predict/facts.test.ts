@@ -130,9 +130,9 @@ test('a dataset prepared otherwise is warned of, as a folder and as its file', a
     `${dataset} was prepared otherwise than the training data of ${head}: intensities -160 to 240, not percentiles 0.5 to 99.5`,
   ]
   for (const input of [dataset, join(dataset, 'test.h5')]) {
-    const { warnings, record } = await run(head, input)
+    const { warnings, record, prediction } = await run(head, input)
     expect(warnings).toEqual(expected.map(line => `warning: ${line}`))
-    expect(record.warnings).toEqual(expected)
+    expect([record.warnings, prediction.warnings]).toEqual([expected, expected])
   }
 })
 

@@ -137,7 +137,8 @@ function write({ request, model, device, warnings }: Task, found: Metrics): Eval
     warnings,
   }
   if (existsSync(files.metrics)) removePictures(output)
-  writeJson(files.metrics, metrics)
+  const { weights, presenceThreshold: presence_threshold } = head
+  writeJson(files.metrics, { ...metrics, evaluated: { weights, dataset, split, presence_threshold, warnings } })
   writeWhole(files.report, [Buffer.from(evaluationReport(head, metrics))])
   writeWhole(files.cases, [Buffer.from(casesCsv(cases))])
   const pictured = choosePictured(cases, request.visit ? (request.pictures ?? 0) : 0)

@@ -1,5 +1,6 @@
 import type { Preparation } from './preparation.ts'
 import type { ChannelRanges, Range, ScanRanges } from './scan_ranges.ts'
+import { channelText, lengthsText, short } from './scan_ranges_text.ts'
 
 /** Anatomy zoomed by up to this factor passes: nnU-Net zooms its training samples by 0.7 to 1.4, about as much as bodies differ. */
 export const ZOOM_FACTOR = 1.5
@@ -92,23 +93,4 @@ function areUnlike(own: ChannelRanges, other: ChannelRanges, rule: Preparation['
 
 function isBeyond([least, most]: Range, [lowest, highest]: Range, tolerance: number): boolean {
   return least < lowest - tolerance || most > highest + tolerance
-}
-
-function channelText({ low, high }: ChannelRanges): string {
-  return `${rangeText(low)} to ${rangeText(high)}`
-}
-
-export function lengthsText(axes: readonly Range[]): string {
-  const texts = axes.map(rangeText)
-  return `${texts.join(texts.every(text => !text.includes('–')) ? '×' : ' × ')} mm`
-}
-
-function rangeText([least, most]: Range): string {
-  const [from, to] = [short(least), short(most)]
-  if (from === to) return from
-  return least < 0 ? `${from}…${to}` : `${from}–${to}`
-}
-
-function short(value: number): string {
-  return String(Math.abs(value) >= 100 ? Math.round(value) : Number(value.toPrecision(3)))
 }
