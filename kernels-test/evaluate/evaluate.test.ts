@@ -97,7 +97,6 @@ test('figures are those of the masks that predict gives, counted voxel by voxel'
   expect(samples).toBe(SAMPLES)
   const metrics = JSON.parse(readFileSync(files.metrics, 'utf8')) as DetailedMetrics
   expect(Object.keys(metrics)).toStrictEqual([
-    'num_samples',
     'presence_overall_accuracy',
     'presence_per_structure',
     'segmentation_per_structure',
@@ -109,6 +108,7 @@ test('figures are those of the masks that predict gives, counted voxel by voxel'
     'presence_calibration',
     'confidence_intervals',
     'distance_unit',
+    'num_samples',
     'evaluated',
   ])
   const known = q

@@ -13,7 +13,7 @@ import { openTrainedModel, presenceThresholdFor, type TrainedModel } from '../ru
 import { Closer } from '../util/closer.ts'
 import { InputError, messageOf } from '../util/error.ts'
 import { withOutputFolder } from '../util/output_folder.ts'
-import { writeJson, writeWhole } from '../util/whole_file.ts'
+import { writeJson, writeText } from '../util/whole_file.ts'
 import type { Evaluation, EvaluationRequest } from './evaluation.ts'
 import { Metrics } from './metrics.ts'
 import { EvaluationPass } from './pass.ts'
@@ -139,8 +139,8 @@ function write({ request, model, device, warnings }: Task, found: Metrics): Eval
   if (existsSync(files.metrics)) removePictures(output)
   const { weights, presenceThreshold: presence_threshold } = head
   writeJson(files.metrics, { ...metrics, evaluated: { weights, dataset, split, presence_threshold, warnings } })
-  writeWhole(files.report, [Buffer.from(evaluationReport(head, metrics))])
-  writeWhole(files.cases, [Buffer.from(casesCsv(cases))])
+  writeText(files.report, evaluationReport(head, metrics))
+  writeText(files.cases, casesCsv(cases))
   const pictured = choosePictured(cases, request.visit ? (request.pictures ?? 0) : 0)
   return { head, metrics, cases, samples: found.samples, pictured, files }
 }
