@@ -145,8 +145,9 @@ test('a training is not resumed with data that were prepared otherwise, or with 
     checkSameData({ path, checkpoint, progress }, { ...given, ...change }, line => lines.push(line))
   resume({})
   resume({ preparation: undefined, channelNames: undefined, trainingScans: undefined })
-  expect(() => resume({ preparation: { ...given.preparation, orientation: 'other' } })).toThrow(
-    /was not trained on .*dataset: preparation is \{"orientation":"other",.*\}, was \{"orientation":"RAS",[^\n]*\}$/,
+  const intensity = [{ kind: 'window', low: -160, high: 240 }]
+  expect(() => resume({ preparation: { ...given.preparation, intensity } })).toThrow(
+    /was not trained on .*dataset: preparation: intensities -160 to 240, not mean ± 4 sd$/,
   )
   expect(() => resume({ patches: true })).toThrow(/: patches is true, was false$/)
   expect(() => resume({ channelNames: ['CT'] })).toThrow(/: channel_names is \["CT"\], was \["MRI"\]$/)

@@ -1,5 +1,6 @@
 import type { DatasetFacts } from '../data/dataset/dataset.ts'
 import type { Split } from '../data/dataset/split.ts'
+import { type Preparation, parsePreparation } from '../data/scan/preparation.ts'
 import { preparationDifferences } from '../data/scan/preparation_text.ts'
 import { isWithin, scanDifferences, ZOOM_FACTOR } from '../data/scan/scan_differences.ts'
 import type { Range } from '../data/scan/scan_ranges.ts'
@@ -74,4 +75,11 @@ export function voxelDifferences(
   })
   if (own.every((each, axis) => isWithin(each, trained[axis]!, ZOOM_FACTOR))) return []
   return [`${file}: voxels of ${lengthsText(own)}; ${path} was trained on ${lengthsText(trained)}`]
+}
+
+/** How a preparation differs from the one that a checkpoint states, if both are known. Throws InputError if that is invalid. */
+export function preparationChanges(given: Preparation | undefined, stated: unknown, path: string): string[] {
+  if (!given || stated === undefined) return []
+  const trained = parsePreparation(stated, path)
+  return preparationDifferences({ ...given, seenAt: given.image_size }, { ...trained, seenAt: trained.image_size })
 }

@@ -5,6 +5,7 @@ import { type Checkpoint, readCheckpoint } from '../checkpoint/checkpoint.ts'
 import { differingKeys, leavesOf } from '../config/load.ts'
 import type { Config } from '../config/schema.ts'
 import type { Dataset } from '../data/dataset/dataset.ts'
+import { preparationChanges } from '../run/dataset_facts.ts'
 import { checkUsable } from '../run/weight_faults.ts'
 import { InputError } from '../util/error.ts'
 import { listed } from '../util/listing.ts'
@@ -102,7 +103,7 @@ export function checkSameData(
       : `${key} is ${JSON.stringify(given[key])}, was ${JSON.stringify(trained[key])}`
   const refused = [
     ...differing.filter(key => !OF_VALIDATION.includes(key)).map(text),
-    ...preparedOtherwise(checkpoint, dataset),
+    ...preparedOtherwise(path, checkpoint, dataset),
   ]
   if (refused.length > 0)
     throw new InputError(`${path}: was not trained on ${dataset.directory}: ${listed(refused, '; ')}`)
@@ -122,13 +123,15 @@ function structuresText(given: readonly string[], trained: readonly string[]): s
 }
 
 /** Facts of the dataset besides its fingerprint that the checkpoint states too. */
-function preparedOtherwise({ sadaan = {} }: Checkpoint, dataset: Dataset): string[] {
-  const given = { preparation: dataset.preparation, patches: dataset.patches, channel_names: dataset.channelNames }
-  return Object.entries(given).flatMap(([key, value]) => {
+function preparedOtherwise(path: string, { sadaan = {} }: Checkpoint, dataset: Dataset): string[] {
+  const { preparation, patches, channelNames } = dataset
+  const prepared = preparationChanges(preparation, sadaan.preparation, path).map(line => `preparation: ${line}`)
+  const others = Object.entries({ patches, channel_names: channelNames }).flatMap(([key, value]) => {
     const trained = sadaan[key]
     if (value === undefined || trained === undefined || isDeepStrictEqual(value, trained)) return []
     return [`${key} is ${JSON.stringify(value)}, was ${JSON.stringify(trained)}`]
   })
+  return [...prepared, ...others]
 }
 
 /**
