@@ -151,7 +151,9 @@ describe('masks and presence', () => {
     expect([...masks.values]).toStrictEqual(expected)
 
     const lines = readFileSync(join(output, 'presence.csv'), 'utf8').trimEnd().split('\n')
-    expect(lines[0]).toBe('sample,structure,presence_probability,present,mask_voxels,volume_ml,presence_threshold,scan')
+    expect(lines[0]).toBe(
+      'sample,structure,presence_probability,present,mask_voxels,volume_ml,presence_threshold,scan,warnings',
+    )
     const count = (pair: number) =>
       expected.slice(pair * voxels, (pair + 1) * voxels).reduce((sum, value) => sum + value, 0)
     const structures = small.shape.structures
@@ -160,7 +162,7 @@ describe('masks and presence', () => {
         [
           Math.floor(pair / structures),
           `organ ${pair % structures}`,
-          ...[q, Number(q > threshold), count(pair), '', threshold, ''],
+          ...[q, Number(q > threshold), count(pair), '', threshold, '', ''],
         ].join(),
       ),
     )

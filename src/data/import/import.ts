@@ -107,7 +107,7 @@ function formOf(
     intensity: rulesFor(channels, intensity, channelNames, training),
   }
   const half = preparation.image_size.map(axis => axis / 2) as ImageSize
-  return { preparation, structureNames, ...(patches && { patchStride: patchStride ?? half }) }
+  return { preparation, structureNames, channelNames, ...(patches && { patchStride: patchStride ?? half }) }
 }
 
 /** The channel names that the sources agree on; undefined if none names them. */
@@ -149,7 +149,7 @@ async function write(
   async function* samplesOf(split: SplitName, scans = splits[split]): AsyncGenerator<StoredSample> {
     for (const scan of scans) {
       try {
-        for (const sample of recorded(importScan(scan, form), record => tally.addScan(split, record))) {
+        for (const sample of recorded(importScan(scan, form), scan => tally.addScan(split, scan))) {
           tally.addSample(split, sample.presence)
           yield sample
         }
@@ -217,15 +217,17 @@ function checkOptions(options: ImportOptions): void {
 
 function metadataOf(
   { seed, validationSplit, testSplit, sources }: ImportOptions,
-  { preparation, patchStride, structureNames }: ImportedForm,
+  { preparation, patchStride, structureNames, channelNames }: ImportedForm,
   { marks }: Survey,
-  { records }: ImportTally,
+  { records, trainingScans }: ImportTally,
 ): DatasetMetadata {
   return {
     structure_names: structureNames,
     num_structures: structureNames.length,
     image_size: preparation.image_size,
+    ...(channelNames && { channel_names: channelNames }),
     preparation,
+    training_scans: trainingScans,
     patches: patchStride !== undefined,
     dataset_info: {
       source: 'import',

@@ -114,6 +114,7 @@ export class Loader {
       batchSize,
       imageLength: split.channels * voxels,
       maskWords: (structures * voxels) / 32,
+      masksAt: split.masksAt,
       digests: split.digests,
     }
   }
