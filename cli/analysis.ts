@@ -1,5 +1,6 @@
 import { Command } from 'commander'
 import { analyse } from '../src/evaluate/analysis.ts'
+import { say } from './console/say.ts'
 
 interface AnalysisOptions {
   train: string
@@ -22,7 +23,6 @@ export function makeAnalysisCommand(): Command {
 }
 
 async function runAnalysis({ train, val, test, output, json }: AnalysisOptions): Promise<void> {
-  const say = (line: string): void => console.error(line)
   const analysis = await analyse({ files: { train, val, test }, output, say })
   if (json) process.stdout.write(`${JSON.stringify(analysis)}\n`)
   else for (const line of [...analysis.findings, `written   ${analysis.files.join(', ')}`]) say(line)

@@ -1,5 +1,6 @@
 import { Command, InvalidArgumentError, Option } from 'commander'
 import type { Precision } from '../src/graph/tensor.ts'
+import { say } from './console/say.ts'
 import { configurationOf, withConfiguration } from './options.ts'
 import { stopOnSignals } from './signals.ts'
 
@@ -59,10 +60,6 @@ function positive(text: string): number {
 function positiveInteger(text: string): number {
   if (!Number.isInteger(positive(text))) throw new InvalidArgumentError('expected a positive integer')
   return Number(text)
-}
-
-function say(line: string): void {
-  process.stderr.write(`${line}\n`)
 }
 
 function print(value: object | string): void {

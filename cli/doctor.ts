@@ -5,6 +5,7 @@ import { installSoftwareAdapter, softwareAdapterInstalled } from '../src/gpu/sof
 import { formatBytes } from '../src/run/memory.ts'
 import { selfTest } from '../src/run/self_test.ts'
 import { messageOf } from '../src/util/error.ts'
+import { say } from './console/say.ts'
 
 interface DoctorOptions {
   installSoftwareGpu?: boolean
@@ -21,7 +22,7 @@ export function makeDoctorCommand(): Command {
 }
 
 async function runDoctor({ installSoftwareGpu, json }: DoctorOptions): Promise<void> {
-  if (installSoftwareGpu && !softwareAdapterInstalled()) await installSoftwareAdapter(line => console.error(line))
+  if (installSoftwareGpu && !softwareAdapterInstalled()) await installSoftwareAdapter(say)
   const adapters = await listAdapters()
   if (adapters.length === 0)
     throw new NoAdapterError('no GPU adapter on this machine; run: sadaan-gpu doctor --install-software-gpu')
@@ -85,5 +86,5 @@ function print(finding: { index: number } & ReturnType<typeof factsOf> & { passe
     `   matrices     ${matrices.length ? matrices.join(', ') : 'none'}`,
     `   self-test    ${passed ? 'passed: ' : 'FAILED: '}${test}`,
   ]
-  console.log(lines.join('\n'))
+  process.stdout.write(`${lines.join('\n')}\n`)
 }

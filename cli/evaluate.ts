@@ -8,6 +8,7 @@ import type { Evaluation } from '../src/evaluate/evaluation.ts'
 import { EvaluationPictures } from '../src/evaluate/pictures.ts'
 import { mainMetrics } from '../src/report/text/evaluation_report.ts'
 import { progressOf } from './console/progress.ts'
+import { say } from './console/say.ts'
 import { configurationOf, countOption, withConfiguration } from './options.ts'
 
 interface EvaluateOptions {
@@ -30,7 +31,10 @@ export function makeEvaluateCommand(): Command {
     .description(
       'evaluate a trained model on a split of a dataset; write detailed_metrics.json, evaluation_report.txt, cases.csv, pictures and report.html',
     )
-    .requiredOption('--weights <file>', 'the model: .pth (a checkpoint or a state dict) or safetensors')
+    .requiredOption(
+      '--weights <file>',
+      'the model: .pth or .pt (a checkpoint or a state dict) or safetensors; the content decides',
+    )
     .option('--dataset <dir>', 'the dataset (default: dataset_path of the configuration)')
     .addOption(new Option('--split <name>', 'split to evaluate').choices(SPLIT_NAMES).default('test'))
     .requiredOption('-o, --output <dir>', 'folder for the results')
@@ -44,7 +48,6 @@ export function makeEvaluateCommand(): Command {
 async function runEvaluate(words: string[], options: EvaluateOptions): Promise<void> {
   const loaded = configurationOf(withBatchSize(words, options), options)
   const { config } = loaded
-  const say = (line: string): void => console.error(line)
   const progress = progressOf('evaluated')
   const { weights, split, output, dataset = config.dataset_path } = options
   const pictures =
@@ -63,7 +66,7 @@ async function runEvaluate(words: string[], options: EvaluateOptions): Promise<v
   }).finally(progress.end)
   const drawn = (await pictures?.finish(evaluation)) ?? []
   if (options.json) process.stdout.write(`${JSON.stringify({ ...mainMetricsOf(evaluation), pictures: drawn })}\n`)
-  else report(evaluation, drawn, say)
+  else report(evaluation, drawn)
 }
 
 /** `--batch-size N` stands for the word training.batch_size=N and is checked like it. */
@@ -77,12 +80,13 @@ export function givenThreshold({ config, updates }: LoadedConfig): { presenceThr
   return isGiven ? { presenceThreshold: config.model.presence_threshold } : {}
 }
 
-function mainMetricsOf({ samples, metrics, files }: Evaluation) {
+function mainMetricsOf({ metrics, files }: Evaluation) {
   const { presence_per_structure, segmentation_per_structure, scenario_based, absence_per_structure, ...main } = metrics
-  return { samples, ...main, files }
+  const { num_samples: samples, ...others } = main
+  return { samples, ...others, files }
 }
 
-function report({ samples, metrics, files }: Evaluation, drawn: readonly string[], say: (line: string) => void): void {
+function report({ samples, metrics, files }: Evaluation, drawn: readonly string[]): void {
   say(`samples   ${samples}`)
   for (const line of mainMetrics(metrics)) say(line)
   say(`written   ${Object.values(files).join(', ')}`)

@@ -13,7 +13,7 @@ import { packageFile } from '../src/track/provenance.ts'
 import type { TrainingReport } from '../src/train/training.ts'
 import { InputError } from '../src/util/error.ts'
 import { makeFolder } from '../src/util/files/folder.ts'
-import { readText, writeJson, writeWhole } from '../src/util/whole_file.ts'
+import { readText, writeJson, writeText } from '../src/util/whole_file.ts'
 import { progressOf } from './console/progress.ts'
 import { numberOption, overridesOf, sizeOption, WORDS } from './options.ts'
 import { stopOnSignals } from './signals.ts'
@@ -127,7 +127,7 @@ function factsOf(
 function conclude(results: ExperimentResults, folder: string, json: boolean, console: Console): void {
   const page = resultsPage(results)
   const [markdown, record] = ['results.md', 'results.json'].map(name => join(folder, name)) as [string, string]
-  writeWhole(markdown, [Buffer.from(page)])
+  writeText(markdown, page)
   writeJson(record, results)
   if (json) process.stdout.write(`${JSON.stringify(results)}\n`)
   for (const line of page.trimEnd().split('\n')) console.line(line)

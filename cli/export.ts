@@ -2,6 +2,8 @@ import { extname } from 'node:path'
 import { Command, Option } from 'commander'
 import { EXPORT_FORMATS, type Exported, type ExportFormat, exportModel } from '../src/export/export.ts'
 import { InputError } from '../src/util/error.ts'
+import { listed } from '../src/util/listing.ts'
+import { say } from './console/say.ts'
 import { givenThreshold } from './evaluate.ts'
 import { configurationOf, withConfiguration } from './options.ts'
 
@@ -18,7 +20,10 @@ interface ExportOptions {
 export function makeExportCommand(): Command {
   return withConfiguration(new Command('export'))
     .description('export a trained model as one file for other programs: ONNX, safetensors or .pth')
-    .requiredOption('--weights <file>', 'the model: .pth (a checkpoint or a state dict) or safetensors')
+    .requiredOption(
+      '--weights <file>',
+      'the model: .pth or .pt (a checkpoint or a state dict) or safetensors; the content decides',
+    )
     .addOption(new Option('--format <name>', "format (default: by the output's extension)").choices(EXPORT_FORMATS))
     .requiredOption('-o, --output <file>', 'the file to write')
     .option(
@@ -43,16 +48,16 @@ function runExport(words: string[], { weights, format, output, outputs, json, ..
 }
 
 function formatOf(path: string): ExportFormat {
-  const extension = extname(path).slice(1)
+  const extension = extname(path).slice(1).toLowerCase()
+  if (extension === 'pt') return 'pth' // PyTorch's other name for it
   const format = EXPORT_FORMATS.find(name => name === extension)
   if (!format) throw new InputError(`${path}: which format? Expected --format or one of .${EXPORT_FORMATS.join(', .')}`)
   return format
 }
 
 function report({ output, bytes, structure_names, presence_threshold, input, outputs }: Exported): void {
-  const say = (line: string): void => console.error(line)
-  say(`structures ${structure_names.join(', ')}; predicted present above ${presence_threshold}`)
+  say(`structures ${listed(structure_names)}; predicted present above ${presence_threshold}`)
   say(`input      image (${input.join(', ')}), raw intensity 0..255`)
-  if (outputs) say(`outputs    ${outputs.join(', ')}`)
+  if (outputs) say(`outputs    ${listed(outputs)}`)
   say(`written    ${output}, ${(bytes / 1e6).toFixed(1)} MB`)
 }

@@ -1,9 +1,10 @@
-import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import { Command } from 'commander'
 import { SPLIT_NAMES } from '../src/data/dataset/split.ts'
 import { GENERATE_DEFAULTS, type GenerateOptions, generateDataset } from '../src/data/synthetic/generate.ts'
+import { factsOf } from '../src/util/files/lookup.ts'
 import { progressOf } from './console/progress.ts'
+import { say } from './console/say.ts'
 import { numberOption, sizeOption } from './options.ts'
 
 /** `generate`: writes the synthetic dataset, with the original generator's options. */
@@ -49,9 +50,9 @@ async function runGenerate(options: GenerateOptions): Promise<void> {
   const started = performance.now()
   await generateDataset(options, done => progress.update(done, totalSamples)).finally(progress.end)
   const seconds = (performance.now() - started) / 1000
-  const bytes = SPLIT_NAMES.map(name => statSync(join(outputDir, `${name}.h5`), { throwIfNoEntry: false })?.size ?? 0)
+  const bytes = SPLIT_NAMES.map(name => factsOf(join(outputDir, `${name}.h5`))?.size ?? 0)
   const megabytes = bytes.reduce((sum, size) => sum + size, 0) / 1e6
-  console.error(
+  say(
     `${totalSamples} samples in ${outputDir}: ${megabytes.toFixed(1)} MB, ${seconds.toFixed(1)} s, ${(totalSamples / seconds).toFixed(1)} samples/s`,
   )
 }

@@ -6,6 +6,7 @@ import type { SourceRequest } from '../src/data/import/sources.ts'
 import { parseNames, parseStructures, parseValues } from '../src/data/import/structures.ts'
 import { InputError } from '../src/util/error.ts'
 import { progressOf } from './console/progress.ts'
+import { say } from './console/say.ts'
 import { summaryLines } from './import_summary.ts'
 import { ALL_CHANNELS, percentileRules, windowRules, zscoreRules } from './intensity_options.ts'
 import { numberOption, sizeOption, spacingOption } from './options.ts'
@@ -109,7 +110,7 @@ async function runImport(options: ImportCommandOptions): Promise<void> {
     },
   ).finally(() => progress?.end())
   if (options.json) process.stdout.write(`${JSON.stringify(report)}\n`)
-  else for (const line of summaryLines(report)) console.error(line)
+  else for (const line of summaryLines(report)) say(line)
 }
 
 function sourcesOf(options: ImportCommandOptions): Pick<ImportOptions, 'sources' | 'structureNames'> {

@@ -2,10 +2,13 @@
 import { join } from 'node:path'
 import { Command, CommanderError } from 'commander'
 import { InputError, messageOf } from '../src/util/error.ts'
+import { reasonOf } from '../src/util/files/reason.ts'
+import { oneLine } from '../src/util/listing.ts'
 import { PACKAGE_ROOT } from '../src/util/package_root.ts'
 import { readText } from '../src/util/whole_file.ts'
 import { makeAnalysisCommand } from './analysis.ts'
 import { makeBenchCommand } from './bench.ts'
+import { say } from './console/say.ts'
 import { strict, usageText } from './console/usage.ts'
 import { makeDemoCommand } from './demo.ts'
 import { makeDoctorCommand } from './doctor.ts'
@@ -76,8 +79,12 @@ function makeProgram(): Command {
 }
 
 async function main(): Promise<void> {
-  // a closed pipe (EPIPE) must not end a training run
-  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined)
+  // A closed pipe (EPIPE) must not end a training run; on a full disk the result is lost, which is a failure.
+  let lost: NodeJS.ErrnoException | undefined
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') lost ??= error
+  })
+  process.stderr.on('error', () => undefined)
   const program = strict(makeProgram())
   try {
     await program.parseAsync()
@@ -86,6 +93,10 @@ async function main(): Promise<void> {
   }
   // Dawn's threads would keep the process alive
   await flushed(process.stdout)
+  if (lost) {
+    tell(`standard output: cannot be written (${reasonOf(lost)})`)
+    process.exitCode ||= FAILED
+  }
   await flushed(process.stderr)
   process.exit()
 }
@@ -94,13 +105,18 @@ function report(error: unknown, program: Command): number {
   if (error instanceof CommanderError) {
     if (error.exitCode === 0) return 0
     const text = usageText(error, program, process.argv.slice(2))
-    if (text !== undefined) console.error(`sadaan-gpu: ${text}`)
+    if (text !== undefined) tell(text)
     return WRONG_INPUT
   }
   const wrongInput = error instanceof InputError || isNoAdapter(error)
-  if (wrongInput) console.error(`sadaan-gpu: ${messageOf(error)}`)
-  else console.error(process.env.SADAAN_DEBUG ? error : `sadaan-gpu: ${messageOf(error)}`)
+  if (!wrongInput && process.env.SADAAN_DEBUG) console.error(error)
+  else tell(messageOf(error))
   return wrongInput ? WRONG_INPUT : FAILED
+}
+
+/** Errors that are no InputError may quote a file too, so here is the last place to escape and cut. */
+function tell(text: string): void {
+  say(`sadaan-gpu: ${oneLine(text)}`)
 }
 
 function isNoAdapter(error: unknown): boolean {

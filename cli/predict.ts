@@ -6,6 +6,7 @@ import { type Prediction, predict } from '../src/predict/predict.ts'
 import { InputError } from '../src/util/error.ts'
 import { listed } from '../src/util/listing.ts'
 import { progressOf } from './console/progress.ts'
+import { say } from './console/say.ts'
 import { givenThreshold, withBatchSize } from './evaluate.ts'
 import { collect, configurationOf, numberOption, withConfiguration } from './options.ts'
 
@@ -38,7 +39,10 @@ export function makePredictCommand(): Command {
     .description(
       'segment images and predict which structures are present; write masks (HDF5, or NIfTI for scans), one label volume per scan, presence.csv and presence.json',
     )
-    .requiredOption('--weights <file>', 'the model: .pth (a checkpoint or a state dict) or safetensors')
+    .requiredOption(
+      '--weights <file>',
+      'the model: .pth or .pt (a checkpoint or a state dict) or safetensors; the content decides',
+    )
     .requiredOption(
       '--input <path>',
       'a scan (NIfTI, DICOM), a folder of scans, an HDF5 file with the dataset images, (N, H, W, D) or (N, C, H, W, D), or a dataset folder; repeat it for several scans',
@@ -72,7 +76,6 @@ export function makePredictCommand(): Command {
 
 async function runPredict(words: string[], options: PredictOptions): Promise<void> {
   const loaded = configurationOf(withBatchSize(words, options), options)
-  const say = (line: string): void => console.error(line)
   const progress = progressOf('predicted')
   const { weights, input, split, output, probabilities = false, attention = false, raw = false } = options
   const prediction = await predict({

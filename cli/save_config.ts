@@ -4,6 +4,7 @@ import { toJson } from '../src/config/load.ts'
 import { parseLiteral } from '../src/config/overrides.ts'
 import { reasonOf } from '../src/track/run_files.ts'
 import { InputError } from '../src/util/error.ts'
+import { say } from './console/say.ts'
 import { configurationOf, withConfiguration } from './options.ts'
 
 interface SaveOptions {
@@ -37,6 +38,6 @@ function runSaveConfig(words: string[], options: SaveOptions): void {
   } catch (error) {
     throw new InputError(`${path}: ${reasonOf(error)}, expected a writable file`)
   }
-  process.stderr.write(`saved ${path}\n`)
+  say(`saved ${path}`)
   if (options.json) process.stdout.write(`${JSON.stringify({ path })}\n`)
 }

@@ -3,6 +3,7 @@ import { Command } from 'commander'
 import { type Finding, rangesText } from '../src/data/validate/findings.ts'
 import { type Validation, validateDataset } from '../src/data/validate/validate.ts'
 import { table } from '../src/report/text/table.ts'
+import { printable } from '../src/util/listing.ts'
 import { progressOf } from './console/progress.ts'
 import { countOption } from './options.ts'
 
@@ -49,7 +50,7 @@ function validationText({ directory, splits, structureNames, findings, errors, w
   }
   return [
     ...(findings.length > 0 ? [...findingsTable(findings), ''] : []),
-    `dataset   ${directory}: ${structureNames.length} structures`,
+    `dataset   ${printable(directory)}: ${structureNames.length} structures`,
     `samples   ${counts.join(', ') || 'none readable'}`,
     `hashes    ${kept[hashes]}`,
     `found     ${counted(errors, 'error')}, ${counted(warnings, 'warning')}`,

@@ -2,7 +2,7 @@ import { appendFileSync, existsSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { InputError } from '../../src/util/error.ts'
 import { makeFolder } from '../../src/util/files/folder.ts'
-import { readText, writeWhole, writing } from '../../src/util/whole_file.ts'
+import { readText, writeText, writing } from '../../src/util/whole_file.ts'
 
 interface Entry {
   name: string
@@ -33,7 +33,7 @@ export class Journal {
       throw new InputError(`${path}: measured with ${first}, expected ${head}; omit --resume to start over`)
     const entries = lines.flatMap(parsed)
     makeFolder(dirname(path), 'a folder for the measurements')
-    writeWhole(path, [Buffer.from([head, ...entries.map(entry => JSON.stringify(entry)), ''].join('\n'))])
+    writeText(path, [head, ...entries.map(entry => JSON.stringify(entry)), ''].join('\n'))
     return new Journal(path, entries, say)
   }
 

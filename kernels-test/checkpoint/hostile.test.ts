@@ -108,6 +108,16 @@ describe('a pickle made to harm', () => {
     ['a storage called', `\x80\x02ctorch\nFloatStorage\n)R.`, /not callable/],
     ['a parameter of nothing', `\x80\x02ctorch._utils\n_rebuild_parameter\n)R.`, /parameter that is not a tensor/],
     ['bytes alone', `\x80\x02c_codecs\nencode\n${text('a')}${text('latin1')}\x86R.`, /bare class, function/],
+    [
+      'bytes longer than a number',
+      `\x80\x02c_codecs\nencode\n${text('a'.repeat(9))}${text('latin1')}\x86R.`,
+      /9 bytes, expected/,
+    ],
+    [
+      'a size of many axes',
+      `\x80\x02ctorch\nSize\n(${'K\x01'.repeat(65)}t\x85R.`,
+      /torch\.Size of 65 axes, at most 64/,
+    ],
     ['another codec', `\x80\x02c_codecs\nencode\n${text('a')}${text('zlib')}\x86R.`, /not latin1/],
     [
       'numpy objects',

@@ -113,6 +113,7 @@ test('figures are those of the masks that predict gives, counted voxel by voxel'
     'presence_calibration',
     'confidence_intervals',
     'distance_unit',
+    'num_samples',
   ])
   const known = q
     .map((probability, pair) => ({ probability, y: presenceOf(Math.floor(pair / STRUCTURES), pair % STRUCTURES) }))

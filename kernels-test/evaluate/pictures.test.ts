@@ -40,10 +40,12 @@ test('evaluate draws every picture, all of them on one page; without pictures th
   ])
   expect(seen.stderr).toMatch(/warning: .*confusion_matrices\.png: cannot be written/)
   expect([seen.code, unseen.code]).toEqual([0, 0])
-  const samples = [1, 2].flatMap(n => [
+  const titles = readFileSync(join(folder, 'seen', 'report.html'), 'utf8').matchAll(/<bdi>test sample (\d)/g)
+  const samples = [...titles].flatMap(([, n]) => [
     `comprehensive_analysis_sample_${n}.png`,
     `segmentation_analysis_sample_${n}.png`,
   ])
+  expect(samples).toHaveLength(4)
   const pictures = ['attention_maps_overview.png', ...samples, ...FIGURE_NAMES.map(name => `${name}.png`)]
   const files = [...FIGURES, ...pictures, 'report.html', 'mine_sample_3.png']
   expect(readdirSync(join(folder, 'seen')).sort()).toEqual(files.sort())
@@ -72,7 +74,7 @@ test('analysis compares what evaluate wrote, and says which file is none', async
   writeFileSync(join(folder, 'note.txt'), 'no JSON')
   const [good, bad] = await Promise.all([
     run(['analysis', ...splits, '--output', 'compared', '--json'], folder),
-    run(['analysis', ...splits, '--val', 'note.txt', '--output', 'nothing'], folder),
+    run(['analysis', ...splits.with(3, 'note.txt'), '--output', 'nothing'], folder),
   ])
   expect([good.code, bad.code]).toEqual([0, 2])
   expect(bad.stderr).toBe('sadaan-gpu: note.txt:1:1: found no, expected a JSON value\n')

@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
@@ -8,7 +8,6 @@ import { encodeModelPth, readModelFile } from '../../src/checkpoint/weights.ts'
 import { type ExportFormat, type ExportRequest, exportModel } from '../../src/export/export.ts'
 import { openTrainedModel } from '../../src/run/trained_model.ts'
 import { InputError } from '../../src/util/error.ts'
-import { WriteError } from '../../src/util/whole_file.ts'
 import { readSafetensors, writeSafetensors } from '../checkpoint/safetensors_file.ts'
 import { run } from '../cli/command.ts'
 import { temporaryDirectory } from '../data/small_dataset.ts'
@@ -39,6 +38,23 @@ function exported(weights: string, format: ExportFormat, name: string, more: Par
 }
 
 const safe = exported(original, 'safetensors', 'model.safetensors')
+
+test('the content says what a checkpoint is, whatever its name; .pt is another name for .pth', async () => {
+  for (const [from, name] of [
+    [original, 'model.pt'],
+    [original, 'model.ckpt'],
+    [safe, 'model.bin'],
+  ] as const) {
+    copyFileSync(from, join(folder, name))
+    expect(readModelFile(join(folder, name))).toStrictEqual(readModelFile(from))
+    const { code, stdout, stderr } = await run(['inspect', name], folder)
+    expect(code, stderr).toBe(0)
+    expect(stdout).toContain('liver')
+  }
+  const { code, stderr } = await run(['export', '--weights', 'model.bin', '--output', 'exported.PT'], folder)
+  expect(code, stderr).toBe(0)
+  expect(readFileSync(join(folder, 'exported.PT')).equals(readFileSync(original))).toBe(true)
+})
 
 /** As read_formats.py describes tensors. */
 function digests(): Record<string, unknown> {
@@ -157,7 +173,9 @@ describe('wrong input is one line and leaves nothing', () => {
 
   test('a folder that does not exist', () => {
     const output = join(folder, 'no folder', 'model.onnx')
-    expect(() => exportModel({ weights: safe, format: 'onnx', output })).toThrow(WriteError)
+    refused({ output }, /model\.onnx: .*no folder is no folder, expected one to write a file in$/)
+    refused({ output: join(safe, 'model.onnx') }, /safetensors is no folder, expected one to write a file in$/)
+    refused({ output: folder }, /: is not a regular file, expected a file to write$/)
   })
 })
 

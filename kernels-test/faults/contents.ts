@@ -33,17 +33,16 @@ function withoutPath(path: string, folder: string): Buffer {
 async function digestOfHdf5(path: string): Promise<string> {
   const file = await Hdf5File.open(path)
   try {
-    const members = file
-      .members()
-      .map(({ name }) => name)
-      .sort()
     return digestOf(
-      members.map(name => {
-        const dataset = file.dataset(name)
-        const values =
-          dataset.kind === 'string' ? file.readStrings(dataset) : [...file.read(dataset, 0, dataset.shape[0]!)]
-        return Buffer.from(`${name} ${dataset.shape} ${values}`)
-      }),
+      file
+        .memberNames()
+        .sort()
+        .map(name => {
+          const dataset = file.dataset(name)
+          const values =
+            dataset.kind === 'string' ? file.readStrings(dataset) : [...file.read(dataset, 0, dataset.shape[0]!)]
+          return Buffer.from(`${name} ${dataset.shape} ${values}`)
+        }),
     )
   } finally {
     file.close()

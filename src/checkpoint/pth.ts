@@ -10,9 +10,10 @@ import { readZip, writeZip, type ZipEntry } from './zip.ts'
 /** The folder inside the archive. torch accepts any name; with a fixed one the bytes depend on the content only. */
 const folder = 'archive'
 const maxPickleBytes = 32 * 2 ** 20
-/** Tensors may share a storage or repeat it (stride 0). Together they may take this many times the size of the file, plus a constant. */
+/** Tensors may share a storage or repeat it (stride 0). Together they may take this many times the size of the file, plus a constant, but no more than a gibibyte beyond it. */
 const maxRepeats = 8
 const alwaysAllowed = 2 ** 20
+const mostRepeated = 2 ** 30 // bytes
 
 /**
  * The object in a `.pth` file written by torch.save (torch 1.6 or later). Verifies the CRC of every entry and runs no code.
@@ -38,7 +39,7 @@ export function parsePth(bytes: Uint8Array, where: string): PyValue {
   return readPickle(pickle, {
     where,
     storage: storageReader(entries, prefix, where),
-    tensorBytes: bytes.length * maxRepeats + alwaysAllowed,
+    tensorBytes: bytes.length + Math.min(bytes.length * (maxRepeats - 1) + alwaysAllowed, mostRepeated),
   })
 }
 

@@ -1,4 +1,5 @@
 import { InputError } from '../util/error.ts'
+import { listed } from '../util/listing.ts'
 import { Fields } from './fields.ts'
 import type { TorchTensor } from './pickle/torch_tensor.ts'
 import { PyFloat, type PyValue, tupleOf } from './pickle/value.ts'
@@ -78,8 +79,7 @@ function readGroup(fields: Fields): ParamGroup {
 function readState(fields: Fields): AdamState {
   const known = ['step', 'exp_avg', 'exp_avg_sq']
   const unknown = fields.entries.find(([key]) => !known.includes(String(key)))
-  if (unknown)
-    throw new InputError(`${fields.where} has ${JSON.stringify(unknown[0])}, expected only ${known.join(', ')}`)
+  if (unknown) throw new InputError(`${fields.where} has ${JSON.stringify(unknown[0])}, expected only ${listed(known)}`)
   return { step: readStep(fields), exp_avg: fields.tensor('exp_avg'), exp_avg_sq: fields.tensor('exp_avg_sq') }
 }
 

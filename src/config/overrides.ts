@@ -1,4 +1,5 @@
 import { InputError } from '../util/error.ts'
+import { listed } from '../util/listing.ts'
 import { nearest } from '../util/nearest.ts'
 import { isJsonObject, type Json, type JsonObject } from './json.ts'
 import { NAMED_CONFIGS } from './named.ts'
@@ -35,7 +36,7 @@ export function parseOverrides(words: readonly string[]): Overrides {
 function wordError(word: string): InputError {
   const names = Object.keys(NAMED_CONFIGS)
   const meant = nearest(word, names)
-  const hint = meant === undefined ? ` (${names.join(', ')})` : `; did you mean "${meant}"?`
+  const hint = meant === undefined ? ` (${listed(names)})` : `; did you mean "${meant}"?`
   const expected = `expected key=value, a .json file or a named configuration${word.includes('=') ? '' : hint}`
   return new InputError(`configuration: ${JSON.stringify(word)} (from the command line), ${expected}`)
 }

@@ -4,7 +4,7 @@ import { illustrator } from '../report/drawing/illustrator.ts'
 import { COMPARISON_NAMES } from '../report/figures/comparison_figure.ts'
 import { comparisonReport, findings } from '../report/text/comparison_report.ts'
 import { withOutputFolder } from '../util/output_folder.ts'
-import { readText, writeWhole } from '../util/whole_file.ts'
+import { readText, writeText, writeWhole } from '../util/whole_file.ts'
 
 export interface AnalysisRequest {
   /** detailed_metrics.json of each split, from this program or the original */
@@ -31,7 +31,7 @@ export async function analyse({ files, output, say }: AnalysisRequest): Promise<
   const splits = COMPARED_SPLITS.map(name => parseCompared(readText(files[name], EVALUATION), name, files[name]))
   return withOutputFolder(output, async () => {
     const report = join(output, 'analysis_report.txt')
-    writeWhole(report, [Buffer.from(comparisonReport(splits))])
+    writeText(report, comparisonReport(splits))
     const written = [report]
     for (const figure of COMPARISON_NAMES) {
       const drawing = await illustrator.draw({ comparison: { figure, splits } }, line => say(`warning: ${line}`))

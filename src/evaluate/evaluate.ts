@@ -11,7 +11,7 @@ import { openTrainedModel, presenceThresholdFor, type TrainedModel } from '../ru
 import { Closer } from '../util/closer.ts'
 import { InputError, messageOf } from '../util/error.ts'
 import { withOutputFolder } from '../util/output_folder.ts'
-import { writeJson, writeWhole } from '../util/whole_file.ts'
+import { writeJson, writeText } from '../util/whole_file.ts'
 import type { Evaluation, EvaluationRequest } from './evaluation.ts'
 import { Metrics } from './metrics.ts'
 import { EvaluationPass } from './pass.ts'
@@ -115,8 +115,8 @@ function write({ request, model, device }: Task, found: Metrics): Evaluation {
   }
   if (existsSync(files.metrics)) removePictures(output)
   writeJson(files.metrics, metrics)
-  writeWhole(files.report, [Buffer.from(evaluationReport(head, metrics))])
-  writeWhole(files.cases, [Buffer.from(casesCsv(cases))])
+  writeText(files.report, evaluationReport(head, metrics))
+  writeText(files.cases, casesCsv(cases))
   const pictured = choosePictured(cases, request.visit ? (request.pictures ?? 0) : 0)
   return { head, metrics, cases, samples: found.samples, pictured, files }
 }

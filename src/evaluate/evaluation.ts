@@ -10,7 +10,7 @@ export interface EvaluationRequest {
   config: Config
   /** overrides the model's */
   presenceThreshold?: number
-  /** path of .pth or safetensors */
+  /** path of .pth, .pt or safetensors */
   weights: string
   dataset: string
   split: SplitName

@@ -1,4 +1,3 @@
-import { readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Subject } from '../report/drawing/drawing.ts'
 import { illustrator } from '../report/drawing/illustrator.ts'
@@ -7,7 +6,9 @@ import { type PagePicture, type ReportPage, reportPage } from '../report/page/pa
 import { type AttentionRow, attentionRow } from '../report/sample/attention_overview.ts'
 import { packageFile } from '../track/provenance.ts'
 import { messageOf } from '../util/error.ts'
-import { writeWhole } from '../util/whole_file.ts'
+import { isRegularFile } from '../util/files/input_file.ts'
+import { namesIn } from '../util/files/lookup.ts'
+import { removeFile, writeWhole } from '../util/whole_file.ts'
 import type { EvaluatedSample, Evaluation } from './evaluation.ts'
 
 const PAGE = 'report.html'
@@ -91,9 +92,9 @@ export class EvaluationPictures {
 /** Removes the pictures and the report of an earlier evaluation, which may be of another model or split. */
 export function removePictures(output: string): void {
   const names = new Set([PAGE, ...[OVERVIEW, ...FIGURE_NAMES].map(name => `${name}.png`)])
-  for (const entry of readdirSync(output, { withFileTypes: true })) {
-    const isOurs = names.has(entry.name) || /^(comprehensive|segmentation)_analysis_sample_\d+\.png$/.test(entry.name)
-    if (isOurs && entry.isFile()) rmSync(join(output, entry.name))
+  for (const name of namesIn(output)) {
+    const isOurs = names.has(name) || /^(comprehensive|segmentation)_analysis_sample_\d+\.png$/.test(name)
+    if (isOurs && isRegularFile(join(output, name))) removeFile(join(output, name))
   }
 }
 

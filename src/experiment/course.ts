@@ -1,4 +1,3 @@
-import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Config } from '../config/schema.ts'
 import type { SplitName } from '../data/dataset/split.ts'
@@ -8,6 +7,7 @@ import { EvaluationPictures } from '../evaluate/pictures.ts'
 import type { Console } from '../track/console/console.ts'
 import type { RunIdentity } from '../train/request.ts'
 import { type TrainingReport, train } from '../train/training.ts'
+import { factsOf } from '../util/files/lookup.ts'
 
 export interface CourseRequest {
   /** dataset_path is the folder for the synthetic dataset */
@@ -108,6 +108,6 @@ function stoppable({ progress, stop }: CourseRequest, what: string): ReturnType<
 }
 
 function isNewer(path: string, than: string): boolean {
-  const written = statSync(path, { throwIfNoEntry: false })
-  return written !== undefined && written.mtimeMs > statSync(than).mtimeMs
+  const written = factsOf(path)
+  return written !== undefined && written.mtimeMs > (factsOf(than)?.mtimeMs ?? 0)
 }

@@ -5,6 +5,8 @@ import { floatsOf } from '../run/model_weights.ts'
 import { openTrainedModel, structureNamesOf, type TrainedModel } from '../run/trained_model.ts'
 import { packageFile } from '../track/provenance.ts'
 import { InputError } from '../util/error.ts'
+import { checkOutputFile } from '../util/files/lookup.ts'
+import { listed } from '../util/listing.ts'
 import { nearest } from '../util/nearest.ts'
 import { writeWhole } from '../util/whole_file.ts'
 import { encodeOnnx } from './onnx_file.ts'
@@ -14,7 +16,7 @@ export const EXPORT_FORMATS = ['onnx', 'safetensors', 'pth'] as const
 export type ExportFormat = (typeof EXPORT_FORMATS)[number]
 
 export interface ExportRequest {
-  /** path of .pth or safetensors */
+  /** path of .pth, .pt or safetensors */
   weights: string
   format: ExportFormat
   /** path of the file to write */
@@ -45,9 +47,10 @@ const DEFAULT_THRESHOLD = 0.5
 
 /**
  * The `export` command. Writes the trained model as ONNX, safetensors or .pth, atomically. Throws InputError if the weights cannot be read or
- * are not a complete SADAAN, or if an output is unknown, and WriteError if the file cannot be written.
+ * are not a complete SADAAN, if an output is unknown or there is no folder to write in, and WriteError if the file cannot be written.
  */
 export function exportModel(request: ExportRequest): Exported {
+  checkOutputFile(request.output)
   const model = openTrainedModel(request.weights)
   const floats = floatsOf(model.shape, model.weights, model.path)
   const { shape } = model
@@ -82,9 +85,7 @@ function checkedOutputs(names: readonly string[]): readonly string[] {
     if (!OUTPUT_NAMES.includes(name)) {
       const meant = nearest(name, OUTPUT_NAMES)
       const hint = meant === undefined ? '' : `; did you mean ${JSON.stringify(meant)}?`
-      throw new InputError(
-        `--outputs: found ${JSON.stringify(name)}, expected one of ${OUTPUT_NAMES.join(', ')}${hint}`,
-      )
+      throw new InputError(`--outputs: found ${JSON.stringify(name)}, expected one of ${listed(OUTPUT_NAMES)}${hint}`)
     }
   return OUTPUT_NAMES.filter(name => names.includes(name))
 }

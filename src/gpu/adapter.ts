@@ -1,6 +1,7 @@
 import { create, globals } from 'webgpu'
 import type { SubgroupMatrix } from '../graph/kernel.ts'
 import { InputError, messageOf } from '../util/error.ts'
+import { listed } from '../util/listing.ts'
 import {
   chosenDrivers,
   installSoftwareAdapter,
@@ -150,7 +151,7 @@ async function openNamed(wanted: string): Promise<OpenAdapter | undefined> {
   if (name !== undefined) return request(name)
   if (names.length === 0) return undefined
   if (matchAdapterName([softwareAdapterName], wanted) && fallBack()) return request(softwareAdapterName)
-  const there = names.map((each, index) => `${index}: ${each}`).join(', ')
+  const there = listed(names.map((each, index) => `${index}: ${each}`))
   throw new InputError(`adapter ${JSON.stringify(wanted)}: expected an index or part of a name, one of ${there}`)
 }
 

@@ -1,6 +1,7 @@
-import { existsSync, readSync, statSync } from 'node:fs'
+import { existsSync, readSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Checkpoint, readCheckpoint } from '../checkpoint/checkpoint.ts'
+import { isHdf5 } from '../data/hdf5/signature.ts'
 import { type DatasetInspection, inspectDataset } from '../data/inspect/dataset.ts'
 import { type Hdf5Inspection, inspectHdf5 } from '../data/inspect/hdf5.ts'
 import { inspectScan, type ScanInspection } from '../data/inspect/scan.ts'
@@ -12,6 +13,7 @@ import type { DataFingerprint } from '../train/data_fingerprint.ts'
 import { readProgressSummary } from '../train/progress.ts'
 import { InputError } from '../util/error.ts'
 import { withInput } from '../util/files/input_file.ts'
+import { factsOf } from '../util/files/lookup.ts'
 import { sizeOf } from '../util/shape.ts'
 
 /** The content of a file with model weights. */
@@ -55,21 +57,21 @@ export interface TrainingInspection {
 
 export type Inspection = DatasetInspection | ({ kind: 'hdf5' } & Hdf5Inspection) | ModelInspection | ScanInspection
 
-const EXPECTED = "expected a dataset's folder, an HDF5 file, a checkpoint (.pth, .safetensors) or a scan"
+const EXPECTED = "expected a dataset's folder, an HDF5 file, a checkpoint (.pth, .pt, .safetensors) or a scan"
 
 /** Describes a folder or file by its content. Throws InputError if it is unknown or damaged. */
 export async function inspect(path: string): Promise<Inspection> {
-  const status = statSync(path, { throwIfNoEntry: false })
+  const status = factsOf(path)
   if (!status) throw new InputError(`${path}: no such file or directory, ${EXPECTED}`)
   if (status.isDirectory() && existsSync(join(path, 'metadata.json'))) return inspectDataset(path)
   if (isScan(path)) return inspectScan(path)
   if (!status.isFile()) throw new InputError(`${path}: has no metadata.json, ${EXPECTED}`)
   const start = startOf(path)
-  if (start.includes('HDF\r\n', 0, 'latin1') && start[0] === 0x89) return { kind: 'hdf5', ...(await inspectHdf5(path)) }
   const isZip = start.toString('latin1', 0, 2) === 'PK'
   const isSafetensors = start[8] === 0x7b // the header follows its length
-  if (!isZip && !isSafetensors) throw new InputError(`${path}: unknown file format, ${EXPECTED}`)
-  return inspectModel(path, status.size)
+  if (isZip || isSafetensors) return inspectModel(path, status.size)
+  if (isHdf5(path)) return { kind: 'hdf5', ...(await inspectHdf5(path)) }
+  throw new InputError(`${path}: unknown file format, ${EXPECTED}`)
 }
 
 function startOf(path: string): Buffer {

@@ -5,12 +5,13 @@ import type { Intensity } from '../data/inspect/voxel_intensity.ts'
 import type { IntensityRule, Preparation } from '../data/scan/preparation.ts'
 import { type Column, table } from '../report/text/table.ts'
 import { formatBytes } from '../run/memory.ts'
-import { listed } from '../util/listing.ts'
+import { listed, printable } from '../util/listing.ts'
+import { UNDEFINED } from '../util/statistics.ts'
 import type { Inspection, ModelInspection } from './inspect.ts'
 
 /** An inspection as text. */
 export function inspectionText(inspection: Inspection): string {
-  return `${linesOf(inspection).join('\n')}\n`
+  return `${linesOf(inspection).map(printable).join('\n')}\n`
 }
 
 function linesOf(inspection: Inspection): string[] {
@@ -66,11 +67,11 @@ function splitTable(splits: readonly [string, SplitInspection][]): string[] {
   const rows = splits.map(([name, { samples, subjects, spacing, bytes, intensity }]) => [
     name,
     String(samples),
-    subjects === null ? '-' : String(subjects),
-    spacing ? spacingText(spacing.least, spacing.greatest) : '-',
+    subjects === null ? UNDEFINED : String(subjects),
+    spacing ? spacingText(spacing.least, spacing.greatest) : UNDEFINED,
     formatBytes(bytes),
     ...intensityCells(intensity),
-    intensity?.samples.join(', ') ?? '-',
+    intensity?.samples.join(', ') ?? UNDEFINED,
   ])
   return table([...columns, ...intensities], rows)
 }
@@ -82,7 +83,7 @@ function spacingText(least: readonly number[], greatest: readonly number[]): str
 }
 
 function intensityCells(intensity: Intensity | null): string[] {
-  if (!intensity) return ['-', '-', '-', '-']
+  if (!intensity) return [UNDEFINED, UNDEFINED, UNDEFINED, UNDEFINED]
   const { lowest, mean, deviation, highest } = intensity
   return [lowest, mean, deviation, highest].map(short)
 }
@@ -110,10 +111,10 @@ function storageTable({ datasets }: Hdf5Inspection): string[] {
   const isReadable = datasets.every(({ problem }) => problem === undefined)
   const rows = datasets.map(({ name, shape, type, chunks, filters, problem = '' }) => [
     name,
-    times(shape) || '-',
+    times(shape) || UNDEFINED,
     type,
-    chunks ? times(chunks) : '-',
-    filters.join(', ') || '-',
+    chunks ? times(chunks) : UNDEFINED,
+    filters.join(', ') || UNDEFINED,
     ...(isReadable ? [] : [problem]),
   ])
   const headings = ['dataset', 'shape', 'type', 'chunks', 'filters', ...(isReadable ? [] : ['problem'])]
@@ -121,13 +122,14 @@ function storageTable({ datasets }: Hdf5Inspection): string[] {
 }
 
 function hdf5Lines(inspection: Hdf5Inspection): string[] {
-  const { path, bytes, attributes } = inspection
+  const { path, bytes, attributes, omitted } = inspection
   const given = Object.entries(attributes).map(([name, values]) => `${name} ${times(values)}`)
   return [
     ...facts([
       ['HDF5 file', path],
       ['size', formatBytes(bytes)],
-      ['attributes', given.join(', ') || '-'],
+      ['attributes', listed(given) || UNDEFINED],
+      ...(omitted > 0 ? [['not described', `${omitted} more datasets and attributes`] as [string, string]] : []),
     ]),
     '',
     ...storageTable(inspection),
@@ -156,7 +158,7 @@ function modelLines(model: ModelInspection): string[] {
   const { training, presence_threshold, preparation, patches, faults } = model
   return facts([
     [kind, `${path}, ${formatBytes(bytes)}`],
-    ['structures', `${structures}: ${structure_names?.join(', ') ?? 'not named'}`],
+    ...structureRows(structures, structure_names),
     ['image size', `${times(image_size)}, ${in_channels} ${in_channels === 1 ? 'channel' : 'channels'}`],
     ['channels', channels.join(', ')],
     ['parameters', parameters.toLocaleString('en')],
@@ -170,7 +172,7 @@ function modelLines(model: ModelInspection): string[] {
 
 function trainingFacts(training: NonNullable<ModelInspection['training']>, isUnusable: boolean): [string, string][] {
   const { epochs, is_best, train_loss, val_loss, can_resume, run, data } = training
-  const loss = (value: number | null): string => (value === null ? '-' : short(value))
+  const loss = (value: number | null): string => (value === null ? UNDEFINED : short(value))
   return [
     ['epochs', `${epochs} finished${is_best ? ', the best so far' : ''}${run === null ? '' : `, run ${run}`}`],
     ['losses', `training ${loss(train_loss)}, validation ${loss(val_loss)}`],
@@ -205,4 +207,15 @@ function ruleText(rule: IntensityRule): string {
     case 'percentile':
       return `percentiles ${rule.low} to ${rule.high}`
   }
+}
+
+const NAMES_PER_LINE = 10
+
+/** Model files have no other place for the names than here, so all of them are shown. */
+function structureRows(structures: number, names: readonly string[] | null): (readonly [string, string])[] {
+  if (!names) return [['structures', `${structures}: not named`]]
+  const lines = Array.from({ length: Math.ceil(names.length / NAMES_PER_LINE) }, (_, line) =>
+    names.slice(line * NAMES_PER_LINE, (line + 1) * NAMES_PER_LINE).join(', '),
+  )
+  return lines.map((line, i) => (i === 0 ? ['structures', `${structures}: ${line}`] : ['', line]))
 }

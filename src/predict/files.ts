@@ -1,8 +1,8 @@
-import { writeFileSync } from 'node:fs'
 import { type Hdf5Column, Hdf5Writer } from '../data/hdf5/writer.ts'
 import type { Preparation } from '../data/scan/preparation.ts'
 import type { SadaanShape } from '../nn/specification.ts'
 import { csvLine } from '../util/csv.ts'
+import { writeJson, writeText } from '../util/whole_file.ts'
 import type { FailedSubject } from './bad_subjects.ts'
 import type { StagedResults } from './staged_results.ts'
 import { type PresenceRow, SAMPLES, type SubjectFiles } from './subject_files.ts'
@@ -88,8 +88,8 @@ export class PredictionFiles {
   async finish(failed: readonly FailedSubject[]): Promise<string[]> {
     await this.raw?.finish()
     await this.files.finish()
-    writeFileSync(this.results.path('presence.csv'), this.table())
-    writeFileSync(this.results.path('presence.json'), `${JSON.stringify(this.record(failed), null, 2)}\n`)
+    writeText(this.results.path('presence.csv'), this.table())
+    writeJson(this.results.path('presence.json'), this.record(failed))
     return this.results.commit()
   }
 

@@ -1,4 +1,3 @@
-import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Config } from '../config/schema.ts'
 import { openDataset } from '../data/dataset/dataset.ts'
@@ -11,6 +10,7 @@ import { headerWarnings, warningLines } from '../data/scan/scan_warnings.ts'
 import { presenceThresholdFor, structureNamesOf, type TrainedModel } from '../run/trained_model.ts'
 import { InputError } from '../util/error.ts'
 import { fileNames } from '../util/files/file_names.ts'
+import { factsOf, isFolder } from '../util/files/lookup.ts'
 import type { ImageSize } from '../util/shape.ts'
 import type { PredictionHead } from './files.ts'
 import { flipsOver } from './inputs.ts'
@@ -35,7 +35,7 @@ async function locate({ input, split: name }: PredictionRequest): Promise<Source
   const [path] = paths
   if (path === undefined) throw new InputError('no input, expected a scan, an HDF5 file or a folder')
   if (paths.length > 1 || isScan(path) || (isScanFolder(path) && !isDataset(path))) return { scans: paths }
-  if (!statSync(path, { throwIfNoEntry: false })?.isDirectory()) return { hdf5: path }
+  if (!isFolder(path)) return { hdf5: path }
   if (!isDataset(path))
     throw new InputError(
       `${path}: expected a dataset (with metadata.json) or a folder of scans (.nii, .nii.gz or DICOM)`,
@@ -47,7 +47,7 @@ async function locate({ input, split: name }: PredictionRequest): Promise<Source
 }
 
 function isDataset(folder: string): boolean {
-  return statSync(join(folder, 'metadata.json'), { throwIfNoEntry: false }) !== undefined
+  return factsOf(join(folder, 'metadata.json')) !== undefined
 }
 
 /** The subjects to predict, and how. */
@@ -143,7 +143,7 @@ export interface PredictionRequest {
   config: Config
   /** overrides the model's */
   presenceThreshold?: number
-  /** path of .pth or safetensors */
+  /** path of .pth, .pt or safetensors */
   weights: string
   /** an HDF5 file with images, a dataset folder, or scans and folders of scans */
   input: string | readonly string[]

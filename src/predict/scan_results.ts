@@ -1,9 +1,9 @@
-import { writeFileSync } from 'node:fs'
 import { DicomSegmentation } from '../data/scan/dicom/segmentation.ts'
 import { writeNifti } from '../data/scan/nifti_writer.ts'
 import { regionColor } from '../report/chart/palette.ts'
 import { fileNames } from '../util/files/file_names.ts'
 import { sizeOf } from '../util/shape.ts'
+import { writeText } from '../util/whole_file.ts'
 import { LabelVolume, ontoScan } from './masks.ts'
 import type { StagedResults } from './staged_results.ts'
 import { FLOATS, makeMasks, type PresenceRow, type SubjectFileOptions, type SubjectFiles } from './subject_files.ts'
@@ -75,8 +75,8 @@ export class ScanResults implements SubjectFiles {
     segments?.write(this.results.path(folder, 'masks.dcm'))
     if (labels) {
       writeNifti(this.results.path(folder, 'labels.nii.gz'), labels.labels, grid)
-      writeFileSync(this.results.path(folder, 'labels.json'), labelTable(structureNames, this.names))
-      writeFileSync(this.results.path(folder, 'labels.label'), labelDescription(structureNames))
+      writeText(this.results.path(folder, 'labels.json'), labelTable(structureNames, this.names))
+      writeText(this.results.path(folder, 'labels.label'), labelDescription(structureNames))
     }
     return rows
   }

@@ -1,7 +1,10 @@
 import { mkdtempSync, renameSync, rmSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import { makeFolder } from '../util/files/folder.ts'
-import { writing } from '../util/whole_file.ts'
+import { namesIn } from '../util/files/lookup.ts'
+import { isRunning, writing } from '../util/whole_file.ts'
+
+const STAGE = '.predict-'
 
 /** Writes results into a hidden folder within the results' folder, and moves them into place once all are complete. */
 export class StagedResults {
@@ -12,7 +15,8 @@ export class StagedResults {
   /** `folder` must exist. */
   constructor(folder: string) {
     this.folder = folder
-    this.stage = writing(folder, () => mkdtempSync(join(folder, '.predict-')))
+    removeStages(folder)
+    this.stage = writing(folder, () => mkdtempSync(join(folder, `${STAGE}${process.pid}-`)))
   }
 
   /** Where to write the result that becomes FOLDER/…parts. */
@@ -54,6 +58,21 @@ export class StagedResults {
 
   /** Removes everything that has not been moved. */
   abandon(): void {
-    rmSync(this.stage, { recursive: true, force: true })
+    removeTree(this.stage)
   }
+}
+
+/** Removes what killed predictions left. */
+function removeStages(folder: string): void {
+  for (const name of namesIn(folder)) {
+    const pid = name.startsWith(STAGE) ? /^(\d+)-\w+$/.exec(name.slice(STAGE.length))?.[1] : undefined
+    if (pid !== undefined && !isRunning(Number(pid))) removeTree(join(folder, name))
+  }
+}
+
+/** What cannot be removed stays for the next prediction: the results are there, or another error is the one to tell. */
+function removeTree(folder: string): void {
+  try {
+    rmSync(folder, { recursive: true, force: true })
+  } catch {}
 }

@@ -1,5 +1,8 @@
-import { closeSync, openSync, readSync, rmSync, writeSync } from 'node:fs'
+import { closeSync, openSync, readSync, writeSync } from 'node:fs'
 import { type ImageSize, sizeOf } from '../util/shape.ts'
+import { removeFile, WriteError, writing } from '../util/whole_file.ts'
+
+const AT_ONCE = 2 ** 26 // bytes; a system call transfers less than 2 GiB
 
 /** Volumes (S, H, W, D) of float32, written row by row along H. Kept in memory up to a limit, else in a file. */
 export class VolumeStore {
@@ -16,14 +19,14 @@ export class VolumeStore {
     this.path = path
     const isSmall = 4 * structures * sizeOf(size) <= limit
     this.memory = isSmall ? new Float32Array(structures * sizeOf(size)) : undefined
-    this.file = isSmall ? undefined : openSync(path, 'w+')
+    this.file = isSmall ? undefined : writing(path, () => openSync(path, 'w+'))
   }
 
   /** Row h of structure s, (W, D). */
   put(s: number, h: number, values: Float32Array): void {
     const start = s * sizeOf(this.size) + h * values.length
     if (this.memory) this.memory.set(values, start)
-    else transfer((bytes, position) => writeSync(this.file!, bytes, 0, bytes.length, position), values, 4 * start)
+    else this.transfer((bytes, position) => writeSync(this.file!, bytes, 0, bytes.length, position), values, 4 * start)
   }
 
   /** Structure s, (H, W, D): a view of the memory, or read from the file at each call. */
@@ -31,24 +34,22 @@ export class VolumeStore {
     const voxels = sizeOf(this.size)
     if (this.memory) return this.memory.subarray(s * voxels, (s + 1) * voxels)
     const values = new Float32Array(voxels)
-    transfer((bytes, position) => readSync(this.file!, bytes, 0, bytes.length, position), values, 4 * s * voxels)
+    this.transfer((bytes, position) => readSync(this.file!, bytes, 0, bytes.length, position), values, 4 * s * voxels)
     return values
   }
 
   close(): void {
     if (this.file === undefined) return
     closeSync(this.file)
-    rmSync(this.path, { force: true })
+    removeFile(this.path)
   }
-}
 
-const AT_ONCE = 2 ** 26 // bytes; a system call transfers less than 2 GiB
-
-function transfer(move: (bytes: Uint8Array, position: number) => number, values: Float32Array, start: number): void {
-  const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength)
-  for (let done = 0; done < bytes.length; ) {
-    const moved = move(bytes.subarray(done, done + AT_ONCE), start + done)
-    if (moved === 0) throw new Error(`the temporary file ends at byte ${start + done}`)
-    done += moved
+  private transfer(move: (bytes: Uint8Array, position: number) => number, values: Float32Array, start: number): void {
+    const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength)
+    for (let done = 0; done < bytes.length; ) {
+      const moved = writing(this.path, () => move(bytes.subarray(done, done + AT_ONCE), start + done))
+      if (moved === 0) throw new WriteError(`${this.path}: ends at byte ${start + done}`)
+      done += moved
+    }
   }
 }

@@ -1,4 +1,4 @@
-import type { TorchTensor } from '../checkpoint/pickle/torch_tensor.ts'
+import type { Checkpoint } from '../checkpoint/checkpoint.ts'
 import { type DeviceState, modelOf } from '../run/model_weights.ts'
 import { faultsOf } from '../run/weight_faults.ts'
 import type { TrainingEngine } from './engine.ts'
@@ -9,7 +9,7 @@ export class DivergedError extends Error {
 }
 
 /** The entries of a checkpoint's model. Throws DivergedError if weights or moments are not finite: such a state is never saved. */
-export function usableModelOf({ state }: TrainingEngine, copy: DeviceState): Map<string, TorchTensor> {
+export function usableModelOf({ state }: TrainingEngine, copy: DeviceState): Checkpoint['model'] {
   const model = modelOf(state, copy)
   const floats = [...model].flatMap(([name, { dtype, data }]) => (dtype === 'f32' ? [[name, data] as const] : []))
   const [fault] = faultsOf([...floats, ['exp_avg', copy.first], ['exp_avg_sq', copy.second]])

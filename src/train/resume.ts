@@ -6,6 +6,7 @@ import type { Config } from '../config/schema.ts'
 import type { Dataset } from '../data/dataset/dataset.ts'
 import { checkUsable } from '../run/weight_faults.ts'
 import { InputError } from '../util/error.ts'
+import { listed } from '../util/listing.ts'
 import { type DataFingerprint, fingerprintOf, OF_VALIDATION } from './data_fingerprint.ts'
 import { type BestModel, noBestModel } from './early_stopping.ts'
 import { type Position, type Progress, readProgress } from './progress.ts'
@@ -77,7 +78,7 @@ function ownProgress(path: string, progress: Progress, config: Config): Progress
   const values = differing.map(
     key => `${key} is ${JSON.stringify(here!.get(key))}, was ${JSON.stringify(there!.get(key))}`,
   )
-  throw new ResumeMismatch(`${path}: cannot be resumed with a different configuration: ${values.join('; ')}`)
+  throw new ResumeMismatch(`${path}: cannot be resumed with a different configuration: ${listed(values, '; ')}`)
 }
 
 /**
@@ -98,10 +99,10 @@ export function checkSameData(
     `${key} is ${JSON.stringify(given[key])}, was ${JSON.stringify(trained[key])}`
   const refused = differing.filter(key => !OF_VALIDATION.includes(key))
   if (refused.length > 0)
-    throw new InputError(`${path}: was not trained on ${dataset.directory}: ${refused.map(text).join('; ')}`)
+    throw new InputError(`${path}: was not trained on ${dataset.directory}: ${listed(refused.map(text), '; ')}`)
   if (differing.length > 0)
     say(
-      `warning: ${path}: the best model so far was selected on a different validation split: ${differing.map(text).join('; ')}`,
+      `warning: ${path}: the best model so far was selected on a different validation split: ${listed(differing.map(text), '; ')}`,
     )
 }
 

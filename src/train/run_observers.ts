@@ -1,4 +1,4 @@
-import { existsSync, statSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import type { Json, JsonObject } from '../config/json.ts'
 import { toJson } from '../config/load.ts'
@@ -14,6 +14,7 @@ import { RunRecord } from '../track/run_record.ts'
 import { makeTensorBoardFolder, TensorBoard } from '../track/tensorboard/tensorboard.ts'
 import { sacredTime } from '../track/time.ts'
 import { messageOf } from '../util/error.ts'
+import { factsOf } from '../util/files/lookup.ts'
 import { CurveObserver } from './curve_observer.ts'
 import type { FitResult } from './fit.ts'
 import type { TrainingRequest } from './request.ts'
@@ -94,7 +95,7 @@ function dataFiles({ dataset: { splits } }: Session): string[] {
 /** Shows later whether the data have changed since the run. */
 function describeData(session: Session): Json {
   return dataFiles(session).map(path => {
-    const found = statSync(path, { throwIfNoEntry: false })
+    const found = factsOf(path)
     return found ? { path, bytes: found.size, modified: sacredTime(found.mtimeMs) } : { path }
   })
 }

@@ -4,7 +4,7 @@ import { messageOf } from '../util/error.ts'
 import { makeFolders } from '../util/files/folder.ts'
 import { codeOf } from '../util/files/reason.ts'
 import { PACKAGE_ROOT } from '../util/package_root.ts'
-import { readText, writeWhole, writing } from '../util/whole_file.ts'
+import { readText, writeText, writing } from '../util/whole_file.ts'
 import { type AdapterIdentity, fileNameOf } from './adapter_identity.ts'
 import { type Measurement, TunedTable } from './table.ts'
 
@@ -30,7 +30,7 @@ export function readTable(path: string, warn: (line: string) => void): TunedTabl
 /** Writes the table to a file and makes the file's folder. Throws WriteError. */
 export function writeTable(path: string, table: TunedTable): void {
   writing(path, () => makeFolders(dirname(path)))
-  writeWhole(path, [Buffer.from(table.toText())])
+  writeText(path, table.toText())
 }
 
 /**

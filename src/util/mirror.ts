@@ -5,12 +5,12 @@ const OTHER_SIDE: Readonly<Record<string, string>> = { left: 'right', right: 'le
  * without a side, or without its counterpart in the list, is its own partner.
  */
 export function mirrorPartners(structureNames: readonly string[]): number[] {
+  const places = new Map(structureNames.map((name, s) => [name, s]))
   return structureNames.map((name, own) => {
     const mirrored = name
       .split('_')
       .map(part => OTHER_SIDE[part] ?? part)
       .join('_')
-    const partner = structureNames.indexOf(mirrored)
-    return partner < 0 ? own : partner
+    return places.get(mirrored) ?? own
   })
 }

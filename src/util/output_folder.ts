@@ -1,4 +1,4 @@
-import { readdirSync, rmdirSync } from 'node:fs'
+import { rmdirSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { makeFolder } from './files/folder.ts'
 
@@ -18,7 +18,10 @@ export async function withOutputFolder<T>(folder: string, body: () => Promise<T>
 
 function removeEmpty(folder: string, uppermost: string): void {
   for (let at = folder; at.startsWith(uppermost); at = dirname(at)) {
-    if (readdirSync(at).length) return
-    rmdirSync(at)
+    try {
+      rmdirSync(at)
+    } catch {
+      return // it has content; the error that ended the command is the one to tell
+    }
   }
 }

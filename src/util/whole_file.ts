@@ -3,10 +3,15 @@ import { basename, dirname, join, resolve } from 'node:path'
 import { InputError } from './error.ts'
 import { withInput } from './files/input_file.ts'
 import { codeOf, isOfSystem, reasonOf } from './files/reason.ts'
+import { oneLine } from './listing.ts'
 
 /** A file could not be written: path and reason in one line. The path holds the old file or the new one, whole. */
 export class WriteError extends Error {
   override name = 'WriteError'
+
+  constructor(message: string, options?: ErrorOptions) {
+    super(oneLine(message), options)
+  }
 
   static at(path: string, cause: unknown): WriteError {
     return new WriteError(`${path}: cannot be written (${reasonOf(cause)})`, { cause })
@@ -63,9 +68,14 @@ export function writeWhole(path: string, pieces: Iterable<Uint8Array>): void {
   }
 }
 
+/** Writes text as UTF-8. Throws WriteError as writeWhole does. */
+export function writeText(path: string, text: string): void {
+  writeWhole(path, [Buffer.from(text)])
+}
+
 /** Writes `value` as indented JSON. Throws WriteError as writeWhole does. */
 export function writeJson(path: string, value: unknown): void {
-  writeWhole(path, [Buffer.from(`${JSON.stringify(value, null, 2)}\n`)])
+  writeText(path, `${JSON.stringify(value, null, 2)}\n`)
 }
 
 /** Where this process writes a file before renaming it to `path`: hidden, in the same folder. */
@@ -96,7 +106,8 @@ export function removeStale(path: string): void {
   }
 }
 
-function isRunning(pid: number): boolean {
+/** Whether a process of this machine has this number. */
+export function isRunning(pid: number): boolean {
   try {
     process.kill(pid, 0)
     return true

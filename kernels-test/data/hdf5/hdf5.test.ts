@@ -100,7 +100,7 @@ test('a missing, text, directory or truncated file is one line naming path and r
   const missing = join(directory, 'missing.h5')
   const cases = {
     [text]: 'is not an HDF5 file',
-    [folder]: 'is a directory',
+    [folder]: 'is a folder, expected an HDF5 file',
     [truncated]: 'truncated',
     [missing]: 'no such file',
   }

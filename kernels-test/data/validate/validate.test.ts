@@ -205,14 +205,7 @@ test('links, shapes that do not fit and headers that lie are findings; nothing i
     module.resize_dataset(id, '/presence_labels', [2n, 3n])
   })
   expect(await linesOf(directory)).toEqual([
-    expect.stringMatching(
-      /^error train\.h5 images - \[\] states 1000000000 samples in a file of \d+ bytes; its volumes/,
-    ),
-    expect.stringMatching(
-      /^error train\.h5 masks - \[\] has shape \(6,3,16,16,16\), expected \(1000000000,S,16,16,16\)/,
-    ),
-    'error train.h5 presence_labels - [] is int64 of shape (6,3), expected integers of (1000000000,3)',
-    'error train.h5 scenarios - [] has shape (6), expected (1000000000)',
+    expect.stringMatching(/^error train\.h5 images - \[\] states 1000000000 samples in a file of \d+ bytes$/),
     'error train.h5 subjects - [] is a link, expected data stored in the file itself',
     expect.stringMatching(
       /^error val\.h5 masks - \[\] has shape \(5,3,16,16,16\), expected \(2,S,16,16,16\) to match images/,

@@ -65,7 +65,11 @@ function rebuildParameter(args: readonly unknown[], context: RebuildContext): un
 }
 
 function rebuildSize(args: readonly unknown[], context: RebuildContext): unknown {
-  return isIntegers(args[0]) ? tupleOf(...args[0]) : context.fail('found a torch.Size that is not a tuple of integers')
+  const [axes] = args
+  if (!isIntegers(axes)) return context.fail('found a torch.Size that is not a tuple of integers')
+  if (axes.length > maxAxes)
+    return context.fail(`found a torch.Size of ${axes.length} axes, at most ${maxAxes} allowed`)
+  return tupleOf(...axes)
 }
 
 /** (storage, offset, shape, strides, requires gradient, hooks[, metadata]); offset and strides are in elements. */

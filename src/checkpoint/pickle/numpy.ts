@@ -16,6 +16,8 @@ export class PyBytes {
   }
 }
 
+const longestScalar = 8 // bytes
+
 const decoders: Readonly<Record<string, { bytes: number; read(view: DataView): number | bigint | boolean }>> = {
   f8: { bytes: 8, read: view => view.getFloat64(0, true) },
   f4: { bytes: 4, read: view => view.getFloat32(0, true) },
@@ -44,6 +46,8 @@ export function checkTypeState(state: unknown, context: RebuildContext): void {
 export function rebuildBytes(args: readonly unknown[], context: RebuildContext): PyBytes {
   const [text, codec] = args
   if (typeof text !== 'string' || codec !== 'latin1') return context.fail('found bytes that are not latin1')
+  // Each call copies, and a pickle can call a million times with one text.
+  if (text.length > longestScalar) return context.fail(`found ${text.length} bytes, expected those of a number`)
   const bytes = Buffer.from(text, 'latin1')
   return bytes.toString('latin1') === text ? new PyBytes(bytes) : context.fail('found bytes that are not latin1')
 }

@@ -1,7 +1,7 @@
-import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { InputError } from '../../util/error.ts'
+import { factsOf, isFolder } from '../../util/files/lookup.ts'
 import { parseJson } from '../../util/json.ts'
 import { firstRepeated } from '../../util/repeated.ts'
 import type { ImageSize } from '../../util/shape.ts'
@@ -10,7 +10,7 @@ import { Hdf5File } from '../hdf5/file.ts'
 import { type Preparation, parsePreparation } from '../scan/preparation.ts'
 import { checkLabels, checkNamesRecorded, type Hashes, readHashes } from './hashes.ts'
 import { SPLIT_NAMES, type Split, type SplitName } from './split.ts'
-import { imagesOf, masksOf, reject } from './volumes.ts'
+import { imagesOf, labelsIn, masksOf, reject } from './volumes.ts'
 
 export interface Dataset {
   directory: string
@@ -93,7 +93,7 @@ function readPresence(file: Hdf5File, samples: number, structures: number): Int8
   if (dataset.kind === 'string') reject(file, 'presence_labels', 'holds strings, expected integers')
   if (dataset.shape.join() !== `${samples},${structures}`)
     reject(file, 'presence_labels', `has shape (${dataset.shape}), expected (${samples},${structures}) as masks has`)
-  const values = file.read(dataset, 0, samples)
+  const values = labelsIn(file, dataset)
   for (const [i, value] of values.entries())
     if (value !== 1 && value !== 0 && value !== -1)
       reject(
@@ -127,8 +127,7 @@ type Metadata = z.infer<typeof metadataSchema>
 
 function readMetadata(directory: string): Metadata {
   const path = join(directory, 'metadata.json')
-  const isDirectory = isThere(directory) && statSync(directory).isDirectory()
-  if (!isDirectory) throw new InputError(`${directory}: no such directory, expected a dataset`)
+  if (!isFolder(directory)) throw new InputError(`${directory}: no such directory, expected a dataset`)
   return checkNames(parseJson(readText(path, "the dataset's metadata.json"), path, metadataSchema), path)
 }
 
@@ -155,5 +154,5 @@ function checkAgreement(split: Split, metadata: Metadata, directory: string): vo
 }
 
 function isThere(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false }) !== undefined
+  return factsOf(path) !== undefined
 }

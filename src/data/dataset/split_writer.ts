@@ -1,8 +1,7 @@
-import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { InputError } from '../../util/error.ts'
 import { type ImageSize, sizeOf } from '../../util/shape.ts'
-import { writeJson } from '../../util/whole_file.ts'
+import { removeFile, writeJson } from '../../util/whole_file.ts'
 import { CHUNK_LIMIT } from '../hdf5/file.ts'
 import { Hdf5Writer } from '../hdf5/writer.ts'
 import { digestOf, removeHashes, type SplitHashes, SplitRecorder, writeHashes } from './hashes.ts'
@@ -105,9 +104,9 @@ export async function writeDatasetFiles(
 ): Promise<void> {
   checkSize(shape)
   const metadataPath = join(directory, 'metadata.json')
-  rmSync(metadataPath, { force: true })
+  removeFile(metadataPath)
   removeHashes(directory)
-  rmSync(join(directory, 'test.h5'), { force: true }) // optional: an earlier one would count as part of this dataset
+  removeFile(join(directory, 'test.h5')) // optional: an earlier one would count as part of this dataset
   const hashes: Partial<Record<SplitName, SplitHashes>> = {}
   for (const [name, samples] of Object.entries(splits)) {
     const writer = await SplitWriter.create(directory, name as SplitName, shape)

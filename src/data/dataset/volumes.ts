@@ -1,9 +1,12 @@
 import { InputError } from '../../util/error.ts'
 import type { ImageSize } from '../../util/shape.ts'
-import type { Hdf5Dataset, Hdf5File } from '../hdf5/file.ts'
+import type { Hdf5Dataset, Hdf5File, NumericArray } from '../hdf5/file.ts'
 
 /** Beyond this, sums of squares over a batch may exceed float32, and the network's outputs would be no numbers. */
 export const LARGEST_VOXEL = 1e12
+
+/** A million samples of 16 structures as int64. They are read at once and converted, which takes four times as much. */
+const LABEL_LIMIT = 2 ** 27 // bytes
 
 export interface Images {
   dataset: Hdf5Dataset
@@ -22,7 +25,17 @@ export function imagesOf(file: Hdf5File): Images {
   if (shape.includes(0)) reject(file, 'images', `has shape (${shape}), expected at least one voxel`)
   const [height, width, depth] = shape.slice(-3) as ImageSize
   const channels = shape.length === 5 ? shape[1]! : 1
-  return { dataset, samples: shape[0]!, channels, imageSize: [height, width, depth] }
+  return { dataset, samples: samplesOf(file, dataset), channels, imageSize: [height, width, depth] }
+}
+
+/**
+ * How many samples a dataset states. Throws InputError if they cannot be in a file of its length, where every sample takes more than one byte:
+ * labels, names and digests of so many would take memory without bounds.
+ */
+export function samplesOf(file: Hdf5File, { name, shape }: Hdf5Dataset): number {
+  const samples = shape[0] ?? 0
+  if (samples > file.bytes) reject(file, name, `states ${samples} samples in a file of ${file.bytes} bytes`)
+  return samples
 }
 
 /** The dataset `masks`: booleans, int8 or uint8 of shape (N, S, H, W, D) on the grid of the images. */
@@ -39,6 +52,13 @@ export function masksOf(file: Hdf5File, images: Images): Hdf5Dataset {
     shape[1]! > 0
   if (!fits) reject(file, 'masks', `has shape (${shape}), expected ${expected} to match images`)
   return dataset
+}
+
+/** The stored labels of all samples. Throws InputError before it takes memory for more of them than a dataset can have. */
+export function labelsIn(file: Hdf5File, dataset: Hdf5Dataset): NumericArray {
+  const bytes = dataset.shape.reduce((product, axis) => product * axis, dataset.elementBytes)
+  if (bytes > LABEL_LIMIT) reject(file, dataset.name, `has ${bytes} bytes, at most ${LABEL_LIMIT} can be read`)
+  return file.read(dataset, 0, dataset.shape[0]!)
 }
 
 /** Throws InputError with file, dataset and reason. */

@@ -1,7 +1,8 @@
-import { closeSync, openSync, readSync } from 'node:fs'
 import { InputError } from '../../util/error.ts'
+import { checkInput } from '../../util/files/input_file.ts'
 import { type ElementKind, fixedStrings, type NumericArray, numbersOf, stringAt } from './elements.ts'
 import { type Hdf5Library, loadHdf5 } from './library.ts'
+import { isHdf5 } from './signature.ts'
 
 export type { NumericArray }
 
@@ -35,7 +36,11 @@ export const CHUNK_LIMIT = 256 * 2 ** 20 // bytes
 /** HDF5 stores attributes in the object header, which holds 64 KiB. */
 const ATTRIBUTE_LIMIT = 2 ** 16 // bytes
 
-const SIGNATURE = Buffer.from('\x89HDF\r\n\x1a\n', 'latin1')
+/** A filter holds a chunk and a larger copy of what it makes of it; several filters may follow each other. */
+const INFLATION = 4
+const SLACK = 2 ** 26 // bytes that reading may take beyond chunks, among them the texts of one read
+const HEADERS = 2 ** 28 // bytes that a call which reads no data may take
+
 const GZIP = 1
 const EXTERNAL_LINK = 4
 const SOFT_LINK = 3
@@ -49,24 +54,31 @@ type Metadata = ReturnType<Hdf5Library['module']['get_dataset_metadata']>
  */
 export class Hdf5File {
   readonly path: string
+  /** length of the file */
+  readonly bytes: number
   private readonly library: Hdf5Library
   private readonly id: bigint
+  /** bytes of one inflated chunk, of the datasets that were asked for */
+  private readonly chunkBytes = new Map<string, number>()
+  private names: ReadonlySet<string> | undefined
 
-  private constructor(path: string, library: Hdf5Library, id: bigint) {
+  private constructor(path: string, bytes: number, library: Hdf5Library, id: bigint) {
     this.path = path
+    this.bytes = bytes
     this.library = library
     this.id = id
   }
 
   /** Opens `path`. Throws InputError if it is missing, a directory, not HDF5, truncated or damaged. */
   static async open(path: string): Promise<Hdf5File> {
-    checkSignature(path)
+    const { size } = checkInput(path, 'an HDF5 file')
+    if (!isHdf5(path)) throw new InputError(`${path}: is not an HDF5 file`)
     const library = await loadHdf5()
     library.complaint()
     const id = library.open(path, 'read')
     const complaint = library.complaint()
     if (id < 0n) throw new InputError(`${path}: truncated or damaged HDF5 file (${complaint ?? 'no reason given'})`)
-    return new Hdf5File(path, library, id)
+    return new Hdf5File(path, size, library, id)
   }
 
   /** Whether the file has a dataset (or anything else) with this name. */
@@ -115,16 +127,15 @@ export class Hdf5File {
     })
   }
 
-  /** All datasets and other named members of the file, including links but not groups. Throws InputError if the file is damaged. */
-  members(): Hdf5Member[] {
+  /** Names of all datasets and other members of the file, including links but not groups. Throws InputError if the file is damaged. */
+  memberNames(): string[] {
     const { module } = this.library
     const names: string[] = this.guard('/', () => module.get_names(this.id, '/', true))
-    return names
-      .filter(name => module.get_type(this.id, `/${name}`) !== module.H5G_GROUP)
-      .map(name => this.describe(name))
+    return names.filter(name => module.get_type(this.id, `/${name}`) !== module.H5G_GROUP)
   }
 
-  private describe(name: string): Hdf5Member {
+  /** Describes a member, whether or not it can be read. */
+  member(name: string): Hdf5Member {
     const { module } = this.library
     let kind: string | undefined
     let problem: string | undefined
@@ -144,14 +155,15 @@ export class Hdf5File {
   }
 
   /** Names of the root's attributes. */
-  attributeNames(): string[] {
-    return this.guard('/', () => this.library.module.get_attribute_names(this.id, '/'))
+  attributeNames(): ReadonlySet<string> {
+    this.names ??= new Set(this.guard('/', () => this.library.module.get_attribute_names(this.id, '/')))
+    return this.names
   }
 
   /** The numbers of a root attribute; undefined if there is none of that name, or it is not numeric. */
   attribute(name: string): number[] | undefined {
     const { module } = this.library
-    if (!this.attributeNames().includes(name)) return undefined
+    if (!this.attributeNames().has(name)) return undefined
     const metadata = this.guard(name, () => module.get_attribute_metadata(this.id, '/', name))
     const { H5T_INTEGER, H5T_FLOAT } = module.H5T_class_t
     const isNumeric = metadata.type === H5T_INTEGER.value || metadata.type === H5T_FLOAT.value
@@ -192,7 +204,9 @@ export class Hdf5File {
       const stride = count.map(() => 1n)
       const path = `/${name}`
       const read = () => module.get_dataset_data(this.id, path, count.map(BigInt), offset, stride, BigInt(pointer))
-      const code = this.guard(name, () => this.library.withFilters(read), `sample ${first} cannot be read`)
+      const budget = INFLATION * (this.chunkBytes.get(name) ?? 0) + SLACK
+      const limited = (): number => this.library.limited(budget, () => this.library.withFilters(read))
+      const code = this.guard(name, limited, `sample ${first} cannot be read`)
       const complaint = this.library.complaint()
       if (code < 0 || complaint) this.fail(name, `sample ${first} cannot be read (${complaint ?? `code ${code}`})`)
       // The call may grow the heap, which replaces its buffer.
@@ -206,6 +220,7 @@ export class Hdf5File {
     const { module } = this.library
     const rowBytes = (metadata.shape ?? []).slice(1).reduce((product, axis) => product * axis, metadata.size)
     const chunkBytes = (metadata.chunks ?? []).reduce((product, axis) => product * axis, metadata.size)
+    this.chunkBytes.set(name, chunkBytes)
     const largest = Math.max(rowBytes, chunkBytes)
     if (largest > CHUNK_LIMIT)
       this.fail(name, `has chunks or samples of ${largest} bytes, at most ${CHUNK_LIMIT} can be read`)
@@ -232,7 +247,7 @@ export class Hdf5File {
   private guard<T>(name: string, call: () => T, what = 'is damaged'): T {
     this.library.complaint()
     try {
-      return call()
+      return this.library.limited(HEADERS, call)
     } catch (error) {
       return this.fail(name, `${what} (${this.library.complaint() ?? (error as Error).message})`)
     }
@@ -246,24 +261,4 @@ export class Hdf5File {
 function filterText({ id, name, cd_values }: { id: number; name: string; cd_values: number[] }): string {
   if (id === GZIP) return `gzip ${cd_values[0]}`
   return name.split(';')[0] || `filter ${id}`
-}
-
-function checkSignature(path: string): void {
-  const start = Buffer.alloc(SIGNATURE.length)
-  try {
-    const file = openSync(path, 'r')
-    try {
-      readSync(file, start, 0, start.length, 0)
-    } finally {
-      closeSync(file)
-    }
-  } catch (error) {
-    throw new InputError(`${path}: ${reasonOf(error as NodeJS.ErrnoException)}, expected an HDF5 file`)
-  }
-  if (!start.equals(SIGNATURE)) throw new InputError(`${path}: is not an HDF5 file`)
-}
-
-function reasonOf(error: NodeJS.ErrnoException): string {
-  const reasons: Record<string, string> = { ENOENT: 'no such file', EISDIR: 'is a directory', EACCES: 'no permission' }
-  return reasons[error.code ?? ''] ?? error.message
 }

@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module'
 import { basename, dirname, join, resolve } from 'node:path'
 import { errnoForFilters } from './filter_errno.ts'
+import { limitedMemory, MemoryLimitError } from './memory_limit.ts'
 
 type H5wasm = typeof import('h5wasm/node')
 type Hdf5Module = H5wasm['Module']
@@ -41,6 +42,8 @@ export interface Hdf5Library {
   canUndo(filter: number): boolean
   /** Runs a call that may load a filter plugin. */
   withFilters<T>(call: () => T): T
+  /** Runs a call during which the library's memory may grow by so many bytes; throws if it needs more. */
+  limited<T>(bytes: number, call: () => T): T
   /** The root cause of HDF5's errors since the last call, or undefined if there were none. */
   complaint(): string | undefined
 }
@@ -77,7 +80,17 @@ async function start(): Promise<Hdf5Library> {
     return filter <= LAST_BUILT_IN_FILTER || plugin !== undefined
   }
   const withFilters = errnoForFilters(module)
-  return { module, open, canUndo, withFilters, complaint: () => reasonOf(complaints.splice(0).join('')) }
+  const limitMemory = limitedMemory(module)
+  // Complaints of an exceeded limit are about its consequences.
+  const limited = <T>(bytes: number, call: () => T): T => {
+    try {
+      return limitMemory(bytes, call)
+    } catch (error) {
+      if (error instanceof MemoryLimitError) complaints.length = 0
+      throw error
+    }
+  }
+  return { module, open, canUndo, withFilters, limited, complaint: () => reasonOf(complaints.splice(0).join('')) }
 }
 
 function giveUp(reason: string): never {

@@ -1,7 +1,7 @@
-import { closeSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs'
+import { closeSync, openSync, rmSync, writeSync } from 'node:fs'
 import { crc32 } from 'node:zlib'
-import { ContractError } from '../../util/error.ts'
-import { moveIntoPlace, temporaryOf } from '../../util/whole_file.ts'
+import { ContractError, InputError } from '../../util/error.ts'
+import { moveIntoPlace, readWhole, removeStale, temporaryOf, WriteError, writing } from '../../util/whole_file.ts'
 import { Hdf5File } from './file.ts'
 import { type Hdf5Library, loadHdf5 } from './library.ts'
 
@@ -50,6 +50,7 @@ export class Hdf5Writer {
   /** Creates a file with these datasets, all empty. */
   static async create(path: string, columns: readonly Hdf5Column[]): Promise<Hdf5Writer> {
     const library = await loadHdf5()
+    removeStale(path)
     const temporary = temporaryOf(path)
     const started = columns.map(column => ({ ...column, rows: 0, checksum: 0 }))
     const writer = new Hdf5Writer(path, temporary, library, -1n, started)
@@ -117,7 +118,8 @@ export class Hdf5Writer {
       moveIntoPlace(this.temporary, this.path)
     } catch (error) {
       this.abandon()
-      throw error
+      // The file that does not read back is the program's own, so this is no wrong input.
+      throw error instanceof InputError ? WriteError.at(this.path, error) : error
     }
   }
 
@@ -126,7 +128,9 @@ export class Hdf5Writer {
     if (this.id >= 0n) this.library.module.close_file(this.id)
     this.id = -1n
     this.library.complaint()
-    rmSync(this.temporary, { force: true })
+    try {
+      rmSync(this.temporary, { force: true })
+    } catch {} // the error that made the caller abandon is the one to tell; the next writer removes the file
   }
 
   private open(mode: 'create' | 'append'): void {
@@ -230,17 +234,17 @@ function patchBooleans(path: string, expected: number): void {
   const integer = [0x10, 0x08, 0, 0, 1, 0, 0, 0, 0, 0, 8, 0] // class 0 version 1, signed, 1 byte, 8 bits from bit 0
   const names = Buffer.from('FALSE\0\0\0TRUE\0\0\0\0', 'latin1')
   const enumeration = Buffer.from([0x18, 2, 0, 0, 1, 0, 0, 0, ...integer, ...names, 0, 1])
-  const content = readFileSync(path) // a few kilobytes, without data yet
+  const content = readWhole(path) // a few kilobytes, without data yet
   const messageHeader = 8 // bytes of a datatype message before the first member's name
   let patched = 0
-  const file = openSync(path, 'r+')
+  const file = writing(path, () => openSync(path, 'r+'))
   try {
     for (let at = content.indexOf(BOOLEAN_MARKER); at !== -1; at = content.indexOf(BOOLEAN_MARKER, at + 1)) {
       const start = at - messageHeader
       const length = content.readUInt16LE(start - 6) // of the message, from its eight-byte prefix: type, length, flags
       const message = Buffer.alloc(length)
       enumeration.copy(message)
-      patched += writeSync(file, message, 0, length, start) === length ? 1 : 0
+      patched += writing(path, () => writeSync(file, message, 0, length, start)) === length ? 1 : 0
     }
   } finally {
     closeSync(file)

@@ -1,6 +1,7 @@
-import { existsSync, readdirSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { basename, dirname, join, relative } from 'node:path'
 import { InputError } from '../../util/error.ts'
+import { namesIn } from '../../util/files/lookup.ts'
 import { listed } from '../../util/listing.ts'
 import type { SplitName } from '../dataset/split.ts'
 import { isNiftiName } from '../scan/read_scan.ts'
@@ -95,7 +96,7 @@ function casesIn(folder: string): Map<string, string[]> {
 /** The NIfTI files of a folder, sorted; none if there is no such folder. */
 function filesIn(folder: string): string[] {
   if (!existsSync(folder)) return []
-  return readdirSync(folder)
+  return namesIn(folder)
     .filter(name => !name.startsWith('.') && isNiftiName(name))
     .sort()
     .map(name => join(folder, name))

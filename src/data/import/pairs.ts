@@ -1,8 +1,9 @@
-import { existsSync, readdirSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { InputError } from '../../util/error.ts'
+import { isFolder, namesIn } from '../../util/files/lookup.ts'
 import { listed } from '../../util/listing.ts'
-import { isFolder, isNiftiName, isScan } from '../scan/read_scan.ts'
+import { isNiftiName, isScan } from '../scan/read_scan.ts'
 
 /** The files of one scan. Several images are its channels, in order. */
 export interface ScanFiles {
@@ -115,7 +116,7 @@ function stemsIn(folder: string, { say }: Reporting): Map<string, string> {
 function entriesIn(folder: string): { stems: Map<string, string>; others: string[] } {
   const stems = new Map<string, string>()
   const others: string[] = []
-  const names = readdirSync(folder).filter(name => !name.startsWith('.'))
+  const names = namesIn(folder).filter(name => !name.startsWith('.'))
   for (const name of names.sort()) {
     const path = join(folder, name)
     if (!isNiftiName(path) && !isFolder(path)) {

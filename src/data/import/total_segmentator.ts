@@ -1,7 +1,7 @@
-import { existsSync, readdirSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import { isFolder, namesIn } from '../../util/files/lookup.ts'
 import { listed } from '../../util/listing.ts'
-import { isFolder } from '../scan/read_scan.ts'
 import { MaskFolders, type Reporting, type ScanFiles } from './pairs.ts'
 
 const SCANS = ['ct.nii.gz', 'mri.nii.gz']
@@ -9,13 +9,13 @@ const MASKS = 'segmentations'
 
 /** Whether `folder` holds a folder per subject with ct.nii.gz (or mri.nii.gz) and segmentations/, as TotalSegmentator's dataset does. */
 export function isTotalSegmentator(folder: string): boolean {
-  return isFolder(folder) && readdirSync(folder).some(name => scanIn(join(folder, name)) !== undefined)
+  return isFolder(folder) && namesIn(folder).some(name => scanIn(join(folder, name)) !== undefined)
 }
 
 /** The subjects of TotalSegmentator's dataset. Says which of its entries are none. Throws InputError for a folder without masks. */
 export function totalSegmentatorSubjects(folder: string, reporting: Reporting): ScanFiles[] {
   const masks = new MaskFolders(folder)
-  const names = readdirSync(folder).filter(name => !name.startsWith('.'))
+  const names = namesIn(folder).filter(name => !name.startsWith('.'))
   const subjects: ScanFiles[] = []
   const others: string[] = []
   for (const name of names.sort()) {

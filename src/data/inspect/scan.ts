@@ -1,4 +1,4 @@
-import { statSync } from 'node:fs'
+import { factsOf } from '../../util/files/lookup.ts'
 import type { Affine } from '../scan/grid.ts'
 import { unitOf } from '../scan/nifti_affine.ts'
 import { obliquityOf, orientationOf } from '../scan/orientation.ts'
@@ -37,11 +37,11 @@ export interface ScanInspection {
 /** Reads the whole scan. Throws InputError like `readScan`. */
 export function inspectScan(path: string): ScanInspection {
   const { size, channels, affine, geometry, values, warnings } = readScan(path)
-  const status = statSync(path)
+  const status = factsOf(path)
   return {
     kind: 'scan',
     path,
-    bytes: status.isFile() ? status.size : null,
+    bytes: status?.isFile() ? status.size : null,
     size: [...size],
     channels,
     spacing: spacingOf(affine),

@@ -1,5 +1,6 @@
 import { fstatSync, readSync } from 'node:fs'
 import { InputError } from '../../util/error.ts'
+import { FileBytes } from '../../util/files/file_bytes.ts'
 import { withInput } from '../../util/files/input_file.ts'
 import { type ByteSource, Inflation, InflationDamage, mostInflated } from '../../util/inflation.ts'
 import type { ImageSize } from '../../util/shape.ts'
@@ -117,25 +118,4 @@ function skip(source: ByteSource, count: number): number {
 function read(source: ByteSource, count: number): Buffer {
   const bytes = Buffer.alloc(count)
   return bytes.subarray(0, source.read(bytes))
-}
-
-/** The bytes of a file from its start. */
-class FileBytes implements ByteSource {
-  private readonly file: number
-  private at = 0
-
-  constructor(file: number) {
-    this.file = file
-  }
-
-  read(target: Uint8Array): number {
-    let done = 0
-    while (done < target.length) {
-      const got = readSync(this.file, target, done, target.length - done, this.at)
-      if (got === 0) break
-      done += got
-      this.at += got
-    }
-    return done
-  }
 }

@@ -1,6 +1,7 @@
-import { existsSync, statSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { InputError } from '../../util/error.ts'
+import { isFolder } from '../../util/files/lookup.ts'
 import { isDicomFile } from './dicom/file.ts'
 import { holdsDicom, readDicomSeries } from './dicom/series.ts'
 import { readNifti } from './nifti.ts'
@@ -31,9 +32,4 @@ export function readScan(path: string, { series }: ScanOptions = {}): Scan {
 
 export function isNiftiName(path: string): boolean {
   return /\.nii(\.gz)?$/i.test(path)
-}
-
-/** False if nothing exists at `path`. */
-export function isFolder(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false
 }

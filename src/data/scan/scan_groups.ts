@@ -1,7 +1,8 @@
-import { existsSync, readdirSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { basename, join, resolve } from 'node:path'
 import { InputError } from '../../util/error.ts'
-import { isFolder, isNiftiName, isScan } from './read_scan.ts'
+import { isFolder, namesIn } from '../../util/files/lookup.ts'
+import { isNiftiName, isScan } from './read_scan.ts'
 
 /** The files of one scan; several files are its channels. */
 export interface ScanGroup {
@@ -37,7 +38,7 @@ function faultOf({ name, paths }: ScanGroup, channels: number): { fault?: string
 
 /** Whether `path` is a folder of scans; the folder of a DICOM series is a scan itself. */
 export function isScanFolder(path: string): boolean {
-  return isFolder(path) && !isScan(path) && readdirSync(path).some(name => isVisibleScan(path, name))
+  return isFolder(path) && !isScan(path) && namesIn(path).some(name => isVisibleScan(path, name))
 }
 
 function scansAt(path: string): string[] {
@@ -46,7 +47,7 @@ function scansAt(path: string): string[] {
       throw new InputError(`${path}: no such file, expected a ${isNiftiName(path) ? 'NIfTI' : 'DICOM'} file`)
     return [path]
   }
-  const inside = isFolder(path) ? readdirSync(path).filter(name => isVisibleScan(path, name)) : []
+  const inside = isFolder(path) ? namesIn(path).filter(name => isVisibleScan(path, name)) : []
   if (inside.length === 0)
     throw new InputError(`${path}: neither a scan nor a folder of scans (.nii, .nii.gz or DICOM)`)
   return inside.sort().map(name => join(path, name))

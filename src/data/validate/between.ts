@@ -1,4 +1,5 @@
 import { basename } from 'node:path'
+import { listed } from '../../util/listing.ts'
 import { type Findings, rangesText } from './findings.ts'
 import type { KnownMetadata } from './metadata.ts'
 import type { KnownSplit } from './split.ts'
@@ -63,8 +64,7 @@ function compareSubjects(earlier: Examined, split: Examined, findings: Findings)
   const shared = [...split.subjects.entries()].filter(([, subject]) => subject !== '' && first.has(subject))
   if (shared.length === 0) return
   const names = [...new Set(shared.map(([, subject]) => subject))]
-  const listed = names.length > SHOWN ? `${names.slice(0, SHOWN).join(', ')}, … (${names.length})` : names.join(', ')
-  const message = `the same subjects as in ${basename(earlier.path)}: ${listed}`
+  const message = `the same subjects as in ${basename(earlier.path)}: ${listed(names)}`
   for (const [sample] of shared)
     findings.add({ severity: 'error', file: basename(split.path), dataset: 'subjects', sample, message })
 }

@@ -88,11 +88,13 @@ const KNOWN_SIDE = /(?:^|_)(left|right)(?:_|$)/
 
 function checkNames(names: readonly string[], findings: Findings): void {
   const partners = mirrorPartners(names)
+  const places = new Map<string, number>()
   for (const [s, structure] of names.entries()) {
     const say = (severity: Severity, message: string): void =>
       findings.add({ severity, file: FILE, structure, message })
-    const first = names.indexOf(structure)
-    if (first < s) say('error', `structure_names has it twice, as number ${first} and number ${s}`)
+    const first = places.get(structure)
+    if (first === undefined) places.set(structure, s)
+    if (first !== undefined) say('error', `structure_names has it twice, as number ${first} and number ${s}`)
     else if (KNOWN_SIDE.test(structure) && partners[s] === s)
       say('warning', 'has no counterpart in structure_names: a left-right flip keeps its name')
     else if (SIDE.test(structure) && !KNOWN_SIDE.test(structure))

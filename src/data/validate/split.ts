@@ -1,10 +1,9 @@
-import { statSync } from 'node:fs'
 import { basename } from 'node:path'
 import { InputError } from '../../util/error.ts'
 import type { ImageSize } from '../../util/shape.ts'
 import { readSpacing, readTexts } from '../dataset/dataset.ts'
 import type { SplitName } from '../dataset/split.ts'
-import { type Images, imagesOf, masksOf } from '../dataset/volumes.ts'
+import { imagesOf, labelsIn, masksOf, samplesOf } from '../dataset/volumes.ts'
 import { Hdf5File } from '../hdf5/file.ts'
 import type { Findings } from './findings.ts'
 import type { KnownMetadata } from './metadata.ts'
@@ -57,13 +56,13 @@ function knownOf(name: SplitName, file: Hdf5File, findings: Findings): KnownSpli
   const images = attempt(() => imagesOf(file))
   const masks = attempt(() => (images ? masksOf(file, images) : file.dataset('masks')))
   const labels = attempt(() => file.dataset('presence_labels'))
-  const samples = images?.samples ?? masks?.shape[0] ?? labels?.shape[0] ?? 0
+  const stated = masks ?? labels
+  const samples = images?.samples ?? (stated && attempt(() => samplesOf(file, stated))) ?? 0
   const structures = masks?.shape[1] ?? labels?.shape[1]
   const presence = attempt(() => readLabels(file, samples, structures))
   attempt(() => readTexts(file, 'scenarios', samples))
   const subjects = attempt(() => readTexts(file, 'subjects', samples)) ?? []
   attempt(() => readSpacing(file, samples))
-  const canHold = images !== undefined && checkSize(path, images, findings)
   return {
     name,
     path,
@@ -73,18 +72,9 @@ function knownOf(name: SplitName, file: Hdf5File, findings: Findings): KnownSpli
     structures,
     presence,
     subjects,
-    hasImages: canHold,
-    hasMasks: canHold && masks !== undefined,
+    hasImages: images !== undefined,
+    hasMasks: images !== undefined && masks !== undefined,
   }
-}
-
-/** Guards against a wrong sample count in the header, which would keep the check busy forever. Every sample takes more than one byte. */
-function checkSize(path: string, { samples }: Images, findings: Findings): boolean {
-  const { size } = statSync(path)
-  if (samples <= size) return true
-  const message = `states ${samples} samples in a file of ${size} bytes; its volumes are not read`
-  findings.add({ severity: 'error', file: basename(path), dataset: 'images', message })
-  return false
 }
 
 function readLabels(file: Hdf5File, samples: number, structures: number | undefined): ArrayLike<number> {
@@ -94,7 +84,7 @@ function readLabels(file: Hdf5File, samples: number, structures: number | undefi
     throw new InputError(
       `${file.path}: dataset 'presence_labels' is ${kind} of shape (${shape}), expected integers of (${samples},${structures ?? 'S'})`,
     )
-  return file.read(dataset, 0, samples)
+  return labelsIn(file, dataset)
 }
 
 function checkAgainstMetadata(split: KnownSplit, metadata: KnownMetadata, findings: Findings): void {

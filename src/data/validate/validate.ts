@@ -1,6 +1,6 @@
-import { statSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { InputError } from '../../util/error.ts'
+import { factsOf, isFolder } from '../../util/files/lookup.ts'
 import { readHashes } from '../dataset/hashes.ts'
 import { SPLIT_NAMES, type SplitName } from '../dataset/split.ts'
 import { compareSplits, type Examined } from './between.ts'
@@ -39,8 +39,7 @@ export interface Validation {
  */
 export async function validateDataset(options: ValidateOptions): Promise<Validation> {
   const { directory, workers, hash, progress } = options
-  if (!statSync(directory, { throwIfNoEntry: false })?.isDirectory())
-    throw new InputError(`${directory}: no such directory, expected a dataset`)
+  if (!isFolder(directory)) throw new InputError(`${directory}: no such directory, expected a dataset`)
   const findings = new Findings()
   const metadata = validateMetadata(directory, findings)
   const splits = await openSplits(directory, metadata, findings)
@@ -72,7 +71,7 @@ async function openSplits(directory: string, metadata: KnownMetadata, findings: 
   const splits: Examined[] = []
   for (const name of SPLIT_NAMES) {
     const path = join(directory, `${name}.h5`)
-    if (name === 'test' && !statSync(path, { throwIfNoEntry: false })) continue
+    if (name === 'test' && !factsOf(path)) continue
     const split = await validateSplit(name, path, metadata, findings)
     if (split) splits.push({ ...split, images: [], masks: [], constant: new Set() })
   }

@@ -35,7 +35,7 @@ export function evaluationReport(head: ReportHead, metrics: DetailedMetrics): st
     ...mainMetrics(metrics),
     '',
     `In brackets: 95 % bootstrap intervals from ${metrics.confidence_intervals.resamples} resamples of the samples,`,
-    `where at least ${LEAST_FOR_INTERVAL} samples define the metric. A dash: undefined, for lack of such samples.`,
+    `where at least ${LEAST_FOR_INTERVAL} samples define the metric. A dash: undefined.`,
     '',
     `Presence (predicted present: probability above ${head.presenceThreshold};`,
     'precision, recall and F1 are undefined without a present pair)',

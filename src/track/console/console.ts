@@ -1,4 +1,5 @@
 import { type Colors, colorsFor } from '../../util/colors.ts'
+import { oneLine, printable } from '../../util/listing.ts'
 import {
   type BatchProgress,
   durationText,
@@ -78,12 +79,14 @@ export class Console {
 
   /** Prints a permanent line. */
   line(text: string): void {
-    if (this.level <= LOG_LEVELS.INFO) this.print(text, text)
+    const plain = printable(text)
+    if (this.level <= LOG_LEVELS.INFO) this.print(plain, plain)
   }
 
   /** Prints a warning. */
   warn(text: string): void {
-    if (this.level <= LOG_LEVELS.WARNING) this.print(`warning: ${text}`, `${this.colors.yellow('warning:')} ${text}`)
+    const plain = oneLine(text)
+    if (this.level <= LOG_LEVELS.WARNING) this.print(`warning: ${plain}`, `${this.colors.yellow('warning:')} ${plain}`)
   }
 
   /** Reports the compilation that precedes the first batch. */

@@ -2,6 +2,7 @@ import fs from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { InputError } from '../error.ts'
 import { WriteError } from '../whole_file.ts'
+import { isFolder } from './lookup.ts'
 import { codeOf, reasonOf } from './reason.ts'
 
 /** Codes of a full or broken disk; with any other, the path itself is wrong. */
@@ -15,7 +16,7 @@ export function makeFolder(path: string, purpose: string): string | undefined {
   try {
     return makeFolders(path)
   } catch (error) {
-    const message = `${path}: cannot create ${purpose} (${reasonOf(error)})`
+    const message = `${path}: cannot create ${purpose} (${obstacleOf(path) ?? reasonOf(error)})`
     if (DISK_FAULTS.includes(codeOf(error) ?? '')) throw new WriteError(message, { cause: error })
     throw new InputError(message, { cause: error })
   }
@@ -23,7 +24,7 @@ export function makeFolder(path: string, purpose: string): string | undefined {
 
 /** As makeFolder; throws the system's error. Node's own recursive call never ends where a file system has no folders to make, as /proc. */
 export function makeFolders(path: string): string | undefined {
-  const missing: string[] = []
+  const missing: string[] = [] // a file counts as missing, so that making the folder throws
   let at = resolve(path)
   while (!isFolder(at)) {
     missing.unshift(at)
@@ -33,9 +34,21 @@ export function makeFolders(path: string): string | undefined {
   return missing[0]
 }
 
-/** A file counts as missing, so that making the folder throws. */
-function isFolder(path: string): boolean {
-  return fs.statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false
+/** What is on the way and no folder: a file, a link that leads nowhere. */
+function obstacleOf(path: string): string | undefined {
+  for (let at = resolve(path); at !== dirname(at); at = dirname(at)) {
+    if (!isAnything(at)) continue
+    return isFolder(at) ? undefined : `${at} is no folder`
+  }
+  return undefined
+}
+
+function isAnything(path: string): boolean {
+  try {
+    return fs.lstatSync(path) !== undefined
+  } catch {
+    return false
+  }
 }
 
 function makeIfMissing(folder: string): void {

@@ -15,8 +15,16 @@ export const UID = {
 
 const LONG = ['OB', 'OW', 'SQ', 'UN', 'UT']
 
-/** A file of 16-bit pixels; `pixels` are stored words, row by row. */
-export function dicomBytes(syntax: Syntax, elements: Item, pixels: readonly number[]): Buffer {
+/**
+ * A file of 16-bit pixels; `pixels` are stored words, row by row. `start`: without it, preamble and the transfer syntax; 'bare', the data set
+ * alone; an item, more meta elements after a preamble.
+ */
+export function dicomBytes(
+  syntax: Syntax,
+  elements: Item,
+  pixels: readonly number[],
+  start: 'bare' | 'without preamble' | Item = {},
+): Buffer {
   const isLittle = syntax !== 'big'
   const isExplicit = syntax !== 'implicit'
   const words = Buffer.alloc(2 * pixels.length)
@@ -29,10 +37,11 @@ export function dicomBytes(syntax: Syntax, elements: Item, pixels: readonly numb
       ? runLengthElement(words)
       : [header(0x7fe00010, 'OW', words.length, isExplicit, isLittle), words]),
   ])
+  if (start === 'bare') return body
+  const isMarked = start !== 'without preamble'
   return Buffer.concat([
-    Buffer.alloc(128),
-    Buffer.from('DICM'),
-    encode({ 131088: ['UI', UID[syntax]] }, true, true),
+    isMarked ? Buffer.concat([Buffer.alloc(128), Buffer.from('DICM')]) : Buffer.alloc(0),
+    encode({ 131088: ['UI', UID[syntax]], ...(isMarked && start) }, true, true),
     syntax === 'deflated' ? deflateRawSync(body) : body,
   ])
 }

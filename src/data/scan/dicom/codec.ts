@@ -13,7 +13,7 @@ export interface DicomStorage {
   isSigned: boolean
 }
 
-const RLE = '1.2.840.10008.1.2.5'
+export const RLE = '1.2.840.10008.1.2.5'
 const JPEG_2000 = ['1.2.840.10008.1.2.4.90', '1.2.840.10008.1.2.4.91']
 const LOSSY_JPEG = ['1.2.840.10008.1.2.4.50', '1.2.840.10008.1.2.4.51'] // baseline, extended
 const JPEG = [

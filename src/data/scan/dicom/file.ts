@@ -1,21 +1,17 @@
 import { fstatSync, readSync } from 'node:fs'
-import { constants, inflateRawSync, type ZlibOptions } from 'node:zlib'
 import { InputError } from '../../../util/error.ts'
+import { FileBytes } from '../../../util/files/file_bytes.ts'
 import { isRegularFile, withInput } from '../../../util/files/input_file.ts'
-import {
-  DicomDamage,
-  DicomElements,
-  type DicomEncoding,
-  type ElementHeader,
-  EXPLICIT_LITTLE,
-  elementHeader,
-  IMPLICIT_LITTLE,
-} from './elements.ts'
+import { Inflation, InflationDamage, mostInflated } from '../../../util/inflation.ts'
+import { DicomDamage, DicomElements, type DicomEncoding, type ElementHeader, elementHeader } from './elements.ts'
+import { DEFLATED, hasDicomStart, parseStart, START_BYTES } from './start.ts'
 import { TAG } from './tags.ts'
 
 /** The header of a DICOM file, up to the pixels. */
 export interface DicomFile {
   path: string
+  /** group 2; empty in a bare data set */
+  meta: DicomElements
   transferSyntax: string
   encoding: DicomEncoding
   elements: DicomElements
@@ -23,34 +19,31 @@ export interface DicomFile {
   pixels: ElementHeader | undefined
 }
 
-const PREAMBLE = 132 // bytes: 128 of any content, then DICM
 const FIRST_READ = 2 ** 14 // bytes, kept in memory with the file; the headers of most slices are smaller
 const HEADER_LIMIT = 2 ** 26 // bytes before the pixels
-const DEFLATION = 16 // factor by which less of a deflated file is inflated at first; deflate compresses by up to 1032
 const SLACK = 2 ** 20 // bytes that may follow the pixels
 
-const IMPLICIT = '1.2.840.10008.1.2'
-const BIG_ENDIAN = '1.2.840.10008.1.2.2'
-export const DEFLATED = '1.2.840.10008.1.2.1.99'
-
-/** Whether a regular file has the DICM mark at byte 128. Throws InputError if it cannot be read: a slice must not be overlooked. */
+/** Whether a regular file starts as DICOM does. Throws InputError if it cannot be read: a slice must not be overlooked. */
 export function isDicomFile(path: string): boolean {
-  return isRegularFile(path) && withInput(path, file => hasMark(readAt(file, 0, PREAMBLE)))
+  return isRegularFile(path) && withInput(path, file => hasDicomStart(readAt(file, 0, START_BYTES)))
 }
 
 /** Reads everything before the pixels. Throws InputError with the path: not DICOM, damaged, or truncated. */
 export function readDicomFile(path: string): DicomFile {
   return withDicomFile(path, file => {
-    const length = fstatSync(file).size
     for (let wanted = FIRST_READ; ; wanted *= 8) {
-      const start = readAt(file, 0, Math.min(wanted, length))
-      if (!hasMark(start)) throw new DicomDamage('is not a DICOM file (no DICM at byte 128)')
+      const start = readAt(file, 0, wanted)
       try {
-        return parseStart(path, start, wanted / DEFLATION, start.length === length)
+        const { meta, transferSyntax, encoding } = parseStart(start)
+        const bytes = transferSyntax === DEFLATED ? inflatedStart(file, start.subarray(0, meta.end), wanted) : start
+        const elements = new DicomElements(bytes, encoding, meta.end, bytes.length, tag => tag === TAG.PixelData)
+        const pixels = elements.end < bytes.length ? elementHeader(bytes, elements.end, encoding) : undefined
+        if (!pixels && bytes.length === wanted) throw new DicomDamage('ends before its pixels', true)
+        return { path, meta, transferSyntax, encoding, elements, pixels }
       } catch (error) {
         if (!(error instanceof DicomDamage && error.isCutOff)) throw error
-        if (wanted / DEFLATION >= length) throw new DicomDamage(`${error.message}: truncated`)
-        if (wanted > HEADER_LIMIT) throw new DicomDamage(`has no pixels within ${wanted} bytes`)
+        if (start.length < wanted) throw new DicomDamage(`${error.message}: truncated`)
+        if (wanted >= HEADER_LIMIT) throw new DicomDamage(`has no pixels within ${wanted} bytes`)
       }
     }
   })
@@ -68,52 +61,41 @@ export function withDicomFile<T>(path: string, use: (file: number) => T): T {
 
 /** Up to `length` bytes; fewer at the end of the file. */
 export function readAt(file: number, start: number, length: number): Buffer {
-  const bytes = Buffer.alloc(length)
-  return bytes.subarray(0, readSync(file, bytes, 0, length, start))
+  const bytes = Buffer.alloc(Math.max(0, Math.min(length, fstatSync(file).size - start)))
+  return bytes.subarray(0, readSync(file, bytes, 0, bytes.length, start))
 }
 
-/** A whole deflated file, its data set inflated to about `expected` bytes at most. Throws DicomDamage. */
-export function inflateFile(file: number, expected: number): Buffer {
-  const bytes = readAt(file, 0, fstatSync(file).size)
-  return inflate(bytes, metaOf(bytes).end, { maxOutputLength: expected + SLACK })
+/** The first `length` bytes of a deflated file whose data set is inflated, which starts at `from`. Throws DicomDamage. */
+export function inflateFile(file: number, from: number, length: number): Buffer {
+  const compressed = fstatSync(file).size - from
+  if (from + mostInflated(compressed) < length)
+    throw new DicomDamage(`inflates to less than the ${length} bytes that its header states: truncated`)
+  return inflating(file, from, inflation => {
+    const bytes = Buffer.alloc(length)
+    const end = from + inflation.read(bytes.subarray(from))
+    if (inflation.read(new Uint8Array(SLACK + 1)) > SLACK)
+      throw new DicomDamage('inflates to more than its header states')
+    return bytes.subarray(0, end)
+  })
 }
 
-function parseStart(path: string, start: Buffer, deflated: number, isWhole: boolean): DicomFile {
-  const meta = metaOf(start)
-  const transferSyntax = meta.text(TAG.TransferSyntaxUID)
-  if (!transferSyntax) throw new DicomDamage('names no transfer syntax (0002,0010)')
-  const encoding = encodingOf(transferSyntax)
-  const isDeflated = transferSyntax === DEFLATED
-  const bytes = isDeflated
-    ? inflate(start.subarray(0, meta.end + deflated), meta.end, { finishFlush: constants.Z_SYNC_FLUSH })
-    : start
-  const elements = new DicomElements(bytes, encoding, meta.end, bytes.length, tag => tag === TAG.PixelData)
-  const pixels = elements.end < bytes.length ? elementHeader(bytes, elements.end, encoding) : undefined
-  const hasEnded = isWhole && (!isDeflated || meta.end + deflated >= start.length)
-  if (!pixels && !hasEnded) throw new DicomDamage('ends before its pixels', true)
-  return { path, transferSyntax, encoding, elements, pixels }
+/** The same for a header of unknown length, or less if the file ends before. */
+function inflatedStart(file: number, meta: Buffer, length: number): Buffer {
+  return inflating(file, meta.length, inflation => {
+    const bytes = Buffer.alloc(Math.max(length, meta.length))
+    bytes.set(meta)
+    return bytes.subarray(0, meta.length + inflation.read(bytes.subarray(meta.length)))
+  })
 }
 
-function metaOf(start: Buffer): DicomElements {
-  return new DicomElements(start, EXPLICIT_LITTLE, PREAMBLE, start.length, tag => tag >>> 16 !== 2)
-}
-
-function inflate(bytes: Buffer, from: number, options: ZlibOptions): Buffer {
+function inflating<T>(file: number, from: number, use: (inflation: Inflation) => T): T {
+  const inflation = new Inflation(new FileBytes(file, from), 'raw')
   try {
-    return Buffer.concat([bytes.subarray(0, from), inflateRawSync(bytes.subarray(from), options)])
+    return use(inflation)
   } catch (error) {
-    const isLarger = (error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE'
-    throw new DicomDamage(
-      isLarger ? 'inflates to more than its header states' : 'its deflated data are damaged or truncated',
-    )
+    if (!(error instanceof InflationDamage)) throw error
+    throw new DicomDamage('its deflated data are damaged or truncated')
+  } finally {
+    inflation.close()
   }
-}
-
-function encodingOf(transferSyntax: string): DicomEncoding {
-  if (transferSyntax === IMPLICIT) return IMPLICIT_LITTLE
-  return transferSyntax === BIG_ENDIAN ? { explicit: true, little: false } : EXPLICIT_LITTLE
-}
-
-function hasMark(start: Buffer): boolean {
-  return start.toString('latin1', PREAMBLE - 4, PREAMBLE) === 'DICM'
 }

@@ -1,7 +1,9 @@
 import { basename } from 'node:path'
 import { InputError } from '../../../util/error.ts'
 import type { Affine } from '../grid.ts'
+import type { DicomElements } from './elements.ts'
 import type { DicomSlice } from './image.ts'
+import { TAG } from './tags.ts'
 
 /** Slices ordered along their normal, and the voxel grid that they form. */
 export interface SliceStack {
@@ -53,10 +55,28 @@ export function stackSlices(slices: readonly DicomSlice[], path: string): SliceS
   return { slices: ordered, affine: [world(0, -1), world(1, -1), world(2, 1)], distance }
 }
 
+/** Whether two images state the same orientation and voxel spacing, or neither does. */
+export function isSameGrid(image: DicomElements, other: DicomElements): boolean {
+  const agree = (tag: number, differs: (a: number, b: number) => boolean): boolean => {
+    const [own, others] = [image.numbers(tag), other.numbers(tag)]
+    if (!own || !others) return own === others
+    return own.length === others.length && !own.some((value, i) => differs(value, others[i]!))
+  }
+  return agree(TAG.ImageOrientationPatient, isTurned) && agree(TAG.PixelSpacing, isOfOtherSize)
+}
+
+function isTurned(cosine: number, other: number): boolean {
+  return Math.abs(cosine - other) > SAME_DIRECTION
+}
+
+function isOfOtherSize(length: number, other: number): boolean {
+  return Math.abs(length / other - 1) > SAME_SPACING
+}
+
 function checkSameGrid(slice: DicomSlice, first: DicomSlice): void {
-  const turned = slice.orientation.some((cosine, i) => Math.abs(cosine - first.orientation[i]!) > SAME_DIRECTION)
+  const turned = slice.orientation.some((cosine, i) => isTurned(cosine, first.orientation[i]!))
   if (turned) throw new InputError(`${nameOf(slice)}: has another orientation than ${nameOf(first)} (0020,0037)`)
-  const other = slice.spacing.some((length, i) => Math.abs(length / first.spacing[i]! - 1) > SAME_SPACING)
+  const other = slice.spacing.some((length, i) => isOfOtherSize(length, first.spacing[i]!))
   if (other)
     throw new InputError(
       `${nameOf(slice)}: has voxels of ${slice.spacing.join('×')} mm, ${nameOf(first)} of ${first.spacing.join('×')} mm`,

@@ -7,7 +7,10 @@ import { TAG } from './tags.ts'
 /** A file with pixels. */
 export interface DicomImage {
   file: DicomFile
-  series: string // UID
+  /** UIDs; empty if an anonymiser blanked them. Class and instance are those of the file's meta elements then. */
+  series: string
+  sopClass: string
+  sopInstance: string
   frames: number
   isLocaliser: boolean
 }
@@ -31,15 +34,22 @@ const IMAGE_CLASSES = ['2', '2.1', '4', '4.1', '128', '130'].map(end => `1.2.840
 
 /** The image in a file; undefined if it has none, e.g. a DICOMDIR, a report or a segmentation. Throws InputError. */
 export function imageOf(file: DicomFile): DicomImage | undefined {
-  const { elements, path, pixels } = file
-  const series = elements.text(TAG.SeriesInstanceUID)
-  if (!pixels && IMAGE_CLASSES.includes(elements.text(TAG.SOPClassUID) ?? ''))
+  const { elements, meta, path, pixels } = file
+  const sopClass = elements.text(TAG.SOPClassUID) ?? meta.text(TAG.MediaStorageSOPClassUID) ?? ''
+  if (!pixels && IMAGE_CLASSES.includes(sopClass))
     throw new InputError(`${path}: is an image without pixels: truncated`)
-  if (!series || !pixels || NO_IMAGES.includes(elements.text(TAG.Modality) ?? '')) return undefined
+  if (!pixels || NO_IMAGES.includes(elements.text(TAG.Modality) ?? '')) return undefined
   const frames = elements.numbers(TAG.NumberOfFrames)?.[0] ?? 1
   if (!Number.isInteger(frames) || frames < 1) throw new InputError(`${path}: its header states ${frames} frames`)
   const types = elements.text(TAG.ImageType)?.split('\\') ?? []
-  return { file, series, frames, isLocaliser: types.includes('LOCALIZER') }
+  return {
+    file,
+    series: elements.text(TAG.SeriesInstanceUID) ?? '',
+    sopClass,
+    sopInstance: elements.text(TAG.SOPInstanceUID) ?? meta.text(TAG.MediaStorageSOPInstanceUID) ?? '',
+    frames,
+    isLocaliser: types.includes('LOCALIZER'),
+  }
 }
 
 /** Whether the image can belong to a volume: greyscale, with a position in the patient. */

@@ -1,9 +1,10 @@
 import { fstatSync } from 'node:fs'
-import { COMPRESSED, type DicomStorage, decodeFrame } from './codec.ts'
+import { COMPRESSED, type DicomStorage, decodeFrame, RLE } from './codec.ts'
 import { DicomDamage, type ElementHeader, elementHeader, IMPLICIT_LITTLE } from './elements.ts'
-import { DEFLATED, type DicomFile, inflateFile, readAt, withDicomFile } from './file.ts'
+import { type DicomFile, inflateFile, readAt, withDicomFile } from './file.ts'
+import { DEFLATED, NATIVE } from './start.ts'
 
-const NATIVE = ['1.2.840.10008.1.2', '1.2.840.10008.1.2.1', '1.2.840.10008.1.2.2', DEFLATED]
+const RUNS = 64 // run-length encoding makes data at most this many times smaller
 
 /** Reads `length` bytes from `start`, or fewer at the end of the data. */
 type Read = (start: number, length: number) => Buffer
@@ -28,7 +29,7 @@ export function readFrames(
     const expected = frames * frameBytes(storage)
     let [read, length]: [Read, number] = [(start, count) => readAt(file, start, count), fstatSync(file).size]
     if (transferSyntax === DEFLATED) {
-      const inflated = inflateFile(file, pixels.start + expected)
+      const inflated = inflateFile(file, header.meta.end, pixels.start + expected)
       ;[read, length] = [(start, count) => inflated.subarray(start, start + count), inflated.length]
     }
     const frameAt = isCompressed
@@ -44,6 +45,27 @@ export function readFrames(
   })
 }
 
+/** Throws InputError if the file is too short for the pixels that its header states, before any memory is taken for them. */
+export function checkPixelBytes(
+  { path, pixels, transferSyntax }: DicomFile,
+  storage: DicomStorage,
+  frames: number,
+): void {
+  withDicomFile(path, file => {
+    if (!pixels) throw new DicomDamage('has no pixels')
+    const expected = frames * frameBytes(storage)
+    const there = fstatSync(file).size - pixels.start
+    if (transferSyntax === RLE && there * RUNS < expected) throw tooShort(there, expected)
+    if (!NATIVE.includes(transferSyntax) || transferSyntax === DEFLATED) return
+    const stated = Math.min(there, pixels.length ?? 0)
+    if (stated < expected) throw tooShort(stated, expected)
+  })
+}
+
+function tooShort(bytes: number, expected: number): DicomDamage {
+  return new DicomDamage(`holds ${Math.max(0, bytes)} bytes of pixels, its header states ${expected}: truncated`)
+}
+
 function frameBytes({ rows, columns, bitsAllocated }: DicomStorage): number {
   return rows * columns * (bitsAllocated / 8)
 }
@@ -56,8 +78,7 @@ function nativeFrames(
   end: number,
   expected: number,
 ): (frame: number) => Buffer {
-  if (end - start < expected)
-    throw new DicomDamage(`holds ${Math.max(0, end - start)} bytes of pixels, its header states ${expected}: truncated`)
+  if (end - start < expected) throw tooShort(end - start, expected)
   const bytes = frameBytes(storage)
   const isSwapped = !encoding.little && storage.bitsAllocated === 8 && vr === 'OW' && bytes % 2 === 0
   return frame => {

@@ -56,8 +56,14 @@ function patientAndStudy({ shared, frameOfReferenceUid }: DicomSource): DicomEle
     [TAG.PositionReferenceIndicator, 'LO', ''],
     [TAG.LossyImageCompression, 'CS', '00'],
   ]
-  const missing = needed.filter(([tag]) => !stated.has(tag))
+  // An anonymiser may have left an element without a value.
+  const missing = needed.filter(([tag, , value]) => !stated.has(tag) || (value !== '' && isBlank(stated.get(tag)!)))
+  for (const [tag] of missing) stated.delete(tag)
   return [...stated.values(), ...missing, [TAG.FrameOfReferenceUID, 'UI', frameOfReferenceUid ?? newUid()]]
+}
+
+function isBlank([, , value]: DicomElement): boolean {
+  return /^[\0 ]*$/.test(value.toString())
 }
 
 function series(instance: string): DicomElement[] {

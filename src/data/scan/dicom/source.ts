@@ -1,5 +1,15 @@
 import type { SliceStack } from './geometry.ts'
+import type { DicomImage } from './image.ts'
 import { TAG } from './tags.ts'
+import { newUid } from './writer.ts'
+
+/** SOP classes by modality. */
+const CLASSES: Readonly<Record<string, string>> = {
+  CT: '1.2.840.10008.5.1.4.1.1.2',
+  MR: '1.2.840.10008.5.1.4.1.1.4',
+  PT: '1.2.840.10008.5.1.4.1.1.128',
+}
+const SECONDARY_CAPTURE = '1.2.840.10008.5.1.4.1.1.7'
 
 /** What a derived object (a segmentation) states about its source series. */
 export interface DicomSource {
@@ -51,14 +61,24 @@ const SHARED: readonly (readonly [tag: number, vr: string])[] = [
   [TAG.LossyImageCompressionMethod, 'CS'],
 ]
 
+type Identity = Pick<SourceSlice, 'sopClassUid' | 'sopInstanceUid'>
+
+/** A blanked class follows from the modality; a blanked instance gets a new UID, because a segmentation must refer to one. */
+function identityOf({ file, sopClass, sopInstance }: DicomImage): Identity {
+  const modality = file.elements.text(TAG.Modality) ?? ''
+  return { sopClassUid: sopClass || (CLASSES[modality] ?? SECONDARY_CAPTURE), sopInstanceUid: sopInstance || newUid() }
+}
+
 export function sourceOf({ slices, distance }: SliceStack): DicomSource {
   const { image, orientation, spacing } = slices[0]!
   const { elements } = image.file
+  const identities = new Map<DicomImage, Identity>()
+  for (const slice of slices) if (!identities.has(slice.image)) identities.set(slice.image, identityOf(slice.image))
   const shared = new Map<number, StoredText>()
   // Copied, because the value is a view of a buffer that holds the whole header.
   for (const [tag, vr] of SHARED) if (elements.has(tag)) shared.set(tag, { vr, value: Buffer.from(elements.raw(tag)!) })
   return {
-    seriesInstanceUid: image.series,
+    seriesInstanceUid: image.series || newUid(),
     frameOfReferenceUid: elements.text(TAG.FrameOfReferenceUID),
     shared,
     rows: elements.word(TAG.Rows)!,
@@ -67,8 +87,7 @@ export function sourceOf({ slices, distance }: SliceStack): DicomSource {
     spacing,
     distance,
     slices: slices.map(slice => ({
-      sopClassUid: slice.image.file.elements.text(TAG.SOPClassUID) ?? '',
-      sopInstanceUid: slice.image.file.elements.text(TAG.SOPInstanceUID) ?? '',
+      ...identities.get(slice.image)!,
       frame: slice.image.frames > 1 ? slice.frame + 1 : undefined,
       position: slice.position,
     })),

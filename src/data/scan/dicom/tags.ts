@@ -1,5 +1,7 @@
 /** The elements that are read or written, with their names in PS3.6: group · 65536 + element. */
 export const TAG = {
+  MediaStorageSOPClassUID: 0x00020002,
+  MediaStorageSOPInstanceUID: 0x00020003,
   TransferSyntaxUID: 0x00020010,
   SpecificCharacterSet: 0x00080005,
   ImageType: 0x00080008,

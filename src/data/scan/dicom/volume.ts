@@ -3,7 +3,7 @@ import { type ImageSize, sizeOf } from '../../../util/shape.ts'
 import type { NumericArray } from '../../hdf5/file.ts'
 import type { DicomStorage } from './codec.ts'
 import { type DicomImage, type DicomSlice, storageOf } from './image.ts'
-import { readFrames } from './pixels.ts'
+import { checkPixelBytes, readFrames } from './pixels.ts'
 
 const VOXEL_LIMIT = 2 ** 28 // 1 GiB of float32, as for NIfTI
 
@@ -23,6 +23,7 @@ export function readVolume(slices: readonly DicomSlice[], path: string): { value
       )
   const size: ImageSize = [columns, rows, slices.length]
   if (sizeOf(size) > VOXEL_LIMIT) throw new InputError(`${path}: has ${size.join('×')} voxels, at most ${VOXEL_LIMIT}`)
+  for (const [image, storage] of images) checkPixelBytes(image.file, storage, image.frames)
   const values = allocate(slices, images, sizeOf(size))
   const planes = new PlaneWriter(values, size)
   for (const [image, storage] of images) {
