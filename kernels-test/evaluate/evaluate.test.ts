@@ -214,7 +214,7 @@ test('wrong input is one line and leaves nothing', async () => {
     expect(existsSync(asked.output)).toBe(false)
   }
   await refused(request('a', { dataset: join(folder, 'none') }), /none: no such folder, expected a dataset/)
-  await refused(request('b', { weights: join(folder, 'none.pth') }), /none\.pth: cannot be read/)
+  await refused(request('b', { weights: join(folder, 'none.pth') }), /none\.pth: no such file, expected a model/)
   const three = join(folder, 'three')
   mkdirSync(three)
   await writeDataset(three, { samples: 2, structures: 3, imageSize: size })

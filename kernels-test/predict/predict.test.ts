@@ -281,7 +281,7 @@ describe('wrong input is one line and leaves nothing', () => {
 
   test('weights', async () => {
     const input = imagesOf('small')
-    await refused(join(folder, 'none.pth'), input, /none\.pth: cannot be read/)
+    await refused(join(folder, 'none.pth'), input, /none\.pth: no such file, expected a model/)
     await refused(input, input, /small\.h5/)
     const weights = finalWeights(small)
     const write = (name: string, change: (tensors: typeof weights) => void): string => {
