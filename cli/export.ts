@@ -13,6 +13,7 @@ interface ExportOptions {
   format?: ExportFormat
   output: string
   outputs?: string[]
+  overwrite?: boolean
   json?: boolean
 }
 
@@ -20,7 +21,10 @@ interface ExportOptions {
 export function makeExportCommand(): Command {
   return withConfiguration(new Command('export'))
     .description('export a trained model as one file for other programs: ONNX, safetensors or .pth')
-    .requiredOption('--weights <file>', 'the model: .pth (a checkpoint or a state dict) or safetensors')
+    .requiredOption(
+      '--weights <file>',
+      'the model: .pth or .pt (a checkpoint or a state dict) or safetensors; the content decides',
+    )
     .addOption(new Option('--format <name>', "format (default: by the output's extension)").choices(EXPORT_FORMATS))
     .requiredOption('-o, --output <file>', 'the file to write')
     .option(
@@ -28,15 +32,20 @@ export function makeExportCommand(): Command {
       'outputs of an ONNX file, e.g. masks,presence_probs (default: all); fewer need less computation',
       text => text.split(','),
     )
+    .option('--overwrite', 'replace a file with other content')
     .option('--json', 'print a description of the file as one JSON object')
     .action(runExport)
 }
 
-function runExport(words: string[], { weights, format, output, outputs, json, ...options }: ExportOptions): void {
+function runExport(
+  words: string[],
+  { weights, format, output, outputs, overwrite = false, json, ...options }: ExportOptions,
+): void {
   const exported = exportModel({
     weights,
     format: format ?? formatOf(output),
     output,
+    overwrite,
     ...givenThreshold(configurationOf(words, options)),
     ...(outputs === undefined ? {} : { outputs }),
   })
@@ -45,7 +54,8 @@ function runExport(words: string[], { weights, format, output, outputs, json, ..
 }
 
 function formatOf(path: string): ExportFormat {
-  const extension = extname(path).slice(1)
+  const extension = extname(path).slice(1).toLowerCase()
+  if (extension === 'pt') return 'pth' // PyTorch's other name for it
   const format = EXPORT_FORMATS.find(name => name === extension)
   if (!format) throw new InputError(`${path}: which format? Expected --format or one of .${EXPORT_FORMATS.join(', .')}`)
   return format

@@ -26,6 +26,7 @@ interface PredictOptions {
   raw?: boolean
   batchSize?: string
   skipBad?: boolean
+  overwrite?: boolean
   json?: boolean
 }
 
@@ -39,7 +40,10 @@ export function makePredictCommand(): Command {
     .description(
       'segment images and predict which structures are present; write masks (HDF5, or NIfTI for scans), one label volume per scan, presence.csv and presence.json',
     )
-    .requiredOption('--weights <file>', 'the model: .pth (a checkpoint or a state dict) or safetensors')
+    .requiredOption(
+      '--weights <file>',
+      'the model: .pth or .pt (a checkpoint or a state dict) or safetensors; the content decides',
+    )
     .requiredOption(
       '--input <path>',
       'a scan (NIfTI, DICOM), a folder of scans, an HDF5 file with the dataset images, (N, H, W, D) or (N, C, H, W, D), or a dataset folder; repeat it for several scans',
@@ -67,6 +71,7 @@ export function makePredictCommand(): Command {
     )
     .option('--batch-size <n>', 'samples per batch (default: training.batch_size of the configuration)')
     .option('--skip-bad', 'exit with 0 although scans could not be predicted; they are listed either way')
+    .option('--overwrite', 'also replace files of these names that are not unchanged results of this program')
     .option('--json', 'print the results and the paths of the files as one JSON object')
     .action(runPredict)
 }
@@ -83,6 +88,7 @@ async function runPredict(words: string[], options: PredictOptions): Promise<voi
     split,
     series: options.series,
     output,
+    overwrite: options.overwrite ?? false,
     raw,
     probabilities,
     attention,

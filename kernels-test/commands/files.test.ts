@@ -42,7 +42,7 @@ test.concurrent('the research configuration leaves pictures', async () => {
   const left = await documented(command, ['training.num_epochs=2'], { pictures: true })
   expect(left.config.training.early_stopping_patience).toBe(50)
   // two validation samples
-  const pictures = ['predictions_sample_1.png', 'predictions_sample_2.png', 'training_curves.png']
+  const pictures = ['predictions_sample_0.png', 'predictions_sample_1.png', 'training_curves.png']
   expect(left.files('sacred_runs/1')).toEqual(expect.arrayContaining(pictures))
   expect(left.json('sacred_runs/1/run.json').artifacts).toEqual(expect.arrayContaining(pictures))
   for (const name of pictures) {

@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
@@ -18,12 +18,29 @@ const shape = { structures: 2, size: [16, 16, 32], inChannels: 1, channels: [2, 
 const tensors = randomModel(shape, 'formats')
 const facts = {
   structureNames: ['liver', 'Niere, größer'],
+  channelNames: ['CT'],
   presenceThreshold: 0.35,
   preparation: {
     orientation: 'RAS',
     frame: { kind: 'spacing', spacing_mm: [1.5, 1.5, 2.25] },
     image_size: [16, 16, 32],
     intensity: [{ kind: 'zscore', deviations: 4 }],
+  },
+  trainingScans: {
+    scans: 3,
+    orientations: ['LPS', 'RAS'],
+    tilt_degrees: [0, 2.5],
+    voxel_size_mm: [
+      [1, 1.5],
+      [1, 1.5],
+      [2, 5],
+    ],
+    field_of_view_mm: [
+      [300, 400],
+      [300, 400],
+      [150, 320],
+    ],
+    intensities: [{ low: [-1024, -1000], high: [350, 480], zero: [0.68, 0.74] }],
   },
   patches: true,
   flipAxes: [0, 2],
@@ -38,6 +55,23 @@ function exported(weights: string, format: ExportFormat, name: string, more: Par
 }
 
 const safe = exported(original, 'safetensors', 'model.safetensors')
+
+test('the content says what a checkpoint is, whatever its name; .pt is another name for .pth', async () => {
+  for (const [from, name] of [
+    [original, 'model.pt'],
+    [original, 'model.ckpt'],
+    [safe, 'model.bin'],
+  ] as const) {
+    copyFileSync(from, join(folder, name))
+    expect(readModelFile(join(folder, name))).toStrictEqual(readModelFile(from))
+    const { code, stdout, stderr } = await run(['inspect', name], folder)
+    expect(code, stderr).toBe(0)
+    expect(stdout).toContain('liver')
+  }
+  const { code, stderr } = await run(['export', '--weights', 'model.bin', '--output', 'exported.PT'], folder)
+  expect(code, stderr).toBe(0)
+  expect(readFileSync(join(folder, 'exported.PT')).equals(readFileSync(original))).toBe(true)
+})
 
 /** As read_formats.py describes tensors. */
 function digests(): Record<string, unknown> {

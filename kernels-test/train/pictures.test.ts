@@ -27,7 +27,7 @@ function pictures(folder: string): string[] {
 }
 
 test('as many validation samples are pictured as asked for, beside the curves; run.json names them', () => {
-  const names = ['predictions_sample_1.png', 'predictions_sample_2.png', 'training_curves.png', 'training_curves.svg']
+  const names = ['predictions_sample_0.png', 'predictions_sample_1.png', 'training_curves.png', 'training_curves.svg']
   expect(pictures(run.run!)).toEqual(names)
   for (const name of names.filter(name => name.endsWith('.png'))) {
     const { signature, width, height } = pngSize(readFileSync(join(run.run!, name)))
@@ -57,7 +57,13 @@ test('a resumed run’s curves begin where the earlier run began, and it picture
     ['training', 4],
     ['validation', 4],
   ])
-  expect(pictures(resumed.run!)).toContain('predictions_sample_1.png')
+  // terms and structures keep their order and their colours
+  const first = readFileSync(join(run.run!, 'training_curves.svg'), 'utf8')
+  const colorsOf = (curves: string): (string | undefined)[][] =>
+    [...curves.matchAll(/data-series="([^"]*)"(?: fill="(#\w+)")?/g)].map(([, name, color]) => [name, color])
+  expect(colorsOf(svg)).toEqual(colorsOf(first))
+  expect(colorsOf(svg).length).toBeGreaterThan(8 + STRUCTURES.length)
+  expect(pictures(resumed.run!)).toContain('predictions_sample_0.png')
 })
 
 test('the wait for the loader is a metric of every epoch', () => {
@@ -74,7 +80,7 @@ test('TensorBoard gets every metric and every picture, with the epoch', context 
   expect(scalars['val.epoch/hard_dice']!.map(([step, , value]) => [step, value])).toEqual(
     values.map((value, epoch) => [epoch, Math.fround(value!)]),
   )
-  for (const name of ['predictions_sample_1', 'training_curves']) {
+  for (const name of ['predictions_sample_0', 'training_curves']) {
     const [, , , bytes] = images[name]!.at(-1)!
     expect(Buffer.from(bytes, 'base64').equals(readFileSync(join(run.run!, `${name}.png`)))).toBe(true)
   }
@@ -93,7 +99,7 @@ test('the masks that are pictured are those that the hard Dice counts', async ()
   const { config } = loadConfig({ overrides: [...words, 'training.batch_size=2'] })
   const session = await openSession(config, { say: () => undefined })
   try {
-    initialise(session)
+    initialise(session, { say: () => undefined })
     const { engine, validationLoader } = session
     await engine.prepare()
     let compared = 0

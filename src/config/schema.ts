@@ -52,7 +52,10 @@ const model = z.strictObject({
     .default([16, 32, 64, 128, 256])
     .describe('Widths of the five encoder stages; the feature map has 8 times the first width'),
   dropout: fraction().default(0.2).describe('Dropout probability in the presence head during training'),
-  pretrained: text().nullable().default(null).describe('Weights to start from: path to a .pth or safetensors file'),
+  pretrained: text()
+    .nullable()
+    .default(null)
+    .describe('Weights to start from: path to a .pth, .pt or safetensors file'),
   num_structures: positiveInteger()
     .nullable()
     .default(null)

@@ -10,12 +10,14 @@ export interface EvaluationRequest {
   config: Config
   /** overrides the model's */
   presenceThreshold?: number
-  /** path of .pth or safetensors */
+  /** path of .pth, .pt or safetensors */
   weights: string
   dataset: string
   split: SplitName
   /** folder for the results */
   output: string
+  /** replace files there that are not results of this program */
+  overwrite?: boolean
   /** number of samples passed to `visit`; default 0 */
   pictures?: number
   /** receives selected samples one at a time, after the metrics are written; its promise is awaited */

@@ -55,7 +55,6 @@ export class Metrics {
       Object.fromEntries(names.map((name, s) => [name, of(s)]))
     const segmentation = present.map(segmentationOf)
     return {
-      num_samples: this.samples,
       presence_overall_accuracy: mean(known.map(isPredictedCorrectly)),
       presence_per_structure: named(s => presenceOf(byStructure[s]!)),
       segmentation_per_structure: named(s => segmentation[s]!),
@@ -67,6 +66,7 @@ export class Metrics {
       presence_calibration: calibrationOf(known),
       confidence_intervals: intervalsOf(this.judged, names, seed),
       distance_unit: distanceUnit,
+      num_samples: this.samples,
     }
   }
 

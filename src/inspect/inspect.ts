@@ -7,6 +7,7 @@ import { type Hdf5Inspection, inspectHdf5 } from '../data/inspect/hdf5.ts'
 import { inspectScan, type ScanInspection } from '../data/inspect/scan.ts'
 import type { Preparation } from '../data/scan/preparation.ts'
 import { isScan } from '../data/scan/read_scan.ts'
+import type { ScanRanges } from '../data/scan/scan_ranges.ts'
 import { openTrainedModel } from '../run/trained_model.ts'
 import { faultsOf } from '../run/weight_faults.ts'
 import type { DataFingerprint } from '../train/data_fingerprint.ts'
@@ -32,7 +33,10 @@ export interface ModelInspection {
   parameters: number
   presence_threshold: number | null
   patches: boolean
+  channel_names: string[] | null
   preparation: Preparation | null
+  /** what the training scans looked like before they were prepared */
+  training_scans: ScanRanges | null
   /** which tensors have values that are not finite, or negative variances; other commands refuse such a model */
   faults: string[]
   /** only for checkpoints */
@@ -57,7 +61,7 @@ export interface TrainingInspection {
 
 export type Inspection = DatasetInspection | ({ kind: 'hdf5' } & Hdf5Inspection) | ModelInspection | ScanInspection
 
-const EXPECTED = "expected a dataset's folder, an HDF5 file, a checkpoint (.pth, .safetensors) or a scan"
+const EXPECTED = "expected a dataset's folder, an HDF5 file, a checkpoint (.pth, .pt, .safetensors) or a scan"
 
 /** Describes a folder or file by its content. Throws InputError if it is unknown or damaged. */
 export async function inspect(path: string): Promise<Inspection> {
@@ -101,7 +105,9 @@ function inspectModel(path: string, bytes: number): ModelInspection {
       .reduce((sum, [, t]) => sum + sizeOf(t.shape), 0),
     presence_threshold: model.presenceThreshold ?? null,
     patches: model.patches,
+    channel_names: model.channelNames ? [...model.channelNames] : null,
     preparation: model.preparation ?? null,
+    training_scans: model.trainingScans ?? null,
     faults,
     training: training && { ...training, can_resume: training.can_resume && faults.length === 0 },
   }

@@ -2,10 +2,12 @@ import type { DatasetInspection, SplitInspection } from '../data/inspect/dataset
 import type { Hdf5Inspection } from '../data/inspect/hdf5.ts'
 import type { ScanInspection } from '../data/inspect/scan.ts'
 import type { Intensity } from '../data/inspect/voxel_intensity.ts'
-import type { IntensityRule, Preparation } from '../data/scan/preparation.ts'
+import { preparationText } from '../data/scan/preparation_text.ts'
+import { rangesText } from '../data/scan/scan_ranges_text.ts'
 import { type Column, table } from '../report/text/table.ts'
 import { formatBytes } from '../run/memory.ts'
 import { listed, printable } from '../util/listing.ts'
+import { UNDEFINED } from '../util/statistics.ts'
 import type { Inspection, ModelInspection } from './inspect.ts'
 
 /** An inspection as text. */
@@ -37,16 +39,21 @@ function facts(rows: readonly (readonly [name: string, value: string])[]): strin
   return rows.map(([name, value]) => `${name.padEnd(width)}${value}`)
 }
 
+function channelsText(channels: number, names: readonly string[] | null): string {
+  return `${channels} ${channels === 1 ? 'channel' : 'channels'}${names ? `: ${names.join(', ')}` : ''}`
+}
+
 function datasetLines(inspection: DatasetInspection): string[] {
-  const { path, structure_names, image_size, channels, patches, preparation } = inspection
+  const { path, structure_names, image_size, channels, channel_names, patches, preparation } = inspection
   const splits = Object.entries(inspection.splits)
   const recorded = splits.filter(([, { has_hashes }]) => has_hashes).map(([name]) => name)
   return [
     ...facts([
       ['dataset', path],
       ['structures', String(structure_names.length)],
-      ['image size', `${times(image_size)}, ${channels} ${channels === 1 ? 'channel' : 'channels'}`],
+      ['image size', `${times(image_size)}, ${channelsText(channels, channel_names)}`],
       ['preparation', preparation ? preparationText(preparation) : 'not recorded'],
+      ['scans', inspection.training_scans ? rangesText(inspection.training_scans) : 'not recorded'],
       ['patches', patches ? 'yes: samples are patches of larger scans' : 'no'],
       ['hashes', recorded.length > 0 ? `recorded for ${recorded.join(', ')}` : 'not recorded'],
     ]),
@@ -66,11 +73,11 @@ function splitTable(splits: readonly [string, SplitInspection][]): string[] {
   const rows = splits.map(([name, { samples, subjects, spacing, bytes, intensity }]) => [
     name,
     String(samples),
-    subjects === null ? '-' : String(subjects),
-    spacing ? spacingText(spacing.least, spacing.greatest) : '-',
+    subjects === null ? UNDEFINED : String(subjects),
+    spacing ? spacingText(spacing.least, spacing.greatest) : UNDEFINED,
     formatBytes(bytes),
     ...intensityCells(intensity),
-    intensity?.samples.join(', ') ?? '-',
+    intensity?.samples.join(', ') ?? UNDEFINED,
   ])
   return table([...columns, ...intensities], rows)
 }
@@ -82,7 +89,7 @@ function spacingText(least: readonly number[], greatest: readonly number[]): str
 }
 
 function intensityCells(intensity: Intensity | null): string[] {
-  if (!intensity) return ['-', '-', '-', '-']
+  if (!intensity) return [UNDEFINED, UNDEFINED, UNDEFINED, UNDEFINED]
   const { lowest, mean, deviation, highest } = intensity
   return [lowest, mean, deviation, highest].map(short)
 }
@@ -110,10 +117,10 @@ function storageTable({ datasets }: Hdf5Inspection): string[] {
   const isReadable = datasets.every(({ problem }) => problem === undefined)
   const rows = datasets.map(({ name, shape, type, chunks, filters, problem = '' }) => [
     name,
-    times(shape) || '-',
+    times(shape) || UNDEFINED,
     type,
-    chunks ? times(chunks) : '-',
-    filters.join(', ') || '-',
+    chunks ? times(chunks) : UNDEFINED,
+    filters.join(', ') || UNDEFINED,
     ...(isReadable ? [] : [problem]),
   ])
   const headings = ['dataset', 'shape', 'type', 'chunks', 'filters', ...(isReadable ? [] : ['problem'])]
@@ -127,7 +134,7 @@ function hdf5Lines(inspection: Hdf5Inspection): string[] {
     ...facts([
       ['HDF5 file', path],
       ['size', formatBytes(bytes)],
-      ['attributes', listed(given) || '-'],
+      ['attributes', listed(given) || UNDEFINED],
       ...(omitted > 0 ? [['not described', `${omitted} more datasets and attributes`] as [string, string]] : []),
     ]),
     '',
@@ -154,15 +161,16 @@ function scanLines(scan: ScanInspection): string[] {
 
 function modelLines(model: ModelInspection): string[] {
   const { kind, path, bytes, structure_names, structures, image_size, in_channels, channels, parameters } = model
-  const { training, presence_threshold, preparation, patches, faults } = model
+  const { training, presence_threshold, channel_names, preparation, training_scans, patches, faults } = model
   return facts([
     [kind, `${path}, ${formatBytes(bytes)}`],
     ...structureRows(structures, structure_names),
-    ['image size', `${times(image_size)}, ${in_channels} ${in_channels === 1 ? 'channel' : 'channels'}`],
+    ['image size', `${times(image_size)}, ${channelsText(in_channels, channel_names)}`],
     ['channels', channels.join(', ')],
     ['parameters', parameters.toLocaleString('en')],
     ['threshold', presence_threshold === null ? 'not recorded' : `presence probability above ${presence_threshold}`],
     ['preparation', preparation ? preparationText(preparation) : 'not recorded'],
+    ['scans', training_scans ? rangesText(training_scans) : 'not recorded'],
     ['patches', patches ? 'yes: trained on patches of larger scans' : 'no'],
     ...(faults.length > 0 ? [['unusable', listed(faults)] as const] : []),
     ...(training ? trainingFacts(training, faults.length > 0) : []),
@@ -171,7 +179,7 @@ function modelLines(model: ModelInspection): string[] {
 
 function trainingFacts(training: NonNullable<ModelInspection['training']>, isUnusable: boolean): [string, string][] {
   const { epochs, is_best, train_loss, val_loss, can_resume, run, data } = training
-  const loss = (value: number | null): string => (value === null ? '-' : short(value))
+  const loss = (value: number | null): string => (value === null ? UNDEFINED : short(value))
   return [
     ['epochs', `${epochs} finished${is_best ? ', the best so far' : ''}${run === null ? '' : `, run ${run}`}`],
     ['losses', `training ${loss(train_loss)}, validation ${loss(val_loss)}`],
@@ -190,22 +198,6 @@ function trainingFacts(training: NonNullable<ModelInspection['training']>, isUnu
         ][])
       : []),
   ]
-}
-
-function preparationText({ orientation, frame, image_size, intensity }: Preparation): string {
-  const grid = frame.kind === 'spacing' ? `${times(frame.spacing_mm)} mm voxels` : 'the whole field of view'
-  return `${orientation}, ${grid} in ${times(image_size)}; intensities: ${intensity.map(ruleText).join(', ')}`
-}
-
-function ruleText(rule: IntensityRule): string {
-  switch (rule.kind) {
-    case 'window':
-      return `${rule.low} to ${rule.high}`
-    case 'zscore':
-      return `mean ± ${rule.deviations} sd`
-    case 'percentile':
-      return `percentiles ${rule.low} to ${rule.high}`
-  }
 }
 
 const NAMES_PER_LINE = 10

@@ -1,6 +1,5 @@
 /** The metrics in detailed_metrics.json, under the keys of the file. Undefined metrics are null: there was nothing to count. */
 export interface DetailedMetrics {
-  num_samples: number
   /** fraction of the known (sample, structure) pairs whose presence was predicted correctly */
   presence_overall_accuracy: number | null
   presence_per_structure: Record<string, PresenceMetrics>
@@ -19,6 +18,8 @@ export interface DetailedMetrics {
   confidence_intervals: ConfidenceIntervals
   /** unit of every distance */
   distance_unit: 'mm' | 'voxel'
+  /** samples that were evaluated */
+  num_samples: number
 }
 
 export interface PresenceMetrics {

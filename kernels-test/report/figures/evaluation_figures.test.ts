@@ -23,6 +23,7 @@ function figuresOf(names: readonly string[], more: Parameters<typeof madeEvaluat
     size: [64, 64, 32],
     presenceThreshold: 0.5,
     adapter: 'a',
+    warnings: [],
   }
   return { head, ...madeEvaluation(names, more) }
 }
@@ -89,6 +90,36 @@ test('scenarios with their Wilson interval, as published', () => {
   expect([low.toFixed(4), high.toFixed(4)]).toEqual(['0.2366', '0.7634'])
   expect(wilson(1, 1)[1]).toBe(1)
   expect(textsOf(scenarioFigure(figuresOf(['liver'], { scenarios: [] })))).toContain('The dataset names no scenarios.')
+})
+
+test('fewer than five samples: dots, but no quartiles and no intervals', () => {
+  const row = (samples: number) => {
+    const figures = figuresOf(['liver'], { samples, absent: 0, scenarios: ['normal'] })
+    const none = { ...figures.metrics.confidence_intervals, dice_per_structure: { liver: null } }
+    const svg = segmentationFigure({ ...figures, metrics: { ...figures.metrics, confidence_intervals: none } })
+    const [dice] = groupsOf(svg, 'data-panel').values()
+    const [accuracy] = groupsOf(scenarioFigure(figures), 'data-panel').values()
+    return { boxes: dice!.match(/<rect[^>]*fill-opacity/g), dots: dice!.match(/h\.01/g), accuracy: accuracy! }
+  }
+  const [few, enough] = [row(4), row(5)]
+  expect([few.boxes, few.dots!.length]).toEqual([null, 4])
+  expect([enough.boxes!.length, enough.dots!.length]).toEqual([1, 5])
+  expect(textsOf(few.accuracy).join()).not.toContain('(')
+  expect(few.accuracy).not.toContain('stroke-opacity="0.35"')
+  expect(textsOf(enough.accuracy).join()).toMatch(/\d\.\d{3} \(/)
+})
+
+test('an empty bin is a gap in the reliability diagram', () => {
+  const { presence_calibration: calibration } = usual.metrics
+  const bins = calibration.bins.map((bin, i) =>
+    [1, 2, 5].includes(i)
+      ? { ...bin, count: 4, mean_probability: bin.low + 0.05, share_present: 0.5 }
+      : { ...bin, count: 0, mean_probability: null, share_present: null },
+  )
+  const metrics = { ...usual.metrics, presence_calibration: { ...calibration, bins } }
+  const panel = groupsOf(presenceFigure({ ...usual, metrics }), 'data-panel').get('reliability')!
+  expect(panel.match(/<circle/g)).toHaveLength(3)
+  expect(/<path d="([^"]*)"/.exec(panel)![1]!.replace(/[^ML]/g, '')).toBe('MLM')
 })
 
 test('confusion matrices: counts of each structure, and their sum', () => {

@@ -68,6 +68,25 @@ test('every panel has its series; terms that are always 0 are omitted; the best 
   expect(textsOf(hard)).toContain('20 of 100 epochs, best hard Dice 0.8784 at epoch 20')
 })
 
+test('order and colours stay the same when the metrics come in another order, as after --resume', () => {
+  const metrics = training(3, 3)
+  const sorted = new Map([...metrics].sort(([a], [b]) => (a < b ? -1 : 1)))
+  const structures = ['structure 2', HOSTILE, 'structure 1']
+  const [first, resumed] = [metrics, sorted].map(each => figure(each, { structures }))
+  expect(resumed).toBe(first)
+  const rows = groupsOf(panels(first!).get('Dice of each structure (validation, soft)')!, 'data-series')
+  expect([...rows.keys()]).toEqual(['structure 2', HOSTILE.replace(/[\0\ud800]/g, '\ufffd'), 'structure 1'])
+  // a term that is omitted takes its colour with it
+  const colorsOf = (svg: string) =>
+    [
+      ...panels(svg)
+        .get('Loss terms (validation, unweighted)')!
+        .matchAll(/data-series="(\w+)" fill="(#\w+)"/g),
+    ].map(([, name, color]) => [name, color])
+  const without = new Map([...metrics].filter(([name]) => !name.endsWith('.segmentation')))
+  expect(colorsOf(figure(without))).toEqual(colorsOf(first!).slice(1))
+})
+
 test('hostile names are text', () => {
   const svg = figure(training(2, 2), { title: HOSTILE })
   expect(svg).not.toContain('<script')

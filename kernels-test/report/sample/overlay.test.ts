@@ -1,8 +1,10 @@
 import { expect, test } from 'vitest'
 import { contour } from '../../../src/report/chart/contour.ts'
 import { regionColor } from '../../../src/report/chart/palette.ts'
+import { attentionOverview, attentionRow } from '../../../src/report/sample/attention_overview.ts'
 import { overlay } from '../../../src/report/sample/overlay.ts'
 import { forSlice, PLANES, slicesToShow, type VolumeSize } from '../../../src/report/sample/slice.ts'
+import { structurePictures } from '../../../src/report/sample/structure_pictures.ts'
 import type { SampleView } from '../../../src/report/sample/view.ts'
 import { drawn, groupsOf, textsOf } from '../read_svg.ts'
 
@@ -80,6 +82,80 @@ test('three planes through the structures; ground truth and prediction are drawn
   // the ground truth again, in white, over the prediction
   expect(axial[2]!.match(/stroke="#ffffff"/g)).toHaveLength(2)
   expect(drawn(svg).colors).toBeGreaterThan(50)
+})
+
+/** Width and height of the first cell of each plane. */
+function cellsOf(svg: string): Record<string, number[]> {
+  const planes = [...groupsOf(svg, 'data-plane')].map(([label, plane]) => {
+    const [, width, height] = /<svg [^>]*\bwidth="([\d.]+)" height="([\d.]+)"/.exec(plane)!
+    return [label.split(',')[0]!, [Number(width), Number(height)]]
+  })
+  return Object.fromEntries(planes)
+}
+
+test('slices have the proportions of the voxels; of unknown spacing, voxels are cubes, and the picture says so', () => {
+  const ratios = (svg: string) => Object.values(cellsOf(svg)).map(([width, height]) => width! / height!)
+  const [axial, coronal, sagittal] = ratios(overlay(view({ spacing: [7.8125, 7.8125, 2.5] })))
+  expect(axial).toBeCloseTo(32 / 16, 2)
+  expect(coronal).toBeCloseTo((32 * 7.8125) / (16 * 2.5), 1)
+  expect(sagittal).toBeCloseTo((16 * 7.8125) / (16 * 2.5), 1)
+  expect(textsOf(overlay(view({ spacing: [7.8125, 7.8125, 2.5] }))).join()).toContain('voxels of 7.81 × 7.81 × 2.5 mm')
+  expect(ratios(overlay(view()))).toEqual([2, 2, 1])
+  const thick = view({ spacing: [1, 2, 1] })
+  const found = groupsOf(structurePictures(thick), 'data-structure').get('found')!
+  const [, width, height] = /<svg [^>]*\bwidth="([\d.]+)" height="([\d.]+)"/.exec(found)!.map(Number)
+  expect(width! / height!).toBeCloseTo(1, 2)
+  // one scale for image, outlines and map: the box of the drawn mask is 8 × 8 voxels of 1 × 2 mm
+  const [path] = found.match(/<path d="M[^"]*"/)!
+  const points = [...path.matchAll(/[ML]([\d.]+) ([\d.]+)/g)].map(([, x, y]) => [Number(x), Number(y)] as const)
+  const span = (axis: 0 | 1): number => Math.max(...points.map(p => p[axis])) - Math.min(...points.map(p => p[axis]))
+  expect([span(0), span(1)]).toEqual([8, 16])
+  const tile = attentionRow({
+    ...thick,
+    structures: thick.structures.map(each => ({ ...each, attention: new Float32Array(VOXELS) })),
+  })!.tiles[0]!
+  expect(tile.height).toBeCloseTo(150, 1)
+})
+
+test('sides that are known are marked on every slice, with a rim that shows on bright tissue', () => {
+  const marksOf = (svg: string) =>
+    Object.fromEntries(
+      [...groupsOf(svg, 'data-plane')].map(([label, plane]) => [
+        label.split(',')[0]!,
+        [...plane.matchAll(/<text x="([\d.]+)" y="([\d.]+)"[^>]*fill="#ffffff" stroke="#000000"[^>]*>(\w)</g)]
+          .slice(0, 4)
+          .map(([, x, y, mark]) => ({ mark, x: Number(x), y: Number(y) })),
+      ]),
+    )
+  const known = marksOf(overlay(view({ orientation: 'RAS' })))
+  const edges = (plane: string): Record<string, string | undefined> => {
+    const by = (key: 'x' | 'y') => known[plane]!.toSorted((a, b) => a[key] - b[key]).map(({ mark }) => mark)
+    return { left: by('x')[0], right: by('x')[3], top: by('y')[0], bottom: by('y')[3] }
+  }
+  expect(edges('axial')).toEqual({ left: 'R', right: 'L', top: 'A', bottom: 'P' })
+  expect(edges('coronal')).toEqual({ left: 'R', right: 'L', top: 'S', bottom: 'I' })
+  expect(edges('sagittal')).toEqual({ left: 'P', right: 'A', top: 'S', bottom: 'I' })
+  // by convention the first axis runs from left to right; what the others do is unknown
+  const unknown = marksOf(overlay(view()))
+  const first = (plane: string) => [...new Set(unknown[plane]!.map(({ mark }) => mark))]
+  expect([first('axial'), first('coronal'), first('sagittal')]).toEqual([['R', 'L'], ['R', 'L'], []])
+  for (const picture of [
+    structurePictures(view({ orientation: 'RAS' })),
+    attentionOverview([
+      attentionRow({
+        ...view({ orientation: 'RAS' }),
+        structures: view().structures.map(each => ({ ...each, attention: new Float32Array(VOXELS) })),
+      })!,
+    ]),
+  ])
+    expect(new Set(textsOf(picture).filter(said => /^[RLAPSI]$/.test(said)))).toEqual(new Set(['R', 'L', 'A', 'P']))
+})
+
+test('the table and the picture of each structure show the Dice that they are given', () => {
+  const given = view()
+  const structures = given.structures.map(each => ({ ...each, dice: each.dice && 0.123 }))
+  expect(textsOf(overlay({ ...given, structures }))).toContain('0.123')
+  expect(textsOf(structurePictures({ ...given, structures }))).toContain('Dice 0.123')
 })
 
 test('many structures, a constant image, no structures: still a picture', () => {

@@ -7,6 +7,7 @@ import {
   presenceRows,
   scenarioRows,
 } from '../comparison.ts'
+import { LEAST_FOR_INTERVAL } from '../detailed_metrics.ts'
 import { findings } from '../text/comparison_report.ts'
 import { FIGURE_WIDTH, figureHead, HEAD, MARGIN } from './frame.ts'
 import { gapPanel, gapPanelHeight } from './gap_panel.ts'
@@ -94,7 +95,6 @@ function generalisation(splits: readonly ComparedSplit[]): string {
   const box = { x: MARGIN, y: below, width: HALF, height: gapPanelHeight(scenarios.length) }
   if (scenarios.length) parts.push(gapPanel('Scenario accuracy, test − train', scenarios, box))
   const height = (scenarios.length ? below + box.height : HEAD + 8 + top) + MARGIN
-  const line =
-    'How much worse the model is on samples that it was not trained on. Pale: fewer than 5 samples on train or test'
+  const line = `How much worse the model is on samples that it was not trained on. Pale: fewer than ${LEAST_FOR_INTERVAL} samples on train or test`
   return picture(FIGURE_WIDTH, height, '#ffffff', [figureHead('Generalisation gap', line), ...parts].join('\n'))
 }

@@ -3,7 +3,7 @@ import { type BoxPlot, boxPlot } from '../chart/box_plot.ts'
 import { LINES } from '../chart/palette.ts'
 import { linearScale, plotAxes, type Scale, verticalGrid } from '../chart/scale.ts'
 import { type Box, element, FAINT, fitted, GRID, line, picture, SMALL, text } from '../chart/svg.ts'
-import type { DetailedMetrics } from '../detailed_metrics.ts'
+import { type DetailedMetrics, LEAST_FOR_INTERVAL } from '../detailed_metrics.ts'
 import { counted, type EvaluationResults, FIGURE_WIDTH, figureHead, HEAD, MARGIN, valueLabel } from './frame.ts'
 
 const ROW = 30 // pixels
@@ -45,13 +45,15 @@ export function segmentationFigure({ head, metrics, cases }: EvaluationResults):
       right,
       linearScale([0, farthest], [right.x, right.x + right.width], 5),
     ),
-    text(MARGIN, plot.y + plot.height + 44, KEY, { size: SMALL, fill: FAINT }),
+    ...KEY.map((line, i) => text(MARGIN, plot.y + plot.height + 44 + 14 * i, line, { size: SMALL, fill: FAINT })),
   ]
-  return picture(FIGURE_WIDTH, plot.y + plot.height + 44 + MARGIN, '#ffffff', parts.join('\n'))
+  return picture(FIGURE_WIDTH, plot.y + plot.height + 58 + MARGIN, '#ffffff', parts.join('\n'))
 }
 
-const KEY =
-  'Dot: one sample; above 80 samples, the 20 worst. Box: quartiles and median; whiskers: 5th and 95th percentiles. Diamond: mean with 95 % bootstrap interval; boxes and intervals from 5 samples. Not found: empty prediction, Dice 0, no distance.'
+const KEY = [
+  'Dot: one sample; above 80 samples, the 20 worst. Box: quartiles and median; whiskers: 5th and 95th percentiles.',
+  `Diamond: mean with 95 % bootstrap interval. Boxes and intervals need ${LEAST_FOR_INTERVAL} samples. Not found: empty prediction, Dice 0, no distance.`,
+]
 
 function rowsOf(
   { segmentation_per_structure, confidence_intervals }: DetailedMetrics,

@@ -20,6 +20,8 @@ export interface ReportHead {
   presenceThreshold: number
   /** the adapter that computed it */
   adapter: string
+  /** what may make the metrics mean less than they seem to, such as data unlike the training data */
+  warnings: readonly string[]
 }
 
 /** evaluation_report.txt: the metrics of detailed_metrics.json for a reader; its prose fits into 80 columns. */
@@ -31,11 +33,12 @@ export function evaluationReport(head: ReportHead, metrics: DetailedMetrics): st
     '',
     `weights   ${head.weights}`,
     `dataset   ${head.dataset}, ${head.split}`,
+    ...head.warnings.map(line => `warning   ${line}`),
     `samples   ${head.samples} of ${head.size.join('×')} voxels, ${structures} structures`,
     ...mainMetrics(metrics),
     '',
     `In brackets: 95 % bootstrap intervals from ${metrics.confidence_intervals.resamples} resamples of the samples,`,
-    `where at least ${LEAST_FOR_INTERVAL} samples define the metric. A dash: undefined, for lack of such samples.`,
+    `where at least ${LEAST_FOR_INTERVAL} samples define the metric. A dash: undefined.`,
     '',
     `Presence (predicted present: probability above ${head.presenceThreshold};`,
     'precision, recall and F1 are undefined without a present pair)',

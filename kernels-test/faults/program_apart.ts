@@ -1,0 +1,79 @@
+import { once } from 'node:events'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { launchResident, type Resident, runResident } from '../cli/resident.ts'
+
+export interface Ended {
+  /** as a process ends; 'died' with an error that nobody caught, 'hangs' if it had to be ended */
+  code: number | 'died' | 'hangs'
+  stderr: string
+  stdout: string
+  /** most memory of the process meanwhile, in bytes; 0 where the system does not tell */
+  peak: number
+}
+
+/** The program in a process of a test's own, which may damage it: one that dies or hangs is replaced. */
+export class ProgramApart {
+  private readonly environment: NodeJS.ProcessEnv
+  private readonly longest: number
+  private resident: Resident | undefined
+  private dying = ''
+
+  /** A command that takes longer than `longest` milliseconds hangs. */
+  constructor(longest: number, environment: NodeJS.ProcessEnv = {}) {
+    this.longest = longest
+    this.environment = { ...process.env, ...environment, SADAAN_DEBUG: '', NODE_OPTIONS: '' }
+  }
+
+  async run(words: readonly string[], folder: string): Promise<Ended> {
+    const { child, socket } = await this.started()
+    this.dying = ''
+    forgetPeak(child.pid!)
+    const limit = new AbortController()
+    const late = sleep(this.longest, 'hangs' as const, { signal: limit.signal }).catch(() => 'hangs' as const)
+    const said = await Promise.race([runResident(words, folder, this.environment, socket), late])
+    limit.abort()
+    const peak = peakOf(child.pid!)
+    if (said !== 'hangs' && said.code !== null) return { ...said, code: said.code, peak }
+    await this.end()
+    return { code: said === 'hangs' ? 'hangs' : 'died', stdout: '', stderr: this.dying, peak }
+  }
+
+  /** Starts the process, so that the next command need not. */
+  async started(): Promise<Resident> {
+    if (this.resident) return this.resident
+    const resident = await launchResident({ env: this.environment, silent: true })
+    resident.child.stderr!.setEncoding('utf8').on('data', (text: string) => {
+      this.dying += text
+    })
+    this.resident = resident
+    return resident
+  }
+
+  async end(): Promise<void> {
+    const { resident } = this
+    this.resident = undefined
+    if (!resident) return
+    const { child } = resident
+    const isOver = child.exitCode !== null || child.signalCode !== null
+    const exit = isOver ? undefined : once(child, 'exit')
+    child.kill('SIGKILL')
+    await exit
+    resident.end()
+  }
+}
+
+/** Linux: the peak starts anew. */
+export function forgetPeak(pid: number): void {
+  if (process.platform === 'linux') writeFileSync(`/proc/${pid}/clear_refs`, '5')
+}
+
+export function peakOf(pid: number): number {
+  if (process.platform !== 'linux') return 0
+  try {
+    const [, kilobytes] = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? []
+    return Number(kilobytes ?? 0) * 1024
+  } catch {
+    return 0 // it has died
+  }
+}

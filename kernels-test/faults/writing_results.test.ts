@@ -1,0 +1,81 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, expect, test } from 'vitest'
+import { run } from '../cli/command.ts'
+import { temporaryDirectory } from '../data/small_dataset.ts'
+import { contentsOf } from './contents.ts'
+import { FaultyProgram } from './faulty_program.ts'
+import { makeInputs } from './inputs.ts'
+import { noShim, Shim } from './shim.ts'
+import { listOf, type Scenario, sweep, WRITING } from './sweep.ts'
+
+const root = temporaryDirectory()
+const { dataset, scans, weights } = await makeInputs(root)
+const program = noShim ? undefined : new FaultyProgram(new Shim(root))
+afterAll(() => program?.end())
+
+const evaluated = join(root, 'evaluated')
+const splits = ['train', 'val', 'test']
+for (const split of splits) {
+  const words = ['evaluate', '--weights', weights, '--dataset', dataset, '--split', split, '--no-pictures']
+  const { code, stderr } = await run([...words, '--output', join(evaluated, split)], root)
+  expect(code, stderr).toBe(0)
+}
+
+const evaluate = ['evaluate', '--weights', weights, '--dataset', dataset]
+const out = (folder: string): string => join(folder, 'out')
+/** The words of a command that writes into the folder `out`, which may be there before. */
+const into = (name: string, words: readonly string[], option = '--output'): Scenario => {
+  const all = (folder: string): string[] => [...words, option, out(folder)]
+  return { name, prepare: all, again: all, operations: WRITING, result: folder => contentsOf(out(folder)) }
+}
+const METRICS = 'detailed_metrics.json'
+const OLD = 'written before'
+/** The words of a command that writes one file, `name`, over an older one: afterwards it is the old file or the new one, whole. */
+const over = (words: readonly string[], name: string): Scenario => {
+  const all = (folder: string): string[] => [...words, '--output', join(folder, name)]
+  return {
+    name: `${words[0]} over an older ${name}`,
+    prepare: folder => {
+      writeFileSync(join(folder, name), OLD)
+      return all(folder)
+    },
+    again: all,
+    operations: WRITING,
+    result: folder => contentsOf(folder),
+    afterFailure: async (folder, expected) => {
+      if (readFileSync(join(folder, name), 'latin1') === OLD) return undefined
+      const got = JSON.stringify(await contentsOf(folder, file => file === name))
+      return got === expected ? undefined : `leaves neither the old ${name} nor the new one`
+    },
+  }
+}
+
+const scenarios: readonly (readonly [Scenario, number])[] = [
+  [over(['save_config'], 'config.json'), 20],
+  [over(['export', '--weights', weights, '--format', 'safetensors'], 'model.safetensors'), 20],
+  [over(['export', '--weights', weights, '--format', 'pth'], 'model.pth'), 20],
+  [over(['export', '--weights', weights, '--format', 'onnx'], 'model.onnx'), 20],
+  [into('analysis', ['analysis', ...splits.flatMap(split => [`--${split}`, join(evaluated, split, METRICS)])]), 40],
+  [into('predict', ['predict', '--weights', weights, '--input', join(scans, 'images', 's0.nii')]), 90],
+  [into('predict an HDF5 file', ['predict', '--weights', weights, '--input', join(dataset, 'test.h5'), '--raw']), 60],
+  [into('evaluate', [...evaluate, '--no-pictures']), 30],
+  [
+    {
+      ...into('evaluate with pictures', [...evaluate, '--pictures', '1']),
+      // what cannot be drawn is a warning
+      result: folder => contentsOf(out(folder), name => /\.(csv|json|txt)$/.test(name)),
+      afterSuccess: (folder, { stderr }) =>
+        stderr.includes(`warning: ${folder}`) ? undefined : `a picture failed and nothing was said: ${stderr}`,
+    },
+    20,
+  ],
+]
+
+const rows = scenarios.map(([scenario, most]) => ({ name: scenario.name, scenario, most }))
+
+test.skipIf(noShim).each(rows)('$name', async ({ scenario, most }) => {
+  const done = await sweep(program!, scenario, join(root, scenario.name.replaceAll(/\W+/g, '_')), most)
+  console.log(`${scenario.name}: ${done.seen.length} operations, ${done.faults} faults, ${[...done.ends].join('; ')}`)
+  expect(listOf(done)).toBe('')
+})
