@@ -63,10 +63,10 @@ const scenarios: readonly (readonly [Scenario, number])[] = [
       result: checkpoints,
       afterSuccess: recordIsWhole,
     },
-    90,
+    80,
   ],
-  [resumed, 60],
-  [{ ...resumed, name: 'train --resume, reading its checkpoints', operations: READING, watched: 'checkpoints' }, 40],
+  [resumed, 30],
+  [{ ...resumed, name: 'train --resume, reading its checkpoints', operations: READING, watched: 'checkpoints' }, 24],
 ]
 const rows = scenarios.map(([scenario, most]) => ({ name: scenario.name, scenario, most }))
 

@@ -18,6 +18,7 @@ import type { PredictionRequest } from '../../src/predict/job.ts'
 import { type Prediction, predict } from '../../src/predict/predict.ts'
 import { windowsOver } from '../../src/predict/windows.ts'
 import { InputError } from '../../src/util/error.ts'
+import { RESULTS_LIST } from '../../src/util/files/result_folder.ts'
 import { mirrorPartners } from '../../src/util/mirror.ts'
 import { type ImageSize, sizeOf } from '../../src/util/shape.ts'
 import { run as command } from '../cli/command.ts'
@@ -188,7 +189,7 @@ test('scans of every kind get results that nibabel finds in the same place', asy
   const { output, prediction, lines } = await run(plain, scans, { probabilities: true, attention: true })
   expect(prediction.found.map(({ scan }) => scan)).toStrictEqual(['big', 'oblique', 'q', 'scaled', 'second'])
   expect(readdirSync(output).sort()).toStrictEqual(
-    ['big', 'oblique', 'presence.csv', 'presence.json', 'q', 'scaled', 'second'].sort(),
+    [RESULTS_LIST, 'big', 'oblique', 'presence.csv', 'presence.json', 'q', 'scaled', 'second'].sort(),
   )
   expect(lines.filter(line => line.includes('does not state how scans were prepared'))).toHaveLength(1)
   expect(execFileSync(python, ['-c', CHECK_RESULTS, scans, output], { encoding: 'utf8' })).toBe('5 5 True\n')

@@ -19,7 +19,7 @@ export interface ModelFile extends ModelFacts {
  * Throws InputError with the path.
  */
 export function readModelFile(path: string): ModelFile {
-  const bytes = readWhole(path)
+  const bytes = readWhole(path, { expected: 'a model (.pth, .pt or .safetensors)' })
   // A safetensors header begins at byte 8 with `{`.
   const isSafetensors = bytes[8] === 0x7b && !(bytes[0] === 0x50 && bytes[1] === 0x4b)
   const model = isSafetensors ? readSafe(bytes, path) : readTorch(bytes, path)

@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Dataset, openDataset } from '../data/dataset/dataset.ts'
 import { type Split, withStructures } from '../data/dataset/split.ts'
@@ -12,8 +11,9 @@ import { matchStructures, matchWarnings } from '../run/structure_match.ts'
 import { openTrainedModel, presenceThresholdFor, type TrainedModel } from '../run/trained_model.ts'
 import { Closer } from '../util/closer.ts'
 import { InputError, messageOf } from '../util/error.ts'
+import { ResultFolder } from '../util/files/result_folder.ts'
 import { withOutputFolder } from '../util/output_folder.ts'
-import { writeJson, writeText } from '../util/whole_file.ts'
+import { jsonBytes } from '../util/whole_file.ts'
 import type { Evaluation, EvaluationRequest } from './evaluation.ts'
 import { Metrics } from './metrics.ts'
 import { EvaluationPass } from './pass.ts'
@@ -30,14 +30,21 @@ interface Task {
   preparation: Dataset['preparation']
   device: Device
   pass: EvaluationPass
+  folder: ResultFolder
 }
+
+/** The files of an evaluation without its pictures. */
+const NAMES = { metrics: 'detailed_metrics.json', report: 'evaluation_report.txt', cases: 'cases.csv' } as const
 
 /**
  * The `evaluate` command. Runs the model over one split, writes detailed_metrics.json, evaluation_report.txt and cases.csv, then passes the
- * most informative samples to `visit`. Throws InputError if weights and dataset do not match, and then writes nothing.
+ * most informative samples to `visit`. Throws InputError if weights and dataset do not match, or a result would replace a file that is none,
+ * and then writes nothing.
  */
 export async function evaluate(request: EvaluationRequest): Promise<Evaluation> {
-  const { config, output, say, compiling } = request
+  const { config, output, overwrite, say, compiling } = request
+  const folder = new ResultFolder(output, { overwrite })
+  folder.claim(Object.values(NAMES))
   const model = openTrainedModel(request.weights)
   const found = await openSplitFor(model, request)
   const { split } = found
@@ -47,7 +54,7 @@ export async function evaluate(request: EvaluationRequest): Promise<Evaluation> 
       const pass = opened.add(await EvaluationPass.open(device, { model, split, config, say, compiling }), each =>
         each.close(),
       )
-      const task: Task = { ...found, request, model, device, pass }
+      const task: Task = { ...found, request, model, device, pass, folder }
       const evaluation = write(task, await measure(task))
       await show(task, evaluation)
       return evaluation
@@ -62,7 +69,10 @@ async function openSplitFor(
 ): Promise<Pick<Task, 'split' | 'structureNames' | 'preparation' | 'warnings'>> {
   const dataset = await openDataset(directory)
   const split = dataset.splits[name]
-  if (!split) throw new InputError(`${join(directory, `${name}.h5`)}: no such file, expected the split to evaluate`)
+  if (!split)
+    throw new InputError(
+      `${join(directory, `${name}.h5`)}: no such file, expected the split to evaluate; choose another, e.g. --split val`,
+    )
   const { inChannels, size } = model.shape
   if (dataset.channels !== inChannels)
     throw new InputError(`${split.path}: images have ${dataset.channels} channels, ${model.path} expects ${inChannels}`)
@@ -118,14 +128,9 @@ async function measure({ request, model, split, structureNames, device, pass }: 
   return metrics
 }
 
-function write({ request, model, device, warnings }: Task, found: Metrics): Evaluation {
-  const { dataset, split, output } = request
+function write({ request, model, device, folder, warnings }: Task, found: Metrics): Evaluation {
+  const { dataset, split } = request
   const [metrics, cases] = [found.detailed(), found.cases()]
-  const files = {
-    metrics: join(output, 'detailed_metrics.json'),
-    report: join(output, 'evaluation_report.txt'),
-    cases: join(output, 'cases.csv'),
-  }
   const head = {
     weights: model.path,
     dataset,
@@ -136,11 +141,14 @@ function write({ request, model, device, warnings }: Task, found: Metrics): Eval
     adapter: device.name,
     warnings,
   }
-  if (existsSync(files.metrics)) removePictures(output)
+  removePictures(folder)
   const { weights, presenceThreshold: presence_threshold } = head
-  writeJson(files.metrics, { ...metrics, evaluated: { weights, dataset, split, presence_threshold, warnings } })
-  writeText(files.report, evaluationReport(head, metrics))
-  writeText(files.cases, casesCsv(cases))
+  const evaluated = { weights, dataset, split, presence_threshold, warnings }
+  const files = {
+    metrics: folder.write(NAMES.metrics, [jsonBytes({ ...metrics, evaluated })]),
+    report: folder.write(NAMES.report, [Buffer.from(evaluationReport(head, metrics))]),
+    cases: folder.write(NAMES.cases, [Buffer.from(casesCsv(cases))]),
+  }
   const pictured = choosePictured(cases, request.visit ? (request.pictures ?? 0) : 0)
   return { head, metrics, cases, samples: found.samples, pictured, files }
 }

@@ -6,6 +6,7 @@ import { openTrainedModel, structureNamesOf, type TrainedModel } from '../run/tr
 import { packageFile } from '../track/provenance.ts'
 import { InputError } from '../util/error.ts'
 import { checkOutputFile } from '../util/files/lookup.ts'
+import { refuseToReplace } from '../util/files/result_folder.ts'
 import { listed } from '../util/listing.ts'
 import { nearest } from '../util/nearest.ts'
 import { writeWhole } from '../util/whole_file.ts'
@@ -21,6 +22,8 @@ export interface ExportRequest {
   format: ExportFormat
   /** path of the file to write */
   output: string
+  /** replace a file with other content */
+  overwrite?: boolean
   /** overrides the model's */
   presenceThreshold?: number
   /** only for ONNX: names from OUTPUT_NAMES; default all */
@@ -47,7 +50,8 @@ const DEFAULT_THRESHOLD = 0.5
 
 /**
  * The `export` command. Writes the trained model as ONNX, safetensors or .pth, atomically. Throws InputError if the weights cannot be read or
- * are not a complete SADAAN, if an output is unknown or there is no folder to write in, and WriteError if the file cannot be written.
+ * are not a complete SADAAN, if an output is unknown, if the file exists with other content or there is no folder to write in, and WriteError
+ * if the file cannot be written.
  */
 export function exportModel(request: ExportRequest): Exported {
   checkOutputFile(request.output)
@@ -71,13 +75,13 @@ export function exportModel(request: ExportRequest): Exported {
       description: DESCRIPTION,
       metadata: onnxMetadata(model, common, `${name} ${version}`),
     })
-    return { ...common, bytes: write(request.output, pieces), outputs }
+    return { ...common, bytes: write(request, pieces), outputs }
   }
   if (request.outputs)
     throw new InputError(`--outputs: a ${request.format} file has no outputs, expected --format onnx`)
   const file = fileOf(model, presenceThreshold)
   const pieces = request.format === 'pth' ? encodeModelPth(file) : encodeModelSafetensors(file)
-  return { ...common, bytes: write(request.output, pieces) }
+  return { ...common, bytes: write(request, pieces) }
 }
 
 function checkedOutputs(names: readonly string[]): readonly string[] {
@@ -126,7 +130,8 @@ function fileOf(model: TrainedModel, presenceThreshold: number | undefined): Mod
   return { ...facts, tensors: new Map(tensors) }
 }
 
-function write(path: string, pieces: readonly Uint8Array[]): number {
-  writeWhole(path, pieces)
+function write({ output, overwrite = false }: ExportRequest, pieces: readonly Uint8Array[]): number {
+  refuseToReplace(output, pieces, overwrite)
+  writeWhole(output, pieces)
   return pieces.reduce((sum, { length }) => sum + length, 0)
 }

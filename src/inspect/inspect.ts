@@ -69,7 +69,7 @@ export async function inspect(path: string): Promise<Inspection> {
   if (!status) throw new InputError(`${path}: no such file or directory, ${EXPECTED}`)
   if (status.isDirectory() && existsSync(join(path, 'metadata.json'))) return inspectDataset(path)
   if (isScan(path)) return inspectScan(path)
-  if (!status.isFile()) throw new InputError(`${path}: has no metadata.json, ${EXPECTED}`)
+  if (status.isDirectory()) throw new InputError(`${path}: has no metadata.json, ${EXPECTED}`)
   const start = startOf(path)
   const isZip = start.toString('latin1', 0, 2) === 'PK'
   const isSafetensors = start[8] === 0x7b // the header follows its length

@@ -38,6 +38,8 @@ export interface PredictedSubject {
   rows: readonly PresenceRow[] // (S)
 }
 
+const TABLES = { csv: 'presence.csv', json: 'presence.json' } as const
+
 /** Writes the results of a prediction, subject by subject: volumes, raw.h5 if requested, presence.csv and presence.json. */
 export class PredictionFiles {
   private readonly results: StagedResults
@@ -61,6 +63,7 @@ export class PredictionFiles {
     raw?: SadaanShape,
   ): Promise<PredictionFiles> {
     try {
+      results.claim(Object.values(TABLES))
       const writer = raw && (await Hdf5Writer.create(results.path('raw.h5'), rawColumns(raw)))
       return new PredictionFiles(results, head, files, writer)
     } catch (error) {
@@ -92,8 +95,8 @@ export class PredictionFiles {
   async finish(failed: readonly FailedSubject[]): Promise<string[]> {
     await this.raw?.finish()
     await this.files.finish()
-    writeText(this.results.path('presence.csv'), this.table())
-    writeJson(this.results.path('presence.json'), this.record(failed))
+    writeText(this.results.path(TABLES.csv), this.table())
+    writeJson(this.results.path(TABLES.json), this.record(failed))
     return this.results.commit()
   }
 

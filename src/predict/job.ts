@@ -174,6 +174,8 @@ export interface PredictionRequest {
   series?: string | undefined
   /** folder for the results */
   output: string
+  /** replace files there that are not results of this program */
+  overwrite?: boolean
   /** also write every output of the model */
   raw: boolean
   /** also write voxel probabilities */

@@ -63,10 +63,10 @@ export async function predict(request: PredictionRequest): Promise<Prediction> {
 }
 
 function run(request: PredictionRequest, model: TrainedModel, job: PredictionJob, device: Device): Promise<Prediction> {
-  const { output, raw, say } = request
+  const { output, overwrite, raw, say } = request
   return Closer.using(async opened => {
     const engine = opened.add(await openEngine(request, model, job, device), each => each.close())
-    const results = opened.add(new StagedResults(output), each => each.abandon())
+    const results = opened.add(new StagedResults(output, { overwrite }), each => each.abandon())
     say(`adapter   ${device.name}`)
     say(`memory    ${formatBytes(totalOf(engine.need))} at batch size ${engine.batchSize}`)
     const volumes = await filesFor(request, job, results)
