@@ -351,6 +351,10 @@ describe('wrong input is one line and leaves nothing', () => {
     const untested = join(folder, 'untested')
     mkdirSync(untested)
     await writeDataset(untested, split)
-    await refused(weights, untested, /test\.h5: no such file, expected the split to predict/)
+    await refused(
+      weights,
+      untested,
+      /test\.h5: no such file, the dataset has train and val; choose one, e\.g\. --split val$/,
+    )
   })
 })
