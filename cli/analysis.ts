@@ -7,6 +7,7 @@ interface AnalysisOptions {
   val: string
   test: string
   output: string
+  overwrite?: boolean
   json?: boolean
 }
 
@@ -18,12 +19,13 @@ export function makeAnalysisCommand(): Command {
     .requiredOption('--val <file>', 'detailed_metrics.json of the validation split')
     .requiredOption('--test <file>', 'detailed_metrics.json of the test split')
     .requiredOption('-o, --output <dir>', 'folder for the results')
+    .option('--overwrite', 'also replace files of these names that are not unchanged results of this program')
     .option('--json', 'print the findings and the paths of the files as one JSON object')
     .action(runAnalysis)
 }
 
-async function runAnalysis({ train, val, test, output, json }: AnalysisOptions): Promise<void> {
-  const analysis = await analyse({ files: { train, val, test }, output, say })
+async function runAnalysis({ train, val, test, output, overwrite = false, json }: AnalysisOptions): Promise<void> {
+  const analysis = await analyse({ files: { train, val, test }, output, overwrite, say })
   if (json) process.stdout.write(`${JSON.stringify(analysis)}\n`)
   else for (const line of [...analysis.findings, `written   ${analysis.files.join(', ')}`]) say(line)
 }

@@ -8,7 +8,8 @@ import type { DetailedMetrics } from '../src/report/detailed_metrics.ts'
 import { metricText } from '../src/report/text/number_text.ts'
 import { Console } from '../src/track/console/console.ts'
 import { makeFolder } from '../src/util/files/folder.ts'
-import { readText, writeJson } from '../src/util/whole_file.ts'
+import { ResultFolder } from '../src/util/files/result_folder.ts'
+import { jsonBytes, readText } from '../src/util/whole_file.ts'
 import { progressOf } from './console/progress.ts'
 import { stopOnSignals } from './signals.ts'
 
@@ -60,7 +61,6 @@ async function runDemo(folder: string): Promise<void> {
 
 /** Writes the configuration as a user would: a part of the tree. Returns its path. */
 function writeConfig(folder: string): string {
-  const path = join(folder, 'config.json')
   const config = {
     dataset_path: join(folder, 'dataset'),
     model: { channels: CHANNELS },
@@ -71,8 +71,7 @@ function writeConfig(folder: string): string {
     checkpoint: { save_dir: join(folder, 'checkpoints') },
   }
   makeFolder(folder, 'a folder for the results')
-  writeJson(path, config)
-  return path
+  return new ResultFolder(folder).write('config.json', [jsonBytes(config)])
 }
 
 function conclude(

@@ -20,6 +20,7 @@ interface EvaluateOptions {
   batchSize?: string
   /** false: --no-pictures */
   pictures: number | false
+  overwrite?: boolean
   json?: boolean
 }
 
@@ -41,6 +42,7 @@ export function makeEvaluateCommand(): Command {
     .option('--batch-size <n>', 'samples per batch (default: training.batch_size of the configuration)')
     .option('--pictures <n>', 'number of samples to picture, the most informative first', countOption, PICTURES)
     .option('--no-pictures', 'write neither pictures nor report.html')
+    .option('--overwrite', 'also replace files of these names that are not unchanged results of this program')
     .option('--json', 'print the main metrics as one JSON object')
     .action(runEvaluate)
 }
@@ -49,9 +51,11 @@ async function runEvaluate(words: string[], options: EvaluateOptions): Promise<v
   const loaded = configurationOf(withBatchSize(words, options), options)
   const { config } = loaded
   const progress = progressOf('evaluated')
-  const { weights, split, output, dataset = config.dataset_path } = options
+  const { weights, split, output, overwrite = false, dataset = config.dataset_path } = options
   const pictures =
-    options.pictures === false ? undefined : new EvaluationPictures(output, line => say(`warning: ${line}`))
+    options.pictures === false
+      ? undefined
+      : new EvaluationPictures(output, line => say(`warning: ${line}`), { overwrite })
   const evaluation = await evaluate({
     config,
     ...givenThreshold(loaded),
@@ -59,6 +63,7 @@ async function runEvaluate(words: string[], options: EvaluateOptions): Promise<v
     dataset,
     split,
     output,
+    overwrite,
     ...(pictures && { pictures: options.pictures || 0, visit: sample => pictures.add(sample) }),
     say,
     progress: progress.update,
@@ -80,10 +85,10 @@ export function givenThreshold({ config, updates }: LoadedConfig): { presenceThr
   return isGiven ? { presenceThreshold: config.model.presence_threshold } : {}
 }
 
-function mainMetricsOf({ metrics, files }: Evaluation) {
+function mainMetricsOf({ head, metrics, files }: Evaluation) {
   const { presence_per_structure, segmentation_per_structure, scenario_based, absence_per_structure, ...main } = metrics
   const { num_samples: samples, ...others } = main
-  return { samples, ...others, files }
+  return { samples, warnings: head.warnings, ...others, files }
 }
 
 function report({ samples, metrics, files }: Evaluation, drawn: readonly string[]): void {

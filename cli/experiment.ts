@@ -13,7 +13,8 @@ import { packageFile } from '../src/track/provenance.ts'
 import type { TrainingReport } from '../src/train/training.ts'
 import { InputError } from '../src/util/error.ts'
 import { makeFolder } from '../src/util/files/folder.ts'
-import { readText, writeJson, writeText } from '../src/util/whole_file.ts'
+import { ResultFolder } from '../src/util/files/result_folder.ts'
+import { jsonBytes, readText } from '../src/util/whole_file.ts'
 import { progressOf } from './console/progress.ts'
 import { numberOption, overridesOf, sizeOption, WORDS } from './options.ts'
 import { stopOnSignals } from './signals.ts'
@@ -86,6 +87,8 @@ async function runExperiment(words: string[], options: ExperimentOptions): Promi
   conclude(results, folder, options.json ?? false, console)
 }
 
+const RESULTS = { page: 'results.md', record: 'results.json' } as const
+
 /** Writes the differences from the defaults to config.json, as a user would; the words after `with` override them. */
 function configurationFor(words: readonly string[], { outputDir, epochs, seed }: ExperimentOptions): LoadedConfig {
   const overrides = overridesOf(words)
@@ -99,9 +102,10 @@ function configurationFor(words: readonly string[], { outputDir, epochs, seed }:
     checkpoint: { save_dir: join(outputDir, 'checkpoints') },
     seed,
   }
-  const file = join(outputDir, 'config.json')
   makeFolder(outputDir, 'a folder for the results')
-  writeJson(file, own)
+  const written = new ResultFolder(outputDir)
+  written.claim(Object.values(RESULTS))
+  const file = written.write('config.json', [jsonBytes(own)])
   return loadConfig({ file, overrides })
 }
 
@@ -126,9 +130,9 @@ function factsOf(
 
 function conclude(results: ExperimentResults, folder: string, json: boolean, console: Console): void {
   const page = resultsPage(results)
-  const [markdown, record] = ['results.md', 'results.json'].map(name => join(folder, name)) as [string, string]
-  writeText(markdown, page)
-  writeJson(record, results)
+  const written = new ResultFolder(folder)
+  const markdown = written.write(RESULTS.page, [Buffer.from(page)])
+  const record = written.write(RESULTS.record, [jsonBytes(results)])
   if (json) process.stdout.write(`${JSON.stringify(results)}\n`)
   for (const line of page.trimEnd().split('\n')) console.line(line)
   console.line(`written   ${markdown}, ${record}`)

@@ -13,6 +13,7 @@ interface ExportOptions {
   format?: ExportFormat
   output: string
   outputs?: string[]
+  overwrite?: boolean
   json?: boolean
 }
 
@@ -31,15 +32,20 @@ export function makeExportCommand(): Command {
       'outputs of an ONNX file, e.g. masks,presence_probs (default: all); fewer need less computation',
       text => text.split(','),
     )
+    .option('--overwrite', 'replace a file with other content')
     .option('--json', 'print a description of the file as one JSON object')
     .action(runExport)
 }
 
-function runExport(words: string[], { weights, format, output, outputs, json, ...options }: ExportOptions): void {
+function runExport(
+  words: string[],
+  { weights, format, output, outputs, overwrite = false, json, ...options }: ExportOptions,
+): void {
   const exported = exportModel({
     weights,
     format: format ?? formatOf(output),
     output,
+    overwrite,
     ...givenThreshold(configurationOf(words, options)),
     ...(outputs === undefined ? {} : { outputs }),
   })

@@ -26,6 +26,7 @@ interface PredictOptions {
   raw?: boolean
   batchSize?: string
   skipBad?: boolean
+  overwrite?: boolean
   json?: boolean
 }
 
@@ -70,6 +71,7 @@ export function makePredictCommand(): Command {
     )
     .option('--batch-size <n>', 'samples per batch (default: training.batch_size of the configuration)')
     .option('--skip-bad', 'exit with 0 although scans could not be predicted; they are listed either way')
+    .option('--overwrite', 'also replace files of these names that are not unchanged results of this program')
     .option('--json', 'print the results and the paths of the files as one JSON object')
     .action(runPredict)
 }
@@ -86,6 +88,7 @@ async function runPredict(words: string[], options: PredictOptions): Promise<voi
     split,
     series: options.series,
     output,
+    overwrite: options.overwrite ?? false,
     raw,
     probabilities,
     attention,

@@ -4,12 +4,14 @@ import { toJson } from '../src/config/load.ts'
 import { parseLiteral } from '../src/config/overrides.ts'
 import { reasonOf } from '../src/track/run_files.ts'
 import { InputError } from '../src/util/error.ts'
+import { refuseToReplace } from '../src/util/files/result_folder.ts'
 import { say } from './console/say.ts'
 import { configurationOf, withConfiguration } from './options.ts'
 
 interface SaveOptions {
   config?: string
   output?: string
+  overwrite?: boolean
   json?: boolean
 }
 
@@ -21,6 +23,7 @@ export function makeSaveConfigCommand(): Command {
   return withConfiguration(new Command('save_config'))
     .description('save the resulting configuration to a file that --config accepts')
     .option('-o, --output <file>', 'file to write; also config_filename=FILE, as in Sacred (default: config.json)')
+    .option('--overwrite', 'replace a file with other content')
     .option('--json', 'print the path as one JSON object')
     .action(runSaveConfig)
 }
@@ -33,8 +36,10 @@ function runSaveConfig(words: string[], options: SaveOptions): void {
     words.filter(word => !FILE_WORD.test(word)),
     options,
   )
+  const bytes = Buffer.from(`${toJson(config)}\n`)
+  refuseToReplace(path, [bytes], options.overwrite ?? false)
   try {
-    writeFileSync(path, `${toJson(config)}\n`)
+    writeFileSync(path, bytes)
   } catch (error) {
     throw new InputError(`${path}: ${reasonOf(error)}, expected a writable file`)
   }

@@ -29,6 +29,8 @@ export class Journal {
   static open(path: string, request: object, resume: boolean, say: (line: string) => void): Journal {
     const head = JSON.stringify(request)
     const [first, ...lines] = resume && existsSync(path) ? readText(path).split('\n') : []
+    if (!resume && existsSync(path) && !isJournal(path, request))
+      throw new InputError(`${path}: exists and holds no measurements, expected another file for --journal`)
     if (first !== undefined && first !== head)
       throw new InputError(`${path}: measured with ${first}, expected ${head}; omit --resume to start over`)
     const entries = lines.flatMap(parsed)
@@ -49,6 +51,13 @@ export class Journal {
     writing(this.path, () => appendFileSync(this.path, line))
     return value
   }
+}
+
+/** Whether the first line of a file is a request of these keys. */
+function isJournal(path: string, request: object): boolean {
+  const [first = ''] = readText(path).split('\n', 1)
+  const keys = (value: object | null): string => Object.keys(value ?? {}).join()
+  return parsed(first).some(head => keys(head) === keys(request))
 }
 
 /** Ignores a truncated line. */

@@ -70,7 +70,7 @@ const cases: Record<string, [string[], RegExp]> = {
   ],
   'an axis of the dataset that does not divide by 16': [
     [`dataset_path=${odd}`],
-    /odd: image_size is 32×24×16, expected axes divisible by 16; set training\.image_size/,
+    /odd: image_size is 32×24×16, expected axes divisible by 16; to resample: with training\.image_size=\[32,32,16\]/,
   ],
   'an axis of image_size that does not divide by 16': [
     [`dataset_path=${good}`, 'training.image_size=[32,20,16]'],
@@ -82,7 +82,7 @@ const cases: Record<string, [string[], RegExp]> = {
   ],
   'a batch larger than the split': [
     [`dataset_path=${good}`, 'training.batch_size=5'],
-    /train\.h5: has 4 samples, fewer than one batch of 5/,
+    /train\.h5: has 4 samples, fewer than one batch of 5: set training\.batch_size to at most 4\n$/,
   ],
   'a batch of one voxel at the lowest level': [
     [`dataset_path=${good}`, 'training.image_size=[16,16,16]', 'training.batch_size=1'],

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import type { DetailedMetrics } from '../../src/report/detailed_metrics.ts'
 import { FIGURE_NAMES } from '../../src/report/figures/frame.ts'
+import { RESULTS_LIST, ResultFolder } from '../../src/util/files/result_folder.ts'
 import { type Finished, run } from '../cli/command.ts'
 import { temporaryDirectory, writeMetadata, writeSplit } from '../data/small_dataset.ts'
 import { writeUntrainedModel } from '../docs/untrained_model.ts'
@@ -24,21 +25,24 @@ function evaluate(output: string, ...words: string[]): Promise<Finished> {
   return run(['evaluate', ...files, ...words, 'with', 'training.batch_size=2', ...adapter], folder)
 }
 
-const FIGURES = ['cases.csv', 'detailed_metrics.json', 'evaluation_report.txt']
+const FIGURES = [RESULTS_LIST, 'cases.csv', 'detailed_metrics.json', 'evaluation_report.txt']
 
 test('evaluate draws every picture, all of them on one page; without pictures there are only figures', async () => {
   // a picture that cannot be written is warned of
-  mkdirSync(join(folder, 'seen', 'confusion_matrices.png', 'in the way'), { recursive: true })
+  mkdirSync(join(folder, 'seen', 'comprehensive_analysis_sample_1.png', 'in the way'), { recursive: true })
   // what an earlier evaluation drew goes, more samples too; what somebody else put there stays
   mkdirSync(join(folder, 'unseen'))
-  const older = ['comprehensive_analysis_sample_3.png', 'segmentation_analysis_sample_12.png', 'mine_sample_3.png']
-  for (const output of ['seen', 'unseen'])
-    for (const name of ['detailed_metrics.json', 'report.html', ...older]) writeFileSync(join(folder, output, name), '')
+  const older = ['comprehensive_analysis_sample_3.png', 'segmentation_analysis_sample_12.png']
+  for (const output of ['seen', 'unseen']) {
+    const written = new ResultFolder(join(folder, output))
+    for (const name of ['detailed_metrics.json', 'report.html', ...older]) written.write(name, [])
+    writeFileSync(join(folder, output, 'mine_sample_3.png'), '')
+  }
   const [seen, unseen] = await Promise.all([
     evaluate('seen', '--pictures', '2', '--json'),
     evaluate('unseen', '--no-pictures'),
   ])
-  expect(seen.stderr).toMatch(/warning: .*confusion_matrices\.png: cannot be written/)
+  expect(seen.stderr).toMatch(/warning: seen: would replace comprehensive_analysis_sample_1\.png, /)
   expect([seen.code, unseen.code]).toEqual([0, 0])
   const titles = readFileSync(join(folder, 'seen', 'report.html'), 'utf8').matchAll(/<bdi>test sample (\d)/g)
   const samples = [...titles].flatMap(([, n]) => [
@@ -51,10 +55,11 @@ test('evaluate draws every picture, all of them on one page; without pictures th
   expect(readdirSync(join(folder, 'seen')).sort()).toEqual(files.sort())
   expect(readdirSync(join(folder, 'unseen')).sort()).toEqual([...FIGURES, 'mine_sample_3.png'].sort())
   const told = JSON.parse(seen.stdout) as { pictures: string[] }
+  const isDrawn = (name: string): boolean => name !== 'comprehensive_analysis_sample_1.png'
   expect(told.pictures.map(path => path.split('/').at(-1)).sort()).toEqual(
-    [...pictures, 'report.html'].filter(name => name !== 'confusion_matrices.png').sort(),
+    [...pictures, 'report.html'].filter(isDrawn).sort(),
   )
-  for (const name of pictures.filter(name => name !== 'confusion_matrices.png')) {
+  for (const name of pictures.filter(isDrawn)) {
     const { signature, width } = pngSize(readFileSync(join(folder, 'seen', name)))
     expect([name, signature, width > 500]).toEqual([name, PNG_SIGNATURE, true])
   }
@@ -80,6 +85,7 @@ test('analysis compares what evaluate wrote, and says which file is none', async
   expect(bad.stderr).toBe('sadaan-gpu: note.txt:1:1: found no, expected a JSON value\n')
   expect(readdirSync(folder)).not.toContain('nothing')
   const files = [
+    RESULTS_LIST,
     'analysis_report.txt',
     'dice_by_split.png',
     'generalisation_gap.png',

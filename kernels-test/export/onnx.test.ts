@@ -26,7 +26,7 @@ writeSafetensors(weights, { tensors, metadata })
 
 function exported(more: { outputs?: string[]; presenceThreshold?: number } = {}): Fields {
   const output = join(folder, 'model.onnx')
-  const { bytes } = exportModel({ weights, format: 'onnx', output, ...more })
+  const { bytes } = exportModel({ weights, format: 'onnx', output, overwrite: true, ...more })
   const file = readFileSync(output)
   expect(file.length).toBe(bytes)
   return readMessage(file)

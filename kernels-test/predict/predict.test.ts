@@ -11,6 +11,7 @@ import { type Prediction, predict } from '../../src/predict/predict.ts'
 import { RAW_NAMES } from '../../src/predict/subject_prediction.ts'
 import { openTrainedModel } from '../../src/run/trained_model.ts'
 import { InputError } from '../../src/util/error.ts'
+import { RESULTS_LIST } from '../../src/util/files/result_folder.ts'
 import { sizeOf } from '../../src/util/shape.ts'
 import { writeSafetensors } from '../checkpoint/safetensors_file.ts'
 import { niftiBytes, RAS } from '../data/scan/nifti_bytes.ts'
@@ -138,7 +139,7 @@ describe('masks and presence', () => {
     // between the lowest and the highest, so that the gate closes for some pairs
     const threshold = (Math.min(...presence) + Math.max(...presence)) / 2
     const { output, prediction } = await run({ weights: weightsOf('small'), input: imagesOf('small'), threshold })
-    expect(readdirSync(output).sort()).toStrictEqual(['masks.h5', 'presence.csv', 'presence.json'])
+    expect(readdirSync(output).sort()).toStrictEqual([RESULTS_LIST, 'masks.h5', 'presence.csv', 'presence.json'])
     const masks = await read(join(output, 'masks.h5'), 'masks')
     expect(masks.kind).toBe('bool')
     expect(masks.shape).toStrictEqual([small.batch, small.shape.structures, ...small.shape.size])
@@ -150,7 +151,9 @@ describe('masks and presence', () => {
     expect([...masks.values]).toStrictEqual(expected)
 
     const lines = readFileSync(join(output, 'presence.csv'), 'utf8').trimEnd().split('\n')
-    expect(lines[0]).toBe('sample,structure,presence_probability,present,mask_voxels,volume_ml,presence_threshold,scan')
+    expect(lines[0]).toBe(
+      'sample,structure,presence_probability,present,mask_voxels,volume_ml,presence_threshold,scan,warnings',
+    )
     const count = (pair: number) =>
       expected.slice(pair * voxels, (pair + 1) * voxels).reduce((sum, value) => sum + value, 0)
     const structures = small.shape.structures
@@ -159,7 +162,7 @@ describe('masks and presence', () => {
         [
           Math.floor(pair / structures),
           `organ ${pair % structures}`,
-          ...[q, Number(q > threshold), count(pair), '', threshold, ''],
+          ...[q, Number(q > threshold), count(pair), '', threshold, '', ''],
         ].join(),
       ),
     )

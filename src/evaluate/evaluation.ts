@@ -16,6 +16,8 @@ export interface EvaluationRequest {
   split: SplitName
   /** folder for the results */
   output: string
+  /** replace files there that are not results of this program */
+  overwrite?: boolean
   /** number of samples passed to `visit`; default 0 */
   pictures?: number
   /** receives selected samples one at a time, after the metrics are written; its promise is awaited */

@@ -1,4 +1,3 @@
-import { join } from 'node:path'
 import type { Subject } from '../report/drawing/drawing.ts'
 import { illustrator } from '../report/drawing/illustrator.ts'
 import { type EvaluationResults, FIGURE_NAMES, type FigureName } from '../report/figures/frame.ts'
@@ -6,13 +5,12 @@ import { type PagePicture, type ReportPage, reportPage } from '../report/page/pa
 import { type AttentionRow, attentionRow } from '../report/sample/attention_overview.ts'
 import { packageFile } from '../track/provenance.ts'
 import { messageOf } from '../util/error.ts'
-import { isRegularFile } from '../util/files/input_file.ts'
-import { namesIn } from '../util/files/lookup.ts'
-import { removeFile, writeWhole } from '../util/whole_file.ts'
+import { ResultFolder } from '../util/files/result_folder.ts'
 import type { EvaluatedSample, Evaluation } from './evaluation.ts'
 
 const PAGE = 'report.html'
 const OVERVIEW = 'attention_maps_overview'
+const FIXED_NAMES = new Set([PAGE, ...[OVERVIEW, ...FIGURE_NAMES].map(name => `${name}.png`)])
 const ON_PAGE = 8 // samples in the report, about 1 MB each
 
 /**
@@ -20,17 +18,21 @@ const ON_PAGE = 8 // samples in the report, about 1 MB each
  * warning and the evaluation stands. Draws samples as they arrive, one at a time.
  */
 export class EvaluationPictures {
-  private readonly output: string
+  private readonly folder: ResultFolder
   private readonly warn: (line: string) => void
   private readonly samples: ReportPage['samples'][number][] = []
   private readonly attention: AttentionRow[] = []
   private readonly written: string[] = []
   private seen = 0
 
-  /** `output`: folder for the results. */
-  constructor(output: string, warn: (line: string) => void) {
-    this.output = output
+  /**
+   * `output`: folder for the results; `overwrite`: replace files there that are not results of this program. Throws InputError if it is not
+   * set and report.html or a figure is such a file.
+   */
+  constructor(output: string, warn: (line: string) => void, { overwrite }: { overwrite?: boolean } = {}) {
+    this.folder = new ResultFolder(output, { overwrite })
     this.warn = warn
+    this.folder.claim([...FIXED_NAMES])
   }
 
   /** comprehensive_analysis_sample_N.png and segmentation_analysis_sample_N.png, N the sample's index in the split. */
@@ -79,23 +81,17 @@ export class EvaluationPictures {
   }
 
   private write(name: string, make: () => Uint8Array): void {
-    const path = join(this.output, name)
     try {
-      writeWhole(path, [make()])
-      this.written.push(path)
+      this.written.push(this.folder.write(name, [make()]))
     } catch (error) {
       this.warn(messageOf(error))
     }
   }
 }
 
-/** Removes the pictures and the report of an earlier evaluation, which may be of another model or split. */
-export function removePictures(output: string): void {
-  const names = new Set([PAGE, ...[OVERVIEW, ...FIGURE_NAMES].map(name => `${name}.png`)])
-  for (const name of namesIn(output)) {
-    const isOurs = names.has(name) || /^(comprehensive|segmentation)_analysis_sample_\d+\.png$/.test(name)
-    if (isOurs && isRegularFile(join(output, name))) removeFile(join(output, name))
-  }
+/** Removes the pictures and the report that an earlier evaluation, perhaps of another model or split, wrote. */
+export function removePictures(folder: ResultFolder): void {
+  folder.remove(name => FIXED_NAMES.has(name) || /^(comprehensive|segmentation)_analysis_sample_\d+\.png$/.test(name))
 }
 
 const ALT: Readonly<Record<FigureName, string>> = {

@@ -6,6 +6,7 @@ import { openTrainedModel, structureNamesOf, type TrainedModel } from '../run/tr
 import { packageFile } from '../track/provenance.ts'
 import { InputError } from '../util/error.ts'
 import { checkOutputFile } from '../util/files/lookup.ts'
+import { refuseToReplace } from '../util/files/result_folder.ts'
 import { listed } from '../util/listing.ts'
 import { nearest } from '../util/nearest.ts'
 import { writeWhole } from '../util/whole_file.ts'
@@ -21,6 +22,8 @@ export interface ExportRequest {
   format: ExportFormat
   /** path of the file to write */
   output: string
+  /** replace a file with other content */
+  overwrite?: boolean
   /** overrides the model's */
   presenceThreshold?: number
   /** only for ONNX: names from OUTPUT_NAMES; default all */
@@ -47,7 +50,8 @@ const DEFAULT_THRESHOLD = 0.5
 
 /**
  * The `export` command. Writes the trained model as ONNX, safetensors or .pth, atomically. Throws InputError if the weights cannot be read or
- * are not a complete SADAAN, if an output is unknown or there is no folder to write in, and WriteError if the file cannot be written.
+ * are not a complete SADAAN, if an output is unknown, if the file exists with other content or there is no folder to write in, and WriteError
+ * if the file cannot be written.
  */
 export function exportModel(request: ExportRequest): Exported {
   checkOutputFile(request.output)
@@ -71,13 +75,13 @@ export function exportModel(request: ExportRequest): Exported {
       description: DESCRIPTION,
       metadata: onnxMetadata(model, common, `${name} ${version}`),
     })
-    return { ...common, bytes: write(request.output, pieces), outputs }
+    return { ...common, bytes: write(request, pieces), outputs }
   }
   if (request.outputs)
     throw new InputError(`--outputs: a ${request.format} file has no outputs, expected --format onnx`)
   const file = fileOf(model, presenceThreshold)
   const pieces = request.format === 'pth' ? encodeModelPth(file) : encodeModelSafetensors(file)
-  return { ...common, bytes: write(request.output, pieces) }
+  return { ...common, bytes: write(request, pieces) }
 }
 
 function checkedOutputs(names: readonly string[]): readonly string[] {
@@ -92,15 +96,17 @@ function checkedOutputs(names: readonly string[]): readonly string[] {
 
 /** Running the file requires names and threshold, so both are always present, even if the weights lack them. */
 function onnxMetadata(
-  { shape, preparation, patches, flipAxes }: TrainedModel,
+  { shape, channelNames, preparation, trainingScans, patches, flipAxes }: TrainedModel,
   { structure_names, presence_threshold }: Pick<Exported, 'structure_names' | 'presence_threshold'>,
   program: string,
 ): Record<string, string> {
   return {
     ...textsOf({
       structureNames: structure_names,
+      channelNames: channelNames && [...channelNames],
       presenceThreshold: presence_threshold,
       preparation,
+      trainingScans,
       patches,
       flipAxes: flipAxes && [...flipAxes],
     }),
@@ -112,17 +118,20 @@ function onnxMetadata(
 
 /** In the original's order, whatever the order in the file, so that a round trip gives the same bytes. */
 function fileOf(model: TrainedModel, presenceThreshold: number | undefined): ModelFile {
-  const { shape, weights, preparation, patches } = model
+  const { shape, weights, preparation, trainingScans, patches } = model
   const tensors = specify(shape).flatMap(({ name }) => {
     const found = weights.get(name)
     return found ? [[name, found] as const] : []
   })
   const structureNames = model.structureNames && [...model.structureNames]
+  const channelNames = model.channelNames && [...model.channelNames]
   const flipAxes = model.flipAxes && [...model.flipAxes]
-  return { tensors: new Map(tensors), structureNames, presenceThreshold, preparation, patches, flipAxes }
+  const facts = { structureNames, channelNames, presenceThreshold, preparation, trainingScans, patches, flipAxes }
+  return { ...facts, tensors: new Map(tensors) }
 }
 
-function write(path: string, pieces: readonly Uint8Array[]): number {
-  writeWhole(path, pieces)
+function write({ output, overwrite = false }: ExportRequest, pieces: readonly Uint8Array[]): number {
+  refuseToReplace(output, pieces, overwrite)
+  writeWhole(output, pieces)
   return pieces.reduce((sum, { length }) => sum + length, 0)
 }

@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import { DicomSegmentation } from '../data/scan/dicom/segmentation.ts'
 import { writeNifti } from '../data/scan/nifti_writer.ts'
 import { regionColor } from '../report/chart/palette.ts'
@@ -10,6 +11,7 @@ import { FLOATS, makeMasks, type PresenceRow, type SubjectFileOptions, type Subj
 import type { SubjectPrediction } from './subject_prediction.ts'
 import type { SubjectPlace } from './subjects.ts'
 
+const LABELS = { volume: 'labels.nii.gz', table: 'labels.json', description: 'labels.label' } as const
 const MOST_LABELS = 255 // in a byte
 
 /**
@@ -39,6 +41,7 @@ export class ScanResults implements SubjectFiles {
     this.options = options
     this.names = fileNames(structureNames)
     this.hasLabels = structureNames.length <= MOST_LABELS
+    results.claim(folders.flatMap(folder => this.resultsOf(folder)))
     if (!this.hasLabels)
       say(`labels.nii.gz is not written: there are ${structureNames.length} structures, it can hold ${MOST_LABELS}`)
   }
@@ -61,6 +64,15 @@ export class ScanResults implements SubjectFiles {
 
   abandon(): void {}
 
+  /** The files of a scan, but for what only a DICOM series gets. */
+  private resultsOf(folder: string): string[] {
+    const volumes = ['masks', ...FLOATS.filter(({ wanted }) => this.options[wanted]).map(({ name }) => name)]
+    return [
+      ...volumes.flatMap(name => this.names.map(file => join(folder, name, `${file}.nii.gz`))),
+      ...(this.hasLabels ? Object.values(LABELS).map(file => join(folder, file)) : []),
+    ]
+  }
+
   private writeMasks(folder: string, subject: SubjectPlace, prediction: SubjectPrediction): PresenceRow[] {
     const { frame, grid, dicom } = subject
     const { structureNames } = this.options
@@ -74,9 +86,9 @@ export class ScanResults implements SubjectFiles {
     })
     segments?.write(this.results.path(folder, 'masks.dcm'))
     if (labels) {
-      writeNifti(this.results.path(folder, 'labels.nii.gz'), labels.labels, grid)
-      writeText(this.results.path(folder, 'labels.json'), labelTable(structureNames, this.names))
-      writeText(this.results.path(folder, 'labels.label'), labelDescription(structureNames))
+      writeNifti(this.results.path(folder, LABELS.volume), labels.labels, grid)
+      writeText(this.results.path(folder, LABELS.table), labelTable(structureNames, this.names))
+      writeText(this.results.path(folder, LABELS.description), labelDescription(structureNames))
     }
     return rows
   }

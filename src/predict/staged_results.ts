@@ -1,26 +1,36 @@
-import { mkdtempSync, renameSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import { makeFolder } from '../util/files/folder.ts'
 import { namesIn } from '../util/files/lookup.ts'
+import { ResultFolder } from '../util/files/result_folder.ts'
 import { isRunning, writing } from '../util/whole_file.ts'
 
 const STAGE = '.predict-'
 
 /** Writes results into a hidden folder within the results' folder, and moves them into place once all are complete. */
 export class StagedResults {
-  private readonly folder: string
+  private readonly folder: ResultFolder
   private readonly stage: string
   private readonly paths: string[] = []
+  private readonly claimed = new Set<string>()
 
-  /** `folder` must exist. */
-  constructor(folder: string) {
-    this.folder = folder
+  /** `folder` must exist. `overwrite` lets results replace files that are none. */
+  constructor(folder: string, { overwrite }: { overwrite?: boolean | undefined } = {}) {
+    this.folder = new ResultFolder(folder, { overwrite })
     removeStages(folder)
     this.stage = writing(folder, () => mkdtempSync(join(folder, `${STAGE}${process.pid}-`)))
   }
 
-  /** Where to write the result that becomes FOLDER/…parts. */
+  /** Throws InputError if one of these results would replace a file that is none. */
+  claim(names: readonly string[]): void {
+    const others = names.filter(name => !this.claimed.has(name))
+    this.folder.claim(others)
+    for (const name of others) this.claimed.add(name)
+  }
+
+  /** Where to write the result that becomes FOLDER/…parts. Throws as `claim` does. */
   path(...parts: string[]): string {
+    this.claim([join(...parts)])
     const path = this.scratch(...parts)
     this.paths.push(path)
     return path
@@ -46,12 +56,7 @@ export class StagedResults {
 
   /** Moves all results into place and replaces older ones. Returns their paths. */
   commit(): string[] {
-    const moved = this.paths.map(path => {
-      const target = join(this.folder, relative(this.stage, path))
-      makeFolder(dirname(target), 'a folder for the results')
-      writing(target, () => renameSync(path, target))
-      return target
-    })
+    const moved = this.folder.take(new Map(this.paths.map(path => [relative(this.stage, path), path])))
     this.abandon()
     return moved
   }

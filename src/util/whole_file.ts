@@ -75,7 +75,12 @@ export function writeText(path: string, text: string): void {
 
 /** Writes `value` as indented JSON. Throws WriteError as writeWhole does. */
 export function writeJson(path: string, value: unknown): void {
-  writeText(path, `${JSON.stringify(value, null, 2)}\n`)
+  writeWhole(path, [jsonBytes(value)])
+}
+
+/** `value` as indented JSON. */
+export function jsonBytes(value: unknown): Uint8Array {
+  return Buffer.from(`${JSON.stringify(value, null, 2)}\n`)
 }
 
 /** Where this process writes a file before renaming it to `path`: hidden, in the same folder. */

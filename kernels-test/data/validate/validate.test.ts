@@ -266,6 +266,19 @@ test.each<[name: string, value: unknown, lines: (string | RegExp)[]]>([
     ],
   ],
   [
+    'other channels',
+    { ...metadata, channel_names: ['T1', 'T2'] },
+    [
+      "error train.h5 - - [] images have 1 channels, metadata.json's channel_names has 2",
+      "error val.h5 - - [] images have 1 channels, metadata.json's channel_names has 2",
+    ],
+  ],
+  [
+    'ranges of no scans',
+    { ...metadata, training_scans: { scans: 0 } },
+    [/^error metadata\.json - - \[\] training_scans\.scans: /],
+  ],
+  [
     'no preparation at all',
     { ...metadata, preparation: { ...preparation, intensity: [] } },
     [/^error metadata\.json - - \[\] preparation\.intensity: /],
