@@ -18,18 +18,15 @@ afterAll(() => program.end())
 
 const cases = [...hostileModels, ...hostileScans, ...(await hostileDatasets(root))]
 
-// named pipes and devices are as on Unix
-test.skipIf(process.platform === 'win32').each(cases)(
-  '$name: one line, in time, in bounds',
-  async ({ name, make, ends }) => {
-    const folder = join(root, 'cases', String(cases.findIndex(hostile => hostile.name === name)))
-    mkdirSync(folder, { recursive: true })
-    const words = make(folder)
-    await program.started()
-    const ended = await program.run(words, folder)
-    expect(existsSync(join(folder, 'RUN')) ? 'it ran a command' : complaintAt(ended, words, folder, ends)).toBe('')
-  },
-)
+test.for(cases)('$name: one line, in time, in bounds', async ({ name, make, ends }, { skip }) => {
+  if (process.platform === 'win32') skip('named pipes and devices are as on Unix')
+  const folder = join(root, 'cases', String(cases.findIndex(hostile => hostile.name === name)))
+  mkdirSync(folder, { recursive: true })
+  const words = make(folder)
+  await program.started()
+  const ended = await program.run(words, folder)
+  expect(existsSync(join(folder, 'RUN')) ? 'it ran a command' : complaintAt(ended, words, folder, ends)).toBe('')
+})
 
 /** What is wrong with how a command ended on a hostile file; empty if nothing is. */
 function complaintAt({ code, stdout, stderr, peak }: Ended, words: string[], folder: string, ends?: 'either'): string {

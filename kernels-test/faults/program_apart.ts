@@ -18,6 +18,7 @@ export class ProgramApart {
   private readonly longest: number
   private readonly mostKept: number
   private resident: Resident | undefined
+  private closed: Promise<unknown> | undefined
   private dying = ''
 
   /**
@@ -52,6 +53,8 @@ export class ProgramApart {
     resident.child.stderr!.setEncoding('utf8').on('data', (text: string) => {
       this.dying += text
     })
+    // by then it has said all it had to say
+    this.closed = once(resident.child, 'close')
     this.resident = resident
     return resident
   }
@@ -60,11 +63,8 @@ export class ProgramApart {
     const { resident } = this
     this.resident = undefined
     if (!resident) return
-    const { child } = resident
-    const isOver = child.exitCode !== null || child.signalCode !== null
-    const exit = isOver ? undefined : once(child, 'exit')
-    child.kill('SIGKILL')
-    await exit
+    resident.child.kill('SIGKILL')
+    await this.closed
     resident.end()
   }
 }
