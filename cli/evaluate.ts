@@ -85,10 +85,10 @@ export function givenThreshold({ config, updates }: LoadedConfig): { presenceThr
   return isGiven ? { presenceThreshold: config.model.presence_threshold } : {}
 }
 
-function mainMetricsOf({ metrics, files }: Evaluation) {
+function mainMetricsOf({ head, metrics, files }: Evaluation) {
   const { presence_per_structure, segmentation_per_structure, scenario_based, absence_per_structure, ...main } = metrics
   const { num_samples: samples, ...others } = main
-  return { samples, ...others, files }
+  return { samples, warnings: head.warnings, ...others, files }
 }
 
 function report({ samples, metrics, files }: Evaluation, drawn: readonly string[]): void {

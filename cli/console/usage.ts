@@ -43,7 +43,10 @@ export function usageText(
   words: readonly string[],
 ): string | undefined {
   if (code.startsWith('commander.help')) return undefined
-  const said = message.replace(/^error: /, '').replace(/\s*\n\s*/g, ' ')
+  const said = message
+    .replace(/^error: /, '')
+    .replace(/\s*\n\s*/g, ' ')
+    .replace(/\.$/, '')
   const path = pathOf(program, words)
   const option = code === 'commander.unknownOption' ? words.find(word => said.includes(`'${word}'`)) : undefined
   const key = option !== undefined && takesWords(path.at(-1)!) ? keyFor(option) : undefined

@@ -318,8 +318,8 @@ describe('an archive made to harm', () => {
   })
 
   it.each([
-    ['missing', '/nowhere/at/all.pth', 'ENOENT'],
-    ['a folder', import.meta.dirname, 'not a regular file'],
+    ['missing', '/nowhere/at/all.pth', 'no such file, expected a checkpoint (.pth or .pt)'],
+    ['a folder', import.meta.dirname, 'is a folder, expected a checkpoint (.pth or .pt)'],
   ])('a path that is %s', (_, path, reason) => {
     expect(() => readPth(path)).toThrow(InputError)
     expect(() => readPth(path)).toThrow(reason)

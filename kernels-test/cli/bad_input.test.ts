@@ -56,7 +56,10 @@ writeFileSync(broken, '{"training": ')
 
 /** name → words behind `train`, and what the one line must say: what, where, what was expected */
 const cases: Record<string, [string[], RegExp]> = {
-  'a missing dataset': [['dataset_path=nowhere'], /nowhere: no such directory, expected a dataset/],
+  'a missing dataset': [
+    ['dataset_path=nowhere'],
+    /nowhere: no such folder, expected a dataset; sadaan-gpu generate or import makes one/,
+  ],
   'a text file as HDF5': [[`dataset_path=${textFile}`], /text\/train\.h5: .*not an HDF5 file/],
   'a truncated HDF5 file': [[`dataset_path=${truncated}`], /truncated\/train\.h5: truncated or damaged/],
   'a flipped byte in a compressed chunk': [
@@ -70,7 +73,7 @@ const cases: Record<string, [string[], RegExp]> = {
   ],
   'an axis of the dataset that does not divide by 16': [
     [`dataset_path=${odd}`],
-    /odd: image_size is 32×24×16, expected axes divisible by 16; set training\.image_size/,
+    /odd: image_size is 32×24×16, expected axes divisible by 16; to resample: with training\.image_size=\[32,32,16\]/,
   ],
   'an axis of image_size that does not divide by 16': [
     [`dataset_path=${good}`, 'training.image_size=[32,20,16]'],
@@ -82,7 +85,7 @@ const cases: Record<string, [string[], RegExp]> = {
   ],
   'a batch larger than the split': [
     [`dataset_path=${good}`, 'training.batch_size=5'],
-    /train\.h5: has 4 samples, fewer than one batch of 5/,
+    /train\.h5: has 4 samples, fewer than one batch of 5: set training\.batch_size to at most 4\n$/,
   ],
   'a batch of one voxel at the lowest level': [
     [`dataset_path=${good}`, 'training.image_size=[16,16,16]', 'training.batch_size=1'],

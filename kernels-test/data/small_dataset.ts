@@ -11,6 +11,8 @@ export interface SmallSplit {
   channels?: number
   /** which sample stands at a place, where several shall be the same; else each its own */
   sampleAt?: (place: number) => number
+  /** which structure stands at a place; else each its own */
+  structureAt?: (place: number) => number
   /** label of structure s of sample n; `presenceOf` unless given */
   presence?: (n: number, s: number) => number
   /** voxel v of sample n; `intensity` unless given */
@@ -49,6 +51,7 @@ export async function writeSplit(
     imageSize,
     channels,
     sampleAt = place => place,
+    structureAt = place => place,
     presence = presenceOf,
     intensityOf = intensity,
     spacing,
@@ -69,11 +72,14 @@ export async function writeSplit(
     )
     writer.append(
       'masks',
-      Uint8Array.from({ length: structures * voxels }, (_, v) => Number(isMasked(n, v))),
+      Uint8Array.from({ length: structures * voxels }, (_, v) => {
+        const place = Math.floor(v / voxels)
+        return Number(isMasked(n, structureAt(place) * voxels + (v - place * voxels)))
+      }),
     )
     writer.append(
       'presence_labels',
-      BigInt64Array.from({ length: structures }, (_, s) => BigInt(presence(n, s))),
+      BigInt64Array.from({ length: structures }, (_, s) => BigInt(presence(n, structureAt(s)))),
     )
     if (spacing) writer.append('voxel_spacing', Float32Array.from(spacing))
   }

@@ -2,6 +2,8 @@ import { existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { writeCheckpoint } from '../../src/checkpoint/checkpoint.ts'
+import { writePth } from '../../src/checkpoint/pth.ts'
+import { stateDict } from '../../src/checkpoint/state_dict.ts'
 import { defaultConfig } from '../../src/config/schema.ts'
 import { Hdf5File } from '../../src/data/hdf5/file.ts'
 import { evaluate } from '../../src/evaluate/evaluate.ts'
@@ -10,15 +12,7 @@ import { SurfaceMeter } from '../../src/evaluate/surface_distance.ts'
 import { predict } from '../../src/predict/predict.ts'
 import type { DetailedMetrics } from '../../src/report/detailed_metrics.ts'
 import { InputError } from '../../src/util/error.ts'
-import {
-  intensity,
-  isMasked,
-  presenceOf,
-  temporaryDirectory,
-  writeDataset,
-  writeMetadata,
-  writeSplit,
-} from '../data/small_dataset.ts'
+import { intensity, isMasked, presenceOf, temporaryDirectory, writeDataset, writeSplit } from '../data/small_dataset.ts'
 import { goldenPaths, openGolden } from '../golden/golden_file.ts'
 import { relativeError } from '../numbers.ts'
 import { onOneDevice } from '../one_device.ts'
@@ -33,7 +27,8 @@ const folder = temporaryDirectory()
 const dataset = join(folder, 'dataset')
 const weights = join(folder, 'model.pth')
 const names = ['structure_0', 'structure_1']
-writeCheckpoint(weights, checkpointOf(finalWeights(await openGolden(goldenPaths[0]!)), names))
+const tensors = finalWeights(await openGolden(goldenPaths[0]!))
+writeCheckpoint(weights, checkpointOf(tensors, names))
 mkdirSync(dataset)
 await writeDataset(dataset, { samples: 2, structures: STRUCTURES, imageSize: size })
 await writeSplit(join(dataset, 'test.h5'), { samples: SAMPLES, structures: STRUCTURES, imageSize: size })
@@ -114,6 +109,7 @@ test('figures are those of the masks that predict gives, counted voxel by voxel'
     'confidence_intervals',
     'distance_unit',
     'num_samples',
+    'evaluated',
   ])
   const known = q
     .map((probability, pair) => ({ probability, y: presenceOf(Math.floor(pair / STRUCTURES), pair % STRUCTURES) }))
@@ -163,7 +159,7 @@ test('shows the samples that it chose, with masks gated by presence and attentio
   }
 })
 
-test('resamples a dataset of another size, and says so; says when names differ; distances in millimetres', async () => {
+test('resamples a dataset of another size, and says so; distances in millimetres', async () => {
   const other = join(folder, 'other')
   mkdirSync(other)
   const spacing: [number, number, number] = [2, 3, 4]
@@ -171,7 +167,6 @@ test('resamples a dataset of another size, and says so; says when names differ; 
   const presence = (n: number, s: number): number => (n === 1 && s === 1 ? -1 : 1)
   const split = { samples: 5, structures: STRUCTURES, imageSize, spacing, presence }
   await writeDataset(other, split)
-  writeMetadata(other, { structure_names: ['liver', 'structure_1'], image_size: split.imageSize })
   const seen: EvaluatedSample[] = []
   const asked = {
     ...request('resampled', { dataset: other, split: 'val' }),
@@ -181,8 +176,7 @@ test('resamples a dataset of another size, and says so; says when names differ; 
   asked.config.model.presence_threshold = 0 // masks as they are measured
   const { metrics, cases, files } = await onOneDevice(() => evaluate(asked))
   expect(asked.lines.join('\n')).toContain("resampled from 32×16×16 to the model's 16×16×32")
-  expect(asked.lines.join('\n')).toContain('warning: structure 0 is liver in')
-  expect(Object.keys(metrics.presence_per_structure)).toStrictEqual(['liver', 'structure_1'])
+  expect(Object.keys(metrics.presence_per_structure)).toStrictEqual(names)
   expect(metrics.distance_unit).toBe('mm')
   const meter = new SurfaceMeter()
   let measured = 0
@@ -219,14 +213,19 @@ test('wrong input is one line and leaves nothing', async () => {
     expect((failure as Error).message).toMatch(message)
     expect(existsSync(asked.output)).toBe(false)
   }
-  await refused(request('a', { dataset: join(folder, 'none') }), /none: no such directory, expected a dataset/)
-  await refused(request('b', { weights: join(folder, 'none.pth') }), /none\.pth: cannot be read/)
+  await refused(request('a', { dataset: join(folder, 'none') }), /none: no such folder, expected a dataset/)
+  await refused(request('b', { weights: join(folder, 'none.pth') }), /none\.pth: no such file, expected a model/)
   const three = join(folder, 'three')
   mkdirSync(three)
   await writeDataset(three, { samples: 2, structures: 3, imageSize: size })
-  await refused(request('c', { dataset: three }), /test\.h5: no such file, expected the split to evaluate/)
   await refused(
-    request('d', { dataset: three, split: 'val' }),
-    /val\.h5: masks have 3 structures, .*model\.pth expects 2/,
+    request('c', { dataset: three }),
+    /test\.h5: no such file, the dataset has train and val; choose one, e\.g\. --split val$/,
+  )
+  const nameless = join(folder, 'nameless.pth')
+  writePth(nameless, stateDict(tensors))
+  await refused(
+    request('d', { dataset: three, split: 'val', weights: nameless }),
+    /val\.h5: masks have 3 structures, .*nameless\.pth expects 2 and names none$/,
   )
 })

@@ -18,12 +18,29 @@ const shape = { structures: 2, size: [16, 16, 32], inChannels: 1, channels: [2, 
 const tensors = randomModel(shape, 'formats')
 const facts = {
   structureNames: ['liver', 'Niere, größer'],
+  channelNames: ['CT'],
   presenceThreshold: 0.35,
   preparation: {
     orientation: 'RAS',
     frame: { kind: 'spacing', spacing_mm: [1.5, 1.5, 2.25] },
     image_size: [16, 16, 32],
     intensity: [{ kind: 'zscore', deviations: 4 }],
+  },
+  trainingScans: {
+    scans: 3,
+    orientations: ['LPS', 'RAS'],
+    tilt_degrees: [0, 2.5],
+    voxel_size_mm: [
+      [1, 1.5],
+      [1, 1.5],
+      [2, 5],
+    ],
+    field_of_view_mm: [
+      [300, 400],
+      [300, 400],
+      [150, 320],
+    ],
+    intensities: [{ low: [-1024, -1000], high: [350, 480], zero: [0.68, 0.74] }],
   },
   patches: true,
   flipAxes: [0, 2],
@@ -158,7 +175,7 @@ describe('wrong input is one line and leaves nothing', () => {
   ])('metadata %j', (metadata, message) => refused({ weights: withMetadata(metadata) }, message))
 
   test('weights', () => {
-    refused({ weights: join(folder, 'none.pth') }, /none\.pth: cannot be read/)
+    refused({ weights: join(folder, 'none.pth') }, /none\.pth: no such file, expected a model/)
     const part = new Map([...tensors].filter(([name]) => name !== 'encoder.up2.bias'))
     const torn = join(folder, 'part.safetensors')
     writeSafetensors(torn, { tensors: part, metadata: {} })

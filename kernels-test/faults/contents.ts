@@ -1,12 +1,12 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
-import { basename, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { Hdf5File } from '../../src/data/hdf5/file.ts'
 import { RESULTS_LIST } from '../../src/util/files/result_folder.ts'
 import { digestOf } from './digest.ts'
 
 /**
- * What the files under a folder hold, as digests by path. HDF5 files are decoded, because they hold times; in text the folder's own path
- * does not count. The list of results is left out: it has digests of all that.
+ * What the files under a folder hold, as digests by path. HDF5 files are decoded, because they hold times; in text the path of
+ * the folder around it does not count. The list of results is left out: it has digests of all that.
  */
 export async function contentsOf(
   folder: string,
@@ -26,7 +26,9 @@ export async function contentsOf(
 
 function withoutPath(path: string, folder: string): Buffer {
   const bytes = readFileSync(path)
-  return /\.(json|txt|csv|html|jsonl)$/.test(path) ? Buffer.from(bytes.toString().replaceAll(folder, '')) : bytes
+  return /\.(json|txt|csv|html|jsonl)$/.test(path)
+    ? Buffer.from(bytes.toString().replaceAll(dirname(folder), ''))
+    : bytes
 }
 
 async function digestOfHdf5(path: string): Promise<string> {

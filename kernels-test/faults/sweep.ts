@@ -7,7 +7,7 @@ import type { Call, Fault, Operation } from './shim.ts'
 export const WRITING: readonly Operation[] = [
   ...(['write', 'fsync', 'rename', 'open', 'mkdir', 'link', 'unlink', 'truncate', 'close'] as const),
 ]
-export const READING: readonly Operation[] = ['read', 'open to read', 'stat', 'list', 'close']
+export const READING: readonly Operation[] = ['read', 'open to read', 'stat', 'list']
 
 /** A command that is run once per fault, each time in a folder of its own. */
 export interface Scenario {
@@ -57,7 +57,7 @@ export async function sweep(program: FaultyProgram, scenario: Scenario, root: st
     const failed = outcome.calls.find(({ hasFailed }) => hasFailed)
     const key = failed ? String(outcome.code) : 'not reached'
     done.ends.set(key, (done.ends.get(key) ?? 0) + 1)
-    const complaint = failed && (await judge(scenario, folder, outcome, expected))
+    const complaint = failed && (await judge(scenario, folder, { ...outcome, failed: failed.path }, expected))
     if (complaint) done.findings.push({ fault, path: relative(folder, failed.path), complaint })
     rmSync(folder, { recursive: true, force: true })
   }
@@ -118,23 +118,29 @@ function nameOf(path: string, folder: string): string {
     .replace(/\.predict-\w{6}/, '.predict-')
 }
 
+/** Where closing fails after text was read or written whole, Node ends the process itself. To the files that is a kill. */
+const NODE_ABORTS = /Assertion .*uv_fs_close/
+
 async function judge(
   scenario: Scenario,
   folder: string,
-  outcome: Outcome,
+  outcome: Outcome & { failed: string },
   expected: string,
 ): Promise<string | undefined> {
-  const { code, stderr } = outcome
-  if (code === 'died' || code === 'hangs') return `${code}: ${stderr.slice(0, 500)}`
+  const { code, stderr, failed } = outcome
+  const isKilled = code === 'died' && NODE_ABORTS.test(stderr)
+  if (!isKilled && (code === 'died' || code === 'hangs')) return `${code}: ${stderr.slice(0, 500)}`
   if (code === 0) {
     const got = JSON.stringify(await scenario.result(folder))
     if (got === expected) return scenario.afterSuccess?.(folder, outcome)
     return `ends with 0 and another result: ${difference(got, expected)}; ${stderr.trim().slice(-300)}`
   }
-  const wrong = wrongMessage(stderr, folder) ?? (await scenario.afterFailure?.(folder, expected))
+  const wrong =
+    (isKilled ? undefined : wrongMessage(outcome, folder)) ?? (await scenario.afterFailure?.(folder, expected))
   if (wrong) return wrong
   const words = scenario.again?.(folder)
-  if (!words) return undefined
+  // a process that cannot remove its lock holds it until it ends
+  if (!words || failed.endsWith('/.lock')) return undefined
   // in another process, as a user would
   const next = await run(words, folder)
   if (next.code !== 0) return `the next run ends with ${next.code}: ${next.stderr.trim()}`
@@ -144,22 +150,39 @@ async function judge(
   return got === expected ? undefined : `the next run has another result: ${difference(got, expected)}`
 }
 
+const CALLS = 'open|read|write|mkdir|mkdtemp|rename|link|unlink|rmdir|ftruncate|fsync|close|l?stat|scandir|access'
+const DOING = new RegExp(`cannot|could not|expected an? |, (?:${CALLS})\\b`)
+const REASON = /EIO|ENOSPC|EACCES|i\/o error|no space|permission/i
+
 /** What is wrong with the message of a command that failed: it must be one line with a path, what was being done and the reason. */
-export function wrongMessage(stderr: string, folder: string): string | undefined {
+export function wrongMessage({ stderr, stdout }: Outcome, folder: string): string | undefined {
+  if (/^ +at .+:\d+:\d+\)?$/m.test(stderr)) return `prints a stack: ${stderr.slice(0, LONGEST)}`
+  const lines = linesOf({ stderr, stdout })
+  if (lines.length === 0) return `the error is not one line at the end: ${stderr.slice(-LONGEST)}${stdout}`
+  return lines.map(line => wrongLine(line, folder)).find(wrong => wrong !== undefined)
+}
+
+const LONGEST = 600 // characters
+
+/** The error of a command, its last line; `predict` has one per scan before that, and findings are what `validate` prints. */
+function linesOf({ stderr, stdout }: Pick<Outcome, 'stderr' | 'stdout'>): string[] {
   const lines = stderr.trimEnd().split('\n')
-  const last = lines.at(-1)!
+  if (/^\d+ of \d+ could not be predicted$/.test(lines.at(-1)!))
+    return lines.filter(line => line.startsWith('not predicted: '))
+  if (stderr === '') {
+    const found = stdout.split('\n')
+    const dataset = found.find(line => line.startsWith('dataset '))
+    return found.filter(line => line.startsWith('error ')).map(line => `${line} in ${dataset}`)
+  }
   const said = lines.filter(line => line.startsWith('sadaan-gpu: '))
-  if (/^ +at .+:\d+:\d+\)?$/m.test(stderr)) return `prints a stack: ${stderr.slice(0, 500)}`
-  if (said.length !== 1 || said[0] !== last) return `the error is not one line at the end: ${stderr.slice(-500)}`
-  if (!last.includes(folder)) return `names no path: ${last}`
-  if (
-    !/cannot|could not|unable|, (open|read|write|mkdir|mkdtemp|rename|link|unlink|rmdir|ftruncate|fsync|close|l?stat|scandir|access)\b/.test(
-      last,
-    )
-  )
-    return `does not say what was being done: ${last}`
-  if (!/EIO|ENOSPC|EACCES|i\/o error|no space|permission denied/i.test(last)) return `gives no reason: ${last}`
-  return last.length > 600 ? `is ${last.length} characters long: ${last}` : undefined
+  return said.length === 1 && said[0] === lines.at(-1) ? said : []
+}
+
+function wrongLine(line: string, folder: string): string | undefined {
+  if (!line.includes(folder)) return `names no path: ${line}`
+  if (!DOING.test(line)) return `does not say what was being done: ${line}`
+  if (!REASON.test(line)) return `gives no reason: ${line}`
+  return line.length > LONGEST ? `is ${line.length} characters long: ${line}` : undefined
 }
 
 /** One line per finding, for the message of a test that fails. */
@@ -175,7 +198,7 @@ export function listOf({ findings }: Sweep): string {
 /** Temporary files and folders. */
 export function leftovers(folder: string): string[] {
   return readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter(name =>
-    /\.tmp$|(^|\/)\.(predict-|partial|lock)/.test(name),
+    /\.tmp$|(^|\/)\.(predict-|lock)/.test(name),
   )
 }
 

@@ -65,3 +65,17 @@ test("folders are made by src/util/files/folder.ts: Node's own recursive call ne
   const sources = ['src', 'cli', 'bench', 'scripts'].flatMap(folder => filesUnder(folder, '.ts'))
   expect(sources.filter(path => /\bmkdir(?:Sync)?\([^)]*\brecursive\b/.test(textOf(path)))).toEqual([])
 })
+
+test('files are opened for reading by src/util: anything else may wait for ever for a named pipe', () => {
+  const sources = ['src', 'cli', 'bench'].flatMap(folder => filesUnder(folder, '.ts'))
+  const opening = /\breadFile(?:Sync)?\(|\bcreateReadStream\((?!'')|\bopenSync\([^)]*'r'/
+  const checked = /^src\/(?:util\/|checkpoint\/(?:directory_lock|lock_holder)\.ts$)/ // a lock's kind is checked, /proc is no user's
+  expect(sources.filter(path => !checked.test(path) && opening.test(textOf(path)))).toEqual([])
+})
+
+test('what users name is looked at through src/util: a failure to look is no absence', () => {
+  const rooms = ['src/data', 'src/predict', 'src/evaluate', 'src/export', 'src/inspect', 'src/experiment', 'cli']
+  const sources = rooms.flatMap(folder => filesUnder(folder, '.ts'))
+  expect(sources.length).toBeGreaterThan(100)
+  expect(sources.filter(path => /\b(?:l?stat|readdir)Sync\(/.test(textOf(path)))).toEqual([])
+})

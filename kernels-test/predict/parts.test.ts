@@ -146,6 +146,7 @@ test('subjects are gathered to the same bits in memory and in files, which are g
     frame: new Frame(place, { kind: 'field_of_view' }, grid),
     grid: place,
     millilitres: 1,
+    warnings: [],
   }
   const passes = corners.flatMap(corner => flips.map(flip => ({ corner, flip })))
   const outputs = [0, 1].map(() =>

@@ -151,7 +151,9 @@ describe('masks and presence', () => {
     expect([...masks.values]).toStrictEqual(expected)
 
     const lines = readFileSync(join(output, 'presence.csv'), 'utf8').trimEnd().split('\n')
-    expect(lines[0]).toBe('sample,structure,presence_probability,present,mask_voxels,volume_ml,presence_threshold,scan')
+    expect(lines[0]).toBe(
+      'sample,structure,presence_probability,present,mask_voxels,volume_ml,presence_threshold,scan,warnings',
+    )
     const count = (pair: number) =>
       expected.slice(pair * voxels, (pair + 1) * voxels).reduce((sum, value) => sum + value, 0)
     const structures = small.shape.structures
@@ -160,7 +162,7 @@ describe('masks and presence', () => {
         [
           Math.floor(pair / structures),
           `organ ${pair % structures}`,
-          ...[q, Number(q > threshold), count(pair), '', threshold, ''],
+          ...[q, Number(q > threshold), count(pair), '', threshold, '', ''],
         ].join(),
       ),
     )
@@ -279,7 +281,7 @@ describe('wrong input is one line and leaves nothing', () => {
 
   test('weights', async () => {
     const input = imagesOf('small')
-    await refused(join(folder, 'none.pth'), input, /none\.pth: cannot be read/)
+    await refused(join(folder, 'none.pth'), input, /none\.pth: no such file, expected a model/)
     await refused(input, input, /small\.h5/)
     const weights = finalWeights(small)
     const write = (name: string, change: (tensors: typeof weights) => void): string => {
@@ -349,6 +351,10 @@ describe('wrong input is one line and leaves nothing', () => {
     const untested = join(folder, 'untested')
     mkdirSync(untested)
     await writeDataset(untested, split)
-    await refused(weights, untested, /test\.h5: no such file, expected the split to predict/)
+    await refused(
+      weights,
+      untested,
+      /test\.h5: no such file, the dataset has train and val; choose one, e\.g\. --split val$/,
+    )
   })
 })

@@ -194,7 +194,7 @@ test('scans of every kind get results that nibabel finds in the same place', asy
   expect(lines.filter(line => line.includes('does not state how scans were prepared'))).toHaveLength(1)
   expect(execFileSync(python, ['-c', CHECK_RESULTS, scans, output], { encoding: 'utf8' })).toBe('5 5 True\n')
   const csv = readFileSync(join(output, 'presence.csv'), 'utf8').trimEnd().split('\n')
-  expect(csv[0]!.split(',').slice(-2)).toStrictEqual(['scan', 'attention_peak'])
+  expect(csv[0]!.split(',').slice(-3)).toStrictEqual(['scan', 'attention_peak', 'warnings'])
   expect(csv).toHaveLength(1 + 5 * 3)
   expect(readFileSync(join(output, 'q/labels.label'), 'utf8').trimEnd().split('\n')).toStrictEqual([
     '0 0 0 0 0 0 0 "Clear Label"',
@@ -380,7 +380,7 @@ test('of HDF5 the table names subjects and measures in millilitres where the fil
   for (const { mask_voxels, volume_ml } of Object.values(structures))
     expect(volume_ml).toBeCloseTo((mask_voxels * 12) / 1000, 9)
   expect(Math.max(...Object.values(structures).map(each => each.mask_voxels))).toBeGreaterThan(0)
-  expect(readFileSync(join(output, 'presence.csv'), 'utf8')).toContain(',"Doe, 1"\n')
+  expect(readFileSync(join(output, 'presence.csv'), 'utf8')).toContain(',"Doe, 1",\n')
   const failure = await run(plain, await fileAt('flat.h5', [1.5, 0, 4])).catch((error: unknown) => error)
   expect(failure).toBeInstanceOf(InputError)
   expect((failure as Error).message).toMatch(

@@ -99,7 +99,7 @@ test('the masks that are pictured are those that the hard Dice counts', async ()
   const { config } = loadConfig({ overrides: [...words, 'training.batch_size=2'] })
   const session = await openSession(config, { say: () => undefined })
   try {
-    initialise(session)
+    initialise(session, { say: () => undefined })
     const { engine, validationLoader } = session
     await engine.prepare()
     let compared = 0

@@ -5,10 +5,14 @@ import type { Json } from './fields.ts'
 export interface ModelFacts {
   /** undefined if the file has none */
   structureNames: string[] | undefined
+  /** from its dataset's metadata.json; undefined if not recorded */
+  channelNames: string[] | undefined
   /** model.presence_threshold of the training */
   presenceThreshold: number | undefined
   /** how scans were brought into the model's frame, from its dataset's metadata.json; undefined if not recorded */
   preparation: Json | undefined
+  /** what the training scans looked like before, likewise */
+  trainingScans: Json | undefined
   /** whether the samples of its dataset were patches of larger scans */
   patches: boolean
   /** axes along which training flipped samples; undefined if not recorded */
@@ -18,8 +22,10 @@ export interface ModelFacts {
 /** For a model whose file holds only tensors. */
 export const NO_FACTS: ModelFacts = {
   structureNames: undefined,
+  channelNames: undefined,
   presenceThreshold: undefined,
   preparation: undefined,
+  trainingScans: undefined,
   patches: false,
   flipAxes: undefined,
 }
@@ -28,8 +34,10 @@ export const NO_FACTS: ModelFacts = {
 export function textsOf(model: ModelFacts): Record<string, string> {
   const facts = {
     structure_names: model.structureNames,
+    channel_names: model.channelNames,
     presence_threshold: model.presenceThreshold,
     preparation: model.preparation,
+    training_scans: model.trainingScans,
     patches: model.patches,
     flip_axes: model.flipAxes,
   }
@@ -52,8 +60,10 @@ export function factsIn(texts: Readonly<Record<string, string>>, where: string):
   }
   return {
     structureNames: read('structure_names', areNames, 'a JSON list of strings'),
+    channelNames: read('channel_names', areNames, 'a JSON list of strings'),
     presenceThreshold: read('presence_threshold', isShare, 'a number from 0 to 1'),
     preparation: read('preparation', isObject, 'a JSON object'),
+    trainingScans: read('training_scans', isObject, 'a JSON object'),
     patches: read('patches', isFlag, 'true or false') ?? false,
     flipAxes: read('flip_axes', areAxes, 'a JSON list of 0, 1 and 2'),
   }

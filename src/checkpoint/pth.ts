@@ -20,7 +20,7 @@ const mostRepeated = 2 ** 30 // bytes
  * Throws InputError with the path: unreadable, damaged, in the format before 1.6, or with unsupported content.
  */
 export function readPth(path: string): PyValue {
-  return parsePth(readWhole(path), path)
+  return parsePth(readWhole(path, { expected: 'a checkpoint (.pth or .pt)' }), path)
 }
 
 /** Like readPth, from bytes. Every error message begins with `where`. */

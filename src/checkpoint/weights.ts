@@ -19,7 +19,7 @@ export interface ModelFile extends ModelFacts {
  * Throws InputError with the path.
  */
 export function readModelFile(path: string): ModelFile {
-  const bytes = readWhole(path)
+  const bytes = readWhole(path, { expected: 'a model (.pth, .pt or .safetensors)' })
   // A safetensors header begins at byte 8 with `{`.
   const isSafetensors = bytes[8] === 0x7b && !(bytes[0] === 0x50 && bytes[1] === 0x4b)
   const model = isSafetensors ? readSafe(bytes, path) : readTorch(bytes, path)
@@ -78,13 +78,17 @@ function factsOfTraining(own: Fields | undefined, path: string): ModelFacts {
   if (!own) return NO_FACTS
   return {
     structureNames: undefined,
+    channelNames: own.has('channel_names') ? own.strings('channel_names') : undefined,
     presenceThreshold: thresholdIn(own),
-    preparation: own.has('preparation')
-      ? (recordOf(own.value('preparation'), `${path}: preparation`) as Json)
-      : undefined,
+    preparation: objectIn(own, 'preparation', path),
+    trainingScans: objectIn(own, 'training_scans', path),
     patches: own.has('patches') && own.boolean('patches'),
     flipAxes: flipAxesIn(own),
   }
+}
+
+function objectIn(own: Fields, key: string, path: string): Json | undefined {
+  return own.has(key) ? (recordOf(own.value(key), `${path}: ${key}`) as Json) : undefined
 }
 
 function thresholdIn(own: Fields): number | undefined {

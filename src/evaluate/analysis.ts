@@ -1,4 +1,5 @@
 import { COMPARED_SPLITS, type ComparedSplit, parseCompared } from '../report/comparison.ts'
+import { contradictions } from '../report/comparison_facts.ts'
 import { illustrator } from '../report/drawing/illustrator.ts'
 import { COMPARISON_NAMES } from '../report/figures/comparison_figure.ts'
 import { comparisonReport, findings } from '../report/text/comparison_report.ts'
@@ -28,10 +29,12 @@ const EVALUATION = 'the detailed_metrics.json of an evaluation'
 
 /**
  * Compares the evaluations of training, validation and test in analysis_report.txt and four PNGs. Throws InputError if a file is not an
- * evaluation, or one of the results would replace a file that is none, and then writes nothing. A picture that cannot be drawn is only a warning.
+ * evaluation, two have no structure in common, or one of the results would replace a file that is none, and then writes nothing. Tells `say`
+ * what makes them incomparable. A picture that cannot be drawn is only a warning.
  */
 export async function analyse({ files, output, overwrite, say }: AnalysisRequest): Promise<Analysis> {
   const splits = COMPARED_SPLITS.map(name => parseCompared(readText(files[name], EVALUATION), name, files[name]))
+  for (const line of contradictions(splits)) say(`warning: ${line}`)
   const folder = new ResultFolder(output, { overwrite })
   folder.claim([REPORT, ...COMPARISON_NAMES.map(pictureName)])
   return withOutputFolder(output, async () => {

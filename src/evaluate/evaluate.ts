@@ -1,11 +1,12 @@
-import { join } from 'node:path'
-import { type Dataset, openDataset } from '../data/dataset/dataset.ts'
-import type { Split } from '../data/dataset/split.ts'
+import { type Dataset, openDataset, splitOf } from '../data/dataset/dataset.ts'
+import { type Split, withStructures } from '../data/dataset/split.ts'
 import { Device } from '../gpu/device.ts'
 import { casesCsv } from '../report/case_row.ts'
 import { evaluationReport } from '../report/text/evaluation_report.ts'
+import { factDifferences, voxelDifferences } from '../run/dataset_facts.ts'
 import { formatBytes, totalOf } from '../run/memory.ts'
 import { wantedAdapter } from '../run/open.ts'
+import { matchStructures, matchWarnings } from '../run/structure_match.ts'
 import { openTrainedModel, presenceThresholdFor, type TrainedModel } from '../run/trained_model.ts'
 import { Closer } from '../util/closer.ts'
 import { InputError, messageOf } from '../util/error.ts'
@@ -24,6 +25,7 @@ interface Task {
   model: TrainedModel
   split: Split
   structureNames: readonly string[]
+  warnings: readonly string[]
   preparation: Dataset['preparation']
   device: Device
   pass: EvaluationPass
@@ -43,14 +45,15 @@ export async function evaluate(request: EvaluationRequest): Promise<Evaluation> 
   const folder = new ResultFolder(output, { overwrite })
   folder.claim(Object.values(NAMES))
   const model = openTrainedModel(request.weights)
-  const { split, structureNames, preparation } = await openSplitFor(model, request)
+  const found = await openSplitFor(model, request)
+  const { split } = found
   return withOutputFolder(output, () =>
     Closer.using(async opened => {
       const device = opened.add(await Device.open(wantedAdapter(config)), each => each.close())
       const pass = opened.add(await EvaluationPass.open(device, { model, split, config, say, compiling }), each =>
         each.close(),
       )
-      const task: Task = { request, model, split, structureNames, preparation, device, pass, folder }
+      const task: Task = { ...found, request, model, device, pass, folder }
       const evaluation = write(task, await measure(task))
       await show(task, evaluation)
       return evaluation
@@ -58,31 +61,48 @@ export async function evaluate(request: EvaluationRequest): Promise<Evaluation> 
   )
 }
 
-/** The split to evaluate on, the dataset's structure names, in the order of its masks, and how its scans were prepared. */
+/** The split to evaluate on, with the model's structures, how it was prepared, and what may make the metrics mean less than they seem to. */
 async function openSplitFor(
   model: TrainedModel,
   { dataset: directory, split: name, say }: EvaluationRequest,
-): Promise<Pick<Task, 'split' | 'structureNames' | 'preparation'>> {
+): Promise<Pick<Task, 'split' | 'structureNames' | 'preparation' | 'warnings'>> {
   const dataset = await openDataset(directory)
-  const split = dataset.splits[name]
-  if (!split) throw new InputError(`${join(directory, `${name}.h5`)}: no such file, expected the split to evaluate`)
-  const { inChannels, structures, size } = model.shape
+  const split = splitOf(dataset, name)
+  const { inChannels, size } = model.shape
   if (dataset.channels !== inChannels)
     throw new InputError(`${split.path}: images have ${dataset.channels} channels, ${model.path} expects ${inChannels}`)
-  if (split.structures !== structures)
-    throw new InputError(
-      `${split.path}: masks have ${split.structures} structures, ${model.path} expects ${structures}`,
-    )
-  const other = model.structureNames?.findIndex((each, s) => each !== dataset.structureNames[s]) ?? -1
-  if (other >= 0)
-    say(
-      `warning: structure ${other} is ${dataset.structureNames[other]} in ${directory}, but ${model.structureNames![other]} in the model`,
-    )
+  const { warnings, ...matched } = withModelStructures(split, model, dataset, say)
+  warnings.push(...factDifferences(model, dataset))
+  if (!dataset.preparation) warnings.push(...voxelDifferences(model, split))
+  for (const warning of warnings) say(`warning: ${warning}`)
   if (dataset.imageSize.join() !== size.join())
     say(
       `samples are resampled from ${dataset.imageSize.join('×')} to the model's ${size.join('×')} (trilinear images, nearest masks)`,
     )
-  return { split, structureNames: dataset.structureNames, preparation: dataset.preparation }
+  return { ...matched, preparation: dataset.preparation, warnings }
+}
+
+/** Matches by name; a model without names has the dataset's structures, in their order. */
+function withModelStructures(
+  split: Split,
+  { path, shape, structureNames }: TrainedModel,
+  dataset: Dataset,
+  say: (line: string) => void,
+) {
+  if (!structureNames) {
+    if (split.structures !== shape.structures)
+      throw new InputError(
+        `${split.path}: masks have ${split.structures} structures, ${path} expects ${shape.structures} and names none`,
+      )
+    return { split, structureNames: dataset.structureNames, warnings: [] }
+  }
+  const [model, data] = [
+    { path, names: structureNames },
+    { path: dataset.directory, names: dataset.structureNames },
+  ]
+  const match = matchStructures(model, data)
+  if (match.isReordered) say(`${data.path} has its structures in another order than ${path}: matched by name`)
+  return { split: withStructures(split, match.masksAt), structureNames, warnings: matchWarnings(match, model, data) }
 }
 
 async function measure({ request, model, split, structureNames, device, pass }: Task): Promise<Metrics> {
@@ -103,7 +123,7 @@ async function measure({ request, model, split, structureNames, device, pass }: 
   return metrics
 }
 
-function write({ request, model, device, folder }: Task, found: Metrics): Evaluation {
+function write({ request, model, device, folder, warnings }: Task, found: Metrics): Evaluation {
   const { dataset, split } = request
   const [metrics, cases] = [found.detailed(), found.cases()]
   const head = {
@@ -114,10 +134,13 @@ function write({ request, model, device, folder }: Task, found: Metrics): Evalua
     size: model.shape.size,
     presenceThreshold: presenceThresholdFor(model, request),
     adapter: device.name,
+    warnings,
   }
   removePictures(folder)
+  const { weights, presenceThreshold: presence_threshold } = head
+  const evaluated = { weights, dataset, split, presence_threshold, warnings }
   const files = {
-    metrics: folder.write(NAMES.metrics, [jsonBytes(metrics)]),
+    metrics: folder.write(NAMES.metrics, [jsonBytes({ ...metrics, evaluated })]),
     report: folder.write(NAMES.report, [Buffer.from(evaluationReport(head, metrics))]),
     cases: folder.write(NAMES.cases, [Buffer.from(casesCsv(cases))]),
   }

@@ -96,15 +96,17 @@ function checkedOutputs(names: readonly string[]): readonly string[] {
 
 /** Running the file requires names and threshold, so both are always present, even if the weights lack them. */
 function onnxMetadata(
-  { shape, preparation, patches, flipAxes }: TrainedModel,
+  { shape, channelNames, preparation, trainingScans, patches, flipAxes }: TrainedModel,
   { structure_names, presence_threshold }: Pick<Exported, 'structure_names' | 'presence_threshold'>,
   program: string,
 ): Record<string, string> {
   return {
     ...textsOf({
       structureNames: structure_names,
+      channelNames: channelNames && [...channelNames],
       presenceThreshold: presence_threshold,
       preparation,
+      trainingScans,
       patches,
       flipAxes: flipAxes && [...flipAxes],
     }),
@@ -116,14 +118,16 @@ function onnxMetadata(
 
 /** In the original's order, whatever the order in the file, so that a round trip gives the same bytes. */
 function fileOf(model: TrainedModel, presenceThreshold: number | undefined): ModelFile {
-  const { shape, weights, preparation, patches } = model
+  const { shape, weights, preparation, trainingScans, patches } = model
   const tensors = specify(shape).flatMap(({ name }) => {
     const found = weights.get(name)
     return found ? [[name, found] as const] : []
   })
   const structureNames = model.structureNames && [...model.structureNames]
+  const channelNames = model.channelNames && [...model.channelNames]
   const flipAxes = model.flipAxes && [...model.flipAxes]
-  return { tensors: new Map(tensors), structureNames, presenceThreshold, preparation, patches, flipAxes }
+  const facts = { structureNames, channelNames, presenceThreshold, preparation, trainingScans, patches, flipAxes }
+  return { ...facts, tensors: new Map(tensors) }
 }
 
 function write({ output, overwrite = false }: ExportRequest, pieces: readonly Uint8Array[]): number {

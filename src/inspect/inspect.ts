@@ -7,6 +7,7 @@ import { type Hdf5Inspection, inspectHdf5 } from '../data/inspect/hdf5.ts'
 import { inspectScan, type ScanInspection } from '../data/inspect/scan.ts'
 import type { Preparation } from '../data/scan/preparation.ts'
 import { isScan } from '../data/scan/read_scan.ts'
+import type { ScanRanges } from '../data/scan/scan_ranges.ts'
 import { openTrainedModel } from '../run/trained_model.ts'
 import { faultsOf } from '../run/weight_faults.ts'
 import type { DataFingerprint } from '../train/data_fingerprint.ts'
@@ -32,7 +33,10 @@ export interface ModelInspection {
   parameters: number
   presence_threshold: number | null
   patches: boolean
+  channel_names: string[] | null
   preparation: Preparation | null
+  /** what the training scans looked like before they were prepared */
+  training_scans: ScanRanges | null
   /** which tensors have values that are not finite, or negative variances; other commands refuse such a model */
   faults: string[]
   /** only for checkpoints */
@@ -65,7 +69,7 @@ export async function inspect(path: string): Promise<Inspection> {
   if (!status) throw new InputError(`${path}: no such file or directory, ${EXPECTED}`)
   if (status.isDirectory() && existsSync(join(path, 'metadata.json'))) return inspectDataset(path)
   if (isScan(path)) return inspectScan(path)
-  if (!status.isFile()) throw new InputError(`${path}: has no metadata.json, ${EXPECTED}`)
+  if (status.isDirectory()) throw new InputError(`${path}: has no metadata.json, ${EXPECTED}`)
   const start = startOf(path)
   const isZip = start.toString('latin1', 0, 2) === 'PK'
   const isSafetensors = start[8] === 0x7b // the header follows its length
@@ -101,7 +105,9 @@ function inspectModel(path: string, bytes: number): ModelInspection {
       .reduce((sum, [, t]) => sum + sizeOf(t.shape), 0),
     presence_threshold: model.presenceThreshold ?? null,
     patches: model.patches,
+    channel_names: model.channelNames ? [...model.channelNames] : null,
     preparation: model.preparation ?? null,
+    training_scans: model.trainingScans ?? null,
     faults,
     training: training && { ...training, can_resume: training.can_resume && faults.length === 0 },
   }

@@ -2,7 +2,8 @@ import type { DatasetInspection, SplitInspection } from '../data/inspect/dataset
 import type { Hdf5Inspection } from '../data/inspect/hdf5.ts'
 import type { ScanInspection } from '../data/inspect/scan.ts'
 import type { Intensity } from '../data/inspect/voxel_intensity.ts'
-import type { IntensityRule, Preparation } from '../data/scan/preparation.ts'
+import { preparationText } from '../data/scan/preparation_text.ts'
+import { rangesText } from '../data/scan/scan_ranges_text.ts'
 import { type Column, table } from '../report/text/table.ts'
 import { formatBytes } from '../run/memory.ts'
 import { listed, printable } from '../util/listing.ts'
@@ -38,16 +39,21 @@ function facts(rows: readonly (readonly [name: string, value: string])[]): strin
   return rows.map(([name, value]) => `${name.padEnd(width)}${value}`)
 }
 
+function channelsText(channels: number, names: readonly string[] | null): string {
+  return `${channels} ${channels === 1 ? 'channel' : 'channels'}${names ? `: ${names.join(', ')}` : ''}`
+}
+
 function datasetLines(inspection: DatasetInspection): string[] {
-  const { path, structure_names, image_size, channels, patches, preparation } = inspection
+  const { path, structure_names, image_size, channels, channel_names, patches, preparation } = inspection
   const splits = Object.entries(inspection.splits)
   const recorded = splits.filter(([, { has_hashes }]) => has_hashes).map(([name]) => name)
   return [
     ...facts([
       ['dataset', path],
       ['structures', String(structure_names.length)],
-      ['image size', `${times(image_size)}, ${channels} ${channels === 1 ? 'channel' : 'channels'}`],
+      ['image size', `${times(image_size)}, ${channelsText(channels, channel_names)}`],
       ['preparation', preparation ? preparationText(preparation) : 'not recorded'],
+      ['scans', inspection.training_scans ? rangesText(inspection.training_scans) : 'not recorded'],
       ['patches', patches ? 'yes: samples are patches of larger scans' : 'no'],
       ['hashes', recorded.length > 0 ? `recorded for ${recorded.join(', ')}` : 'not recorded'],
     ]),
@@ -155,15 +161,16 @@ function scanLines(scan: ScanInspection): string[] {
 
 function modelLines(model: ModelInspection): string[] {
   const { kind, path, bytes, structure_names, structures, image_size, in_channels, channels, parameters } = model
-  const { training, presence_threshold, preparation, patches, faults } = model
+  const { training, presence_threshold, channel_names, preparation, training_scans, patches, faults } = model
   return facts([
     [kind, `${path}, ${formatBytes(bytes)}`],
     ...structureRows(structures, structure_names),
-    ['image size', `${times(image_size)}, ${in_channels} ${in_channels === 1 ? 'channel' : 'channels'}`],
+    ['image size', `${times(image_size)}, ${channelsText(in_channels, channel_names)}`],
     ['channels', channels.join(', ')],
     ['parameters', parameters.toLocaleString('en')],
     ['threshold', presence_threshold === null ? 'not recorded' : `presence probability above ${presence_threshold}`],
     ['preparation', preparation ? preparationText(preparation) : 'not recorded'],
+    ['scans', training_scans ? rangesText(training_scans) : 'not recorded'],
     ['patches', patches ? 'yes: trained on patches of larger scans' : 'no'],
     ...(faults.length > 0 ? [['unusable', listed(faults)] as const] : []),
     ...(training ? trainingFacts(training, faults.length > 0) : []),
@@ -191,22 +198,6 @@ function trainingFacts(training: NonNullable<ModelInspection['training']>, isUnu
         ][])
       : []),
   ]
-}
-
-function preparationText({ orientation, frame, image_size, intensity }: Preparation): string {
-  const grid = frame.kind === 'spacing' ? `${times(frame.spacing_mm)} mm voxels` : 'the whole field of view'
-  return `${orientation}, ${grid} in ${times(image_size)}; intensities: ${intensity.map(ruleText).join(', ')}`
-}
-
-function ruleText(rule: IntensityRule): string {
-  switch (rule.kind) {
-    case 'window':
-      return `${rule.low} to ${rule.high}`
-    case 'zscore':
-      return `mean ± ${rule.deviations} sd`
-    case 'percentile':
-      return `percentiles ${rule.low} to ${rule.high}`
-  }
 }
 
 const NAMES_PER_LINE = 10

@@ -23,6 +23,8 @@ export interface PredictionHead {
   flips: readonly (readonly number[])[]
   isLargestComponent: boolean
   hasAttention: boolean
+  /** in which respects the dataset is unlike the training data */
+  warnings: readonly string[]
 }
 
 /** The results of one sample or scan. */
@@ -31,6 +33,8 @@ export interface PredictedSubject {
   sample: number
   /** empty if it has no name */
   scan: string
+  /** in which respects it is unlike the training scans */
+  warnings: readonly string[]
   rows: readonly PresenceRow[] // (S)
 }
 
@@ -69,8 +73,8 @@ export class PredictionFiles {
   }
 
   append(subject: SubjectPlace, prediction: SubjectPrediction): void {
-    const rows = this.files.append(subject, prediction)
-    this.subjects.push({ sample: subject.index, scan: subject.name, rows })
+    const { index: sample, name: scan, warnings } = subject
+    this.subjects.push({ sample, scan, warnings, rows: this.files.append(subject, prediction) })
   }
 
   /** Appends the outputs of a sample if raw.h5 is written. */
@@ -104,8 +108,8 @@ export class PredictionFiles {
 
   private table(): string {
     const { structureNames, presenceThreshold } = this.head
-    const columns = [...COLUMNS, ...(this.head.hasAttention ? ['attention_peak'] : [])]
-    const lines = this.subjects.flatMap(({ sample, scan, rows }) =>
+    const columns = [...COLUMNS, ...(this.head.hasAttention ? ['attention_peak'] : []), 'warnings']
+    const lines = this.subjects.flatMap(({ sample, scan, warnings, rows }) =>
       rows.map(({ probability, present, voxels, millilitres, attentionPeak }, s) => {
         const cells = [
           sample,
@@ -117,7 +121,8 @@ export class PredictionFiles {
           presenceThreshold,
           scan,
         ]
-        return csvLine(attentionPeak === undefined ? cells : [...cells, attentionPeak])
+        if (attentionPeak !== undefined) cells.push(attentionPeak)
+        return csvLine([...cells, warnings.join(' | ')])
       }),
     )
     return [csvLine(columns), ...lines].join('')
@@ -134,6 +139,7 @@ export class PredictionFiles {
       sliding_window: head.overlap === undefined ? null : { overlap: head.overlap },
       flips: head.flips,
       largest_component: head.isLargestComponent,
+      warnings: head.warnings,
       samples: samplesOf(this.subjects, head.structureNames),
       failed,
     }
@@ -160,9 +166,10 @@ export function samplesOf(subjects: readonly PredictedSubject[], structureNames:
     volume_ml: millilitres ?? null,
     ...(attentionPeak !== undefined && { attention_peak: attentionPeak }),
   })
-  return subjects.map(({ sample, scan, rows }) => ({
+  return subjects.map(({ sample, scan, warnings, rows }) => ({
     sample,
     scan,
+    warnings,
     structures: Object.fromEntries(rows.map((row, s) => [structureNames[s]!, structure(row)])),
   }))
 }

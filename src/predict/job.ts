@@ -1,12 +1,13 @@
-import { join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import type { Config } from '../config/schema.ts'
-import { openDataset } from '../data/dataset/dataset.ts'
-import type { SplitName } from '../data/dataset/split.ts'
+import { type DatasetFacts, openDataset, readMetadata, splitOf } from '../data/dataset/dataset.ts'
+import { SPLIT_NAMES, type SplitName } from '../data/dataset/split.ts'
 import { DEFAULT_INTENSITY } from '../data/scan/intensity.ts'
 import type { Preparation } from '../data/scan/preparation.ts'
 import { isScan } from '../data/scan/read_scan.ts'
 import { isScanFolder, scanGroups } from '../data/scan/scan_groups.ts'
 import { headerWarnings, warningLines } from '../data/scan/scan_warnings.ts'
+import { factDifferences, voxelDifferences } from '../run/dataset_facts.ts'
 import { presenceThresholdFor, structureNamesOf, type TrainedModel } from '../run/trained_model.ts'
 import { InputError } from '../util/error.ts'
 import { fileNames } from '../util/files/file_names.ts'
@@ -27,23 +28,33 @@ function checkRequest({ overlap, raw, flips }: PredictionRequest, { path, patche
     throw new InputError('raw outputs need a single pass over each sample, expected no sliding windows and no flips')
 }
 
-/** The input: one HDF5 file, possibly of a dataset with structure names, or scans. */
-type Source = { hdf5: string; structureNames?: string[] } | { scans: readonly string[] }
+/** The input: one HDF5 file, possibly of a dataset, or scans. */
+type Source = { hdf5: string; dataset: DatasetFacts | undefined } | { scans: readonly string[] }
 
 async function locate({ input, split: name }: PredictionRequest): Promise<Source> {
   const paths = typeof input === 'string' ? [input] : input
   const [path] = paths
   if (path === undefined) throw new InputError('no input, expected a scan, an HDF5 file or a folder')
   if (paths.length > 1 || isScan(path) || (isScanFolder(path) && !isDataset(path))) return { scans: paths }
-  if (!isFolder(path)) return { hdf5: path }
+  if (!isFolder(path)) return { hdf5: path, dataset: datasetOf(path) }
   if (!isDataset(path))
     throw new InputError(
       `${path}: expected a dataset (with metadata.json) or a folder of scans (.nii, .nii.gz or DICOM)`,
     )
-  const { splits, structureNames } = await openDataset(path)
-  const split = splits[name]
-  if (!split) throw new InputError(`${join(path, `${name}.h5`)}: no such file, expected the split to predict`)
-  return { hdf5: split.path, structureNames }
+  const dataset = await openDataset(path)
+  return { hdf5: splitOf(dataset, name).path, dataset }
+}
+
+/** The facts of the dataset that a file is a split of; undefined if it is none, or its metadata.json cannot be read: the images suffice. */
+function datasetOf(file: string): DatasetFacts | undefined {
+  const isSplit = SPLIT_NAMES.some(name => basename(file) === `${name}.h5`)
+  if (!isSplit || !isDataset(dirname(file))) return undefined
+  try {
+    return readMetadata(dirname(file))
+  } catch (error) {
+    if (error instanceof InputError) return undefined
+    throw error
+  }
 }
 
 function isDataset(folder: string): boolean {
@@ -67,10 +78,11 @@ export async function openJob(request: PredictionRequest, model: TrainedModel): 
   const { say, overlap, largestComponent = false, attention = false } = request
   const { size, inChannels } = model.shape
   const grid: ModelGrid = { path: model.path, channels: inChannels, size: [...size], isSlidOver: overlap !== undefined }
+  const dataset = 'hdf5' in source ? source.dataset : undefined
   const head = {
     weights: model.path,
     input: [request.input].flat().join(', '),
-    structureNames: structureNamesOf(model, 'hdf5' in source ? source.structureNames : undefined),
+    structureNames: structureNamesOf(model, dataset?.structureNames),
     presenceThreshold: presenceThresholdFor(model, request),
     ...(overlap !== undefined && { overlap }),
     flips: flipsOver(flipAxesFor(request, model)),
@@ -78,13 +90,20 @@ export async function openJob(request: PredictionRequest, model: TrainedModel): 
     hasAttention: attention,
   }
   if ('hdf5' in source) {
+    const differences = dataset ? factDifferences(model, dataset, grid.isSlidOver) : []
     const subjects = await hdf5Subjects(source.hdf5, grid)
-    reportSize(subjects.imageSize!, grid, say)
-    return { subjects, head: { ...head, input: source.hdf5 } }
+    const warnings = [
+      ...differences,
+      ...(dataset?.preparation ? [] : voxelDifferences(model, subjects.stored!, grid.isSlidOver)),
+    ]
+    for (const warning of warnings) say(`warning: ${warning}`)
+    reportSize(subjects.stored!.imageSize, grid, say)
+    return { subjects, head: { ...head, input: source.hdf5, warnings } }
   }
   const groups = scanGroups(source.scans, inChannels)
   for (const line of warningLines(headerWarnings(groups.flatMap(({ paths }) => paths)))) say(`warning: ${line}`)
   const preparation = preparationFor(model, say)
+  const { trainingScans } = model
   if (overlap !== undefined && preparation.frame.kind !== 'spacing')
     throw new InputError(
       `${model.path}: does not state its voxel size (preparation.frame), so sliding-window inference of scans is impossible`,
@@ -93,9 +112,9 @@ export async function openJob(request: PredictionRequest, model: TrainedModel): 
     say(`${model.path} was trained on patches: without --sliding-window, only one patch of each scan is predicted`)
   const folders = groups.length === 1 ? [''] : fileNames(groups.map(({ name }) => name))
   return {
-    subjects: scanSubjects(groups, preparation, grid, { series: request.series, say }),
+    subjects: scanSubjects(groups, grid, { preparation, trainingScans, series: request.series, say }),
     folders,
-    head: { ...head, preparation },
+    head: { ...head, preparation, warnings: [] },
   }
 }
 

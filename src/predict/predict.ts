@@ -27,6 +27,8 @@ export interface Prediction {
   files: string[]
   /** number of samples in which each structure is predicted present, by name */
   present: Record<string, number>
+  /** in which respects the input is unlike the training data; those of single scans are in `found` */
+  warnings: readonly string[]
   /** the results of each sample, as in presence.json */
   found: ReturnType<typeof samplesOf>
   /** the scans and samples that could not be predicted */
@@ -106,7 +108,7 @@ async function filesFor(
   const options = { ...head, hasProbabilities: probabilities }
   return folders
     ? new ScanResults(results, folders, options, say)
-    : Hdf5Results.create(results, subjects.imageSize!, options)
+    : Hdf5Results.create(results, subjects.stored!.imageSize, options)
 }
 
 function recorderFor(names: readonly RawName[]): Recorder<RawName> {
@@ -176,7 +178,7 @@ function passOf(outputs: RawOutputs, i: number, batchSize: number): RawOutputs {
 }
 
 function reportOf(
-  { structureNames, presenceThreshold }: PredictionHead,
+  { structureNames, presenceThreshold, warnings }: PredictionHead,
   { subjects }: PredictionFiles,
   written: Pick<Prediction, 'files' | 'failed'>,
 ): Prediction {
@@ -189,6 +191,7 @@ function reportOf(
     presence_threshold: presenceThreshold,
     ...written,
     present: Object.fromEntries(present),
+    warnings,
     found: samplesOf(subjects, structureNames),
   }
 }

@@ -16,6 +16,7 @@ const presenceMetrics = z.object({
 
 /** What a comparison reads from detailed_metrics.json. Keys that the original does not write are optional. */
 const schema = z.object({
+  evaluated: z.object({ weights: z.string(), split: z.string(), presence_threshold: z.number() }).optional(),
   num_samples: z.number().optional(),
   presence_overall_accuracy: metric,
   presence_per_structure: z.record(z.string(), presenceMetrics),

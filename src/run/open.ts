@@ -3,7 +3,7 @@ import type { Dataset } from '../data/dataset/dataset.ts'
 import { Decoders, usefulThreads } from '../data/loader/decoders.ts'
 import type { SadaanShape } from '../nn/specification.ts'
 import { InputError } from '../util/error.ts'
-import { AXIS_DIVISOR } from '../util/shape.ts'
+import { AXIS_DIVISOR, divisible } from '../util/shape.ts'
 
 /** The shape of the model for a dataset and a configuration. Throws InputError if they contradict each other. */
 export function shapeFor(config: Config, dataset: Dataset): SadaanShape {
@@ -15,7 +15,7 @@ export function shapeFor(config: Config, dataset: Dataset): SadaanShape {
   const size = config.training.image_size ?? dataset.imageSize
   if (size.some(axis => axis % AXIS_DIVISOR !== 0))
     throw new InputError(
-      `${dataset.directory}: image_size is ${size.join('×')}, expected axes divisible by 16; set training.image_size to resample`,
+      `${dataset.directory}: image_size is ${size.join('×')}, expected axes divisible by ${AXIS_DIVISOR}; to resample: with training.image_size=[${divisible(size).join(',')}]`,
     )
   return { structures: dataset.structureNames.length, size, inChannels: in_channels, channels }
 }

@@ -1,6 +1,7 @@
-import { readModelFile } from '../checkpoint/weights.ts'
+import { type ModelFile, readModelFile } from '../checkpoint/weights.ts'
 import type { Config } from '../config/schema.ts'
 import { type Preparation, parsePreparation } from '../data/scan/preparation.ts'
+import { parseScanRanges, type ScanRanges } from '../data/scan/scan_ranges.ts'
 import type { SadaanShape } from '../nn/specification.ts'
 import { InputError } from '../util/error.ts'
 import { AXIS_DIVISOR, type Shape } from '../util/shape.ts'
@@ -13,10 +14,14 @@ export interface TrainedModel {
   weights: Weights
   /** undefined if the file has none */
   structureNames: readonly string[] | undefined
+  /** undefined if the file does not name them */
+  channelNames: readonly string[] | undefined
   /** used in training; undefined if the file does not say */
   presenceThreshold: number | undefined
   /** how scans are prepared for the model; undefined if the file does not say */
   preparation: Preparation | undefined
+  /** what the training scans looked like before they were prepared; undefined if the file does not say */
+  trainingScans: ScanRanges | undefined
   /** whether it was trained on patches of larger scans */
   patches: boolean
   /** axes flipped in training; undefined if the file does not say */
@@ -25,21 +30,29 @@ export interface TrainedModel {
 
 /** Reads .pth (ours, the original's or a bare state_dict) or safetensors. Throws InputError if the file holds no SADAAN. */
 export function openTrainedModel(path: string): TrainedModel {
-  const { tensors: weights, structureNames, presenceThreshold, preparation, patches, flipAxes } = readModelFile(path)
+  return trainedModelOf(readModelFile(path), path)
+}
+
+/** The SADAAN in a file that has been read. Throws InputError if it holds none. */
+export function trainedModelOf(file: ModelFile, path: string): TrainedModel {
+  const { tensors: weights, preparation, trainingScans, ...facts } = file
+  const { structureNames, channelNames } = facts
   const shape = shapeFrom(weights, path)
   if (structureNames && structureNames.length !== shape.structures)
     throw new InputError(
       `${path}: structure_names has ${structureNames.length} names, expected ${shape.structures} as position_embeddings has`,
     )
+  if (channelNames && channelNames.length !== shape.inChannels)
+    throw new InputError(
+      `${path}: channel_names has ${channelNames.length} names, expected ${shape.inChannels} as encoder.enc1.0.weight has`,
+    )
   return {
+    ...facts,
     path,
     shape,
     weights,
-    structureNames,
-    presenceThreshold,
     preparation: preparation === undefined ? undefined : parsePreparation(preparation, path),
-    patches,
-    flipAxes,
+    trainingScans: trainingScans === undefined ? undefined : parseScanRanges(trainingScans, path),
   }
 }
 

@@ -126,7 +126,9 @@ export class Checkpoints {
       valLossHistory,
       sadaan: {
         ...toRecord(progress),
+        ...(dataset.channelNames && { channel_names: dataset.channelNames }),
         ...(dataset.preparation && { preparation: dataset.preparation as unknown as Json }),
+        ...(dataset.trainingScans && { training_scans: dataset.trainingScans as unknown as Json }),
         patches: dataset.patches,
       },
     }

@@ -1,9 +1,11 @@
 import { existsSync, readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
+import { isDeepStrictEqual } from 'node:util'
 import { type Checkpoint, readCheckpoint } from '../checkpoint/checkpoint.ts'
 import { differingKeys, leavesOf } from '../config/load.ts'
 import type { Config } from '../config/schema.ts'
 import type { Dataset } from '../data/dataset/dataset.ts'
+import { preparationChanges } from '../run/dataset_facts.ts'
 import { checkUsable } from '../run/weight_faults.ts'
 import { InputError } from '../util/error.ts'
 import { listed } from '../util/listing.ts'
@@ -96,14 +98,40 @@ export function checkSameData(
     key => given[key] !== undefined && JSON.stringify(given[key]) !== JSON.stringify(trained[key]),
   )
   const text = (key: keyof DataFingerprint): string =>
-    `${key} is ${JSON.stringify(given[key])}, was ${JSON.stringify(trained[key])}`
-  const refused = differing.filter(key => !OF_VALIDATION.includes(key))
+    key === 'structures'
+      ? structuresText(given.structures, trained.structures!)
+      : `${key} is ${JSON.stringify(given[key])}, was ${JSON.stringify(trained[key])}`
+  const refused = [
+    ...differing.filter(key => !OF_VALIDATION.includes(key)).map(text),
+    ...preparedOtherwise(path, checkpoint, dataset),
+  ]
   if (refused.length > 0)
-    throw new InputError(`${path}: was not trained on ${dataset.directory}: ${listed(refused.map(text), '; ')}`)
+    throw new InputError(`${path}: was not trained on ${dataset.directory}: ${listed(refused, '; ')}`)
   if (differing.length > 0)
     say(
       `warning: ${path}: the best model so far was selected on a different validation split: ${listed(differing.map(text), '; ')}`,
     )
+}
+
+/** The first structure that differs: there may be hundreds. */
+function structuresText(given: readonly string[], trained: readonly string[]): string {
+  const length = Math.max(given.length, trained.length)
+  const s = Array.from({ length }, (_, i) => i).find(i => given[i] !== trained[i])!
+  const isReordered = [...given].sort().join('\0') === [...trained].sort().join('\0')
+  const what = isReordered ? 'the structures are in another order: number' : 'structure'
+  return `${what} ${s} is ${given[s] ?? 'none'}, was ${trained[s] ?? 'none'}`
+}
+
+/** Facts of the dataset besides its fingerprint that the checkpoint states too. */
+function preparedOtherwise(path: string, { sadaan = {} }: Checkpoint, dataset: Dataset): string[] {
+  const { preparation, patches, channelNames } = dataset
+  const prepared = preparationChanges(preparation, sadaan.preparation, path).map(line => `preparation: ${line}`)
+  const others = Object.entries({ patches, channel_names: channelNames }).flatMap(([key, value]) => {
+    const trained = sadaan[key]
+    if (value === undefined || trained === undefined || isDeepStrictEqual(value, trained)) return []
+    return [`${key} is ${JSON.stringify(value)}, was ${JSON.stringify(trained)}`]
+  })
+  return [...prepared, ...others]
 }
 
 /**

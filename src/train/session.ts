@@ -1,4 +1,3 @@
-import { readWeights } from '../checkpoint/weights.ts'
 import type { Config } from '../config/schema.ts'
 import { type Dataset, openDataset } from '../data/dataset/dataset.ts'
 import type { Decoders } from '../data/loader/decoders.ts'
@@ -14,6 +13,7 @@ import { Closer } from '../util/closer.ts'
 import { InputError } from '../util/error.ts'
 import type { ImageSize } from '../util/shape.ts'
 import { TrainingEngine } from './engine.ts'
+import { pretrainedWeights } from './pretrained.ts'
 import { checkSameData, type ResumePoint } from './resume.ts'
 import { type TrainingSpec, trainingCalls } from './training_plans.ts'
 
@@ -122,9 +122,11 @@ function loadersFor(
 
 /**
  * Initialises model and optimiser: from the checkpoint to resume from, else from the weights of `model.pretrained`, else from PyTorch's
- * distributions. Throws InputError if a file cannot be read or holds another model.
+ * distributions. Tells `say` in which respects those weights do not match the dataset. Throws InputError if a file cannot be read or holds
+ * another model.
  */
-export function initialise({ config, engine }: Session, resume?: ResumePoint): void {
+export function initialise(session: Session, { say, resume }: Pick<SessionOptions, 'say' | 'resume'>): void {
+  const { config, engine } = session
   const { storage, state } = engine
   const { pretrained } = config.model
   if (resume) {
@@ -132,6 +134,6 @@ export function initialise({ config, engine }: Session, resume?: ResumePoint): v
     writeModel(storage, state, checkpoint.model, path)
     writeOptimizer(engine, checkpoint.optimizer!, progress.skipped, path)
     if (progress.lossScale) writeLossScale(storage, state, config, progress.lossScale)
-  } else if (pretrained !== null) writeModel(storage, state, readWeights(pretrained), pretrained)
+  } else if (pretrained !== null) writeModel(storage, state, pretrainedWeights(pretrained, session, say), pretrained)
   else writeInitial(storage, state, config.seed)
 }

@@ -34,7 +34,7 @@ export async function train(request: TrainingRequest): Promise<TrainingReport> {
   const session = await openSession(config, { say, resume: point, stop })
   try {
     // weights that do not fit must fail before anything is written
-    initialise(session, point)
+    initialise(session, { say, resume: point })
     const lock = DirectoryLock.take(config.checkpoint.save_dir)
     try {
       return await recorded(request, session, point, stop)

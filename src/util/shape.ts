@@ -34,3 +34,8 @@ export type ImageSize = [height: number, width: number, depth: number]
 
 /** Every axis of the network's input is a multiple of this: the network halves each axis four times. */
 export const AXIS_DIVISOR = 16
+
+/** The size nearest to `size` that the network takes. */
+export function divisible(size: readonly number[]): number[] {
+  return size.map(axis => AXIS_DIVISOR * Math.max(1, Math.round(axis / AXIS_DIVISOR)))
+}

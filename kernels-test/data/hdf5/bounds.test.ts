@@ -1,5 +1,6 @@
+import { spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { deflateSync } from 'node:zlib'
 import { expect, test } from 'vitest'
@@ -95,4 +96,48 @@ test('of thousands of attributes and datasets, a thousand each are described and
   await writer.finish()
   const { attributes, datasets, omitted } = await inspectHdf5(path)
   expect([Object.keys(attributes).length, datasets.length, omitted]).toEqual([1000, 1000, 200])
+})
+
+test('a read that the disk refuses is told, and taken neither for an absent dataset nor for damage', async () => {
+  const path = join(directory, 'refused.h5')
+  await writeSplit(path, split)
+  const { module } = await loadHdf5()
+  const files = module.FS as unknown as { read: unknown; ErrnoError: new (code: number) => Error }
+  const { read } = files
+  const told: string[] = []
+  const attempts = [
+    (file: Hdf5File) => file.has('scenarios'),
+    (file: Hdf5File) => file.dataset('masks'),
+    (file: Hdf5File) => file.attributeNames(),
+    (file: Hdf5File) => file.memberNames(),
+  ]
+  for (const attempt of attempts) {
+    const file = await Hdf5File.open(path)
+    files.read = () => {
+      throw new files.ErrnoError(29) // EIO
+    }
+    try {
+      // what opening has read already needs no disk
+      expect(attempt(file)).toBeTruthy()
+    } catch (error) {
+      told.push((error as Error).message)
+    } finally {
+      files.read = read
+      file.close()
+    }
+  }
+  expect(told.length).toBeGreaterThan(1)
+  for (const message of told) expect(message).toMatch(/refused\.h5: dataset '.+' cannot be read \(I\/O error\)$/)
+})
+
+test('a writer removes what a killed one left of the same file', async () => {
+  const path = join(directory, 'again.h5')
+  const { pid } = spawnSync(process.execPath, ['-e', ''])
+  const left = join(directory, `.again.h5.${pid}.tmp`)
+  const others = join(directory, `.other.h5.${pid}.tmp`)
+  for (const each of [left, others]) writeFileSync(each, 'half')
+  const writer = await Hdf5Writer.create(path, [{ name: 'images', kind: 'float32', rowShape: [4] }])
+  writer.append('images', new Float32Array(4))
+  await writer.finish()
+  expect([left, others].map(each => existsSync(each))).toEqual([false, true])
 })

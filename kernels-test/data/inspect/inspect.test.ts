@@ -32,7 +32,24 @@ const dataset = join(root, 'dataset')
 mkdirSync(dataset)
 const splits = { train: [0, 1, 2, 3].map(sampleOf), val: [4, 5].map(sampleOf) }
 const shape = { imageSize: size, structures: 2, hasSource: true }
-await writeDatasetFiles(dataset, shape, splits, () => ({ structure_names: names, image_size: size, preparation }))
+const training_scans = {
+  scans: 4,
+  orientations: ['LPS', 'RAS'],
+  tilt_degrees: [0, 12],
+  voxel_size_mm: [
+    [0.7, 0.9],
+    [0.7, 0.9],
+    [5, 5],
+  ],
+  field_of_view_mm: [
+    [350, 460],
+    [350, 460],
+    [200, 650],
+  ],
+  intensities: [{ low: [-1024, -1000], high: [350, 1200.4], zero: [0.45, 0.74] }],
+}
+const facts = { structure_names: names, image_size: size, channel_names: ['CT'], preparation, training_scans }
+await writeDatasetFiles(dataset, shape, splits, () => facts)
 
 /** Sample n is of subject n/2, its voxels count up from 10·n to 10·n + 99; the second structure is unknown in 0, absent in 1. */
 function sampleOf(n: number): StoredSample {
@@ -53,7 +70,9 @@ test('a dataset: samples, presence, scenarios, subjects, spacings, intensities, 
     image_size: size,
     channels: 1,
     patches: false,
+    channel_names: ['CT'],
     preparation,
+    training_scans,
   })
   expect(Object.keys(inspection.splits)).toEqual(['train', 'val'])
   const { train } = inspection.splits
@@ -85,9 +104,14 @@ test('a dataset: samples, presence, scenarios, subjects, spacings, intensities, 
   })
 })
 
+const SCANS =
+  'scans        4 for training, of 350–460 × 350–460 × 200–650 mm, voxels of 0.7–0.9 × 0.7–0.9 × 5 mm, intensities -1024…-1000 to 350–1200, stored LPS, RAS\n'
+
 test('a dataset for a reader', async () => {
   const text = inspectionText(await inspect(dataset))
   expect(text).toContain('preparation  RAS, 1.5×1.5×3 mm voxels in 32×16×16; intensities: -160 to 240\n')
+  expect(text).toMatch(/^image size +32×16×16, 1 channel: CT$/m)
+  expect(text).toContain(SCANS)
   expect(text).toMatch(/^hashes +recorded for train, val$/m)
   expect(text).toMatch(/^train +4 +2 +1\.5×1\.5×3–3\.3 +[\d.]+ kB +0 +[\d.]+ +[\d.]+ +129 +0, 1, 2, 3$/m)
   expect(text).toMatch(/^right_lung +2 +1 +1 +2 +0 +0$/m)
@@ -121,7 +145,9 @@ test('a training’s checkpoint says what it was trained with; it is the data th
     channels: [2, 4, 4, 6, 8],
     presence_threshold: 0.5,
     patches: false,
+    channel_names: ['CT'],
     preparation,
+    training_scans,
     training: { epochs: 1, can_resume: true, run: 1, train_loss: expect.any(Number), val_loss: expect.any(Number) },
   })
   expect(inspection.training!.data).toMatchObject({
@@ -131,6 +157,7 @@ test('a training’s checkpoint says what it was trained with; it is the data th
     val_contents: expect.stringMatching(/^\w{12}$/),
   })
   const text = inspectionText(inspection)
+  expect(text).toContain(SCANS)
   expect(text).toMatch(/^epochs +1 finished, .*run 1$/m)
   expect(text).toMatch(/^data +32×16×16, 1 channels; train 4 samples, labels \w+; val 2 samples, labels \w+$/m)
 
@@ -149,7 +176,9 @@ test('weights without a training: a bare checkpoint, safetensors', async () => {
   writeCheckpoint(bare, rest)
   expect(await inspect(bare)).toMatchObject({
     kind: 'checkpoint',
+    channel_names: null,
     preparation: null,
+    training_scans: null,
     presence_threshold: null,
     training: { epochs: 1, can_resume: false, run: null, data: null },
   })

@@ -266,6 +266,19 @@ test.each<[name: string, value: unknown, lines: (string | RegExp)[]]>([
     ],
   ],
   [
+    'other channels',
+    { ...metadata, channel_names: ['T1', 'T2'] },
+    [
+      "error train.h5 - - [] images have 1 channels, metadata.json's channel_names has 2",
+      "error val.h5 - - [] images have 1 channels, metadata.json's channel_names has 2",
+    ],
+  ],
+  [
+    'ranges of no scans',
+    { ...metadata, training_scans: { scans: 0 } },
+    [/^error metadata\.json - - \[\] training_scans\.scans: /],
+  ],
+  [
     'no preparation at all',
     { ...metadata, preparation: { ...preparation, intensity: [] } },
     [/^error metadata\.json - - \[\] preparation\.intensity: /],
@@ -349,5 +362,9 @@ test('the command: 0 without errors, 1 with, 2 for what is no dataset; --strict,
     errors: 1,
     findings: [{ severity: 'error', file: 'train.h5', dataset: 'masks', structure: 'heart', samples: [3, 4, 5] }],
   })
-  expect(none).toEqual({ code: 2, stdout: '', stderr: 'sadaan-gpu: nowhere: no such directory, expected a dataset\n' })
+  expect(none).toEqual({
+    code: 2,
+    stdout: '',
+    stderr: 'sadaan-gpu: nowhere: no such folder, expected a dataset; sadaan-gpu generate or import makes one\n',
+  })
 })

@@ -23,6 +23,7 @@ function figuresOf(names: readonly string[], more: Parameters<typeof madeEvaluat
     size: [64, 64, 32],
     presenceThreshold: 0.5,
     adapter: 'a',
+    warnings: [],
   }
   return { head, ...madeEvaluation(names, more) }
 }

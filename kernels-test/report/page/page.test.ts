@@ -30,6 +30,7 @@ function pageOf(
     size,
     presenceThreshold: 0.5,
     adapter: 'llvmpipe',
+    warnings: [],
   }
   const evaluation: EvaluationResults = { head, ...madeEvaluation(names, more) }
   const views = Array.from({ length: count }, (_, i) => madeSample(names, size, `sample ${i} ${names[0]}`, 3 + i))

@@ -1,13 +1,14 @@
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { z } from 'zod'
 import { InputError } from '../../util/error.ts'
-import { factsOf, isFolder } from '../../util/files/lookup.ts'
+import { factsOf } from '../../util/files/lookup.ts'
 import { parseJson } from '../../util/json.ts'
 import { firstRepeated } from '../../util/repeated.ts'
 import type { ImageSize } from '../../util/shape.ts'
 import { readText } from '../../util/whole_file.ts'
 import { Hdf5File } from '../hdf5/file.ts'
 import { type Preparation, parsePreparation } from '../scan/preparation.ts'
+import { parseScanRanges, type ScanRanges } from '../scan/scan_ranges.ts'
 import { checkLabels, checkNamesRecorded, type Hashes, readHashes } from './hashes.ts'
 import { SPLIT_NAMES, type Split, type SplitName } from './split.ts'
 import { imagesOf, labelsIn, masksOf, reject } from './volumes.ts'
@@ -17,10 +18,14 @@ export interface Dataset {
   structureNames: string[]
   imageSize: ImageSize
   channels: number
+  /** undefined if metadata.json does not name them */
+  channelNames: string[] | undefined
   /** How scans were prepared; undefined if metadata.json does not say. */
   preparation: Preparation | undefined
   /** Whether the samples are patches of larger scans, so that a model may use a sliding window. */
   patches: boolean
+  /** What the training scans looked like before they were prepared; undefined if metadata.json does not say. */
+  trainingScans: ScanRanges | undefined
   splits: Partial<Record<SplitName, Split>>
 }
 
@@ -29,7 +34,9 @@ export const metadataSchema = z.looseObject({
   structure_names: z.array(z.string().min(1)).min(1),
   image_size: z.tuple([axis, axis, axis]),
   num_structures: z.int().optional(),
+  channel_names: z.array(z.string()).optional(),
   preparation: z.unknown().optional(),
+  training_scans: z.unknown().optional(),
   patches: z.boolean().default(false),
 })
 
@@ -40,7 +47,7 @@ export const metadataSchema = z.looseObject({
  */
 export async function openDataset(directory: string): Promise<Dataset> {
   const metadata = readMetadata(directory)
-  const structureNames = metadata.structure_names
+  const { structureNames } = metadata
   const hashes = readHashes(directory)
   if (hashes) checkNamesRecorded(directory, structureNames, hashes)
   const splits: Partial<Record<SplitName, Split>> = {}
@@ -55,12 +62,12 @@ export async function openDataset(directory: string): Promise<Dataset> {
   for (const split of Object.values(splits))
     if (split.channels !== channels)
       throw new InputError(`${split.path}: images have ${split.channels} channels, train.h5 has ${channels}`)
-  const { image_size: imageSize, patches } = metadata
-  const preparation =
-    metadata.preparation === undefined
-      ? undefined
-      : parsePreparation(metadata.preparation, join(directory, 'metadata.json'))
-  return { directory, structureNames, imageSize, channels, preparation, patches, splits }
+  const { channelNames } = metadata
+  if (channelNames && channelNames.length !== channels)
+    throw new InputError(
+      `${join(directory, 'metadata.json')}: channel_names has ${channelNames.length} names, images have ${channels} channels`,
+    )
+  return { ...metadata, channels, splits }
 }
 
 function withDigests(split: Split, hashes: Hashes | undefined): Split {
@@ -123,13 +130,47 @@ export function readSpacing(file: Hdf5File, samples: number): Float64Array | und
   return values
 }
 
-type Metadata = z.infer<typeof metadataSchema>
+/** What metadata.json says. */
+export type DatasetFacts = Omit<Dataset, 'channels' | 'splits'>
 
-function readMetadata(directory: string): Metadata {
+/** Reads metadata.json only. Throws InputError like `openDataset`. */
+export function readMetadata(directory: string): DatasetFacts {
   const path = join(directory, 'metadata.json')
-  if (!isFolder(directory)) throw new InputError(`${directory}: no such directory, expected a dataset`)
-  return checkNames(parseJson(readText(path, "the dataset's metadata.json"), path, metadataSchema), path)
+  checkFolder(directory)
+  const text = readText(path, "the dataset's metadata.json; sadaan-gpu import makes a dataset of scans")
+  const metadata = checkNames(parseJson(text, path, metadataSchema), path)
+  const { preparation, training_scans } = metadata
+  return {
+    directory,
+    structureNames: metadata.structure_names,
+    imageSize: metadata.image_size,
+    channelNames: metadata.channel_names,
+    preparation: preparation === undefined ? undefined : parsePreparation(preparation, path),
+    patches: metadata.patches,
+    trainingScans: training_scans === undefined ? undefined : parseScanRanges(training_scans, path),
+  }
 }
+
+/** Throws InputError if there is no folder for a dataset. */
+export function checkFolder(directory: string): void {
+  const facts = factsOf(directory)
+  if (facts?.isDirectory()) return
+  if (facts) throw new InputError(`${directory}: is a file, expected the dataset's folder, e.g. ${dirname(directory)}`)
+  throw new InputError(`${directory}: no such folder, expected a dataset; sadaan-gpu generate or import makes one`)
+}
+
+/** Throws InputError if the dataset lacks the split. */
+export function splitOf({ directory, splits }: Dataset, name: SplitName): Split {
+  const there = Object.keys(splits)
+  const split = splits[name]
+  if (!split)
+    throw new InputError(
+      `${join(directory, `${name}.h5`)}: no such file, the dataset has ${there.join(' and ')}; choose one, e.g. --split ${there.at(-1)}`,
+    )
+  return split
+}
+
+type Metadata = z.infer<typeof metadataSchema>
 
 function checkNames(metadata: Metadata, path: string): Metadata {
   const names = metadata.structure_names
@@ -142,15 +183,13 @@ function checkNames(metadata: Metadata, path: string): Metadata {
   return metadata
 }
 
-function checkAgreement(split: Split, metadata: Metadata, directory: string): void {
-  const names = metadata.structure_names.length
+function checkAgreement(split: Split, { structureNames, imageSize }: DatasetFacts, directory: string): void {
+  const names = structureNames.length
   const path = join(directory, 'metadata.json')
   if (split.structures !== names)
     throw new InputError(`${split.path}: masks have ${split.structures} structures, ${path} names ${names}`)
-  if (split.imageSize.join() !== metadata.image_size.join())
-    throw new InputError(
-      `${split.path}: images are ${split.imageSize.join('×')}, ${path} says ${metadata.image_size.join('×')}`,
-    )
+  if (split.imageSize.join() !== imageSize.join())
+    throw new InputError(`${split.path}: images are ${split.imageSize.join('×')}, ${path} says ${imageSize.join('×')}`)
 }
 
 function isThere(path: string): boolean {

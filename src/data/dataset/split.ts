@@ -19,6 +19,8 @@ export interface Split {
   scenarios: string[]
   /** The subject of each sample; empty strings if the file has none. */
   subjects: string[]
+  /** For each structure its number in the file, or −1 if the file does not annotate it; undefined if they are those of the file. */
+  masksAt?: readonly number[]
   /** (samples, 3): voxel spacing in millimetres along H, W, D; undefined if the file has none. */
   spacing: Float64Array | undefined
   /** of each sample, if hashes.json has them */
@@ -40,4 +42,13 @@ export function spacingOn(
 export interface SampleDigests {
   images: string
   masks: string
+}
+
+/** The split with other structures: number s is number `masksAt[s]` of the file, or unknown in every sample where that is −1. */
+export function withStructures(split: Split, masksAt: readonly number[]): Split {
+  const presence = new Int8Array(split.samples * masksAt.length)
+  for (let n = 0; n < split.samples; n++)
+    for (const [s, at] of masksAt.entries())
+      presence[n * masksAt.length + s] = at < 0 ? -1 : split.presence[n * split.structures + at]!
+  return { ...split, structures: masksAt.length, presence, masksAt }
 }

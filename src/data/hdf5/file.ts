@@ -42,6 +42,7 @@ const SLACK = 2 ** 26 // bytes that reading may take beyond chunks, among them t
 const HEADERS = 2 ** 28 // bytes that a call which reads no data may take
 
 const GZIP = 1
+const MISSING = -1
 const EXTERNAL_LINK = 4
 const SOFT_LINK = 3
 const DATASET = 1
@@ -76,22 +77,24 @@ export class Hdf5File {
     const library = await loadHdf5()
     library.complaint()
     const id = library.open(path, 'read')
+    const failure = library.systemFailure()
     const complaint = library.complaint()
+    if (id < 0n && failure !== undefined) throw new InputError(`${path}: cannot be read (${failure})`)
     if (id < 0n) throw new InputError(`${path}: truncated or damaged HDF5 file (${complaint ?? 'no reason given'})`)
     return new Hdf5File(path, size, library, id)
   }
 
   /** Whether the file has a dataset (or anything else) with this name. */
   has(name: string): boolean {
-    return this.library.module.get_type(this.id, `/${name}`) !== -1
+    return this.typeOf(name) !== MISSING
   }
 
   /** Describes a dataset. Throws InputError if it is missing, a link, of an unsupported type, or has oversized chunks. */
   dataset(name: string): Hdf5Dataset {
     const { module } = this.library
     const path = `/${name}`
-    const type = module.get_type(this.id, path)
-    if (type === -1) this.fail(name, 'is missing')
+    const type = this.typeOf(name)
+    if (type === MISSING) this.fail(name, 'is missing')
     const isSoftLink = type === SOFT_LINK || module.get_symbolic_link(this.id, path) !== null
     if (type === EXTERNAL_LINK || isSoftLink) this.fail(name, 'is a link, expected data stored in the file itself')
     if (type !== DATASET) this.fail(name, 'is not a dataset')
@@ -131,7 +134,7 @@ export class Hdf5File {
   memberNames(): string[] {
     const { module } = this.library
     const names: string[] = this.guard('/', () => module.get_names(this.id, '/', true))
-    return names.filter(name => module.get_type(this.id, `/${name}`) !== module.H5G_GROUP)
+    return names.filter(name => this.typeOf(name) !== module.H5G_GROUP)
   }
 
   /** Describes a member, whether or not it can be read. */
@@ -146,8 +149,7 @@ export class Hdf5File {
       problem = error.message.replace(`${this.path}: dataset '${name}' `, '')
     }
     const unknown = { name, shape: [], type: kind ?? 'unknown', chunks: null, filters: [] }
-    if (module.get_type(this.id, `/${name}`) !== DATASET)
-      return { ...unknown, ...(problem !== undefined && { problem }) }
+    if (this.typeOf(name) !== DATASET) return { ...unknown, ...(problem !== undefined && { problem }) }
     const { shape, chunks, size } = this.guard(name, () => module.get_dataset_metadata(this.id, `/${name}`))
     const filters = this.guard(name, () => module.get_dataset_filters(this.id, `/${name}`)).map(filterText)
     const type = kind ?? `${size * 8} bits`
@@ -181,6 +183,11 @@ export class Hdf5File {
 
   close(): void {
     this.library.module.close_file(this.id)
+  }
+
+  /** HDF5's type of a member, `MISSING` if there is none. A disk that cannot be read is not taken for that. */
+  private typeOf(name: string): number {
+    return this.guard(name, () => this.library.module.get_type(this.id, `/${name}`), 'cannot be read')
   }
 
   private readBytes<T>(
@@ -243,14 +250,19 @@ export class Hdf5File {
     return this.fail(name, `holds elements of HDF5 class ${metadata.type}, expected numbers or strings`)
   }
 
-  /** h5wasm throws only if a header is damaged. */
+  /** h5wasm throws only if a header is damaged; what the disk refuses may look like an absent member. */
   private guard<T>(name: string, call: () => T, what = 'is damaged'): T {
     this.library.complaint()
+    let thrown: unknown
     try {
-      return this.library.limited(HEADERS, call)
+      const result = this.library.limited(HEADERS, call)
+      if (this.library.systemFailure() === undefined) return result
     } catch (error) {
-      return this.fail(name, `${what} (${this.library.complaint() ?? (error as Error).message})`)
+      thrown = error
     }
+    const failure = this.library.systemFailure()
+    if (failure !== undefined) this.fail(name, `${what === 'is damaged' ? 'cannot be read' : what} (${failure})`)
+    return this.fail(name, `${what} (${this.library.complaint() ?? (thrown as Error).message})`)
   }
 
   private fail(name: string, reason: string): never {

@@ -44,6 +44,8 @@ export interface Hdf5Library {
   withFilters<T>(call: () => T): T
   /** Runs a call during which the library's memory may grow by so many bytes; throws if it needs more. */
   limited<T>(bytes: number, call: () => T): T
+  /** Why the system refused a read since the last call of `complaint`; undefined if it did not. */
+  systemFailure(): string | undefined
   /** The root cause of HDF5's errors since the last call, or undefined if there were none. */
   complaint(): string | undefined
 }
@@ -90,7 +92,15 @@ async function start(): Promise<Hdf5Library> {
       throw error
     }
   }
-  return { module, open, canUndo, withFilters, limited, complaint: () => reasonOf(complaints.splice(0).join('')) }
+  return {
+    module,
+    open,
+    canUndo,
+    withFilters,
+    limited,
+    complaint: () => reasonOf(complaints.splice(0).join('')),
+    systemFailure: () => systemReason(complaints.join('')),
+  }
 }
 
 function giveUp(reason: string): never {
@@ -140,11 +150,15 @@ function captureComplaints(files: FileSystem): string[] {
   return complaints
 }
 
+function systemReason(text: string): string | undefined {
+  return /error message = '([^']*)'/.exec(text)?.[1]
+}
+
 /** HDF5 prints its call stack, outermost call first; the last entry is the cause. */
 function reasonOf(text: string): string | undefined {
   if (text === '') return undefined
-  const system = text.match(/error message = '([^']*)'/)
-  if (system) return system[1]
+  const system = systemReason(text)
+  if (system !== undefined) return system
   const last = [...text.matchAll(/#\d+: .* in \w+\(\): (.*)/g)].at(-1)
   return last?.[1] ?? text.trim().split('\n')[0]
 }

@@ -58,7 +58,8 @@ export class Hdf5Writer {
       writer.open('create')
       for (const column of columns) writer.createDataset(column)
       writer.close()
-      patchBooleans(temporary, columns.filter(column => column.kind === 'bool').length)
+      const booleans = columns.filter(column => column.kind === 'bool').length
+      writing(path, () => patchBooleans(temporary, booleans))
       writer.open('append')
     } catch (error) {
       writer.abandon()
@@ -237,14 +238,14 @@ function patchBooleans(path: string, expected: number): void {
   const content = readWhole(path) // a few kilobytes, without data yet
   const messageHeader = 8 // bytes of a datatype message before the first member's name
   let patched = 0
-  const file = writing(path, () => openSync(path, 'r+'))
+  const file = openSync(path, 'r+')
   try {
     for (let at = content.indexOf(BOOLEAN_MARKER); at !== -1; at = content.indexOf(BOOLEAN_MARKER, at + 1)) {
       const start = at - messageHeader
       const length = content.readUInt16LE(start - 6) // of the message, from its eight-byte prefix: type, length, flags
       const message = Buffer.alloc(length)
       enumeration.copy(message)
-      patched += writing(path, () => writeSync(file, message, 0, length, start)) === length ? 1 : 0
+      patched += writeSync(file, message, 0, length, start) === length ? 1 : 0
     }
   } finally {
     closeSync(file)

@@ -1,7 +1,7 @@
 import { InputError } from '../../util/error.ts'
 import { makeFolder } from '../../util/files/folder.ts'
 import { listed } from '../../util/listing.ts'
-import { AXIS_DIVISOR, type ImageSize } from '../../util/shape.ts'
+import { AXIS_DIVISOR, divisible, type ImageSize } from '../../util/shape.ts'
 import { SPLIT_NAMES, type SplitName } from '../dataset/split.ts'
 import { type DatasetMetadata, type StoredSample, writeDatasetFiles } from '../dataset/split_writer.ts'
 import { sizeAtSpacing } from '../scan/frame.ts'
@@ -107,7 +107,7 @@ function formOf(
     intensity: rulesFor(channels, intensity, channelNames, training),
   }
   const half = preparation.image_size.map(axis => axis / 2) as ImageSize
-  return { preparation, structureNames, ...(patches && { patchStride: patchStride ?? half }) }
+  return { preparation, structureNames, channelNames, ...(patches && { patchStride: patchStride ?? half }) }
 }
 
 /** The channel names that the sources agree on; undefined if none names them. */
@@ -149,7 +149,7 @@ async function write(
   async function* samplesOf(split: SplitName, scans = splits[split]): AsyncGenerator<StoredSample> {
     for (const scan of scans) {
       try {
-        for (const sample of recorded(importScan(scan, form), record => tally.addScan(split, record))) {
+        for (const sample of recorded(importScan(scan, form), scan => tally.addScan(split, scan))) {
           tally.addSample(split, sample.presence)
           yield sample
         }
@@ -189,7 +189,10 @@ function* recorded<T, R>(values: Generator<T, R>, onEnd: (result: R) => void): G
 function checkOptions(options: ImportOptions): void {
   const { imageSize, spacing, patches, patchStride, validationSplit, testSplit, seed, sources } = options
   if (sources.length === 0) throw new InputError('import: no source, expected --images and --labels, or --manifest')
-  if (!imageSize && !spacing) throw new InputError('import: expected --image-size, --spacing, or both')
+  if (!imageSize && !spacing)
+    throw new InputError(
+      'import: expected --spacing, e.g. 1.5,1.5,3 (mm), --image-size, e.g. 128,128,64 (voxels), or both',
+    )
   if (patches && !(imageSize && spacing))
     throw new InputError(
       'import: --patches needs --spacing and --image-size: the voxel spacing, and the size of a patch in voxels',
@@ -200,7 +203,9 @@ function checkOptions(options: ImportOptions): void {
       `import: patch stride ${patchStride.join(',')}: expected integers from 1 to the image size ${imageSize!.join(',')}`,
     )
   if (imageSize?.some(axis => !Number.isInteger(axis) || axis < AXIS_DIVISOR || axis % AXIS_DIVISOR !== 0))
-    throw new InputError(`import: image size ${imageSize.join(',')}: every axis must be a multiple of ${AXIS_DIVISOR}`)
+    throw new InputError(
+      `import: image size ${imageSize.join(',')}: every axis must be a multiple of ${AXIS_DIVISOR}, e.g. ${divisible(imageSize).join(',')}`,
+    )
   if (spacing?.some(length => !(length > 0 && length < Number.POSITIVE_INFINITY)))
     throw new InputError(`import: spacing ${spacing.join(',')}: expected millimetres above 0`)
   if (!(validationSplit >= 0 && testSplit >= 0 && validationSplit + testSplit < 1))
@@ -212,15 +217,17 @@ function checkOptions(options: ImportOptions): void {
 
 function metadataOf(
   { seed, validationSplit, testSplit, sources }: ImportOptions,
-  { preparation, patchStride, structureNames }: ImportedForm,
+  { preparation, patchStride, structureNames, channelNames }: ImportedForm,
   { marks }: Survey,
-  { records }: ImportTally,
+  { records, trainingScans }: ImportTally,
 ): DatasetMetadata {
   return {
     structure_names: structureNames,
     num_structures: structureNames.length,
     image_size: preparation.image_size,
+    ...(channelNames && { channel_names: channelNames }),
     preparation,
+    training_scans: trainingScans,
     patches: patchStride !== undefined,
     dataset_info: {
       source: 'import',

@@ -2,8 +2,9 @@ import type { ImageSize } from '../../util/shape.ts'
 import { SPLIT_NAMES, type SplitName } from '../dataset/split.ts'
 import type { IntensityScale } from '../scan/intensity.ts'
 import type { Preparation } from '../scan/preparation.ts'
+import { joined, type ScanRanges } from '../scan/scan_ranges.ts'
 import { warningLines } from '../scan/scan_warnings.ts'
-import type { ScanRecord } from './subject.ts'
+import type { ImportedScan, ScanRecord } from './subject.ts'
 
 /** Number of samples by the presence of one structure. */
 export interface PresenceCount {
@@ -44,6 +45,7 @@ export interface ImportReport {
 /** Collects the report while scans are written. */
 export class ImportTally {
   readonly records: (ScanRecord & { split: SplitName })[] = []
+  private readonly training: ScanRanges[] = []
   private readonly presence: PresenceCount[]
   /** whether validation uses the training scans, which are then counted once */
   isShared: boolean
@@ -62,8 +64,14 @@ export class ImportTally {
     }
   }
 
-  addScan(split: SplitName, record: ScanRecord): void {
+  addScan(split: SplitName, { record, ranges }: ImportedScan): void {
     this.records.push({ ...record, split })
+    if (split === 'train') this.training.push(ranges)
+  }
+
+  /** of all training scans */
+  get trainingScans(): ScanRanges | undefined {
+    return joined(this.training)
   }
 
   samplesIn(split: SplitName): number {

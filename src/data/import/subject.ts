@@ -9,6 +9,7 @@ import { cutPatch, patchStarts } from '../scan/patches.ts'
 import type { Preparation } from '../scan/preparation.ts'
 import { checkSameGrid } from '../scan/same_grid.ts'
 import type { ScanGrid } from '../scan/scan.ts'
+import { rangesOf, robustIntensities, type ScanRanges } from '../scan/scan_ranges.ts'
 import { type ScanWarning, shearWarnings } from '../scan/scan_warnings.ts'
 import { type PlacedLabels, placeLabel } from './labels.ts'
 import type { SurveyedScan } from './surveyed_scan.ts'
@@ -34,21 +35,30 @@ export interface ScanRecord {
   warnings?: { file: string; text: string }[]
 }
 
+/** What an import knows of a scan besides its samples. */
+export interface ImportedScan {
+  record: ScanRecord
+  /** what it looked like before it was prepared */
+  ranges: ScanRanges
+}
+
 /** Settings for all scans of a dataset. */
 export interface ImportedForm {
   preparation: Preparation
   /** Voxels between patches, if scans are cut into patches. */
   patchStride?: ImageSize
   structureNames: readonly string[]
+  /** undefined if no source names them */
+  channelNames: readonly string[] | undefined
 }
 
 /**
  * Reads one scan, brings it into the dataset's frame and scales it to 0..255. Yields one sample, or its patches. Presence comes from a sample's
- * own masks; patches with ignored voxels or without any intensity are skipped. Returns the record.
+ * own masks; patches with ignored voxels or without any intensity are skipped.
  * Throws InputError with file and reason before it yields a sample.
  */
-export function* importScan(scan: SurveyedScan, form: ImportedForm): Generator<StoredSample, ScanRecord> {
-  const { image, intensity, frame, warnings } = placeImages(scan, form)
+export function* importScan(scan: SurveyedScan, form: ImportedForm): Generator<StoredSample, ImportedScan> {
+  const { image, intensity, frame, ranges, warnings } = placeImages(scan, form)
   const { known: structures, source, subject } = scan
   const frameOf = (grid: ScanGrid): Frame => new Frame(grid, form.preparation.frame, frame.size)
   const labels = placeLabel(scan.label, { frameOf, structures, ignoredValue: source.ignored })
@@ -62,7 +72,8 @@ export function* importScan(scan: SurveyedScan, form: ImportedForm): Generator<S
     yield { ...sample, source: { subject, spacing: frame.spacing } }
   }
   if (samples === 0) throw new InputError(`${scan.images[0]}: its frame is empty or not annotated`)
-  return recordOf(scan, { frame, intensity, samples, cutOff: labels.cutOff, warnings })
+  const record = recordOf(scan, { frame, intensity, samples, cutOff: labels.cutOff, warnings })
+  return { record, ranges }
 }
 
 interface WholeScan {
@@ -110,7 +121,7 @@ function scenarioOf(presence: readonly number[], names: readonly string[]): stri
 /** Resamples all channels to one grid whose size comes from the first channel, as in `predict`. */
 function placeImages({ images, grid }: SurveyedScan, { preparation, patchStride }: ImportedForm) {
   const { frame: placing, image_size: size, intensity: rules } = preparation
-  const intensity: IntensityScale[] = []
+  const [intensity, robust]: [IntensityScale[], IntensityScale[]] = [[], []]
   const warnings: ScanWarning[] = []
   let image = new Float32Array(0) // (C, H, W, D)
   let frame: Frame | undefined
@@ -126,10 +137,11 @@ function placeImages({ images, grid }: SurveyedScan, { preparation, patchStride 
     if (intensity.length === 0) image = new Float32Array(rules.length * voxels)
     frame.imageToModel(scaled.values, image.subarray(intensity.length * voxels, (intensity.length + 1) * voxels))
     intensity.push(scaled.scale)
+    robust.push(robustIntensities(values))
   }
   if (intensity.length < rules.length)
     throw new InputError(`${images[0]}: has ${intensity.length} channels, the first scan ${rules.length}`)
-  return { image, intensity, frame: frame!, warnings }
+  return { image, intensity, frame: frame!, ranges: rangesOf(grid, robust), warnings }
 }
 
 interface Placed {

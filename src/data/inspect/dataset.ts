@@ -4,6 +4,7 @@ import type { Split, SplitName } from '../dataset/split.ts'
 import { imagesOf } from '../dataset/volumes.ts'
 import { Hdf5File, type NumericArray } from '../hdf5/file.ts'
 import type { Preparation } from '../scan/preparation.ts'
+import type { ScanRanges } from '../scan/scan_ranges.ts'
 import { type Hdf5Inspection, inspectHdf5 } from './hdf5.ts'
 import { type Intensity, intensityOf } from './voxel_intensity.ts'
 
@@ -16,7 +17,10 @@ export interface DatasetInspection {
   image_size: number[]
   channels: number
   patches: boolean
+  channel_names: string[] | null
   preparation: Preparation | null
+  /** what the training scans looked like before */
+  training_scans: ScanRanges | null
   splits: Partial<Record<SplitName, SplitInspection>>
 }
 
@@ -40,7 +44,7 @@ const LOOKED_AT = 8 // samples per split, for the intensities
 
 /** Reads everything except the volumes, of which it reads a few images. Throws InputError like `openDataset`. */
 export async function inspectDataset(path: string): Promise<DatasetInspection> {
-  const { structureNames, imageSize, channels, patches, preparation = null, splits } = await openDataset(path)
+  const { structureNames, imageSize, channels, patches, splits, ...facts } = await openDataset(path)
   const inspected: Partial<Record<SplitName, SplitInspection>> = {}
   for (const split of Object.values(splits)) inspected[split.name] = await inspectSplit(split, structureNames)
   return {
@@ -50,7 +54,9 @@ export async function inspectDataset(path: string): Promise<DatasetInspection> {
     image_size: [...imageSize],
     channels,
     patches,
-    preparation,
+    channel_names: facts.channelNames ?? null,
+    preparation: facts.preparation ?? null,
+    training_scans: facts.trainingScans ?? null,
     splits: inspected,
   }
 }

@@ -8,16 +8,23 @@ import { Hdf5File, type NumericArray } from '../hdf5/file.ts'
 import { resampleLabels } from '../scan/resample.ts'
 import type { SampleJob } from './decoder_thread.ts'
 
+interface DecodeOptions {
+  recorded?: SampleDigests | undefined
+  masksAt?: SampleJob['masksAt']
+}
+
 /** Reads samples of one split file in the GPU's format: float32 images of `size`, masks packed to bits. */
 export class Decoder {
   private readonly file: Hdf5File
   private readonly images: ImageReader
   private readonly masks: ReturnType<typeof masksOf>
+  private readonly allMasks: readonly number[]
 
   private constructor(file: Hdf5File, size: ImageSize) {
     this.file = file
     this.images = new ImageReader(file, size)
     this.masks = masksOf(file, this.images.stored)
+    this.allMasks = Array.from({ length: this.masks.shape[1]! }, (_, s) => s)
   }
 
   /** `size` is the size of the decoded samples; stored samples of another size are resampled. */
@@ -26,20 +33,25 @@ export class Decoder {
   }
 
   /**
-   * Decodes sample `index` into `image` (C, H, W, D) and `maskBits` (S, H·W·D/32).
+   * Decodes sample `index` into `image` (C, H, W, D) and `maskBits` (S, H·W·D/32), whose structures `masksAt` finds in the file.
    * Throws InputError with file, dataset and sample: corrupt chunk, empty image, non-finite voxel, mask value other than
    * 0 and 1, or a digest other than `recorded`.
    */
-  decode(index: number, image: Float32Array, maskBits: Uint32Array, recorded?: SampleDigests): void {
+  decode(
+    index: number,
+    image: Float32Array,
+    maskBits: Uint32Array,
+    { recorded, masksAt = this.allMasks }: DecodeOptions = {},
+  ): void {
     this.images.read(index, image, recorded?.images)
-    this.decodeMasks(index, maskBits, recorded?.masks)
+    this.decodeMasks(index, maskBits, masksAt, recorded?.masks)
   }
 
   close(): void {
     this.file.close()
   }
 
-  private decodeMasks(index: number, maskBits: Uint32Array, recorded?: string): void {
+  private decodeMasks(index: number, maskBits: Uint32Array, masksAt: readonly number[], recorded?: string): void {
     const stored = this.file.read(this.masks, index, 1)
     if (recorded !== undefined) checkDigest(this.file, 'masks', index, stored, recorded)
     const { stored: images, size, isResampled } = this.images
@@ -47,14 +59,18 @@ export class Decoder {
     const [from, to] = [sizeOf(imageSize), sizeOf(size)]
     const words = to / 32
     const resampled = new Uint8Array(isResampled ? to : 0)
-    for (let s = 0; s < this.masks.shape[1]!; s++) {
-      const source = stored.subarray(s * from, (s + 1) * from)
+    for (const [s, at] of masksAt.entries()) {
+      const bits = maskBits.subarray(s * words, (s + 1) * words)
+      if (at < 0) {
+        bits.fill(0)
+        continue
+      }
+      const source = stored.subarray(at * from, (at + 1) * from)
       if (isResampled) resampleLabels(source, imageSize, size, resampled)
       const mask = isResampled ? resampled : source
-      const isBinary = packBits(mask, maskBits.subarray(s * words, (s + 1) * words))
-      if (!isBinary)
+      if (!packBits(mask, bits))
         throw new InputError(
-          `${this.file.path}: dataset 'masks' sample ${index} structure ${s} has a value other than 0 and 1`,
+          `${this.file.path}: dataset 'masks' sample ${index} structure ${at} has a value other than 0 and 1`,
         )
     }
   }
@@ -85,11 +101,11 @@ export class SampleDecoder {
   private readonly files = new Map<string, Promise<Decoder>>()
 
   /** Throws InputError if the sample cannot be decoded. */
-  async decode({ path, imageSize, sample, image, maskBits, recorded }: SampleJob): Promise<void> {
+  async decode({ path, imageSize, sample, image, maskBits, recorded, masksAt }: SampleJob): Promise<void> {
     const key = `${path} ${imageSize}`
     if (!this.files.has(key)) this.files.set(key, Decoder.open(path, imageSize))
     const decoder = await this.files.get(key)!
-    decoder.decode(sample, image, maskBits, recorded)
+    decoder.decode(sample, image, maskBits, { recorded, masksAt })
   }
 
   async close(): Promise<void> {

@@ -12,6 +12,8 @@ export interface SampleJob {
   sample: number
   image: Float32Array // (C, H, W, D)
   maskBits: Uint32Array // (S, V/32)
+  /** as in Split */
+  masksAt?: readonly number[] | undefined
   /** recorded digests to check; undefined if none were recorded or they have been checked */
   recorded?: SampleDigests
 }

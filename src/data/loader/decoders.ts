@@ -27,6 +27,8 @@ export interface BatchRequest {
   imageLength: number
   /** number of words in one sample's masks (S, V/32) */
   maskWords: number
+  /** as in Split */
+  masksAt?: readonly number[] | undefined
   /** of every sample of the split, if recorded; each sample is checked when it is first decoded */
   digests?: readonly SampleDigests[] | undefined
 }
@@ -199,7 +201,7 @@ export class Decoders {
 }
 
 function jobOf(
-  { path, imageSize, imageLength, maskWords }: BatchRequest,
+  { path, imageSize, imageLength, maskWords, masksAt }: BatchRequest,
   sample: number,
   slot: number,
   { images, maskBits }: HostBuffers,
@@ -210,6 +212,7 @@ function jobOf(
     sample,
     image: images.subarray(slot * imageLength, (slot + 1) * imageLength),
     maskBits: maskBits.subarray(slot * maskWords, (slot + 1) * maskWords),
+    masksAt,
   }
 }
 

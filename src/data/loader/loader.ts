@@ -54,7 +54,9 @@ export class Loader {
     const batches = split.samples / batchSize
     this.batchesPerEpoch = dropLast ? Math.floor(batches) : Math.ceil(batches)
     if (this.batchesPerEpoch === 0)
-      throw new InputError(`${split.path}: has ${split.samples} samples, fewer than one batch of ${batchSize}`)
+      throw new InputError(
+        `${split.path}: has ${split.samples} samples, fewer than one batch of ${batchSize}: set training.batch_size to at most ${split.samples}`,
+      )
     this.options = options
   }
 
@@ -112,6 +114,7 @@ export class Loader {
       batchSize,
       imageLength: split.channels * voxels,
       maskWords: (structures * voxels) / 32,
+      masksAt: split.masksAt,
       digests: split.digests,
     }
   }

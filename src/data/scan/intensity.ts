@@ -19,7 +19,7 @@ export const CT_WINDOWS: Readonly<Record<string, IntensityScale>> = {
 }
 
 /** Robust limits for scans in any unit. */
-export const DEFAULT_INTENSITY: IntensityRule = { kind: 'percentile', low: 0.5, high: 99.5 }
+export const DEFAULT_INTENSITY = { kind: 'percentile', low: 0.5, high: 99.5 } as const satisfies IntensityRule
 
 /** Scales one channel of a scan, of any shape, to 0..255 by `rule`. Throws InputError with `path` if that is impossible. */
 export function applyIntensity(

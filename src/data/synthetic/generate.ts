@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { InputError } from '../../util/error.ts'
 import { makeFolder } from '../../util/files/folder.ts'
 import { OP_SPLIT, RandomStream } from '../../util/random.ts'
-import { AXIS_DIVISOR } from '../../util/shape.ts'
+import { AXIS_DIVISOR, divisible } from '../../util/shape.ts'
 import { drawStratified } from '../../util/stratify.ts'
 import { readText } from '../../util/whole_file.ts'
 import { SPLIT_NAMES, type SplitName } from '../dataset/split.ts'
@@ -106,7 +106,7 @@ function checkOptions(options: GenerateOptions): void {
   for (const axis of imageSize)
     if (!Number.isInteger(axis) || axis < AXIS_DIVISOR || axis % AXIS_DIVISOR !== 0)
       throw new InputError(
-        `generate: image size ${imageSize.join(',')}: every axis must be a multiple of ${AXIS_DIVISOR}`,
+        `generate: image size ${imageSize.join(',')}: every axis must be a multiple of ${AXIS_DIVISOR}, e.g. ${divisible(imageSize).join(',')}`,
       )
   for (const name of ['positionNoise', 'sizeNoise', 'intensityNoise'] as const)
     if (!(options[name] >= 0 && options[name] < Number.POSITIVE_INFINITY))

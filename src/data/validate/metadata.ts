@@ -7,6 +7,7 @@ import { AXIS_DIVISOR, type ImageSize } from '../../util/shape.ts'
 import { readText } from '../../util/whole_file.ts'
 import { metadataSchema } from '../dataset/dataset.ts'
 import { type Preparation, parsePreparation } from '../scan/preparation.ts'
+import { parseScanRanges } from '../scan/scan_ranges.ts'
 import { type ScanWarning, warningLines } from '../scan/scan_warnings.ts'
 import type { Findings, Severity } from './findings.ts'
 
@@ -14,6 +15,7 @@ import type { Findings, Severity } from './findings.ts'
 export interface KnownMetadata {
   structureNames?: readonly string[]
   imageSize?: ImageSize
+  channelNames?: readonly string[]
   preparation?: Preparation
   /** samples that `dataset_info` counts, by its keys */
   counts: Record<string, number>
@@ -40,7 +42,6 @@ export function validateMetadata(directory: string, findings: Findings): KnownMe
   for (const issue of parsed.error?.issues ?? [])
     say('error', `${issue.path.join('.') || 'the whole file'}: ${issue.message}`)
   const { shape } = metadataSchema
-  const doubts: ScanWarning[] = [] // that import recorded
   const part = <T>(schema: z.ZodType<T>, key: string): T | undefined =>
     schema.safeParse((value as Record<string, unknown>)[key]).data
   const structureNames = part(shape.structure_names, 'structure_names')
@@ -55,15 +56,25 @@ export function validateMetadata(directory: string, findings: Findings): KnownMe
   const preparation = given === undefined ? undefined : findings.attempt(path, () => parsePreparation(given, path))
   if (preparation && imageSize && preparation.image_size.join() !== imageSize.join())
     say('error', `preparation.image_size is ${preparation.image_size.join('×')}, image_size ${imageSize.join('×')}`)
-  for (const { warnings = [] } of part(doubtsSchema, 'dataset_info')?.subjects ?? [])
-    for (const { file, text } of warnings) doubts.push({ path: file, text })
-  for (const line of warningLines(doubts)) say('warning', line)
+  const ranges = part(shape.training_scans, 'training_scans')
+  if (ranges !== undefined) findings.attempt(path, () => parseScanRanges(ranges, path))
+  const channelNames = part(shape.channel_names, 'channel_names')
+  for (const line of doubtsIn(part(doubtsSchema, 'dataset_info'))) say('warning', line)
   return {
     ...(structureNames ? { structureNames } : {}),
     ...(imageSize ? { imageSize } : {}),
+    ...(channelNames ? { channelNames } : {}),
     ...(preparation ? { preparation } : {}),
     counts: part(countsSchema, 'dataset_info') ?? {},
   }
+}
+
+/** What the headers of scans leave in doubt, as import recorded it. */
+function doubtsIn(info: z.infer<typeof doubtsSchema> | undefined): string[] {
+  const doubts = (info?.subjects ?? []).flatMap(({ warnings = [] }) =>
+    warnings.map(({ file, text }): ScanWarning => ({ path: file, text })),
+  )
+  return warningLines(doubts)
 }
 
 function readMetadata(path: string, findings: Findings): unknown {

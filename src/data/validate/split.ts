@@ -88,7 +88,7 @@ function readLabels(file: Hdf5File, samples: number, structures: number | undefi
 }
 
 function checkAgainstMetadata(split: KnownSplit, metadata: KnownMetadata, findings: Findings): void {
-  const { structureNames, imageSize, preparation, counts } = metadata
+  const { structureNames, imageSize, channelNames, preparation, counts } = metadata
   const file = basename(split.path)
   const error = (message: string): void => findings.add({ severity: 'error', file, message })
   if (structureNames && split.structures !== undefined && split.structures !== structureNames.length)
@@ -97,6 +97,8 @@ function checkAgainstMetadata(split: KnownSplit, metadata: KnownMetadata, findin
     error(`images are ${split.imageSize.join('×')}, metadata.json says ${imageSize.join('×')}`)
   if (preparation && split.channels !== undefined && preparation.intensity.length !== split.channels)
     error(`images have ${split.channels} channels, metadata.json's preparation has ${preparation.intensity.length}`)
+  if (channelNames && split.channels !== undefined && channelNames.length !== split.channels)
+    error(`images have ${split.channels} channels, metadata.json's channel_names has ${channelNames.length}`)
   const count = counts[`${split.name}_samples`]
   if (count !== undefined && count !== split.samples)
     error(`has ${split.samples} samples, metadata.json's dataset_info counts ${count}`)

@@ -79,6 +79,7 @@ function heading({ head, metrics, date, version }: ReportPage): Html {
     ['Volume', `${head.size.join(' × ')} voxels`],
     ['Presence threshold', String(head.presenceThreshold)],
     ['Adapter', head.adapter],
+    ...head.warnings.map((line): [string, string] => ['Warning', line]),
     ['Date', date.replace(/T(\d+:\d+).*/, ' $1 UTC')],
     ['Program', `sadaan-gpu ${version}`],
   ]

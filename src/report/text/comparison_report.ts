@@ -11,6 +11,7 @@ import {
   samplesOf,
   scenarioRows,
 } from '../comparison.ts'
+import { contradictions } from '../comparison_facts.ts'
 import { LEAST_FOR_INTERVAL } from '../detailed_metrics.ts'
 import { metricText, signed } from './number_text.ts'
 import { table } from './table.ts'
@@ -30,6 +31,7 @@ export function comparisonReport(splits: readonly ComparedSplit[]): string {
     'SADAAN: comparison of training, validation and test',
     '',
     ...splits.map(headOf),
+    ...contradictions(splits).map(line => `warning: ${line}`),
     '',
     ...findings(splits),
     ...sections.flatMap(([title, rows]) => (rows.length ? ['', title, ...tableOf(splits, rows)] : [])),

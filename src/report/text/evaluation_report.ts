@@ -20,6 +20,8 @@ export interface ReportHead {
   presenceThreshold: number
   /** the adapter that computed it */
   adapter: string
+  /** what may make the metrics mean less than they seem to, such as data unlike the training data */
+  warnings: readonly string[]
 }
 
 /** evaluation_report.txt: the metrics of detailed_metrics.json for a reader; its prose fits into 80 columns. */
@@ -31,6 +33,7 @@ export function evaluationReport(head: ReportHead, metrics: DetailedMetrics): st
     '',
     `weights   ${head.weights}`,
     `dataset   ${head.dataset}, ${head.split}`,
+    ...head.warnings.map(line => `warning   ${line}`),
     `samples   ${head.samples} of ${head.size.join('×')} voxels, ${structures} structures`,
     ...mainMetrics(metrics),
     '',
