@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { StagedResults } from '../../src/predict/staged_results.ts'
 import { InputError } from '../../src/util/error.ts'
+import { RESULTS_LIST } from '../../src/util/files/result_folder.ts'
 import { temporaryDirectory } from '../data/small_dataset.ts'
 
 const { pid: gone } = spawnSync(process.execPath, ['-e', ''])
@@ -20,7 +21,7 @@ test('what a killed prediction left is removed by the next; what others use or o
   expect(existsSync(join(folder, left))).toBe(false)
   writeFileSync(results.path('masks', 'heart.nii.gz'), 'whole')
   expect(results.commit()).toEqual([join(folder, 'masks', 'heart.nii.gz')])
-  expect(readdirSync(folder).sort()).toEqual([...others, 'masks'].sort())
+  expect(readdirSync(folder).sort()).toEqual([...others, RESULTS_LIST, 'masks'].sort())
 })
 
 test('a file in the place of a folder of results is wrong input', () => {
