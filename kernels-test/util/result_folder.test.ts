@@ -32,7 +32,7 @@ test('a file that another start of the program wrote is renewed, also by another
 test('a file of somebody else, or changed by somebody, stays, and is named; --overwrite replaces it', () => {
   const at = folderOf()
   writeFileSync(join(at, 'notes.txt'), 'mine')
-  const folder = new ResultFolder(at)
+  const folder = new ResultFolder(at, { overwrite: false })
   folder.write('a.txt', bytes('one'))
   writeFileSync(join(at, 'a.txt'), 'corrected')
   for (const work of [() => folder.claim(['a.txt', 'notes.txt', 'new.txt']), () => folder.write('a.txt', bytes('two'))])
@@ -40,6 +40,8 @@ test('a file of somebody else, or changed by somebody, stays, and is named; --ov
   expect(refusal(() => folder.claim(['a.txt', 'notes.txt', 'new.txt']))).toBe(
     `${at}: would replace a.txt, notes.txt, which sadaan-gpu did not write or somebody changed since; choose another folder, or --overwrite`,
   )
+  // a command without the flag does not name it
+  expect(refusal(() => new ResultFolder(at).claim(['notes.txt']))).toMatch(/; choose another folder$/)
   folder.remove(() => true)
   expect([textAt(at, 'a.txt'), textAt(at, 'notes.txt')]).toStrictEqual(['corrected', 'mine'])
   const anyhow = new ResultFolder(at, { overwrite: true })

@@ -27,10 +27,10 @@ type Versions = Map<string, string[]>
  */
 export class ResultFolder {
   readonly path: string
-  private readonly overwrite: boolean
+  private readonly overwrite: boolean | undefined
 
-  /** The folder need not exist yet. `overwrite` lets the results replace any file. */
-  constructor(path: string, { overwrite = false }: { overwrite?: boolean | undefined } = {}) {
+  /** The folder need not exist yet. `overwrite` lets the results replace any file; undefined: the command has no such flag. */
+  constructor(path: string, { overwrite }: { overwrite?: boolean | undefined } = {}) {
     this.path = path
     this.overwrite = overwrite
   }
@@ -41,7 +41,7 @@ export class ResultFolder {
     const others = names.filter(name => !this.isReplaceable(name, known))
     if (others.length > 0)
       throw new InputError(
-        `${this.path}: would replace ${listed(others)}, which sadaan-gpu did not write or somebody changed since; choose another folder, or --overwrite`,
+        `${this.path}: would replace ${listed(others)}, which sadaan-gpu did not write or somebody changed since; choose another folder${this.overwrite === undefined ? '' : ', or --overwrite'}`,
       )
   }
 
@@ -77,7 +77,7 @@ export class ResultFolder {
   private isReplaceable(name: string, known: Versions): boolean {
     const found = this.facts(name)
     if (found === undefined) return true
-    return !found.isDirectory() && (this.overwrite || this.isOurs(name, known))
+    return !found.isDirectory() && (this.overwrite === true || this.isOurs(name, known))
   }
 
   private isOurs(name: string, known: Versions): boolean {
