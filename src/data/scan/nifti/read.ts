@@ -1,13 +1,13 @@
 import { fstatSync, readSync } from 'node:fs'
-import { InputError } from '../../util/error.ts'
-import { FileBytes } from '../../util/files/file_bytes.ts'
-import { withInput } from '../../util/files/input_file.ts'
-import { type ByteSource, Inflation, InflationDamage, mostInflated } from '../../util/inflation.ts'
-import type { ImageSize } from '../../util/shape.ts'
-import type { NumericArray } from '../hdf5/file.ts'
-import type { Affine, NiftiGeometry } from './grid.ts'
-import { BYTE_LIMIT, FIRST_HEADER, headerLength, type NiftiHeader, parseHeader } from './nifti_header.ts'
-import { MissingVoxels, readVoxels } from './nifti_voxels.ts'
+import { InputError } from '../../../util/error.ts'
+import { FileBytes } from '../../../util/files/file_bytes.ts'
+import { withInput } from '../../../util/files/input_file.ts'
+import { type ByteSource, Inflation, InflationDamage, mostInflated } from '../../../util/inflation.ts'
+import type { ImageSize } from '../../../util/shape.ts'
+import type { NumericArray } from '../../hdf5/file.ts'
+import type { Affine, NiftiGeometry } from '../grid.ts'
+import { BYTE_LIMIT, FIRST_HEADER, headerLength, type NiftiHeader, parseHeader } from './header.ts'
+import { MissingVoxels, readVoxels } from './voxels.ts'
 
 export interface NiftiImage {
   path: string
