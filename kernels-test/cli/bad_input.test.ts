@@ -56,7 +56,10 @@ writeFileSync(broken, '{"training": ')
 
 /** name → words behind `train`, and what the one line must say: what, where, what was expected */
 const cases: Record<string, [string[], RegExp]> = {
-  'a missing dataset': [['dataset_path=nowhere'], /nowhere: no such directory, expected a dataset/],
+  'a missing dataset': [
+    ['dataset_path=nowhere'],
+    /nowhere: no such folder, expected a dataset; sadaan-gpu generate or import makes one/,
+  ],
   'a text file as HDF5': [[`dataset_path=${textFile}`], /text\/train\.h5: .*not an HDF5 file/],
   'a truncated HDF5 file': [[`dataset_path=${truncated}`], /truncated\/train\.h5: truncated or damaged/],
   'a flipped byte in a compressed chunk': [

@@ -213,12 +213,15 @@ test('wrong input is one line and leaves nothing', async () => {
     expect((failure as Error).message).toMatch(message)
     expect(existsSync(asked.output)).toBe(false)
   }
-  await refused(request('a', { dataset: join(folder, 'none') }), /none: no such directory, expected a dataset/)
-  await refused(request('b', { weights: join(folder, 'none.pth') }), /none\.pth: cannot be read/)
+  await refused(request('a', { dataset: join(folder, 'none') }), /none: no such folder, expected a dataset/)
+  await refused(request('b', { weights: join(folder, 'none.pth') }), /none\.pth: no such file, expected a model/)
   const three = join(folder, 'three')
   mkdirSync(three)
   await writeDataset(three, { samples: 2, structures: 3, imageSize: size })
-  await refused(request('c', { dataset: three }), /test\.h5: no such file, expected the split to evaluate/)
+  await refused(
+    request('c', { dataset: three }),
+    /test\.h5: no such file, the dataset has train and val; choose one, e\.g\. --split val$/,
+  )
   const nameless = join(folder, 'nameless.pth')
   writePth(nameless, stateDict(tensors))
   await refused(

@@ -70,6 +70,6 @@ test('says it in text, for a model without a dataset', async () => {
   config.model.num_structures = null
   config.dataset_path = '/nowhere'
   await expect(reportModel(config)).rejects.toThrow(
-    '/nowhere: no such directory, expected a dataset; without a dataset set model.num_structures and training.image_size',
+    '/nowhere: no such folder, expected a dataset; sadaan-gpu generate or import makes one; without a dataset set model.num_structures and training.image_size',
   )
 })

@@ -175,7 +175,7 @@ describe('wrong input is one line and leaves nothing', () => {
   ])('metadata %j', (metadata, message) => refused({ weights: withMetadata(metadata) }, message))
 
   test('weights', () => {
-    refused({ weights: join(folder, 'none.pth') }, /none\.pth: cannot be read/)
+    refused({ weights: join(folder, 'none.pth') }, /none\.pth: no such file, expected a model/)
     const part = new Map([...tensors].filter(([name]) => name !== 'encoder.up2.bias'))
     const torn = join(folder, 'part.safetensors')
     writeSafetensors(torn, { tensors: part, metadata: {} })

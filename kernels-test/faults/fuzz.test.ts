@@ -5,6 +5,7 @@ import { type Fuzzed, Fuzzer } from './fuzzed.ts'
 
 const SEED = 12
 const MOST_BYTES = 1e9
+const NOT_LINUX = 'peaks of memory are read as on Linux'
 const LONGEST_LINE = 600 // characters
 
 const folder = temporaryDirectory()
@@ -25,14 +26,16 @@ function complaintAt({ name, input, end, message, place, peak }: Fuzzed): string
 
 const names = [...(fuzzer?.formats.keys() ?? ['every format'])]
 
-test.skipIf(!fuzzer).each(names)('%s: a damaged file is refused with one line, or decodes as it should', async name => {
-  const all = await fuzzer!.all(name)
+test.for(names)('%s: a damaged file is refused with one line, or decodes as it should', async (name, { skip }) => {
+  if (!fuzzer) return skip(NOT_LINUX)
+  const all = await fuzzer.all(name)
   const accepted = all.filter(({ end }) => end === 'accepted').length
   console.log(`${name}: ${accepted} of ${all.length} accepted`)
-  expect(all).toHaveLength(fuzzer!.formats.get(name)!)
+  expect(all).toHaveLength(fuzzer.formats.get(name)!)
   expect(all.flatMap(input => complaintAt(input) ?? []).join('\n')).toBe('')
 })
 
-test.skipIf(!fuzzer)('these are 2,000 inputs', () => {
-  expect([...fuzzer!.formats.values()].reduce((sum, inputs) => sum + inputs, 0)).toBe(2000)
+test('these are 2,000 inputs', ({ skip }) => {
+  if (!fuzzer) return skip(NOT_LINUX)
+  expect([...fuzzer.formats.values()].reduce((sum, inputs) => sum + inputs, 0)).toBe(2000)
 })

@@ -16,12 +16,18 @@ export interface Ended {
 export class ProgramApart {
   private readonly environment: NodeJS.ProcessEnv
   private readonly longest: number
+  private readonly mostKept: number
   private resident: Resident | undefined
+  private closed: Promise<unknown> | undefined
   private dying = ''
 
-  /** A command that takes longer than `longest` milliseconds hangs. */
-  constructor(longest: number, environment: NodeJS.ProcessEnv = {}) {
+  /**
+   * A command that takes longer than `longest` milliseconds hangs. A process that took more than `mostKept` bytes is replaced as well: what it
+   * still holds would count for the next command.
+   */
+  constructor(longest: number, environment: NodeJS.ProcessEnv = {}, mostKept = Number.POSITIVE_INFINITY) {
     this.longest = longest
+    this.mostKept = mostKept
     this.environment = { ...process.env, ...environment, SADAAN_DEBUG: '', NODE_OPTIONS: '' }
   }
 
@@ -34,8 +40,9 @@ export class ProgramApart {
     const said = await Promise.race([runResident(words, folder, this.environment, socket), late])
     limit.abort()
     const peak = peakOf(child.pid!)
-    if (said !== 'hangs' && said.code !== null) return { ...said, code: said.code, peak }
-    await this.end()
+    const isAlive = said !== 'hangs' && said.code !== null
+    if (!isAlive || peak > this.mostKept) await this.end()
+    if (isAlive) return { ...said, code: said.code!, peak }
     return { code: said === 'hangs' ? 'hangs' : 'died', stdout: '', stderr: this.dying, peak }
   }
 
@@ -46,6 +53,8 @@ export class ProgramApart {
     resident.child.stderr!.setEncoding('utf8').on('data', (text: string) => {
       this.dying += text
     })
+    // by then it has said all it had to say
+    this.closed = once(resident.child, 'close')
     this.resident = resident
     return resident
   }
@@ -54,11 +63,8 @@ export class ProgramApart {
     const { resident } = this
     this.resident = undefined
     if (!resident) return
-    const { child } = resident
-    const isOver = child.exitCode !== null || child.signalCode !== null
-    const exit = isOver ? undefined : once(child, 'exit')
-    child.kill('SIGKILL')
-    await exit
+    resident.child.kill('SIGKILL')
+    await this.closed
     resident.end()
   }
 }

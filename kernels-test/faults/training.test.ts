@@ -1,19 +1,17 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, expect, test } from 'vitest'
+import { expect } from 'vitest'
 import { run } from '../cli/command.ts'
 import { temporaryDirectory } from '../data/small_dataset.ts'
 import { SMALL } from '../train/training_here.ts'
-import { FaultyProgram, type Outcome } from './faulty_program.ts'
+import type { Outcome } from './faulty_program.ts'
 import { copied, makeInputs } from './inputs.ts'
 import { savedIn } from './saved.ts'
-import { noShim, Shim } from './shim.ts'
-import { listOf, READING, type Scenario, sweep, WRITING } from './sweep.ts'
+import { READING, type Scenario, WRITING } from './sweep.ts'
+import { testSweeps } from './sweeps.ts'
 
 const root = temporaryDirectory()
 const { dataset } = await makeInputs(root)
-const program = noShim ? undefined : new FaultyProgram(new Shim(root))
-afterAll(() => program?.end())
 
 const train = (folder: string, epochs: number, options: readonly string[]): string[] => [
   ...['train', ...options, '-F', join(folder, 'record'), 'with', ...SMALL, `dataset_path=${dataset}`],
@@ -68,10 +66,4 @@ const scenarios: readonly (readonly [Scenario, number])[] = [
   [resumed, 30],
   [{ ...resumed, name: 'train --resume, reading its checkpoints', operations: READING, watched: 'checkpoints' }, 24],
 ]
-const rows = scenarios.map(([scenario, most]) => ({ name: scenario.name, scenario, most }))
-
-test.skipIf(noShim).each(rows)('$name', async ({ scenario, most }) => {
-  const done = await sweep(program!, scenario, join(root, scenario.name.replaceAll(/\W+/g, '_')), most)
-  console.log(`${scenario.name}: ${done.seen.length} operations, ${done.faults} faults, ${[...done.ends].join('; ')}`)
-  expect(listOf(done)).toBe('')
-})
+testSweeps(root, scenarios)

@@ -1,18 +1,15 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, expect, test } from 'vitest'
+import { expect } from 'vitest'
 import { run } from '../cli/command.ts'
 import { temporaryDirectory } from '../data/small_dataset.ts'
 import { contentsOf } from './contents.ts'
-import { FaultyProgram } from './faulty_program.ts'
 import { makeInputs } from './inputs.ts'
-import { noShim, Shim } from './shim.ts'
-import { listOf, type Scenario, sweep, WRITING } from './sweep.ts'
+import { type Scenario, WRITING } from './sweep.ts'
+import { testSweeps } from './sweeps.ts'
 
 const root = temporaryDirectory()
 const { dataset, scans, weights } = await makeInputs(root)
-const program = noShim ? undefined : new FaultyProgram(new Shim(root))
-afterAll(() => program?.end())
 
 const evaluated = join(root, 'evaluated')
 const splits = ['train', 'val', 'test']
@@ -72,10 +69,4 @@ const scenarios: readonly (readonly [Scenario, number])[] = [
   ],
 ]
 
-const rows = scenarios.map(([scenario, most]) => ({ name: scenario.name, scenario, most }))
-
-test.skipIf(noShim).each(rows)('$name', async ({ scenario, most }) => {
-  const done = await sweep(program!, scenario, join(root, scenario.name.replaceAll(/\W+/g, '_')), most)
-  console.log(`${scenario.name}: ${done.seen.length} operations, ${done.faults} faults, ${[...done.ends].join('; ')}`)
-  expect(listOf(done)).toBe('')
-})
+testSweeps(root, scenarios)

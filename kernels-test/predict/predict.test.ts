@@ -281,7 +281,7 @@ describe('wrong input is one line and leaves nothing', () => {
 
   test('weights', async () => {
     const input = imagesOf('small')
-    await refused(join(folder, 'none.pth'), input, /none\.pth: cannot be read/)
+    await refused(join(folder, 'none.pth'), input, /none\.pth: no such file, expected a model/)
     await refused(input, input, /small\.h5/)
     const weights = finalWeights(small)
     const write = (name: string, change: (tensors: typeof weights) => void): string => {
@@ -351,6 +351,10 @@ describe('wrong input is one line and leaves nothing', () => {
     const untested = join(folder, 'untested')
     mkdirSync(untested)
     await writeDataset(untested, split)
-    await refused(weights, untested, /test\.h5: no such file, expected the split to predict/)
+    await refused(
+      weights,
+      untested,
+      /test\.h5: no such file, the dataset has train and val; choose one, e\.g\. --split val$/,
+    )
   })
 })

@@ -42,7 +42,7 @@ export class DirectoryLock {
     try {
       while (!isTaken(directory, text));
       for (const name of readdirSync(directory))
-        if (/^\.lock\.|^\..*\.pth\.\d+\.tmp$/.test(name)) rmSync(join(directory, name), { force: true })
+        if (/^\.{1,2}lock\.|^\..*\.pth\.\d+\.tmp$/.test(name)) rmSync(join(directory, name), { force: true })
       removeStale(path)
     } catch (error) {
       if (error instanceof InputError) throw error
@@ -120,8 +120,8 @@ function successorOf(path: string, text: string): string {
 
 /** Creates `path` with this text in one step, by way of the file `own`. False if another process was faster. */
 function isLinked(path: string, text: string, own: string): boolean {
-  writeFileSync(own, text)
   try {
+    writeFileSync(own, text)
     linkSync(own, path)
     return true
   } catch (error) {

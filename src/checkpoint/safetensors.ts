@@ -1,4 +1,5 @@
 import { InputError } from '../util/error.ts'
+import { isTooDeep } from '../util/json_syntax.ts'
 import { type Shape, sizeOf } from '../util/shape.ts'
 import {
   checkTensor,
@@ -78,7 +79,8 @@ function readHeader(bytes: Uint8Array, where: string): { header: Record<string, 
 
 function parseHeader(bytes: Uint8Array): unknown {
   try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
+    const text = new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+    return isTooDeep(text) ? undefined : JSON.parse(text)
   } catch {
     return undefined
   }

@@ -1,5 +1,4 @@
-import { join } from 'node:path'
-import { type Dataset, openDataset } from '../data/dataset/dataset.ts'
+import { type Dataset, openDataset, splitOf } from '../data/dataset/dataset.ts'
 import { type Split, withStructures } from '../data/dataset/split.ts'
 import { Device } from '../gpu/device.ts'
 import { casesCsv } from '../report/case_row.ts'
@@ -68,11 +67,7 @@ async function openSplitFor(
   { dataset: directory, split: name, say }: EvaluationRequest,
 ): Promise<Pick<Task, 'split' | 'structureNames' | 'preparation' | 'warnings'>> {
   const dataset = await openDataset(directory)
-  const split = dataset.splits[name]
-  if (!split)
-    throw new InputError(
-      `${join(directory, `${name}.h5`)}: no such file, expected the split to evaluate; choose another, e.g. --split val`,
-    )
+  const split = splitOf(dataset, name)
   const { inChannels, size } = model.shape
   if (dataset.channels !== inChannels)
     throw new InputError(`${split.path}: images have ${dataset.channels} channels, ${model.path} expects ${inChannels}`)

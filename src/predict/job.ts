@@ -1,6 +1,6 @@
 import { basename, dirname, join } from 'node:path'
 import type { Config } from '../config/schema.ts'
-import { type DatasetFacts, openDataset, readMetadata } from '../data/dataset/dataset.ts'
+import { type DatasetFacts, openDataset, readMetadata, splitOf } from '../data/dataset/dataset.ts'
 import { SPLIT_NAMES, type SplitName } from '../data/dataset/split.ts'
 import { DEFAULT_INTENSITY } from '../data/scan/intensity.ts'
 import type { Preparation } from '../data/scan/preparation.ts'
@@ -42,9 +42,7 @@ async function locate({ input, split: name }: PredictionRequest): Promise<Source
       `${path}: expected a dataset (with metadata.json) or a folder of scans (.nii, .nii.gz or DICOM)`,
     )
   const dataset = await openDataset(path)
-  const split = dataset.splits[name]
-  if (!split) throw new InputError(`${join(path, `${name}.h5`)}: no such file, expected the split to predict`)
-  return { hdf5: split.path, dataset }
+  return { hdf5: splitOf(dataset, name).path, dataset }
 }
 
 /** The facts of the dataset that a file is a split of; undefined if it is none, or its metadata.json cannot be read: the images suffice. */

@@ -1,10 +1,11 @@
 import type { z } from 'zod'
 import { InputError } from './error.ts'
-import { firstSyntaxError } from './json_syntax.ts'
+import { DEEPEST, firstSyntaxError, isTooDeep } from './json_syntax.ts'
 
 /** The value of JSON text, with or without a byte order mark. Throws InputError with `path`, line and column. */
 export function jsonValue(text: string, path: string): unknown {
   const plain = text.replace(/^\uFEFF/, '')
+  if (isTooDeep(plain)) throw new InputError(`${path}: its JSON is nested deeper than ${DEEPEST} levels`)
   try {
     return JSON.parse(plain)
   } catch {

@@ -71,3 +71,17 @@ class Scanner {
     return true
   }
 }
+
+/** Brackets and braces open at once that any file of this program needs; a walk over what is nested as deep as a file may go would overflow. */
+export const DEEPEST = 100
+
+/** Whether JSON text is nested deeper than any file of this program needs to be. Takes no memory, so it comes before parsing. */
+export function isTooDeep(text: string): boolean {
+  let depth = 0
+  for (const [sign] of text.matchAll(/"(?:[^"\\]|\\.)*"|[[\]{}]/g)) {
+    if (sign === '[' || sign === '{') depth++
+    else if (sign === ']' || sign === '}') depth--
+    if (depth > DEEPEST) return true
+  }
+  return false
+}

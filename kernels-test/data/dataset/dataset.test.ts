@@ -62,7 +62,7 @@ test('metadata and files that disagree are refused', async () => {
   expect((await openDataset(path)).structureNames).toEqual(['a', 'b'])
   rmSync(join(path, 'metadata.json'))
   expect(await refusal(path)).toMatch(/metadata\.json: no such file, expected the dataset's metadata\.json/)
-  expect(await refusal(join(root, 'nowhere'))).toMatch(/nowhere: no such directory/)
+  expect(await refusal(join(root, 'nowhere'))).toMatch(/nowhere: no such folder/)
 })
 
 test('a split with a missing or contradictory dataset is refused', async () => {

@@ -362,5 +362,9 @@ test('the command: 0 without errors, 1 with, 2 for what is no dataset; --strict,
     errors: 1,
     findings: [{ severity: 'error', file: 'train.h5', dataset: 'masks', structure: 'heart', samples: [3, 4, 5] }],
   })
-  expect(none).toEqual({ code: 2, stdout: '', stderr: 'sadaan-gpu: nowhere: no such directory, expected a dataset\n' })
+  expect(none).toEqual({
+    code: 2,
+    stdout: '',
+    stderr: 'sadaan-gpu: nowhere: no such folder, expected a dataset; sadaan-gpu generate or import makes one\n',
+  })
 })

@@ -1,7 +1,7 @@
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { z } from 'zod'
 import { InputError } from '../../util/error.ts'
-import { factsOf, isFolder } from '../../util/files/lookup.ts'
+import { factsOf } from '../../util/files/lookup.ts'
 import { parseJson } from '../../util/json.ts'
 import { firstRepeated } from '../../util/repeated.ts'
 import type { ImageSize } from '../../util/shape.ts'
@@ -136,8 +136,8 @@ export type DatasetFacts = Omit<Dataset, 'channels' | 'splits'>
 /** Reads metadata.json only. Throws InputError like `openDataset`. */
 export function readMetadata(directory: string): DatasetFacts {
   const path = join(directory, 'metadata.json')
-  if (!isFolder(directory)) throw new InputError(`${directory}: no such directory, expected a dataset`)
-  const text = readText(path, "the dataset's metadata.json")
+  checkFolder(directory)
+  const text = readText(path, "the dataset's metadata.json; sadaan-gpu import makes a dataset of scans")
   const metadata = checkNames(parseJson(text, path, metadataSchema), path)
   const { preparation, training_scans } = metadata
   return {
@@ -149,6 +149,25 @@ export function readMetadata(directory: string): DatasetFacts {
     patches: metadata.patches,
     trainingScans: training_scans === undefined ? undefined : parseScanRanges(training_scans, path),
   }
+}
+
+/** Throws InputError if there is no folder for a dataset. */
+export function checkFolder(directory: string): void {
+  const facts = factsOf(directory)
+  if (facts?.isDirectory()) return
+  if (facts) throw new InputError(`${directory}: is a file, expected the dataset's folder, e.g. ${dirname(directory)}`)
+  throw new InputError(`${directory}: no such folder, expected a dataset; sadaan-gpu generate or import makes one`)
+}
+
+/** Throws InputError if the dataset lacks the split. */
+export function splitOf({ directory, splits }: Dataset, name: SplitName): Split {
+  const there = Object.keys(splits)
+  const split = splits[name]
+  if (!split)
+    throw new InputError(
+      `${join(directory, `${name}.h5`)}: no such file, the dataset has ${there.join(' and ')}; choose one, e.g. --split ${there.at(-1)}`,
+    )
+  return split
 }
 
 type Metadata = z.infer<typeof metadataSchema>

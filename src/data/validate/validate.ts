@@ -1,6 +1,7 @@
 import { basename, join } from 'node:path'
 import { InputError } from '../../util/error.ts'
-import { factsOf, isFolder } from '../../util/files/lookup.ts'
+import { factsOf } from '../../util/files/lookup.ts'
+import { checkFolder } from '../dataset/dataset.ts'
 import { readHashes } from '../dataset/hashes.ts'
 import { SPLIT_NAMES, type SplitName } from '../dataset/split.ts'
 import { compareSplits, type Examined } from './between.ts'
@@ -39,7 +40,7 @@ export interface Validation {
  */
 export async function validateDataset(options: ValidateOptions): Promise<Validation> {
   const { directory, workers, hash, progress } = options
-  if (!isFolder(directory)) throw new InputError(`${directory}: no such directory, expected a dataset`)
+  checkFolder(directory)
   const findings = new Findings()
   const metadata = validateMetadata(directory, findings)
   const splits = await openSplits(directory, metadata, findings)
