@@ -13,7 +13,8 @@ export async function contentsOf(
 ): Promise<Record<string, string>> {
   if (!existsSync(folder)) return {}
   const names = readdirSync(folder, { recursive: true, encoding: 'utf8' })
-    .filter(name => choice(name) && statSync(join(folder, name)).isFile())
+    // what the program notes of its own results has times
+    .filter(name => !name.endsWith('.sadaan-gpu.json') && choice(name) && statSync(join(folder, name)).isFile())
     .sort()
   const found: Record<string, string> = {}
   for (const name of names) {
