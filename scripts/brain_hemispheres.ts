@@ -5,8 +5,8 @@
 
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { type NiftiImage, readNifti } from '../src/data/scan/nifti.ts'
-import { writeNifti } from '../src/data/scan/nifti_writer.ts'
+import { type NiftiImage, readNifti } from '../src/data/scan/nifti/read.ts'
+import { writeNifti } from '../src/data/scan/nifti/writer.ts'
 import type { ScanGrid } from '../src/data/scan/scan.ts'
 import { InputError } from '../src/util/error.ts'
 import { makeFolder } from '../src/util/files/folder.ts'

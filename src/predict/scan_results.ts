@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { DicomSegmentation } from '../data/scan/dicom/segmentation.ts'
-import { writeNifti } from '../data/scan/nifti_writer.ts'
+import { writeNifti } from '../data/scan/nifti/writer.ts'
 import { regionColor } from '../report/chart/palette.ts'
 import { fileNames } from '../util/files/file_names.ts'
 import { sizeOf } from '../util/shape.ts'

@@ -2,6 +2,7 @@ import { InputError } from '../../util/error.ts'
 import { listed } from '../../util/listing.ts'
 import { sizeOf } from '../../util/shape.ts'
 import type { Frame } from '../scan/frame.ts'
+import type { LabelNames } from '../scan/nifti/label_table.ts'
 import { readScan } from '../scan/read_scan.ts'
 import { checkSameGrid, type PlacedGrid } from '../scan/same_grid.ts'
 import type { Scan, ScanGrid } from '../scan/scan.ts'
@@ -16,6 +17,8 @@ export interface LabelContent {
   occurring: ReadonlySet<number | string>
   grid: PlacedGrid
   warnings: ScanWarning[]
+  /** names of the values, from a table in the label's own header */
+  names?: LabelNames
 }
 
 /** Reads a label map. Throws InputError if it is not one. */
@@ -60,7 +63,8 @@ function valuesOf({ values }: Scan): Set<number> {
 export function surveyLabel(label: LabelFiles): LabelContent {
   if (label.kind === 'volume') {
     const scan = readLabel(label.path)
-    return { occurring: valuesOf(scan), grid: gridOf(scan), warnings: warningsOf(scan) }
+    const { labelNames: names } = scan
+    return { occurring: valuesOf(scan), grid: gridOf(scan), warnings: warningsOf(scan), ...(names && { names }) }
   }
   const occurring = new Set<string>()
   const warnings: ScanWarning[] = []

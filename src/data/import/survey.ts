@@ -2,7 +2,7 @@ import { InputError } from '../../util/error.ts'
 import { listed } from '../../util/listing.ts'
 import { nearest } from '../../util/nearest.ts'
 import { firstRepeated } from '../../util/repeated.ts'
-import { readNiftiGrid } from '../scan/nifti.ts'
+import { readNiftiGrid } from '../scan/nifti/read.ts'
 import { isNiftiName } from '../scan/read_scan.ts'
 import { checkSameGrid } from '../scan/same_grid.ts'
 import { type LabelContent, surveyLabel } from './labels.ts'
@@ -131,8 +131,31 @@ function structuresOf({ source, scans }: Surveyed): readonly LabelledStructure[]
     scans.flatMap(({ label, occurring }) => [...(label.kind === 'folder' ? label.files.keys() : occurring)]),
   )
   if (marks.size === 0) throw new InputError(`${source.where}: no volume has a label other than 0`)
-  const named = [...marks].map(mark => ({ name: typeof mark === 'number' ? `label_${mark}` : mark, marks: [mark] }))
+  const names = tableNames(scans)
+  const nameOf = (mark: number | string): string =>
+    typeof mark === 'number' ? (names.get(mark) ?? `label_${mark}`) : mark
+  const named = [...marks].map(mark => ({ name: nameOf(mark), marks: [mark] }))
   return named.sort(({ marks: [a] }, { marks: [b] }) => (typeof a === 'number' ? a - (b as number) : a! < b! ? -1 : 1))
+}
+
+/**
+ * The names of label values in the labels' own headers, without those that two values share. Throws InputError if two labels give a value
+ * different names.
+ */
+function tableNames(scans: Surveyed['scans']): Map<number, string> {
+  const found = new Map<number, { name: string; path: string }>()
+  for (const { label, names = new Map<number, string>() } of scans)
+    for (const [value, name] of names) {
+      const { name: before, path } = found.get(value) ?? { name, path: label.path }
+      if (before !== name)
+        throw new InputError(
+          `${label.path}: its header names label ${value} '${name}', that of ${path} '${before}'; name the structures yourself`,
+        )
+      found.set(value, { name, path })
+    }
+  const times = new Map<string, number>()
+  for (const { name } of found.values()) times.set(name, (times.get(name) ?? 0) + 1)
+  return new Map([...found].flatMap(([value, { name }]) => (times.get(name) === 1 ? [[value, name]] : [])))
 }
 
 function checkMarks(structures: readonly LabelledStructure[], scans: Surveyed['scans']): void {

@@ -1,6 +1,6 @@
 import { factsOf } from '../../util/files/lookup.ts'
 import type { Affine } from '../scan/grid.ts'
-import { unitOf } from '../scan/nifti_affine.ts'
+import { unitOf } from '../scan/nifti/affine.ts'
 import { obliquityOf, orientationOf } from '../scan/orientation.ts'
 import { readScan } from '../scan/read_scan.ts'
 import { shearWarnings } from '../scan/scan_warnings.ts'

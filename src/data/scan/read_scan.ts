@@ -4,7 +4,7 @@ import { InputError } from '../../util/error.ts'
 import { isFolder } from '../../util/files/lookup.ts'
 import { isDicomFile } from './dicom/file.ts'
 import { holdsDicom, readDicomSeries } from './dicom/series.ts'
-import { readNifti } from './nifti.ts'
+import { readNifti } from './nifti/read.ts'
 import type { Scan } from './scan.ts'
 
 export interface ScanOptions {

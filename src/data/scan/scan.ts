@@ -2,6 +2,7 @@ import type { ImageSize } from '../../util/shape.ts'
 import type { NumericArray } from '../hdf5/file.ts'
 import type { DicomSource } from './dicom/source.ts'
 import type { Affine, NiftiGeometry } from './grid.ts'
+import type { LabelNames } from './nifti/label_table.ts'
 
 /** A volume of one subject, from a NIfTI file or a DICOM series. */
 export interface Scan {
@@ -12,6 +13,8 @@ export interface Scan {
   affine: Affine // in millimetres
   /** What its header leaves in doubt or what was left out: each a sentence to follow the scan's name. */
   warnings: readonly string[]
+  /** NIfTI only: names of label values, from a table in the header's extensions */
+  labelNames?: LabelNames
   /** NIfTI only: how the header states the affine */
   geometry?: NiftiGeometry
   /** DICOM only: what a segmentation repeats */

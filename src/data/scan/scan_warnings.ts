@@ -2,7 +2,7 @@ import { basename } from 'node:path'
 import { InputError } from '../../util/error.ts'
 import { listed } from '../../util/listing.ts'
 import type { Affine } from './grid.ts'
-import { readNiftiGrid } from './nifti.ts'
+import { readNiftiGrid } from './nifti/read.ts'
 import { isNiftiName } from './read_scan.ts'
 import { leastAngle } from './spacing.ts'
 

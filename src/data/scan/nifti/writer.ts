@@ -1,9 +1,9 @@
 import { constants, crc32, deflateRawSync } from 'node:zlib'
-import { ContractError, InputError } from '../../util/error.ts'
-import { type ImageSize, sizeOf } from '../../util/shape.ts'
-import { writeWhole } from '../../util/whole_file.ts'
-import type { Affine, NiftiGeometry } from './grid.ts'
-import type { ScanGrid } from './scan.ts'
+import { ContractError, InputError } from '../../../util/error.ts'
+import { type ImageSize, sizeOf } from '../../../util/shape.ts'
+import { writeWhole } from '../../../util/whole_file.ts'
+import type { Affine, NiftiGeometry } from '../grid.ts'
+import type { ScanGrid } from '../scan.ts'
 
 const LONGEST_AXIS = 32767 // int16
 const VOXELS_AT_ONCE = 2 ** 21

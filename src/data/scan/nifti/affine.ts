@@ -1,8 +1,8 @@
-import { InputError } from '../../util/error.ts'
-import type { ImageSize } from '../../util/shape.ts'
-import type { Affine, NiftiGeometry } from './grid.ts'
-import { orientationOf } from './orientation.ts'
-import { determinantOf, stepsOf } from './spacing.ts'
+import { InputError } from '../../../util/error.ts'
+import type { ImageSize } from '../../../util/shape.ts'
+import type { Affine, NiftiGeometry } from '../grid.ts'
+import { orientationOf } from '../orientation.ts'
+import { determinantOf, stepsOf } from '../spacing.ts'
 
 /** Where a NIfTI header places its voxels. */
 export interface NiftiPlace {

@@ -1,13 +1,14 @@
 import { fstatSync, readSync } from 'node:fs'
-import { InputError } from '../../util/error.ts'
-import { FileBytes } from '../../util/files/file_bytes.ts'
-import { withInput } from '../../util/files/input_file.ts'
-import { type ByteSource, Inflation, InflationDamage, mostInflated } from '../../util/inflation.ts'
-import type { ImageSize } from '../../util/shape.ts'
-import type { NumericArray } from '../hdf5/file.ts'
-import type { Affine, NiftiGeometry } from './grid.ts'
-import { BYTE_LIMIT, FIRST_HEADER, headerLength, type NiftiHeader, parseHeader } from './nifti_header.ts'
-import { MissingVoxels, readVoxels } from './nifti_voxels.ts'
+import { InputError } from '../../../util/error.ts'
+import { FileBytes } from '../../../util/files/file_bytes.ts'
+import { withInput } from '../../../util/files/input_file.ts'
+import { type ByteSource, Inflation, InflationDamage, mostInflated } from '../../../util/inflation.ts'
+import type { ImageSize } from '../../../util/shape.ts'
+import type { NumericArray } from '../../hdf5/file.ts'
+import type { Affine, NiftiGeometry } from '../grid.ts'
+import { BYTE_LIMIT, FIRST_HEADER, headerLength, type NiftiHeader, parseHeader } from './header.ts'
+import { type LabelNames, labelNamesIn, MOST_EXTENSIONS } from './label_table.ts'
+import { MissingVoxels, readVoxels } from './voxels.ts'
 
 export interface NiftiImage {
   path: string
@@ -18,6 +19,8 @@ export interface NiftiImage {
   geometry: NiftiGeometry
   /** What the header leaves in doubt: each a sentence to follow the file's name. */
   warnings: readonly string[]
+  /** names of label values, from a table in the header's extensions */
+  labelNames?: LabelNames
 }
 
 const SLACK = 2 ** 20 // bytes allowed after the voxels
@@ -29,11 +32,14 @@ const SKIPPED_AT_ONCE = 2 ** 16 // bytes
  * header with the file's length before allocating, so a wrong header cannot make it allocate much memory.
  */
 export function readNifti(path: string): NiftiImage {
-  return withOpened(path, opened => ({ ...imageOf(opened), values: voxelsOf(opened) }))
+  return withOpened(path, opened => {
+    const { passed, labelNames } = passExtensions(opened)
+    return { ...imageOf(opened), values: voxelsOf(opened, passed), ...(labelNames && { labelNames }) }
+  })
 }
 
 /** Reads the header only. Throws InputError like `readNifti`, except for errors in the voxels. */
-export function readNiftiGrid(path: string): Omit<NiftiImage, 'values'> {
+export function readNiftiGrid(path: string): Omit<NiftiImage, 'values' | 'labelNames'> {
   return withOpened(path, imageOf)
 }
 
@@ -45,12 +51,14 @@ interface Opened {
   source: ByteSource
   /** bytes of the header */
   start: number
+  /** whether extensions follow the header */
+  isExtended: boolean
   /** the most bytes that the file can hold, inflated */
   most: number
   isGzip: boolean
 }
 
-function imageOf({ path, header }: Opened): Omit<NiftiImage, 'values'> {
+function imageOf({ path, header }: Opened): Omit<NiftiImage, 'values' | 'labelNames'> {
   const { size, channels, affine, geometry, warnings } = header
   return { path, size, channels, affine, geometry, warnings }
 }
@@ -81,21 +89,34 @@ function withOpened<T>(path: string, use: (opened: Opened) => T): T {
 function open(path: string, source: ByteSource, size: Pick<Opened, 'most' | 'isGzip'>): Opened {
   const start = read(source, FIRST_HEADER)
   const head = Buffer.concat([start, read(source, headerLength(start) - FIRST_HEADER)])
-  return { path, header: parseHeader(head, path), source, start: head.length, ...size }
+  return { path, header: parseHeader(head, path), source, start: head.length, isExtended: head.at(-4) !== 0, ...size }
 }
 
-function voxelsOf({ path, header, source, start, most, isGzip }: Opened): NumericArray {
-  const { offset, bytes } = header
-  const tooShort = (held: number) =>
-    new InputError(`${path}: holds ${held} bytes, its header states ${offset + bytes}: truncated`)
-  if (most < offset + bytes) throw tooShort(most)
-  const skipped = start + skip(source, offset - start)
-  if (skipped < offset) throw tooShort(skipped)
+/** Reads up to the voxels; `passed` is how far it came. */
+function passExtensions({ path, header, source, start, isExtended, most }: Opened): {
+  passed: number
+  labelNames: LabelNames | undefined
+} {
+  const { offset, bytes, isLittle } = header
+  if (most < offset + bytes) throw tooShort(path, header, most)
+  const extensions = read(source, isExtended ? Math.min(offset - start, MOST_EXTENSIONS) : 0)
+  const passed = start + extensions.length + skip(source, offset - start - extensions.length)
+  return { passed, labelNames: labelNamesIn(extensions, isLittle) }
+}
+
+function tooShort(path: string, { offset, bytes }: NiftiHeader, held: number): InputError {
+  return new InputError(`${path}: holds ${held} bytes, its header states ${offset + bytes}: truncated`)
+}
+
+/** `passed`: bytes read so far, all up to the voxels in a file that is whole. */
+function voxelsOf({ path, header, source, isGzip }: Opened, passed: number): NumericArray {
+  const { offset } = header
+  if (passed < offset) throw tooShort(path, header, passed)
   let values: NumericArray
   try {
     values = readVoxels(source, header)
   } catch (error) {
-    throw error instanceof MissingVoxels ? tooShort(offset + error.bytes) : error
+    throw error instanceof MissingVoxels ? tooShort(path, header, offset + error.bytes) : error
   }
   if (isGzip && skip(source, SLACK + 1) > SLACK)
     throw new InputError(`${path}: decompresses to more than its header states`)

@@ -1,6 +1,6 @@
-import type { ByteSource } from '../../util/inflation.ts'
-import { type ImageSize, sizeOf } from '../../util/shape.ts'
-import type { NumericArray } from '../hdf5/file.ts'
+import type { ByteSource } from '../../../util/inflation.ts'
+import { type ImageSize, sizeOf } from '../../../util/shape.ts'
+import type { NumericArray } from '../../hdf5/file.ts'
 
 type Stored = NumericArray | BigInt64Array | BigUint64Array
 type StoredType = new (buffer: ArrayBuffer, offset: number, length: number) => Stored

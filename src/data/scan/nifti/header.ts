@@ -1,9 +1,9 @@
 import { isNIFTI1, isNIFTI2, type NIFTI1, type NIFTI2, readHeader } from 'nifti-reader-js'
-import { InputError } from '../../util/error.ts'
-import { type ImageSize, sizeOf } from '../../util/shape.ts'
-import type { NiftiGeometry } from './grid.ts'
-import { type NiftiPlace, placeOf } from './nifti_affine.ts'
-import { voxelBytesOf } from './nifti_voxels.ts'
+import { InputError } from '../../../util/error.ts'
+import { type ImageSize, sizeOf } from '../../../util/shape.ts'
+import type { NiftiGeometry } from '../grid.ts'
+import { type NiftiPlace, placeOf } from './affine.ts'
+import { voxelBytesOf } from './voxels.ts'
 
 /** What a NIfTI header states. */
 export interface NiftiHeader extends NiftiPlace {
