@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { closeSync, constants, linkSync, openSync, rmSync, statSync } from 'node:fs'
+import { statSync } from 'node:fs'
+import { Session } from 'node:inspector'
 import { join } from 'node:path'
 import type { Worker } from 'node:worker_threads'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
@@ -301,33 +302,56 @@ test('a thread that dies is replaced at the same place; dying again is an error'
   process.off('worker', kill)
 })
 
-/** Opening a named pipe for reading lasts until somebody opens its other end. */
-test('a thread that hangs is replaced at the same place; hanging again is an error', async () => {
-  const good = await splitOf(5)
-  const expected = told(await collect(load(good).epoch(0)))
-  const split = { ...good, path: join(directory, 'hanging.h5') }
-  const pipe = `${split.path}.pipe`
-  execFileSync('mkfifo', [pipe])
-  linkSync(pipe, split.path)
-  const decoders = decodersOf({ hangSeconds: 1 })
+/** In a thread: once it has said that it is ready, it hangs instead of answering. Nothing happens before it has a port, or twice. */
+const HANG = `{
+  const { parentPort } = process.getBuiltinModule('node:worker_threads')
+  if (parentPort && !Object.hasOwn(parentPort, 'postMessage')) {
+    const { postMessage } = parentPort
+    let isReady = false
+    parentPort.postMessage = reply => {
+      if (isReady) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)
+      isReady = true
+      postMessage.call(parentPort, reply)
+    }
+  }
+}`
+const BETWEEN_CALLS = 5 // milliseconds; loading HDF5, before a thread is ready, takes many times as long
+
+/** Lets the first `count` threads hang that start while `body` runs: the debugger changes them. */
+async function withHangingThreads(count: number, body: () => Promise<void>): Promise<void> {
+  const session = new Session()
+  session.connect()
+  let started = 0
+  const hanging = new Set<string>()
+  session.on('NodeWorker.attachedToWorker', ({ params: { sessionId } }) => {
+    if (++started <= count) hanging.add(sessionId)
+  })
+  session.on('NodeWorker.detachedFromWorker', ({ params: { sessionId } }) => hanging.delete(sessionId))
+  session.post('NodeWorker.enable', { waitForDebuggerOnStart: false })
+  const message = JSON.stringify({ id: 1, method: 'Runtime.evaluate', params: { expression: HANG } })
+  const timer = setInterval(() => {
+    for (const sessionId of hanging) session.post('NodeWorker.sendMessageToWorker', { sessionId, message })
+  }, BETWEEN_CALLS)
   try {
-    const hanging = load(split, { decoders })
+    await body()
+  } finally {
+    clearInterval(timer)
+    session.disconnect()
+  }
+}
+
+test('a thread that hangs is replaced at the same place; hanging again is an error', async () => {
+  const split = await splitOf(5)
+  const expected = told(await collect(load(split).epoch(0)))
+  await withHangingThreads(3, async () => {
+    const hanging = load(split, { decoders: decodersOf({ hangSeconds: 1 }) })
     await expect(hanging.epoch(0).next()).rejects.toThrow(
-      /hanging\.h5: sample 0: a decoding thread failed twice: it did not answer for 1 s/,
+      /5-undefined\.h5: sample 0: a decoding thread failed twice: it did not answer for 1 s/,
     )
     expect(workers).toHaveLength(2)
-    const other = decodersOf({ hangSeconds: 1 })
-    const mended = collect(load(split, { decoders: other }).epoch(0))
-    process.once('worker', () =>
-      // the first thread hangs; this is the one that replaces it
-      process.once('worker', () => {
-        rmSync(split.path)
-        linkSync(good.path, split.path)
-      }),
-    )
-    expect(told(await mended)).toEqual(expected)
+    // the third thread hangs, the one that replaces it does not
+    const mended = load(split, { decoders: decodersOf({ hangSeconds: 1 }) })
+    expect(told(await collect(mended.epoch(0)))).toEqual(expected)
     expect(workers).toHaveLength(4)
-  } finally {
-    closeSync(openSync(pipe, constants.O_RDWR | constants.O_NONBLOCK)) // lets the threads go
-  }
+  })
 })
