@@ -26,7 +26,7 @@ export function withInput<T>(path: string, use: (file: number) => T, expected?: 
   } catch (error) {
     throw isOfSystem(error) ? unreadable(path, error, expected) : error
   } finally {
-    fs.closeSync(file)
+    closeRead(file)
   }
 }
 
@@ -65,4 +65,11 @@ function kindOf(facts: fs.Stats): string {
   if (facts.isFIFO()) return 'a named pipe'
   if (facts.isSocket()) return 'a socket'
   return 'a device'
+}
+
+/** What was read is whole, whatever closing says. */
+function closeRead(file: number): void {
+  try {
+    fs.closeSync(file)
+  } catch {}
 }
