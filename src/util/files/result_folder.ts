@@ -59,10 +59,10 @@ export class ResultFolder {
   take(files: ReadonlyMap<string, string>): string[] {
     const names = [...files.keys()]
     this.claim(names)
+    for (const name of names) makeFolder(dirname(join(this.path, name)), 'a folder for the results')
     this.record(new Map([...files].map(([name, from]) => [name, digestAt(from)])))
     return [...files].map(([name, from]) => {
       const path = join(this.path, name)
-      makeFolder(dirname(path), 'a folder for the results')
       writing(path, () => fs.renameSync(from, path))
       return path
     })
