@@ -14,3 +14,12 @@ test('the key __proto__ is refused at any depth, as a value it is text', () => {
     )
   refuseProtoKey(['__proto__', { constructor: 1 }], 'x.json')
 })
+
+test('what is nested too deep for a walk is refused before it is parsed; brackets in text do not count', () => {
+  const nested = (depth: number): string => `${'['.repeat(depth)}${']'.repeat(depth)}`
+  expect(() => jsonValue(nested(1_000_000), 'x.json')).toThrow(
+    new InputError('x.json: its JSON is nested deeper than 100 levels'),
+  )
+  expect(jsonValue(JSON.stringify({ text: `"${'['.repeat(200)}` }), 'x.json')).toEqual({ text: `"${'['.repeat(200)}` })
+  refuseProtoKey(jsonValue(nested(100), 'x.json'), 'x.json')
+})

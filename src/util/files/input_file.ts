@@ -32,7 +32,7 @@ function closing<T>(file: number, use: (file: number) => T): T {
   try {
     return use(file)
   } finally {
-    fs.closeSync(file)
+    closeRead(file)
   }
 }
 
@@ -71,4 +71,11 @@ function kindOf(facts: fs.Stats): string {
   if (facts.isFIFO()) return 'a named pipe'
   if (facts.isSocket()) return 'a socket'
   return 'a device'
+}
+
+/** What was read is whole, whatever closing says. */
+function closeRead(file: number): void {
+  try {
+    fs.closeSync(file)
+  } catch {}
 }
