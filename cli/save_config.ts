@@ -41,7 +41,7 @@ function runSaveConfig(words: string[], options: SaveOptions): void {
   try {
     writeFileSync(path, bytes)
   } catch (error) {
-    throw new InputError(`${path}: ${reasonOf(error)}, expected a writable file`)
+    throw new InputError(`${path}: cannot be written (${reasonOf(error)}), expected a writable file`)
   }
   say(`saved ${path}`)
   if (options.json) process.stdout.write(`${JSON.stringify({ path })}\n`)

@@ -1,11 +1,12 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { Hdf5File } from '../../src/data/hdf5/file.ts'
+import { RESULTS_LIST } from '../../src/util/files/result_folder.ts'
 import { digestOf } from './digest.ts'
 
 /**
  * What the files under a folder hold, as digests by path. HDF5 files are decoded, because they hold times; in text the path of
- * the folder around it does not count.
+ * the folder around it does not count. The list of results is left out: it has digests of all that.
  */
 export async function contentsOf(
   folder: string,
@@ -13,7 +14,7 @@ export async function contentsOf(
 ): Promise<Record<string, string>> {
   if (!existsSync(folder)) return {}
   const names = readdirSync(folder, { recursive: true, encoding: 'utf8' })
-    .filter(name => choice(name) && statSync(join(folder, name)).isFile())
+    .filter(name => basename(name) !== RESULTS_LIST && choice(name) && statSync(join(folder, name)).isFile())
     .sort()
   const found: Record<string, string> = {}
   for (const name of names) {

@@ -8,8 +8,8 @@ export interface Ended {
   code: number | 'died' | 'hangs'
   stderr: string
   stdout: string
-  /** most memory of the process meanwhile, in bytes; 0 where the system does not tell */
-  peak: number
+  /** bytes by which the memory of the process grew at most; 0 where the system does not tell */
+  grown: number
 }
 
 /** The program in a process of a test's own, which may damage it: one that dies or hangs is replaced. */
@@ -35,15 +35,17 @@ export class ProgramApart {
     const { child, socket } = await this.started()
     this.dying = ''
     forgetPeak(child.pid!)
+    const before = peakOf(child.pid!)
     const limit = new AbortController()
     const late = sleep(this.longest, 'hangs' as const, { signal: limit.signal }).catch(() => 'hangs' as const)
     const said = await Promise.race([runResident(words, folder, this.environment, socket), late])
     limit.abort()
     const peak = peakOf(child.pid!)
+    const grown = Math.max(peak - before, 0)
     const isAlive = said !== 'hangs' && said.code !== null
     if (!isAlive || peak > this.mostKept) await this.end()
-    if (isAlive) return { ...said, code: said.code!, peak }
-    return { code: said === 'hangs' ? 'hangs' : 'died', stdout: '', stderr: this.dying, peak }
+    if (isAlive) return { ...said, code: said.code!, grown }
+    return { code: said === 'hangs' ? 'hangs' : 'died', stdout: '', stderr: this.dying, grown }
   }
 
   /** Starts the process, so that the next command need not. */

@@ -151,8 +151,8 @@ async function judge(
 }
 
 const CALLS = 'open|read|write|mkdir|mkdtemp|rename|link|unlink|rmdir|ftruncate|fsync|close|l?stat|scandir|access'
-const DOING = new RegExp(`cannot|could not|expected an? |, (?:${CALLS})\\b`)
-const REASON = /EIO|ENOSPC|EACCES|i\/o error|no space|permission/i
+const DOING = new RegExp(`can't|cannot|could not|expected an? |, (?:${CALLS})\\b`)
+const REASON = /EIO|ENOSPC|EACCES|i\/o error|no space|permission|can't retrieve stat/i
 
 /** What is wrong with the message of a command that failed: it must be one line with a path, what was being done and the reason. */
 export function wrongMessage({ stderr, stdout }: Outcome, folder: string): string | undefined {
@@ -172,7 +172,8 @@ function linesOf({ stderr, stdout }: Pick<Outcome, 'stderr' | 'stdout'>): string
   if (stderr === '') {
     const found = stdout.split('\n')
     const dataset = found.find(line => line.startsWith('dataset '))
-    return found.filter(line => line.startsWith('error ')).map(line => `${line} in ${dataset}`)
+    // what follows from an unreadable file is found as well
+    return found.filter(line => line.startsWith('error ') && REASON.test(line)).map(line => `${line} in ${dataset}`)
   }
   const said = lines.filter(line => line.startsWith('sadaan-gpu: '))
   return said.length === 1 && said[0] === lines.at(-1) ? said : []

@@ -30,7 +30,7 @@ const METRICS = 'detailed_metrics.json'
 const OLD = 'written before'
 /** The words of a command that writes one file, `name`, over an older one: afterwards it is the old file or the new one, whole. */
 const over = (words: readonly string[], name: string): Scenario => {
-  const all = (folder: string): string[] => [...words, '--output', join(folder, name)]
+  const all = (folder: string): string[] => [...words, '--overwrite', '--output', join(folder, name)]
   return {
     name: `${words[0]} over an older ${name}`,
     prepare: folder => {

@@ -5,8 +5,12 @@ import { Hdf5File } from '../../src/data/hdf5/file.ts'
 import { Hdf5Writer } from '../../src/data/hdf5/writer.ts'
 import type { Affine } from '../../src/data/scan/grid.ts'
 import { writeNifti } from '../../src/data/scan/nifti/writer.ts'
+import { DeviceLostError } from '../../src/gpu/device.ts'
+import { BadSubjects } from '../../src/predict/bad_subjects.ts'
 import type { Prediction } from '../../src/predict/predict.ts'
+import { InputError } from '../../src/util/error.ts'
 import { type ImageSize, sizeOf } from '../../src/util/shape.ts'
+import { WriteError } from '../../src/util/whole_file.ts'
 import { run } from '../cli/command.ts'
 import { writeSeries } from '../data/scan/dicom/slices.ts'
 import { temporaryDirectory } from '../data/small_dataset.ts'
@@ -161,6 +165,21 @@ test('a bad sample of an HDF5 file has no row; `samples` says which row is which
     expect(opened.dataset(dataset).shape[0]).toBe(2)
     opened.close()
   }
+})
+
+test('a lost device, a full disk or any other error that is not about one scan ends the prediction', () => {
+  const subjects = {
+    count: 3,
+    nameOf: String,
+    whereIs: String,
+    read: () => expect.unreachable(),
+    close: () => undefined,
+  }
+  const bad = new BadSubjects(subjects as never)
+  for (const error of [new DeviceLostError('device lost'), WriteError.at('out/masks.h5', new Error('ENOSPC'))])
+    expect(() => bad.add(1, error)).toThrow(error)
+  bad.add(1, new InputError('b.nii: is cut off'))
+  expect(bad.list()).toStrictEqual([{ sample: 1, scan: '1', reason: 'b.nii: is cut off' }])
 })
 
 test('a presence that is not a number is neither present nor absent: the scan is not predicted', async () => {

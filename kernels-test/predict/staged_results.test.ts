@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { StagedResults } from '../../src/predict/staged_results.ts'
 import { InputError } from '../../src/util/error.ts'
+import { RESULTS_LIST } from '../../src/util/files/result_folder.ts'
 import { temporaryDirectory } from '../data/small_dataset.ts'
 
 const { pid: gone } = spawnSync(process.execPath, ['-e', ''])
@@ -20,16 +21,17 @@ test('what a killed prediction left is removed by the next; what others use or o
   expect(existsSync(join(folder, left))).toBe(false)
   writeFileSync(results.path('masks', 'heart.nii.gz'), 'whole')
   expect(results.commit()).toEqual([join(folder, 'masks', 'heart.nii.gz')])
-  expect(readdirSync(folder).sort()).toEqual([...others, 'masks'].sort())
+  expect(readdirSync(folder).sort()).toEqual([...others, 'masks', RESULTS_LIST].sort())
 })
 
 test('a file in the place of a folder of results is wrong input', () => {
   const folder = temporaryDirectory()
   writeFileSync(join(folder, 'masks'), '')
   const results = new StagedResults(folder)
-  writeFileSync(results.path('masks', 'heart.nii.gz'), 'whole')
-  expect(() => results.commit()).toThrow(InputError)
-  expect(() => results.commit()).toThrow(/masks is no folder\)$/)
+  expect(() => results.path('masks', 'heart.nii.gz')).toThrow(InputError)
+  expect(() => results.path('masks', 'heart.nii.gz')).toThrow(
+    /heart\.nii\.gz: no file can be written there \(ENOTDIR: not a directory, lstat\)$/,
+  )
   results.abandon()
   expect(readdirSync(folder)).toEqual(['masks'])
 })

@@ -162,5 +162,5 @@ test('an artifact is the file as it was when kept; the newest of a name takes th
   ])
   expect(await db.collection('fs.chunks').countDocuments({ files_id: curves!.file_id })).toBe(0)
   expect(warnings).toHaveLength(1)
-  expect(warnings[0]).toMatch(/^absent is not sent to mongodb:.*none: cannot be read \(ENOENT/)
+  expect(warnings[0]).toMatch(/^absent is not sent to mongodb:.*absent: cannot be read \(ENOENT/)
 })

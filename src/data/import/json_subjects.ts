@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { basename, dirname, join, relative } from 'node:path'
 import { InputError } from '../../util/error.ts'
-import { namesIn } from '../../util/files/lookup.ts'
+import { factsOf, namesIn } from '../../util/files/lookup.ts'
 import { listed } from '../../util/listing.ts'
 import type { SplitName } from '../dataset/split.ts'
 import { isNiftiName } from '../scan/read_scan.ts'
@@ -82,7 +82,7 @@ function channelsAt(subject: ListedSubject, folders: Map<string, Map<string, str
 
 /** The NIfTI files of a folder by the name before the channel number, sorted. */
 function casesIn(folder: string): Map<string, string[]> {
-  if (!existsSync(folder)) throw new InputError(`${folder}: no such file or folder`)
+  if (!factsOf(folder)) throw new InputError(`${folder}: no such file or folder`)
   const cases = new Map<string, string[]>()
   for (const file of filesIn(folder)) {
     const name = caseOf(file)

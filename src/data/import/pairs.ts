@@ -1,7 +1,6 @@
-import { existsSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { InputError } from '../../util/error.ts'
-import { isFolder, namesIn } from '../../util/files/lookup.ts'
+import { factsOf, isFolder, namesIn } from '../../util/files/lookup.ts'
 import { listed } from '../../util/listing.ts'
 import { isNiftiName, isScan } from '../scan/read_scan.ts'
 
@@ -38,7 +37,7 @@ const COMPANION = /\.(json|txt|csv|tsv|md|pdf|html?|ya?ml|xml|xlsx?|bval|bvec)$/
  * Throws InputError with a missing path; unpaired entries go to `refuse`.
  */
 export function pairSubjects(images: string, labels: string, reporting: Reporting): ScanFiles[] {
-  for (const path of [images, labels]) if (!existsSync(path)) throw new InputError(`${path}: no such file or folder`)
+  for (const path of [images, labels]) if (!factsOf(path)) throw new InputError(`${path}: no such file or folder`)
   const masks = new MaskFolders(labels)
   if (!isFolder(images) || isScan(images))
     return masks.saying(reporting, [{ name: stemOf(images), images: [images], label: masks.labelAt(labels) }])

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { InputError } from '../../util/error.ts'
-import { isFolder } from '../../util/files/lookup.ts'
+import { factsOf, isFolder } from '../../util/files/lookup.ts'
 import type { SplitName } from '../dataset/split.ts'
 import { type DatasetJson, readDatasetJson } from './dataset_json.ts'
 import { type JsonSubject, sayCounts, subjectsOf } from './json_subjects.ts'
@@ -102,7 +102,7 @@ function locate(
   { images, labels }: SourceRequest,
   reporting: Reporting,
 ): { json: DatasetJson | undefined; subjects: readonly JsonSubject[] } {
-  if (!existsSync(images)) throw new InputError(`${images}: no such file or folder`)
+  if (!factsOf(images)) throw new InputError(`${images}: no such file or folder`)
   const isRoot = isFolder(images) && existsSync(join(images, 'dataset.json'))
   const folder = isRoot ? images : dirname(images)
   const json = readDatasetJson(folder)

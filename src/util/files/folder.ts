@@ -2,7 +2,7 @@ import fs from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { InputError } from '../error.ts'
 import { WriteError } from '../whole_file.ts'
-import { isFolder } from './lookup.ts'
+import { factsOf, isFolder } from './lookup.ts'
 import { codeOf, reasonOf } from './reason.ts'
 
 /** Codes of a full or broken disk; with any other, the path itself is wrong. */
@@ -24,11 +24,11 @@ export function makeFolder(path: string, purpose: string): string | undefined {
 
 /** As makeFolder; throws the system's error. Node's own recursive call never ends where a file system has no folders to make, as /proc. */
 export function makeFolders(path: string): string | undefined {
-  const missing: string[] = [] // a file counts as missing, so that making the folder throws
-  let at = resolve(path)
-  while (!isFolder(at)) {
+  const missing: string[] = []
+  // a file on the way ends the search; making a folder in its place, or below it, throws
+  for (let at = resolve(path); !isFolder(at); at = dirname(at)) {
+    if (missing.length > 0 && factsOf(at) !== undefined) break
     missing.unshift(at)
-    at = dirname(at)
   }
   for (const folder of missing) makeIfMissing(folder)
   return missing[0]

@@ -22,9 +22,15 @@ export function openInput(path: string, expected?: string): number {
 export function withInput<T>(path: string, use: (file: number) => T, expected?: string): T {
   const file = openInput(path, expected)
   try {
-    return use(file)
+    return closing(file, use)
   } catch (error) {
     throw isOfSystem(error) ? unreadable(path, error, expected) : error
+  }
+}
+
+function closing<T>(file: number, use: (file: number) => T): T {
+  try {
+    return use(file)
   } finally {
     fs.closeSync(file)
   }

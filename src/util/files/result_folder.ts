@@ -9,6 +9,7 @@ import { readText, removeFile, writeJson, writeWhole, writing } from '../whole_f
 import { makeFolder } from './folder.ts'
 import { withInput } from './input_file.ts'
 import { factsOf } from './lookup.ts'
+import { reasonOf } from './reason.ts'
 
 /** The list of results in their folder. */
 export const RESULTS_LIST = '.sadaan-gpu.json'
@@ -58,10 +59,10 @@ export class ResultFolder {
   take(files: ReadonlyMap<string, string>): string[] {
     const names = [...files.keys()]
     this.claim(names)
+    for (const name of names) makeFolder(dirname(join(this.path, name)), 'a folder for the results')
     this.record(new Map([...files].map(([name, from]) => [name, digestAt(from)])))
     return [...files].map(([name, from]) => {
       const path = join(this.path, name)
-      makeFolder(dirname(path), 'a folder for the results')
       writing(path, () => fs.renameSync(from, path))
       return path
     })
@@ -89,7 +90,11 @@ export class ResultFolder {
   /** Of the file or link itself; undefined if nothing is there. */
   private facts(name: string): fs.Stats | undefined {
     const path = join(this.path, name)
-    return writing(path, () => fs.lstatSync(path, { throwIfNoEntry: false }))
+    try {
+      return fs.lstatSync(path, { throwIfNoEntry: false })
+    } catch (error) {
+      throw new InputError(`${path}: no file can be written there (${reasonOf(error)})`, { cause: error })
+    }
   }
 
   /** Lists files before they are written. Other commands may have added theirs meanwhile. */
