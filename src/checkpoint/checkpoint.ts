@@ -1,9 +1,9 @@
 import { InputError } from '../util/error.ts'
-import { writeWhole } from '../util/whole_file.ts'
+import { readWhole, writeWhole } from '../util/whole_file.ts'
 import { Fields, type Json, pyOf, recordOf } from './fields.ts'
 import type { TorchTensor } from './pickle/torch_tensor.ts'
 import { isTensor, PyFloat, type PyValue } from './pickle/value.ts'
-import { encodePth, readPth } from './pth.ts'
+import { encodePth, parsePth } from './pth.ts'
 import { readStateDict, stateDict } from './state_dict.ts'
 import { type OptimizerState, optimizerDict, readOptimizer } from './torch_optimizer.ts'
 
@@ -30,7 +30,12 @@ export interface Checkpoint {
  * Throws InputError with the path, the entry and what was expected.
  */
 export function readCheckpoint(path: string): Checkpoint {
-  const value = readPth(path)
+  return parseCheckpoint(readWhole(path), path)
+}
+
+/** As readCheckpoint, from bytes; `path` is where they come from. */
+export function parseCheckpoint(bytes: Uint8Array, path: string): Checkpoint {
+  const value = parsePth(bytes, path)
   if (!(value instanceof Map) || !value.has('model_state_dict')) {
     throw new InputError(`${path}: no model_state_dict, expected a training checkpoint`)
   }

@@ -106,6 +106,10 @@ export function toRecord(progress: Progress): Record<string, Json> {
   return { ...progress } as unknown as Record<string, Json>
 }
 
+export function isLater(a: Position, b: Position): boolean {
+  return a.epoch > b.epoch || (a.epoch === b.epoch && a.batch > b.batch)
+}
+
 /** `epoch 3 batch 17` or `after epoch 3`, counted from 1. */
 export function placeText({ epoch, batch }: Position): string {
   return batch > 0 ? `epoch ${epoch + 1} batch ${batch}` : `after epoch ${epoch}`

@@ -1,23 +1,18 @@
-import { existsSync, readdirSync, statSync } from 'node:fs'
-import { join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
-import { type Checkpoint, readCheckpoint } from '../checkpoint/checkpoint.ts'
+import type { Checkpoint } from '../checkpoint/checkpoint.ts'
 import { differingKeys, leavesOf } from '../config/load.ts'
 import type { Config } from '../config/schema.ts'
 import type { Dataset } from '../data/dataset/dataset.ts'
 import { preparationChanges } from '../run/dataset_facts.ts'
-import { checkUsable } from '../run/weight_faults.ts'
 import { InputError } from '../util/error.ts'
 import { listed } from '../util/listing.ts'
+import { newestIn, type OpenCheckpoint, openCheckpoint } from './checkpoint_folder.ts'
 import { type DataFingerprint, fingerprintOf, OF_VALIDATION } from './data_fingerprint.ts'
 import { type BestModel, noBestModel } from './early_stopping.ts'
-import { type Position, type Progress, readProgress } from './progress.ts'
+import type { Progress } from './progress.ts'
 
-export interface ResumePoint {
-  path: string
-  checkpoint: Checkpoint
+export interface ResumePoint extends OpenCheckpoint {
   progress: Progress
-  position: Position
 }
 
 /** Keys that a resumed run may change. They affect neither the model, nor its training so far, nor which model is best. */
@@ -25,62 +20,32 @@ const FREE_KEYS =
   /^(dataset_path|training\.(num_epochs|early_stopping_patience|num_workers|pin_memory|memory_cleanup_frequency|max_history_length|validate_every_n_epochs)|model\.pretrained|checkpoint\.(save_dir|save_frequency|save_minutes|keep_best_only)|logging\..*|compute\..*)$/
 
 /**
- * The checkpoint to resume from: `path`, or the newest readable checkpoint in `config.checkpoint.save_dir`, naming unreadable ones to
- * `say`. Undefined if there is none. Throws InputError if a given path cannot be read, or if the configuration does not match, listing
- * the keys that differ with both values.
+ * The checkpoint to resume from: `path`, or the one of the latest position in `config.checkpoint.save_dir`, naming damaged ones to `say`.
+ * Undefined if there is none. Throws InputError if none can be opened, or one that may be the latest cannot be read, or if the configuration
+ * does not match, listing the keys that differ with both values.
  */
 export function findResumePoint(
   config: Config,
   path: string | undefined,
   say: (line: string) => void,
 ): ResumePoint | undefined {
-  if (path !== undefined) return open(path, config, say)
-  for (const candidate of newestFirst(config.checkpoint.save_dir)) {
-    try {
-      return open(candidate, config, say)
-    } catch (error) {
-      if (!(error instanceof InputError) || error instanceof ResumeMismatch) throw error
-      say(`${error.message}; trying an earlier checkpoint`)
-    }
+  const found = path === undefined ? newestIn(config.checkpoint.save_dir, say) : openCheckpoint(path)
+  if (!found) return undefined
+  const { progress } = found
+  return {
+    ...found,
+    progress: progress ? matching(found.path, progress, config) : progressOfOriginal(found, config, say),
   }
-  return undefined
 }
 
-class ResumeMismatch extends InputError {}
-
-function newestFirst(directory: string): string[] {
-  if (!existsSync(directory)) return []
-  const paths = readdirSync(directory)
-    .filter(name => /^(last|best_model|checkpoint_epoch_\d+)\.pth$/.test(name))
-    .map(name => join(directory, name))
-  const age = (path: string): number => statSync(path).mtimeMs
-  const rank = (path: string): number => (path.endsWith('last.pth') ? 0 : path.endsWith('best_model.pth') ? 2 : 1)
-  return paths.sort((a, b) => age(b) - age(a) || rank(a) - rank(b))
-}
-
-function open(path: string, config: Config, say: (line: string) => void): ResumePoint {
-  const checkpoint = readCheckpoint(path)
-  checkUsable(floatsIn(checkpoint), path)
-  if (!checkpoint.optimizer)
-    throw new InputError(`${path}: has no optimiser state; to start from its weights, set model.pretrained`)
-  const progress = checkpoint.sadaan
-    ? ownProgress(path, readProgress(checkpoint.sadaan, path), config)
-    : progressOfOriginal(path, checkpoint, config, say)
-  return { path, checkpoint, progress, position: progress.position ?? { epoch: checkpoint.epoch + 1, batch: 0 } }
-}
-
-function floatsIn({ model }: Checkpoint): [string, ArrayLike<number>][] {
-  return [...model].flatMap(([name, { dtype, data }]) => (dtype === 'i64' ? [] : [[name, data]]))
-}
-
-function ownProgress(path: string, progress: Progress, config: Config): Progress {
+function matching(path: string, progress: Progress, config: Config): Progress {
   const [there, here] = [progress.config, config].map(tree => new Map(leavesOf(tree)))
   const differing = differingKeys(progress.config, config).filter(key => !FREE_KEYS.test(key))
   if (differing.length === 0) return progress
   const values = differing.map(
     key => `${key} is ${JSON.stringify(here!.get(key))}, was ${JSON.stringify(there!.get(key))}`,
   )
-  throw new ResumeMismatch(`${path}: cannot be resumed with a different configuration: ${listed(values, '; ')}`)
+  throw new InputError(`${path}: cannot be resumed with a different configuration: ${listed(values, '; ')}`)
 }
 
 /**
@@ -140,11 +105,11 @@ function preparedOtherwise(path: string, { sadaan = {} }: Checkpoint, dataset: D
  * epoch), batches are updates times the accumulation window, and sample order and random numbers follow from our seed.
  */
 function progressOfOriginal(
-  path: string,
-  { epoch, optimizer, valLossHistory }: Checkpoint,
+  { path, checkpoint }: OpenCheckpoint,
   config: Config,
   say: (line: string) => void,
 ): Progress {
+  const { epoch, optimizer, valLossHistory } = checkpoint
   const best = config.checkpoint.monitor === 'total_loss' ? bestOf(epoch, valLossHistory) : noBestModel()
   const updates = Math.max(0, ...[...optimizer!.state.values()].map(({ step }) => step))
   const bestText = best.epoch === null ? 'none so far' : `epoch ${best.epoch + 1}, ${best.value!.toPrecision(4)}`
