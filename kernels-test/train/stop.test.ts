@@ -2,6 +2,7 @@ import { copyFileSync, mkdirSync, readdirSync, readFileSync, utimesSync, writeFi
 import { join } from 'node:path'
 import { afterEach, expect, test, vi } from 'vitest'
 import { type Checkpoint, readCheckpoint, writeCheckpoint } from '../../src/checkpoint/checkpoint.ts'
+import { DeviceLostError } from '../../src/gpu/device.ts'
 import { TrainingEngine } from '../../src/train/engine.ts'
 import type { Progress } from '../../src/train/progress.ts'
 import { InputError } from '../../src/util/error.ts'
@@ -156,7 +157,10 @@ test('a device that goes away in the middle: an error, no hang, and where it goe
     return update.call(this, rate)
   })
   const lines: string[] = []
-  await expect(trainHere(folder('lost'), words, false, {}, lines)).rejects.toThrow()
+  await expect(trainHere(folder('lost'), words, false, {}, lines)).rejects.toThrow(DeviceLostError)
+  const { status, fail_trace } = JSON.parse(readFileSync(join(folder('lost'), 'runs', '1', 'run.json'), 'utf8'))
+  expect(status).toBe('FAILED')
+  expect(fail_trace[0]).toMatch(/^DeviceLostError: .*: device lost: device was destroyed\n$/)
   expect(lines.join('\n')).toMatch(/^the newest checkpoint is .*last\.pth; --resume continues from there$/m)
   expect(lines.at(-1)).toMatch(/ran out of memory: use a smaller training\.batch_size, and start from/)
   vi.restoreAllMocks()

@@ -5,6 +5,7 @@ import type { InFlight } from '../run/in_flight.ts'
 import { type DeviceState, optimizerOf } from '../run/model_weights.ts'
 import { fingerprintOf } from './data_fingerprint.ts'
 import { usableModelOf } from './diverged.ts'
+import type { EarlierCheckpoints } from './earlier_checkpoints.ts'
 import { type HostState, scheduleSettings, snapshotOf } from './host_state.ts'
 import { type Position, toRecord } from './progress.ts'
 import { Saver } from './saver.ts'
@@ -18,6 +19,8 @@ interface CheckpointsOptions {
   /** id of the run; null if unobserved */
   run: number | null
   isResumed: boolean
+  /** what the first save would replace */
+  earlier: EarlierCheckpoints | undefined
 }
 
 /** The checkpoints of a run: what each contains and when each is due. */
@@ -29,11 +32,11 @@ export class Checkpoints {
   /** what the newest save holds, and `batches` at that time */
   private saved: { position?: Position; batches: number }
 
-  constructor({ session, state, run, isResumed }: CheckpointsOptions) {
+  constructor({ session, state, run, isResumed, earlier }: CheckpointsOptions) {
     this.session = session
     this.state = state
     this.run = run
-    this.saver = new Saver(session.engine, session.config)
+    this.saver = new Saver(session.engine, session.config, earlier)
     this.saved = isResumed ? { position: state.position, batches: state.batches } : { batches: 0 }
   }
 

@@ -1,7 +1,8 @@
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { afterEpoch, learningRate, type ScheduleSettings } from '../optim/schedule.ts'
 import { InputError } from '../util/error.ts'
 import { Checkpoints } from './checkpoints.ts'
+import type { EarlierCheckpoints } from './earlier_checkpoints.ts'
 import { afterValidation, type BestModel, shouldStop } from './early_stopping.ts'
 import { EpochRunner } from './epoch_runner.ts'
 import { type HostState, initialState, resumedState, scheduleSettings } from './host_state.ts'
@@ -30,6 +31,8 @@ interface FitOptions {
   stop: AbortSignal
   /** the checkpoint to resume from; the session has its weights already */
   point: ResumePoint | undefined
+  /** the checkpoints that the first one of this training would replace */
+  earlier?: EarlierCheckpoints | undefined
 }
 
 /** The training loop: epochs with validation, learning rate schedule, checkpoints and early stopping. */
@@ -37,6 +40,7 @@ export class Fit {
   private readonly session: Session
   private readonly log: TrainingLog
   private readonly stop: AbortSignal
+  private readonly point: ResumePoint | undefined
   private readonly settings: ScheduleSettings
   private readonly state: HostState
   private readonly checkpoints: Checkpoints
@@ -45,7 +49,7 @@ export class Fit {
   private validation: Tally | undefined
 
   /** Throws InputError if `point` lies beyond the batches of an epoch. */
-  constructor(session: Session, log: TrainingLog, { stop, point }: FitOptions) {
+  constructor(session: Session, log: TrainingLog, { stop, point, earlier }: FitOptions) {
     const { config, trainLoader } = session
     if (point) checkPosition(point, trainLoader.batchesPerEpoch)
     this.session = session
@@ -54,7 +58,9 @@ export class Fit {
     this.settings = scheduleSettings(config)
     const state = point ? resumedState(point, config) : initialState(config)
     this.state = state
-    this.checkpoints = new Checkpoints({ session, state, run: log.record?.id ?? null, isResumed: point !== undefined })
+    this.point = point
+    const run = log.record?.id ?? null
+    this.checkpoints = new Checkpoints({ session, state, run, isResumed: point !== undefined, earlier })
     this.runner = new EpochRunner({ session, log, stop, state, checkpoints: this.checkpoints })
     this.pictures = SamplePictures.of(session, log)
   }
@@ -83,8 +89,11 @@ export class Fit {
     return this.state.best.epoch === null ? undefined : this.bestPath
   }
 
+  /** Until training finds a better model, the best is beside the checkpoint that it resumes from. */
   private get bestPath(): string {
-    return join(this.session.config.checkpoint.save_dir, 'best_model.pth')
+    const { point, state, session } = this
+    const isFoundHere = !point || state.best.epoch !== point.progress.best.epoch
+    return join(isFoundHere ? session.config.checkpoint.save_dir : dirname(point.path), 'best_model.pth')
   }
 
   private async epochs(): Promise<FitResult> {

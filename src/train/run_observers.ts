@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { resolve } from 'node:path'
+import { join, resolve } from 'node:path'
 import type { Json, JsonObject } from '../config/json.ts'
 import { toJson } from '../config/load.ts'
 import type { Config } from '../config/schema.ts'
@@ -123,13 +123,13 @@ function continueRecord(
 export function keepCheckpoints(
   record: RunRecord,
   { checkpoint }: Config,
-  { best }: FitResult,
+  { best, bestPath }: FitResult,
   hasSaved: boolean,
 ): void {
   const names = [...(best.epoch === null ? [] : ['best_model.pth']), ...(hasSaved ? ['last.pth'] : [])]
   for (const name of names) {
-    const path = resolve(checkpoint.save_dir, name)
-    // a run resumed from another folder may have found no better model
+    const path = resolve(name === 'best_model.pth' ? bestPath : join(checkpoint.save_dir, name))
+    // a run resumed from another folder, or from before its best model, may have found no better one
     if (existsSync(path)) record.keep({ name, path })
   }
 }

@@ -4,6 +4,7 @@ import { WritingThread } from '../checkpoint/writing_thread.ts'
 import type { Config } from '../config/schema.ts'
 import type { InFlight } from '../run/in_flight.ts'
 import type { DeviceState } from '../run/model_weights.ts'
+import type { EarlierCheckpoints } from './earlier_checkpoints.ts'
 import type { TrainingEngine } from './engine.ts'
 import { StateCopier } from './state_copier.ts'
 
@@ -18,6 +19,8 @@ export class Saver {
   private readonly folder: string
   private readonly interval: number // milliseconds
   private readonly copier: StateCopier
+  /** what the first save would replace */
+  private earlier: EarlierCheckpoints | undefined
   private readonly thread = new WritingThread()
   private readonly unfinished = new Set<Promise<void>>()
   private copied: Promise<unknown> | undefined
@@ -25,10 +28,11 @@ export class Saver {
   private last = performance.now()
   private failure: unknown
 
-  constructor(engine: TrainingEngine, config: Config) {
+  constructor(engine: TrainingEngine, config: Config, earlier?: EarlierCheckpoints) {
     this.folder = config.checkpoint.save_dir
     this.interval = config.checkpoint.save_minutes * 60_000
     this.copier = new StateCopier(engine, config)
+    this.earlier = earlier
   }
 
   /** Whether save_minutes have passed since the last save began and no save is under way. Throws WriteError if an earlier save failed. */
@@ -62,7 +66,10 @@ export class Saver {
   private async write(names: readonly string[], described: Promise<Checkpoint>): Promise<void> {
     const paths = names.map(name => join(this.folder, name))
     try {
-      await this.thread.write(paths, await described)
+      const checkpoint = await described
+      this.earlier?.setAside()
+      this.earlier = undefined
+      await this.thread.write(paths, checkpoint)
       this.written = paths.at(-1)
     } catch (error) {
       this.failure ??= error

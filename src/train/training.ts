@@ -1,13 +1,15 @@
-import { resolve } from 'node:path'
+import { dirname, resolve } from 'node:path'
 import { DirectoryLock, refuseIfHeld } from '../checkpoint/directory_lock.ts'
 import type { Config } from '../config/schema.ts'
 import { countParameters } from '../nn/specification.ts'
 import { formatBytes, totalOf } from '../run/memory.ts'
 import type { Console } from '../track/console/console.ts'
 import type { RunRecord } from '../track/run_record.ts'
+import { Closer } from '../util/closer.ts'
 import { InputError } from '../util/error.ts'
 import { WriteError } from '../util/whole_file.ts'
 import { DivergedError } from './diverged.ts'
+import { EarlierCheckpoints } from './earlier_checkpoints.ts'
 import { shouldStop } from './early_stopping.ts'
 import { Fit, type FitResult } from './fit.ts'
 import { placeText } from './progress.ts'
@@ -24,26 +26,20 @@ export interface TrainingReport extends FitResult {
 
 /** The `train` command. Opens everything, prints a summary, trains, and closes the record whatever happens. */
 export async function train(request: TrainingRequest): Promise<TrainingReport> {
-  const { config, console, stop } = request
+  const { config, console, stop, resume } = request
+  const { save_dir } = config.checkpoint
   const say = (line: string): void => console.line(line)
-  const point = request.resume === false ? undefined : findResumePoint(config, resumePath(request.resume), say)
-  if (request.resume !== false && !point)
-    say(`nothing to resume in ${config.checkpoint.save_dir}: starting from scratch`)
+  refuseIfHeld(save_dir) // before its checkpoints are read, because a training that holds it adds to them
+  const point = resume === false ? undefined : findResumePoint(config, resumePath(resume), say)
+  if (resume !== false && !point) say(`nothing to resume in ${save_dir}: starting from scratch`)
   if (point && isFinished(config, point)) return alreadyDone(request, point)
-  refuseIfHeld(config.checkpoint.save_dir)
-  const session = await openSession(config, { say, resume: point, stop })
-  try {
+  return Closer.using(async closer => {
+    const session = closer.add(await openSession(config, { say, resume: point, stop }), each => each.close())
     // weights that do not fit must fail before anything is written
     initialise(session, { say, resume: point })
-    const lock = DirectoryLock.take(config.checkpoint.save_dir)
-    try {
-      return await recorded(request, session, point, stop)
-    } finally {
-      lock.release()
-    }
-  } finally {
-    await session.close()
-  }
+    closer.add(DirectoryLock.take(save_dir), each => each.release())
+    return recorded(request, session, point)
+  })
 }
 
 function resumePath(resume: boolean | string): string | undefined {
@@ -58,7 +54,7 @@ function alreadyDone({ config, console }: TrainingRequest, { position, progress,
   const epochs = position.epoch
   const early = epochs < config.training.num_epochs ? ', stopped early' : ''
   console.line(`${path}: ${epochs} of ${config.training.num_epochs} epochs are done${early}, nothing to do`)
-  const bestPath = resolve(config.checkpoint.save_dir, 'best_model.pth')
+  const bestPath = resolve(dirname(path), 'best_model.pth')
   return { status: 'COMPLETED', epochs, best: progress.best, validation: undefined, bestPath, run: undefined }
 }
 
@@ -66,9 +62,9 @@ async function recorded(
   request: TrainingRequest,
   session: Session,
   point: ResumePoint | undefined,
-  stop: AbortSignal,
 ): Promise<TrainingReport> {
-  const { config, console } = request
+  const { config, console, stop } = request
+  const earlier = earlierCheckpoints(request, point)
   const record = await openRecord(request, session, point)
   console.capture = text => {
     if (request.identity?.capture !== false) record?.capture(text)
@@ -76,8 +72,9 @@ async function recorded(
   let fit: Fit | undefined
   try {
     introduce(session, record, console)
+    if (earlier) console.line(earlier.announcement)
     const log = new TrainingLog(console, record, config, session.dataset.structureNames)
-    fit = new Fit(session, log, { stop, point })
+    fit = new Fit(session, log, { stop, point, earlier })
     await compile(session, console)
     if (point) console.line(`resumed from ${point.path}, ${placeText(point.position)}`)
     const result = await fit.run()
@@ -103,6 +100,11 @@ async function compile({ engine }: Session, console: Console): Promise<void> {
     console.compiling(done, all)
   })
   console.compiled(compiled, (performance.now() - started) / 1000)
+}
+
+/** What a training finds in its folder and must not replace. One that resumes from the newest checkpoint there goes on with all of them. */
+function earlierCheckpoints({ config, resume }: TrainingRequest, point?: ResumePoint): EarlierCheckpoints | undefined {
+  return point && resume === true ? undefined : EarlierCheckpoints.find(config.checkpoint.save_dir, point)
 }
 
 /** Failures whose message is a complete explanation. */

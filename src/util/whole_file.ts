@@ -62,7 +62,7 @@ export function writeWhole(path: string, pieces: Iterable<Uint8Array>): void {
       fs.rmSync(temporary, { force: true })
       throw error
     }
-    syncFolderOf(path)
+    syncFolder(dirname(resolve(path)))
   } catch (error) {
     throw WriteError.at(path, error)
   }
@@ -126,7 +126,7 @@ export function moveIntoPlace(temporary: string, path: string): void {
   writing(path, () => {
     sync(temporary, 'r+') // Windows syncs only what is open for writing
     fs.renameSync(temporary, path)
-    syncFolderOf(path)
+    syncFolder(dirname(resolve(path)))
   })
 }
 
@@ -150,9 +150,9 @@ function writeSynced(file: number, pieces: Iterable<Uint8Array>): void {
   }
 }
 
-/** Makes a rename durable. Windows cannot sync a folder; it orders its renames itself. */
-function syncFolderOf(path: string): void {
-  if (process.platform !== 'win32') sync(dirname(resolve(path)), 'r')
+/** Makes renames durable. Windows cannot sync a folder; it orders its renames itself. */
+export function syncFolder(folder: string): void {
+  if (process.platform !== 'win32') sync(folder, 'r')
 }
 
 function sync(path: string, flags: 'r' | 'r+'): void {
