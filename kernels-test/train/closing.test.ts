@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Worker } from 'node:worker_threads'
@@ -5,10 +6,12 @@ import { afterAll, afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { loadConfig } from '../../src/config/load.ts'
 import { evaluate } from '../../src/evaluate/evaluate.ts'
 import { Device } from '../../src/gpu/device.ts'
+import { parseMongoAddress } from '../../src/track/mongo/address.ts'
+import { MongoRun } from '../../src/track/mongo/run.ts'
 import { openSession } from '../../src/train/session.ts'
 import { temporaryDirectory } from '../data/small_dataset.ts'
 import { writeSmallModel } from '../predict/small_model.ts'
-import { SMALL, STRUCTURES, smallDataset } from './training_here.ts'
+import { SMALL, STRUCTURES, smallDataset, trainHere } from './training_here.ts'
 
 const root = temporaryDirectory()
 const dataset = await smallDataset(join(root, 'dataset'), 2, 1)
@@ -53,6 +56,17 @@ test('a session whose engine does not fit closes its device and ends its decodin
   await expect(opening).rejects.toThrow(/^training\.batch_size is 1: .* cannot hold it .*; not even one sample fits$/)
   expect(threads.length).toBeGreaterThan(0)
   await expectClosed({ deviceCount: 1 })
+})
+
+test('a run whose database record cannot be opened has failed in the record that it has', async () => {
+  const folder = join(root, 'no database')
+  vi.spyOn(MongoRun, 'open').mockRejectedValue(new Error('the driver failed'))
+  const words = [`dataset_path=${dataset}`, ...SMALL, 'training.num_epochs=1']
+  const mongo = parseMongoAddress('localhost:1:sacred')
+  await expect(trainHere(folder, words, false, { mongo })).rejects.toThrow('the driver failed')
+  const { status, fail_trace } = JSON.parse(readFileSync(join(folder, 'runs', '1', 'run.json'), 'utf8'))
+  expect(status).toBe('FAILED')
+  expect(fail_trace.join('')).toContain('the driver failed')
 })
 
 test('a session without a device ends its decoding threads', async () => {

@@ -28,26 +28,42 @@ export async function openRecord(
   point: ResumePoint | undefined,
 ): Promise<RunRecord | undefined> {
   if (request.runs === undefined) return undefined
-  const warn = (line: string): void => request.console.warn(line)
-  const start = describeStart(request, session)
-  const connection = request.mongo && (await MongoConnection.make(request.mongo))
-  if (request.tensorboard !== undefined) makeTensorBoardFolder(request.tensorboard)
-  const { id: asked, beatSeconds } = request.identity ?? {}
-  const numbered = asked === undefined ? {} : { id: asked }
-  const directory = RunDirectory.create({ ...start, ...numbered, base: request.runs, warn })
-  const observers: Observer[] = directory ? [directory] : []
-  const id = directory?.id ?? null
-  if (request.tensorboard !== undefined)
-    observers.push(new TensorBoard({ base: request.tensorboard, id, config: start.config, warn }))
-  // last, because the end of a run waits for a database that is unreachable
-  if (connection) observers.push(await MongoRun.open({ ...start, connection, id: directory?.id, warn }))
+  const info = { variants: describeVariants(session), data: describeData(session) }
+  const { observers, id } = await openObservers(request, request.runs, describeStart(request, session))
   if (observers.length === 0) return undefined
+  const warn = (line: string): void => request.console.warn(line)
   const curves = new CurveObserver(describeCurves(request, session, id), artifact => record.keep(artifact), warn)
-  const record: RunRecord = new RunRecord(id, [curves, ...observers], beatSeconds)
+  const record: RunRecord = new RunRecord(id, [curves, ...observers], request.identity?.beatSeconds)
   if (point) continueRecord(record, request.runs, point, warn)
-  record.setInfo('variants', describeVariants(session))
-  record.setInfo('data', describeData(session))
+  for (const [key, value] of Object.entries(info)) record.setInfo(key, value)
   return record
+}
+
+/** If one cannot be opened, those before it tell of a failed run; otherwise they would tell of a running one for ever. */
+async function openObservers(
+  { console, identity, mongo, tensorboard }: TrainingRequest,
+  base: string,
+  start: RunStart,
+): Promise<{ observers: Observer[]; id: number | null }> {
+  const warn = (line: string): void => console.warn(line)
+  const connection = mongo && (await MongoConnection.make(mongo))
+  const observers: Observer[] = []
+  try {
+    if (tensorboard !== undefined) makeTensorBoardFolder(tensorboard)
+    const numbered = identity?.id === undefined ? {} : { id: identity.id }
+    const directory = RunDirectory.create({ ...start, ...numbered, base, warn })
+    if (directory) observers.push(directory)
+    const id = directory?.id ?? null
+    if (tensorboard !== undefined)
+      observers.push(new TensorBoard({ base: tensorboard, id, config: start.config, warn }))
+    // last, because the end of a run waits for a database that is unreachable
+    if (connection) observers.push(await MongoRun.open({ ...start, connection, id: directory?.id, warn }))
+    return { observers, id }
+  } catch (error) {
+    for (const observer of observers) await observer.finish({ status: 'FAILED', error })
+    await connection?.close()
+    throw error
+  }
 }
 
 function describeCurves({ config }: TrainingRequest, { dataset }: Session, id: number | null): Omit<Curves, 'metrics'> {
