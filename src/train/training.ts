@@ -77,7 +77,7 @@ async function recorded(
     fit = new Fit(session, log, { stop, point, earlier })
     await compile(session, console)
     if (point) console.line(`resumed from ${point.path}, ${placeText(point.position)}`)
-    const result = await fit.run()
+    const result = await fitted(fit)
     console.close()
     if (record) keepCheckpoints(record, config, result, fit.newestCheckpoint !== undefined)
     await record?.finish({ status: result.status, result: result.best.value })
@@ -107,8 +107,22 @@ function earlierCheckpoints({ config, resume }: TrainingRequest, point?: ResumeP
   return point && resume === true ? undefined : EarlierCheckpoints.find(config.checkpoint.save_dir, point)
 }
 
+/** What has gone wrong with a file since the training began, such as damaged data. It is no wrong input: much has been written by then. */
+class LateError extends Error {
+  override name = 'LateError'
+}
+
+/** Trains; an InputError is too late to be one. */
+async function fitted(fit: Fit): Promise<FitResult> {
+  try {
+    return await fit.run()
+  } catch (error) {
+    throw error instanceof InputError ? new LateError(error.message, { cause: error }) : error
+  }
+}
+
 /** Failures whose message is a complete explanation. */
-const EXPLAINED = [InputError, WriteError]
+const EXPLAINED = [InputError, LateError, WriteError]
 
 /** After a failure: where training can resume, and what may help. */
 function sayHowToContinue(console: Console, error: unknown, checkpoint: string | undefined): void {
