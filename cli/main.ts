@@ -23,13 +23,14 @@ import { makePrintConfigCommand } from './print_config.ts'
 import { makePrintDependenciesCommand } from './print_dependencies.ts'
 import { makePrintNamedConfigsCommand } from './print_named_configs.ts'
 import { makeSaveConfigCommand } from './save_config.ts'
+import { heedNohup } from './signals.ts'
 import { makeSummaryCommand } from './summary.ts'
 import { makeTrainCommand } from './train.ts'
 import { makeValidateCommand } from './validate.ts'
 
 const { version } = JSON.parse(readText(join(PACKAGE_ROOT, 'package.json'))) as { version: string }
 
-/** Exit codes: 0 done, 1 failed, 2 wrong input. Commands that can be interrupted set 75, 130 and 143. */
+/** Exit codes: 0 done, 1 failed, 2 wrong input. Commands that can be interrupted set 75, 129, 130 and 143. */
 const FAILED = 1
 const WRONG_INPUT = 2
 
@@ -85,6 +86,7 @@ async function main(): Promise<void> {
     if (error.code !== 'EPIPE') lost ??= error
   })
   process.stderr.on('error', () => undefined)
+  heedNohup()
   const program = strict(makeProgram())
   try {
     await program.parseAsync()

@@ -1,8 +1,11 @@
+import { isUnderNohup } from './nohup.ts'
+
 /**
  * The meaning of each signal. Exit codes: 128 + number by convention, and EX_TEMPFAIL of sysexits.h for a run to be requeued.
- * Slurm sends SIGUSR1 if asked to (--signal).
+ * Slurm sends SIGUSR1 if asked to (--signal); a terminal that closes sends SIGHUP.
  */
 const MEANINGS = {
+  SIGHUP: { code: 129, reason: 'INTERRUPTED' },
   SIGINT: { code: 130, reason: 'INTERRUPTED' },
   SIGTERM: { code: 143, reason: 'INTERRUPTED' },
   SIGUSR1: { code: 75, reason: 'TIMEOUT' },
@@ -10,12 +13,14 @@ const MEANINGS = {
 
 type StopSignal = keyof typeof MEANINGS
 
-/** The first SIGINT, SIGTERM or SIGUSR1 saves and stops; a second one stops at once. Windows has no SIGUSR1. */
+/**
+ * The first SIGHUP, SIGINT, SIGTERM or SIGUSR1 saves and stops; a second one stops at once. Under nohup, SIGHUP changes nothing. Windows has
+ * no SIGUSR1.
+ */
 export function stopOnSignals(say: (line: string) => void): { stop: AbortSignal; exitCode(): number } {
   const controller = new AbortController()
   let received: StopSignal | undefined
-  const names = Object.keys(MEANINGS) as StopSignal[]
-  for (const signal of names.filter(name => name !== 'SIGUSR1' || process.platform !== 'win32')) {
+  for (const signal of stopSignals()) {
     process.on(signal, () => {
       const { code, reason } = MEANINGS[signal]
       if (received) process.exit(code)
@@ -25,4 +30,14 @@ export function stopOnSignals(say: (line: string) => void): { stop: AbortSignal;
     })
   }
   return { stop: controller.signal, exitCode: () => MEANINGS[received ?? 'SIGINT'].code }
+}
+
+function stopSignals(): StopSignal[] {
+  const missing: StopSignal[] = process.platform === 'win32' ? ['SIGUSR1'] : isUnderNohup() ? ['SIGHUP'] : []
+  return (Object.keys(MEANINGS) as StopSignal[]).filter(name => !missing.includes(name))
+}
+
+/** Under nohup every command outlives its terminal. Node has reset the signal, so it would end the process without a handler. */
+export function heedNohup(): void {
+  if (isUnderNohup()) process.on('SIGHUP', () => undefined)
 }

@@ -52,8 +52,9 @@ export function run(words: readonly string[], cwd: string): Promise<Finished> {
   return runResident(words, cwd, environment())
 }
 
+/** `_` would name nohup if the tests were started under it. */
 function environment(): NodeJS.ProcessEnv {
-  return { ...process.env, SADAAN_DEBUG: '', NODE_OPTIONS: '' }
+  return { ...process.env, SADAAN_DEBUG: '', NODE_OPTIONS: '', _: '' }
 }
 
 /** Everything in a folder, at any depth. */

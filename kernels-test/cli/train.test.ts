@@ -1,11 +1,13 @@
 // full: sends signals to trainings in processes of their own
 import { mkdirSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { readMetrics } from '../../src/track/metrics.ts'
 import { corruptChunk } from '../data/corrupt.ts'
 import { temporaryDirectory, writeDataset } from '../data/small_dataset.ts'
 import { Command, contentsOf, run } from './command.ts'
+import { PROGRAM } from './program.ts'
+import { Shell } from './shell.ts'
 
 const root = temporaryDirectory()
 const good = folder('good')
@@ -26,6 +28,9 @@ function small(dataset: string, epochs: number): string[] {
   const model = 'model.channels=[2,4,4,6,8]'
   return ['with', `dataset_path=${dataset}`, model, `training.num_epochs=${epochs}`, 'training.batch_size=2']
 }
+
+/** Saves behind every batch. */
+const OFTEN = ['training.gradient_accumulation_steps=1', 'checkpoint.save_minutes=1e-9']
 
 /** What a record says of the program and of the files that a run of these commands has to do with. */
 const whatRan = {
@@ -134,13 +139,50 @@ test('SIGUSR1 saves and ends with 75, also while it opens; a second training in 
   expect(readdirSync(join(cwd, 'checkpoints'))).not.toContain('.lock')
 })
 
-test('a chunk that proves corrupt in the middle of training: exit 2, its file, dataset and sample, and a record that failed', async () => {
+test('a closed terminal stops and saves with 129; under nohup, or a script under it, training goes on', async ctx => {
+  if (process.platform === 'win32') ctx.skip('Windows has no such signals')
+  const words = ['train', '--resume', ...small(good, 100_000)]
+  const closed = new Command(words, folder('closed'))
+  await closed.says(/^epoch 1\/100000 {2}train /m)
+  closed.child.kill('SIGHUP')
+  const ended = await closed.finished
+  expect(ended.code, ended.stderr).toBe(129)
+  expect(ended.stderr).toMatch(/^SIGHUP: finishing the step/m)
+  expect(readdirSync(folder('closed', 'checkpoints'))).toContain('last.pth')
+  expect(record(folder('closed'), 1).status).toBe('INTERRUPTED')
+
+  const shell = new Shell(folder('bin'))
+  const quoted = words.map(word => `'${word}'`).join(' ')
+  for (const [way, script] of Object.entries({
+    nohup: `nohup "${process.execPath}" "${PROGRAM}" ${quoted} & echo $! > pid; wait $!`,
+    'a script under nohup': `trap '' HUP; "${process.execPath}" "${PROGRAM}" ${quoted} & echo $! > pid; wait $!`,
+  })) {
+    const cwd = folder(way)
+    const { said, finished } = shell.start(script, cwd)
+    const says = (pattern: RegExp) => vi.waitFor(() => expect(said.stderr).toMatch(pattern), { timeout: 1_800_000 })
+    await Promise.race([says(/^epoch 1\/100000 {2}train /m), finished])
+    const pid = Number(readFileSync(join(cwd, 'pid'), 'utf8'))
+    process.kill(pid, 'SIGHUP')
+    const epochs = said.stderr.match(/^epoch \d+\/100000 {2}train /gm)!.length
+    await Promise.race([says(new RegExp(`^epoch ${epochs + 2}/100000 {2}train `, 'm')), finished])
+    process.kill(pid, 'SIGTERM')
+    const { code, output } = await finished
+    expect(code, `${way}: ${output}`).toBe(143)
+    expect(output).not.toContain('SIGHUP')
+  }
+})
+
+test('a chunk that proves corrupt in the middle of training: exit 1, its file, dataset and sample, where to go on, and a record that failed', async () => {
   const dataset = folder('corrupt')
   await writeDataset(dataset, { samples: 4, structures: 2, imageSize: [32, 16, 16] })
   await corruptChunk(join(dataset, 'train.h5'), 'images', 3)
   const cwd = folder('middle')
-  const { code, stdout, stderr } = await run(['train', '--json', ...small(dataset, 1), 'training.shuffle=False'], cwd)
-  expect(code, stderr).toBe(2)
+  const { code, stdout, stderr } = await run(
+    ['train', '--json', ...small(dataset, 1), 'training.shuffle=False', ...OFTEN],
+    cwd,
+  )
+  expect(code, stderr).toBe(1)
+  expect(stderr).toMatch(/^the newest checkpoint is \S*last\.pth; --resume continues from there$/m)
   expect(stderr.trimEnd().split('\n').at(-1)).toMatch(
     /^sadaan-gpu: \S*corrupt\/train\.h5: dataset 'images' sample 3 cannot be read \(.*\)$/,
   )
@@ -150,7 +192,7 @@ test('a chunk that proves corrupt in the middle of training: exit 2, its file, d
   expect(fail_trace!.join('')).toContain("dataset 'images' sample 3")
   // the good batch in front of it was trained and logged
   expect(readMetrics(join(cwd, 'sacred_runs', '1')).get('train.batch.total')!.steps).toEqual([0])
-  expect(readdirSync(join(cwd, 'checkpoints'))).toEqual([])
+  expect(readdirSync(join(cwd, 'checkpoints'))).toEqual(['last.pth'])
 })
 
 test('a reader of either stream that goes away changes nothing', async () => {

@@ -13,7 +13,7 @@ const SEED = 12
 const SIGNALS: Readonly<Record<string, readonly (number | null)[]>> = {
   SIGINT: [130],
   SIGTERM: [143],
-  SIGHUP: [null, 129, 143, 0], // a kill, a stop, or nothing where there is no terminal
+  SIGHUP: [129],
   SIGUSR1: [75],
   SIGKILL: [null],
 }

@@ -19,7 +19,7 @@ interface Request {
 const own = { argv: process.argv.slice(0, 1), env: { ...process.env }, cwd: process.cwd() }
 /** A command has `process.exit` replaced while it runs. */
 const exitNow = process.exit.bind(process)
-const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGUSR1'] as const
+const SIGNALS = ['SIGHUP', 'SIGINT', 'SIGTERM', 'SIGUSR1'] as const
 const built = (await import(pathToFileURL(join(BUILT, 'src/gpu/device.js')).href)) as { Device: typeof Device }
 
 let commands = 0
