@@ -1,0 +1,3 @@
+import { isUnderNohup } from '../../../cli/nohup.ts'
+
+process.stdout.write(`${isUnderNohup()}`)
