@@ -41,6 +41,7 @@ export function makeGenerateCommand(): Command {
       intensityNoise,
     )
     .option('--seed <n>', 'random seed; with the index of a sample, it determines the sample', numberOption, seed)
+    .option('--overwrite', 'replace another dataset in the folder; the same dataset is replaced anyway', false)
     .action(runGenerate)
 }
 

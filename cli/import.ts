@@ -1,5 +1,6 @@
 import { Command, Option } from 'commander'
-import { IMPORT_DEFAULTS, type ImportOptions, importScans } from '../src/data/import/import.ts'
+import { importScans } from '../src/data/import/import.ts'
+import { IMPORT_DEFAULTS, type ImportOptions } from '../src/data/import/import_options.ts'
 import type { ChannelRule } from '../src/data/import/intensity_rules.ts'
 import { readManifest } from '../src/data/import/manifest.ts'
 import type { SourceRequest } from '../src/data/import/sources.ts'
@@ -11,7 +12,9 @@ import { summaryLines } from './import_summary.ts'
 import { ALL_CHANNELS, percentileRules, windowRules, zscoreRules } from './intensity_options.ts'
 import { numberOption, sizeOption, spacingOption } from './options.ts'
 
-interface ImportCommandOptions extends Omit<ImportOptions, 'sources' | 'intensity' | 'patches' | 'skipBad'> {
+interface ImportCommandOptions
+  extends Omit<ImportOptions, 'sources' | 'intensity' | 'patches' | 'skipBad' | 'overwrite'> {
+  overwrite?: boolean
   patches?: boolean
   skipBad?: boolean
   images?: string
@@ -82,19 +85,23 @@ export function makeImportCommand(): Command {
     .option('--test-split <share>', 'share of the subjects for testing', numberOption, testSplit)
     .option('--seed <n>', 'seed of the random splits', numberOption, seed)
     .option('--skip-bad', 'skip scans that cannot be used and list them, instead of stopping')
+    .option(
+      '--overwrite',
+      'replace another dataset in the folder; an earlier run of the same import is replaced anyway',
+    )
     .option('--json', 'print the summary as one JSON object')
     .action(runImport)
 }
 
 async function runImport(options: ImportCommandOptions): Promise<void> {
   const { outputDir, imageSize, spacing, patchStride, validationSplit, testSplit, seed } = options
-  const { patches = false, skipBad = false } = options
+  const { patches = false, skipBad = false, overwrite = false } = options
   let progress: ReturnType<typeof progressOf> | undefined
   let shown = ''
   const report = await importScans(
     {
       ...sourcesOf(options),
-      ...{ outputDir, patches, validationSplit, testSplit, seed, skipBad },
+      ...{ outputDir, patches, validationSplit, testSplit, seed, skipBad, overwrite },
       ...(imageSize && { imageSize }),
       ...(spacing && { spacing }),
       ...(patchStride && { patchStride }),

@@ -58,7 +58,8 @@ export async function runCourse(request: CourseRequest): Promise<Course> {
 async function generate(request: CourseRequest): Promise<void> {
   const { config, data, goOn, console } = request
   const options = { ...data, outputDir: config.dataset_path }
-  if (goOn && isGenerated(options)) {
+  const isThere = isGenerated(options)
+  if (goOn && isThere) {
     console.line(`${options.outputDir}: the dataset exists already`)
     return
   }

@@ -13,7 +13,7 @@ import { fingerprintOf } from '../../../src/train/data_fingerprint.ts'
 import { checkSameData } from '../../../src/train/resume.ts'
 import { InputError } from '../../../src/util/error.ts'
 import { corruptChunk, loseChunk } from '../corrupt.ts'
-import { temporaryDirectory, writeMetadata } from '../small_dataset.ts'
+import { temporaryDirectory, writeMetadata, writeSplit } from '../small_dataset.ts'
 
 const root = temporaryDirectory()
 const opened: Decoders[] = []
@@ -79,8 +79,8 @@ test.each(['images', 'masks'])('a flipped byte in a chunk of %s is named', async
 test('a flipped byte that lzf does not notice is named', async () => {
   const directory = join(root, 'lzf')
   mkdirSync(directory)
-  for (const name of ['train', 'val'])
-    cpSync(join(import.meta.dirname, '../hdf5/lzf.h5'), join(directory, `${name}.h5`))
+  cpSync(join(import.meta.dirname, '../hdf5/lzf.h5'), join(directory, 'train.h5'))
+  await writeSplit(join(directory, 'val.h5'), { samples: 2, structures: 1, imageSize: [16, 16, 16], presence: () => 1 })
   writeMetadata(directory, { structure_names: ['a'], image_size: [16, 16, 16] })
   expect(await validateDataset({ directory, workers: 0, hash: true })).toMatchObject({ hashes: 'recorded' })
   const path = join(directory, 'train.h5')

@@ -69,7 +69,7 @@ test('label → mask → label is the identity at the native grid, in all 48 ori
   const names = all.map((_, n) => `s${n}`)
   const labelOf = (n: number, v: number): number => (v * 7 + n + Math.floor(v / 13)) % 4
   for (const [n, { size, affine }] of all.entries()) {
-    writeVolume(join(images, `s${n}.nii`), { size, affine, value: v => v % 50 })
+    writeVolume(join(images, `s${n}.nii`), { size, affine, value: v => v % (50 + n) })
     writeVolume(join(labels, `s${n}.nii`), { size, affine, type: 2, value: v => labelOf(n, v) })
   }
   const { spacing, native } = all[0]!
@@ -157,7 +157,8 @@ test('numbered files of one name are channels, as many for every subject', async
   const { images } = options.sources[0]!
   for (const n of [0, 1]) {
     rmSync(join(images, `s${n}.nii`))
-    for (const c of [0, 1]) writeVolume(join(images, `s${n}_000${c}.nii`), { value: v => (v % 50) * (c + 1) + 10 * c })
+    for (const c of [0, 1])
+      writeVolume(join(images, `s${n}_000${c}.nii`), { value: v => (v === n ? 25 : v % 50) * (c + 1) + 10 * c })
   }
   const intensity = [{ channel: '1', rule: { kind: 'window' as const, low: 10, high: 60 } }]
   await importScans({ ...options, intensity })

@@ -2,7 +2,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Hdf5File } from '../../../src/data/hdf5/file.ts'
-import { IMPORT_DEFAULTS, type ImportOptions } from '../../../src/data/import/import.ts'
+import { IMPORT_DEFAULTS, type ImportOptions } from '../../../src/data/import/import_options.ts'
 import type { SourceRequest } from '../../../src/data/import/sources.ts'
 import { type ImageSize, sizeOf } from '../../../src/util/shape.ts'
 import { niftiBytes, RAS } from '../scan/nifti_bytes.ts'
@@ -35,7 +35,7 @@ export function optionsFor(
   source: SourceRequest,
   form: Pick<ImportOptions, 'imageSize' | 'spacing'>,
 ): ImportOptions {
-  return { ...IMPORT_DEFAULTS, outputDir, sources: [source], ...form }
+  return { ...IMPORT_DEFAULTS, overwrite: true, outputDir, sources: [source], ...form }
 }
 
 /** At this voxel, plus its number, a subject differs from all others: no two subjects may share an image. */

@@ -53,7 +53,7 @@ test('nnU-Net: channels by name, regions as overlapping masks, its root or its i
   const folder = join(root, 'Dataset001_Brain')
   for (const n of [0, 1]) {
     for (const c of [0, 1])
-      writeVolume(join(folder, 'imagesTr', `case_${n}_000${c}.nii`), { value: v => (v % 100) - 50 + c })
+      writeVolume(join(folder, 'imagesTr', `case_${n}_000${c}.nii`), { value: v => (v === n ? 0 : v % 100) - 50 + c })
     writeVolume(join(folder, 'labelsTr', `case_${n}.nii`), { type: 2, value: slabs(1, 2, n === 0 ? 3 : 0) })
   }
   writeVolume(join(folder, 'imagesTs', 'case_9_0000.nii'), { value: v => v })
@@ -89,7 +89,10 @@ test('Medical Segmentation Decathlon: listed files, four axes are channels; noth
     label: `./labelsTr/${name}.nii`,
   }))
   for (const { image, label } of training) {
-    writeVolume(join(folder, image), { channels: 2, value: v => v % 77 })
+    writeVolume(join(folder, image), {
+      channels: 2,
+      value: v => (v === image.length ? 7 : v % (70 + Number(image.at(-5)))),
+    })
     writeVolume(join(folder, label), { type: 2, value: slabs(1, 2) })
   }
   const json = {
@@ -147,7 +150,7 @@ test('structures take their names from a dataset.json beside the images, in eith
 test('a folder of masks a subject: they may overlap, and a missing file is no absence', async () => {
   const images = join(root, 'masks', 'images')
   const labels = join(root, 'masks', 'labels')
-  for (const n of [1, 2, 3]) writeVolume(join(images, `p${n}.nii`), { value: v => v % 61 })
+  for (const n of [1, 2, 3]) writeVolume(join(images, `p${n}.nii`), { value: v => v % (60 + n) })
   const mask = (n: number, name: string, value: (v: number) => number): void =>
     writeVolume(join(labels, `p${n}`, `${name}.nii`), { type: 2, value })
   for (const n of [1, 2, 3]) mask(n, 'body', () => 255)
@@ -182,7 +185,9 @@ test('a folder of masks a subject: they may overlap, and a missing file is no ab
 test('a DICOM series a subject, its labels as NIfTI on the same voxels', async () => {
   const images = join(root, 'dicom', 'images')
   const labels = join(root, 'dicom', 'labels')
-  for (const name of ['a', 'b']) writeSeries(join(images, name))
+  writeSeries(join(images, 'a'))
+  // of another subject, who has another image
+  writeSeries(join(images, 'b'), { changes: k => (k === 0 ? { 2625618: ['DS', '9'] } : {}) })
   const grid = readScan(join(images, 'a'))
   expect([grid.size, orientedGrid(grid).spacing]).toEqual([
     [4, 3, 5],
@@ -230,7 +235,7 @@ test('scans that cannot be read have no part in the window of CT', async () => {
   const folder = join(root, 'window')
   const image = (n: number): string => join(folder, 'imagesTr', `case_${n}_0000.nii`)
   for (const n of [0, 1, 2, 3]) {
-    writeVolume(image(n), { value: v => (n === 1 && v === 3 ? Number.NaN : (v % 100) - 50) })
+    writeVolume(image(n), { value: v => (n === 1 && v === 3 ? Number.NaN : v === n ? 0 : (v % 100) - 50) })
     writeVolume(join(folder, 'labelsTr', `case_${n}.nii`), { type: 2, value: slabs(1) })
   }
   truncateSync(image(2), 1000)
@@ -269,7 +274,7 @@ test('what a source did not annotate is unknown, never absent', async () => {
 test('ignored voxels make a scan unknown, or only the patches that hold them', async () => {
   const folder = join(root, 'ignore')
   for (const n of [0, 1, 2]) {
-    writeVolume(join(folder, 'imagesTr', `c${n}_0000.nii`), { size: [16, 16, 32], value: v => v % 99 })
+    writeVolume(join(folder, 'imagesTr', `c${n}_0000.nii`), { size: [16, 16, 32], value: v => v % (97 + n) })
     const label = n === 0 ? slabs(1, 0, 0, 0, 0, 0, 0, 2) : slabs(1)
     writeVolume(join(folder, 'labelsTr', `c${n}.nii`), { size: [16, 16, 32], type: 2, value: v => label(v) })
   }
@@ -291,7 +296,7 @@ test('ignored voxels make a scan unknown, or only the patches that hold them', a
 test('a manifest brings sources of different structures into one dataset', async () => {
   const folder = join(root, 'manifest')
   folders(join(folder, 'first'), 3)
-  folders(join(folder, 'second'), 3)
+  folders(join(folder, 'second'), 3, { value: v => v % 93 })
   const path = join(folder, 'sources.json')
   const write = (content: unknown): void => writeFileSync(path, JSON.stringify(content))
   const first = { images: 'first/images', labels: 'first/labels', structures: { spleen: 1, liver: 2 } }

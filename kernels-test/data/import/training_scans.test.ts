@@ -12,7 +12,7 @@ function writeScans(folder: string, scans: readonly number[]): { images: string;
   const [images, labels] = [join(folder, 'images'), join(folder, 'labels')]
   for (const n of scans) {
     const affine = [0, 1, 2].map(row => [0, 1, 2, 3].map(column => (row === column ? n + 1 : 0)))
-    writeVolume(join(images, `s${n}.nii`), { affine, value: v => 100 * n + (v % 128) })
+    writeVolume(join(images, `s${n}.nii`), { affine, value: v => 100 * n + (v === 5 * n ? 0 : v % 128) })
     writeVolume(join(labels, `s${n}.nii`), { affine, type: 2, value: v => Number(v < 900) })
   }
   return { images, labels }

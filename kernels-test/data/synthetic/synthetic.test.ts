@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { openDataset } from '../../../src/data/dataset/dataset.ts'
@@ -146,7 +146,16 @@ test('a generated dataset opens, is the same with and without threads, and repla
   expect(Object.fromEntries(counts)).toEqual({ train: 27, val: 8, test: 5 })
   const plan = planSplits(options)
   expect(dataset.splits.val!.scenarios).toEqual(plan.val.map(({ scenario }) => scenario.name))
-  await generateDataset({ ...tiny, outputDir: join(directory, '0'), totalSamples: 6, testSplit: 0 })
+  const other = { ...tiny, outputDir: join(directory, '0'), totalSamples: 6, testSplit: 0 }
+  await expect(generateDataset(other)).rejects.toThrow(
+    /0: holds another dataset \(total_samples is 40, expected 6\): metadata\.json, hashes\.json, train\.h5, val\.h5, test\.h5; choose another folder, or replace these files with generate --overwrite$/,
+  )
+  expect((await openDataset(join(directory, '0'))).splits.train!.samples).toBe(27)
+  writeFileSync(join(directory, '0', 'notes.txt'), 'mine')
+  writeFileSync(join(directory, '0', '.test.h5.999999999.tmp'), 'left by a dead process')
+  await generateDataset({ ...other, overwrite: true })
+  expect(readFileSync(join(directory, '0', 'notes.txt'), 'utf8')).toBe('mine')
+  rmSync(join(directory, '0', 'notes.txt'))
   expect(readdirSync(join(directory, '0')).sort()).toEqual(['hashes.json', 'metadata.json', 'train.h5', 'val.h5'])
 })
 

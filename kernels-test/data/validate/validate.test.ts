@@ -106,6 +106,7 @@ const CONTRADICTIONS: SplitOptions = {
     if (n === 7) return 0
     if (n === 8) return 9
     if (n === 9) return v === 0 ? -1024 : v === 1 ? 3071 : 100
+    if (n === 13 && v === 0) return 3e38
     return n === 10 ? v % 50 : n === 12 ? v % 50 : v % (60 + n)
   },
   mask: (n, s, v) => (n === 11 && s === 0 ? 0 : n === 3 && s === 0 && v < 4 ? 2 : Number(v < 20)),
@@ -130,20 +131,21 @@ test.each([0, 2])('every contradiction is found with its samples, with %i thread
     "error train.h5 - - [] has 14 samples, metadata.json's dataset_info counts 13",
     'error train.h5 images - [2–4] non-finite voxels (1)',
     'error train.h5 images - [7] is empty: every voxel is 0',
+    'error train.h5 images - [13] voxels beyond ±1e+12 (3e+38)',
     'error train.h5 masks heart [0–7, 9–13] labelled absent (0), but its mask has voxels (20)',
     'error train.h5 masks left_kidney [3] voxels other than 0 and 1 (4)',
     'error train.h5 masks right_kidney [4–6] labelled absent (0), but its mask has voxels (20)',
     'error train.h5 presence_labels left_kidney [0] is 7, expected 1, 0 or -1',
     'error train.h5 scenarios - [] has shape (13), expected (14)',
+    'error val.h5 images - [0] the same images as samples of train.h5: 5',
     'error val.h5 subjects - [1] the same subjects as in train.h5: anna',
     'warning train.h5 images - [8] all voxels are equal (9)',
-    'warning train.h5 images - [9] intensities above 255 (3071)',
+    'warning train.h5 images - [9, 13] intensities above 255 (3071 to 3e+38)',
     'warning train.h5 images - [9] intensities below 0 (-1024)',
     'warning train.h5 images - [12] the same images as other samples: 10',
     'warning train.h5 masks heart [8] labelled unknown (-1), but its mask has voxels (20)',
     'warning train.h5 masks left_kidney [11] labelled present (1), but its mask is empty',
     'warning train.h5 presence_labels heart [] is present in no sample',
-    'warning val.h5 images - [0] the same images as samples of train.h5: 5',
   ])
 })
 

@@ -4,7 +4,7 @@ import { z } from 'zod'
 import { InputError } from '../../util/error.ts'
 import { codeOf } from '../../util/files/reason.ts'
 import { parseJson } from '../../util/json.ts'
-import { readText, removeFile, writeJson } from '../../util/whole_file.ts'
+import { readText, writeJson } from '../../util/whole_file.ts'
 import type { Hdf5File, NumericArray } from '../hdf5/file.ts'
 import type { SampleDigests, Split, SplitName } from './split.ts'
 import { reject } from './volumes.ts'
@@ -51,10 +51,6 @@ export function writeHashes(
 ): void {
   const hashes: Hashes = { algorithm: 'sha256', structure_names: [...structureNames], splits }
   writeJson(pathOf(directory), hashes)
-}
-
-export function removeHashes(directory: string): void {
-  removeFile(pathOf(directory))
 }
 
 /** `values` are HDF5 rows from `Hdf5File.read`. */

@@ -1,9 +1,10 @@
 import { InputError } from '../../util/error.ts'
 import { type ImageSize, sizeOf } from '../../util/shape.ts'
 import type { Hdf5File } from '../hdf5/file.ts'
+import { LARGEST_VOXEL } from '../scan/intensity.ts'
 import { resampleImage } from '../scan/resample.ts'
 import { checkDigest } from './hashes.ts'
-import { type Images, imagesOf, LARGEST_VOXEL } from './volumes.ts'
+import { type Images, imagesOf } from './volumes.ts'
 
 /** Reads the dataset `images` of a file sample by sample, as float32 at the network's input size. */
 export class ImageReader {

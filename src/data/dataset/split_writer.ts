@@ -1,10 +1,7 @@
 import { join } from 'node:path'
-import { InputError } from '../../util/error.ts'
-import { type ImageSize, sizeOf } from '../../util/shape.ts'
-import { removeFile, writeJson } from '../../util/whole_file.ts'
-import { CHUNK_LIMIT } from '../hdf5/file.ts'
+import type { ImageSize } from '../../util/shape.ts'
 import { Hdf5Writer } from '../hdf5/writer.ts'
-import { digestOf, removeHashes, type SplitHashes, SplitRecorder, writeHashes } from './hashes.ts'
+import { digestOf, type SplitHashes, SplitRecorder } from './hashes.ts'
 import type { SplitName } from './split.ts'
 
 export interface SplitShape {
@@ -31,10 +28,7 @@ export interface SampleSource {
   spacing: readonly [number, number, number]
 }
 
-/** Content of metadata.json, including entries that `openDataset` does not read. */
-export type DatasetMetadata = Record<string, unknown> & { structure_names: readonly string[] }
-
-/** Writes one split file of a dataset, sample by sample. The file gets its name only when `finish` succeeds. */
+/** Writes one split file of a dataset, sample by sample. The file gets its name only with `place`. */
 export class SplitWriter {
   private readonly writer: Hdf5Writer
   private readonly shape: SplitShape
@@ -74,62 +68,23 @@ export class SplitWriter {
     return this.scenarios.length === 0
   }
 
-  /** Returns the digests of the written samples. */
-  async finish(): Promise<SplitHashes> {
+  /** Completes the file, which gets its name with `place`. Returns the digests of the written samples. */
+  async complete(): Promise<SplitHashes> {
     const { imageSize, channels, structures } = this.shape
     this.writer.writeStrings('scenarios', this.scenarios)
     if (this.shape.hasSource) this.writer.writeStrings('subjects', this.subjects)
     this.writer.writeAttribute('n_samples', this.scenarios.length)
     this.writer.writeAttribute('image_shape', channels === undefined ? imageSize : [channels, ...imageSize])
     this.writer.writeAttribute('n_structures', structures)
-    await this.writer.finish()
+    await this.writer.complete()
     return this.recorder.hashes
+  }
+
+  place(): void {
+    this.writer.place()
   }
 
   abandon(): void {
     this.writer.abandon()
   }
-}
-
-/**
- * Writes the split files, their digests, then metadata.json. First removes the metadata of an earlier dataset in the directory, so that an
- * interrupted run leaves no mixture. `splits` yields each split's samples in order; a split without samples gets no file. Throws InputError
- * if a sample is larger than `Hdf5File` can read.
- */
-export async function writeDatasetFiles(
-  directory: string,
-  shape: SplitShape,
-  splits: Partial<Record<SplitName, Iterable<StoredSample> | AsyncIterable<StoredSample>>>,
-  metadata: () => DatasetMetadata,
-): Promise<void> {
-  checkSize(shape)
-  const metadataPath = join(directory, 'metadata.json')
-  removeFile(metadataPath)
-  removeHashes(directory)
-  removeFile(join(directory, 'test.h5')) // optional: an earlier one would count as part of this dataset
-  const hashes: Partial<Record<SplitName, SplitHashes>> = {}
-  for (const [name, samples] of Object.entries(splits)) {
-    const writer = await SplitWriter.create(directory, name as SplitName, shape)
-    try {
-      for await (const sample of samples) writer.append(sample)
-    } catch (error) {
-      writer.abandon()
-      throw error
-    }
-    if (writer.isEmpty) writer.abandon()
-    else hashes[name as SplitName] = await writer.finish()
-  }
-  const described = metadata()
-  writeHashes(directory, described.structure_names, hashes)
-  writeJson(metadataPath, described)
-}
-
-/** A chunk holds one sample's images (4 bytes per voxel) or masks (1 byte per voxel). */
-function checkSize({ channels = 1, imageSize, structures }: SplitShape): void {
-  const voxels = sizeOf(imageSize)
-  const count = Math.max(4 * channels, structures) * voxels
-  if (count > CHUNK_LIMIT)
-    throw new InputError(
-      `image size ${imageSize.join(',')}: a sample of ${channels} channels and ${structures} structures has ${count} bytes, at most ${CHUNK_LIMIT}`,
-    )
 }

@@ -2,9 +2,6 @@ import { InputError } from '../../util/error.ts'
 import type { ImageSize } from '../../util/shape.ts'
 import type { Hdf5Dataset, Hdf5File, NumericArray } from '../hdf5/file.ts'
 
-/** Beyond this, sums of squares over a batch may exceed float32, and the network's outputs would be no numbers. */
-export const LARGEST_VOXEL = 1e12
-
 /** A million samples of 16 structures as int64. They are read at once and converted, which takes four times as much. */
 const LABEL_LIMIT = 2 ** 27 // bytes
 

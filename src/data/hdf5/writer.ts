@@ -111,11 +111,26 @@ export class Hdf5Writer {
     )
   }
 
-  /** Closes, verifies, syncs and renames the file. Throws Error if it does not hold what was written. */
+  /** Closes and verifies the file, and gives it its name. Throws Error if it does not hold what was written. */
   async finish(): Promise<void> {
+    await this.complete()
+    this.place()
+  }
+
+  /** Closes and verifies the temporary file. Throws Error, and removes it, if it does not hold what was written. */
+  async complete(): Promise<void> {
     try {
       this.close()
       await this.verify()
+    } catch (error) {
+      this.abandon()
+      throw error
+    }
+  }
+
+  /** Syncs and renames a complete file. */
+  place(): void {
+    try {
       moveIntoPlace(this.temporary, this.path)
     } catch (error) {
       this.abandon()

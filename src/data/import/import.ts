@@ -1,52 +1,23 @@
 import { InputError } from '../../util/error.ts'
 import { makeFolder } from '../../util/files/folder.ts'
 import { listed } from '../../util/listing.ts'
-import { AXIS_DIVISOR, divisible, type ImageSize } from '../../util/shape.ts'
+import { AXIS_DIVISOR, type ImageSize } from '../../util/shape.ts'
+import { type DatasetMetadata, writeDatasetFiles } from '../dataset/dataset_writer.ts'
+import { type DatasetRecord, refuseOther } from '../dataset/existing.ts'
 import { SPLIT_NAMES, type SplitName } from '../dataset/split.ts'
-import { type DatasetMetadata, type StoredSample, writeDatasetFiles } from '../dataset/split_writer.ts'
+import type { StoredSample } from '../dataset/split_writer.ts'
 import { sizeAtSpacing } from '../scan/frame.ts'
 import type { Preparation } from '../scan/preparation.ts'
-import { type ChannelRule, rulesFor } from './intensity_rules.ts'
+import { checkOptions, type ImportOptions } from './import_options.ts'
+import { rulesFor } from './intensity_rules.ts'
 import { type ImportReport, ImportTally } from './report.ts'
-import { openSource, type SourceRequest } from './sources.ts'
+import { importDifference } from './same_import.ts'
+import { SeenImages } from './seen_images.ts'
+import { openSource } from './sources.ts'
 import { NO_VALIDATION, splitSubjects } from './split.ts'
 import { type ImportedForm, importScan } from './subject.ts'
 import { type Survey, surveySources } from './survey.ts'
 import type { SurveyedScan } from './surveyed_scan.ts'
-
-export interface ImportOptions {
-  sources: readonly SourceRequest[]
-  /** The names of all structures, in order. Default: the order of the sources. */
-  structureNames?: readonly string[]
-  outputDir: string
-  /** The model's size in voxels along right, anterior, superior. Optional with a spacing. Default: the smallest size that holds every scan. */
-  imageSize?: ImageSize
-  /** The model's voxel spacing in millimetres. Default: the whole field of view is resampled to `imageSize`. */
-  spacing?: readonly [number, number, number]
-  /** Cut scans larger than `imageSize` into patches of that size. */
-  patches: boolean
-  /** Voxels between patches along right, anterior, superior. Default: half a patch. */
-  patchStride?: ImageSize
-  /** Rules for channels; channels without one use their default (`rulesFor`). */
-  intensity: readonly ChannelRule[]
-  /** Fraction of the subjects. */
-  validationSplit: number
-  /** Fraction of the subjects. */
-  testSplit: number
-  /** Seed for drawing the splits. */
-  seed: number
-  /** Skip and list unusable scans instead of stopping at the first. */
-  skipBad: boolean
-}
-
-export const IMPORT_DEFAULTS = {
-  patches: false,
-  intensity: [],
-  validationSplit: 0.2,
-  testSplit: 0,
-  seed: 42,
-  skipBad: false,
-} as const satisfies Partial<ImportOptions>
 
 /** Called after each label is surveyed and each scan is written. */
 export type ImportProgress = (step: 'labels read' | 'scans written', done: number, all: number) => void
@@ -56,10 +27,14 @@ export type ImportProgress = (step: 'labels read' | 'scans written', done: numbe
  * mask per structure (masks may overlap); presence from the masks, −1 for structures that a source did not annotate. Subjects are divided into
  * splits. Reads all labels first, so that most errors are reported before anything is written, then writes scan by scan, with one in memory at
  * a time. metadata.json records under `preparation` how `predict` must prepare a scan, and how each scan was prepared.
- * Throws InputError with file and reason; the directory then holds no new dataset.
+ * Throws InputError with file and reason; an earlier dataset in the directory
+ * is then as it was.
  */
 export async function importScans(options: ImportOptions, progress?: ImportProgress): Promise<ImportReport> {
   checkOptions(options)
+  const { outputDir, overwrite } = options
+  const difference = (recorded: DatasetRecord): string | undefined => importDifference(options, recorded)
+  refuseOther(outputDir, { command: 'import', overwrite, difference })
   const skipped = new Set<string>()
   const refuse = (error: InputError): void => {
     if (!options.skipBad) throw error
@@ -146,10 +121,12 @@ async function write(
   const filled = SPLIT_NAMES.filter(name => splits[name].length > 0)
   let all = filled.reduce((sum, name) => sum + splits[name].length, 0)
   let done = 0
+  const seen = new SeenImages()
   async function* samplesOf(split: SplitName, scans = splits[split]): AsyncGenerator<StoredSample> {
     for (const scan of scans) {
       try {
-        for (const sample of recorded(importScan(scan, form), scan => tally.addScan(split, scan))) {
+        const samples = importScan(scan, form, image => seen.add(scans === splits.train ? 'train' : split, scan, image))
+        for (const sample of recorded(samples, scan => tally.addScan(split, scan))) {
           tally.addSample(split, sample.presence)
           yield sample
         }
@@ -179,6 +156,7 @@ async function write(
   }
   const samples = Object.fromEntries(filled.map(name => [name, samplesOf(name)]))
   await writeDatasetFiles(options.outputDir, shape, samples, () => metadataOf(options, form, survey, tally))
+  warnings.push(...seen.warnings)
 }
 
 /** Yields a generator's values and passes its return value to `onEnd`. */
@@ -186,37 +164,8 @@ function* recorded<T, R>(values: Generator<T, R>, onEnd: (result: R) => void): G
   onEnd(yield* values)
 }
 
-function checkOptions(options: ImportOptions): void {
-  const { imageSize, spacing, patches, patchStride, validationSplit, testSplit, seed, sources } = options
-  if (sources.length === 0) throw new InputError('import: no source, expected --images and --labels, or --manifest')
-  if (!imageSize && !spacing)
-    throw new InputError(
-      'import: expected --spacing, e.g. 1.5,1.5,3 (mm), --image-size, e.g. 128,128,64 (voxels), or both',
-    )
-  if (patches && !(imageSize && spacing))
-    throw new InputError(
-      'import: --patches needs --spacing and --image-size: the voxel spacing, and the size of a patch in voxels',
-    )
-  if (patchStride && !patches) throw new InputError('import: a patch stride needs --patches')
-  if (patchStride?.some((step, axis) => !(Number.isInteger(step) && step >= 1 && step <= imageSize![axis]!)))
-    throw new InputError(
-      `import: patch stride ${patchStride.join(',')}: expected integers from 1 to the image size ${imageSize!.join(',')}`,
-    )
-  if (imageSize?.some(axis => !Number.isInteger(axis) || axis < AXIS_DIVISOR || axis % AXIS_DIVISOR !== 0))
-    throw new InputError(
-      `import: image size ${imageSize.join(',')}: every axis must be a multiple of ${AXIS_DIVISOR}, e.g. ${divisible(imageSize).join(',')}`,
-    )
-  if (spacing?.some(length => !(length > 0 && length < Number.POSITIVE_INFINITY)))
-    throw new InputError(`import: spacing ${spacing.join(',')}: expected millimetres above 0`)
-  if (!(validationSplit >= 0 && testSplit >= 0 && validationSplit + testSplit < 1))
-    throw new InputError(
-      `import: validation ${validationSplit} and test ${testSplit}: expected fractions with a sum below 1`,
-    )
-  if (seed >>> 0 !== seed) throw new InputError(`import: seed ${seed}, expected an integer from 0 to 4294967295`)
-}
-
 function metadataOf(
-  { seed, validationSplit, testSplit, sources }: ImportOptions,
+  { seed, validationSplit, testSplit, sources, intensity }: ImportOptions,
   { preparation, patchStride, structureNames, channelNames }: ImportedForm,
   { marks }: Survey,
   { records, trainingScans }: ImportTally,
@@ -235,6 +184,7 @@ function metadataOf(
       validation_split: validationSplit,
       test_split: testSplit,
       seed,
+      ...(intensity.length > 0 && { intensity }),
       sources: sources.map((source, i) => ({ ...source, structures: marks[i] })),
       subjects: records,
     },

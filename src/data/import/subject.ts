@@ -54,11 +54,17 @@ export interface ImportedForm {
 
 /**
  * Reads one scan, brings it into the dataset's frame and scales it to 0..255. Yields one sample, or its patches. Presence comes from a sample's
- * own masks; patches with ignored voxels or without any intensity are skipped.
+ * own masks; patches with ignored voxels or without any intensity are skipped. `onImage` gets the whole image in the frame,
+ * (C, H, W, D), and may refuse it.
  * Throws InputError with file and reason before it yields a sample.
  */
-export function* importScan(scan: SurveyedScan, form: ImportedForm): Generator<StoredSample, ImportedScan> {
+export function* importScan(
+  scan: SurveyedScan,
+  form: ImportedForm,
+  onImage: (image: Float32Array) => void,
+): Generator<StoredSample, ImportedScan> {
   const { image, intensity, frame, ranges, warnings } = placeImages(scan, form)
+  onImage(image)
   const { known: structures, source, subject } = scan
   const frameOf = (grid: ScanGrid): Frame => new Frame(grid, form.preparation.frame, frame.size)
   const labels = placeLabel(scan.label, { frameOf, structures, ignoredValue: source.ignored })

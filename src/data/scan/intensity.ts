@@ -10,6 +10,9 @@ export interface IntensityScale {
 
 const WHITE = 255
 
+/** Beyond this, sums of squares over a batch may exceed float32, and the network's outputs would be no numbers. */
+export const LARGEST_VOXEL = 1e12
+
 /** CT windows in Hounsfield units; level ± half the width: 40 ± 200, −600 ± 750, 400 ± 900, 40 ± 40. */
 export const CT_WINDOWS: Readonly<Record<string, IntensityScale>> = {
   'soft-tissue': { low: -160, high: 240 },
@@ -64,6 +67,11 @@ function rangeOf(values: NumericArray, path: string): [least: number, most: numb
     if (value > most) most = value
   }
   if (difference !== 0) throw new InputError(`${path}: has voxels that are not finite numbers`)
+  const largest = Math.max(-least, most)
+  if (largest > LARGEST_VOXEL)
+    throw new InputError(
+      `${path}: has a voxel of magnitude ${largest.toPrecision(3)}, expected at most ${LARGEST_VOXEL.toExponential()}: it may stand for a missing value`,
+    )
   return [least, most]
 }
 

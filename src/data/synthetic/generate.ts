@@ -5,9 +5,10 @@ import { makeFolder } from '../../util/files/folder.ts'
 import { OP_SPLIT, RandomStream } from '../../util/random.ts'
 import { AXIS_DIVISOR, divisible } from '../../util/shape.ts'
 import { drawStratified } from '../../util/stratify.ts'
-import { readText } from '../../util/whole_file.ts'
+import { type DatasetMetadata, writeDatasetFiles } from '../dataset/dataset_writer.ts'
+import { type DatasetRecord, entriesOf, firstDifference, METADATA, recordAt, refuseOther } from '../dataset/existing.ts'
 import { SPLIT_NAMES, type SplitName } from '../dataset/split.ts'
-import { type DatasetMetadata, type StoredSample, writeDatasetFiles } from '../dataset/split_writer.ts'
+import type { StoredSample } from '../dataset/split_writer.ts'
 import { SCENARIOS, type Scenario, STRUCTURES } from './anatomy.ts'
 import { fittingThreads, SampleMakers } from './sample_makers.ts'
 import type { Variation } from './synthetic.ts'
@@ -19,9 +20,12 @@ export interface GenerateOptions extends Variation {
   validationSplit: number
   /** Fraction of all samples. */
   testSplit: number
+  /** Replace another dataset in the folder. The same dataset is replaced in any case. */
+  overwrite: boolean
 }
 
 export const GENERATE_DEFAULTS: GenerateOptions = {
+  overwrite: false,
   outputDir: './synthetic_medical_dataset_hdf5',
   imageSize: [128, 128, 64],
   totalSamples: 1000,
@@ -44,7 +48,7 @@ export interface PlannedSample {
  * Writes the synthetic dataset ({train,val,test}.h5 and metadata.json) with a few samples in memory at a time. Every sample
  * depends on (options, seed, its index) only; the samples of a split are in the random order of the draw. The number of
  * `threads` that make samples changes no bit. Calls `onSample` after each sample with the number done.
- * Throws InputError for invalid options.
+ * Throws InputError for invalid options, and for a folder that holds another dataset.
  */
 export async function generateDataset(
   options: GenerateOptions,
@@ -53,6 +57,9 @@ export async function generateDataset(
 ): Promise<void> {
   checkOptions(options)
   const plan = planSplits(options)
+  const { outputDir, overwrite } = options
+  const difference = (recorded: DatasetRecord): string | undefined => differenceOf(options, recorded)
+  refuseOther(outputDir, { command: 'generate', overwrite, difference })
   makeFolder(options.outputDir, 'a folder for the dataset')
   const { imageSize, positionNoise, sizeNoise, intensityNoise, seed } = options
   const makers = new SampleMakers({ imageSize, positionNoise, sizeNoise, intensityNoise, seed }, threads)
@@ -150,11 +157,19 @@ function metadataOf(options: GenerateOptions, plan: Record<SplitName, PlannedSam
  * if there is no dataset. Throws InputError if there is a different one, which must not be overwritten.
  */
 export function isGenerated(options: GenerateOptions): boolean {
-  const { outputDir: folder, imageSize, totalSamples, validationSplit, testSplit } = options
-  const path = join(folder, 'metadata.json')
+  const path = join(options.outputDir, METADATA)
   if (!existsSync(path)) return false
+  const difference = differenceOf(options, recordAt(path))
+  if (difference === undefined) return true
+  throw new InputError(`${options.outputDir}: holds another dataset: ${difference}; choose another folder or remove it`)
+}
+
+/** How the dataset that a metadata.json describes differs from the one of these options. */
+function differenceOf(options: GenerateOptions, recorded: DatasetRecord): string | undefined {
+  const { imageSize, totalSamples, validationSplit, testSplit } = options
   const { positionNoise, sizeNoise, intensityNoise, seed } = options
   const wanted = {
+    source: 'synthetic',
     image_size: imageSize,
     total_samples: totalSamples,
     validation_split: validationSplit,
@@ -164,21 +179,6 @@ export function isGenerated(options: GenerateOptions): boolean {
     intensity_noise: intensityNoise,
     seed,
   }
-  const found = { ...describedIn(path) }
-  for (const [name, value] of Object.entries(wanted))
-    if (JSON.stringify(found[name]) !== JSON.stringify(value))
-      throw new InputError(
-        `${folder}: holds another dataset: ${name} is ${JSON.stringify(found[name])}, expected ${JSON.stringify(value)}; choose another folder or remove it`,
-      )
-  return true
-}
-
-/** The generation parameters in metadata.json as one record; empty if it cannot be read. */
-function describedIn(path: string): Record<string, unknown> {
-  try {
-    const { image_size, dataset_info, generation_params } = JSON.parse(readText(path))
-    return { image_size, ...dataset_info, ...generation_params }
-  } catch {
-    return {}
-  }
+  const { image_size, dataset_info, generation_params } = recorded
+  return firstDifference({ image_size, ...entriesOf(dataset_info), ...entriesOf(generation_params) }, wanted)
 }

@@ -50,10 +50,11 @@ function compareImages(earlier: Examined, split: Examined, findings: Findings): 
     [...new Set(pairs.map(({ other }) => other))].sort((a, b) => a - b),
     SHOWN,
   )
+  const severity = earlier === split ? 'warning' : 'error' // a split that shares images with another measures nothing
   const where = earlier === split ? 'other samples' : `samples of ${basename(earlier.path)}`
   const message = `the same images as ${where}: ${others}`
   for (const { sample } of pairs)
-    findings.add({ severity: 'warning', file: basename(split.path), dataset: 'images', sample, message })
+    findings.add({ severity, file: basename(split.path), dataset: 'images', sample, message })
 }
 
 /** Maximum number of entries that a message lists. */

@@ -4,6 +4,7 @@ import { factsOf } from '../../util/files/lookup.ts'
 import { checkFolder } from '../dataset/dataset.ts'
 import { readHashes } from '../dataset/hashes.ts'
 import { SPLIT_NAMES, type SplitName } from '../dataset/split.ts'
+import { LARGEST_VOXEL } from '../scan/intensity.ts'
 import { compareSplits, type Examined } from './between.ts'
 import { examineAll } from './examiners.ts'
 import { type Finding, Findings } from './findings.ts'
@@ -101,6 +102,14 @@ function takeImage(split: Examined, sample: number, facts: ImageFacts, findings:
   const at = { file: basename(split.path), dataset: 'images', sample }
   split.images[sample] = digest
   if (notFinite > 0) findings.add({ ...at, severity: 'error', message: 'non-finite voxels', value: notFinite })
+  const largest = Math.max(-lowest, highest)
+  if (largest > LARGEST_VOXEL)
+    findings.add({
+      ...at,
+      severity: 'error',
+      message: `voxels beyond ±${LARGEST_VOXEL.toExponential()}`,
+      value: largest,
+    })
   if (lowest < 0) findings.add({ ...at, severity: 'warning', message: 'intensities below 0', value: lowest })
   if (highest > 255) findings.add({ ...at, severity: 'warning', message: 'intensities above 255', value: highest })
   if (lowest !== highest || notFinite > 0) return
