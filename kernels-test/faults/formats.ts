@@ -20,7 +20,7 @@ import { readTable } from '../../src/tune/cache.ts'
 import type { RandomStream } from '../../src/util/random.ts'
 import { sizeOf } from '../../src/util/shape.ts'
 import { exampleCheckpoint } from '../checkpoint/example.ts'
-import { optionsFor, writeVolume } from '../data/import/input.ts'
+import { imageOf, optionsFor, writeVolume } from '../data/import/input.ts'
 import { DEPTH, sliceBytes, writeSeries } from '../data/scan/dicom/slices.ts'
 import { niftiBytes, RAS } from '../data/scan/nifti_bytes.ts'
 import { mutate, mutateJson } from './mutations.ts'
@@ -195,7 +195,7 @@ async function datasetFormats(folder: string): Promise<Format[]> {
 function textFormats(folder: string): Format[] {
   const images = join(folder, 'nnunet')
   for (const n of [0, 1]) {
-    writeVolume(join(images, 'imagesTr', `c${n}_0000.nii`), { value: v => v % 90 })
+    writeVolume(join(images, 'imagesTr', `c${n}_0000.nii`), { value: imageOf(n) })
     writeVolume(join(images, 'labelsTr', `c${n}.nii`), { type: 2, value: v => (v < 900 ? 1 : 0) })
   }
   const facts = { channel_names: { 0: 'CT' }, labels: { background: 0, a: 1 }, numTraining: 2, file_ending: '.nii' }

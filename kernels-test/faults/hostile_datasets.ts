@@ -5,7 +5,7 @@ import { ready } from 'h5wasm/node'
 import { loadHdf5 } from '../../src/data/hdf5/library.ts'
 import { Hdf5Writer } from '../../src/data/hdf5/writer.ts'
 import { RandomStream } from '../../src/util/random.ts'
-import { writeVolume } from '../data/import/input.ts'
+import { imageOf, writeVolume } from '../data/import/input.ts'
 import { writeDataset } from '../data/small_dataset.ts'
 import { type Hostile, zlibBomb } from './hostile.ts'
 
@@ -141,7 +141,7 @@ function nnunet(name: string, facts: Record<string, unknown> | string, ends?: 'e
     make: folder => {
       const images = join(folder, 'raw')
       for (const n of [0, 1]) {
-        writeVolume(join(images, 'imagesTr', `c${n}_0000.nii`), { value: v => v % 90 })
+        writeVolume(join(images, 'imagesTr', `c${n}_0000.nii`), { value: imageOf(n) })
         writeVolume(join(images, 'labelsTr', `c${n}.nii`), { type: 2, value: v => (v < 900 ? 1 : 0) })
       }
       const base = { channel_names: { 0: 'CT' }, labels: { background: 0, a: 1 }, numTraining: 2, file_ending: '.nii' }

@@ -7,6 +7,7 @@ import { basename, delimiter, dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, type TestContext, test } from 'vitest'
 import { PACKAGE_ROOT } from '../../src/util/package_root.ts'
+import { writeSplit } from '../data/small_dataset.ts'
 
 /* What a user gets: the packed tarball, installed in an empty folder with its dependencies from the registry. */
 
@@ -101,8 +102,9 @@ test('it trains two steps on a dataset that it made', async context => {
 test('it reads what lzf compressed, in threads too', async context => {
   skipOffline(context)
   mkdirSync(join(user, 'lzf'))
-  for (const split of ['train', 'val'])
-    cpSync(join(PACKAGE_ROOT, 'kernels-test/data/hdf5/lzf.h5'), join(user, 'lzf', `${split}.h5`))
+  cpSync(join(PACKAGE_ROOT, 'kernels-test/data/hdf5/lzf.h5'), join(user, 'lzf/train.h5'))
+  const val = { samples: 2, structures: 1, imageSize: [16, 16, 16] as [number, number, number], presence: () => 1 }
+  await writeSplit(join(user, 'lzf/val.h5'), val)
   writeFileSync(join(user, 'lzf/metadata.json'), '{ "structure_names": ["a"], "image_size": [16, 16, 16] }')
   const { stdout } = await sadaan('validate', 'lzf', '--workers', '1', '--json')
   expect(JSON.parse(stdout)).toMatchObject({ errors: 0, splits: { train: 2, val: 2 } })

@@ -209,10 +209,11 @@ test('under a gantry tilt a voxel keeps its volume, and slices their distance', 
 test('import records what is in doubt, validate repeats it, and millilitres are those of the determinant', async () => {
   const [images, labels] = [join(directory, 'images'), join(directory, 'labels')]
   for (const folder of [images, labels]) mkdirSync(folder)
-  for (const name of ['a', 'b', 'c']) {
+  for (const [n, name] of ['a', 'b', 'c'].entries()) {
     const pixdim = stepsOf(TILTED)
     const fields: NiftiFields = { ...plain, sform: TILTED, pixdim, ...(name === 'c' && { units: 5 }) }
-    writeFileSync(join(images, `${name}.nii`), niftiBytes(fields))
+    const own = values.map((value, v) => value + Number(v === n)) // no two splits may share an image
+    writeFileSync(join(images, `${name}.nii`), niftiBytes({ ...fields, values: own }))
     writeFileSync(join(labels, `${name}.nii`), niftiBytes({ ...fields, values: values.map((_, v) => Number(v < 256)) }))
   }
   const options = optionsFor(join(directory, 'out'), { images, labels }, { imageSize: [16, 16, 16] })
