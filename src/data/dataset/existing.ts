@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { InputError } from '../../util/error.ts'
 import { jsonValue } from '../../util/json.ts'
 import { readText } from '../../util/whole_file.ts'
-import { SPLIT_NAMES } from './split.ts'
+import { SPLIT_NAMES, type SplitName } from './split.ts'
 
 export const METADATA = 'metadata.json'
 
@@ -29,7 +29,7 @@ export function refuseOther(directory: string, { command, overwrite, difference 
   const files = DATASET_FILES.filter(name => existsSync(join(directory, name)))
   if (overwrite || files.length === 0) return
   const recorded = recordIn(directory)
-  const reason = recorded ? difference(recorded) : 'no metadata.json'
+  const reason = recorded ? (difference(recorded) ?? addedTo(recorded, files)) : 'no metadata.json'
   if (reason === undefined) return
   throw new InputError(
     `${directory}: holds another dataset (${reason}): ${files.join(', ')}; choose another folder, or replace these files with ${command} --overwrite`,
@@ -39,6 +39,15 @@ export function refuseOther(directory: string, { command, overwrite, difference 
 function recordIn(directory: string): DatasetRecord | undefined {
   const path = [METADATA, NEXT_METADATA].map(name => join(directory, name)).find(existsSync)
   return path === undefined ? undefined : recordAt(path)
+}
+
+/** A split that was put beside those that the record counts (`generate`) or whose subjects it lists (`import`). */
+function addedTo({ dataset_info }: DatasetRecord, files: readonly string[]): string | undefined {
+  const info = entriesOf(dataset_info)
+  const listed = new Set([info.subjects].flat().map(subject => entriesOf(subject).split))
+  const isOurs = (name: SplitName): boolean => listed.has(name) || Number(info[`${name}_samples`]) > 0
+  const added = SPLIT_NAMES.find(name => files.includes(`${name}.h5`) && !isOurs(name))
+  return added && `its metadata.json knows no ${added}.h5`
 }
 
 /** The content of a metadata.json; empty if it cannot be read. */
