@@ -1,10 +1,9 @@
-import { writeFileSync } from 'node:fs'
 import { Command } from 'commander'
 import { toJson } from '../src/config/load.ts'
 import { parseLiteral } from '../src/config/overrides.ts'
-import { reasonOf } from '../src/track/run_files.ts'
-import { InputError } from '../src/util/error.ts'
+import { checkOutputFile } from '../src/util/files/lookup.ts'
 import { refuseToReplace } from '../src/util/files/result_folder.ts'
+import { writeWhole } from '../src/util/whole_file.ts'
 import { say } from './console/say.ts'
 import { configurationOf, withConfiguration } from './options.ts'
 
@@ -37,12 +36,9 @@ function runSaveConfig(words: string[], options: SaveOptions): void {
     options,
   )
   const bytes = Buffer.from(`${toJson(config)}\n`)
+  checkOutputFile(path)
   refuseToReplace(path, [bytes], options.overwrite ?? false)
-  try {
-    writeFileSync(path, bytes)
-  } catch (error) {
-    throw new InputError(`${path}: cannot be written (${reasonOf(error)}), expected a writable file`)
-  }
+  writeWhole(path, [bytes])
   say(`saved ${path}`)
   if (options.json) process.stdout.write(`${JSON.stringify({ path })}\n`)
 }

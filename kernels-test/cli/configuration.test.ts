@@ -47,7 +47,7 @@ test('save_config writes a whole configuration, by --output or by the word that 
   expect(changed).toContain('checkpoint.monitor')
   const nowhere = join(root, 'nowhere', 'x.json')
   await expect(printed(makeSaveConfigCommand(), '-o', nowhere)).rejects.toThrow(
-    new InputError(`${nowhere}: cannot be written (no such file or directory), expected a writable file`),
+    new InputError(`${nowhere}: ${join(root, 'nowhere')} is no folder, expected one to write a file in`),
   )
 })
 

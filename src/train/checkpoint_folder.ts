@@ -21,7 +21,7 @@ export interface OpenCheckpoint {
 export const EARLIER = 'earlier'
 
 /** The names under which a training saves, in the order in which the newest is looked for: the most likely one first. */
-const NAMES = [/^last\.pth$/, /^checkpoint_epoch_(\d+)\.pth$/, /^best_model\.pth$/]
+const NAMES = [/^last\.pth?$/, /^checkpoint_epoch_(\d+)\.pth?$/, /^best_model\.pth?$/]
 
 /** The names of the checkpoints in a folder, those of later epochs first. Throws InputError if the folder cannot be read. */
 export function checkpointsIn(directory: string): string[] {
