@@ -1,7 +1,8 @@
 import { execFileSync } from 'node:child_process'
-import { readFileSync, readlinkSync } from 'node:fs'
+import { readlinkSync } from 'node:fs'
 import { devNull } from 'node:os'
 import { basename } from 'node:path'
+import { readText } from '../src/util/whole_file.ts'
 
 /**
  * Whether this process should outlive its terminal: `nohup` started it, or a process that ignores SIGHUP, as a script under `nohup` does. The
@@ -20,7 +21,7 @@ function isStartedByNohup(): boolean {
 /** GNU's nohup replaces a terminal as standard input by /dev/null, open for writing only, which nothing else does. */
 function hasInputOfNohup(): boolean {
   try {
-    const access = /^flags:\s*\d*(\d)$/m.exec(readFileSync('/proc/self/fdinfo/0', 'utf8'))?.[1]
+    const access = /^flags:\s*\d*(\d)$/m.exec(readText('/proc/self/fdinfo/0'))?.[1]
     return access === '1' && readlinkSync('/proc/self/fd/0') === devNull
   } catch {
     return false // no Linux, or no standard input
@@ -37,7 +38,7 @@ function isHangupIgnoredBy(pid: number): boolean {
 }
 
 function ignoredOnLinux(pid: number): string {
-  return /^SigIgn:(.*)$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? ''
+  return /^SigIgn:(.*)$/m.exec(readText(`/proc/${pid}/status`))?.[1] ?? ''
 }
 
 function ignoredElsewhere(pid: number): string {

@@ -20,7 +20,7 @@ export interface OpenCheckpoint {
 /** The folder, within that of the checkpoints, where those of earlier runs are set aside. */
 export const EARLIER = 'earlier'
 
-/** The names under which a training saves, in the order in which the newest is looked for: the most likely one first. */
+/** The names under which a training saves, also with the ending .pt that a copy may have, in the order in which the newest is looked for: the most likely one first. */
 const NAMES = [/^last\.pth?$/, /^checkpoint_epoch_(\d+)\.pth?$/, /^best_model\.pth?$/]
 
 /** The names of the checkpoints in a folder, those of later epochs first. Throws InputError if the folder cannot be read. */
