@@ -51,8 +51,14 @@ function replace(
   hashes: Partial<Record<SplitName, SplitHashes>>,
 ): void {
   const next = join(directory, NEXT_METADATA)
-  writeJson(next, metadata)
-  const kept = [...splits.keys()].map(name => `${name}.h5`)
+  try {
+    writeJson(next, metadata)
+    removeFile(join(directory, METADATA))
+  } catch (error) {
+    removeFile(next) // the earlier dataset stays as it is
+    throw error
+  }
+  const kept = ['hashes.json', ...[...splits.keys()].map(name => `${name}.h5`)] // they are replaced
   for (const name of DATASET_FILES) if (!kept.includes(name)) removeFile(join(directory, name))
   for (const split of splits.values()) split.place()
   writeHashes(directory, metadata.structure_names, hashes)
