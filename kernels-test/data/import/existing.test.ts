@@ -52,6 +52,20 @@ test('the same import renews its dataset, also with more scans; another one is r
   expect(readdirSync(outputDir).sort()).toEqual([...all, 'notes.txt'].sort())
 })
 
+test('a setting that is left to its default the second time makes another import', async () => {
+  const source = options.sources[0]!
+  const given = {
+    ...options,
+    sources: [{ ...source, structures: parseStructures('label_1=1,label_2=2') }],
+    overwrite: true,
+  }
+  await importScans(given)
+  await importScans({ ...given, overwrite: false })
+  await expect(importScans(options)).rejects.toThrow(/\(structures was given, expected the default\)/)
+  await importScans({ ...given, structureNames: ['label_1', 'label_2'] })
+  await expect(importScans({ ...given, overwrite: false })).rejects.toThrow(/\(structure_names was given/)
+})
+
 test('a failed import leaves the earlier dataset; one killed while files got their names goes on', async () => {
   await importScans({ ...options, overwrite: true })
   const first = contents()

@@ -11,7 +11,7 @@ import type { Preparation } from '../scan/preparation.ts'
 import { checkOptions, type ImportOptions } from './import_options.ts'
 import { rulesFor } from './intensity_rules.ts'
 import { type ImportReport, ImportTally } from './report.ts'
-import { importDifference } from './same_import.ts'
+import { chosenIn, importDifference } from './same_import.ts'
 import { SeenImages } from './seen_images.ts'
 import { openSource } from './sources.ts'
 import { NO_VALIDATION, splitSubjects } from './split.ts'
@@ -165,11 +165,12 @@ function* recorded<T, R>(values: Generator<T, R>, onEnd: (result: R) => void): G
 }
 
 function metadataOf(
-  { seed, validationSplit, testSplit, sources, intensity }: ImportOptions,
+  options: ImportOptions,
   { preparation, patchStride, structureNames, channelNames }: ImportedForm,
   { marks }: Survey,
   { records, trainingScans }: ImportTally,
 ): DatasetMetadata {
+  const { seed, validationSplit, testSplit, sources, intensity } = options
   return {
     structure_names: structureNames,
     num_structures: structureNames.length,
@@ -185,6 +186,7 @@ function metadataOf(
       test_split: testSplit,
       seed,
       ...(intensity.length > 0 && { intensity }),
+      chosen: chosenIn(options),
       sources: sources.map((source, i) => ({ ...source, structures: marks[i] })),
       subjects: records,
     },

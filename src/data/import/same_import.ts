@@ -16,6 +16,7 @@ export function importDifference(options: ImportOptions, recorded: DatasetRecord
   if (origin !== undefined) return origin
   return (
     sourcesDifference(found, sources) ??
+    choiceDifference(entriesOf(info.chosen), chosenIn(options)) ??
     firstDifference(
       { ...info, ...recorded, spacing: spacingIn(recorded), intensity: info.intensity ?? [] },
       {
@@ -27,6 +28,22 @@ export function importDifference(options: ImportOptions, recorded: DatasetRecord
       },
     )
   )
+}
+
+/** Which of the settings with a default that depends on the data an import chooses. */
+export function chosenIn({ sources, structureNames, imageSize }: ImportOptions): Record<string, boolean> {
+  return {
+    structures: sources.some(source => source.structures !== undefined),
+    structure_names: structureNames !== undefined,
+    image_size: imageSize !== undefined,
+  }
+}
+
+/** Datasets of earlier versions do not record it. */
+function choiceDifference(found: DatasetRecord, wanted: Record<string, boolean>): string | undefined {
+  const other = Object.keys(wanted).find(name => name in found && found[name] !== wanted[name])
+  if (other === undefined) return undefined
+  return wanted[other] ? `${other} was the default` : `${other} was given, expected the default`
 }
 
 function spacingIn({ preparation }: DatasetRecord): unknown {
