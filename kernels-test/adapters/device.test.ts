@@ -1,8 +1,11 @@
 import { afterEach, expect, test } from 'vitest'
 import { readBuffer, storageBuffer, uploadBuffer } from '../../src/gpu/buffers.ts'
 import { Device, DeviceLostError, GpuError, OutOfMemoryError } from '../../src/gpu/device.ts'
+import { tensor } from '../../src/graph/tensor.ts'
 import type { Plan } from '../../src/plan/plan.ts'
 import { SlotPool } from '../../src/plan/runner.ts'
+import { Storage } from '../../src/plan/storage.ts'
+import { Upload } from '../../src/plan/upload.ts'
 
 const opened: Device[] = []
 afterEach(() => {
@@ -42,6 +45,28 @@ test('a copy that is under way when the device is lost fails too', async () => {
   device.gpu.destroy()
   await expect(reading).rejects.toThrow(/: device lost: /)
 })
+
+test.each(['before its inputs are written', 'between two of them', 'before they are submitted'])(
+  'a device that is lost %s: the upload goes on, reading back tells of the loss',
+  async moment => {
+    const device = await openDevice()
+    const inputs = ['image', 'seed'].map(name => tensor(name, [64], 'input'))
+    const storage = new Storage(device)
+    for (const t of inputs) storage.addTensor(t)
+    const upload = await Upload.open(device, storage, inputs, 2)
+    for (const [i, t] of inputs.entries()) {
+      if (moment === ['before its inputs are written', 'between two of them'][i]) device.gpu.destroy()
+      upload.write(t, new Float32Array(64).fill(i + 1))
+    }
+    if (moment === 'before they are submitted') device.gpu.destroy()
+    const encoder = device.gpu.createCommandEncoder()
+    upload.record(encoder)
+    device.gpu.queue.submit([encoder.finish()])
+    upload.submitted()
+    await expect(storage.read(inputs[0]!)).rejects.toThrow(DeviceLostError)
+    upload.destroy()
+  },
+)
 
 test('a mapping that fails for another reason names its buffer', async () => {
   const device = await openDevice()

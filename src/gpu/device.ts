@@ -116,15 +116,16 @@ export class Device {
    * `check` throws.
    */
   async mapped(buffer: GPUBuffer, bytes: number): Promise<ArrayBuffer> {
+    let copy: ArrayBuffer
     try {
       await buffer.mapAsync(GPUMapMode.READ)
+      copy = buffer.getMappedRange(0, Math.ceil(bytes / 8) * 8).slice(0, bytes)
+      buffer.unmap()
     } catch (error) {
       if (!this.loss) await Promise.race([this.gpu.lost, delay(LOSS_IS_SAID)])
       this.check()
       throw new GpuError(`${this.name}: ${buffer.label} cannot be read (${messageOf(error)})`, { cause: error })
     }
-    const copy = buffer.getMappedRange(0, Math.ceil(bytes / 8) * 8).slice(0, bytes)
-    buffer.unmap()
     this.check()
     return copy
   }

@@ -54,6 +54,7 @@ export class Upload {
   /** Like Storage.write; the submit that calls `record` sees the data. */
   write(t: Tensor, data: Float32Array | Uint32Array): void {
     this.current ??= this.free.shift()
+    if (this.current?.mapped.byteLength === 0) this.forsake()
     if (!this.current) {
       this.storage.write(t, data)
       return
@@ -61,6 +62,13 @@ export class Upload {
     const stored = storedForm(t, data)
     this.current.mapped.set(stored, this.offsets.get(t)!)
     this.written.set(t, stored.byteLength)
+  }
+
+  /** A device that is lost takes the memory of its buffers with it. The queue takes what is written, and reading back tells of the loss. */
+  private forsake(): void {
+    this.current = undefined
+    this.free.splice(0)
+    this.written.clear()
   }
 
   /** Records the copies of the inputs written. Call it ahead of the kernels that read them. */
@@ -80,10 +88,10 @@ export class Upload {
     const buffer = this.current?.buffer
     this.current = undefined
     // A closed or lost device cannot map; Device.check reports that.
-    buffer?.mapAsync(GPUMapMode.WRITE).then(
-      () => this.release(buffer),
-      () => undefined,
-    )
+    buffer
+      ?.mapAsync(GPUMapMode.WRITE)
+      .then(() => this.release(buffer))
+      .catch(() => undefined)
   }
 
   destroy(): void {
