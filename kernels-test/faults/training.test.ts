@@ -61,9 +61,9 @@ const scenarios: readonly (readonly [Scenario, number])[] = [
       result: checkpoints,
       afterSuccess: recordIsWhole,
     },
-    80,
+    40,
   ],
-  [resumed, 30],
-  [{ ...resumed, name: 'train --resume, reading its checkpoints', operations: READING, watched: 'checkpoints' }, 24],
+  [resumed, 16],
+  [{ ...resumed, name: 'train --resume, reading its checkpoints', operations: READING, watched: 'checkpoints' }, 12],
 ]
 testSweeps(root, scenarios)
