@@ -81,7 +81,7 @@ test.concurrent("dataset_path='./my_medical_dataset_hdf5' is what is read", asyn
   const command = `sadaan-gpu train with dataset_path='./my_medical_dataset_hdf5'`
   const left = await documented(command, [ONE_EPOCH], { data: 'smaller', at: 'my_medical_dataset_hdf5' })
   expect(left.said.stderr).toMatch(
-    /^data +\.\/my_medical_dataset_hdf5: 4 training samples, 2 validation samples, 2 structures/m,
+    /^data +\.\/my_medical_dataset_hdf5\n +4 training and 2 validation samples of [\d×]+, 2 structures$/m,
   )
   expect(left.checkpoint().structureNames).toEqual(STRUCTURES.slice(0, 2))
 })

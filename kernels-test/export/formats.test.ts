@@ -134,6 +134,9 @@ describe('a model goes through every format', () => {
       preparation: JSON.stringify(facts.preparation),
       patches: 'true',
       flip_axes: '[0,2]',
+      channel_names: '["CT"]',
+      training_scans:
+        '{"scans":3,"orientations":["LPS","RAS"],"tilt_degrees":[0,2.5],"voxel_size_mm":[[1,1.5],[1,1.5],[2,5]],"field_of_view_mm":[[300,400],[300,400],[150,320]],"intensities":[{"low":[-1024,-1000],"high":[350,480],"zero":[0.68,0.74]}]}',
     })
   })
 

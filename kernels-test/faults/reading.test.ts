@@ -46,15 +46,15 @@ function reads(
 
 const scenarios: readonly (readonly [Scenario, number])[] = [
   [reads('print_config', ['config.json'], at => ['print_config', '--config', at('config.json')]), 10],
-  [reads('inspect a dataset', ['generated'], at => ['inspect', at('generated')]), 30],
+  [reads('inspect a dataset', ['generated'], at => ['inspect', at('generated')]), 20],
   [reads('inspect a model', ['model.pth'], at => ['inspect', at('model.pth')]), 10],
-  [reads('validate', ['generated'], at => ['validate', at('generated')]), 40],
+  [reads('validate', ['generated'], at => ['validate', at('generated')]), 20],
   [
     reads('import', ['scans'], (at, out) => [
       ...['import', '--images', at('scans/images'), '--labels', at('scans/labels'), '--image-size', '16,32,16'],
       ...['--output-dir', out],
     ]),
-    60,
+    30,
   ],
   [
     reads('export', ['model.pth'], (at, out) => ['export', '--weights', at('model.pth'), '--output', `${out}.onnx`]),
@@ -64,20 +64,20 @@ const scenarios: readonly (readonly [Scenario, number])[] = [
     reads('predict', ['model.pth', 'scans'], (at, out) => [
       ...['predict', '--weights', at('model.pth'), '--input', at('scans/images'), '--output', out],
     ]),
-    40,
+    16,
   ],
   [
     reads('evaluate', ['model.pth', 'dataset'], (at, out) => [
       ...['evaluate', '--weights', at('model.pth'), '--dataset', at('dataset'), '--no-pictures', '--output', out],
     ]),
-    40,
+    16,
   ],
   [
     reads('train', ['dataset'], (at, out) => [
       ...['train', '--unobserved', 'with', `dataset_path=${at('dataset')}`, ...SMALL, 'training.num_epochs=1'],
       `checkpoint.save_dir=${out}`,
     ]),
-    40,
+    16,
   ],
 ]
 testSweeps(root, scenarios)

@@ -6,8 +6,8 @@ import { Command } from '../cli/command.ts'
 import { temporaryDirectory } from '../data/small_dataset.ts'
 import { smallDataset } from '../train/training_here.ts'
 
-const EPOCHS = 100
-const STEPS_PER_EPOCH = 50
+const EPOCHS = 25
+const STEPS_PER_EPOCH = 200
 /** Caches, pipelines and the heap have their size by then. */
 const WARM = 500 // steps
 /** The collector of garbage decides when a heap shrinks: the level is the lowest of many, and may differ by this. */
@@ -36,7 +36,7 @@ async function levelsOf(words: readonly string[]): Promise<Level[]> {
   const levels: Level[] = []
   let epochs = 0
   command.child.stderr!.on('data', (text: string) => {
-    for (const [, epoch] of text.matchAll(/^epoch (\d+)\/\d+ {2}train loss/gm)) epochs = Number(epoch)
+    for (const [, epoch] of text.matchAll(/^epoch (\d+)\/\d+ {2}train /gm)) epochs = Number(epoch)
   })
   let isOver = false
   command.child.on('exit', () => {

@@ -66,10 +66,10 @@ const renewed = (name: 'generate' | 'import', words: (folder: string) => string[
 const hashed = (folder: string): string[] => ['validate', join(folder, 'out'), '--hash']
 
 const scenarios: readonly (readonly [Scenario, number])[] = [
-  [fresh('generate', generate), 90],
-  [renewed('generate', generate), 60],
-  [fresh('import', importing), 90],
-  [renewed('import', importing), 60],
+  [fresh('generate', generate), 45],
+  [renewed('generate', generate), 30],
+  [fresh('import', importing), 45],
+  [renewed('import', importing), 30],
   [
     {
       name: 'validate --hash',
@@ -82,7 +82,7 @@ const scenarios: readonly (readonly [Scenario, number])[] = [
       operations: WRITING,
       result: dataset,
     },
-    20,
+    12,
   ],
 ]
 

@@ -53,10 +53,10 @@ const scenarios: readonly (readonly [Scenario, number])[] = [
   [over(['export', '--weights', weights, '--format', 'safetensors'], 'model.safetensors'), 20],
   [over(['export', '--weights', weights, '--format', 'pth'], 'model.pth'), 20],
   [over(['export', '--weights', weights, '--format', 'onnx'], 'model.onnx'), 20],
-  [into('analysis', ['analysis', ...splits.flatMap(split => [`--${split}`, join(evaluated, split, METRICS)])]), 40],
-  [into('predict', ['predict', '--weights', weights, '--input', join(scans, 'images', 's0.nii')]), 90],
-  [into('predict an HDF5 file', ['predict', '--weights', weights, '--input', join(dataset, 'test.h5'), '--raw']), 60],
-  [into('evaluate', [...evaluate, '--no-pictures']), 30],
+  [into('analysis', ['analysis', ...splits.flatMap(split => [`--${split}`, join(evaluated, split, METRICS)])]), 20],
+  [into('predict', ['predict', '--weights', weights, '--input', join(scans, 'images', 's0.nii')]), 40],
+  [into('predict an HDF5 file', ['predict', '--weights', weights, '--input', join(dataset, 'test.h5'), '--raw']), 30],
+  [into('evaluate', [...evaluate, '--no-pictures']), 14],
   [
     {
       ...into('evaluate with pictures', [...evaluate, '--pictures', '1']),
@@ -65,7 +65,7 @@ const scenarios: readonly (readonly [Scenario, number])[] = [
       afterSuccess: (folder, { stderr }) =>
         stderr.includes(`warning: ${folder}`) ? undefined : `a picture failed and nothing was said: ${stderr}`,
     },
-    20,
+    8,
   ],
 ]
 

@@ -36,9 +36,13 @@ function makeBuffer(device: Device, label: string, bytes: number, usage: number,
   const size = aligned(bytes)
   if (size > device.maxBufferBytes)
     throw new OutOfMemoryError(`${label}: ${size} bytes, the adapter's largest buffer is ${device.maxBufferBytes}`)
-  const buffer = device.gpu.createBuffer({ label, size, usage, mappedAtCreation })
   device.allocated += size
-  return buffer
+  try {
+    return device.gpu.createBuffer({ label, size, usage, mappedAtCreation })
+  } catch (error) {
+    device.allocated -= size
+    throw error
+  }
 }
 
 export function destroyBuffer(device: Device, buffer: GPUBuffer): void {
