@@ -32,8 +32,14 @@ function describeSyntaxError(text: string): string {
 export function parseJson<T>(text: string, path: string, schema: z.ZodType<T>): T {
   const value = jsonValue(text, path)
   refuseProtoKey(value, path)
+  return validated(value, schema, path)
+}
+
+/** The value in the form of a schema. Throws InputError with `source` and the first invalid entry; `under` is the key that holds the value. */
+export function validated<T>(value: unknown, schema: z.ZodType<T>, source: string, under?: string): T {
   const parsed = schema.safeParse(value)
   if (parsed.success) return parsed.data
   const issue = parsed.error.issues[0]!
-  throw new InputError(`${path}: ${issue.path.join('.') || 'the whole file'}: ${issue.message}`)
+  const entry = [...(under === undefined ? [] : [under]), ...issue.path].join('.')
+  throw new InputError(`${source}: ${entry || 'the whole file'}: ${issue.message}`)
 }

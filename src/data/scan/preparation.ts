@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { InputError } from '../../util/error.ts'
+import { validated } from '../../util/json.ts'
 
 const millimetres = z.number().positive()
 const finite = z.number()
@@ -40,8 +40,5 @@ export type Preparation = z.infer<typeof preparationSchema>
 
 /** Throws InputError with `source` and the invalid entry. */
 export function parsePreparation(value: unknown, source: string): Preparation {
-  const parsed = preparationSchema.safeParse(value)
-  if (parsed.success) return parsed.data
-  const issue = parsed.error.issues[0]!
-  throw new InputError(`${source}: ${['preparation', ...issue.path].join('.')}: ${issue.message}`)
+  return validated(value, preparationSchema, source, 'preparation')
 }

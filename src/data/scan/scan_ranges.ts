@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { InputError } from '../../util/error.ts'
+import { validated } from '../../util/json.ts'
 import type { NumericArray } from '../hdf5/file.ts'
 import { orientedGrid } from './frame.ts'
 import { DEFAULT_INTENSITY, type IntensityScale, percentilesOf } from './intensity.ts'
@@ -37,10 +37,7 @@ export type ScanRanges = z.infer<typeof rangesSchema>
 
 /** Throws InputError with `source` and the invalid entry. */
 export function parseScanRanges(value: unknown, source: string): ScanRanges {
-  const parsed = rangesSchema.safeParse(value)
-  if (parsed.success) return parsed.data
-  const issue = parsed.error.issues[0]!
-  throw new InputError(`${source}: ${['training_scans', ...issue.path].join('.')}: ${issue.message}`)
+  return validated(value, rangesSchema, source, 'training_scans')
 }
 
 /** The ranges of a single scan: each has one value. */
