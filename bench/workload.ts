@@ -37,10 +37,10 @@ export async function workloadOf({ config, updates }: LoadedConfig): Promise<Wor
     const dataset = await openDataset(config.dataset_path)
     return { config, shape: shapeFor(config, dataset), structureNames: dataset.structureNames, batchSize, dataset }
   }
-  const { in_channels, channels, num_structures } = config.model
+  const { in_channels, channels, features, num_structures } = config.model
   const structures = num_structures ?? DEFAULTS.structures
   const size = config.training.image_size ?? DEFAULTS.size
-  const shape = { structures, size, inChannels: in_channels, channels }
+  const shape = { structures, size, inChannels: in_channels, channels, features: features ?? undefined }
   return { config, shape, structureNames: structureNames(structures), batchSize, dataset: undefined }
 }
 

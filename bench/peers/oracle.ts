@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { LoadedConfig } from '../../src/config/load.ts'
+import { featuresOf } from '../../src/nn/specification.ts'
 import { InputError } from '../../src/util/error.ts'
 import { PACKAGE_ROOT } from '../../src/util/package_root.ts'
 import { ourJson, pythonJson } from '../processes.ts'
@@ -61,6 +62,7 @@ export async function runOracle(settings: OracleSettings, { loaded, steps }: Pee
       'bench peers: the oracle generates its own data with one channel: do not set dataset_path or in_channels',
     )
   const parameters = ['bench', '--channels', shape.channels.join(','), '--structures', `${shape.structures}`]
+  parameters.push('--features', `${featuresOf(shape)}`)
   parameters.push('--size', shape.size.join(','), '--batch', `${batchSize}`, '--steps', `${steps}`)
   parameters.push('--device', settings.device, '--mode', settings.mode, '--layout', settings.layout)
   if (settings.device === 'cpu') parameters.push('--threads', `${THREADS}`)

@@ -24,7 +24,7 @@ export interface Golden {
 export const SMALL = join(PACKAGE_ROOT, 'kernels-test/golden/small.h5')
 
 const folder = process.env.SADAAN_GOLDENS
-const larger = ['smooth', 'narrow', 'multichannel']
+const larger = ['smooth', 'narrow', 'multichannel', 'narrow_head']
 
 /** The golden in the repository, and the larger ones where SADAAN_GOLDENS names their folder. */
 export const goldenPaths = [SMALL, ...(folder ? larger.map(name => join(folder, `${name}.h5`)) : [])]
@@ -57,6 +57,7 @@ export async function openGolden(path: string): Promise<Golden> {
       size: attribute('size') as [number, number, number],
       inChannels: (file.get('step0/x') as Dataset).shape![1]!,
       channels: attribute('channels') as unknown as SadaanShape['channels'],
+      features: (file.get(`step0/params/encoder.final_conv.weight`) as Dataset).shape![0]!,
     },
     batch: scalar('batch'),
     steps: scalar('steps'),

@@ -8,6 +8,7 @@ GOLDENS = {
     'smooth': '--channels 3,6,12,16,24 --structures 4 --size 16,32,48 --seed 13 --smooth',
     'narrow': '--seed 11',
     'multichannel': '--channels 2,4,8,16,32 --structures 2 --size 16,48,32 --in-channels 3 --batch 3 --steps 2 --seed 12',
+    'narrow_head': '--features 10 --steps 2 --seed 14',
 }
 
 folder, *names = sys.argv[1:]

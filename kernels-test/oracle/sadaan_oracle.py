@@ -6,12 +6,12 @@ original PyTorch implementation, so a checkpoint of either side loads in the oth
 Needs torch and h5py (Debian: python3-torch, python3-h5py).
 
     python3 sadaan_oracle.py golden OUT.h5 OUT.pth [--channels 4,8,16,32,64] [--structures 3]
-                     [--size 32,32,16] [--batch 2] [--steps 3] [--seed 0] [--in-channels 1] [--smooth]
-                     [--without OUTPUT,...: outputs that are not written]
+                     [--size 32,32,16] [--batch 2] [--steps 3] [--seed 0] [--in-channels 1] [--features 0] [--smooth]
+                     [--without OUTPUT,...: outputs that are not written] (features 0: 8 times the first width)
     python3 sadaan_oracle.py forward CHECKPOINT.pth INPUT.h5 OUT.h5     (INPUT: dataset 'x' [B,C,H,W,D])
     python3 sadaan_oracle.py bench [--channels 16,32,64,128,256] [--structures 13] [--size 64,64,32]
                      [--batch 1] [--steps 3] [--device cpu|cuda] [--mode fp32|tf32|fp16|bf16] [--layout ncdhw|ndhwc] [--compile]
-                     [--original: with the original's copy of the features for every structure] [--threads N]
+                     [--original: with the original's copy of the features for every structure] [--threads N] [--features 0]
 """
 import argparse
 import json
@@ -114,9 +114,9 @@ class Segmentation(nn.Module):
 
 
 class Sadaan(nn.Module):
-    def __init__(self, structures, size, in_channels=1, channels=(16, 32, 64, 128, 256), dropout=0.2):
+    def __init__(self, structures, size, in_channels=1, channels=(16, 32, 64, 128, 256), dropout=0.2, features=None):
         super().__init__()
-        features = 8 * channels[0]
+        features = features or 8 * channels[0]
         self.encoder = Encoder(in_channels, list(channels), features)
         self.attention_module = Attention(features, structures, size)
         self.absence_detector = Absence(features, structures, dropout)
@@ -185,7 +185,7 @@ def golden(args):
     gen = torch.Generator().manual_seed(args.seed)
     torch.manual_seed(args.seed)
     torch.set_default_dtype(torch.float32)
-    net = Sadaan(args.structures, size, args.in_channels, ch, dropout=0.0)
+    net = Sadaan(args.structures, size, args.in_channels, ch, dropout=0.0, features=args.features)
     if args.smooth:  # keeps ReLU inputs away from zero, so that float32 takes the same branches as float64
         for m in net.modules():
             if isinstance(m, nn.BatchNorm3d):
@@ -241,7 +241,8 @@ def forward(args):
     sd = ck['model_state_dict']
     p = sd['attention_module.position_embeddings']
     ch = [sd[f'encoder.enc{i}.0.weight'].shape[0] for i in range(1, 6)]
-    net = Sadaan(p.shape[0], tuple(p.shape[1:]), sd['encoder.enc1.0.weight'].shape[1], ch)
+    net = Sadaan(p.shape[0], tuple(p.shape[1:]), sd['encoder.enc1.0.weight'].shape[1], ch,
+                 features=sd['encoder.final_conv.weight'].shape[0])
     net.load_state_dict(sd)
     net.eval()
     with h5py.File(args.input) as f, h5py.File(args.h5, 'w') as o, torch.no_grad():
@@ -261,7 +262,7 @@ def bench(args):
     if cuda:
         torch.backends.cudnn.benchmark = True
         torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = args.mode != 'fp32'
-    net = Sadaan(args.structures, size, 1, ch).to(dev).train()
+    net = Sadaan(args.structures, size, 1, ch, features=args.features).to(dev).train()
     net.segmentation_head.copies = args.original
     if args.layout == 'ndhwc':
         net = net.to(memory_format=torch.channels_last_3d)
@@ -302,7 +303,7 @@ if __name__ == '__main__':
     g.add_argument('h5'), g.add_argument('pth')
     for name, value in (('channels', '4,8,16,32,64'), ('size', '32,32,16'), ('without', '')):
         g.add_argument('--' + name, default=value)
-    for name, value in (('structures', 3), ('batch', 2), ('steps', 3), ('seed', 0), ('in-channels', 1)):
+    for name, value in (('structures', 3), ('batch', 2), ('steps', 3), ('seed', 0), ('in-channels', 1), ('features', 0)):
         g.add_argument('--' + name, type=int, default=value)
     g.add_argument('--smooth', action='store_true')
     g.set_defaults(run=golden)
@@ -312,7 +313,7 @@ if __name__ == '__main__':
     b = sub.add_parser('bench')
     for name, value in (('channels', '16,32,64,128,256'), ('size', '64,64,32'), ('device', 'cpu'), ('mode', 'fp32'), ('layout', 'ncdhw')):
         b.add_argument('--' + name, default=value)
-    for name, value in (('structures', 13), ('batch', 1), ('steps', 3), ('threads', 0)):
+    for name, value in (('structures', 13), ('batch', 1), ('steps', 3), ('threads', 0), ('features', 0)):
         b.add_argument('--' + name, type=int, default=value)
     b.add_argument('--compile', action='store_true')
     b.add_argument('--original', action='store_true')

@@ -21,6 +21,7 @@ const fraction = (expected = 'a number of at least 0 and below 1') =>
 
 const widths = 'five positive integers, e.g. [16, 32, 64, 128, 256]'
 const width = z.int(widths).positive(widths)
+const features = 'an even positive integer, or None'
 const size = 'three axes divisible by 16, e.g. [128, 128, 64], or None'
 const axis = z.int(size).positive(size).multipleOf(16, size)
 const range = 'two numbers of at least 0, the smaller first, e.g. [0.95, 1.05]'
@@ -50,7 +51,16 @@ const model = z.strictObject({
   channels: z
     .tuple([width, width, width, width, width], widths)
     .default([16, 32, 64, 128, 256])
-    .describe('Widths of the five encoder stages; the feature map has 8 times the first width'),
+    .describe('Widths of the five encoder stages'),
+  features: z
+    .int(features)
+    .positive(features)
+    .multipleOf(2, features)
+    .nullable()
+    .default(null)
+    .describe(
+      'Channels of the feature map, from which the widths of the head follow; None: 8 times the first of channels',
+    ),
   dropout: fraction().default(0.2).describe('Dropout probability in the presence head during training'),
   pretrained: text()
     .nullable()

@@ -8,6 +8,7 @@ import { inspectScan, type ScanInspection } from '../data/inspect/scan.ts'
 import type { Preparation } from '../data/scan/preparation.ts'
 import { isScan } from '../data/scan/read_scan.ts'
 import type { ScanRanges } from '../data/scan/scan_ranges.ts'
+import { featuresOf } from '../nn/specification.ts'
 import { openTrainedModel } from '../run/trained_model.ts'
 import { faultsOf } from '../run/weight_faults.ts'
 import type { DataFingerprint } from '../train/data_fingerprint.ts'
@@ -30,6 +31,8 @@ export interface ModelInspection {
   in_channels: number
   /** of the encoder's five levels */
   channels: number[]
+  /** channels of the feature map, the head's input */
+  features: number
   parameters: number
   presence_threshold: number | null
   patches: boolean
@@ -100,6 +103,7 @@ function inspectModel(path: string, bytes: number): ModelInspection {
     image_size: [...size],
     in_channels: inChannels,
     channels: [...channels],
+    features: featuresOf(model.shape),
     parameters: [...model.weights]
       .filter(([name]) => !BUFFER.test(name))
       .reduce((sum, [, t]) => sum + sizeOf(t.shape), 0),

@@ -3,7 +3,7 @@ import { openDataset } from '../data/dataset/dataset.ts'
 import { NoAdapterError } from '../gpu/adapter.ts'
 import { Device } from '../gpu/device.ts'
 import { type AdapterFacts, GUARANTEED_FACTS } from '../graph/kernel.ts'
-import type { SadaanShape } from '../nn/specification.ts'
+import { type SadaanShape, widthsText } from '../nn/specification.ts'
 import { type LayerSummary, type ModelSummary, summarise } from '../nn/summary.ts'
 import type { Choice } from '../plan/lower.ts'
 import { table } from '../report/text/table.ts'
@@ -39,8 +39,9 @@ async function shapeOf(config: Config, given?: string): Promise<{ shape: SadaanS
   const { model, training } = config
   if (given === undefined && model.num_structures !== null && training.image_size !== null) {
     const { num_structures: structures, in_channels: inChannels, channels } = model
+    const features = model.features ?? undefined
     const structureNames = Array.from({ length: structures }, (_, s) => `structure_${s}`)
-    return { shape: { structures, size: training.image_size, inChannels, channels }, structureNames }
+    return { shape: { structures, size: training.image_size, inChannels, channels, features }, structureNames }
   }
   const dataset = await openDataset(given ?? config.dataset_path).catch((error: unknown) => {
     if (given !== undefined || !(error instanceof InputError)) throw error
@@ -67,7 +68,7 @@ export function modelText(report: ModelReport): string {
   const parts = Object.entries(parametersOf).map(([part, count]) => `${part} ${grouped(count)}`)
   const { lasting, working } = memory
   return [
-    `SADAAN: ${shape.structures} structures, ${shape.size.join('×')} voxels, ${shape.inChannels} input, channels ${shape.channels.join(', ')}`,
+    `SADAAN: ${shape.structures} structures, ${shape.size.join('×')} voxels, ${shape.inChannels} input, ${widthsText(shape)}`,
     '',
     ...layerTable(report.layers),
     '',

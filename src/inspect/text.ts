@@ -160,13 +160,14 @@ function scanLines(scan: ScanInspection): string[] {
 }
 
 function modelLines(model: ModelInspection): string[] {
-  const { kind, path, bytes, structure_names, structures, image_size, in_channels, channels, parameters } = model
+  const { kind, path, bytes, structure_names, structures, image_size, in_channels, channels, features, parameters } =
+    model
   const { training, presence_threshold, channel_names, preparation, training_scans, patches, faults } = model
   return facts([
     [kind, `${path}, ${formatBytes(bytes)}`],
     ...structureRows(structures, structure_names),
     ['image size', `${times(image_size)}, ${channelsText(in_channels, channel_names)}`],
-    ['channels', channels.join(', ')],
+    ['channels', `${channels.join(', ')}; ${features} features`],
     ['parameters', parameters.toLocaleString('en')],
     ['threshold', presence_threshold === null ? 'not recorded' : `presence probability above ${presence_threshold}`],
     ['preparation', preparation ? preparationText(preparation) : 'not recorded'],

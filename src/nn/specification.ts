@@ -7,8 +7,10 @@ export interface SadaanShape {
   /** (H, W, D) in voxels; every axis is a multiple of 16 */
   size: readonly [number, number, number]
   inChannels: number
-  /** widths of the five levels; the head has 8 · channels[0] features */
+  /** widths of the five levels */
   channels: readonly [number, number, number, number, number]
+  /** channels of F, from which every width of the head follows; even. The original's are 8 · channels[0], the default */
+  features?: number | undefined
 }
 
 /** Distribution of a parameter's initial values. */
@@ -32,9 +34,14 @@ export const BATCH_NORM_EPSILON = 1e-5
 /** Widths of the hidden layers of a presence MLP. */
 export const PRESENCE_HIDDEN = [64, 32] as const
 
-/** Features of the head: F in SADAAN's terms. */
-export function featuresOf({ channels }: SadaanShape): number {
-  return 8 * channels[0]
+/** Channels of the head's input: F in SADAAN's terms. */
+export function featuresOf({ channels, features }: Pick<SadaanShape, 'channels' | 'features'>): number {
+  return features ?? 8 * channels[0]
+}
+
+/** The widths of a model, for messages. */
+export function widthsText(shape: Pick<SadaanShape, 'channels' | 'features'>): string {
+  return `channels ${shape.channels.join(', ')}, ${featuresOf(shape)} features`
 }
 
 interface LayerShape {
@@ -141,11 +148,15 @@ function segmentation({ structures }: SadaanShape, features: number): Entry[] {
   ]
 }
 
-/** The state dict of a SADAAN, entry by entry in the original's order. Throws ContractError when an axis does not divide by 16. */
+/**
+ * The state dict of a SADAAN, entry by entry in the original's order. Throws ContractError when an axis does not divide by 16 or the
+ * features are odd.
+ */
 export function specify(shape: SadaanShape): Entry[] {
   if (shape.size.some(axis => axis < AXIS_DIVISOR || axis % AXIS_DIVISOR !== 0))
     throw new ContractError('SADAAN', 'size', shape.size, 'axes divisible by 16')
   const features = featuresOf(shape)
+  if (features < 2 || features % 2 !== 0) throw new ContractError('SADAAN', 'features', features, 'an even number')
   return [
     ...encoder(shape, features),
     ...attention(shape, features),

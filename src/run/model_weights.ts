@@ -3,7 +3,7 @@ import type { AdamState, OptimizerState } from '../checkpoint/torch_optimizer.ts
 import type { Config } from '../config/schema.ts'
 import { initialValues } from '../nn/initialise.ts'
 import type { ModelState } from '../nn/model_state.ts'
-import { isParameter, type SadaanShape, specify } from '../nn/specification.ts'
+import { isParameter, type SadaanShape, specify, widthsText } from '../nn/specification.ts'
 import type { LossScale } from '../optim/loss_scale.ts'
 import type { Storage } from '../plan/storage.ts'
 import { InputError } from '../util/error.ts'
@@ -75,8 +75,9 @@ export function floatsOf(
   return found
 }
 
-function describe({ structures, size, channels, inChannels }: SadaanShape): string {
-  return `${structures} structures, ${size.join('×')} voxels, channels ${channels.join(', ')}, ${inChannels} input`
+function describe(shape: SadaanShape): string {
+  const { structures, size, inChannels } = shape
+  return `${structures} structures, ${size.join('×')} voxels, ${widthsText(shape)}, ${inChannels} input`
 }
 
 /** torch's index of each parameter: its position in model.parameters(), frozen parameters included. */

@@ -8,6 +8,7 @@ import { AXIS_DIVISOR, divisible } from '../util/shape.ts'
 /** The shape of the model for a dataset and a configuration. Throws InputError if they contradict each other. */
 export function shapeFor(config: Config, dataset: Dataset): SadaanShape {
   const { in_channels, channels } = config.model
+  const features = config.model.features ?? undefined
   if (dataset.channels !== in_channels)
     throw new InputError(
       `${dataset.directory}: images have ${dataset.channels} channels, model.in_channels is ${in_channels}`,
@@ -17,7 +18,7 @@ export function shapeFor(config: Config, dataset: Dataset): SadaanShape {
     throw new InputError(
       `${dataset.directory}: image_size is ${size.join('×')}, expected axes divisible by ${AXIS_DIVISOR}; to resample: with training.image_size=[${divisible(size).join(',')}]`,
     )
-  return { structures: dataset.structureNames.length, size, inChannels: in_channels, channels }
+  return { structures: dataset.structureNames.length, size, inChannels: in_channels, channels, features }
 }
 
 /** `compute.adapter` in the form that Device.open expects. */

@@ -69,12 +69,16 @@ function shapeFrom(weights: Weights, source: string): SadaanShape {
     throw new InputError(
       `${source}: position_embeddings are ${structures} of ${size.join('×')}, expected axes divisible by 16`,
     )
+  const features = axesOf('encoder.final_conv.weight', 5)[0]!
+  if (features % 2 !== 0)
+    throw new InputError(`${source}: encoder.final_conv.weight has ${features} outputs, expected an even number`)
   const encoder = [1, 2, 3, 4, 5].map(level => axesOf(`encoder.enc${level}.0.weight`, 5))
   return {
     structures,
     size: size as unknown as SadaanShape['size'],
     inChannels: encoder[0]![1]!,
     channels: encoder.map(([width]) => width) as unknown as SadaanShape['channels'],
+    features,
   }
 }
 

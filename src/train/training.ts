@@ -1,7 +1,7 @@
 import { dirname, resolve } from 'node:path'
 import { DirectoryLock, refuseIfHeld } from '../checkpoint/directory_lock.ts'
 import type { Config } from '../config/schema.ts'
-import { countParameters } from '../nn/specification.ts'
+import { countParameters, widthsText } from '../nn/specification.ts'
 import { formatBytes, totalOf } from '../run/memory.ts'
 import type { Console } from '../track/console/console.ts'
 import type { RunRecord } from '../track/run_record.ts'
@@ -159,7 +159,7 @@ function introduce(
     `          ${train!.samples} training and ${val!.samples} validation samples of ${shape.size.join('×')}, ${shape.structures} structures`,
   )
   console.line(
-    `model     ${countParameters(engine.state.entries).toLocaleString('en')} parameters, channels ${shape.channels.join(', ')}`,
+    `model     ${countParameters(engine.state.entries).toLocaleString('en')} parameters, ${widthsText(shape)}`,
   )
   console.line(
     `memory    ${formatBytes(totalOf(engine.need))} at batch size ${config.training.batch_size}: ${formatBytes(lasting)} lasting, ${formatBytes(working)} working`,
