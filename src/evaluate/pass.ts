@@ -201,9 +201,7 @@ function recorderFor(config: Config, models: number): Recorder<Read, 'attention'
     const sums = ensembleSums(batch)
     return state => {
       const { calls, outputs } =
-        models === 1
-          ? recordEvaluation(state, batch, exact)
-          : recordEnsembleEvaluation(state, batch, sums, exact)
+        models === 1 ? recordEvaluation(state, batch, exact) : recordEnsembleEvaluation(state, batch, sums, exact)
       const { pairs, presenceProbability, predicted, attention } = outputs
       return { calls, outputs: { pairs, presenceProbability, predicted }, kept: { attention } }
     }

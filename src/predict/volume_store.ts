@@ -38,6 +38,15 @@ export class VolumeStore {
     return values
   }
 
+  /** Changes structure s in place. */
+  update(s: number, change: (values: Float32Array) => void): void {
+    const values = this.volume(s)
+    change(values)
+    const start = 4 * s * sizeOf(this.size)
+    if (!this.memory)
+      this.transfer((bytes, position) => writeSync(this.file!, bytes, 0, bytes.length, position), values, start)
+  }
+
   close(): void {
     if (this.file === undefined) return
     closeSync(this.file)

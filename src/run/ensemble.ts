@@ -49,38 +49,41 @@ function inOrderOf({ structureNames: wanted }: TrainedModel, model: TrainedModel
   return { ...model, structureNames: wanted, weights: withStructureRows(weights, shape, rowsByName(own, wanted)) }
 }
 
-/** What models must agree on, in words. */
-const AGREED: Readonly<Record<string, (model: TrainedModel) => string>> = {
+/** What models must agree on: as text that is equal if they do, or that says how this one differs from the other. */
+const AGREED: Readonly<Record<string, (model: TrainedModel, other: TrainedModel) => string>> = {
   size: ({ shape }) => shape.size.join('×'),
   'input channels': ({ shape }) => String(shape.inChannels),
-  structures: ({ shape, structureNames }) =>
-    structureNames ? listed([...structureNames].sort()) : `${shape.structures} without names`,
+  'number of structures': ({ shape }) => String(shape.structures),
+  'names of structures': ({ structureNames }) => (structureNames ? 'known' : 'none'),
+  'structures of its own': ({ structureNames: own }, { structureNames: other }) =>
+    listed((own ?? []).filter(name => !other?.includes(name))) || 'none',
   'channel names': ({ channelNames }) => (channelNames ? listed(channelNames) : 'none'),
   'trained on': ({ patches }) => (patches ? 'patches' : 'whole scans'),
-  preparation: ({ preparation }) => (preparation ? preparationText(preparation) : 'unknown'),
+  preparation: preparationOf,
 }
 
+/** Throws InputError with the first difference. */
 function checkAgreement(first: TrainedModel, other: TrainedModel): void {
-  const differing = (what: keyof typeof AGREED): boolean =>
-    what === 'preparation' ? isPreparedOtherwise(first, other) : AGREED[what]!(first) !== AGREED[what]!(other)
-  for (const [what, text] of Object.entries(AGREED))
-    if (differing(what))
+  for (const [what, textOf] of Object.entries(AGREED)) {
+    const [text, expected] = [textOf(other, first), textOf(first, other)]
+    if (text !== expected)
       throw new InputError(
-        `${other.path}: ${what}: ${text(other)}, but ${first.path}: ${text(first)}; models can be averaged only if they agree`,
+        `${other.path}: ${what}: ${text}, but ${first.path}: ${expected}; models can be averaged only if they agree`,
       )
+  }
 }
 
-function isPreparedOtherwise({ preparation: one, shape }: TrainedModel, { preparation: other }: TrainedModel): boolean {
-  if (!one || !other) return one !== other
-  const { size: seenAt } = shape
-  return preparationDifferences({ ...one, seenAt }, { ...other, seenAt }).length > 0
+/** The number of voxels that a dataset had makes no difference, because images are resampled to the model's. */
+function preparationOf({ preparation, shape }: TrainedModel, { preparation: other }: TrainedModel): string {
+  if (!preparation) return 'unknown'
+  if (!other) return preparationText(preparation)
+  const seen = { seenAt: shape.size }
+  const differences = preparationDifferences({ ...preparation, ...seen }, { ...other, ...seen })
+  return differences.length === 0 ? 'the same' : preparationText(preparation)
 }
 
 /** The threshold of the request, else the one that all models have. Throws InputError if theirs differ. */
-export function thresholdOf(
-  { models }: Ensemble,
-  request: { presenceThreshold?: number; config: Config },
-): number {
+export function thresholdOf({ models }: Ensemble, request: { presenceThreshold?: number; config: Config }): number {
   const [first, ...others] = models
   const threshold = presenceThresholdFor(first!, request)
   for (const other of others) {

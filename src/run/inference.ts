@@ -26,9 +26,7 @@ import type { TrainedModel } from './trained_model.ts'
  */
 export type Recorder<Name extends string, Kept extends string = never> = (
   batch: BatchTensors,
-) => (
-  state: ModelState,
-) => Recording<Readonly<Record<Name, Tensor>>> & { kept?: Readonly<Record<Kept, Tensor>> }
+) => (state: ModelState) => Recording<Readonly<Record<Name, Tensor>>> & { kept?: Readonly<Record<Kept, Tensor>> }
 
 /** A batch of the engine's size; the upload copies the arrays. Only recordings with a loss need masks and presence. */
 export interface InferenceBatch {
@@ -96,7 +94,16 @@ function draw<Name extends string, Kept extends string>(
   const read = bodies.flatMap(({ outputs }) => Object.values<Tensor>(outputs))
   const readbacks = READBACKS * read.reduce((sum, t) => sum + bytesOf(t), 0)
   const need = { lasting: storageBytes(arenas, tensors) + readbacks, working: slotBytes(plans) }
-  return { batch, inputs, bodies, bodyOf: widths.map(each => [...new Set(widths)].indexOf(each)), arenas, tensors, plans, need }
+  return {
+    batch,
+    inputs,
+    bodies,
+    bodyOf: widths.map(each => [...new Set(widths)].indexOf(each)),
+    arenas,
+    tensors,
+    plans,
+    need,
+  }
 }
 
 /** A body that can run, and the model whose weights it has. */
@@ -216,8 +223,7 @@ export class InferenceEngine<Name extends string, Kept extends string = never> {
   private load(model: number): LiveBody {
     const at = this.blueprint.bodyOf[model]!
     const body = this.bodies[at]!
-    if (body.loaded !== model)
-      writePacked(this.memory.storage, this.blueprint.bodies[at]!.state, this.packed[model]!)
+    if (body.loaded !== model) writePacked(this.memory.storage, this.blueprint.bodies[at]!.state, this.packed[model]!)
     body.loaded = model
     return body
   }
