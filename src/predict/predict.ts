@@ -7,12 +7,10 @@ import { wantedAdapter } from '../run/open.ts'
 import { recordPrediction } from '../run/tapes.ts'
 import { knownChoice } from '../run/variants.ts'
 import { Closer } from '../util/closer.ts'
-import { mirrorPartners } from '../util/mirror.ts'
 import { withOutputFolder } from '../util/output_folder.ts'
 import type { ImageSize } from '../util/shape.ts'
-import { Aggregator } from './aggregator.ts'
 import { BadSubjects, checkFinite, type FailedSubject } from './bad_subjects.ts'
-import { EnsembleMean } from './ensemble_mean.ts'
+import { Combiner } from './combiner.ts'
 import { PredictionFiles, type PredictionHead, samplesOf } from './files.ts'
 import { Hdf5Results } from './hdf5_results.ts'
 import { type ModelInput, type ModelInputBatch, passesOf } from './inputs.ts'
@@ -35,9 +33,6 @@ export interface Prediction {
   /** the scans and samples that could not be predicted */
   failed: FailedSubject[]
 }
-
-/** Blended volumes of a subject larger than this go to a temporary file, bytes. */
-const MEMORY_LIMIT = 2 ** 30
 
 /** A prediction under way. */
 interface Task {
@@ -120,66 +115,53 @@ function recorderFor(names: readonly RawName[]): Recorder<RawName> {
 }
 
 /** Returns the subjects without results. */
-async function predictAll(
-  { request, ensemble, job, engine, results }: Task,
-  files: PredictionFiles,
-): Promise<FailedSubject[]> {
-  const { raw, progress } = request
+async function predictAll(task: Task, files: PredictionFiles): Promise<FailedSubject[]> {
+  const { request, ensemble, job, engine, results } = task
   const { subjects, head } = job
   const { models, common } = ensemble
-  const { structures, inChannels } = common.shape
-  const window: ImageSize = [...common.shape.size]
-  const volumes = {
-    structures,
-    names: volumeNames(head),
-    scratch: (name: string) => results.scratch(name),
-    memoryLimit: MEMORY_LIMIT,
-  }
-  const partners = mirrorPartners(head.structureNames)
-  const aggregator = new Aggregator({ ...volumes, window, partners, flips: head.flips.length })
-  const means = new EnsembleMean({ ...volumes, models: models.length, hasUncertainty: head.hasUncertainty })
-  const plan = {
-    window,
-    channels: inChannels,
-    overlap: head.overlap ?? 0,
-    flips: head.flips,
-    models: models.length,
-  }
+  const { size, inChannels } = common.shape
+  const { overlap = 0, flips } = head
+  const plan = { window: [...size] as ImageSize, channels: inChannels, overlap, flips, models: models.length }
   const bad = new BadSubjects(subjects)
-  const add = (pass: ModelInput, model: number, outputs: RawOutputs): void => {
-    const { subject } = pass
-    const whose = models.length === 1 ? "the model's" : `${models[model]!.path}'s`
-    checkFinite(outputs, { where: subjects.whereIs(subject.index), whose }, head.structureNames)
-    const prediction = aggregator.add(pass, outputs)
-    if (!prediction) return
-    means.add(subject.index, subject.frame.size, prediction, mean => {
-      results.undoing(() => files.append(subject, mean))
-      if (raw) files.appendRaw(subject.index, outputs)
-    })
-  }
+  const combiner = new Combiner(ensemble, head, name => results.scratch(name))
   const use = (outputs: RawOutputs, { passes, model }: ModelInputBatch): void => {
     for (const [i, pass] of passes.entries()) {
       const { index } = pass.subject
       if (bad.has(index)) continue
       try {
-        add(pass, model, passOf(outputs, i, engine.batchSize))
+        take(task, combiner, files, { pass, model, outputs: passOf(outputs, i, engine.batchSize) })
       } catch (error) {
         bad.add(index, error)
-        means.forget(index)
+        combiner.forget(index)
       }
     }
-    progress(files.subjects.length + bad.count, subjects.count)
+    request.progress(files.subjects.length + bad.count, subjects.count)
   }
   try {
     await engine.runAll(passesOf(subjects, plan, engine.batchSize, bad), use)
     bad.checkAnyLeft()
   } finally {
-    aggregator.close()
-    means.close()
+    combiner.close()
   }
   const priors = common.weights.get('attention_module.position_embeddings')!
-  if (raw) files.writePriors(Float32Array.from(priors.data as ArrayLike<number>))
+  if (request.raw) files.writePriors(Float32Array.from(priors.data as ArrayLike<number>))
   return bad.list()
+}
+
+/** Adds the outputs of one pass, and writes the subject's results after its last. */
+function take(
+  { request, ensemble: { models }, job: { subjects, head }, results }: Task,
+  combiner: Combiner,
+  files: PredictionFiles,
+  { pass, model, outputs }: { pass: ModelInput; model: number; outputs: RawOutputs },
+): void {
+  const { subject } = pass
+  const whose = models.length === 1 ? "the model's" : `${models[model]!.path}'s`
+  checkFinite(outputs, { where: subjects.whereIs(subject.index), whose }, head.structureNames)
+  combiner.add(pass, outputs, prediction => {
+    results.undoing(() => files.append(subject, prediction))
+    if (request.raw) files.appendRaw(subject.index, outputs)
+  })
 }
 
 /** The outputs of pass `i` of a batch. */
