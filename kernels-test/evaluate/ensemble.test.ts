@@ -10,6 +10,7 @@ import { predict } from '../../src/predict/predict.ts'
 import { isMasked, presenceOf, temporaryDirectory, writeDataset, writeMetadata } from '../data/small_dataset.ts'
 import { relativeError } from '../numbers.ts'
 import { onOneDevice } from '../one_device.ts'
+import { writeOverflowing } from '../predict/overflowing_model.ts'
 import { writeSmallModel } from '../predict/small_model.ts'
 import { bitsOf } from './mask_cases.ts'
 
@@ -127,6 +128,15 @@ test('the report names every model, and the order in which they are given change
   for (const path of members) expect(page).toContain(path)
   const other = await onOneDevice(() => evaluate(request(members.toReversed(), 'reversed')))
   for (const file of ['metrics', 'report', 'cases'] as const) expect(text(other.files[file])).toBe(text(files[file]))
+})
+
+test('a model that overflows is named, not averaged away', async () => {
+  const overflowing = join(folder, 'overflowing.pth')
+  writeOverflowing(overflowing, members[0]!, 1)
+  for (const others of [members.slice(1), members.slice(0, 1)])
+    await expect(onOneDevice(() => evaluate(request([...others, overflowing], 'never')))).rejects.toThrow(
+      /sample 0: the model's presence probability of spleen is .*; the weights of .*overflowing\.pth overflow there$/,
+    )
 })
 
 test('models of the same widths need the memory of one, but for what they add up', async () => {

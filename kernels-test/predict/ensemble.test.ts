@@ -15,6 +15,7 @@ import { toFloat16 } from '../../src/util/float16.ts'
 import { type ImageSize, sizeOf } from '../../src/util/shape.ts'
 import { temporaryDirectory } from '../data/small_dataset.ts'
 import { onOneDevice } from '../one_device.ts'
+import { writeOverflowing } from './overflowing_model.ts'
 import { type SmallShape, smallWeights, writeSmallModel } from './small_model.ts'
 
 const folder = temporaryDirectory()
@@ -199,6 +200,14 @@ describe('of HDF5 images', async () => {
       const [one, other] = [single[0]!, alone].map(({ structures }) => structures[i]!.presence_probability)
       expect(each.presence_probability).toBeCloseTo((one! + other!) / 2, 6)
     }
+  })
+
+  test('a model that overflows is named, not averaged away', async () => {
+    const overflowing = join(folder, 'overflowing.pth')
+    writeOverflowing(overflowing, alike[1]!, 2)
+    await expect(run([alike[0]!, overflowing])).rejects.toThrow(
+      `${images}: sample 0: ${overflowing}'s presence_probs of heart is NaN, expected a finite number (3 more inputs`,
+    )
   })
 
   test('a file of half precision beside one of full precision', async () => {

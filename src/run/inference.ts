@@ -76,7 +76,8 @@ function draw<Name extends string, Kept extends string>(
   { models, batchSize, record, choice }: InferenceSpec<Name, Kept>,
 ): Blueprint<Name, Kept> {
   const widths = models.map(({ shape }) => widthsText(shape))
-  const states = [...new Set(widths)].map(each => new ModelState(models[widths.indexOf(each)]!.shape))
+  const distinct = [...new Set(widths)]
+  const states = distinct.map(each => new ModelState(models[widths.indexOf(each)]!.shape))
   const batch = batchTensors(states[0]!, batchSize)
   const recordBody = record(batch)
   const bodies = states.map((state): Body<Name, Kept> => {
@@ -94,16 +95,8 @@ function draw<Name extends string, Kept extends string>(
   const read = bodies.flatMap(({ outputs }) => Object.values<Tensor>(outputs))
   const readbacks = READBACKS * read.reduce((sum, t) => sum + bytesOf(t), 0)
   const need = { lasting: storageBytes(arenas, tensors) + readbacks, working: slotBytes(plans) }
-  return {
-    batch,
-    inputs,
-    bodies,
-    bodyOf: widths.map(each => [...new Set(widths)].indexOf(each)),
-    arenas,
-    tensors,
-    plans,
-    need,
-  }
+  const bodyOf = widths.map(each => distinct.indexOf(each))
+  return { batch, inputs, bodies, bodyOf, arenas, tensors, plans, need }
 }
 
 /** A body that can run, and the model whose weights it has. */
