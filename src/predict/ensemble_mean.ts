@@ -120,7 +120,8 @@ class SubjectMean {
     const sums = this.squares && this.sums.get('segmentation_probs')!.volume(s)
     this.squares?.update(s, squares => {
       for (let v = 0; v < squares.length; v++) {
-        const [p, sum] = [probabilities[v]!, sums![v]!]
+        const p = probabilities[v]!
+        const sum = sums![v]!
         squares[v]! += (p - sum / earlier) * (p - (sum + p) / (earlier + 1))
       }
     })
