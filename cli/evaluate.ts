@@ -34,7 +34,7 @@ export function makeEvaluateCommand(): Command {
     )
     .requiredOption(
       '--weights <file>',
-      'the model: .pth or .pt (a checkpoint or a state dict) or safetensors; the content decides',
+      'the model: .pth or .pt (a checkpoint or a state dict) or safetensors, the content decides; or a name that models lists',
     )
     .option('--dataset <dir>', 'the dataset (default: dataset_path of the configuration)')
     .addOption(new Option('--split <name>', 'split to evaluate').choices(SPLIT_NAMES).default('test'))

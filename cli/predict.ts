@@ -42,7 +42,7 @@ export function makePredictCommand(): Command {
     )
     .requiredOption(
       '--weights <file>',
-      'the model: .pth or .pt (a checkpoint or a state dict) or safetensors; the content decides',
+      'the model: .pth or .pt (a checkpoint or a state dict) or safetensors, the content decides; or a name that models lists',
     )
     .requiredOption(
       '--input <path>',

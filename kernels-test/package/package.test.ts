@@ -14,7 +14,12 @@ import { writeSplit } from '../data/small_dataset.ts'
 const LARGEST_TARBALL = 1_500_000 // bytes, a third of them the pictures of the docs
 const NOT_CONNECTED = /ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH|ENOTCACHED/
 
-const BELONGS = [/^package\.json$/, /^[A-Z]+(\.md)?$/, /^(shaders|docs|dist\/src|dist\/cli|dist\/bench)\//]
+const BELONGS = [
+  /^package\.json$/,
+  /^[A-Z]+(\.md)?$/,
+  /^(shaders|docs|dist\/src|dist\/cli|dist\/bench)\//,
+  /^src\/models\/[\w-]+\.(safetensors|md)$/,
+]
 
 interface Packed {
   filename: string

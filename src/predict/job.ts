@@ -90,7 +90,7 @@ export async function openJob(request: PredictionRequest, model: TrainedModel): 
     hasAttention: attention,
   }
   if ('hdf5' in source) {
-    const differences = dataset ? factDifferences(model, dataset, grid.isSlidOver) : []
+    const differences = dataset ? factDifferences(model, dataset, { isSlidOver: grid.isSlidOver }) : []
     const subjects = await hdf5Subjects(source.hdf5, grid)
     const warnings = [
       ...differences,
