@@ -8,7 +8,7 @@ import { parseNames, parseStructures, parseValues } from '../src/data/import/str
 import { InputError } from '../src/util/error.ts'
 import { progressOf } from './console/progress.ts'
 import { say } from './console/say.ts'
-import { summaryLines } from './import_summary.ts'
+import { summaryLines } from './console/import_summary.ts'
 import { ALL_CHANNELS, percentileRules, windowRules, zscoreRules } from './intensity_options.ts'
 import { numberOption, sizeOption, spacingOption } from './options.ts'
 

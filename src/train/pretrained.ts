@@ -8,7 +8,7 @@ import { floatsOf } from '../run/model_weights.ts'
 import { type TrainedModel, trainedModelOf } from '../run/trained_model.ts'
 import { InputError } from '../util/error.ts'
 import { listed } from '../util/listing.ts'
-import { type FittedWeights, fittedWeights, rowsByName } from './fitted_weights.ts'
+import { type FittedWeights, fittedWeights, rowsByName } from '../run/fitted_weights.ts'
 
 /** Weights that a training starts from. */
 export interface Pretrained extends FittedWeights {

@@ -1,7 +1,7 @@
 import type { TorchTensor } from '../checkpoint/pickle/torch_tensor.ts'
 import { initialValues } from '../nn/initialise.ts'
 import { type Entry, type SadaanShape, specify } from '../nn/specification.ts'
-import type { Weights } from '../run/model_weights.ts'
+import type { Weights } from './model_weights.ts'
 import { sizeOf } from '../util/shape.ts'
 
 /** Weights for a model of another shape, and where each of its tensors comes from. */
