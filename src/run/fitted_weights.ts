@@ -1,8 +1,8 @@
 import type { TorchTensor } from '../checkpoint/pickle/torch_tensor.ts'
 import { initialValues } from '../nn/initialise.ts'
 import { type Entry, type SadaanShape, specify } from '../nn/specification.ts'
-import type { Weights } from './model_weights.ts'
 import { sizeOf } from '../util/shape.ts'
+import type { Weights } from './model_weights.ts'
 
 /** Weights for a model of another shape, and where each of its tensors comes from. */
 export interface FittedWeights {

@@ -4,11 +4,11 @@ import type { Dataset } from '../data/dataset/dataset.ts'
 import { weightsPath } from '../models/registry.ts'
 import { featuresOf, type SadaanShape, widthsText } from '../nn/specification.ts'
 import { factDifferences } from '../run/dataset_facts.ts'
+import { type FittedWeights, fittedWeights, rowsByName } from '../run/fitted_weights.ts'
 import { floatsOf } from '../run/model_weights.ts'
 import { type TrainedModel, trainedModelOf } from '../run/trained_model.ts'
 import { InputError } from '../util/error.ts'
 import { listed } from '../util/listing.ts'
-import { type FittedWeights, fittedWeights, rowsByName } from '../run/fitted_weights.ts'
 
 /** Weights that a training starts from. */
 export interface Pretrained extends FittedWeights {
