@@ -65,7 +65,9 @@ const model = z.strictObject({
   pretrained: text()
     .nullable()
     .default(null)
-    .describe('Weights to start from: path to a .pth, .pt or safetensors file'),
+    .describe(
+      'Weights to start from, as far as they fit: a .pth, .pt or safetensors file, or the name of a model that sadaan-gpu models lists',
+    ),
   num_structures: positiveInteger()
     .nullable()
     .default(null)

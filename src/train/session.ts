@@ -13,7 +13,7 @@ import { Closer } from '../util/closer.ts'
 import { InputError } from '../util/error.ts'
 import type { ImageSize } from '../util/shape.ts'
 import { TrainingEngine } from './engine.ts'
-import { pretrainedWeights } from './pretrained.ts'
+import { type Pretrained, pretrainedWeights } from './pretrained.ts'
 import { checkSameData, type ResumePoint } from './resume.ts'
 import { type TrainingSpec, trainingCalls } from './training_plans.ts'
 
@@ -122,10 +122,13 @@ function loadersFor(
 
 /**
  * Initialises model and optimiser: from the checkpoint to resume from, else from the weights of `model.pretrained`, else from PyTorch's
- * distributions. Tells `say` in which respects those weights do not match the dataset. Throws InputError if a file cannot be read or holds
- * another model.
+ * distributions. Tells `say` in which respects those weights do not match the dataset. Returns what it took of them. Throws InputError if a
+ * file cannot be read or holds another model.
  */
-export function initialise(session: Session, { say, resume }: Pick<SessionOptions, 'say' | 'resume'>): void {
+export function initialise(
+  session: Session,
+  { say, resume }: Pick<SessionOptions, 'say' | 'resume'>,
+): Pretrained | undefined {
   const { config, engine } = session
   const { storage, state } = engine
   const { pretrained } = config.model
@@ -134,6 +137,10 @@ export function initialise(session: Session, { say, resume }: Pick<SessionOption
     writeModel(storage, state, checkpoint.model, path)
     writeOptimizer(engine, checkpoint.optimizer!, progress.skipped, path)
     if (progress.lossScale) writeLossScale(storage, state, config, progress.lossScale)
-  } else if (pretrained !== null) writeModel(storage, state, pretrainedWeights(pretrained, session, say), pretrained)
-  else writeInitial(storage, state, config.seed)
+  } else if (pretrained !== null) {
+    const taken = pretrainedWeights(pretrained, { ...session, seed: config.seed }, say)
+    writeModel(storage, state, taken.weights, taken.path)
+    return taken
+  } else writeInitial(storage, state, config.seed)
+  return undefined
 }

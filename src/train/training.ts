@@ -15,7 +15,7 @@ import { Fit, type FitResult } from './fit.ts'
 import { placeText } from './progress.ts'
 import type { TrainingRequest } from './request.ts'
 import { findResumePoint, type ResumePoint } from './resume.ts'
-import { keepCheckpoints, openRecord } from './run_observers.ts'
+import { keepCheckpoints, openRecord, type Start } from './run_observers.ts'
 import { initialise, openSession, type Session } from './session.ts'
 import { TrainingLog } from './training_log.ts'
 
@@ -36,9 +36,9 @@ export async function train(request: TrainingRequest): Promise<TrainingReport> {
   return Closer.using(async closer => {
     const session = closer.add(await openSession(config, { say, resume: point, stop }), each => each.close())
     // weights that do not fit must fail before anything is written
-    initialise(session, { say, resume: point })
+    const pretrained = initialise(session, { say, resume: point })
     closer.add(DirectoryLock.take(save_dir), each => each.release())
-    return recorded(request, session, point)
+    return recorded(request, session, { point, pretrained })
   })
 }
 
@@ -58,14 +58,11 @@ function alreadyDone({ config, console }: TrainingRequest, { position, progress,
   return { status: 'COMPLETED', epochs, best: progress.best, validation: undefined, bestPath, run: undefined }
 }
 
-async function recorded(
-  request: TrainingRequest,
-  session: Session,
-  point: ResumePoint | undefined,
-): Promise<TrainingReport> {
+async function recorded(request: TrainingRequest, session: Session, start: Start): Promise<TrainingReport> {
   const { config, console, stop } = request
+  const { point } = start
   const earlier = earlierCheckpoints(request, point)
-  const record = await openRecord(request, session, point)
+  const record = await openRecord(request, session, start)
   console.capture = text => {
     if (request.identity?.capture !== false) record?.capture(text)
   }
