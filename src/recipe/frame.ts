@@ -14,7 +14,7 @@ export interface Candidate {
   scanVoxels: number
   /** share of a sample that lies outside the needed box; 0 for patches */
   padding: number
-  /** Dice that even perfect masks lose on this grid, compared with that of the scans */
+  /** Dice that masks lose on this grid, compared with that of the scans */
   resolutionLoss: number
 }
 
@@ -22,8 +22,11 @@ export interface Candidate {
 const MARGIN = 3
 /** Finer steps of a spacing would mean nothing. */
 const SPACING_STEP = 0.01
-/** Structures' boundaries move by this share of what a voxel is longer than the scans', on average and after interpolation. */
-const BOUNDARY_SHIFT = 0.2
+/**
+ * Boundaries move by this share of what a voxel is longer than the scans'. Masks that are resampled to the grid and back lose three times as
+ * much; a network's probabilities, interpolated, place the boundary between the voxels.
+ */
+const BOUNDARY_SHIFT = 0.1
 /** No frame or patch has more along an axis. */
 const LONGEST = 320
 const PATCH_VOXELS = [32, 48, 64, 96, 128].map(edge => edge ** 3)
