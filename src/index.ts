@@ -22,6 +22,8 @@ export { type Exported, type ExportRequest, exportModel } from './export/export.
 export { type Inspection, inspect } from './inspect/inspect.ts'
 export type { PredictionRequest } from './predict/job.ts'
 export { type Prediction, predict } from './predict/predict.ts'
+export { type Configured, type ConfigureProgress, type ConfigureRequest, configure } from './recipe/configure.ts'
+export type { Fingerprint } from './recipe/fingerprint_schema.ts'
 export {
   type ImportSettings,
   importSettingsOf,
