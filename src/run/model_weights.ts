@@ -17,7 +17,7 @@ export type Weights = ReadonlyMap<string, TorchTensor>
 /** Parameters and buffers as views into the copy. */
 export function modelOf(
   state: ModelState,
-  { parameters, running, batchesTracked }: DeviceState,
+  { parameters, running, batchesTracked }: Pick<DeviceState, 'parameters' | 'running' | 'batchesTracked'>,
 ): Map<string, TorchTensor> {
   const tracked = BigInt(batchesTracked)
   return new Map(
@@ -40,10 +40,15 @@ export function writeInitial(storage: Storage, state: ModelState, seed: number):
 
 /** Loads a model. Throws InputError as `floatsOf` does, and then writes nothing. */
 export function writeModel(storage: Storage, state: ModelState, weights: Weights, source: string): void {
-  for (const [name, { data }] of floatsOf(state.shape, weights, source)) storage.write(state.tensor(name), data)
+  writeAverage(storage, state, weights, source)
   const tracked = state.entries.find(({ role }) => role === 'num_batches_tracked')!
   const count = weights.get(tracked.name)?.data[0] ?? 0
   storage.write(state.batchesTracked, Uint32Array.of(Number(count)))
+}
+
+/** As `writeModel`, but without num_batches_tracked, which an average shares with the model that is trained. */
+export function writeAverage(storage: Storage, state: ModelState, weights: Weights, source: string): void {
+  for (const [name, { data }] of floatsOf(state.shape, weights, source)) storage.write(state.tensor(name), data)
 }
 
 /**
@@ -165,6 +170,8 @@ export interface DeviceState {
   /** in the layout of their arenas, padding included */
   parameters: Float32Array<ArrayBuffer>
   running: Float32Array<ArrayBuffer>
+  /** their averages; undefined without a moving average */
+  averaged: { parameters: Float32Array<ArrayBuffer>; running: Float32Array<ArrayBuffer> } | undefined
   first: Float32Array<ArrayBuffer>
   second: Float32Array<ArrayBuffer>
   batchesTracked: number
