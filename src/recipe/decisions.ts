@@ -1,5 +1,7 @@
 import type { Json, JsonObject } from '../config/json.ts'
+import { NAMED_CONFIGS } from '../config/named.ts'
 import { merge } from '../config/overrides.ts'
+import { configSchema } from '../config/schema.ts'
 import type { Device } from '../gpu/device.ts'
 import type { Fingerprint } from './fingerprint_schema.ts'
 import type { Candidate } from './frame.ts'
@@ -23,17 +25,17 @@ export interface ModelPlan {
 /** Batches whose gradients make one update, so that an update rests on this many samples. */
 const SAMPLES_AN_UPDATE = 4
 
-/** Widths for a processor: a quarter of the work of the default, and a head that does not outweigh the rest. */
-const NARROW = { channels: [8, 16, 32, 64, 128], features: 32 }
+/** What was found best for short runs of narrow networks. */
+const STRONG = configSchema.parse(NAMED_CONFIGS.strong!.values)
 
-/** Rates at which networks of these widths learned fastest without becoming unstable. */
-const RATES = { narrow: 3e-3, wide: 1e-3 }
+/** Learning rate of the default widths, which bear less than narrow ones. */
+const WIDE_RATE = 1e-3
 
-/** Share of the epochs for warm-up, and the most that are of use. */
-const WARM_UP = { share: 0.05, most: 5 }
+/** Updates of the warm-up if an epoch has few, and its largest share of the run. */
+const WARM_UP = { updates: 25, share: 0.05 }
 
-/** Passes after which a network has seen every sample so often that stronger augmentation pays. */
-const MANY_PASSES = 60
+/** Passes from which on a run is repetitive. */
+export const MANY_PASSES = 60
 
 export function modelDecisions({ facts, name }: Device, { channels, stored }: Material, plan: ModelPlan): Decision[] {
   const { form } = plan.candidate
@@ -49,12 +51,12 @@ export function modelDecisions({ facts, name }: Device, { channels, stored }: Ma
       ? [
           {
             key: 'model.channels',
-            value: NARROW.channels,
+            value: STRONG.model.channels,
             reason: `${name} computes on the processor: half the default widths take about a quarter of the time`,
           },
           {
             key: 'model.features',
-            value: NARROW.features,
+            value: STRONG.model.features,
             reason: 'with so narrow an encoder, the head of 8 · channels[0] features would be most of the work',
           },
         ]
@@ -81,13 +83,26 @@ function batchReason({ batchSize, counts }: ModelPlan): string {
   return 'the largest of 1, 2, 4 (on a GPU also 8) that fits the memory and leaves several updates an epoch'
 }
 
+/** How long a run is. */
+export interface RunLength {
+  epochs: number
+  updatesPerEpoch: number
+  validateEvery: number
+  /** why it has so many epochs */
+  reason: string
+  /** whether the network sees the same samples so often that stronger augmentation pays */
+  isRepetitive: boolean
+}
+
 /** What a run needs besides: the schedule over all of it, augmentation, the choice of the best epoch. */
 export function runDecisions(
   { facts }: Device,
   { fingerprint, hasValidStructures }: Material,
-  { epochs, validateEvery, reason }: { epochs: number; validateEvery: number; reason: string },
+  { epochs, updatesPerEpoch, validateEvery, reason, isRepetitive }: RunLength,
 ): Decision[] {
-  const warmUp = Math.min(WARM_UP.most, Math.max(epochs > 3 ? 1 : 0, Math.round(WARM_UP.share * epochs)))
+  const { lr_scheduler, ema_decay } = STRONG.optimizer
+  const wanted = Math.max(STRONG.training.warmup_epochs, WARM_UP.updates / updatesPerEpoch)
+  const warmUp = Number(Math.min(wanted, WARM_UP.share * epochs).toPrecision(2))
   return [
     { key: 'training.num_epochs', value: epochs, reason },
     {
@@ -102,15 +117,24 @@ export function runDecisions(
     },
     {
       key: 'training.learning_rate',
-      value: facts.software ? RATES.narrow : RATES.wide,
+      value: facts.software ? STRONG.training.learning_rate : WIDE_RATE,
       reason: facts.software
         ? 'narrow networks bear a high rate, and need it in a short run'
-        : 'one slow decay over the run starts higher than the default, which restarts',
+        : 'a rate that falls over the whole run can start above the default',
     },
-    { key: 'training.warmup_epochs', value: warmUp, reason: 'a twentieth of the run, at most five epochs' },
-    { key: 'optimizer.lr_restart_period', value: epochs, reason: 'one cosine over the whole run, down to its end' },
+    {
+      key: 'training.warmup_epochs',
+      value: warmUp,
+      reason: `half an epoch or ${WARM_UP.updates} updates, but at most a twentieth of the run`,
+    },
+    { key: 'optimizer.lr_scheduler', value: lr_scheduler, reason: 'one fall of the rate, which ends with the run' },
+    {
+      key: 'optimizer.ema_decay',
+      value: ema_decay,
+      reason: 'averaged weights are better than those of any single update, long before the rate has fallen',
+    },
     ...flipDecisions(fingerprint),
-    ...augmentationDecisions(epochs),
+    ...augmentationDecisions(epochs, isRepetitive),
     ...(hasValidStructures
       ? [
           {
@@ -131,13 +155,13 @@ function flipDecisions({ structures, orientations, source }: Fingerprint): Decis
   return [{ key: 'augmentation.flip_axes', value, reason: reason + how }]
 }
 
-function augmentationDecisions(epochs: number): Decision[] {
-  if (epochs < MANY_PASSES)
+function augmentationDecisions(epochs: number, isRepetitive: boolean): Decision[] {
+  if (!isRepetitive)
     return [
       {
         key: 'augmentation.rotation_degrees',
         value: 5,
-        reason: `only ${epochs} passes: the data hardly repeat, so the light default augmentation stays`,
+        reason: `${epochs} passes repeat the data little, so the light default augmentation stays`,
       },
     ]
   const reason = `${epochs} passes over the same samples: stronger augmentation keeps the network from learning them by heart`

@@ -6,7 +6,15 @@ import { formatBytes, totalOf } from '../run/memory.ts'
 import { TrainingEngine } from '../train/engine.ts'
 import { planTraining } from '../train/training_plans.ts'
 import { InputError } from '../util/error.ts'
-import { type Decision, modelDecisions, runDecisions, treeOf } from './decisions.ts'
+import {
+  accumulationFor,
+  type Decision,
+  MANY_PASSES,
+  modelDecisions,
+  type RunLength,
+  runDecisions,
+  treeOf,
+} from './decisions.ts'
 import { type Candidate, candidatesFor, expectedLoss, ranked } from './frame.ts'
 import type { Material, SampleCounts } from './material.ts'
 import { measurePace, type Pace, samplesToMeasure } from './pace.ts'
@@ -28,6 +36,9 @@ const UPDATES_AN_EPOCH = 4
 const FIRST_GUESS = { software: 200_000, gpu: 20_000_000 }
 /** A slower or faster pace may make another frame the best; then that one is measured. */
 const MOST_MEASUREMENTS = 3
+
+/** Of a run whose length is not known yet; beside its augmentation, nothing of it decides the memory or the time of a step. */
+const ONE_EPOCH: RunLength = { epochs: 1, updatesPerEpoch: 1, validateEvery: 1, reason: '', isRepetitive: false }
 
 export interface Plan {
   candidate: Candidate
@@ -58,18 +69,27 @@ export async function planRun(
   const candidates = candidatesFor(material)
   const fitting = new FittingBatches(device, material)
   let rate = FIRST_GUESS[kind]
-  let measured: { plan: Fitted; pace: Pace; rate: number } | undefined
+  let measured: Measured | undefined
   for (let i = 0; i < MOST_MEASUREMENTS; i++) {
-    const best = await fitting.first(ranked(candidates, rate * hours * 3600))
-    if (measured?.plan.candidate === best.candidate) break
-    say(`measuring ${best.candidate.form.size.join('×')} at batch size ${best.batchSize} on ${device.name}`)
-    const decisions = modelDecisions(device, material, best)
-    const light = runDecisions(device, material, { epochs: 1, validateEvery: 1, reason: '' })
-    const pace = await paceOf(material, best, [...decisions, ...light])
-    rate = (best.batchSize * best.candidate.voxels) / pace.step
-    measured = { plan: best, pace, rate }
+    const plan = await fitting.first(ranked(candidates, rate * hours * 3600))
+    const passes = (rate * hours * 3600) / (plan.candidate.voxels * plan.counts.training)
+    const isRepetitive = Math.min(passes, MOST_EPOCHS) >= MANY_PASSES
+    if (measured?.plan.candidate === plan.candidate && measured.isRepetitive === isRepetitive) break
+    say(`measuring ${plan.candidate.form.size.join('×')} at batch size ${plan.batchSize} on ${device.name}`)
+    const run = runDecisions(device, material, { ...ONE_EPOCH, isRepetitive })
+    const pace = await paceOf(material, plan, [...modelDecisions(device, material, plan), ...run])
+    rate = (plan.batchSize * plan.candidate.voxels) / pace.step
+    measured = { plan, pace, rate, isRepetitive }
   }
   return scheduled(device, material, measured!, { hours, isGiven: given !== undefined })
+}
+
+/** What was measured, with which augmentation, and the voxels per second. */
+interface Measured {
+  plan: Fitted
+  pace: Pace
+  rate: number
+  isRepetitive: boolean
 }
 
 interface Fitted {
@@ -80,25 +100,26 @@ interface Fitted {
 
 function paceOf(material: Material, { candidate, batchSize }: Fitted, decisions: readonly Decision[]): Promise<Pace> {
   return material.withDataset(candidate.form, samplesToMeasure(batchSize), ({ directory }) => {
-    const { config } = configOf(decisions, directory)
-    return measurePace(config)
+    return measurePace(configOf(decisions, directory))
   })
 }
 
-function configOf(decisions: readonly Decision[], directory?: string): { config: Config } {
+function configOf(decisions: readonly Decision[], directory?: string): Config {
   const tree = treeOf(decisions)
-  return { config: configSchema.parse({ ...tree, ...(directory !== undefined && { dataset_path: directory }) }) }
+  return configSchema.parse({ ...tree, ...(directory !== undefined && { dataset_path: directory }) })
 }
 
 function scheduled(
   device: Device,
   material: Material,
-  { plan, pace, rate }: { plan: Fitted; pace: Pace; rate: number },
+  { plan, pace, rate, isRepetitive }: Measured,
   { hours, isGiven }: { hours: number; isGiven: boolean },
 ): Plan {
   const { counts, batchSize, candidate } = plan
   const budget = hours * 3600
-  const training = Math.floor(counts.training / batchSize) * pace.step
+  const batches = Math.floor(counts.training / batchSize)
+  const updatesPerEpoch = Math.ceil(batches / accumulationFor(batchSize))
+  const training = batches * pace.step
   const validation = Math.ceil(counts.validation / batchSize) * pace.validation
   const validateEvery = Math.max(1, Math.ceil(validation / (training * (VALIDATION_SHARE / (1 - VALIDATION_SHARE)))))
   const secondsFor = (epochs: number): number =>
@@ -118,7 +139,7 @@ function scheduled(
       : `what ${hours} hours hold at ${pace.step.toPrecision(3)} s a step, as measured`
   const decisions = [
     ...modelDecisions(device, material, plan),
-    ...runDecisions(device, material, { epochs, validateEvery, reason }),
+    ...runDecisions(device, material, { epochs, updatesPerEpoch, validateEvery, reason, isRepetitive }),
   ]
   const loss = expectedLoss(candidate, rate * seconds)
   return { candidate, counts, batchSize, hours, isGiven, epochs, pace, seconds, decisions, expectedLoss: loss }
@@ -162,7 +183,8 @@ class FittingBatches {
     const { device, material } = this
     const isSingle = batchSize === 1 && candidate.form.size.every(axis => axis === 16)
     if (isSingle) return false // batch statistics need two values at the lowest level
-    const { config } = configOf(modelDecisions(device, material, { candidate, batchSize, counts }))
+    const model = modelDecisions(device, material, { candidate, batchSize, counts })
+    const config = configOf([...model, ...runDecisions(device, material, ONE_EPOCH)])
     const { channels, features } = config.model
     const shape = {
       ...{ structures: material.structureNames.length, size: candidate.form.size },
@@ -170,9 +192,8 @@ class FittingBatches {
     }
     const spec = { config, shape, structureNames: material.structureNames, batchSize }
     try {
-      if (device.facts.software) {
-        const need = totalOf(planTraining(device.facts, spec).need)
-        if (need <= MEMORY_SHARE * availableMemory()) return true
+      const need = totalOf(planTraining(device.facts, spec).need)
+      if (device.facts.software && need > MEMORY_SHARE * availableMemory()) {
         this.reason = `${formatBytes(need)}, the machine has ${formatBytes(availableMemory())} free`
         return false
       }
