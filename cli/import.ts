@@ -6,9 +6,9 @@ import { importSettingsOf, preparedAs, readRecipe, sourceAs } from '../src/recip
 import { progressOf } from './console/progress.ts'
 import { say } from './console/say.ts'
 import { summaryLines } from './import_summary.ts'
-import { ALL_CHANNELS, percentileRules, windowRules, zscoreRules } from './intensity_options.ts'
+import { ALL_CHANNELS, percentileRules, windowRules, zscoreRules } from './options/intensity.ts'
+import { type SourceOptions, sourcesOf, withSourceOptions } from './options/sources.ts'
 import { numberOption, sizeOption, spacingOption } from './options.ts'
-import { type SourceOptions, sourcesOf, withSourceOptions } from './source_options.ts'
 
 interface ImportCommandOptions
   extends SourceOptions,

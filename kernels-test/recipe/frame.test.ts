@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { candidatesFor, neededExtent, ranked } from '../../src/recipe/frame.ts'
+import { SampleTime } from '../../src/recipe/sample_time.ts'
 import { fingerprintOfScans, scanOf } from './measured.ts'
 
 /** Crops like the hippocampus': 35×50×36 mm around two halves. */
@@ -16,6 +17,9 @@ const crops = [0, 1, 2].map(n =>
 )
 const fingerprint = fingerprintOfScans(crops, ['anterior', 'posterior'])
 const material = { fingerprint, stored: undefined }
+
+/** A run that can process so many voxels. */
+const timeFor = (voxels: number) => ({ seconds: voxels, sample: SampleTime.guessed(1) })
 
 test('every frame holds the structures with their margin, at axes divisible by 16 and voxels no finer than the scans', () => {
   const need = neededExtent(fingerprint)
@@ -38,7 +42,7 @@ test('a scan that is hardly larger than its structures needs no more than itself
 })
 
 test('more time buys finer voxels; none too many', () => {
-  const voxels = [1e7, 1e9, 1e12].map(time => ranked(candidatesFor(material), time)[0]!)
+  const voxels = [1e7, 1e9, 1e12].map(time => ranked(candidatesFor(material), timeFor(time))[0]!)
   expect(voxels[0]!.voxels).toBeLessThan(voxels[1]!.voxels)
   expect(voxels[1]!.voxels).toBeLessThanOrEqual(voxels[2]!.voxels)
   expect(voxels[2]!.resolutionLoss).toBe(0)
@@ -48,7 +52,7 @@ test('more time buys finer voxels; none too many', () => {
 test('the axis along which a structure is thin gets the finer voxels', () => {
   const flat = scanOf('a', [64, 64, 64], [1, 1, 1], [{ low: [30, 4, 4], end: [34, 60, 60] }])
   const thin = fingerprintOfScans([flat], ['plate'])
-  const [best] = ranked(candidatesFor({ fingerprint: thin, stored: undefined }), 2e7)
+  const [best] = ranked(candidatesFor({ fingerprint: thin, stored: undefined }), timeFor(2e7))
   expect(best!.spacing[0]).toBeLessThan(best!.spacing[1])
 })
 
@@ -72,4 +76,20 @@ test("a dataset's samples keep their size or become smaller; its patches keep th
     candidatesFor({ fingerprint: own, stored: { size: [32, 16, 20], patches } }).map(({ form }) => form.size.join())
   expect(sizes(false)).toEqual(['16,16,16', '32,16,16'])
   expect(sizes(true)).toEqual(['32,16,16'])
+})
+
+test('the time of a sample is a line through what was measured', () => {
+  const one = SampleTime.measured([{ voxels: 1000, seconds: 2 }])
+  expect(one.secondsFor(500)).toBe(1)
+  const two = SampleTime.measured([
+    { voxels: 3000, seconds: 4 },
+    { voxels: 1000, seconds: 2 },
+  ])
+  expect([0, 1000, 5000].map(voxels => two.secondsFor(voxels))).toEqual([1, 2, 6])
+  // a larger sample that was not slower says nothing of the smaller one
+  const noise = SampleTime.measured([
+    { voxels: 1000, seconds: 2 },
+    { voxels: 2000, seconds: 2 },
+  ])
+  expect(noise.secondsFor(2000)).toBe(2)
 })

@@ -1,6 +1,7 @@
 import { AXIS_DIVISOR, divisible, type ImageSize, sizeOf } from '../util/shape.ts'
 import type { Fingerprint } from './fingerprint_schema.ts'
 import type { Material, SampleForm } from './material.ts'
+import type { SampleTime } from './sample_time.ts'
 
 type Triple = [number, number, number]
 
@@ -157,14 +158,22 @@ const LEARNING = 2.9
 /** Patches show less around a structure, and their position in the body is unknown to the network. */
 const PATCH_LOSS = 0.02
 
-/** The Dice that a run is expected to miss: by resolution, by time, by patches. */
-export function expectedLoss(candidate: Candidate, voxelsInTime: number): number {
-  const seen = Math.max(1, voxelsInTime / candidate.scanVoxels)
-  return candidate.resolutionLoss + LEARNING / Math.sqrt(seen) + (candidate.form.patchStride ? PATCH_LOSS : 0)
+/** How long a run is, and how long it takes for a sample. */
+export interface TimeFor {
+  seconds: number
+  sample: SampleTime
 }
 
-/** The candidates, the best first, for a run that can process this many voxels. */
-export function ranked(candidates: readonly Candidate[], voxelsInTime: number): Candidate[] {
-  const losses = new Map(candidates.map(each => [each, expectedLoss(each, voxelsInTime)]))
+/** The Dice that a run is expected to miss: by resolution, by time, by patches. */
+export function expectedLoss(candidate: Candidate, { seconds, sample }: TimeFor): number {
+  const { voxels, scanVoxels, form, resolutionLoss } = candidate
+  const secondsPerScan = (sample.secondsFor(voxels) * scanVoxels) / voxels
+  const seen = Math.max(1, seconds / secondsPerScan)
+  return resolutionLoss + LEARNING / Math.sqrt(seen) + (form.patchStride ? PATCH_LOSS : 0)
+}
+
+/** The candidates, the best first. */
+export function ranked(candidates: readonly Candidate[], time: TimeFor): Candidate[] {
+  const losses = new Map(candidates.map(each => [each, expectedLoss(each, time)]))
   return [...candidates].sort((a, b) => losses.get(a)! - losses.get(b)! || a.voxels - b.voxels)
 }

@@ -18,6 +18,7 @@ import {
 import { type Candidate, candidatesFor, expectedLoss, ranked } from './frame.ts'
 import type { Material, SampleCounts } from './material.ts'
 import { measurePace, type Pace, samplesToMeasure } from './pace.ts'
+import { SampleTime } from './sample_time.ts'
 
 /** Hours for a run if none are given: enough to see whether a task can be learned. */
 export const DEFAULT_HOURS = { software: 2, gpu: 8 }
@@ -68,27 +69,33 @@ export async function planRun(
   const hours = given ?? DEFAULT_HOURS[kind]
   const candidates = candidatesFor(material)
   const fitting = new FittingBatches(device, material)
-  let rate = FIRST_GUESS[kind]
-  let measured: Measured | undefined
-  for (let i = 0; i < MOST_MEASUREMENTS; i++) {
-    const plan = await fitting.first(ranked(candidates, rate * hours * 3600))
-    const passes = (rate * hours * 3600) / (plan.candidate.voxels * plan.counts.training)
+  const seconds = hours * 3600
+  const measured: Measured[] = []
+  let sample = SampleTime.guessed(FIRST_GUESS[kind])
+  for (;;) {
+    const isLast = measured.length === MOST_MEASUREMENTS
+    const open = isLast ? measured.map(({ plan }) => plan.candidate) : candidates
+    const plan = await fitting.first(ranked(open, { seconds, sample }))
+    const passes = seconds / (sample.secondsFor(plan.candidate.voxels) * plan.counts.training)
     const isRepetitive = Math.min(passes, MOST_EPOCHS) >= MANY_PASSES
-    if (measured?.plan.candidate === plan.candidate && measured.isRepetitive === isRepetitive) break
+    const known = measured.findLast(
+      each => each.plan.candidate === plan.candidate && (isLast || each.isRepetitive === isRepetitive),
+    )
+    if (known) return scheduled(device, material, known, { hours, isGiven: given !== undefined, sample })
     say(`measuring ${plan.candidate.form.size.join('×')} at batch size ${plan.batchSize} on ${device.name}`)
     const run = runDecisions(device, material, { ...ONE_EPOCH, isRepetitive })
     const pace = await paceOf(material, plan, [...modelDecisions(device, material, plan), ...run])
-    rate = (plan.batchSize * plan.candidate.voxels) / pace.step
-    measured = { plan, pace, rate, isRepetitive }
+    measured.push({ plan, pace, isRepetitive })
+    sample = SampleTime.measured(
+      measured.map(({ plan, pace }) => ({ voxels: plan.candidate.voxels, seconds: pace.step / plan.batchSize })),
+    )
   }
-  return scheduled(device, material, measured!, { hours, isGiven: given !== undefined })
 }
 
-/** What was measured, with which augmentation, and the voxels per second. */
+/** What was measured, and with which augmentation. */
 interface Measured {
   plan: Fitted
   pace: Pace
-  rate: number
   isRepetitive: boolean
 }
 
@@ -112,8 +119,8 @@ function configOf(decisions: readonly Decision[], directory?: string): Config {
 function scheduled(
   device: Device,
   material: Material,
-  { plan, pace, rate, isRepetitive }: Measured,
-  { hours, isGiven }: { hours: number; isGiven: boolean },
+  { plan, pace, isRepetitive }: Measured,
+  { hours, isGiven, sample }: { hours: number; isGiven: boolean; sample: SampleTime },
 ): Plan {
   const { counts, batchSize, candidate } = plan
   const budget = hours * 3600
@@ -141,7 +148,7 @@ function scheduled(
     ...modelDecisions(device, material, plan),
     ...runDecisions(device, material, { epochs, updatesPerEpoch, validateEvery, reason, isRepetitive }),
   ]
-  const loss = expectedLoss(candidate, rate * seconds)
+  const loss = expectedLoss(candidate, { seconds, sample })
   return { candidate, counts, batchSize, hours, isGiven, epochs, pace, seconds, decisions, expectedLoss: loss }
 }
 

@@ -1,9 +1,9 @@
 import type { Command } from 'commander'
-import type { ImportOptions } from '../src/data/import/import_options.ts'
-import { readManifest } from '../src/data/import/manifest.ts'
-import type { SourceRequest } from '../src/data/import/sources.ts'
-import { parseNames, parseStructures, parseValues } from '../src/data/import/structures.ts'
-import { InputError } from '../src/util/error.ts'
+import type { ImportOptions } from '../../src/data/import/import_options.ts'
+import { readManifest } from '../../src/data/import/manifest.ts'
+import type { SourceRequest } from '../../src/data/import/sources.ts'
+import { parseNames, parseStructures, parseValues } from '../../src/data/import/structures.ts'
+import { InputError } from '../../src/util/error.ts'
 
 /** Where scans and labels are, and how to read them. */
 export interface SourceOptions {
