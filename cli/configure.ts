@@ -1,6 +1,6 @@
 import { Command } from 'commander'
 import { type Configured, type ConfigureRequest, configure } from '../src/recipe/configure.ts'
-import { dataText, durationText, lengths, points } from '../src/recipe/reasons.ts'
+import { durationText, fingerprintLines, lengths, points } from '../src/recipe/reasons.ts'
 import { formatBytes } from '../src/run/memory.ts'
 import { InputError } from '../src/util/error.ts'
 import { progressOf } from './console/progress.ts'
@@ -103,7 +103,7 @@ function summaryLines({ recipe, fingerprint, plan, commands, warnings }: Configu
   const shape = `${form.size.join('×')}, voxels of ${lengths(spacing)} ${unit}`
   return [
     ...warnings.map(line => `warning: ${line}`),
-    `data        ${dataText(fingerprint)}`,
+    ...fingerprintLines(fingerprint).map(([what, text]) => `${what.padEnd(12)}${text}`),
     `${form.patchStride ? 'patches' : 'frame  '}     ${shape}`,
     `            ${Math.round(100 * padding)} % padding; resolution costs about ${points(resolutionLoss)} of Dice`,
     `training    batch size ${batchSize}, ${epochs} ${epochs === 1 ? 'epoch' : 'epochs'} of ${pace.step.toPrecision(3)} s a step`,

@@ -82,7 +82,7 @@ export async function planRun(
       each => each.plan.candidate === plan.candidate && (isLast || each.isRepetitive === isRepetitive),
     )
     if (known) return scheduled(device, material, known, { hours, isGiven: given !== undefined, sample })
-    say(`measuring ${plan.candidate.form.size.join('×')} at batch size ${plan.batchSize} on ${device.name}`)
+    say(`measuring ${plan.candidate.form.size.join('×')} at batch size ${plan.batchSize}`)
     const run = runDecisions(device, material, { ...ONE_EPOCH, isRepetitive })
     const pace = await paceOf(material, plan, [...modelDecisions(device, material, plan), ...run])
     measured.push({ plan, pace, isRepetitive })

@@ -118,6 +118,40 @@ export function dataText({ source, subjects, scans, structures, channels }: Fing
   return `${all} with ${structures.length} ${structures.length === 1 ? 'structure' : 'structures'}`
 }
 
+/** Structures that are shown; the file has all. */
+const MOST_SHOWN = 8
+
+/** The fingerprint in a few lines, each of what it is about and of text. */
+export function fingerprintLines(fingerprint: Fingerprint): [string, string][] {
+  const { size, spacing, extent, unit, orientations, structures, source } = fingerprint
+  const medians = (along: Fingerprint['size']): string => lengths(along.map(({ median }) => median))
+  const ends = extent.map(({ least, greatest }) => `${lengths([least])}…${lengths([greatest])}`)
+  const codes = Object.entries(orientations).map(([code, count]) => `${code} ${count}`)
+  const shown = structures.slice(0, MOST_SHOWN).map(({ name, presence_rate, volume, volume_ml }): [string, string] => {
+    const rate = presence_rate === null ? 'annotated nowhere' : `in ${Math.round(100 * presence_rate)} %`
+    const amount = volume_ml
+      ? `, ${lengths([volume_ml.median])} ml`
+      : volume
+        ? `, ${lengths([volume.median])} voxels`
+        : ''
+    return ['structure', `${name}: ${rate}${amount}`]
+  })
+  const more = structures.length - shown.length
+  return [
+    ['data', dataText(fingerprint)],
+    ['size', `${medians(size)} voxels of ${medians(spacing)} ${unit} (medians); ${ends.join(' × ')} ${unit}`],
+    ...(codes.length > 0 ? [['orientation', codes.join(', ')] as [string, string]] : []),
+    ...shown,
+    ...(more > 0 ? [['', `and ${more} more`] as [string, string]] : []),
+    ...(source === 'scans'
+      ? intensityRulesFor(fingerprint).map(({ channel, rule }): [string, string] => [
+          channel === undefined ? 'intensity' : `channel ${channel}`,
+          `${fingerprint.channels[Number(channel ?? 0)]!.modality}: ${ruleText(rule)}`,
+        ])
+      : []),
+  ]
+}
+
 function valueText(value: Json): string {
   return isJsonObject(value) ? JSON.stringify(value) : pythonLiteral(value)
 }
