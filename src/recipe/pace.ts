@@ -21,9 +21,10 @@ export interface Pace {
 }
 
 /** Steps before the measured ones: drivers compile during the first, and threads start. */
-const WARM_UP = 2
-const LEAST_STEPS = 4
-const MOST_STEPS = 40
+const WARM_UP = 1
+/** Measured steps; of steps so long that a few take several times as long as enough, fewer will do. */
+const STEPS = { least: 4, leastIfLong: 2, most: 40 }
+const LONG = 3
 /** Seconds of training steps, and of validation. */
 const LONG_ENOUGH = { train: 8, validation: 3 }
 
@@ -88,7 +89,8 @@ async function timed(longEnough: number, steps: Steps): Promise<{ seconds: numbe
         started = performance.now()
       } else await pending.settle(STEPS_IN_FLIGHT)
       const count = taken - WARM_UP
-      if (count >= MOST_STEPS || (count >= LEAST_STEPS && elapsed() >= longEnough)) break
+      const least = elapsed() >= LONG * longEnough ? STEPS.leastIfLong : STEPS.least
+      if (count >= STEPS.most || (count >= least && elapsed() >= longEnough)) break
     }
   })
   return { seconds: elapsed() / (taken - WARM_UP), count: taken - WARM_UP, warmUp: (started - opened) / 1000 }
