@@ -19,7 +19,7 @@ const fingerprint = fingerprintOfScans(crops, ['anterior', 'posterior'])
 const material = { fingerprint, stored: undefined }
 
 /** A run that can process so many voxels. */
-const timeFor = (voxels: number) => ({ seconds: voxels, sample: SampleTime.guessed(1) })
+const timeFor = (voxels: number, scans = 1e9) => ({ seconds: voxels, sample: SampleTime.guessed(1), scans })
 
 test('every frame holds the structures with their margin, at axes divisible by 16 and voxels no finer than the scans', () => {
   const need = neededExtent(fingerprint)
@@ -47,6 +47,11 @@ test('more time buys finer voxels; none too many', () => {
   expect(voxels[1]!.voxels).toBeLessThanOrEqual(voxels[2]!.voxels)
   expect(voxels[2]!.resolutionLoss).toBe(0)
   expect(voxels[2]!.form.patchStride).toBeUndefined()
+})
+
+test('few scans that were seen often enough leave the time to finer voxels', () => {
+  const [few, many] = [3, 1e9].map(scans => ranked(candidatesFor(material), timeFor(1e8, scans))[0]!)
+  expect(few!.resolutionLoss).toBeLessThan(many!.resolutionLoss)
 })
 
 test('the axis along which a structure is thin gets the finer voxels', () => {

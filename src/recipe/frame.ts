@@ -162,13 +162,18 @@ const PATCH_LOSS = 0.02
 export interface TimeFor {
   seconds: number
   sample: SampleTime
+  /** scans to learn from */
+  scans: number
 }
 
+/** Passes over the same scans after which further ones teach next to nothing: time is then better spent on finer voxels. */
+const USEFUL_PASSES = 250
+
 /** The Dice that a run is expected to miss: by resolution, by time, by patches. */
-export function expectedLoss(candidate: Candidate, { seconds, sample }: TimeFor): number {
+export function expectedLoss(candidate: Candidate, { seconds, sample, scans }: TimeFor): number {
   const { voxels, scanVoxels, form, resolutionLoss } = candidate
   const secondsPerScan = (sample.secondsFor(voxels) * scanVoxels) / voxels
-  const seen = Math.max(1, seconds / secondsPerScan)
+  const seen = Math.max(1, Math.min(seconds / secondsPerScan, USEFUL_PASSES * scans))
   return resolutionLoss + LEARNING / Math.sqrt(seen) + (form.patchStride ? PATCH_LOSS : 0)
 }
 

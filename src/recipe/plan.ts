@@ -70,12 +70,13 @@ export async function planRun(
   const candidates = candidatesFor(material)
   const fitting = new FittingBatches(device, material)
   const seconds = hours * 3600
+  const { scans } = material.fingerprint
   const measured: Measured[] = []
   let sample = SampleTime.guessed(FIRST_GUESS[kind])
   for (;;) {
     const isLast = measured.length === MOST_MEASUREMENTS
     const open = isLast ? measured.map(({ plan }) => plan.candidate) : candidates
-    const plan = await fitting.first(ranked(open, { seconds, sample }))
+    const plan = await fitting.first(ranked(open, { seconds, sample, scans }))
     const passes = seconds / (sample.secondsFor(plan.candidate.voxels) * plan.counts.training)
     const isRepetitive = Math.min(passes, MOST_EPOCHS) >= MANY_PASSES
     const known = measured.findLast(
@@ -148,7 +149,7 @@ function scheduled(
     ...modelDecisions(device, material, plan),
     ...runDecisions(device, material, { epochs, updatesPerEpoch, validateEvery, reason, isRepetitive }),
   ]
-  const loss = expectedLoss(candidate, { seconds, sample })
+  const loss = expectedLoss(candidate, { seconds, sample, scans: material.fingerprint.scans })
   return { candidate, counts, batchSize, hours, isGiven, epochs, pace, seconds, decisions, expectedLoss: loss }
 }
 
