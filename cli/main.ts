@@ -8,6 +8,7 @@ import { PACKAGE_ROOT } from '../src/util/package_root.ts'
 import { readText } from '../src/util/whole_file.ts'
 import { makeAnalysisCommand } from './analysis.ts'
 import { makeBenchCommand } from './bench.ts'
+import { makeConfigureCommand } from './configure.ts'
 import { say } from './console/say.ts'
 import { strict, usageText } from './console/usage.ts'
 import { makeDemoCommand } from './demo.ts'
@@ -57,6 +58,7 @@ function makeProgram(): Command {
     .addCommand(makeInspectCommand())
     .addCommand(makeValidateCommand())
     .commandsGroup('Models:')
+    .addCommand(makeConfigureCommand())
     .addCommand(makeTrainCommand())
     .addCommand(makeEvaluateCommand())
     .addCommand(makeAnalysisCommand())

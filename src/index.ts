@@ -23,6 +23,16 @@ export { type Inspection, inspect } from './inspect/inspect.ts'
 export { listModels, type ModelEntry } from './inspect/models.ts'
 export type { PredictionRequest } from './predict/job.ts'
 export { type Prediction, predict } from './predict/predict.ts'
+export { type Configured, type ConfigureProgress, type ConfigureRequest, configure } from './recipe/configure.ts'
+export type { Fingerprint } from './recipe/fingerprint_schema.ts'
+export {
+  type ImportSettings,
+  importSettingsOf,
+  preparedAs,
+  type Recipe,
+  readRecipe,
+  sourceAs,
+} from './recipe/recipe.ts'
 export type { DetailedMetrics } from './report/detailed_metrics.ts'
 export { Console, type ConsoleOptions } from './track/console/console.ts'
 export { readMetrics, type Series } from './track/metrics.ts'
