@@ -1,6 +1,23 @@
 // The transforms of conv3d/winograd_input for tiles of 4x4x4 outputs. The voxels of a tile stay in registers or spill to the
 // stack, which on a CPU costs a tenth of a load from a buffer.
-#import lib/winograd/edge4_voxels
+#import lib/winograd/edge4
+
+#repeat T: f32 vec3f
+fn transform_$T(x: Six_$T) -> Six_$T {
+  let even_p = x.e4 - 2.0 * x.e2;
+  let odd_p = P * (x.e3 - 2.0 * x.e1);
+  let even_q = x.e4 - 0.5 * x.e2;
+  let odd_q = Q * (x.e3 - 0.5 * x.e1);
+  return Six_$T(
+    x.e0 - 2.5 * x.e2 + x.e4,
+    even_p + odd_p,
+    even_p - odd_p,
+    even_q + odd_q,
+    even_q - odd_q,
+    x.e1 - 2.5 * x.e3 + x.e5,
+  );
+}
+#end
 
 // A voxel, zero-padded. Coordinates start at the border, one before the first voxel.
 fn voxel(base: u32, h: u32, w: u32, d: u32) -> f32 {

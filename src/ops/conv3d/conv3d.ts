@@ -11,11 +11,10 @@ import { gemmWeight } from './gemm_weight.ts'
 import { matrix } from './matrix.ts'
 import { matrixWeight } from './matrix_weight.ts'
 import type { BackwardWeightArgs, Pass } from './pass.ts'
-import { strip } from './strip.ts'
 import { winograd } from './winograd.ts'
 import { winogradWeight } from './winograd_weight.ts'
 
-const variants = [matrix, strip, ...winograd, gemm, { name: 'direct', lower: lowerPass }] as const
+const variants = [matrix, ...winograd, gemm, { name: 'direct', lower: lowerPass }] as const
 const forward: Kernel<Pass> = { name: 'conv3d.forward', variants }
 const backwardData: Kernel<Pass> = { name: 'conv3d.backwardData', variants }
 

@@ -1,7 +1,7 @@
 import type { AdapterFacts, Dispatch, Lowering } from '../../graph/kernel.ts'
 import type { Tensor } from '../../graph/tensor.ts'
 import { fold } from '../../graph/workgroups.ts'
-import { sizeOf, volumeOf } from '../../util/shape.ts'
+import { volumeOf } from '../../util/shape.ts'
 import { isPointwise, isTiled, type Pass } from './pass.ts'
 import {
   axesOf,
@@ -16,7 +16,6 @@ import {
   type Range,
   ranges,
   rowOf,
-  type Side,
   type Slab,
   slabs,
   sourceWindow,
@@ -27,32 +26,27 @@ import {
 /** The register tile of an invocation of conv3d/pointwise, and how many tiles it computes in turn, by workgroup size. */
 const POINTWISE = { voxels: 4, outputs: 16, turns: { 16: 4, 64: 1 } }
 
-/** Packed weights: output channels of a block, and elements of a block per input channel. */
-interface Packing {
-  outputs: number
-  elements: number
-}
-
-/** The size of a dispatch whose packed weights fit a binding too. `inputs` are what it binds of the sources. */
-export function sizeOfDispatch(pass: Pass, inputs: Side, packing: Packing, facts: AdapterFacts): DispatchSize {
+/** The size of a dispatch whose packed weights fit a binding too. */
+function sizeOfDispatch(pass: Pass, facts: AdapterFacts, tiled: boolean): DispatchSize {
   const operation = `conv3d.${pass.direction}`
   const target = volumeOf(pass.target.shape, operation)
   const size = dispatchSizeOf(
     {
       operation,
       samples: target.samples,
-      inputs,
+      inputs: sourceSide(pass.sources, tiled, facts),
       outputs: { channels: target.channels, elements: target.voxels },
       row: { side: pass.direction === 'forward' ? 'outputs' : 'inputs', elements: rowOf(pass.weight) },
     },
     facts,
   )
-  const blocks = Math.max(1, Math.floor(bindingElements(facts) / (size.inputs * packing.elements)))
-  return { ...size, outputs: Math.min(size.outputs, blocks * packing.outputs) }
+  const perBlock = size.inputs * (pass.weight.shape[2] as number) ** 3 * BLOCK
+  const blocks = Math.max(1, Math.floor(bindingElements(facts) / perBlock))
+  return { ...size, outputs: Math.min(size.outputs, blocks * BLOCK) }
 }
 
 /** What a convolution binds of its sources: bricks if tiled, otherwise the activations. */
-export function sourceSide(sources: readonly Tensor[], tiled: boolean, facts: AdapterFacts): Side {
+export function sourceSide(sources: readonly Tensor[], tiled: boolean, facts: AdapterFacts) {
   const [{ shape, name }] = sources as [Tensor]
   const volume = volumeOf(shape, name)
   const channels = sources.reduce((sum, t) => sum + (t.shape[1] as number), 0)
@@ -65,17 +59,18 @@ export function sourceSide(sources: readonly Tensor[], tiled: boolean, facts: Ad
 export function padSlab(slab: Slab, samples: Range, brick: Tensor, lowering: Lowering): Dispatch[] {
   return slab.parts.map(({ tensor, channels, at }) => {
     const volume = volumeOf(tensor.shape, tensor.name)
-    const shape = brick.shape.slice(-3)
+    const { shape, elements } = brickOf(volume)
     const { window, params, normalisation } = sourceWindow(tensor, samples, channels, lowering)
+    const { facts } = lowering
     const rows = samples.count * channels.count * shape[0]! * shape[1]!
     return {
-      ...(lowering.facts.software
+      ...(facts.software
         ? {
             shader: 'conv3d/pad_rows',
-            constants: { WORKGROUP: lanesOf(lowering.facts) },
+            constants: { WORKGROUP: lanesOf(facts) },
             workgroups: [...fold(rows), 1] as const,
           }
-        : { shader: 'conv3d/pad', invocations: samples.count * channels.count * sizeOf(shape) }),
+        : { shader: 'conv3d/pad', invocations: samples.count * channels.count * elements }),
       normalisation,
       bindings: { x: window, brick },
       params: {
@@ -95,41 +90,30 @@ export function padSlab(slab: Slab, samples: Range, brick: Tensor, lowering: Low
   })
 }
 
-/** The part of a dispatch that reads the weights of some channels, for all shaders that pack them. */
-export function weightMatrix(pass: Pass, slab: Slab, outputs: Range) {
+function pack(pass: Pass, slab: Slab, outputs: Range, packed: Tensor): Dispatch {
   const forward = pass.direction === 'forward'
   const size = pass.weight.shape[2] as number
   const taps = size ** 3
   const { window, base } = weightWindow(pass.weight, forward ? outputs : slab)
   const input = forward ? slab.start : (pass.first ?? 0) + outputs.start
   return {
+    shader: 'conv3d/pack',
     // conv3d/voxel computes the adjoint with unflipped taps.
     constants: { FLIP: !forward && size === 3 && pass.stride === 1 ? 1 : 0 },
-    window,
+    bindings: { weight: window, packed },
     params: {
       rows: outputs.count,
       columns: slab.count,
+      taps,
       base: base + input * taps,
       row_stride: forward ? rowOf(pass.weight) : taps,
       column_stride: forward ? taps : rowOf(pass.weight),
     },
-  }
-}
-
-function pack(pass: Pass, slab: Slab, outputs: Range, packed: Tensor): Dispatch {
-  const { constants, window, params } = weightMatrix(pass, slab, outputs)
-  const taps = (pass.weight.shape[2] as number) ** 3
-  return {
-    shader: 'conv3d/pack',
-    constants,
-    bindings: { weight: window, packed },
-    params: { ...params, taps },
     invocations: Math.ceil(outputs.count / BLOCK) * slab.count * taps,
   }
 }
 
-/** What one dispatch computes. */
-export interface Step {
+interface Step {
   pass: Pass
   slab: Slab
   samples: Range
@@ -138,8 +122,8 @@ export interface Step {
   at: Lowering
 }
 
-/** The part of a dispatch that all shaders share. */
-export function convolution({ pass, slab, samples, outputs, packed, at }: Step): Omit<Dispatch, 'shader'> & {
+/** The part of a dispatch that all three shaders share. */
+function convolution({ pass, slab, samples, outputs, packed, at }: Step): Omit<Dispatch, 'shader'> & {
   bindings: Dispatch['bindings']
   params: Record<string, number>
 } {
@@ -226,9 +210,8 @@ function pointwiseStep(step: Step): Dispatch {
 
 export function lowerPass(pass: Pass, at: Lowering): Dispatch[] {
   const tiled = isTiled(pass.weight, pass.stride)
+  const size = sizeOfDispatch(pass, at.facts, tiled)
   const taps = (pass.weight.shape[2] as number) ** 3
-  const packing = { outputs: BLOCK, elements: taps * BLOCK }
-  const size = sizeOfDispatch(pass, sourceSide(pass.sources, tiled, at.facts), packing, at.facts)
   const volume = volumeOf(pass.target.shape, pass.target.name)
   const packed = at.scratch('packed', [Math.ceil(size.outputs / BLOCK), size.inputs, taps, BLOCK])
   const unpadded = isPointwise(pass.weight, pass.stride) ? pointwiseStep : voxelStep

@@ -46,7 +46,7 @@ export function samplesAtOnce(samples: number, perSample: number, facts: Adapter
 }
 
 /** The channels that a convolution reads or writes. */
-export interface Side {
+interface Side {
   channels: number
   /** per channel, as the kernel binds it */
   elements: number
