@@ -34,7 +34,7 @@ export function makeEvaluateCommand(): Command {
     )
     .requiredOption(
       '--weights <file>',
-      'the model: .pth or .pt (a checkpoint or a state dict) or safetensors; the content decides; repeat it to average several models',
+      'the model: .pth or .pt (a checkpoint or a state dict) or safetensors, the content decides; or a name that models lists; repeat it to average several models',
       collect,
     )
     .option('--dataset <dir>', 'the dataset (default: dataset_path of the configuration)')

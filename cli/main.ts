@@ -18,6 +18,7 @@ import { makeExportCommand } from './export.ts'
 import { makeGenerateCommand } from './generate.ts'
 import { makeImportCommand } from './import.ts'
 import { makeInspectCommand } from './inspect.ts'
+import { makeModelsCommand } from './models.ts'
 import { makePredictCommand } from './predict.ts'
 import { makePrintConfigCommand } from './print_config.ts'
 import { makePrintDependenciesCommand } from './print_dependencies.ts'
@@ -62,6 +63,7 @@ function makeProgram(): Command {
     .addCommand(makePredictCommand())
     .addCommand(makeExportCommand())
     .addCommand(makeSummaryCommand())
+    .addCommand(makeModelsCommand())
     .commandsGroup('Configuration:')
     .addCommand(makePrintConfigCommand())
     .addCommand(makeSaveConfigCommand())

@@ -43,7 +43,7 @@ export function makePredictCommand(): Command {
     )
     .requiredOption(
       '--weights <file>',
-      'the model: .pth or .pt (a checkpoint or a state dict) or safetensors; the content decides; repeat it to average several models',
+      'the model: .pth or .pt (a checkpoint or a state dict) or safetensors, the content decides; or a name that models lists; repeat it to average several models',
       collect,
     )
     .requiredOption(

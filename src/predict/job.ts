@@ -100,7 +100,7 @@ export async function openJob(request: PredictionRequest, ensemble: Ensemble): P
     hasUncertainty: uncertainty,
   }
   if ('hdf5' in source) {
-    const differences = dataset ? factDifferences(model, dataset, grid.isSlidOver) : []
+    const differences = dataset ? factDifferences(model, dataset, { isSlidOver: grid.isSlidOver }) : []
     const subjects = await hdf5Subjects(source.hdf5, grid)
     const warnings = [
       ...differences,

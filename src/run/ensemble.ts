@@ -4,7 +4,7 @@ import { preparationDifferences, preparationText } from '../data/scan/preparatio
 import { joined } from '../data/scan/scan_ranges.ts'
 import { InputError } from '../util/error.ts'
 import { listed } from '../util/listing.ts'
-import { rowsByName, withStructureRows } from './structure_rows.ts'
+import { fittedWeights, rowsByName } from './fitted_weights.ts'
 import { openTrainedModel, presenceThresholdFor, type TrainedModel } from './trained_model.ts'
 
 /** Paths of .pth, .pt or safetensors: one model, or several whose outputs are averaged. */
@@ -20,11 +20,11 @@ export interface Ensemble {
 
 /** Reads the models. Throws InputError if a file holds no SADAAN, is given twice, or disagrees with another; both are named. */
 export function openEnsemble(weights: WeightPaths): Ensemble {
-  const paths = typeof weights === 'string' ? [weights] : weights
-  for (const [i, path] of paths.entries())
-    if (paths.slice(0, i).some(other => resolve(other) === resolve(path)))
+  const given = (typeof weights === 'string' ? [weights] : weights).map(openTrainedModel).sort(byPath)
+  for (const [i, { path }] of given.entries())
+    if (i > 0 && resolve(given[i - 1]!.path) === resolve(path))
       throw new InputError(`${path}: given twice, expected each model of an ensemble once`)
-  const [first, ...others] = paths.map(openTrainedModel).sort(byPath)
+  const [first, ...others] = given
   if (!first) throw new InputError('no weights, expected a model (.pth, .pt or .safetensors)')
   for (const other of others) checkAgreement(first, other)
   const models = [first, ...others.map(other => inOrderOf(first, other))]
@@ -46,7 +46,8 @@ function trainingScansOf(models: readonly TrainedModel[]): TrainedModel['trainin
 function inOrderOf({ structureNames: wanted }: TrainedModel, model: TrainedModel): TrainedModel {
   const { structureNames: own, weights, shape } = model
   if (!own || !wanted || own.join('\0') === wanted.join('\0')) return model
-  return { ...model, structureNames: wanted, weights: withStructureRows(weights, shape, rowsByName(own, wanted)) }
+  const source = { weights, rows: rowsByName(own, wanted), isLeftOut: () => false }
+  return { ...model, structureNames: wanted, weights: fittedWeights(shape, 0, source).weights }
 }
 
 /** What models must agree on: as text that is equal if they do, or that says how this one differs from the other. */

@@ -1,7 +1,7 @@
-import { SPLIT_NAMES } from '../src/data/dataset/split.ts'
-import type { ImportReport } from '../src/data/import/report.ts'
-import type { IntensityRule } from '../src/data/scan/preparation.ts'
-import { table } from '../src/report/text/table.ts'
+import { SPLIT_NAMES } from '../../src/data/dataset/split.ts'
+import type { ImportReport } from '../../src/data/import/report.ts'
+import type { IntensityRule } from '../../src/data/scan/preparation.ts'
+import { table } from '../../src/report/text/table.ts'
 
 /** The result of an import as lines of plain text: a table of structures, then details of the conversion. */
 export function summaryLines(report: ImportReport): string[] {
@@ -24,7 +24,17 @@ export function summaryLines(report: ImportReport): string[] {
   ]
 }
 
-function describe({ splits, preparation, patches, voxelSize, size, intensity, cropped, dataset }: ImportReport) {
+function describe({
+  splits,
+  preparation,
+  channelNames,
+  patches,
+  voxelSize,
+  size,
+  intensity,
+  cropped,
+  dataset,
+}: ImportReport) {
   const filled = SPLIT_NAMES.filter(name => splits[name].samples > 0)
   const counts = filled.map(name => {
     const { subjects, scans, samples } = splits[name]
@@ -41,7 +51,10 @@ function describe({ splits, preparation, patches, voxelSize, size, intensity, cr
     ['subjects', counts.join(', ')],
     ['scans', `${rangeText(size)} voxels of ${rangeText(voxelSize)} mm`],
     [patches ? 'patches' : 'frame', `${image_size.join('×')}${millimetres}`],
-    ...intensity.map((range, c): [string, string] => [`channel ${c}`, intensityText(preparation.intensity[c]!, range)]),
+    ...intensity.map((range, c): [string, string] => [
+      `channel ${c}`,
+      `${channelNames ? `${channelNames[c]}, ` : ''}${intensityText(preparation.intensity[c]!, range)}`,
+    ]),
   ]
   if (cropped.scans > 0) lines.push(['cropped', croppedText(cropped)])
   return [...lines, ['dataset', dataset] as [string, string]]
