@@ -35,8 +35,8 @@ export async function scoreCase(
     const masks = masksOf(structure, truth, prediction, left)
     if (!masks) continue
     const said = predicted.presence?.get(structure.name)
-    pairs.push(
-      measure(masks, truth, settings.surfaces).then(measured => ({
+    const pair = measure(masks, truth, settings.surfaces).then(
+      (measured): ScoredPair => ({
         scan,
         subject,
         structure: structure.name,
@@ -44,8 +44,10 @@ export async function scoreCase(
         predicted_present: (said?.isPresent ?? measured.predicted_voxels > 0) ? 1 : 0,
         presence_probability: said?.probability ?? null,
         ...measured,
-      })),
+      }),
     )
+    pair.catch(() => undefined) // awaited below, unless the next mask cannot be read
+    pairs.push(pair)
   }
   return Promise.all(pairs)
 }
