@@ -2,28 +2,21 @@ import { Command, Option } from 'commander'
 import { importScans } from '../src/data/import/import.ts'
 import { IMPORT_DEFAULTS, type ImportOptions } from '../src/data/import/import_options.ts'
 import type { ChannelRule } from '../src/data/import/intensity_rules.ts'
-import { readManifest } from '../src/data/import/manifest.ts'
-import type { SourceRequest } from '../src/data/import/sources.ts'
-import { parseNames, parseStructures, parseValues } from '../src/data/import/structures.ts'
-import { InputError } from '../src/util/error.ts'
+import { importSettingsOf, preparedAs, readRecipe, sourceAs } from '../src/recipe/recipe.ts'
 import { summaryLines } from './console/import_summary.ts'
 import { progressOf } from './console/progress.ts'
 import { say } from './console/say.ts'
 import { ALL_CHANNELS, percentileRules, windowRules, zscoreRules } from './intensity_options.ts'
 import { numberOption, sizeOption, spacingOption } from './options.ts'
+import { type SourceOptions, sourcesOf, withSourceOptions } from './source_options.ts'
 
 interface ImportCommandOptions
-  extends Omit<ImportOptions, 'sources' | 'intensity' | 'patches' | 'skipBad' | 'overwrite'> {
+  extends SourceOptions,
+    Omit<ImportOptions, 'sources' | 'intensity' | 'patches' | 'skipBad' | 'overwrite'> {
   overwrite?: boolean
   patches?: boolean
   skipBad?: boolean
-  images?: string
-  labels?: string
-  manifest?: string
-  structures?: string
-  leaveOut?: string
-  annotated?: string
-  subjectPattern?: string
+  recipe?: string
   window?: ChannelRule[]
   zscore?: ChannelRule[]
   percentiles?: ChannelRule[]
@@ -33,14 +26,12 @@ interface ImportCommandOptions
 /** `import`: converts scans and labels into a dataset. */
 export function makeImportCommand(): Command {
   const { validationSplit, testSplit, seed } = IMPORT_DEFAULTS
-  return new Command('import')
+  return withSourceOptions(new Command('import'))
     .description(
       'convert scans (NIfTI, DICOM series) and their labels into a dataset; folders of nnU-Net raw, the Medical Decathlon and TotalSegmentator work as they are',
     )
-    .option('--images <path>', 'folder of scans, one scan, or a folder with a dataset.json')
-    .option('--labels <path>', 'folder of label volumes, or of folders of masks (default: those of dataset.json)')
-    .option('--manifest <file>', 'JSON file that lists several sources, instead of --images and --labels')
     .requiredOption('--output-dir <dir>', 'folder for the dataset')
+    .option('--recipe <dir>', 'take what configure wrote there; options given here override it')
     .option(
       '--image-size <h,w,d>',
       'voxels along the axes to the right, front and top; each divisible by 16',
@@ -53,19 +44,6 @@ export function makeImportCommand(): Command {
     )
     .option('--patches', 'cut larger scans into patches of --image-size')
     .option('--patch-stride <h,w,d>', 'voxels between patches (default: half a patch)', sizeOption)
-    .option(
-      '--structures <list>',
-      'csf=4,brain=5+6, or names of mask files (default: from dataset.json, or all that occur)',
-    )
-    .option(
-      '--leave-out <values>',
-      'label values that no structure needs, 7,20-25; for labels whose values no dataset.json names',
-    )
-    .option('--annotated <names>', 'the structures that were annotated; the others are unknown (default: all)')
-    .option(
-      '--subject-pattern <regex>',
-      'its first group in a scan name identifies the subject (default: the whole name)',
-    )
     .option(
       '--window <[channel=]w>',
       'low,high or soft-tissue, lung, bone, brain: map this range to 0..255',
@@ -94,18 +72,13 @@ export function makeImportCommand(): Command {
 }
 
 async function runImport(options: ImportCommandOptions): Promise<void> {
-  const { outputDir, imageSize, spacing, patchStride, validationSplit, testSplit, seed } = options
-  const { patches = false, skipBad = false, overwrite = false } = options
+  const { outputDir, validationSplit, testSplit, seed, skipBad = false, overwrite = false } = options
   let progress: ReturnType<typeof progressOf> | undefined
   let shown = ''
   const report = await importScans(
     {
-      ...sourcesOf(options),
-      ...{ outputDir, patches, validationSplit, testSplit, seed, skipBad, overwrite },
-      ...(imageSize && { imageSize }),
-      ...(spacing && { spacing }),
-      ...(patchStride && { patchStride }),
-      intensity: [...(options.percentiles ?? []), ...(options.zscore ?? []), ...(options.window ?? [])],
+      ...requested(options),
+      ...{ outputDir, validationSplit, testSplit, seed, skipBad, overwrite },
     },
     (step, done, all) => {
       if (step !== shown) {
@@ -120,25 +93,24 @@ async function runImport(options: ImportCommandOptions): Promise<void> {
   else for (const line of summaryLines(report)) say(line)
 }
 
-function sourcesOf(options: ImportCommandOptions): Pick<ImportOptions, 'sources' | 'structureNames'> {
-  const { images, labels, manifest, structures, leaveOut, annotated, subjectPattern } = options
-  if (manifest !== undefined) {
-    const others = Object.entries({
-      ...{ images, labels, structures, annotated },
-      ...{ 'leave-out': leaveOut, 'subject-pattern': subjectPattern },
-    })
-    const given = others.find(([, value]) => value !== undefined)
-    if (given) throw new InputError(`import: --${given[0]} given with --manifest: expected it in ${manifest}`)
-    return readManifest(manifest)
+/** Sources and preparation: given by hand, else by the recipe. */
+function requested(options: ImportCommandOptions) {
+  const { imageSize, spacing, patches, patchStride, recipe } = options
+  const intensity = [...(options.percentiles ?? []), ...(options.zscore ?? []), ...(options.window ?? [])]
+  const given = {
+    ...(imageSize && { imageSize }),
+    ...(spacing && { spacing }),
+    ...(patches && { patches }),
+    ...(patchStride && { patchStride }),
+    intensity,
   }
-  if (images === undefined) throw new InputError('import: no source, expected --images or --manifest')
-  const source: SourceRequest = {
-    images,
-    ...(labels === undefined ? {} : { labels }),
-    ...(structures === undefined ? {} : { structures: parseStructures(structures) }),
-    ...(leaveOut === undefined ? {} : { leftOut: parseValues(leaveOut) }),
-    ...(annotated === undefined ? {} : { annotated: parseNames(annotated) }),
-    ...(subjectPattern === undefined ? {} : { subjectPattern }),
+  const { sources, ...rest } = sourcesOf(options, 'import')
+  if (recipe === undefined) return { sources, ...rest, patches: false, ...given }
+  const settings = importSettingsOf(readRecipe(recipe))
+  const isListed = options.manifest !== undefined // a manifest says itself how to read its sources
+  return {
+    sources: isListed ? sources : sources.map(source => sourceAs(settings, source)),
+    ...rest,
+    ...preparedAs(settings, given),
   }
-  return { sources: [source] }
 }

@@ -22,6 +22,14 @@ export { type Exported, type ExportRequest, exportModel } from './export/export.
 export { type Inspection, inspect } from './inspect/inspect.ts'
 export type { PredictionRequest } from './predict/job.ts'
 export { type Prediction, predict } from './predict/predict.ts'
+export {
+  type ImportSettings,
+  importSettingsOf,
+  preparedAs,
+  type Recipe,
+  readRecipe,
+  sourceAs,
+} from './recipe/recipe.ts'
 export type { DetailedMetrics } from './report/detailed_metrics.ts'
 export type { PairedComparison, ScoredPair, ScoreMetrics } from './report/score.ts'
 export { type Score, type ScoreRequest, scorePredictions } from './score/score.ts'
