@@ -10,6 +10,7 @@ import { makeAnalysisCommand } from './analysis.ts'
 import { makeBenchCommand } from './bench.ts'
 import { say } from './console/say.ts'
 import { strict, usageText } from './console/usage.ts'
+import { makeCrossValidateCommand } from './cross_validate.ts'
 import { makeDemoCommand } from './demo.ts'
 import { makeDoctorCommand } from './doctor.ts'
 import { makeEvaluateCommand } from './evaluate.ts'
@@ -62,6 +63,7 @@ function makeProgram(): Command {
     .addCommand(makeAnalysisCommand())
     .addCommand(makePredictCommand())
     .addCommand(makeScoreCommand())
+    .addCommand(makeCrossValidateCommand())
     .addCommand(makeExportCommand())
     .addCommand(makeSummaryCommand())
     .commandsGroup('Configuration:')

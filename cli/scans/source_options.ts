@@ -1,9 +1,9 @@
 import type { Command } from 'commander'
-import type { ImportOptions } from '../src/data/import/import_options.ts'
-import { readManifest } from '../src/data/import/manifest.ts'
-import type { SourceRequest } from '../src/data/import/sources.ts'
-import { parseNames, parseStructures, parseValues } from '../src/data/import/structures.ts'
-import { InputError } from '../src/util/error.ts'
+import type { ImportOptions } from '../../src/data/import/import_options.ts'
+import { readManifest } from '../../src/data/import/manifest.ts'
+import type { SourceRequest } from '../../src/data/import/sources.ts'
+import { parseNames, parseStructures, parseValues } from '../../src/data/import/structures.ts'
+import { InputError } from '../../src/util/error.ts'
 
 /** Where scans and labels are, and how to read them. */
 export interface SourceOptions {
@@ -40,7 +40,7 @@ export function withSourceOptions(command: Command): Command {
 /** The sources that the options of `command` name. Throws InputError with one line. */
 export function sourcesOf(
   options: SourceOptions,
-  command: 'import' | 'configure',
+  command: 'import' | 'configure' | 'cross-validate',
 ): Pick<ImportOptions, 'sources' | 'structureNames'> {
   const { images, labels, manifest, structures, leaveOut, annotated, subjectPattern } = options
   if (manifest !== undefined) {
