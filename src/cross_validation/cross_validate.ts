@@ -43,7 +43,7 @@ async function runFolds(request: CrossValidationRequest, plan: FoldPlan): Promis
       continue
     }
     if (stop.aborted) return false
-    console.line(`fold ${fold} of 0 to ${folds - 1}`)
+    console.line(`fold ${fold}, of ${folds} folds`)
     if (!(await runFold(request, plan, fold))) return false
   }
   return true
