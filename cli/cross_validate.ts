@@ -1,7 +1,8 @@
 import { join } from 'node:path'
-import { Command, InvalidArgumentError } from 'commander'
+import { Command, InvalidArgumentError, Option } from 'commander'
 import { loadConfig } from '../src/config/load.ts'
 import { type CrossValidationResult, crossValidate } from '../src/cross_validation/cross_validate.ts'
+import { readGivenFolds } from '../src/cross_validation/given_folds.ts'
 import { PLACES } from '../src/cross_validation/places.ts'
 import { IMPORT_DEFAULTS } from '../src/data/import/import_options.ts'
 import { ensureAdapter } from '../src/gpu/adapter.ts'
@@ -19,6 +20,7 @@ interface CrossValidateOptions extends SourceOptions, PreparationOptions {
   config?: string
   outputDir: string
   folds: number
+  splits?: string
   seed: number
   only?: number[]
   against?: string
@@ -34,7 +36,8 @@ export function makeCrossValidateCommand(): Command {
       'train a model on each K−1 of K folds of subjects, predict every subject by the model that has not seen it, and report; run it again to resume',
     )
     .requiredOption('--output-dir <dir>', 'folder for all output')
-    .option('--folds <k>', 'number of folds', countOption, FOLDS)
+    .addOption(new Option('--folds <k>', 'number of folds').argParser(countOption).default(FOLDS).conflicts('splits'))
+    .option('--splits <file>', 'take the folds of nnU-Net’s splits_final.json')
     .option('--seed <n>', 'seed of the folds and of the bootstrap', numberOption, IMPORT_DEFAULTS.seed)
     .option('--only <folds>', 'run these folds only, 0,2; for several machines that share the folder', foldsOption)
     .option(
@@ -52,7 +55,8 @@ function foldsOption(text: string): number[] {
 }
 
 async function runCrossValidation(words: string[], options: CrossValidateOptions): Promise<void> {
-  const { outputDir: output, folds, seed, only, against } = options
+  const { outputDir: output, splits, seed, only, against } = options
+  const given = splits === undefined ? undefined : readGivenFolds(splits)
   const console = new Console({ stream: process.stderr, environment: process.env })
   const loaded = configurationFor(words, options)
   const data = { ...requestedScans(options, 'cross-validate') }
@@ -62,7 +66,8 @@ async function runCrossValidation(words: string[], options: CrossValidateOptions
     data,
     config: loaded.config,
     output,
-    folds,
+    folds: given?.length ?? options.folds,
+    ...(given && { given }),
     seed,
     ...(only && { only }),
     ...(against === undefined ? {} : { against }),

@@ -1,7 +1,8 @@
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { dealFolds } from '../../src/cross_validation/folds.ts'
+import { foldsGiven, readGivenFolds, splitsFinal } from '../../src/cross_validation/given_folds.ts'
 import { run } from '../cli/command.ts'
 import { temporaryDirectory } from '../data/small_dataset.ts'
 import { TINY, wordsFor, writeSubjects } from './made_subjects.ts'
@@ -37,6 +38,48 @@ describe('folds', () => {
 
   test('need a subject each', () => {
     expect(() => dealFolds(subjects.slice(0, 3), 4, 1)).toThrow(/3 subjects, expected at least one for each of 4 folds/)
+  })
+})
+
+describe('given folds', () => {
+  const named = [
+    { subject: 'a', scans: ['a_1', 'a_2'] },
+    { subject: 'b', scans: ['b'] },
+    { subject: 'c', scans: ['c'] },
+  ]
+
+  test('go by the names of scans or subjects, and come back for nnU-Net', () => {
+    const folds = foldsGiven(named, [
+      ['a_1', 'a_2'],
+      ['b', 'c'],
+    ])
+    expect([...folds]).toStrictEqual([
+      ['a', 0],
+      ['b', 1],
+      ['c', 1],
+    ])
+    const placed = named.map(each => ({ ...each, fold: folds.get(each.subject)! }))
+    const path = join(root, 'splits_final.json')
+    writeFileSync(path, JSON.stringify(splitsFinal(placed, 2)))
+    expect(JSON.parse(readFileSync(path, 'utf8'))[0]).toStrictEqual({ train: ['b', 'c'], val: ['a_1', 'a_2'] })
+    expect(readGivenFolds(path)).toStrictEqual([
+      ['a_1', 'a_2'],
+      ['b', 'c'],
+    ])
+  })
+
+  test.each<[string[][], RegExp]>([
+    [
+      [
+        ['a_1', 'b'],
+        ['a_2', 'c'],
+      ],
+      /the scans of a are in several of the given folds/,
+    ],
+    [[['a'], ['b']], /the given folds lack c/],
+    [[['a'], ['b', 'c', 'd']], /the given folds name d, which are not among the scans/],
+  ])('%j are refused', (given, message) => {
+    expect(() => foldsGiven(named, given)).toThrow(message)
   })
 })
 

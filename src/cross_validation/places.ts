@@ -4,6 +4,7 @@ import { join } from 'node:path'
 export const PLACES = {
   settings: 'settings.json',
   folds: 'folds.json',
+  splits: 'splits_final.json',
   dataset: 'dataset',
   report: 'report.json',
   text: 'report.txt',

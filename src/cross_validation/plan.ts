@@ -5,7 +5,9 @@ import type { SurveyedScan } from '../data/import/surveyed_scan.ts'
 import { parseJson } from '../util/json.ts'
 import { readText, writeJson } from '../util/whole_file.ts'
 import { dealFolds } from './folds.ts'
+import { foldsGiven, splitsFinal } from './given_folds.ts'
 import { PLACES } from './places.ts'
+import type { CrossValidationRequest } from './request.ts'
 
 const schema = z.strictObject({
   folds: z.int().min(2),
@@ -37,10 +39,14 @@ export type FoldPlan = z.infer<typeof schema>
 export type PlannedSubject = FoldPlan['subjects'][number]
 export type PlannedScan = PlannedSubject['scans'][number]
 
-/** Deals the subjects of a survey to folds; sorted by name. `all`: the names of all scans. Throws InputError as dealFolds does. */
+export interface FoldRule extends Pick<CrossValidationRequest, 'folds' | 'seed' | 'given'> {
+  structureNames: readonly string[]
+}
+
+/** Deals the subjects of a survey to folds, or takes the given ones; sorted by name. `all`: the names of all scans. Throws InputError as dealFolds and foldsGiven do. */
 export function planFolds(
   scans: readonly SurveyedScan[],
-  { folds, seed, structureNames }: { folds: number; seed: number; structureNames: readonly string[] },
+  { folds, seed, given, structureNames }: FoldRule,
   all: readonly string[],
 ): FoldPlan {
   const used = new Set(scans.map(({ name }) => name))
@@ -48,7 +54,8 @@ export function planFolds(
   for (const scan of scans.toSorted((a, b) => (a.name < b.name ? -1 : 1)))
     bySubject.set(scan.subject, [...(bySubject.get(scan.subject) ?? []), scan])
   const patterns = [...bySubject].map(([subject, own]) => ({ subject, pattern: patternOf(own) }))
-  const foldOf = dealFolds(patterns, folds, seed)
+  const named = [...bySubject].map(([subject, own]) => ({ subject, scans: own.map(({ name }) => name) }))
+  const foldOf = given ? foldsGiven(named, given) : dealFolds(patterns, folds, seed)
   return {
     folds,
     seed,
@@ -76,7 +83,10 @@ function plannedOf({ name, images, label, known, source }: SurveyedScan): Planne
   }
 }
 
+/** Writes folds.json, and the same for nnU-Net. */
 export function writePlan(output: string, plan: FoldPlan): void {
+  const named = plan.subjects.map(({ scans, ...rest }) => ({ ...rest, scans: scans.map(({ name }) => name) }))
+  writeJson(join(output, PLACES.splits), splitsFinal(named, plan.folds))
   writeJson(join(output, PLACES.folds), plan)
 }
 

@@ -26,14 +26,18 @@ export async function prepare(request: CrossValidationRequest): Promise<FoldPlan
 }
 
 async function importAll(request: CrossValidationRequest): Promise<FoldPlan> {
-  const { output, folds, seed, console } = request
+  const { output, folds, seed, given, console } = request
   const options = optionsOf(request)
   const reading = stoppable(request, 'labels read')
   const surveyed = surveyImport(options, (_, done, all) => reading.update(done, all))
   reading.end()
   const scans = surveyed.survey.scans.filter(isJudged)
   checkApart(scans)
-  const plan = planFolds(scans, { folds, seed, structureNames: surveyed.survey.structureNames }, namesIn(request))
+  const plan = planFolds(
+    scans,
+    { folds, seed, ...(given && { given }), structureNames: surveyed.survey.structureNames },
+    namesIn(request),
+  )
   if (plan.left_out.length > 0)
     console.line(`not in the folds, because of a test split or without an annotation: ${listed(plan.left_out)}`)
   const foldOf = new Map(plan.subjects.map(({ subject, fold }) => [subject, fold]))

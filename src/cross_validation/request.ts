@@ -11,6 +11,8 @@ export interface CrossValidationRequest {
   output: string
   /** number of folds, at least 2 */
   folds: number
+  /** for each fold the scans or subjects to hold out, as in nnU-Net's splits_final.json (`readGivenFolds`); default: dealt */
+  given?: readonly (readonly string[])[]
   /** of the folds and of the bootstrap */
   seed: number
   /** the folds to run, from 0; default all */

@@ -18,14 +18,17 @@ const FREE_KEYS =
 const schema = z.strictObject({
   folds: z.int(),
   seed: z.int(),
+  given: z.array(z.array(z.string())).nullable(),
   data: z.record(z.string(), z.unknown()),
   config: z.unknown(),
 })
 
 /** Throws InputError for settings that make no cross-validation, or none whose figures can be believed. */
-export function checkRequest({ folds, seed, only = [], config }: CrossValidationRequest): void {
+export function checkRequest({ folds, seed, given, only = [], config }: CrossValidationRequest): void {
   if (!Number.isInteger(folds) || folds < 2)
     throw new InputError(`cross-validate: ${folds} folds, expected an integer of at least 2`)
+  if (given && given.length !== folds)
+    throw new InputError(`cross-validate: ${folds} folds, but ${given.length} are given`)
   if (seed >>> 0 !== seed)
     throw new InputError(`cross-validate: seed ${seed}, expected an integer from 0 to 4294967295`)
   const wrong = only.find(fold => !Number.isInteger(fold) || fold < 0 || fold >= folds)
@@ -51,26 +54,27 @@ export function claimFolder(request: CrossValidationRequest): void {
 interface Settings {
   folds: number
   seed: number
+  given: readonly (readonly string[])[] | null
   data: Record<string, unknown>
   config: Config
 }
 
-function settingsOf({ folds, seed, data, config }: CrossValidationRequest): Settings {
+function settingsOf({ folds, seed, given = null, data, config }: CrossValidationRequest): Settings {
   const { sources, ...others } = data
   const placed = sources.map(({ images, labels, ...rest }) => ({
     images: resolve(images),
     ...(labels === undefined ? {} : { labels: resolve(labels) }),
     ...rest,
   }))
-  return { folds, seed, data: JSON.parse(JSON.stringify({ ...others, sources: placed })), config }
+  return { folds, seed, given, data: JSON.parse(JSON.stringify({ ...others, sources: placed })), config }
 }
 
-function refuseOthers(path: string, { folds, seed, data, config }: Settings): void {
+function refuseOthers(path: string, { folds, seed, given, data, config }: Settings): void {
   const there = parseJson(readText(path), path, schema)
   const names = Object.keys({ ...there.data, ...data })
   const all = (values: Record<string, unknown>) => Object.fromEntries(names.map(name => [name, values[name] ?? null]))
   const difference =
-    firstDifference({ folds: there.folds, seed: there.seed }, { folds, seed }) ??
+    firstDifference({ folds: there.folds, seed: there.seed, given: there.given }, { folds, seed, given }) ??
     firstDifference(all(there.data), all(data)) ??
     configDifference(path, there.config, config)
   if (difference !== undefined)

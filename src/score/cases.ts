@@ -68,7 +68,7 @@ type ByName<T> = Map<string, () => T>
 function truthsAt(labels: string, say: (line: string) => void): ByName<LabelFiles> {
   if (!isFolder(labels)) return new Map([[stemOf(labels), () => fileAt(labels)]])
   if (isTotalSegmentator(labels)) {
-    const reporting = { say, refuse: refuse }
+    const reporting = { say, refuse }
     return new Map(totalSegmentatorSubjects(labels, reporting).map(({ name, label }) => [name, () => label]))
   }
   const folder = existsSync(join(labels, 'dataset.json')) ? join(labels, 'labelsTr') : labels
