@@ -88,6 +88,7 @@ describe('refused in one line, and nothing written:', () => {
   const output = join(root, 'refused')
   test.each<[string, string[], RegExp]>([
     ['one fold', ['--folds', '1', ...TINY], /1 folds, expected an integer of at least 2/],
+    ['more folds than subjects', ['--folds', '5', ...TINY], /4 subjects, expected at least one for each of 5 folds/],
     ['a fold beyond', ['--only', '0,2', ...TINY], /no fold 2, expected 0 to 1/],
     ['a folder of its own', [...TINY, 'dataset_path=x'], /dataset_path is given, but each fold has its own/],
     [

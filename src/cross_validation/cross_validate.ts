@@ -4,7 +4,7 @@ import type { FoldPlan } from './plan.ts'
 import { prepare } from './prepare.ts'
 import { writeReport } from './report.ts'
 import { type CrossValidationRequest, StoppedError } from './request.ts'
-import { checkRequest, claimFolder } from './settings.ts'
+import { checkRequest, checkSettings, writeSettings } from './settings.ts'
 
 export interface CrossValidationResult {
   /** false: the user stopped it */
@@ -23,9 +23,10 @@ export interface CrossValidationResult {
  */
 export async function crossValidate(request: CrossValidationRequest): Promise<CrossValidationResult> {
   checkRequest(request)
-  claimFolder(request)
+  checkSettings(request)
   try {
     const plan = await prepare(request)
+    writeSettings(request) // of this start: its configuration may be another as long as there is no model
     const isFinished = await runFolds(request, plan)
     return isFinished ? finished(request, plan) : stopped(request)
   } catch (error) {

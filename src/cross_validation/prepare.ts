@@ -10,6 +10,7 @@ import { listed } from '../util/listing.ts'
 import { PLACES } from './places.ts'
 import { type FoldPlan, planFolds, readPlan, writePlan } from './plan.ts'
 import { type CrossValidationRequest, stoppable } from './request.ts'
+import { writeSettings } from './settings.ts'
 
 /**
  * Deals the subjects to folds and imports all of them once, as the training split of OUT/dataset; what an earlier start has done is kept. folds.json
@@ -43,6 +44,7 @@ async function importAll(request: CrossValidationRequest): Promise<FoldPlan> {
   const foldOf = new Map(plan.subjects.map(({ subject, fold }) => [subject, fold]))
   const order = new Map(plan.subjects.flatMap(({ scans }) => scans).map(({ name }, i) => [name, i]))
   const train = scans.toSorted((a, b) => order.get(a.name)! - order.get(b.name)!)
+  writeSettings(request)
   writePlan(output, plan)
   const writing = stoppable(request, 'scans written')
   const report = await writeImport(

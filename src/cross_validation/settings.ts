@@ -8,7 +8,7 @@ import { makeFolder } from '../util/files/folder.ts'
 import { factsOf } from '../util/files/lookup.ts'
 import { parseJson } from '../util/json.ts'
 import { readText, writeJson } from '../util/whole_file.ts'
-import { PLACES } from './places.ts'
+import { PLACES, placesOf } from './places.ts'
 import type { CrossValidationRequest } from './request.ts'
 
 /** Keys that machines which share the work may set differently: they change no result, or are set for each fold. */
@@ -39,16 +39,24 @@ export function checkRequest({ folds, seed, given, only = [], config }: CrossVal
     )
 }
 
-/** Writes the settings into a new folder. Throws InputError if the folder was begun with others, and names the first that differs. */
-export function claimFolder(request: CrossValidationRequest): void {
+/**
+ * Throws InputError if the folder was begun with other settings, and names the first that differs. Until a fold has a checkpoint, another
+ * configuration loses nothing, so a batch that did not fit can be made smaller.
+ */
+export function checkSettings(request: CrossValidationRequest): void {
+  const path = join(request.output, PLACES.settings)
+  if (factsOf(path)) refuseOthers(path, settingsOf(request), hasModel(request))
+}
+
+/** Writes the settings, which later starts must have too. */
+export function writeSettings(request: CrossValidationRequest): void {
   const { output } = request
-  const path = join(output, PLACES.settings)
-  const wanted = settingsOf(request)
-  if (factsOf(path)) refuseOthers(path, wanted)
-  else {
-    makeFolder(output, 'a folder for the cross-validation')
-    writeJson(path, wanted)
-  }
+  makeFolder(output, 'a folder for the cross-validation')
+  writeJson(join(output, PLACES.settings), settingsOf(request))
+}
+
+function hasModel({ output, folds }: CrossValidationRequest): boolean {
+  return Array.from({ length: folds }, (_, fold) => placesOf(output, fold).model).some(path => factsOf(path))
 }
 
 interface Settings {
@@ -69,14 +77,14 @@ function settingsOf({ folds, seed, given, data, config }: CrossValidationRequest
   return { folds, seed, given: given ?? null, data: JSON.parse(JSON.stringify({ ...others, sources: placed })), config }
 }
 
-function refuseOthers(path: string, { folds, seed, given, data, config }: Settings): void {
+function refuseOthers(path: string, { folds, seed, given, data, config }: Settings, isConfigFixed: boolean): void {
   const there = parseJson(readText(path), path, schema)
   const names = Object.keys({ ...there.data, ...data })
   const all = (values: Record<string, unknown>) => Object.fromEntries(names.map(name => [name, values[name] ?? null]))
   const difference =
     firstDifference({ folds: there.folds, seed: there.seed, given: there.given }, { folds, seed, given }) ??
     firstDifference(all(there.data), all(data)) ??
-    configDifference(path, there.config, config)
+    (isConfigFixed ? configDifference(path, there.config, config) : undefined)
   if (difference !== undefined)
     throw new InputError(
       `${path}: this cross-validation was begun otherwise: ${difference}; choose another --output-dir`,
