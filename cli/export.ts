@@ -1,5 +1,6 @@
 import { extname } from 'node:path'
 import { Command, Option } from 'commander'
+import { PRECISIONS, type Precision } from '../src/checkpoint/weights.ts'
 import { EXPORT_FORMATS, type Exported, type ExportFormat, exportModel } from '../src/export/export.ts'
 import { InputError } from '../src/util/error.ts'
 import { listed } from '../src/util/listing.ts'
@@ -13,6 +14,7 @@ interface ExportOptions {
   format?: ExportFormat
   output: string
   outputs?: string[]
+  precision?: Precision
   overwrite?: boolean
   json?: boolean
 }
@@ -23,7 +25,7 @@ export function makeExportCommand(): Command {
     .description('export a trained model as one file for other programs: ONNX, safetensors or .pth')
     .requiredOption(
       '--weights <file>',
-      'the model: .pth or .pt (a checkpoint or a state dict) or safetensors; the content decides',
+      'the model: .pth or .pt (a checkpoint or a state dict) or safetensors, the content decides; or a name that models lists',
     )
     .addOption(new Option('--format <name>', "format (default: by the output's extension)").choices(EXPORT_FORMATS))
     .requiredOption('-o, --output <file>', 'the file to write')
@@ -32,6 +34,11 @@ export function makeExportCommand(): Command {
       'outputs of an ONNX file, e.g. masks,presence_probs (default: all); fewer need less computation',
       text => text.split(','),
     )
+    .addOption(
+      new Option('--precision <type>', 'element type of the weights in a safetensors file (default: f32)').choices(
+        PRECISIONS,
+      ),
+    )
     .option('--overwrite', 'replace a file with other content')
     .option('--json', 'print a description of the file as one JSON object')
     .action(runExport)
@@ -39,7 +46,7 @@ export function makeExportCommand(): Command {
 
 function runExport(
   words: string[],
-  { weights, format, output, outputs, overwrite = false, json, ...options }: ExportOptions,
+  { weights, format, output, outputs, precision, overwrite = false, json, ...options }: ExportOptions,
 ): void {
   const exported = exportModel({
     weights,
@@ -48,6 +55,7 @@ function runExport(
     overwrite,
     ...givenThreshold(configurationOf(words, options)),
     ...(outputs === undefined ? {} : { outputs }),
+    ...(precision === undefined ? {} : { precision }),
   })
   if (json) process.stdout.write(`${JSON.stringify(exported)}\n`)
   else report(exported)

@@ -6,7 +6,7 @@ import { inspectionText } from '../src/inspect/text.ts'
 export function makeInspectCommand(): Command {
   return new Command('inspect')
     .description('describe a dataset, an HDF5 file, a checkpoint or a scan')
-    .argument('<path>', 'a dataset folder, a .h5, .pth, .pt or .safetensors file, or a scan')
+    .argument('<path>', 'a dataset folder, a .h5, .pth, .pt or .safetensors file, a scan, or the name of a model')
     .option('--json', 'print one JSON object')
     .action(async (path: string, { json }: { json?: boolean }) => {
       const inspection = await inspect(path)

@@ -19,6 +19,7 @@ import { makeExportCommand } from './export.ts'
 import { makeGenerateCommand } from './generate.ts'
 import { makeImportCommand } from './import.ts'
 import { makeInspectCommand } from './inspect.ts'
+import { makeModelsCommand } from './models.ts'
 import { makePredictCommand } from './predict.ts'
 import { makePrintConfigCommand } from './print_config.ts'
 import { makePrintDependenciesCommand } from './print_dependencies.ts'
@@ -66,6 +67,7 @@ function makeProgram(): Command {
     .addCommand(makeCrossValidateCommand())
     .addCommand(makeExportCommand())
     .addCommand(makeSummaryCommand())
+    .addCommand(makeModelsCommand())
     .commandsGroup('Configuration:')
     .addCommand(makePrintConfigCommand())
     .addCommand(makeSaveConfigCommand())

@@ -23,6 +23,7 @@ export type { EvaluatedSample, Evaluation, EvaluationRequest } from './evaluate/
 export { EvaluationPictures } from './evaluate/pictures.ts'
 export { type Exported, type ExportRequest, exportModel } from './export/export.ts'
 export { type Inspection, inspect } from './inspect/inspect.ts'
+export { listModels, type ModelEntry } from './inspect/models.ts'
 export type { PredictionRequest } from './predict/job.ts'
 export { type Prediction, predict } from './predict/predict.ts'
 export {

@@ -24,7 +24,17 @@ export function summaryLines(report: ImportReport): string[] {
   ]
 }
 
-function describe({ splits, preparation, patches, voxelSize, size, intensity, cropped, dataset }: ImportReport) {
+function describe({
+  splits,
+  preparation,
+  channelNames,
+  patches,
+  voxelSize,
+  size,
+  intensity,
+  cropped,
+  dataset,
+}: ImportReport) {
   const filled = SPLIT_NAMES.filter(name => splits[name].samples > 0)
   const counts = filled.map(name => {
     const { subjects, scans, samples } = splits[name]
@@ -41,7 +51,10 @@ function describe({ splits, preparation, patches, voxelSize, size, intensity, cr
     ['subjects', counts.join(', ')],
     ['scans', `${rangeText(size)} voxels of ${rangeText(voxelSize)} mm`],
     [patches ? 'patches' : 'frame', `${image_size.join('×')}${millimetres}`],
-    ...intensity.map((range, c): [string, string] => [`channel ${c}`, intensityText(preparation.intensity[c]!, range)]),
+    ...intensity.map((range, c): [string, string] => [
+      `channel ${c}`,
+      `${channelNames ? `${channelNames[c]}, ` : ''}${intensityText(preparation.intensity[c]!, range)}`,
+    ]),
   ]
   if (cropped.scans > 0) lines.push(['cropped', croppedText(cropped)])
   return [...lines, ['dataset', dataset] as [string, string]]

@@ -107,7 +107,7 @@ const cases: Record<string, [string[], RegExp]> = {
   ],
   'pretrained weights of another model': [
     [`dataset_path=${good}`, `model.pretrained=${other}`],
-    /other\.pth: no encoder\.enc1\.0\.weight, expected a SADAAN of 2 structures, 32×16×16 voxels/,
+    /other\.pth: attention_module\.position_embeddings is missing, expected 4 axes as in a SADAAN\n$/,
   ],
 }
 

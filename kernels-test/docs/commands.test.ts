@@ -37,6 +37,9 @@ test('the command table of the README is that of --help', async () => {
   expect(listed.sort()).toEqual(offered.sort())
 })
 
+/** Pages whose reader has trained a model. */
+const NEEDS_MODEL = ['docs/inference.md', 'docs/models.md']
+
 const skipped: string[] = []
 let run = 0
 
@@ -50,7 +53,7 @@ for (const page of pages) {
     beforeAll(async () => {
       const { code, output } = await bash(preambleOf(page), at)
       expect(code, output).toBe(0)
-      if (page === 'docs/inference.md') writeUntrainedModel(join(at, 'best_model.pth'), join(at, 'data/synthetic'))
+      if (NEEDS_MODEL.includes(page)) writeUntrainedModel(join(at, 'best_model.pth'), join(at, 'data/synthetic'))
     })
     let isBroken = false // what follows a failed block lacks what that should have made
     for (const { line, script, notRun } of blocks) {

@@ -5,6 +5,7 @@ const PREAMBLES: Readonly<Record<string, string>> = {
   'docs/training.md': tinyDataset(),
   'docs/determinism.md': tinyDataset(),
   'docs/inference.md': tinyDataset() + twoHeads(),
+  'docs/models.md': tinyDataset(),
   'docs/moving-from-python.md': tinyDataset(),
 }
 

@@ -8,9 +8,11 @@ import { encodeModelPth, readModelFile } from '../../src/checkpoint/weights.ts'
 import { type ExportFormat, type ExportRequest, exportModel } from '../../src/export/export.ts'
 import { openTrainedModel } from '../../src/run/trained_model.ts'
 import { InputError } from '../../src/util/error.ts'
+import { fromFloat16, toFloat16 } from '../../src/util/float16.ts'
 import { readSafetensors, writeSafetensors } from '../checkpoint/safetensors_file.ts'
 import { run } from '../cli/command.ts'
 import { temporaryDirectory } from '../data/small_dataset.ts'
+import { card } from '../models/card.ts'
 import { randomModel } from './random_model.ts'
 
 const folder = temporaryDirectory()
@@ -44,6 +46,7 @@ const facts = {
   },
   patches: true,
   flipAxes: [0, 2],
+  card,
 }
 const original = join(folder, 'model.pth')
 writeFileSync(original, Buffer.concat(encodeModelPth({ tensors, ...facts })))
@@ -134,6 +137,7 @@ describe('a model goes through every format', () => {
       preparation: JSON.stringify(facts.preparation),
       patches: 'true',
       flip_axes: '[0,2]',
+      card: JSON.stringify(card),
       channel_names: '["CT"]',
       training_scans:
         '{"scans":3,"orientations":["LPS","RAS"],"tilt_degrees":[0,2.5],"voxel_size_mm":[[1,1.5],[1,1.5],[2,5]],"field_of_view_mm":[[300,400],[300,400],[150,320]],"intensities":[{"low":[-1024,-1000],"high":[350,480],"zero":[0.68,0.74]}]}',
@@ -149,6 +153,56 @@ describe('a model goes through every format', () => {
     expect(Object.keys(found)).toStrictEqual([...tensors.keys()])
     expect(others.structure_names).toStrictEqual(facts.structureNames)
     expect(JSON.parse(others.sadaan_gpu.model.preparation)).toStrictEqual(facts.preparation)
+  })
+})
+
+describe('half precision', () => {
+  const half = exported(original, 'safetensors', 'half.safetensors', { precision: 'f16' })
+  const rounded = (values: ArrayLike<number>): Float32Array => fromFloat16(toFloat16(values)).subarray(0, values.length)
+
+  test('rounds what has two axes or more to the nearest, and nothing else', () => {
+    const { tensors: found, ...others } = readModelFile(half)
+    const { tensors: _, ...expected } = readModelFile(original)
+    expect(others).toStrictEqual(expected)
+    for (const [name, { dtype, shape: axes, data }] of tensors) {
+      const values = axes.length > 1 ? rounded(data as Float32Array) : data
+      expect(found.get(name), name).toStrictEqual({ dtype, shape: axes, data: values })
+    }
+    const [small, large] = [half, safe].map(path => readFileSync(path).length)
+    const saved = [...tensors.values()].filter(({ shape: axes }) => axes.length > 1)
+    // the types in the header are as long
+    expect(large! - small!).toBeGreaterThan(saved.reduce((sum, { data }) => sum + 2 * data.length, 0) - 64)
+    expect(
+      readFileSync(exported(half, 'safetensors', 'twice.safetensors', { precision: 'f16' })).equals(readFileSync(half)),
+    ).toBe(true)
+  })
+
+  test('and the Python package safetensors reads it', ctx => {
+    const python = process.env.SADAAN_READERS
+    if (!python) return ctx.skip('SADAAN_READERS names no python with safetensors')
+    const { tensors: found } = ask(python, 'safetensors', half)
+    for (const [name, { dtype, shape: axes, data }] of tensors) {
+      const stored = axes.length > 1 ? toFloat16(data as Float32Array).subarray(0, data.length) : data
+      const bytes = new Uint8Array(stored.buffer, stored.byteOffset, stored.byteLength)
+      const type = axes.length > 1 ? 'float16' : { f32: 'float32', i64: 'int64' }[dtype as 'f32' | 'i64']
+      expect(found[name], name).toStrictEqual([type, [...axes], createHash('sha256').update(bytes).digest('hex')])
+    }
+  })
+
+  test('is refused for a weight beyond it and for other formats', () => {
+    const name = 'encoder.enc2.0.weight'
+    const large = new Map(tensors)
+    const { shape: axes, data } = large.get(name)!
+    large.set(name, { dtype: 'f32', shape: axes, data: Float32Array.from(data as Float32Array).fill(-65520, 3, 4) })
+    const path = join(folder, 'large.pth')
+    writeFileSync(path, Buffer.concat(encodeModelPth({ tensors: large, ...facts })))
+    expect(() => exported(path, 'safetensors', 'never', { precision: 'f16' })).toThrow(
+      /large\.pth: encoder\.enc2\.0\.weight has a value of -65520, expected at most 65504 for f16; use --precision f32$/,
+    )
+    expect(existsSync(join(folder, 'never'))).toBe(false)
+    expect(() => exported(path, 'onnx', 'never', { precision: 'f16' })).toThrow(
+      /^--precision: onnx files hold f32, expected --format safetensors for f16$/,
+    )
   })
 })
 

@@ -81,7 +81,9 @@ function ownCheckpoint(folder: string): Uint8Array {
 
 function checkpointFormats(folder: string): Format[] {
   const own = ownCheckpoint(folder)
-  const safe = Buffer.concat(encodeModelSafetensors(readModelFile(join(folder, 'own.pth'))))
+  const safe = Buffer.concat(
+    encodeModelSafetensors(readModelFile(join(folder, 'own.pth')), { precision: 'f16', source: 'own.pth' }),
+  )
   return [
     file('own.pth', [225, 'sealed'], own, readCheckpoint, (bytes, random) => mutate(bytes, random, bytes.length)),
     file('torch-2.pth', [100], fixture('torch-2.13.pth'), readModelFile, (bytes, random) =>

@@ -4,7 +4,15 @@ import { type AdapterFacts, type Call, GUARANTEED_FACTS } from '../../src/graph/
 import { ModelState } from '../../src/nn/model_state.ts'
 import { fittingVariants, type Lowered, lower } from '../../src/plan/lower.ts'
 import { OptimizerMemory } from '../../src/run/optimizer_memory.ts'
-import { batchTensors, recordEvaluation, recordPrediction, recordTraining, recordUpdate } from '../../src/run/tapes.ts'
+import {
+  batchTensors,
+  ensembleSums,
+  recordEnsembleEvaluation,
+  recordEvaluation,
+  recordPrediction,
+  recordTraining,
+  recordUpdate,
+} from '../../src/run/tapes.ts'
 import { linkShader } from '../../src/wgsl/link.ts'
 import { cases } from '../cases/index.ts'
 import { callsOf } from '../harness.ts'
@@ -44,14 +52,17 @@ function modelCalls(shape: ConstructorParameters<typeof ModelState>[0]): Call[] 
   const batch = batchTensors(state, 2)
   const config = defaultConfig()
   const half = { ...config, compute: { ...config.compute, precision: 'f16' as const } }
+  const averaging = { ...config, optimizer: { ...config.optimizer, ema_decay: 0.99 } }
   const recordings = [
     recordTraining(state, batch, half, names),
-    recordUpdate(state, new OptimizerMemory(state), half),
+    recordUpdate(state, new OptimizerMemory(state, half.optimizer), half),
     recordEvaluation(state, batch, half),
     recordTraining(state, batch, config, names),
-    recordUpdate(state, new OptimizerMemory(state), config),
+    recordUpdate(state, new OptimizerMemory(state, config.optimizer), config),
+    recordUpdate(state, new OptimizerMemory(state, averaging.optimizer), averaging),
     recordEvaluation(state, batch, config),
     recordPrediction(state, batch),
+    recordEnsembleEvaluation(state, batch, ensembleSums(batch), config),
   ]
   return recordings.flatMap(({ calls }) => calls)
 }

@@ -11,16 +11,22 @@ import { writeSplit } from '../data/small_dataset.ts'
 
 /* What a user gets: the packed tarball, installed in an empty folder with its dependencies from the registry. */
 
-const LARGEST_TARBALL = 1_500_000 // bytes, a third of them the pictures of the docs
+const LARGEST_TARBALL = 1_500_000 // bytes without models, a third of them the pictures of the docs
+const LARGEST_MODEL = 5_000_000 // bytes
 const NOT_CONNECTED = /ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH|ENOTCACHED/
 
-const BELONGS = [/^package\.json$/, /^[A-Z]+(\.md)?$/, /^(shaders|docs|dist\/src|dist\/cli|dist\/bench)\//]
+const BELONGS = [
+  /^package\.json$/,
+  /^[A-Z]+(\.md)?$/,
+  /^(shaders|docs|dist\/src|dist\/cli|dist\/bench)\//,
+  /^src\/models\/[\w-]+\.(safetensors|md)$/,
+]
 
 interface Packed {
   filename: string
   version: string
   size: number
-  files: { path: string }[]
+  files: { path: string; size: number }[]
 }
 
 const run = promisify(execFile)
@@ -61,7 +67,10 @@ test('the tarball holds what runs and what is read, and nothing else', () => {
     'evaluate/surface',
   ]
   for (const thread of threads) expect(paths).toContain(`dist/src/${thread}.worker.js`)
-  expect(packed.size).toBeLessThan(LARGEST_TARBALL)
+  const models = packed.files.filter(({ path }) => path.endsWith('.safetensors'))
+  for (const { path, size } of models) expect(size, path).toBeLessThan(LARGEST_MODEL)
+  // weights hardly get smaller
+  expect(packed.size - models.reduce((sum, { size }) => sum + size, 0)).toBeLessThan(LARGEST_TARBALL)
 })
 
 test('the command says its version and its commands', async context => {

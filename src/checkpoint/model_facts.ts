@@ -17,6 +17,8 @@ export interface ModelFacts {
   patches: boolean
   /** axes along which training flipped samples; undefined if not recorded */
   flipAxes: number[] | undefined
+  /** what a shipped model was made of and is for; undefined for other models */
+  card: Json | undefined
 }
 
 /** For a model whose file holds only tensors. */
@@ -28,6 +30,7 @@ export const NO_FACTS: ModelFacts = {
   trainingScans: undefined,
   patches: false,
   flipAxes: undefined,
+  card: undefined,
 }
 
 /** The known facts as JSON strings by name, the only metadata that safetensors and ONNX can hold. */
@@ -40,6 +43,7 @@ export function textsOf(model: ModelFacts): Record<string, string> {
     training_scans: model.trainingScans,
     patches: model.patches,
     flip_axes: model.flipAxes,
+    card: model.card,
   }
   const known = Object.entries(facts).filter(([, value]) => value !== undefined)
   return Object.fromEntries(known.map(([name, value]) => [name, JSON.stringify(value)]))
@@ -66,6 +70,7 @@ export function factsIn(texts: Readonly<Record<string, string>>, where: string):
     trainingScans: read('training_scans', isObject, 'a JSON object'),
     patches: read('patches', isFlag, 'true or false') ?? false,
     flipAxes: read('flip_axes', areAxes, 'a JSON list of 0, 1 and 2'),
+    card: read('card', isObject, 'a JSON object'),
   }
 }
 

@@ -1,9 +1,9 @@
 import { InputError } from '../util/error.ts'
+import { toFloat16 } from '../util/float16.ts'
 import { isTooDeep } from '../util/json_syntax.ts'
 import { type Shape, sizeOf } from '../util/shape.ts'
 import {
   checkTensor,
-  type Dtype,
   type ElementType,
   elementBytes,
   gather,
@@ -130,26 +130,40 @@ function readMetadata(value: unknown, where: string): Record<string, string> {
   return value as Record<string, string>
 }
 
-/** The bytes of a safetensors file, in pieces. Tensors with wider elements come first, so that every element is aligned. */
-export function encodeSafetensors({ tensors, metadata }: Safetensors): Uint8Array[] {
-  const ordered = [...tensors].sort(([, a], [, b]) => elementBytes[b.dtype] - elementBytes[a.dtype])
+/**
+ * The bytes of a safetensors file, in pieces. Tensors named in `halved` are rounded to f16. Those with wider elements come first, so that
+ * every element is aligned.
+ */
+export function encodeSafetensors(
+  { tensors, metadata }: Safetensors,
+  halved: ReadonlySet<string> = new Set(),
+): Uint8Array[] {
+  const stored = [...tensors].map(([name, tensor]) => {
+    checkTensor(tensor, 'encodeSafetensors')
+    const type: ElementType = halved.has(name) ? 'f16' : tensor.dtype
+    return { name, type, shape: tensor.shape, bytes: type === 'f16' ? halfBytes(tensor) : tensorBytes(tensor) }
+  })
+  const ordered = stored.sort((a, b) => elementBytes[b.type] - elementBytes[a.type])
   const header: [string, unknown][] = Object.keys(metadata).length > 0 ? [['__metadata__', metadata]] : []
   let position = 0
-  for (const [name, tensor] of ordered) {
-    checkTensor(tensor, 'encodeSafetensors')
-    const end = position + tensor.data.byteLength
-    header.push([name, { dtype: typeName(tensor.dtype), shape: tensor.shape, data_offsets: [position, end] }])
+  for (const { name, type, shape, bytes } of ordered) {
+    const end = position + bytes.length
+    header.push([name, { dtype: typeName(type), shape, data_offsets: [position, end] }])
     position = end
   }
   const text = new TextEncoder().encode(JSON.stringify(Object.fromEntries(header)))
   const padded = new Uint8Array(Math.ceil(text.length / 8) * 8).fill(0x20)
   padded.set(text)
   const length = new Uint8Array(BigUint64Array.of(BigInt(padded.length)).buffer)
-  return [length, padded, ...ordered.map(([, tensor]) => tensorBytes(tensor))]
+  return [length, padded, ...ordered.map(({ bytes }) => bytes)]
 }
 
-function typeName(dtype: Dtype): string {
-  return Object.keys(elementTypes).find(key => elementTypes[key] === dtype)!
+function halfBytes({ data }: TorchTensor): Uint8Array {
+  return new Uint8Array(toFloat16(Float64Array.from<number | bigint>(data, Number)).buffer, 0, 2 * data.length)
+}
+
+function typeName(type: ElementType): string {
+  return Object.keys(elementTypes).find(key => elementTypes[key] === type)!
 }
 
 function contiguous(shape: Shape): number[] {

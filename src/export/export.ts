@@ -1,5 +1,6 @@
 import { textsOf } from '../checkpoint/model_facts.ts'
-import { encodeModelPth, encodeModelSafetensors, type ModelFile } from '../checkpoint/weights.ts'
+import { encodeModelPth, encodeModelSafetensors, type ModelFile, type Precision } from '../checkpoint/weights.ts'
+import type { ModelCard } from '../models/card.ts'
 import { specify } from '../nn/specification.ts'
 import { floatsOf } from '../run/model_weights.ts'
 import { openTrainedModel, structureNamesOf, type TrainedModel } from '../run/trained_model.ts'
@@ -28,6 +29,10 @@ export interface ExportRequest {
   presenceThreshold?: number
   /** only for ONNX: names from OUTPUT_NAMES; default all */
   outputs?: readonly string[]
+  /** f16 only for safetensors; default f32 */
+  precision?: Precision
+  /** overrides the model's */
+  card?: ModelCard
 }
 
 export interface Exported {
@@ -55,9 +60,15 @@ const DEFAULT_THRESHOLD = 0.5
  */
 export function exportModel(request: ExportRequest): Exported {
   checkOutputFile(request.output)
-  const model = openTrainedModel(request.weights)
+  const opened = openTrainedModel(request.weights)
+  const model = { ...opened, card: request.card ?? opened.card }
   const floats = floatsOf(model.shape, model.weights, model.path)
   const { shape } = model
+  const precision = request.precision ?? 'f32'
+  if (precision !== 'f32' && request.format !== 'safetensors')
+    throw new InputError(
+      `--precision: ${request.format} files hold f32, expected --format safetensors for ${precision}`,
+    )
   const presenceThreshold = request.presenceThreshold ?? model.presenceThreshold
   const common = {
     format: request.format,
@@ -80,7 +91,8 @@ export function exportModel(request: ExportRequest): Exported {
   if (request.outputs)
     throw new InputError(`--outputs: a ${request.format} file has no outputs, expected --format onnx`)
   const file = fileOf(model, presenceThreshold)
-  const pieces = request.format === 'pth' ? encodeModelPth(file) : encodeModelSafetensors(file)
+  const source = model.path
+  const pieces = request.format === 'pth' ? encodeModelPth(file) : encodeModelSafetensors(file, { precision, source })
   return { ...common, bytes: write(request, pieces) }
 }
 
@@ -96,7 +108,7 @@ function checkedOutputs(names: readonly string[]): readonly string[] {
 
 /** Running the file requires names and threshold, so both are always present, even if the weights lack them. */
 function onnxMetadata(
-  { shape, channelNames, preparation, trainingScans, patches, flipAxes }: TrainedModel,
+  { shape, channelNames, preparation, trainingScans, patches, flipAxes, card }: TrainedModel,
   { structure_names, presence_threshold }: Pick<Exported, 'structure_names' | 'presence_threshold'>,
   program: string,
 ): Record<string, string> {
@@ -109,6 +121,7 @@ function onnxMetadata(
       trainingScans,
       patches,
       flipAxes: flipAxes && [...flipAxes],
+      card,
     }),
     image_size: JSON.stringify(shape.size),
     program,
@@ -118,7 +131,7 @@ function onnxMetadata(
 
 /** In the original's order, whatever the order in the file, so that a round trip gives the same bytes. */
 function fileOf(model: TrainedModel, presenceThreshold: number | undefined): ModelFile {
-  const { shape, weights, preparation, trainingScans, patches } = model
+  const { shape, weights, preparation, trainingScans, patches, card } = model
   const tensors = specify(shape).flatMap(({ name }) => {
     const found = weights.get(name)
     return found ? [[name, found] as const] : []
@@ -126,8 +139,8 @@ function fileOf(model: TrainedModel, presenceThreshold: number | undefined): Mod
   const structureNames = model.structureNames && [...model.structureNames]
   const channelNames = model.channelNames && [...model.channelNames]
   const flipAxes = model.flipAxes && [...model.flipAxes]
-  const facts = { structureNames, channelNames, presenceThreshold, preparation, trainingScans, patches, flipAxes }
-  return { ...facts, tensors: new Map(tensors) }
+  const scans = { preparation, trainingScans, patches, flipAxes }
+  return { structureNames, channelNames, presenceThreshold, ...scans, card, tensors: new Map(tensors) }
 }
 
 function write({ output, overwrite = false }: ExportRequest, pieces: readonly Uint8Array[]): number {

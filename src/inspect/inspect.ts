@@ -8,6 +8,8 @@ import { inspectScan, type ScanInspection } from '../data/inspect/scan.ts'
 import type { Preparation } from '../data/scan/preparation.ts'
 import { isScan } from '../data/scan/read_scan.ts'
 import type { ScanRanges } from '../data/scan/scan_ranges.ts'
+import type { ModelCard } from '../models/card.ts'
+import { modelNamed } from '../models/registry.ts'
 import { featuresOf } from '../nn/specification.ts'
 import { openTrainedModel } from '../run/trained_model.ts'
 import { faultsOf } from '../run/weight_faults.ts'
@@ -42,6 +44,8 @@ export interface ModelInspection {
   training_scans: ScanRanges | null
   /** which tensors have values that are not finite, or negative variances; other commands refuse such a model */
   faults: string[]
+  /** of a shipped model */
+  card: ModelCard | null
   /** only for checkpoints */
   training: TrainingInspection | null
 }
@@ -51,6 +55,8 @@ export interface TrainingInspection {
   epochs: number
   /** whether it is the best model so far */
   is_best: boolean
+  /** whether its weights are a moving average */
+  is_averaged: boolean
   /** total loss of the last epoch */
   train_loss: number | null
   val_loss: number | null
@@ -66,8 +72,9 @@ export type Inspection = DatasetInspection | ({ kind: 'hdf5' } & Hdf5Inspection)
 
 const EXPECTED = "expected a dataset's folder, an HDF5 file, a checkpoint (.pth, .pt, .safetensors) or a scan"
 
-/** Describes a folder or file by its content. Throws InputError if it is unknown or damaged. */
-export async function inspect(path: string): Promise<Inspection> {
+/** Describes a folder or file by its content, or the model of that name. Throws InputError if it is unknown or damaged. */
+export async function inspect(given: string): Promise<Inspection> {
+  const path = factsOf(given) ? given : (modelNamed(given) ?? given)
   const status = factsOf(path)
   if (!status) throw new InputError(`${path}: no such file or directory, ${EXPECTED}`)
   if (status.isDirectory() && existsSync(join(path, 'metadata.json'))) return inspectDataset(path)
@@ -113,6 +120,7 @@ function inspectModel(path: string, bytes: number): ModelInspection {
     preparation: model.preparation ?? null,
     training_scans: model.trainingScans ?? null,
     faults,
+    card: model.card ?? null,
     training: training && { ...training, can_resume: training.can_resume && faults.length === 0 },
   }
 }
@@ -124,11 +132,12 @@ const BUFFER = /\.(running_mean|running_var|num_batches_tracked)$/
 function trainingOf(path: string): TrainingInspection | null {
   const checkpoint = checkpointAt(path)
   if (!checkpoint) return null
-  const { epoch, isBest, optimizer, trainLossHistory, valLossHistory, sadaan = {} } = checkpoint
+  const { epoch, isBest, live, optimizer, trainLossHistory, valLossHistory, sadaan = {} } = checkpoint
   const { position, run, data } = readProgressSummary(sadaan, path)
   return {
     epochs: position?.epoch ?? epoch + 1,
     is_best: isBest,
+    is_averaged: live !== undefined,
     train_loss: trainLossHistory.at(-1) ?? null,
     val_loss: valLossHistory.at(-1) ?? null,
     can_resume: optimizer !== undefined,

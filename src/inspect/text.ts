@@ -4,6 +4,7 @@ import type { ScanInspection } from '../data/inspect/scan.ts'
 import type { Intensity } from '../data/inspect/voxel_intensity.ts'
 import { preparationText } from '../data/scan/preparation_text.ts'
 import { rangesText } from '../data/scan/scan_ranges_text.ts'
+import type { ModelCard } from '../models/card.ts'
 import { type Column, table } from '../report/text/table.ts'
 import { formatBytes } from '../run/memory.ts'
 import { listed, printable } from '../util/listing.ts'
@@ -162,7 +163,7 @@ function scanLines(scan: ScanInspection): string[] {
 function modelLines(model: ModelInspection): string[] {
   const { kind, path, bytes, structure_names, structures, image_size, in_channels, channels, features, parameters } =
     model
-  const { training, presence_threshold, channel_names, preparation, training_scans, patches, faults } = model
+  const { training, presence_threshold, channel_names, preparation, training_scans, patches, faults, card } = model
   return facts([
     [kind, `${path}, ${formatBytes(bytes)}`],
     ...structureRows(structures, structure_names),
@@ -173,16 +174,28 @@ function modelLines(model: ModelInspection): string[] {
     ['preparation', preparation ? preparationText(preparation) : 'not recorded'],
     ['scans', training_scans ? rangesText(training_scans) : 'not recorded'],
     ['patches', patches ? 'yes: trained on patches of larger scans' : 'no'],
+    ...(card ? cardFacts(card) : []),
     ...(faults.length > 0 ? [['unusable', listed(faults)] as const] : []),
     ...(training ? trainingFacts(training, faults.length > 0) : []),
   ])
 }
 
+function cardFacts({ title, data, licence, validation }: ModelCard): [string, string][] {
+  const { mean_dice, method, subjects } = validation
+  return [
+    ['segments', title],
+    ['Dice', `${mean_dice.toFixed(3)}: ${method}, ${subjects} subjects`],
+    ['data', data],
+    ['licence', licence],
+  ]
+}
+
 function trainingFacts(training: NonNullable<ModelInspection['training']>, isUnusable: boolean): [string, string][] {
-  const { epochs, is_best, train_loss, val_loss, can_resume, run, data } = training
+  const { epochs, is_best, is_averaged, train_loss, val_loss, can_resume, run, data } = training
   const loss = (value: number | null): string => (value === null ? UNDEFINED : short(value))
   return [
     ['epochs', `${epochs} finished${is_best ? ', the best so far' : ''}${run === null ? '' : `, run ${run}`}`],
+    ...(is_averaged ? ([['weights', 'a moving average (optimizer.ema_decay)']] as [string, string][]) : []),
     ['losses', `training ${loss(train_loss)}, validation ${loss(val_loss)}`],
     [
       'resume',

@@ -7,20 +7,25 @@ import type { Range } from '../data/scan/scan_ranges.ts'
 import { lengthsText } from '../data/scan/scan_ranges_text.ts'
 import { InputError } from '../util/error.ts'
 import { listed } from '../util/listing.ts'
+import type { ImageSize } from '../util/shape.ts'
 import type { TrainedModel } from './trained_model.ts'
 
 /**
  * How the images of a dataset differ from those that the model was trained on, one line per kind, as far as both are known. They are
- * resampled to the model's size unless its windows slide over them. Throws InputError if the channels have the same names in another order.
+ * resampled to `seenAt`, the model's size, unless its windows slide over them. Throws InputError if the channels have the same names in
+ * another order.
  */
-export function factDifferences(model: TrainedModel, dataset: DatasetFacts, isSlidOver = false): string[] {
+export function factDifferences(
+  model: TrainedModel,
+  dataset: DatasetFacts,
+  { isSlidOver = false, seenAt = model.shape.size }: { isSlidOver?: boolean; seenAt?: Readonly<ImageSize> } = {},
+): string[] {
   const { directory, preparation, trainingScans } = dataset
   const lines = [...channelDifferences(model, dataset)]
   if (model.preparation && preparation) {
-    const { size } = model.shape
     const prepared = preparationDifferences(
-      { ...preparation, seenAt: isSlidOver ? dataset.imageSize : size },
-      { ...model.preparation, seenAt: size },
+      { ...preparation, seenAt: isSlidOver ? dataset.imageSize : seenAt },
+      { ...model.preparation, seenAt: model.shape.size },
     )
     if (prepared.length > 0)
       lines.push(`${directory} was prepared otherwise than the training data of ${model.path}: ${prepared.join('; ')}`)

@@ -17,7 +17,7 @@ export type Weights = ReadonlyMap<string, TorchTensor>
 /** Parameters and buffers as views into the copy. */
 export function modelOf(
   state: ModelState,
-  { parameters, running, batchesTracked }: DeviceState,
+  { parameters, running, batchesTracked }: PackedModel,
 ): Map<string, TorchTensor> {
   const tracked = BigInt(batchesTracked)
   return new Map(
@@ -38,12 +38,39 @@ export function writeInitial(storage: Storage, state: ModelState, seed: number):
   })
 }
 
+/** A model in the layout of the arenas of a state, padding included. */
+export type PackedModel = Pick<DeviceState, 'parameters' | 'running' | 'batchesTracked'>
+
+/** Throws InputError as `floatsOf` does. */
+export function packModel(state: ModelState, weights: Weights, source: string): PackedModel {
+  const parameters = new Float32Array(state.parameters.length)
+  const running = new Float32Array(state.running.length)
+  for (const [name, { data }] of floatsOf(state.shape, weights, source)) {
+    const t = state.tensor(name)
+    const [arena, values] = state.parameters.has(t) ? [state.parameters, parameters] : [state.running, running]
+    values.set(data, arena.offsetOf(t))
+  }
+  const tracked = state.entries.find(({ role }) => role === 'num_batches_tracked')!
+  return { parameters, running, batchesTracked: Number(weights.get(tracked.name)?.data[0] ?? 0) }
+}
+
+/** Queues a copy of a model to the GPU; later submits run it. */
+export function writePacked(storage: Storage, state: ModelState, model: PackedModel): void {
+  storage.writeArena(state.parameters, model.parameters)
+  storage.writeArena(state.running, model.running)
+  storage.write(state.batchesTracked, Uint32Array.of(model.batchesTracked))
+}
+
 /** Loads a model. Throws InputError as `floatsOf` does, and then writes nothing. */
 export function writeModel(storage: Storage, state: ModelState, weights: Weights, source: string): void {
-  for (const [name, { data }] of floatsOf(state.shape, weights, source)) storage.write(state.tensor(name), data)
-  const tracked = state.entries.find(({ role }) => role === 'num_batches_tracked')!
-  const count = weights.get(tracked.name)?.data[0] ?? 0
-  storage.write(state.batchesTracked, Uint32Array.of(Number(count)))
+  writePacked(storage, state, packModel(state, weights, source))
+}
+
+/** As `writeModel`, but without num_batches_tracked, which an average shares with the model that is trained. */
+export function writeAverage(storage: Storage, state: ModelState, weights: Weights, source: string): void {
+  const { parameters, running } = packModel(state, weights, source)
+  storage.writeArena(state.parameters, parameters)
+  storage.writeArena(state.running, running)
 }
 
 /**
@@ -165,6 +192,8 @@ export interface DeviceState {
   /** in the layout of their arenas, padding included */
   parameters: Float32Array<ArrayBuffer>
   running: Float32Array<ArrayBuffer>
+  /** their averages; undefined without a moving average */
+  averaged: { parameters: Float32Array<ArrayBuffer>; running: Float32Array<ArrayBuffer> } | undefined
   first: Float32Array<ArrayBuffer>
   second: Float32Array<ArrayBuffer>
   batchesTracked: number

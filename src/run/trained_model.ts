@@ -2,6 +2,8 @@ import { type ModelFile, readModelFile } from '../checkpoint/weights.ts'
 import type { Config } from '../config/schema.ts'
 import { type Preparation, parsePreparation } from '../data/scan/preparation.ts'
 import { parseScanRanges, type ScanRanges } from '../data/scan/scan_ranges.ts'
+import { type ModelCard, parseCard } from '../models/card.ts'
+import { weightsPath } from '../models/registry.ts'
 import type { SadaanShape } from '../nn/specification.ts'
 import { InputError } from '../util/error.ts'
 import { AXIS_DIVISOR, type Shape } from '../util/shape.ts'
@@ -26,16 +28,22 @@ export interface TrainedModel {
   patches: boolean
   /** axes flipped in training; undefined if the file does not say */
   flipAxes: readonly number[] | undefined
+  /** of a shipped model; undefined for others */
+  card: ModelCard | undefined
 }
 
-/** Reads .pth (ours, the original's or a bare state_dict) or safetensors. Throws InputError if the file holds no SADAAN. */
-export function openTrainedModel(path: string): TrainedModel {
+/**
+ * Reads .pth (ours, the original's or a bare state_dict) or safetensors; the name of a shipped model stands for its file. Throws InputError
+ * if the file holds no SADAAN.
+ */
+export function openTrainedModel(nameOrPath: string): TrainedModel {
+  const path = weightsPath(nameOrPath)
   return trainedModelOf(readModelFile(path), path)
 }
 
 /** The SADAAN in a file that has been read. Throws InputError if it holds none. */
 export function trainedModelOf(file: ModelFile, path: string): TrainedModel {
-  const { tensors: weights, preparation, trainingScans, ...facts } = file
+  const { tensors: weights, preparation, trainingScans, card, ...facts } = file
   const { structureNames, channelNames } = facts
   const shape = shapeFrom(weights, path)
   if (structureNames && structureNames.length !== shape.structures)
@@ -53,6 +61,7 @@ export function trainedModelOf(file: ModelFile, path: string): TrainedModel {
     weights,
     preparation: preparation === undefined ? undefined : parsePreparation(preparation, path),
     trainingScans: trainingScans === undefined ? undefined : parseScanRanges(trainingScans, path),
+    card: card === undefined ? undefined : parseCard(card, path),
   }
 }
 

@@ -17,19 +17,31 @@ import { messageOf } from '../util/error.ts'
 import { factsOf } from '../util/files/lookup.ts'
 import { CurveObserver } from './curve_observer.ts'
 import type { FitResult } from './fit.ts'
+import type { Pretrained } from './pretrained.ts'
 import type { TrainingRequest } from './request.ts'
 import type { ResumePoint } from './resume.ts'
 import type { Session } from './session.ts'
+
+/** What a training starts from, besides its configuration. */
+export interface Start {
+  point: ResumePoint | undefined
+  pretrained: Pretrained | undefined
+}
 
 /** Opens the requested records; undefined if there are none. A resumed run starts with the metrics of the earlier run. */
 export async function openRecord(
   request: TrainingRequest,
   session: Session,
-  point: ResumePoint | undefined,
+  { point, pretrained }: Start,
 ): Promise<RunRecord | undefined> {
   if (request.runs === undefined) return undefined
-  const info = { variants: describeVariants(session), data: describeData(session) }
-  const { observers, id } = await openObservers(request, request.runs, describeStart(request, session))
+  const info = {
+    variants: describeVariants(session),
+    data: describeData(session),
+    ...(pretrained && { pretrained: describePretrained(pretrained) }),
+  }
+  const resources = [...dataFiles(session), ...(pretrained ? [pretrained.path] : [])]
+  const { observers, id } = await openObservers(request, request.runs, describeStart(request, session, resources))
   if (observers.length === 0) return undefined
   const warn = (line: string): void => request.console.warn(line)
   const curves = new CurveObserver(describeCurves(request, session, id), artifact => record.keep(artifact), warn)
@@ -74,7 +86,7 @@ function describeCurves({ config }: TrainingRequest, { dataset }: Session, id: n
   return { title: `${run}${config.dataset_path}`, terms, structures, planned, monitor: config.checkpoint.monitor }
 }
 
-function describeStart({ config, identity = {} }: TrainingRequest, session: Session): RunStart {
+function describeStart({ config, identity = {} }: TrainingRequest, session: Session, resources: string[]): RunStart {
   const { opened } = session.device
   const { experiment = 'sadaan_hdf5', options = {}, namedConfigs = [], configUpdates = {} } = identity
   const { comment, priority, sources = [] } = identity
@@ -94,7 +106,7 @@ function describeStart({ config, identity = {} }: TrainingRequest, session: Sess
       software: opened.software,
     },
     sources: [...(process.argv[1] === undefined ? [] : [process.argv[1]]), ...sources],
-    resources: dataFiles(session),
+    resources,
   }
 }
 
@@ -103,7 +115,12 @@ function describeVariants({ variants: { fixed, origin } }: Session): Json {
   return { origin, digest: fixed.digest, calls: fixed.counts() }
 }
 
-/** The files that training reads. */
+/** Where each tensor of the initial model comes from. */
+function describePretrained({ path, taken, partly, drawn }: Pretrained): Json {
+  return { path, taken, partly, drawn }
+}
+
+/** The files of data that training reads. */
 function dataFiles({ dataset: { splits } }: Session): string[] {
   return [splits.train!, splits.val!].map(({ path }) => resolve(path))
 }

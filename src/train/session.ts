@@ -4,8 +4,9 @@ import type { Decoders } from '../data/loader/decoders.ts'
 import { Loader } from '../data/loader/loader.ts'
 import { Device } from '../gpu/device.ts'
 import type { SadaanShape } from '../nn/specification.ts'
+import { Windows } from '../optim/windows.ts'
 import { withBatchThatFits } from '../run/memory.ts'
-import { writeInitial, writeLossScale, writeModel, writeOptimizer } from '../run/model_weights.ts'
+import { writeAverage, writeInitial, writeLossScale, writeModel, writeOptimizer } from '../run/model_weights.ts'
 import { decodersFor, shapeFor, wantedAdapter } from '../run/open.ts'
 import { fixVariants, knownChoice, type RunVariants } from '../run/variants.ts'
 import { FixedChoice } from '../tune/choice.ts'
@@ -13,7 +14,7 @@ import { Closer } from '../util/closer.ts'
 import { InputError } from '../util/error.ts'
 import type { ImageSize } from '../util/shape.ts'
 import { TrainingEngine } from './engine.ts'
-import { pretrainedWeights } from './pretrained.ts'
+import { type Pretrained, pretrainedWeights } from './pretrained.ts'
 import { checkSameData, type ResumePoint } from './resume.ts'
 import { type TrainingSpec, trainingCalls } from './training_plans.ts'
 
@@ -27,6 +28,8 @@ export interface Session {
   engine: TrainingEngine
   trainLoader: Loader
   validationLoader: Loader
+  /** of the training batches */
+  windows: Windows
   close(): Promise<void>
 }
 
@@ -62,7 +65,8 @@ export function openSession(config: Config, options: SessionOptions): Promise<Se
     const spec = { config, shape, structureNames, batchSize: config.training.batch_size }
     const { engine, variants } = await openEngine(device, spec, options)
     closer.add(engine, each => each.close())
-    return { config, dataset, shape, variants, device, engine, ...loaders, close: () => closer.close() }
+    const windows = new Windows(loaders.trainLoader.batchesPerEpoch, config.training.gradient_accumulation_steps)
+    return { config, dataset, shape, variants, device, engine, ...loaders, windows, close: () => closer.close() }
   })
 }
 
@@ -122,18 +126,29 @@ function loadersFor(
 
 /**
  * Initialises model and optimiser: from the checkpoint to resume from, else from the weights of `model.pretrained`, else from PyTorch's
- * distributions. Tells `say` in which respects those weights do not match the dataset. Throws InputError if a file cannot be read or holds
- * another model.
+ * distributions. Tells `say` in which respects those weights do not match the dataset. Returns what it took of them. Throws InputError if a
+ * file cannot be read or holds another model.
  */
-export function initialise(session: Session, { say, resume }: Pick<SessionOptions, 'say' | 'resume'>): void {
+export function initialise(
+  session: Session,
+  { say, resume }: Pick<SessionOptions, 'say' | 'resume'>,
+): Pretrained | undefined {
   const { config, engine } = session
-  const { storage, state } = engine
+  const { storage, state, optimizer } = engine
+  const { averaged } = optimizer
   const { pretrained } = config.model
   if (resume) {
     const { checkpoint, progress, path } = resume
-    writeModel(storage, state, checkpoint.model, path)
+    writeModel(storage, state, checkpoint.live ?? checkpoint.model, path)
+    if (averaged) writeAverage(storage, averaged, checkpoint.model, path)
     writeOptimizer(engine, checkpoint.optimizer!, progress.skipped, path)
     if (progress.lossScale) writeLossScale(storage, state, config, progress.lossScale)
-  } else if (pretrained !== null) writeModel(storage, state, pretrainedWeights(pretrained, session, say), pretrained)
-  else writeInitial(storage, state, config.seed)
+  } else if (pretrained !== null) {
+    const taken = pretrainedWeights(pretrained, { ...session, seed: config.seed }, say)
+    writeModel(storage, state, taken.weights, taken.path)
+    if (averaged) writeAverage(storage, averaged, taken.weights, taken.path)
+    return taken
+  }
+  for (const each of averaged ? [state, averaged] : [state]) writeInitial(storage, each, config.seed)
+  return undefined
 }

@@ -2,6 +2,7 @@ import { dirname, resolve } from 'node:path'
 import { DirectoryLock, refuseIfHeld } from '../checkpoint/directory_lock.ts'
 import type { Config } from '../config/schema.ts'
 import { countParameters, widthsText } from '../nn/specification.ts'
+import { scheduleText } from '../optim/schedule_text.ts'
 import { formatBytes, totalOf } from '../run/memory.ts'
 import type { Console } from '../track/console/console.ts'
 import type { RunRecord } from '../track/run_record.ts'
@@ -12,10 +13,11 @@ import { DivergedError } from './diverged.ts'
 import { EarlierCheckpoints } from './earlier_checkpoints.ts'
 import { shouldStop } from './early_stopping.ts'
 import { Fit, type FitResult } from './fit.ts'
+import { scheduleSettings } from './host_state.ts'
 import { placeText } from './progress.ts'
 import type { TrainingRequest } from './request.ts'
 import { findResumePoint, type ResumePoint } from './resume.ts'
-import { keepCheckpoints, openRecord } from './run_observers.ts'
+import { keepCheckpoints, openRecord, type Start } from './run_observers.ts'
 import { initialise, openSession, type Session } from './session.ts'
 import { TrainingLog } from './training_log.ts'
 
@@ -36,9 +38,9 @@ export async function train(request: TrainingRequest): Promise<TrainingReport> {
   return Closer.using(async closer => {
     const session = closer.add(await openSession(config, { say, resume: point, stop }), each => each.close())
     // weights that do not fit must fail before anything is written
-    initialise(session, { say, resume: point })
+    const pretrained = initialise(session, { say, resume: point })
     closer.add(DirectoryLock.take(save_dir), each => each.release())
-    return recorded(request, session, point)
+    return recorded(request, session, { point, pretrained })
   })
 }
 
@@ -58,14 +60,11 @@ function alreadyDone({ config, console }: TrainingRequest, { position, progress,
   return { status: 'COMPLETED', epochs, best: progress.best, validation: undefined, bestPath, run: undefined }
 }
 
-async function recorded(
-  request: TrainingRequest,
-  session: Session,
-  point: ResumePoint | undefined,
-): Promise<TrainingReport> {
+async function recorded(request: TrainingRequest, session: Session, start: Start): Promise<TrainingReport> {
   const { config, console, stop } = request
+  const { point } = start
   const earlier = earlierCheckpoints(request, point)
-  const record = await openRecord(request, session, point)
+  const record = await openRecord(request, session, start)
   console.capture = text => {
     if (request.identity?.capture !== false) record?.capture(text)
   }
@@ -144,7 +143,7 @@ function sayHowToStartAgain({ config, console }: TrainingRequest, best: string |
 }
 
 function introduce(
-  { config, dataset, shape, device, engine }: Session,
+  { config, dataset, shape, device, engine, windows }: Session,
   record: RunRecord | undefined,
   console: Console,
 ): void {
@@ -164,5 +163,9 @@ function introduce(
   console.line(
     `memory    ${formatBytes(totalOf(engine.need))} at batch size ${config.training.batch_size}: ${formatBytes(lasting)} lasting, ${formatBytes(working)} working`,
   )
+  console.line(`schedule  ${scheduleText(scheduleSettings(config, windows))}`)
+  const { ema_decay } = config.optimizer
+  if (ema_decay > 0)
+    console.line(`average   of the weights, decay ${ema_decay}: validated, pictured and saved as the model`)
   for (const place of record?.places ?? []) console.line(`record    ${place}`)
 }

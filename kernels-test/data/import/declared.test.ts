@@ -142,7 +142,8 @@ test('labels that no structure takes: the background under another name, ignore 
 test('TotalSegmentator: a folder per subject, with the scan and a folder of masks', async () => {
   const folder = join(root, 'total')
   for (const n of [0, 1]) {
-    writeVolume(join(folder, `s000${n}`, 'ct.nii.gz'), { value: imageOf(n) })
+    // 99 labelled voxels of 0 to 98 HU above air
+    writeVolume(join(folder, `s000${n}`, 'ct.nii.gz'), { value: v => (v < 99 ? v : v === 1200 + n ? 1 : -1000) })
     for (const [k, name] of ['liver', 'spleen'].entries())
       writeVolume(join(folder, `s000${n}`, 'segmentations', `${name}.nii.gz`), {
         type: 2,
@@ -152,7 +153,9 @@ test('TotalSegmentator: a folder per subject, with the scan and a folder of mask
   writeFileSync(join(folder, 'meta.csv'), 'image_id;split')
   mkdirSync(join(folder, 'empty'))
   const options = optionsFor(join(root, 'total-out'), { images: folder }, { imageSize: SIZE })
-  const { presence, warnings, splits } = await importScans(options)
+  const { presence, warnings, splits, channelNames, preparation } = await importScans(options)
+  expect(channelNames).toEqual(['CT'])
+  expect(preparation.intensity).toEqual([{ kind: 'window', low: 0, high: 98 }])
   expect(presence.map(({ name, present, absent }) => [name, present, absent])).toEqual([
     ['liver', 2, 0],
     ['spleen', 1, 1],

@@ -10,6 +10,7 @@ import { sizeAtSpacing } from '../scan/frame.ts'
 import type { Preparation } from '../scan/preparation.ts'
 import { checkOptions, type ImportOptions } from './import_options.ts'
 import { rulesFor } from './intensity_rules.ts'
+import { modalitiesOf } from './modality.ts'
 import { type ImportReport, ImportTally } from './report.ts'
 import { chosenIn, importDifference } from './same_import.ts'
 import { SeenImages } from './seen_images.ts'
@@ -82,10 +83,11 @@ export async function writeImport(
   const tally = new ImportTally(survey.structureNames, splits.val === splits.train)
   const rest = { ...(groupOf && { groupOf }), ...(progress && { progress }) }
   await write(options, form, splits, { survey, tally, warnings, refuse, ...rest })
-  const { preparation, patchStride } = form
+  const { preparation, channelNames, patchStride } = form
   return tally.report({
     dataset: options.outputDir,
     preparation,
+    channelNames,
     patches: patchStride !== undefined,
     skipped: [...skipped],
     warnings: [...survey.warnings, ...warnings],
@@ -99,7 +101,7 @@ function formOf(
 ): ImportedForm {
   const [first] = scans
   if (!first) throw new InputError('import: no scan is left with an annotated structure')
-  const channelNames = channelNamesOf(scans)
+  const channelNames = channelNamesOf(scans) ?? modalitiesOf(scans)
   if (channelNames && channelNames.length !== channels)
     throw new InputError(
       `${listed(first.images)}: ${channels} channels, its dataset.json names ${channelNames.length} (${listed(channelNames)})`,

@@ -7,6 +7,7 @@ import { orientationOf, reorient } from '../scan/orientation.ts'
 import type { IntensityRule } from '../scan/preparation.ts'
 import { readScan } from '../scan/read_scan.ts'
 import type { Scan } from '../scan/scan.ts'
+import type { LabelFiles } from './pairs.ts'
 import type { SurveyedScan } from './surveyed_scan.ts'
 
 /** A requested rule: for one channel, by name or number, or for all. */
@@ -21,7 +22,7 @@ const SCANS_LOOKED_AT = 20
 const VOXELS_A_SCAN = 10_000
 
 /**
- * One rule per channel: the one requested for it, or else for all. By default, a channel named CT, whose unit is the same in every scan, gets
+ * One rule per channel: the one requested for it, or else for all. By default, a channel named CT, by a dataset.json or by what its files state, whose unit is the same in every scan, gets
  * a window from the 0.5th to the 99.5th percentile of the labelled voxels of up to 20 training scans, like nnU-Net's clipping; any other
  * channel is scaled by percentiles of each scan. Throws InputError for a rule whose channel does not exist and for
  * two rules for the same.
@@ -60,10 +61,7 @@ function isChannel(channel: string, names: readonly string[]): boolean {
 }
 
 function foregroundWindow(training: readonly SurveyedScan[], channel: number): IntensityRule {
-  const values = training
-    .filter(({ label }) => label.kind === 'volume')
-    .slice(0, SCANS_LOOKED_AT)
-    .flatMap(scan => labelledValues(scan, channel))
+  const values = training.slice(0, SCANS_LOOKED_AT).flatMap(scan => labelledValues(scan, channel))
   const [low, high] = percentilesOf(Float64Array.from(values), FOREGROUND_PERCENTILES).map(Math.round)
   if (low === undefined || high === undefined || !(high > low)) return DEFAULT_INTENSITY
   return { kind: 'window', low, high }
@@ -83,17 +81,26 @@ function sampled({ images, label, source }: SurveyedScan, channel: number): numb
   const image = channelAt(images, channel)
   if (!image) return []
   const values = oriented(image.scan, image.values)
-  const scan = readScan(label.path)
-  const labels = oriented(scan, scan.values)
-  const isLabelled = (v: number): boolean =>
-    labels[v] !== 0 && labels[v] !== source.ignored && Number.isFinite(values[v])
+  const foreground = foregroundOf(label, source.ignored, values.length)
+  const isLabelled = (v: number): boolean => foreground[v] === 1 && Number.isFinite(values[v])
   let labelled = 0
-  for (let v = 0; v < labels.length; v++) if (isLabelled(v)) labelled++
+  for (let v = 0; v < values.length; v++) if (isLabelled(v)) labelled++
   const step = Math.max(1, Math.floor(labelled / VOXELS_A_SCAN))
   const chosen: number[] = []
   let seen = 0
-  for (let v = 0; v < labels.length; v++) if (isLabelled(v) && seen++ % step === 0) chosen.push(values[v]!)
+  for (let v = 0; v < values.length; v++) if (isLabelled(v) && seen++ % step === 0) chosen.push(values[v]!)
   return chosen
+}
+
+/** 1 where any structure is labelled, in RAS order. Of masks, one is in memory at a time. */
+function foregroundOf(label: LabelFiles, ignored: number | undefined, voxels: number): Uint8Array {
+  const foreground = new Uint8Array(voxels)
+  for (const path of label.kind === 'volume' ? [label.path] : label.files.values()) {
+    const scan = readScan(path)
+    const labels = oriented(scan, scan.values)
+    for (let v = 0; v < voxels; v++) if (labels[v] !== 0 && labels[v] !== ignored) foreground[v] = 1
+  }
+  return foreground
 }
 
 function channelAt(images: readonly string[], channel: number): Channel | undefined {

@@ -27,6 +27,8 @@ export interface ImportReport {
   dataset: string
   structureNames: string[]
   preparation: Preparation
+  /** by dataset.json or the files' modality; undefined if neither states them */
+  channelNames: readonly string[] | undefined
   patches: boolean
   splits: Record<SplitName, SplitReport>
   presence: PresenceCount[]
@@ -78,7 +80,9 @@ export class ImportTally {
     return this.records.filter(record => record.split === split).reduce((sum, { samples }) => sum + samples, 0)
   }
 
-  report(rest: Pick<ImportReport, 'dataset' | 'preparation' | 'patches' | 'skipped' | 'warnings'>): ImportReport {
+  report(
+    rest: Pick<ImportReport, 'dataset' | 'preparation' | 'channelNames' | 'patches' | 'skipped' | 'warnings'>,
+  ): ImportReport {
     const { records } = this
     const cropped = records.filter(record => record.cropped && !(record.split === 'val' && this.isShared))
     const doubts = records.flatMap(({ warnings = [] }) => warnings.map(({ file, text }) => ({ path: file, text })))
