@@ -2,7 +2,7 @@ import { Command, InvalidArgumentError, Option } from 'commander'
 import type { Precision } from '../src/graph/tensor.ts'
 import { say } from './console/say.ts'
 import { configurationOf, withConfiguration } from './options.ts'
-import { stopOnSignals } from './signals.ts'
+import { stopOnSignals } from './process/signals.ts'
 
 interface OpsOptions {
   filter?: string

@@ -5,8 +5,8 @@ import { formatBytes } from '../src/run/memory.ts'
 import { InputError } from '../src/util/error.ts'
 import { progressOf } from './console/progress.ts'
 import { say } from './console/say.ts'
-import { type SourceOptions, sourcesOf, withSourceOptions } from './options/sources.ts'
 import { numberOption } from './options.ts'
+import { type SourceOptions, sourcesOf, withSourceOptions } from './scans/source_options.ts'
 
 interface ConfigureOptions extends SourceOptions {
   dataset?: string

@@ -11,6 +11,7 @@ import { makeBenchCommand } from './bench.ts'
 import { makeConfigureCommand } from './configure.ts'
 import { say } from './console/say.ts'
 import { strict, usageText } from './console/usage.ts'
+import { makeCrossValidateCommand } from './cross_validate.ts'
 import { makeDemoCommand } from './demo.ts'
 import { makeDoctorCommand } from './doctor.ts'
 import { makeEvaluateCommand } from './evaluate.ts'
@@ -24,8 +25,9 @@ import { makePredictCommand } from './predict.ts'
 import { makePrintConfigCommand } from './print_config.ts'
 import { makePrintDependenciesCommand } from './print_dependencies.ts'
 import { makePrintNamedConfigsCommand } from './print_named_configs.ts'
+import { heedNohup } from './process/signals.ts'
 import { makeSaveConfigCommand } from './save_config.ts'
-import { heedNohup } from './signals.ts'
+import { makeScoreCommand } from './score.ts'
 import { makeSummaryCommand } from './summary.ts'
 import { makeTrainCommand } from './train.ts'
 import { makeValidateCommand } from './validate.ts'
@@ -63,6 +65,8 @@ function makeProgram(): Command {
     .addCommand(makeEvaluateCommand())
     .addCommand(makeAnalysisCommand())
     .addCommand(makePredictCommand())
+    .addCommand(makeScoreCommand())
+    .addCommand(makeCrossValidateCommand())
     .addCommand(makeExportCommand())
     .addCommand(makeSummaryCommand())
     .addCommand(makeModelsCommand())

@@ -47,7 +47,7 @@ export function readMask(path: string): Scan {
 }
 
 /** The labels other than 0. */
-function valuesOf({ values }: Scan): Set<number> {
+export function valuesOf({ values }: Scan): Set<number> {
   const found = new Set<number>()
   let last = 0 // neighbours are mostly equal
   for (let v = 0; v < values.length; v++) {

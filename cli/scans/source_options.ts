@@ -40,7 +40,7 @@ export function withSourceOptions(command: Command): Command {
 /** The sources that the options of `command` name. Throws InputError with one line. */
 export function sourcesOf(
   options: SourceOptions,
-  command: 'import' | 'configure',
+  command: 'import' | 'configure' | 'cross-validate',
 ): Pick<ImportOptions, 'sources' | 'structureNames'> {
   const { images, labels, manifest, structures, leaveOut, annotated, subjectPattern } = options
   if (manifest !== undefined) {
