@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { openAdapter } from '../../src/gpu/adapter.ts'
 import { InputError } from '../../src/util/error.ts'
 import { ChildError } from '../processes.ts'
-import { Journal } from './journal.ts'
+import { Journal } from '../journal.ts'
 import {
   type Bench,
   fullEffort,

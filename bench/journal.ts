@@ -1,8 +1,8 @@
 import { appendFileSync, existsSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { InputError } from '../../src/util/error.ts'
-import { makeFolder } from '../../src/util/files/folder.ts'
-import { readText, writeText, writing } from '../../src/util/whole_file.ts'
+import { InputError } from '../src/util/error.ts'
+import { makeFolder } from '../src/util/files/folder.ts'
+import { readText, writeText, writing } from '../src/util/whole_file.ts'
 
 interface Entry {
   name: string
