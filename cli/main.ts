@@ -23,6 +23,7 @@ import { makePrintConfigCommand } from './print_config.ts'
 import { makePrintDependenciesCommand } from './print_dependencies.ts'
 import { makePrintNamedConfigsCommand } from './print_named_configs.ts'
 import { makeSaveConfigCommand } from './save_config.ts'
+import { makeScoreCommand } from './score.ts'
 import { heedNohup } from './signals.ts'
 import { makeSummaryCommand } from './summary.ts'
 import { makeTrainCommand } from './train.ts'
@@ -60,6 +61,7 @@ function makeProgram(): Command {
     .addCommand(makeEvaluateCommand())
     .addCommand(makeAnalysisCommand())
     .addCommand(makePredictCommand())
+    .addCommand(makeScoreCommand())
     .addCommand(makeExportCommand())
     .addCommand(makeSummaryCommand())
     .commandsGroup('Configuration:')
