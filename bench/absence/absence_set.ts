@@ -71,7 +71,7 @@ export async function makeAbsenceSet(request: AbsenceRequest): Promise<AbsenceSe
   const withoutPair: Record<string, string[]> = Object.fromEntries(scans.structures.map(({ name }) => [name, []]))
   for (const [index, scan] of scans.scans.entries()) {
     const label = readVolume(scan.label)
-    const image = readVolume(scan.image)
+    const image = readVolume(onlyImage(scan))
     for (const plan of planned(scan, label, { ...request, index }, withoutPair)) {
       writeCrop(plan, { image, label }, request)
       crops.push(plan)
@@ -84,6 +84,11 @@ export async function makeAbsenceSet(request: AbsenceRequest): Promise<AbsenceSe
   writeJson(join(outputDir, SOURCES), sourcesOf(set))
   writeJson(join(outputDir, CROPS), set)
   return set
+}
+
+function onlyImage({ name, images }: LabelledScan): string {
+  if (images.length !== 1) throw new InputError(`${name}: has ${images.length} channels, expected one`)
+  return images[0]!
 }
 
 /** Reads the truth of a set. Throws InputError with the invalid entry. */

@@ -6,7 +6,10 @@ const digits = (value: number | null): string => (value === null ? '' : value.to
 
 const COLUMNS: readonly Column<AbsenceLine>[] = [
   { title: 'tool', value: ({ tool }) => tool },
-  { title: 'present if', value: ({ rule, threshold_ml: best }) => (best ? `volume > ${best.toPrecision(2)} ml` : rule) },
+  {
+    title: 'present if',
+    value: ({ rule, threshold_ml: best }) => (best ? `volume > ${best.toPrecision(2)} ml` : rule),
+  },
   { title: 'structure', value: ({ structure }) => structure },
   { title: 'absent', value: ({ absent }) => absent },
   { title: 'present', value: ({ present }) => present },
@@ -19,7 +22,10 @@ const COLUMNS: readonly Column<AbsenceLine>[] = [
 
 export function absenceText(lines: readonly AbsenceLine[]): string {
   const note = lines.some(({ rule }) => rule === 'volume > best')
-    ? ['', 'sensitivity: absent structures called absent; the second threshold is the best on these crops, in hindsight']
+    ? [
+        '',
+        'sensitivity: absent structures called absent; the second threshold is the best on these crops, in hindsight',
+      ]
     : []
   return [textTable(lines, COLUMNS), ...note].join('\n')
 }

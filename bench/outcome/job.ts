@@ -50,7 +50,7 @@ export async function runJob<T>({ program, parameters, environment, log, stop }:
     stop.addEventListener('abort', end)
     const memory = child.pid === undefined ? undefined : new TreeMemory(child.pid)
     let tail = ''
-    child.stdout.on('data', (data: Buffer) => {
+    child.stdout!.on('data', (data: Buffer) => {
       writing(log, () => writeSync(file, data))
       tail = `${tail}${data}`.slice(-LONGEST_RESULT)
     })
@@ -64,7 +64,12 @@ export async function runJob<T>({ program, parameters, environment, log, stop }:
     const seconds = (performance.now() - clock) / 1000
     if (stop.aborted) throw new StoppedError('stopped')
     if (code !== 0) throw new ChildError(`${basename(program)} ended with ${code}: see ${log}`)
-    return { value: parsed<T>(tail.trimEnd().split('\n').at(-1)!, program, log), started, seconds, peak_bytes: memory?.peak ?? null }
+    return {
+      value: parsed<T>(tail.trimEnd().split('\n').at(-1)!, program, log),
+      started,
+      seconds,
+      peak_bytes: memory?.peak ?? null,
+    }
   } finally {
     closeSync(file)
   }

@@ -1,8 +1,8 @@
-import { join } from 'node:path'
 import { availableParallelism } from 'node:os'
+import { join } from 'node:path'
+import { scanGroups } from '../../src/data/scan/scan_groups.ts'
 import { makeFolder } from '../../src/util/files/folder.ts'
 import { factsOf } from '../../src/util/files/lookup.ts'
-import { scanGroups } from '../../src/data/scan/scan_groups.ts'
 import { type PythonScript, runScript } from './python.ts'
 import { type LabelledScans, singleValues } from './scans.ts'
 import { type PredictionTask, snapshotEpochs, type Tool, type Trained, type TrainingTask } from './tool.ts'
@@ -51,7 +51,9 @@ export class Nnunet implements Tool {
     const affordable = Math.max(1, Math.floor((seconds - startUp) / iteration_s))
     const epochs = Math.min(MOST_EPOCHS, affordable)
     const iterations = Math.floor(affordable / epochs)
-    say(`  ${epochs} × ${iterations} iterations of ${batch} patches ${patch.join('×')}, ${iteration_s.toPrecision(3)} s each`)
+    say(
+      `  ${epochs} × ${iterations} iterations of ${batch} patches ${patch.join('×')}, ${iteration_s.toPrecision(3)} s each`,
+    )
     const saved = snapshotEpochs(epochs, task.snapshots).map(epoch => ({
       epoch,
       path: join(folder, `epoch_${String(epoch).padStart(5, '0')}.pth`),
@@ -69,7 +71,10 @@ export class Nnunet implements Tool {
 
   async predict({ weights, fold, images, output, isFinal, folder, stop }: PredictionTask): Promise<void> {
     makeFolder(output, 'a folder for the predictions')
-    const scans = scanGroups([images], fold.scans.channelNames.length).map(({ name, paths }) => ({ name, images: paths }))
+    const scans = scanGroups([images], fold.scans.channelNames.length).map(({ name, paths }) => ({
+      name,
+      images: paths,
+    }))
     const task = { ...this.common(), output: folder, seed: 0, weights, scans, predictions: output, mirror: isFinal }
     await runScript(this.given.script, 'predict', task, { folder, stop })
   }

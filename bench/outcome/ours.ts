@@ -54,7 +54,13 @@ export class Ours implements Tool {
     task.say(`  ${epochs} epochs of ${batches} batches, ${step_s.toPrecision(3)} s each, on ${adapter}`)
     const job = await runJob<{ epochs: number }>({
       program: process.execPath,
-      parameters: [...nodeParameters('cli/main.ts'), 'train', '--unobserved', '--json', ...this.configuration(schedule)],
+      parameters: [
+        ...nodeParameters('cli/main.ts'),
+        'train',
+        '--unobserved',
+        '--json',
+        ...this.configuration(schedule),
+      ],
       log: join(task.folder, 'train.log'),
       stop: task.stop,
     })

@@ -50,10 +50,14 @@ export interface PredictionTask {
   stop: AbortSignal
 }
 
+export const TOOLS = ['ours', 'monai', 'nnunet'] as const
+
+/** On the command line. */
+export type ToolName = (typeof TOOLS)[number]
+
 /** A program that trains a model and predicts with it. Both throw ChildError if it fails. */
 export interface Tool {
-  /** its name on the command line */
-  name: string
+  name: ToolName
   /** what distinguishes this run of the tool from others in the table */
   settings: string
   train(task: TrainingTask): Promise<Trained>
