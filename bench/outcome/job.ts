@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { closeSync, openSync, writeSync } from 'node:fs'
 import { basename } from 'node:path'
-import { writing } from '../../src/util/whole_file.ts'
+import { readText, writing } from '../../src/util/whole_file.ts'
 import { ChildError } from '../processes.ts'
 import { TreeMemory } from './tree_memory.ts'
 
@@ -63,7 +63,7 @@ export async function runJob<T>({ program, parameters, environment, log, stop }:
     })
     const seconds = (performance.now() - clock) / 1000
     if (stop.aborted) throw new StoppedError('stopped')
-    if (code !== 0) throw new ChildError(`${basename(program)} ended with ${code}: see ${log}`)
+    if (code !== 0) throw new ChildError(`${basename(program)} ended with ${code}: ${lastLineOf(log)} (all of it: ${log})`)
     return {
       value: parsed<T>(tail.trimEnd().split('\n').at(-1)!, program, log),
       started,
@@ -73,6 +73,10 @@ export async function runJob<T>({ program, parameters, environment, log, stop }:
   } finally {
     closeSync(file)
   }
+}
+
+function lastLineOf(log: string): string {
+  return readText(log).trimEnd().split('\n').at(-1)!
 }
 
 function endGroup(pid: number | undefined): void {

@@ -115,6 +115,7 @@ def trainer(task):
     torch.set_num_threads(task["threads"])
     preprocessed = os.path.join(os.environ["nnUNet_preprocessed"], NAME)
     plans = load(os.path.join(preprocessed, f"{PLANS}.json"))
+    plans["continue_training"] = False  # as its own command adds to the plans
     description = load(os.path.join(preprocessed, "dataset.json"))
     made = OutcomeTrainer(plans, CONFIGURATION, 0, description, device=torch.device(task["device"]))
     made.disable_checkpointing = True  # snapshots are saved here
