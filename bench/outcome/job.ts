@@ -63,7 +63,8 @@ export async function runJob<T>({ program, parameters, environment, log, stop }:
     })
     const seconds = (performance.now() - clock) / 1000
     if (stop.aborted) throw new StoppedError('stopped')
-    if (code !== 0) throw new ChildError(`${basename(program)} ended with ${code}: ${lastLineOf(log)} (all of it: ${log})`)
+    if (code !== 0)
+      throw new ChildError(`${basename(program)} ended with ${code}: ${lastLineOf(log)} (all of it: ${log})`)
     return {
       value: parsed<T>(tail.trimEnd().split('\n').at(-1)!, program, log),
       started,
