@@ -4,7 +4,7 @@ import { makeAbsenceCommand } from './bench_absence.ts'
 import { makeOutcomeCommand } from './bench_outcome.ts'
 import { say } from './console/say.ts'
 import { configurationOf, withConfiguration } from './options.ts'
-import { stopOnSignals } from './signals.ts'
+import { stopOnSignals } from './process/signals.ts'
 
 interface OpsOptions {
   filter?: string

@@ -10,6 +10,7 @@ import { makeAnalysisCommand } from './analysis.ts'
 import { makeBenchCommand } from './bench.ts'
 import { say } from './console/say.ts'
 import { strict, usageText } from './console/usage.ts'
+import { makeCrossValidateCommand } from './cross_validate.ts'
 import { makeDemoCommand } from './demo.ts'
 import { makeDoctorCommand } from './doctor.ts'
 import { makeEvaluateCommand } from './evaluate.ts'
@@ -22,9 +23,9 @@ import { makePredictCommand } from './predict.ts'
 import { makePrintConfigCommand } from './print_config.ts'
 import { makePrintDependenciesCommand } from './print_dependencies.ts'
 import { makePrintNamedConfigsCommand } from './print_named_configs.ts'
+import { heedNohup } from './process/signals.ts'
 import { makeSaveConfigCommand } from './save_config.ts'
 import { makeScoreCommand } from './score.ts'
-import { heedNohup } from './signals.ts'
 import { makeSummaryCommand } from './summary.ts'
 import { makeTrainCommand } from './train.ts'
 import { makeValidateCommand } from './validate.ts'
@@ -62,6 +63,7 @@ function makeProgram(): Command {
     .addCommand(makeAnalysisCommand())
     .addCommand(makePredictCommand())
     .addCommand(makeScoreCommand())
+    .addCommand(makeCrossValidateCommand())
     .addCommand(makeExportCommand())
     .addCommand(makeSummaryCommand())
     .commandsGroup('Configuration:')

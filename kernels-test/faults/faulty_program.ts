@@ -1,7 +1,7 @@
 import { type Ended, ProgramApart } from './program_apart.ts'
 import type { Call, Fault, Operation, Shim } from './shim.ts'
 
-const LONGEST = 60_000 // ms; a command of these tests takes at most a few seconds
+const LONGEST = 60_000 // ms of processor time; a command of these tests takes at most a few seconds
 
 export interface Outcome extends Ended {
   calls: Call[]

@@ -1,6 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
+import { outOfPatience } from './patience.ts'
 
 /** What became of a damaged input. */
 export interface Fuzzed {
@@ -14,7 +15,7 @@ export interface Fuzzed {
   peak: number
 }
 
-const LONGEST = 10_000 // ms for one input
+const LONGEST = 10_000 // ms of processor time for one input
 
 /** Reads damaged inputs in a process of its own, and starts another one behind an input that hangs. */
 export class Fuzzer {
@@ -64,19 +65,25 @@ export class Fuzzer {
   private some(name: string, found: Fuzzed[]): Promise<'hangs' | 'died' | undefined> {
     const { child } = this
     return new Promise(resolve => {
-      const hangs = setTimeout(() => finish('hangs'), LONGEST)
+      let limit = new AbortController()
+      const expectInput = (): void => {
+        limit.abort()
+        limit = new AbortController()
+        outOfPatience(child.pid!, LONGEST, limit.signal).then(end => end && finish(end))
+      }
       const hear = (message: Fuzzed | 'done'): void => {
-        hangs.refresh()
+        expectInput()
         if (message === 'done') finish(undefined)
         else found.push(message)
       }
       const die = (): void => finish('died')
       const finish = (end: 'hangs' | 'died' | undefined): void => {
-        clearTimeout(hangs)
+        limit.abort()
         child.off('message', hear).off('exit', die)
         resolve(end)
       }
       child.on('message', hear).on('exit', die)
+      expectInput()
       child.send({ name, from: found.length })
     })
   }

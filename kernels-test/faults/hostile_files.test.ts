@@ -8,7 +8,7 @@ import { hostileModels } from './hostile_models.ts'
 import { hostileScans } from './hostile_scans.ts'
 import { type Ended, ProgramApart } from './program_apart.ts'
 
-const LONGEST = 10_000 // ms
+const LONGEST = 10_000 // ms of processor time
 const MOST_BYTES = 0.85e9 // beside what the program itself needs
 const LONGEST_LINE = 700 // characters
 

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { readFileSync, writeFileSync } from 'node:fs'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { launchResident, type Resident, runResident } from '../cli/resident.ts'
+import { outOfPatience } from './patience.ts'
 
 export interface Ended {
   /** as a process ends; 'died' with an error that nobody caught, 'hangs' if it had to be ended */
@@ -22,7 +22,7 @@ export class ProgramApart {
   private dying = ''
 
   /**
-   * A command that takes longer than `longest` milliseconds hangs. A process that took more than `mostKept` bytes is replaced as well: what it
+   * A command that takes more than `longest` milliseconds of processor time hangs (`outOfPatience`). A process that took more than `mostKept` bytes is replaced as well: what it
    * still holds would count for the next command.
    */
   constructor(longest: number, environment: NodeJS.ProcessEnv = {}, mostKept = Number.POSITIVE_INFINITY) {
@@ -37,8 +37,8 @@ export class ProgramApart {
     forgetPeak(child.pid!)
     const before = peakOf(child.pid!)
     const limit = new AbortController()
-    const late = sleep(this.longest, 'hangs' as const, { signal: limit.signal }).catch(() => 'hangs' as const)
-    const said = await Promise.race([runResident(words, folder, this.environment, socket), late])
+    const late = outOfPatience(child.pid!, this.longest, limit.signal)
+    const said = (await Promise.race([runResident(words, folder, this.environment, socket), late])) ?? 'hangs'
     limit.abort()
     const peak = peakOf(child.pid!)
     const grown = Math.max(peak - before, 0)

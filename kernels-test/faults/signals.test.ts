@@ -9,6 +9,8 @@ import { SMALL, smallDataset } from '../train/training_here.ts'
 import { savedIn } from './saved.ts'
 
 const SEED = 12
+const EPOCHS = 20
+const LAST_EPOCH = `epoch ${EPOCHS}/${EPOCHS} `
 /** Signal → how a training that it reaches ends: with a checkpoint and one of these codes, or at once. */
 const SIGNALS: Readonly<Record<string, readonly (number | null)[]>> = {
   SIGINT: [130],
@@ -25,7 +27,7 @@ const root = temporaryDirectory()
 const dataset = await smallDataset(join(root, 'dataset'), 6, 1)
 const words = [
   ...['with', ...SMALL, `dataset_path=${dataset}`, 'training.gradient_accumulation_steps=2', 'model.dropout=0.5'],
-  ...['training.num_epochs=20', 'training.early_stopping_patience=1000', 'training.learning_rate=0.005'],
+  ...[`training.num_epochs=${EPOCHS}`, 'training.early_stopping_patience=1000', 'training.learning_rate=0.005'],
 ]
 /** Saved behind every update, so that there is a checkpoint to interrupt. */
 const often = ['train', '--resume', ...words, 'checkpoint.save_minutes=1e-9']
@@ -66,7 +68,9 @@ test('trainings that signals end at random moments resume to the bits of an unin
       const what = `${signal} ${delay} ms into ${isTraining ? 'training' : 'the start'} ends with ${code}`
       told.push(what)
       const expected = isTraining ? codes : [...codes, null]
-      if (!expected.includes(code)) wrong.push(`${round} ${what}: ${stderr.trim().split('\n').slice(-3).join(' | ')}`)
+      const isOver = code === 0 && stderr.includes(LAST_EPOCH) // before the signal came
+      if (!expected.includes(code) && !isOver)
+        wrong.push(`${round} ${what}: ${stderr.trim().split('\n').slice(-3).join(' | ')}`)
       if (/^ +at .+:\d+:\d+\)?$/m.test(stderr)) wrong.push(`${what} and prints a stack: ${stderr}`)
     }
   console.log([...told, ...wrong].join('\n'))

@@ -73,6 +73,8 @@ test.skipIf(process.platform !== 'linux')(
         `dataset_path=${dataset}`,
         'model.channels=[1,2,2,2,2]',
         'training.batch_size=1',
+        // on a busy machine a second thread would start at any time, with memory and files of its own
+        'training.num_workers=1',
       ],
       ...[`training.num_epochs=${EPOCHS}`, 'training.early_stopping_patience=1000', 'compute.autotune=off'],
       ...['logging.visualize_predictions=False', 'checkpoint.save_frequency=1000'],

@@ -184,10 +184,12 @@ describe('files', () => {
 describe('against another score', () => {
   const { labels, predictions: better } = pair()
   const worse = pair().predictions
+  /** Structure two is where it is in every second scan. */
+  const found = (first: number, n: number) => (v: number) => (v < first ? 1 : n % 2 && v >= 40 && v < 60 ? 2 : 0)
   for (let n = 0; n < 8; n++) {
-    writeLabels(join(labels, `p${n}_scan.nii.gz`), blocks(40, n % 2 ? 20 : 0))
-    writeLabels(join(better, `p${n}_scan.nii.gz`), blocks(40 - n, n % 2 ? 20 : 0))
-    writeLabels(join(worse, `p${n}_scan.nii.gz`), blocks(38 - 2 * n, n % 2 ? 20 : 0))
+    writeLabels(join(labels, `p${n}_scan.nii.gz`), found(40, n))
+    writeLabels(join(better, `p${n}_scan.nii.gz`), found(40 - n, n))
+    writeLabels(join(worse, `p${n}_scan.nii.gz`), found(38 - 2 * n, n))
   }
   const request = { labels, structures: two, subjectPattern: '^(p\\d+)' }
 

@@ -10,14 +10,14 @@ import { listed } from '../util/listing.ts'
 import { isOwnPrediction, ownPredictions, type Predicted } from './predicted.ts'
 
 /** The files of one scan to score. */
-export interface ScoreCase {
+export interface ScanFilePair {
   name: string
   truth: LabelFiles
   predicted: Predicted
 }
 
 export interface FoundCases {
-  cases: ScoreCase[]
+  cases: ScanFilePair[]
   /** labels without a prediction */
   unpredicted: string[]
   /** names the structures; undefined if there is none */
@@ -43,7 +43,7 @@ export function findCases({ predictions, labels, isPartial }: CaseRequest): Foun
   const notes: string[] = []
   const truths = truthsAt(labels, line => notes.push(line))
   const predicted = isFolder(labels) ? predictionsAt(predictions) : onlyPrediction(predictions, stemOf(labels))
-  const cases: ScoreCase[] = []
+  const cases: ScanFilePair[] = []
   const unpredicted: string[] = []
   for (const [name, truth] of truths) {
     const found = predicted.get(name)
@@ -68,7 +68,7 @@ type ByName<T> = Map<string, () => T>
 function truthsAt(labels: string, say: (line: string) => void): ByName<LabelFiles> {
   if (!isFolder(labels)) return new Map([[stemOf(labels), () => fileAt(labels)]])
   if (isTotalSegmentator(labels)) {
-    const reporting = { say, refuse: refuse }
+    const reporting = { say, refuse }
     return new Map(totalSegmentatorSubjects(labels, reporting).map(({ name, label }) => [name, () => label]))
   }
   const folder = existsSync(join(labels, 'dataset.json')) ? join(labels, 'labelsTr') : labels
@@ -82,7 +82,7 @@ function refuse(error: InputError): never {
 function predictionsAt(predictions: string): ByName<Predicted> {
   if (!isFolder(predictions))
     throw new InputError(`${predictions}: is a file, but the labels are a folder: expected a folder`)
-  if (isOwnPrediction(predictions)) return ownPredictions(predictions)
+  if (isOwnPrediction(predictions)) return new Map(ownPredictions(predictions).map(({ scan, open }) => [scan, open]))
   return new Map([...stemsIn(predictions)].map(([name, path]) => [name, () => ({ files: labelAt(path) })]))
 }
 
@@ -91,8 +91,7 @@ function onlyPrediction(path: string, name: string): ByName<Predicted> {
   if (!isFolder(path)) return new Map([[name, () => ({ files: fileAt(path) })]])
   if (!isOwnPrediction(path)) return new Map([[name, () => ({ files: labelAt(path) })]])
   const own = ownPredictions(path)
-  const [first] = own.values()
-  return own.size === 1 ? new Map([[name, first!]]) : own
+  return new Map(own.map(({ scan, open }) => [own.length === 1 ? name : scan, open]))
 }
 
 function stemsIn(folder: string): Map<string, string> {

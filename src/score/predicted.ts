@@ -38,16 +38,25 @@ export function isOwnPrediction(folder: string): boolean {
   return factsOf(join(folder, TABLE)) !== undefined
 }
 
-/** The scans that `predict` wrote to a folder, by name. Throws InputError if it predicted a dataset, whose masks are not in the space of a scan. */
-export function ownPredictions(folder: string): Map<string, () => Predicted> {
+/** A scan of a prediction; its masks are looked for only when it is opened. */
+export interface OwnPrediction {
+  /** index in the input */
+  sample: number
+  scan: string
+  open(): Predicted
+}
+
+/** The scans that `predict` wrote to a folder, by their order in the input. Throws InputError if it predicted a dataset, whose masks are not in the space of a scan. */
+export function ownPredictions(folder: string): OwnPrediction[] {
   const path = join(folder, TABLE)
   const { structure_names, samples, failed } = parseJson(readText(path), path, schema)
   const all = [...samples, ...failed].sort((a, b) => a.sample - b.sample)
   const folders = all.length === 1 ? [''] : fileNames(all.map(({ scan }) => scan))
   const folderOf = new Map(all.map(({ sample }, i) => [sample, folders[i]!]))
   const files = fileNames(structure_names)
-  return new Map(
-    samples.map(({ sample, scan, structures }) => {
+  return samples
+    .toSorted((a, b) => a.sample - b.sample)
+    .map(({ sample, scan, structures }) => {
       const masks = join(folder, folderOf.get(sample)!, 'masks')
       const open = (): Predicted => {
         if (!isFolder(masks))
@@ -66,7 +75,6 @@ export function ownPredictions(folder: string): Map<string, () => Predicted> {
           ),
         }
       }
-      return [scan, open]
-    }),
-  )
+      return { sample, scan, open }
+    })
 }

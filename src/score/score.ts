@@ -5,10 +5,10 @@ import { SurfaceThreads } from '../evaluate/surface_threads.ts'
 import type { PairedComparison, ScoredPair, ScoreMetrics } from '../report/score.ts'
 import { Closer } from '../util/closer.ts'
 import { InputError } from '../util/error.ts'
-import { type CaseRequest, findCases, type ScoreCase } from './cases.ts'
+import { type CaseRequest, findCases } from './cases.ts'
 import { compareWith } from './comparison.ts'
 import { metricsOf } from './metrics.ts'
-import { scoreCase } from './score_case.ts'
+import { type ScoreCase, scoreCase } from './score_case.ts'
 import { structuresToScore } from './structures.ts'
 
 export interface ScoreRequest extends Omit<CaseRequest, 'isPartial'> {
@@ -53,12 +53,11 @@ export async function scorePredictions(request: ScoreRequest): Promise<Score> {
     cases.map(({ truth }) => truth),
   )
   const structureNames = structures.map(({ name }) => name)
-  const scored = await scoreAll(cases, {
-    structures,
-    ignored: json?.ignored,
-    subjectOf: subjectNamer(request),
-    ...(progress && { progress }),
-  })
+  const subjectOf = subjectNamer(request)
+  const scored = await scoreAll(
+    cases.map(each => ({ ...each, subject: subjectOf(each.name), structures, ignored: json?.ignored })),
+    progress,
+  )
   if (scored.length === 0) throw new InputError(`${labels}: no structure is annotated in any of its labels`)
   const { against } = request
   return {
@@ -73,24 +72,18 @@ export async function scorePredictions(request: ScoreRequest): Promise<Score> {
   }
 }
 
-export interface ScoringPlan {
-  structures: readonly LabelledStructure[]
-  ignored?: number | undefined
-  subjectOf(scan: string): string
-  progress?(scans: number, all: number): void
-}
-
 /** The pairs of all cases, one scan in memory at a time; its structures are measured on threads. */
 export function scoreAll(
   cases: readonly ScoreCase[],
-  { structures, ignored, subjectOf, progress }: ScoringPlan,
+  progress?: (scans: number, all: number) => void,
 ): Promise<ScoredPair[]> {
   return Closer.using(async opened => {
-    const threads = Math.min(availableParallelism(), structures.length)
+    const most = Math.max(...cases.map(({ structures }) => structures.length))
+    const threads = Math.min(availableParallelism(), most)
     const surfaces = opened.add(new SurfaceThreads(threads), each => each.close())
     const scored: ScoredPair[] = []
     for (const [i, each] of cases.entries()) {
-      scored.push(...(await scoreCase(each, subjectOf(each.name), { structures, ignored, surfaces })))
+      scored.push(...(await scoreCase(each, surfaces)))
       progress?.(i + 1, cases.length)
     }
     return scored

@@ -6,16 +6,16 @@ import type { ScoredPair } from '../report/score.ts'
 import { overlapOf } from '../run/batch_result.ts'
 import { InputError } from '../util/error.ts'
 import { sizeOf } from '../util/shape.ts'
-import type { ScoreCase } from './cases.ts'
+import type { ScanFilePair } from './cases.ts'
 import { checkSameSpace, type MarkedVolume, openMarked } from './marked_volume.ts'
 import { pairMasks } from './mask_pair.ts'
 
-/** What the scans of a score have in common. */
-export interface ScoreSettings {
+/** One scan to score. */
+export interface ScoreCase extends ScanFilePair {
+  subject: string
   structures: readonly LabelledStructure[]
   /** label value of voxels that were not annotated: they count nowhere */
   ignored?: number | undefined
-  surfaces: SurfaceThreads
 }
 
 /**
@@ -23,20 +23,19 @@ export interface ScoreSettings {
  * voxels that were not annotated, is unknown and has no entry. Throws InputError if the grids differ, or the prediction lacks a structure.
  */
 export async function scoreCase(
-  { name: scan, truth: label, predicted }: ScoreCase,
-  subject: string,
-  settings: ScoreSettings,
+  { name: scan, subject, truth: label, predicted, structures, ignored }: ScoreCase,
+  surfaces: SurfaceThreads,
 ): Promise<ScoredPair[]> {
   const [truth, prediction] = [openMarked(label), openMarked(predicted.files)]
   checkSameSpace(prediction.grid, truth.grid)
-  const left = settings.ignored === undefined ? undefined : truth.voxelsOf(settings.ignored)
+  const left = ignored === undefined ? undefined : truth.voxelsOf(ignored)
   const pairs: Promise<ScoredPair>[] = []
-  for (const structure of settings.structures) {
+  for (const structure of structures) {
     const masks = masksOf(structure, truth, prediction, left)
     if (!masks) continue
     const said = predicted.presence?.get(structure.name)
-    pairs.push(
-      measure(masks, truth, settings.surfaces).then(measured => ({
+    const pair = measure(masks, truth, surfaces).then(
+      (measured): ScoredPair => ({
         scan,
         subject,
         structure: structure.name,
@@ -44,8 +43,10 @@ export async function scoreCase(
         predicted_present: (said?.isPresent ?? measured.predicted_voxels > 0) ? 1 : 0,
         presence_probability: said?.probability ?? null,
         ...measured,
-      })),
+      }),
     )
+    pair.catch(() => undefined) // awaited below, unless the next mask cannot be read
+    pairs.push(pair)
   }
   return Promise.all(pairs)
 }

@@ -1,7 +1,7 @@
-import { SPLIT_NAMES } from '../src/data/dataset/split.ts'
-import type { ImportReport } from '../src/data/import/report.ts'
-import type { IntensityRule } from '../src/data/scan/preparation.ts'
-import { table } from '../src/report/text/table.ts'
+import { SPLIT_NAMES } from '../../src/data/dataset/split.ts'
+import type { ImportReport } from '../../src/data/import/report.ts'
+import type { IntensityRule } from '../../src/data/scan/preparation.ts'
+import { table } from '../../src/report/text/table.ts'
 
 /** The result of an import as lines of plain text: a table of structures, then details of the conversion. */
 export function summaryLines(report: ImportReport): string[] {
