@@ -5,7 +5,7 @@ import { IMPORT_DEFAULTS } from '../src/data/import/import_options.ts'
 import { InputError } from '../src/util/error.ts'
 import { say } from './console/say.ts'
 import { collect, countOption, numberOption, overridesOf, withConfiguration } from './options.ts'
-import { stopOnSignals } from './signals.ts'
+import { stopOnSignals } from './process/signals.ts'
 
 interface OutcomeOptions {
   config?: string

@@ -41,7 +41,7 @@ test('folds share the scans out, the same for the same seed', () => {
   expect(new Set(folds.flat())).toEqual(new Set(scans.scans))
   expect(foldsOf(scans, 4, 42)).toEqual(folds)
   expect(foldsOf(scans, 4, 43)).not.toEqual(folds)
-  expect(() => foldsOf(scans, 7, 42)).toThrow(/6 subjects in 7 folds, expected 2 to 6 folds$/)
+  expect(() => foldsOf(scans, 7, 42)).toThrow(/6 subjects, expected at least one for each of 7 folds$/)
 })
 
 test('the dataset of a fold imports as its training scans, those of the curve and the other held-out ones', async () => {
