@@ -1,10 +1,10 @@
 import { Command, Option } from 'commander'
-import type { AbsencePredictions } from '../bench/absence/score.ts'
-import { IMPORT_DEFAULTS } from '../src/data/import/import_options.ts'
-import { InputError } from '../src/util/error.ts'
-import { namedFolder } from './bench_outcome.ts'
-import { progressOf } from './console/progress.ts'
-import { countOption, numberOption } from './options.ts'
+import type { AbsencePredictions } from '../../bench/absence/score.ts'
+import { IMPORT_DEFAULTS } from '../../src/data/import/import_options.ts'
+import { InputError } from '../../src/util/error.ts'
+import { progressOf } from '../console/progress.ts'
+import { countOption, numberOption } from '../options.ts'
+import { namedFolder } from './outcome.ts'
 
 interface SetOptions {
   data: string
@@ -66,10 +66,10 @@ export function makeAbsenceCommand(): Command {
 }
 
 async function runSet({ data, outputDir, folds, fold, seed, axis, json }: SetOptions): Promise<void> {
-  const { makeAbsenceSet } = await import('../bench/absence/absence_set.ts')
-  const { setText } = await import('../bench/absence/text.ts')
-  const { foldsOf } = await import('../bench/outcome/folds.ts')
-  const { openLabelledScans } = await import('../bench/outcome/scans.ts')
+  const { makeAbsenceSet } = await import('../../bench/absence/absence_set.ts')
+  const { setText } = await import('../../bench/absence/text.ts')
+  const { foldsOf } = await import('../../bench/outcome/folds.ts')
+  const { openLabelledScans } = await import('../../bench/outcome/scans.ts')
   const scans = openLabelledScans(data)
   const heldOut = foldsOf(scans, folds, seed)[fold]
   if (!heldOut) throw new InputError(`bench absence: no fold ${fold}, expected 0 to ${folds - 1}`)
@@ -84,8 +84,8 @@ async function runSet({ data, outputDir, folds, fold, seed, axis, json }: SetOpt
 }
 
 async function runScore({ set, prediction, json }: ScoreOptions): Promise<void> {
-  const { scoreAbsence } = await import('../bench/absence/score.ts')
-  const { absenceText } = await import('../bench/absence/text.ts')
+  const { scoreAbsence } = await import('../../bench/absence/score.ts')
+  const { absenceText } = await import('../../bench/absence/text.ts')
   const lines = await scoreAbsence(set, prediction)
   print(json ? JSON.stringify(lines) : absenceText(lines))
 }

@@ -1,11 +1,11 @@
 import { Command, InvalidArgumentError, Option } from 'commander'
-import { StoppedError } from '../bench/outcome/job.ts'
-import { TOOLS, type ToolName } from '../bench/outcome/tool.ts'
-import { IMPORT_DEFAULTS } from '../src/data/import/import_options.ts'
-import { InputError } from '../src/util/error.ts'
-import { say } from './console/say.ts'
-import { collect, countOption, numberOption, overridesOf, withConfiguration } from './options.ts'
-import { stopOnSignals } from './process/signals.ts'
+import { StoppedError } from '../../bench/outcome/job.ts'
+import { TOOLS, type ToolName } from '../../bench/outcome/tool.ts'
+import { IMPORT_DEFAULTS } from '../../src/data/import/import_options.ts'
+import { InputError } from '../../src/util/error.ts'
+import { say } from '../console/say.ts'
+import { collect, countOption, numberOption, overridesOf, withConfiguration } from '../options.ts'
+import { stopOnSignals } from '../process/signals.ts'
 
 interface OutcomeOptions {
   config?: string
@@ -80,8 +80,8 @@ export function makeOutcomeCommand(): Command {
 }
 
 async function runOutcome(words: string[], options: OutcomeOptions): Promise<void> {
-  const { benchOutcome } = await import('../bench/outcome/outcome.ts')
-  const { outcomeText } = await import('../bench/outcome/text.ts')
+  const { benchOutcome } = await import('../../bench/outcome/outcome.ts')
+  const { outcomeText } = await import('../../bench/outcome/text.ts')
   const { data, outputDir, folds, minutes, seed, foldSeed, curveScans, curvePoints, predict } = options
   for (const [name, value] of Object.entries({ minutes, 'curve-scans': curveScans, 'curve-points': curvePoints }))
     if (!(value > 0)) throw new InputError(`bench outcome: --${name} ${value}, expected a positive number`)
