@@ -59,14 +59,14 @@ interface Settings {
   config: Config
 }
 
-function settingsOf({ folds, seed, given = null, data, config }: CrossValidationRequest): Settings {
+function settingsOf({ folds, seed, given, data, config }: CrossValidationRequest): Settings {
   const { sources, ...others } = data
   const placed = sources.map(({ images, labels, ...rest }) => ({
     images: resolve(images),
     ...(labels === undefined ? {} : { labels: resolve(labels) }),
     ...rest,
   }))
-  return { folds, seed, given, data: JSON.parse(JSON.stringify({ ...others, sources: placed })), config }
+  return { folds, seed, given: given ?? null, data: JSON.parse(JSON.stringify({ ...others, sources: placed })), config }
 }
 
 function refuseOthers(path: string, { folds, seed, given, data, config }: Settings): void {
