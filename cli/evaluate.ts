@@ -9,11 +9,11 @@ import { EvaluationPictures } from '../src/evaluate/pictures.ts'
 import { mainMetrics } from '../src/report/text/evaluation_report.ts'
 import { progressOf } from './console/progress.ts'
 import { say } from './console/say.ts'
-import { configurationOf, countOption, withConfiguration } from './options.ts'
+import { collect, configurationOf, countOption, withConfiguration } from './options.ts'
 
 interface EvaluateOptions {
   config?: string
-  weights: string
+  weights: string[]
   dataset?: string
   split: SplitName
   output: string
@@ -34,7 +34,8 @@ export function makeEvaluateCommand(): Command {
     )
     .requiredOption(
       '--weights <file>',
-      'the model: .pth or .pt (a checkpoint or a state dict) or safetensors; the content decides',
+      'the model: .pth or .pt (a checkpoint or a state dict) or safetensors; the content decides; repeat it to average several models',
+      collect,
     )
     .option('--dataset <dir>', 'the dataset (default: dataset_path of the configuration)')
     .addOption(new Option('--split <name>', 'split to evaluate').choices(SPLIT_NAMES).default('test'))

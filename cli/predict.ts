@@ -12,13 +12,14 @@ import { collect, configurationOf, numberOption, withConfiguration } from './opt
 
 interface PredictOptions {
   config?: string
-  weights: string
+  weights: string[]
   input: string[]
   split: SplitName
   series?: string
   output: string
   probabilities?: boolean
   attention?: boolean
+  uncertainty?: boolean
   slidingWindow?: boolean
   overlap?: number
   flips?: boolean
@@ -42,7 +43,8 @@ export function makePredictCommand(): Command {
     )
     .requiredOption(
       '--weights <file>',
-      'the model: .pth or .pt (a checkpoint or a state dict) or safetensors; the content decides',
+      'the model: .pth or .pt (a checkpoint or a state dict) or safetensors; the content decides; repeat it to average several models',
+      collect,
     )
     .requiredOption(
       '--input <path>',
@@ -54,6 +56,10 @@ export function makePredictCommand(): Command {
     .requiredOption('-o, --output <dir>', 'folder for the results')
     .option('--probabilities', 'also write the probabilities behind the masks, float32')
     .option('--attention', 'also write the attention map of each structure, float32')
+    .option(
+      '--uncertainty',
+      'also write how far several models disagree: the standard deviation of their probabilities, float32',
+    )
     .option('--largest-component', 'keep only the largest connected component of each mask (26 neighbours)')
     .option(
       '--flips',
@@ -92,6 +98,7 @@ async function runPredict(words: string[], options: PredictOptions): Promise<voi
     raw,
     probabilities,
     attention,
+    uncertainty: options.uncertainty ?? false,
     largestComponent: options.largestComponent ?? false,
     ...overlapOf(options),
     ...(options.flips && { flips: givenFlipAxes(loaded) ?? 'trained' }),

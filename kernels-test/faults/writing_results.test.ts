@@ -4,13 +4,14 @@ import { expect } from 'vitest'
 import { run } from '../cli/command.ts'
 import { temporaryDirectory } from '../data/small_dataset.ts'
 import { contentsOf } from './contents.ts'
-import { makeInputs } from './inputs.ts'
+import { copied, makeInputs } from './inputs.ts'
 import { type Scenario, WRITING } from './sweep.ts'
 import { testSweeps } from './sweeps.ts'
 
 const root = temporaryDirectory()
 const { dataset, scans, weights } = await makeInputs(root)
 
+const ensemble = ['--weights', weights, '--weights', copied(weights, root, 'another.pth')]
 const evaluated = join(root, 'evaluated')
 const splits = ['train', 'val', 'test']
 for (const split of splits) {
@@ -55,7 +56,7 @@ const scenarios: readonly (readonly [Scenario, number])[] = [
   [over(['export', '--weights', weights, '--format', 'onnx'], 'model.onnx'), 20],
   [over(['score', '--predictions', join(scans, 'labels'), '--labels', join(scans, 'labels')], 'score.json'), 20],
   [into('analysis', ['analysis', ...splits.flatMap(split => [`--${split}`, join(evaluated, split, METRICS)])]), 20],
-  [into('predict', ['predict', '--weights', weights, '--input', join(scans, 'images', 's0.nii')]), 40],
+  [into('predict', ['predict', ...ensemble, '--uncertainty', '--input', join(scans, 'images', 's0.nii')]), 40],
   [into('predict an HDF5 file', ['predict', '--weights', weights, '--input', join(dataset, 'test.h5'), '--raw']), 30],
   [into('evaluate', [...evaluate, '--no-pictures']), 14],
   [

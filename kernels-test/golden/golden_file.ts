@@ -57,7 +57,7 @@ export async function openGolden(path: string): Promise<Golden> {
       size: attribute('size') as [number, number, number],
       inChannels: (file.get('step0/x') as Dataset).shape![1]!,
       channels: attribute('channels') as unknown as SadaanShape['channels'],
-      features: (file.get(`step0/params/encoder.final_conv.weight`) as Dataset).shape![0]!,
+      features: (file.get('final/encoder.final_conv.weight') as Dataset).shape![0]!,
     },
     batch: scalar('batch'),
     steps: scalar('steps'),

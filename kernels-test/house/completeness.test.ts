@@ -4,7 +4,15 @@ import { type AdapterFacts, type Call, GUARANTEED_FACTS } from '../../src/graph/
 import { ModelState } from '../../src/nn/model_state.ts'
 import { fittingVariants, type Lowered, lower } from '../../src/plan/lower.ts'
 import { OptimizerMemory } from '../../src/run/optimizer_memory.ts'
-import { batchTensors, recordEvaluation, recordPrediction, recordTraining, recordUpdate } from '../../src/run/tapes.ts'
+import {
+  batchTensors,
+  ensembleSums,
+  recordEnsembleEvaluation,
+  recordEvaluation,
+  recordPrediction,
+  recordTraining,
+  recordUpdate,
+} from '../../src/run/tapes.ts'
 import { linkShader } from '../../src/wgsl/link.ts'
 import { cases } from '../cases/index.ts'
 import { callsOf } from '../harness.ts'
@@ -52,6 +60,7 @@ function modelCalls(shape: ConstructorParameters<typeof ModelState>[0]): Call[] 
     recordUpdate(state, new OptimizerMemory(state), config),
     recordEvaluation(state, batch, config),
     recordPrediction(state, batch),
+    recordEnsembleEvaluation(state, batch, ensembleSums(batch), config),
   ]
   return recordings.flatMap(({ calls }) => calls)
 }

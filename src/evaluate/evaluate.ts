@@ -4,10 +4,11 @@ import { Device } from '../gpu/device.ts'
 import { casesCsv } from '../report/case_row.ts'
 import { evaluationReport } from '../report/text/evaluation_report.ts'
 import { factDifferences, voxelDifferences } from '../run/dataset_facts.ts'
+import { type Ensemble, openEnsemble, thresholdOf, weightsOf } from '../run/ensemble.ts'
 import { formatBytes, totalOf } from '../run/memory.ts'
 import { wantedAdapter } from '../run/open.ts'
 import { matchStructures, matchWarnings } from '../run/structure_match.ts'
-import { openTrainedModel, presenceThresholdFor, type TrainedModel } from '../run/trained_model.ts'
+import type { TrainedModel } from '../run/trained_model.ts'
 import { Closer } from '../util/closer.ts'
 import { InputError, messageOf } from '../util/error.ts'
 import { ResultFolder } from '../util/files/result_folder.ts'
@@ -22,7 +23,8 @@ import { removePictures } from './pictures.ts'
 /** An evaluation under way. */
 interface Task {
   request: EvaluationRequest
-  model: TrainedModel
+  ensemble: Ensemble
+  presenceThreshold: number
   split: Split
   structureNames: readonly string[]
   warnings: readonly string[]
@@ -36,7 +38,7 @@ interface Task {
 const NAMES = { metrics: 'detailed_metrics.json', report: 'evaluation_report.txt', cases: 'cases.csv' } as const
 
 /**
- * The `evaluate` command. Runs the model over one split, writes detailed_metrics.json, evaluation_report.txt and cases.csv, then passes the
+ * The `evaluate` command. Runs the model, or the mean of several, over one split, writes detailed_metrics.json, evaluation_report.txt and cases.csv, then passes the
  * most informative samples to `visit`. Throws InputError if weights and dataset do not match, or a result would replace a file that is none,
  * and then writes nothing.
  */
@@ -44,16 +46,18 @@ export async function evaluate(request: EvaluationRequest): Promise<Evaluation> 
   const { config, output, overwrite, say, compiling } = request
   const folder = new ResultFolder(output, { overwrite })
   folder.claim(Object.values(NAMES))
-  const model = openTrainedModel(request.weights)
-  const found = await openSplitFor(model, request)
+  const ensemble = openEnsemble(request.weights)
+  const { models, common } = ensemble
+  const presenceThreshold = thresholdOf(ensemble, request)
+  const found = await openSplitFor(common, request)
   const { split } = found
   return withOutputFolder(output, () =>
     Closer.using(async opened => {
       const device = opened.add(await Device.open(wantedAdapter(config)), each => each.close())
-      const pass = opened.add(await EvaluationPass.open(device, { model, split, config, say, compiling }), each =>
+      const pass = opened.add(await EvaluationPass.open(device, { models, split, config, say, compiling }), each =>
         each.close(),
       )
-      const task: Task = { ...found, request, model, device, pass, folder }
+      const task: Task = { ...found, request, ensemble, presenceThreshold, device, pass, folder }
       const evaluation = write(task, await measure(task))
       await show(task, evaluation)
       return evaluation
@@ -105,14 +109,14 @@ function withModelStructures(
   return { split: withStructures(split, match.masksAt), structureNames, warnings: matchWarnings(match, model, data) }
 }
 
-async function measure({ request, model, split, structureNames, device, pass }: Task): Promise<Metrics> {
+async function measure({ request, presenceThreshold, split, structureNames, device, pass }: Task): Promise<Metrics> {
   const { config, say, progress } = request
   const { samples, spacing } = split
   say(`adapter   ${device.name}`)
   say(`memory    ${formatBytes(totalOf(pass.need))} at batch size ${pass.batchSize}`)
   const metrics = new Metrics({
     structureNames,
-    threshold: presenceThresholdFor(model, request),
+    threshold: presenceThreshold,
     distanceUnit: spacing ? 'mm' : 'voxel',
     seed: config.seed,
   })
@@ -123,22 +127,22 @@ async function measure({ request, model, split, structureNames, device, pass }: 
   return metrics
 }
 
-function write({ request, model, device, folder, warnings }: Task, found: Metrics): Evaluation {
+function write({ request, ensemble, presenceThreshold, device, folder, warnings }: Task, found: Metrics): Evaluation {
   const { dataset, split } = request
   const [metrics, cases] = [found.detailed(), found.cases()]
   const head = {
-    weights: model.path,
+    weights: weightsOf(ensemble),
     dataset,
     split,
     samples: found.samples,
-    size: model.shape.size,
-    presenceThreshold: presenceThresholdFor(model, request),
+    size: ensemble.common.shape.size,
+    presenceThreshold,
     adapter: device.name,
     warnings,
   }
   removePictures(folder)
-  const { weights, presenceThreshold: presence_threshold } = head
-  const evaluated = { weights, dataset, split, presence_threshold, warnings }
+  const { weights } = head
+  const evaluated = { weights, dataset, split, presence_threshold: presenceThreshold, warnings }
   const files = {
     metrics: folder.write(NAMES.metrics, [jsonBytes({ ...metrics, evaluated })]),
     report: folder.write(NAMES.report, [Buffer.from(evaluationReport(head, metrics))]),

@@ -4,14 +4,14 @@ import type { CaseRow } from '../report/case_row.ts'
 import type { DetailedMetrics } from '../report/detailed_metrics.ts'
 import type { SampleView } from '../report/sample/view.ts'
 import type { ReportHead } from '../report/text/evaluation_report.ts'
+import type { WeightPaths } from '../run/ensemble.ts'
 import type { PicturedSample } from './pictured_samples.ts'
 
 export interface EvaluationRequest {
   config: Config
   /** overrides the model's */
   presenceThreshold?: number
-  /** path of .pth, .pt or safetensors */
-  weights: string
+  weights: WeightPaths
   dataset: string
   split: SplitName
   /** folder for the results */

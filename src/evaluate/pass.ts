@@ -9,7 +9,7 @@ import { InferenceEngine, type InferenceSpec, type Recorder } from '../run/infer
 import type { MemoryNeed } from '../run/memory.ts'
 import { decodersFor } from '../run/open.ts'
 import { sampleView, type ViewSettings } from '../run/sample_view.ts'
-import { recordEvaluation } from '../run/tapes.ts'
+import { ensembleSums, recordEnsembleEvaluation, recordEvaluation } from '../run/tapes.ts'
 import type { TrainedModel } from '../run/trained_model.ts'
 import { knownChoice } from '../run/variants.ts'
 import { Closer } from '../util/closer.ts'
@@ -21,35 +21,40 @@ import { SurfaceThreads } from './surface_threads.ts'
 
 type Read = 'pairs' | 'presenceProbability' | 'predicted'
 type Outputs = Record<Read, Float32Array>
-/** A batch of the loader with copies of its masks, since the loader reuses the batch. */
-type CopiedBatch = Batch & { truth: Uint32Array<ArrayBuffer>[] } // (S, V/32) of each sample
+/** A batch of the loader with copies of its masks, since the loader reuses the batch, for one of the models. */
+interface CopiedBatch extends Batch {
+  truth: Uint32Array<ArrayBuffer>[] // (S, V/32) of each sample
+  model: number
+}
 
 interface PassOptions {
-  model: TrainedModel
+  models: readonly TrainedModel[]
   split: Split
   config: Config
   say(line: string): void
   compiling?: ((done: number, all: number) => void) | undefined
 }
 
-interface Opened extends Pick<PassOptions, 'model' | 'split'> {
+interface Opened extends Pick<PassOptions, 'models' | 'split'> {
   engine: InferenceEngine<Read, 'attention'>
   loader: Loader
   surfaces: SurfaceThreads
   closer: Closer
 }
 
-/** A trained model and a split: one pass over all samples for the metrics, then over selected samples for pictures. */
+/** A trained model, or the mean of several, and a split: one pass over all samples for the metrics, then over selected samples for pictures. */
 export class EvaluationPass {
-  private readonly model: TrainedModel
+  private readonly models: readonly TrainedModel[]
+  private readonly shape: TrainedModel['shape']
   private readonly split: Split
   private readonly engine: InferenceEngine<Read, 'attention'>
   private readonly loader: Loader
   private readonly surfaces: SurfaceThreads
   private readonly closer: Closer
 
-  private constructor({ model, split, engine, loader, surfaces, closer }: Opened) {
-    this.model = model
+  private constructor({ models, split, engine, loader, surfaces, closer }: Opened) {
+    this.models = models
+    this.shape = models[0]!.shape
     this.split = split
     this.engine = engine
     this.loader = loader
@@ -58,13 +63,13 @@ export class EvaluationPass {
   }
 
   /** Uses the largest batch that the adapter holds, up to the configured one. */
-  static open(device: Device, { model, split, config, say, compiling }: PassOptions): Promise<EvaluationPass> {
+  static open(device: Device, { models, split, config, say, compiling }: PassOptions): Promise<EvaluationPass> {
     return Closer.opening(async closer => {
       const { training } = config
       const spec: InferenceSpec<Read, 'attention'> = {
-        model,
+        models,
         batchSize: Math.min(training.batch_size, split.samples),
-        record: recorderFor(config),
+        record: recorderFor(config, models.length),
         choice: knownChoice(device, config, say),
         isPinned: training.pin_memory,
         ...(compiling && { compiling }),
@@ -74,11 +79,11 @@ export class EvaluationPass {
       const decoders = closer.add(decodersFor(config, batchSize), each => each.close())
       const threads = Math.max(1, Math.min(training.num_workers, availableParallelism()))
       const surfaces = closer.add(new SurfaceThreads(threads), each => each.close())
-      const { structures, size } = model.shape
+      const { structures, size } = models[0]!.shape
       const imageSize: ImageSize = [...size]
       const order = { order: 'sequential', dropLast: false, seed: 0 } as const
       const loader = new Loader({ split, decoders, structures, batchSize, imageSize, ...order })
-      return new EvaluationPass({ model, split, engine, loader, surfaces, closer })
+      return new EvaluationPass({ models, split, engine, loader, surfaces, closer })
     })
   }
 
@@ -102,7 +107,8 @@ export class EvaluationPass {
     let done = 0
     await this.engine.runAll(this.batches(), (outputs, host) => {
       const indices = [...host.samples.subarray(0, host.count)]
-      checkOutputs(outputs, indices, { model: this.model, path: this.split.path })
+      checkOutputs(outputs, indices, { model: this.models[host.model]!, path: this.split.path })
+      if (host.model < this.models.length - 1) return undefined
       const facts = Array.from({ length: host.count }, (_, i) => this.factsOf(host.samples[i]!))
       const before = measured.at(-1)?.batch
       const batch = this.measureBatch(outputs, host, facts)
@@ -115,13 +121,14 @@ export class EvaluationPass {
     for (const { batch, facts } of measured) use(await batch, facts)
   }
 
+  /** Every batch once for each model, in the order of the models. */
   private async *batches(): AsyncGenerator<CopiedBatch, void, void> {
-    const words = (this.model.shape.structures * sizeOf(this.model.shape.size)) / 32
+    const words = (this.shape.structures * sizeOf(this.shape.size)) / 32
     for await (const batch of this.loader.epoch(0)) {
       const truth = Array.from({ length: batch.count }, (_, i) =>
         Uint32Array.from(batch.maskBits.subarray(i * words, (i + 1) * words)),
       )
-      yield { ...batch, truth }
+      for (const model of this.models.keys()) yield { ...batch, truth, model }
     }
   }
 
@@ -130,7 +137,7 @@ export class EvaluationPass {
     { presence, truth }: CopiedBatch,
     facts: readonly SampleFacts[],
   ): Promise<MeasuredBatch> {
-    const { structures } = this.model.shape
+    const { structures } = this.shape
     const surfaces = truth.map((masks, i) =>
       this.surfacesOf({
         truth: masks,
@@ -144,7 +151,7 @@ export class EvaluationPass {
 
   /** (S) of one sample; null for structures that are not present. */
   private async surfacesOf({ truth, predicted, presence, spacing }: SampleMasks): Promise<(SurfaceDistances | null)[]> {
-    const { structures, size } = this.model.shape
+    const { structures, size } = this.shape
     const found = new Array<SurfaceDistances | null>(structures).fill(null)
     const present = Array.from(found.keys()).filter(s => presence[s]! > 0.5)
     const measured = await this.surfaces.measure({ truth, predicted, size, spacing, structures: present })
@@ -157,7 +164,7 @@ export class EvaluationPass {
     return {
       scenario: scenarios[sample]!,
       subject: subjects[sample]!,
-      spacing: spacingOn(this.split, sample, this.model.shape.size),
+      spacing: spacingOn(this.split, sample, this.shape.size),
     }
   }
 
@@ -165,10 +172,10 @@ export class EvaluationPass {
   async look(index: number, settings: Omit<ViewSettings, 'shape' | 'split'>, title: string): Promise<SampleView> {
     const i = index % this.batchSize
     for await (const host of this.loader.epoch(0, Math.floor(index / this.batchSize))) {
-      const { pairs, presenceProbability, predicted } = await this.engine.run(host)
+      const { pairs, presenceProbability, predicted } = await this.engine.runEach(host)
       const attention = await this.engine.readKept('attention', i)
       const batch = { ...host, pairs, presenceProbability, predicted: wordsOf(predicted) }
-      const all = { shape: this.model.shape, split: this.split, ...settings }
+      const all = { shape: this.shape, split: this.split, ...settings }
       return sampleView(all, batch, { index: i, title, attention })
     }
     throw new Error(`no sample ${index} in ${this.split.path}`)
@@ -187,13 +194,17 @@ interface SampleMasks {
 }
 
 /** Overlap follows from the loss's sums over voxels. Surfaces need the masks, at one bit per voxel. */
-function recorderFor(config: Config): Recorder<Read, 'attention'> {
+function recorderFor(config: Config, models: number): Recorder<Read, 'attention'> {
   // f16 is for training only: evaluation uses the full precision of the weights
   const exact = { ...config, compute: { ...config.compute, precision: 'f32' as const } }
-  return (state, batch) => {
-    const { calls, outputs } = recordEvaluation(state, batch, exact)
-    const { pairs, presenceProbability, predicted, attention } = outputs
-    return { calls, outputs: { pairs, presenceProbability, predicted }, kept: { attention } }
+  return batch => {
+    const sums = ensembleSums(batch)
+    return state => {
+      const { calls, outputs } =
+        models === 1 ? recordEvaluation(state, batch, exact) : recordEnsembleEvaluation(state, batch, sums, exact)
+      const { pairs, presenceProbability, predicted, attention } = outputs
+      return { calls, outputs: { pairs, presenceProbability, predicted }, kept: { attention } }
+    }
   }
 }
 

@@ -68,10 +68,10 @@ export class Aggregator {
     const { presence, blends } = this
     if (!blends) {
       const voxels = sizeOf(this.options.window)
-      return { presence, volume: (name, s) => only[name].subarray(s * voxels, (s + 1) * voxels) }
+      return { presence, volume: (name, s) => only[name as VolumeName].subarray(s * voxels, (s + 1) * voxels) }
     }
     for (const { blend } of blends.values()) blend.finish()
-    return { presence, volume: (name, s) => blends.get(name)!.store.volume(s) }
+    return { presence, volume: (name, s) => blends.get(name as VolumeName)!.store.volume(s) }
   }
 }
 

@@ -50,12 +50,16 @@ export class BadSubjects {
   }
 }
 
-/** Throws InputError if an output of a pass over the subject `where` is not finite: it would look like an absent structure. */
-export function checkFinite(outputs: RawOutputs, where: string, structureNames: readonly string[]): void {
+/** Throws InputError if an output of `whose` model for the subject `where` is not finite: it would look like an absent structure. */
+export function checkFinite(
+  outputs: RawOutputs,
+  { where, whose }: { where: string; whose: string },
+  structureNames: readonly string[],
+): void {
   for (const [name, values] of Object.entries(outputs)) {
     const at = firstNotFinite(values)
     if (at < 0) continue
     const structure = structureNames[Math.floor((at * structureNames.length) / values.length)]!
-    throw new InputError(`${where}: the model's ${name} of ${structure} is ${values[at]}, expected a finite number`)
+    throw new InputError(`${where}: ${whose} ${name} of ${structure} is ${values[at]}, expected a finite number`)
   }
 }

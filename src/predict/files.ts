@@ -11,7 +11,8 @@ import type { SubjectPlace } from './subjects.ts'
 
 /** How the predictions were made: the first part of presence.json. */
 export interface PredictionHead {
-  weights: string
+  /** path of the model, or of those that were averaged */
+  weights: string | readonly string[]
   input: string
   structureNames: readonly string[]
   presenceThreshold: number
@@ -23,6 +24,7 @@ export interface PredictionHead {
   flips: readonly (readonly number[])[]
   isLargestComponent: boolean
   hasAttention: boolean
+  hasUncertainty: boolean
   /** in which respects the dataset is unlike the training data */
   warnings: readonly string[]
 }
@@ -107,10 +109,15 @@ export class PredictionFiles {
   }
 
   private table(): string {
-    const { structureNames, presenceThreshold } = this.head
-    const columns = [...COLUMNS, ...(this.head.hasAttention ? ['attention_peak'] : []), 'warnings']
+    const { structureNames, presenceThreshold, hasAttention, weights } = this.head
+    const columns = [
+      ...COLUMNS,
+      ...(hasAttention ? ['attention_peak'] : []),
+      ...(typeof weights === 'string' ? [] : ['presence_std', 'pairwise_dice']),
+      'warnings',
+    ]
     const lines = this.subjects.flatMap(({ sample, scan, warnings, rows }) =>
-      rows.map(({ probability, present, voxels, millilitres, attentionPeak }, s) => {
+      rows.map(({ probability, present, voxels, millilitres, attentionPeak, agreement }, s) => {
         const cells = [
           sample,
           structureNames[s]!,
@@ -122,6 +129,7 @@ export class PredictionFiles {
           scan,
         ]
         if (attentionPeak !== undefined) cells.push(attentionPeak)
+        if (agreement) cells.push(agreement.presenceDeviation, agreement.pairwiseDice ?? '')
         return csvLine([...cells, warnings.join(' | ')])
       }),
     )
@@ -159,12 +167,13 @@ const COLUMNS = [
 
 /** The samples as in presence.json. Volumes are null if the voxel size is unknown. */
 export function samplesOf(subjects: readonly PredictedSubject[], structureNames: readonly string[]) {
-  const structure = ({ probability, present, voxels, millilitres, attentionPeak }: PresenceRow) => ({
+  const structure = ({ probability, present, voxels, millilitres, attentionPeak, agreement }: PresenceRow) => ({
     presence_probability: probability,
     present,
     mask_voxels: voxels,
     volume_ml: millilitres ?? null,
     ...(attentionPeak !== undefined && { attention_peak: attentionPeak }),
+    ...(agreement && { presence_std: agreement.presenceDeviation, pairwise_dice: agreement.pairwiseDice }),
   })
   return subjects.map(({ sample, scan, warnings, rows }) => ({
     sample,

@@ -21,6 +21,8 @@ export interface ModelInputBatch {
   images: Float32Array // (N, C, H, W, D)
   /** at most N; the rest of `images` is zero */
   passes: ModelInput[]
+  /** number of the model that they are for */
+  model: number
 }
 
 /** How a subject is divided into inputs. */
@@ -31,9 +33,14 @@ export interface PassPlan {
   overlap: number
   /** sets of axes; each is one pass */
   flips: readonly (readonly number[])[]
+  /** number of models that predict each subject */
+  models: number
 }
 
-/** All inputs in order: by subject, then by window, then by flip. The next batch reuses `images`. Subjects that cannot be read go to `bad`. */
+/**
+ * All inputs in order: by group of subjects, by model, by subject, then by window, then by flip. The next batch reuses `images`. Subjects
+ * that cannot be read go to `bad`.
+ */
 export async function* passesOf(
   subjects: Subjects,
   plan: PassPlan,
@@ -42,21 +49,50 @@ export async function* passesOf(
 ): AsyncGenerator<ModelInputBatch> {
   const length = plan.channels * sizeOf(plan.window)
   const images = new Float32Array(batchSize * length)
-  let passes: ModelInput[] = []
+  for (const group of groupsOf(readableOf(subjects, bad), plan, batchSize))
+    for (let model = 0; model < plan.models; model++) {
+      let passes: ModelInput[] = []
+      for (const subject of group)
+        for (const fill of subjectPasses(subject, plan)) {
+          const start = passes.length * length
+          passes.push(fill(images.subarray(start, start + length)))
+          if (passes.length < batchSize) continue
+          yield { images, passes, model }
+          passes = []
+        }
+      if (passes.length === 0) continue
+      images.fill(0, passes.length * length)
+      yield { images, passes, model }
+    }
+}
+
+/**
+ * One model gets all subjects, each read when its turn comes. Several get them in groups that stay in memory until the last model is
+ * through: as few subjects as fill a batch, because a change of models ends a batch.
+ */
+function* groupsOf(
+  subjects: Iterable<Subject>,
+  { models, window, overlap, flips }: PassPlan,
+  batchSize: number,
+): Generator<Iterable<Subject>> {
+  if (models === 1) return yield subjects
+  let [group, passes]: [Subject[], number] = [[], 0]
+  for (const subject of subjects) {
+    group.push(subject)
+    passes += windowsOver(subject.frame.size, window, overlap).length * flips.length
+    if (passes < batchSize) continue
+    yield group
+    group = []
+    passes = 0
+  }
+  if (group.length > 0) yield group
+}
+
+function* readableOf(subjects: Subjects, bad: BadSubjects): Generator<Subject> {
   for (let index = 0; index < subjects.count; index++) {
     const read = subjectAt(subjects, index, bad)
-    if (!read) continue
-    for (const fill of subjectPasses(read, plan)) {
-      const start = passes.length * length
-      passes.push(fill(images.subarray(start, start + length)))
-      if (passes.length < batchSize) continue
-      yield { images, passes }
-      passes = []
-    }
+    if (read) yield read
   }
-  if (passes.length === 0) return
-  images.fill(0, passes.length * length)
-  yield { images, passes }
 }
 
 function subjectAt(subjects: Subjects, index: number, bad: BadSubjects): Subject | undefined {

@@ -8,7 +8,8 @@ import { isScan } from '../data/scan/read_scan.ts'
 import { isScanFolder, scanGroups } from '../data/scan/scan_groups.ts'
 import { headerWarnings, warningLines } from '../data/scan/scan_warnings.ts'
 import { factDifferences, voxelDifferences } from '../run/dataset_facts.ts'
-import { presenceThresholdFor, structureNamesOf, type TrainedModel } from '../run/trained_model.ts'
+import { type Ensemble, thresholdOf, type WeightPaths, weightsOf } from '../run/ensemble.ts'
+import { structureNamesOf, type TrainedModel } from '../run/trained_model.ts'
 import { InputError } from '../util/error.ts'
 import { fileNames } from '../util/files/file_names.ts'
 import { factsOf, isFolder } from '../util/files/lookup.ts'
@@ -17,7 +18,10 @@ import type { PredictionHead } from './files.ts'
 import { flipsOver } from './inputs.ts'
 import { hdf5Subjects, type ModelGrid, type Subjects, scanSubjects } from './subjects.ts'
 
-function checkRequest({ overlap, raw, flips }: PredictionRequest, { path, patches, shape }: TrainedModel): void {
+function checkRequest(
+  { overlap, raw, flips, uncertainty }: PredictionRequest,
+  { models, common: { path, patches, shape } }: Ensemble,
+): void {
   if (overlap !== undefined && !patches)
     throw new InputError(
       `${path}: was not trained on patches ("patches": true in metadata.json), so sliding-window inference is impossible: its position priors tie it to ${shape.size.join('×')} voxels`,
@@ -26,6 +30,10 @@ function checkRequest({ overlap, raw, flips }: PredictionRequest, { path, patche
     throw new InputError(`overlap is ${overlap}, expected a fraction of the window, at least 0 and below 1`)
   if (raw && (overlap !== undefined || flips))
     throw new InputError('raw outputs need a single pass over each sample, expected no sliding windows and no flips')
+  if (raw && models.length > 1)
+    throw new InputError(`raw outputs are those of one model, expected one file of weights, not ${models.length}`)
+  if (uncertainty && models.length === 1)
+    throw new InputError(`${path}: uncertainty is how far models disagree, expected the weights of at least two`)
 }
 
 /** The input: one HDF5 file, possibly of a dataset, or scans. */
@@ -73,24 +81,26 @@ export interface PredictionJob {
 }
 
 /**
- * Opens the input, checks it against the model and decides how to predict it. Tells `say` what the user may not expect. Throws InputError.
+ * Opens the input, checks it against the models and decides how to predict it. Tells `say` what the user may not expect. Throws InputError.
  */
-export async function openJob(request: PredictionRequest, model: TrainedModel): Promise<PredictionJob> {
-  checkRequest(request, model)
+export async function openJob(request: PredictionRequest, ensemble: Ensemble): Promise<PredictionJob> {
+  checkRequest(request, ensemble)
+  const model = ensemble.common
   const source = await locate(request)
-  const { say, overlap, largestComponent = false, attention = false } = request
+  const { say, overlap, largestComponent = false, attention = false, uncertainty = false } = request
   const { size, inChannels } = model.shape
   const grid: ModelGrid = { path: model.path, channels: inChannels, size: [...size], isSlidOver: overlap !== undefined }
   const dataset = 'hdf5' in source ? source.dataset : undefined
   const head = {
-    weights: model.path,
+    weights: weightsOf(ensemble),
     input: [request.input].flat().join(', '),
     structureNames: structureNamesOf(model, dataset?.structureNames),
-    presenceThreshold: presenceThresholdFor(model, request),
+    presenceThreshold: thresholdOf(ensemble, request),
     ...(overlap !== undefined && { overlap }),
-    flips: flipsOver(flipAxesFor(request, model)),
+    flips: flipsOver(flipAxesFor(request, ensemble)),
     isLargestComponent: largestComponent,
     hasAttention: attention,
+    hasUncertainty: uncertainty,
   }
   if ('hdf5' in source) {
     const differences = dataset ? factDifferences(model, dataset, grid.isSlidOver) : []
@@ -128,13 +138,24 @@ function reportSize(imageSize: ImageSize, { size, isSlidOver }: ModelGrid, say: 
   else say(`images are resampled from ${from} to the model's ${to}, and masks back to ${from}`)
 }
 
-/** The axes to flip: the requested ones; for 'trained' those flipped in training, or left-right if unknown or none. */
-function flipAxesFor({ flips, say }: PredictionRequest, { flipAxes: seen, path }: TrainedModel): readonly number[] {
+/**
+ * The axes to flip: the requested ones; for 'trained' those flipped in training, or left-right if unknown or none. Throws InputError if the
+ * models were trained on different ones.
+ */
+function flipAxesFor({ flips, say }: PredictionRequest, { models, common }: Ensemble): readonly number[] {
   if (flips === undefined) return []
-  const axes = flips === 'trained' ? (seen?.length ? seen : [0]) : flips
-  const unseen = seen ? axes.filter(axis => !seen.includes(axis)) : []
-  if (unseen.length > 0) say(`warning: ${path} was not trained on volumes flipped along axis ${unseen.join(', ')}`)
-  if (!seen) say(`${path} does not state which axes training flipped; flipping along axis ${axes.join(', ')}`)
+  const axesText = ({ flipAxes }: TrainedModel): string => flipAxes?.join(', ') || (flipAxes ? 'none' : 'unknown')
+  const other = models.find(each => axesText(each) !== axesText(common))
+  if (flips === 'trained' && other)
+    throw new InputError(
+      `${other.path}: training flipped along axis ${axesText(other)}, that of ${common.path} along ${axesText(common)}; name the axes: with augmentation.flip_axes=[0]`,
+    )
+  const axes = flips === 'trained' ? (common.flipAxes?.length ? common.flipAxes : [0]) : flips
+  for (const { path, flipAxes: seen } of models) {
+    const unseen = seen ? axes.filter(axis => !seen.includes(axis)) : []
+    if (unseen.length > 0) say(`warning: ${path} was not trained on volumes flipped along axis ${unseen.join(', ')}`)
+    if (!seen) say(`${path} does not state which axes training flipped; flipping along axis ${axes.join(', ')}`)
+  }
   return axes
 }
 
@@ -165,8 +186,7 @@ export interface PredictionRequest {
   config: Config
   /** overrides the model's */
   presenceThreshold?: number
-  /** path of .pth, .pt or safetensors */
-  weights: string
+  weights: WeightPaths
   /** an HDF5 file with images, a dataset folder, or scans and folders of scans */
   input: string | readonly string[]
   /** of a dataset folder */
@@ -183,6 +203,8 @@ export interface PredictionRequest {
   probabilities?: boolean
   /** also write the attention maps */
   attention?: boolean
+  /** also write the standard deviation of the voxel probabilities over the models */
+  uncertainty?: boolean
   /** sliding-window inference, with windows that overlap by this fraction */
   overlap?: number
   /** average over inputs mirrored along these axes; 'trained': those flipped in training */

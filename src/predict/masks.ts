@@ -4,7 +4,7 @@ import { type Box, intersection, wholeOf } from '../data/scan/resample.ts'
 import { type ImageSize, sizeOf } from '../util/shape.ts'
 
 /** Probability above which a voxel belongs to a structure. */
-const VOXEL_THRESHOLD = 0.5
+export const VOXEL_THRESHOLD = 0.5
 /** Voxels of the scan's grid interpolated at a time. */
 const SLAB_VOXELS = 2 ** 20
 

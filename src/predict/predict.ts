@@ -1,17 +1,16 @@
 import { Device } from '../gpu/device.ts'
 import type { Tensor } from '../graph/tensor.ts'
+import { type Ensemble, openEnsemble } from '../run/ensemble.ts'
 import { InferenceEngine, type InferenceSpec, type Recorder } from '../run/inference.ts'
 import { formatBytes, totalOf } from '../run/memory.ts'
 import { wantedAdapter } from '../run/open.ts'
 import { recordPrediction } from '../run/tapes.ts'
-import { openTrainedModel, type TrainedModel } from '../run/trained_model.ts'
 import { knownChoice } from '../run/variants.ts'
 import { Closer } from '../util/closer.ts'
-import { mirrorPartners } from '../util/mirror.ts'
 import { withOutputFolder } from '../util/output_folder.ts'
 import type { ImageSize } from '../util/shape.ts'
-import { Aggregator } from './aggregator.ts'
 import { BadSubjects, checkFinite, type FailedSubject } from './bad_subjects.ts'
+import { Combiner } from './combiner.ts'
 import { PredictionFiles, type PredictionHead, samplesOf } from './files.ts'
 import { Hdf5Results } from './hdf5_results.ts'
 import { type ModelInput, type ModelInputBatch, passesOf } from './inputs.ts'
@@ -35,13 +34,10 @@ export interface Prediction {
   failed: FailedSubject[]
 }
 
-/** Blended volumes of a subject larger than this go to a temporary file, bytes. */
-const MEMORY_LIMIT = 2 ** 30
-
 /** A prediction under way. */
 interface Task {
   request: PredictionRequest
-  model: TrainedModel
+  ensemble: Ensemble
   job: PredictionJob
   engine: InferenceEngine<RawName>
   results: StagedResults
@@ -49,30 +45,30 @@ interface Task {
 
 /**
  * The `predict` command. Writes masks_s = [p_s > 0.5]·[q_s > presence_threshold] on the grid of the input (for scans as NIfTI with the same
- * geometry), a presence table, and the outputs requested. A scan or sample that cannot be used is listed under `failed`, and the others are
+ * geometry), a presence table, and the outputs requested. With several models, p and q are means over them. A scan or sample that cannot be used is listed under `failed`, and the others are
  * predicted. Throws InputError if the input does not match the model or nothing can be used, and then leaves the results' folder unchanged.
  */
 export async function predict(request: PredictionRequest): Promise<Prediction> {
-  const model = openTrainedModel(request.weights)
+  const ensemble = openEnsemble(request.weights)
   return Closer.using(async opened => {
-    const job = await openJob(request, model)
+    const job = await openJob(request, ensemble)
     opened.add(job.subjects, each => each.close())
     const device = opened.add(await Device.open(wantedAdapter(request.config)), each => each.close())
-    return withOutputFolder(request.output, () => run(request, model, job, device))
+    return withOutputFolder(request.output, () => run(request, ensemble, job, device))
   })
 }
 
-function run(request: PredictionRequest, model: TrainedModel, job: PredictionJob, device: Device): Promise<Prediction> {
+function run(request: PredictionRequest, ensemble: Ensemble, job: PredictionJob, device: Device): Promise<Prediction> {
   const { output, overwrite, raw, say } = request
   return Closer.using(async opened => {
-    const engine = opened.add(await openEngine(request, model, job, device), each => each.close())
+    const engine = opened.add(await openEngine(request, ensemble, job, device), each => each.close())
     const results = opened.add(new StagedResults(output, { overwrite }), each => each.abandon())
     say(`adapter   ${device.name}`)
     say(`memory    ${formatBytes(totalOf(engine.need))} at batch size ${engine.batchSize}`)
     const volumes = await filesFor(request, job, results)
-    const files = await PredictionFiles.create(results, job.head, volumes, raw ? model.shape : undefined)
+    const files = await PredictionFiles.create(results, job.head, volumes, raw ? ensemble.common.shape : undefined)
     try {
-      const failed = await predictAll({ request, model, job, engine, results }, files)
+      const failed = await predictAll({ request, ensemble, job, engine, results }, files)
       return reportOf(job.head, files, { failed, files: await files.finish(failed) })
     } catch (error) {
       files.abandon()
@@ -83,14 +79,14 @@ function run(request: PredictionRequest, model: TrainedModel, job: PredictionJob
 
 function openEngine(
   { config, raw, say, compiling }: PredictionRequest,
-  model: TrainedModel,
+  { models }: Ensemble,
   { head, subjects }: PredictionJob,
   device: Device,
 ): Promise<InferenceEngine<RawName>> {
   const outputs: readonly RawName[] = raw ? RAW_NAMES : ['presence_probs', ...volumeNames(head)]
   const most = head.overlap === undefined ? subjects.count * head.flips.length : Number.POSITIVE_INFINITY
   const spec: InferenceSpec<RawName> = {
-    model,
+    models,
     batchSize: Math.min(config.training.batch_size, most),
     record: recorderFor(outputs),
     choice: knownChoice(device, config, say),
@@ -112,60 +108,60 @@ async function filesFor(
 }
 
 function recorderFor(names: readonly RawName[]): Recorder<RawName> {
-  return (state, batch) => {
+  return batch => state => {
     const { calls, outputs } = recordPrediction(state, batch)
     return { calls, outputs: Object.fromEntries(names.map(name => [name, outputs[name]])) as Record<RawName, Tensor> }
   }
 }
 
 /** Returns the subjects without results. */
-async function predictAll(
-  { request, model, job, engine, results }: Task,
-  files: PredictionFiles,
-): Promise<FailedSubject[]> {
-  const { raw, progress } = request
+async function predictAll(task: Task, files: PredictionFiles): Promise<FailedSubject[]> {
+  const { request, ensemble, job, engine, results } = task
   const { subjects, head } = job
-  const { structures, inChannels } = model.shape
-  const window: ImageSize = [...model.shape.size]
-  const aggregator = new Aggregator({
-    structures,
-    window,
-    names: volumeNames(head),
-    partners: mirrorPartners(head.structureNames),
-    flips: head.flips.length,
-    scratch: name => results.scratch(name),
-    memoryLimit: MEMORY_LIMIT,
-  })
-  const plan = { window, channels: inChannels, overlap: head.overlap ?? 0, flips: head.flips }
+  const { models, common } = ensemble
+  const { size, inChannels } = common.shape
+  const { overlap = 0, flips } = head
+  const plan = { window: [...size] as ImageSize, channels: inChannels, overlap, flips, models: models.length }
   const bad = new BadSubjects(subjects)
-  const add = (pass: ModelInput, outputs: RawOutputs): void => {
-    checkFinite(outputs, subjects.whereIs(pass.subject.index), head.structureNames)
-    const prediction = aggregator.add(pass, outputs)
-    if (!prediction) return
-    results.undoing(() => files.append(pass.subject, prediction))
-    if (raw) files.appendRaw(pass.subject.index, outputs)
-  }
-  const use = (outputs: RawOutputs, { passes }: ModelInputBatch): void => {
+  const combiner = new Combiner(ensemble, head, name => results.scratch(name))
+  const use = (outputs: RawOutputs, { passes, model }: ModelInputBatch): void => {
     for (const [i, pass] of passes.entries()) {
       const { index } = pass.subject
       if (bad.has(index)) continue
       try {
-        add(pass, passOf(outputs, i, engine.batchSize))
+        take(task, combiner, files, { pass, model, outputs: passOf(outputs, i, engine.batchSize) })
       } catch (error) {
         bad.add(index, error)
+        combiner.forget(index)
       }
     }
-    progress(files.subjects.length + bad.count, subjects.count)
+    request.progress(files.subjects.length + bad.count, subjects.count)
   }
   try {
     await engine.runAll(passesOf(subjects, plan, engine.batchSize, bad), use)
     bad.checkAnyLeft()
   } finally {
-    aggregator.close()
+    combiner.close()
   }
-  const priors = model.weights.get('attention_module.position_embeddings')!
-  if (raw) files.writePriors(Float32Array.from(priors.data as ArrayLike<number>))
+  const priors = common.weights.get('attention_module.position_embeddings')!
+  if (request.raw) files.writePriors(Float32Array.from(priors.data as ArrayLike<number>))
   return bad.list()
+}
+
+/** Adds the outputs of one pass, and writes the subject's results after its last. */
+function take(
+  { request, ensemble: { models }, job: { subjects, head }, results }: Task,
+  combiner: Combiner,
+  files: PredictionFiles,
+  { pass, model, outputs }: { pass: ModelInput; model: number; outputs: RawOutputs },
+): void {
+  const { subject } = pass
+  const whose = models.length === 1 ? "the model's" : `${models[model]!.path}'s`
+  checkFinite(outputs, { where: subjects.whereIs(subject.index), whose }, head.structureNames)
+  combiner.add(pass, outputs, prediction => {
+    results.undoing(() => files.append(subject, prediction))
+    if (request.raw) files.appendRaw(subject.index, outputs)
+  })
 }
 
 /** The outputs of pass `i` of a batch. */

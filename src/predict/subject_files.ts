@@ -1,7 +1,7 @@
 import type { Hdf5Column } from '../data/hdf5/writer.ts'
 import { sizeOf } from '../util/shape.ts'
 import { type MaskRule, makeMask } from './masks.ts'
-import type { SubjectPrediction, VolumeName } from './subject_prediction.ts'
+import type { Agreement, SubjectPrediction, VolumeName } from './subject_prediction.ts'
 import type { SubjectPlace } from './subjects.ts'
 
 /** Presence and mask size of one structure of a subject. */
@@ -15,12 +15,15 @@ export interface PresenceRow {
   millilitres: number | undefined
   /** maximum of the attention map, if requested */
   attentionPeak?: number
+  /** only of an ensemble */
+  agreement?: Agreement
 }
 
 export interface SubjectFileOptions extends MaskRule {
   structureNames: readonly string[]
   hasProbabilities: boolean
   hasAttention: boolean
+  hasUncertainty: boolean
 }
 
 /** Writes the volumes of a prediction, subject by subject. */
@@ -34,10 +37,11 @@ export interface SubjectFiles {
 /** In every HDF5 file: the index in the input of each row. Samples that could not be predicted have no row. */
 export const SAMPLES: Hdf5Column = { name: 'samples', kind: 'int64', rowShape: [] }
 
-/** Volumes written besides masks: folder, HDF5 dataset and output of the model. */
+/** Volumes written besides masks: folder, HDF5 dataset and what they hold. */
 export const FLOATS = [
   { name: 'probabilities', dataset: 'probabilities', output: 'segmentation_probs', wanted: 'hasProbabilities' },
   { name: 'attention', dataset: 'attention_maps', output: 'attention_maps', wanted: 'hasAttention' },
+  { name: 'uncertainty', dataset: 'uncertainty', output: 'uncertainty', wanted: 'hasUncertainty' },
 ] as const
 
 /** The model's outputs that the files need. */
@@ -48,7 +52,7 @@ export function volumeNames({ hasAttention }: Pick<SubjectFileOptions, 'hasAtten
 /** Makes the masks of a subject one after another and passes each to `use`. Returns the rows of the tables. */
 export function makeMasks(
   { frame, grid, millilitres }: SubjectPlace,
-  { presence, volume }: SubjectPrediction,
+  { presence, volume, agreement }: SubjectPrediction,
   options: SubjectFileOptions,
   use: (s: number, mask: Uint8Array) => void,
 ): PresenceRow[] {
@@ -61,8 +65,14 @@ export function makeMasks(
     const request = { frame, size: grid.size, volume: probabilities, isPresent: present, isLargestComponent }
     const voxels = makeMask(request, mask)
     use(s, mask)
-    const row = { probability, present, voxels, millilitres: millilitres && voxels * millilitres }
-    return options.hasAttention ? { ...row, attentionPeak: maximumOf(volume('attention_maps', s)) } : row
+    return {
+      probability,
+      present,
+      voxels,
+      millilitres: millilitres && voxels * millilitres,
+      ...(options.hasAttention && { attentionPeak: maximumOf(volume('attention_maps', s)) }),
+      ...(agreement && { agreement: agreement[s]! }),
+    }
   })
 }
 

@@ -4,11 +4,24 @@ import type { SadaanShape } from '../nn/specification.ts'
 /** Outputs that are volumes on a subject's grid. */
 export type VolumeName = 'segmentation_probs' | 'attention_maps'
 
-/** The model's prediction for a subject, from all its passes. */
+/** Volumes that can be written: those, and the standard deviation of the probabilities over the models of an ensemble. */
+export type ResultVolume = VolumeName | 'uncertainty'
+
+/** How far the models of an ensemble agree on a structure of a subject. */
+export interface Agreement {
+  /** standard deviation of the presence probabilities */
+  presenceDeviation: number
+  /** mean Dice of pairs of masks, on the grid of the subject's frame and without the presence gate; null if all are empty */
+  pairwiseDice: number | null
+}
+
+/** The prediction for a subject, from all its passes. */
 export interface SubjectPrediction {
   presence: ArrayLike<number> // (S)
   /** of structure s, on the grid of the subject's frame */
-  volume(name: VolumeName, s: number): Float32Array
+  volume(name: ResultVolume, s: number): Float32Array
+  /** (S); undefined for a single model */
+  agreement?: readonly Agreement[]
 }
 
 /** The model's outputs for one sample, by name. */

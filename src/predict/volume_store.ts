@@ -1,10 +1,10 @@
-import { closeSync, openSync, readSync, writeSync } from 'node:fs'
+import { closeSync, ftruncateSync, openSync, readSync, writeSync } from 'node:fs'
 import { type ImageSize, sizeOf } from '../util/shape.ts'
 import { removeFile, WriteError, writing } from '../util/whole_file.ts'
 
 const AT_ONCE = 2 ** 26 // bytes; a system call transfers less than 2 GiB
 
-/** Volumes (S, H, W, D) of float32, written row by row along H. Kept in memory up to a limit, else in a file. */
+/** Volumes (S, H, W, D) of float32, 0 until they are written. Kept in memory up to a limit, else in a file. */
 export class VolumeStore {
   readonly structures: number
   readonly size: ImageSize
@@ -17,9 +17,11 @@ export class VolumeStore {
     this.structures = structures
     this.size = size
     this.path = path
-    const isSmall = 4 * structures * sizeOf(size) <= limit
-    this.memory = isSmall ? new Float32Array(structures * sizeOf(size)) : undefined
+    const elements = structures * sizeOf(size)
+    const isSmall = 4 * elements <= limit
+    this.memory = isSmall ? new Float32Array(elements) : undefined
     this.file = isSmall ? undefined : writing(path, () => openSync(path, 'w+'))
+    if (!isSmall) writing(path, () => ftruncateSync(this.file!, 4 * elements))
   }
 
   /** Row h of structure s, (W, D). */
@@ -36,6 +38,15 @@ export class VolumeStore {
     const values = new Float32Array(voxels)
     this.transfer((bytes, position) => readSync(this.file!, bytes, 0, bytes.length, position), values, 4 * s * voxels)
     return values
+  }
+
+  /** Changes structure s in place. */
+  update(s: number, change: (values: Float32Array) => void): void {
+    const values = this.volume(s)
+    change(values)
+    const start = 4 * s * sizeOf(this.size)
+    if (!this.memory)
+      this.transfer((bytes, position) => writeSync(this.file!, bytes, 0, bytes.length, position), values, start)
   }
 
   close(): void {

@@ -5,6 +5,8 @@ import { type Interval, LEAST_FOR_INTERVAL } from './detailed_metrics.ts'
 
 const metric = z.number().nullable()
 const maybe = metric.optional()
+/** one model, or those that were averaged */
+const weights = z.union([z.string(), z.array(z.string())])
 const interval = z.tuple([z.number(), z.number()]).nullable().optional()
 
 const presenceMetrics = z.object({
@@ -16,7 +18,7 @@ const presenceMetrics = z.object({
 
 /** What a comparison reads from detailed_metrics.json. Keys that the original does not write are optional. */
 const schema = z.object({
-  evaluated: z.object({ weights: z.string(), split: z.string(), presence_threshold: z.number() }).optional(),
+  evaluated: z.object({ weights, split: z.string(), presence_threshold: z.number() }).optional(),
   num_samples: z.number().optional(),
   presence_overall_accuracy: metric,
   presence_per_structure: z.record(z.string(), presenceMetrics),

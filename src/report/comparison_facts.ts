@@ -9,7 +9,7 @@ import type { ComparedSplit } from './comparison.ts'
 export function contradictions(splits: readonly ComparedSplit[]): string[] {
   return [
     ...splits.flatMap(wrongSplit),
-    ...differing(splits, 'weights', ({ evaluated }) => evaluated?.weights),
+    ...differing(splits, 'weights', ({ evaluated }) => evaluated && [evaluated.weights].flat().join(' and ')),
     ...differing(splits, 'presence_threshold', ({ evaluated }) => evaluated?.presence_threshold),
     ...otherStructures(splits),
   ]

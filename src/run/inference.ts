@@ -4,6 +4,7 @@ import { Pipelines } from '../gpu/pipelines.ts'
 import type { AdapterFacts } from '../graph/kernel.ts'
 import { bytesOf, type Tensor } from '../graph/tensor.ts'
 import { ModelState } from '../nn/model_state.ts'
+import { widthsText } from '../nn/specification.ts'
 import type { Choice } from '../plan/lower.ts'
 import { makePlan, type Plan, slotBytes } from '../plan/plan.ts'
 import { Readback } from '../plan/readback.ts'
@@ -15,21 +16,22 @@ import { sizeOf } from '../util/shape.ts'
 import { allocate, type Layout, type Memory, openUploads, rehearse } from './allocation.ts'
 import { InFlight, STEPS_IN_FLIGHT, submitsFor } from './in_flight.ts'
 import { largestBatchThatFits, type MemoryNeed } from './memory.ts'
-import { writeModel } from './model_weights.ts'
+import { type PackedModel, packModel, writePacked } from './model_weights.ts'
 import { type BatchTensors, batchTensors, type Recording } from './tapes.ts'
 import type { TrainedModel } from './trained_model.ts'
 
 /**
- * Records what an engine runs. The host reads `outputs` after every batch; `kept` tensors stay on the device until `readKept` asks for
- * them.
+ * Records what an engine runs: given the inputs, which all models share, then each set of widths. The host reads `outputs` after every
+ * batch; `kept` tensors stay on the device until `readKept` asks for them.
  */
 export type Recorder<Name extends string, Kept extends string = never> = (
-  state: ModelState,
   batch: BatchTensors,
-) => Recording<Readonly<Record<Name, Tensor>>> & { kept?: Readonly<Record<Kept, Tensor>> }
+) => (state: ModelState) => Recording<Readonly<Record<Name, Tensor>>> & { kept?: Readonly<Record<Kept, Tensor>> }
 
 /** A batch of the engine's size; the upload copies the arrays. Only recordings with a loss need masks and presence. */
 export interface InferenceBatch {
+  /** number of the model that runs; 0 by default */
+  model?: number
   images: Float32Array // (N, C, H, W, D)
   maskBits?: Uint32Array // (N, S, V/32)
   presence?: Float32Array // (N, S)
@@ -37,7 +39,8 @@ export interface InferenceBatch {
 
 /** What an engine runs, and how. */
 export interface InferenceSpec<Name extends string, Kept extends string = never> {
-  model: TrainedModel
+  /** of the same structures, size and input channels */
+  models: readonly TrainedModel[]
   batchSize: number
   record: Recorder<Name, Kept>
   /** names the kernels' variants; without it, their rules decide */
@@ -48,64 +51,98 @@ export interface InferenceSpec<Name extends string, Kept extends string = never>
   compiling?: (done: number, all: number) => void
 }
 
-interface Blueprint<Name extends string, Kept extends string> extends Layout {
+/** What models of the same widths share: memory for the weights of one of them, and a plan. */
+interface Body<Name extends string, Kept extends string> {
   state: ModelState
-  batch: BatchTensors
-  inputs: ReadonlySet<Tensor>
   plan: Plan
   outputs: Readonly<Record<Name, Tensor>>
   kept: Readonly<Record<Kept, Tensor>> | undefined
 }
 
+interface Blueprint<Name extends string, Kept extends string> extends Layout {
+  batch: BatchTensors
+  inputs: ReadonlySet<Tensor>
+  /** one per set of widths */
+  bodies: readonly Body<Name, Kept>[]
+  /** the number of its body for each model */
+  bodyOf: readonly number[]
+}
+
 const READBACKS = STEPS_IN_FLIGHT + 1
 
-/** Only what the plan touches gets memory: a prediction has no masks, an evaluation no gradients. */
+/** Only what the plans touch gets memory: a prediction has no masks, an evaluation no gradients. */
 function draw<Name extends string, Kept extends string>(
   facts: AdapterFacts,
-  { model, batchSize, record, choice }: InferenceSpec<Name, Kept>,
+  { models, batchSize, record, choice }: InferenceSpec<Name, Kept>,
 ): Blueprint<Name, Kept> {
-  const state = new ModelState(model.shape)
-  const batch = batchTensors(state, batchSize)
-  const { calls, outputs, kept } = record(state, batch)
-  const wanted = Object.values<Tensor>(outputs)
-  const lasting = [...wanted, ...Object.values<Tensor>(kept ?? {})]
-  const plan = makePlan('inference', calls, lasting, facts, choice ? { choice } : {})
-  const bound = plan.dispatches.flatMap(dispatch => dispatch.bound.map(({ tensor }) => tensor))
+  const widths = models.map(({ shape }) => widthsText(shape))
+  const distinct = [...new Set(widths)]
+  const states = distinct.map(each => new ModelState(models[widths.indexOf(each)]!.shape))
+  const batch = batchTensors(states[0]!, batchSize)
+  const recordBody = record(batch)
+  const bodies = states.map((state): Body<Name, Kept> => {
+    const { calls, outputs, kept } = recordBody(state)
+    const lasting = [...Object.values<Tensor>(outputs), ...Object.values<Tensor>(kept ?? {})]
+    const plan = makePlan('inference', calls, lasting, facts, choice ? { choice } : {})
+    return { state, plan, outputs, kept }
+  })
+  const plans = bodies.map(({ plan }) => plan)
+  const arenas = states.flatMap(({ parameters, running }) => [parameters, running])
+  const bound = plans.flatMap(plan => plan.dispatches.flatMap(each => each.bound.map(({ tensor }) => tensor)))
   const inputs = new Set(bound.filter(({ kind }) => kind === 'input'))
-  const arenas = [state.parameters, state.running]
-  const tensors = [state.batchesTracked, ...inputs]
-  const readbacks = READBACKS * wanted.reduce((sum, t) => sum + bytesOf(t), 0)
-  const need = { lasting: storageBytes(arenas, tensors) + readbacks, working: slotBytes([plan]) }
-  return { state, batch, inputs, plan, outputs, kept, arenas, tensors, plans: [plan], need }
+  const sums = new Set(bound.filter(t => t.kind === 'state' && !arenas.some(arena => arena.has(t))))
+  const tensors = [...states.map(({ batchesTracked }) => batchesTracked), ...inputs, ...sums]
+  const read = bodies.flatMap(({ outputs }) => Object.values<Tensor>(outputs))
+  const readbacks = READBACKS * read.reduce((sum, t) => sum + bytesOf(t), 0)
+  const need = { lasting: storageBytes(arenas, tensors) + readbacks, working: slotBytes(plans) }
+  const bodyOf = widths.map(each => distinct.indexOf(each))
+  return { batch, inputs, bodies, bodyOf, arenas, tensors, plans, need }
+}
+
+/** A body that can run, and the model whose weights it has. */
+interface LiveBody {
+  runner: Runner
+  readback: Readback
+  loaded: number | undefined
 }
 
 interface Opened {
   device: Device
-  runner: Runner
+  memory: Memory
+  packed: readonly PackedModel[]
+  runners: readonly Runner[]
   uploads: Upload
   closer: Closer
 }
 
-/** A trained model on a device. Uploads batches, replays one plan and reads its outputs in arrears. */
+/**
+ * One or more trained models on a device, in the memory of one: weights are kept on the host and uploaded for the model that runs, unless
+ * they are there already. Uploads batches, replays a plan and reads its outputs in arrears.
+ */
 export class InferenceEngine<Name extends string, Kept extends string = never> {
   readonly batchSize: number
   /** bytes, known before the first batch */
   readonly need: MemoryNeed
   private readonly device: Device
   private readonly blueprint: Blueprint<Name, Kept>
-  private readonly runner: Runner
+  private readonly memory: Memory
+  private readonly packed: readonly PackedModel[]
+  private readonly bodies: readonly LiveBody[]
   private readonly uploads: Upload
-  private readonly readback: Readback
   private readonly closer: Closer
 
-  private constructor(blueprint: Blueprint<Name, Kept>, { device, runner, uploads, closer }: Opened) {
+  private constructor(blueprint: Blueprint<Name, Kept>, { device, memory, packed, runners, uploads, closer }: Opened) {
     this.batchSize = blueprint.batch.image.shape[0]!
     this.need = blueprint.need
     this.device = device
     this.blueprint = blueprint
-    this.runner = runner
+    this.memory = memory
+    this.packed = packed
+    this.bodies = runners.map((runner, i) => {
+      const outputs = Object.values<Tensor>(blueprint.bodies[i]!.outputs)
+      return { runner, readback: new Readback(device, runner, outputs, READBACKS), loaded: undefined }
+    })
     this.uploads = uploads
-    this.readback = new Readback(device, runner, Object.values<Tensor>(blueprint.outputs), READBACKS)
     this.closer = closer
   }
 
@@ -119,16 +156,18 @@ export class InferenceEngine<Name extends string, Kept extends string = never> {
   ): Promise<InferenceEngine<Name, Kept>> {
     return Closer.opening(async closer => {
       const blueprint = draw(device.facts, spec)
+      const { batch, bodies, bodyOf, plans } = blueprint
       const memory = await allocate(device, blueprint, closer)
-      const { image, maskBits, presence } = blueprint.batch
-      const inputs = [image, maskBits, presence].filter(t => blueprint.inputs.has(t))
+      const inputs = [batch.image, batch.maskBits, batch.presence, batch.earlier].filter(t => blueprint.inputs.has(t))
       const opening = await openUploads(device, memory.storage, inputs, spec.isPinned)
       const uploads = closer.add(opening, each => each.destroy())
-      writeInputs(memory, blueprint, spec.model)
+      const packed = spec.models.map(({ weights, path }, i) => packModel(bodies[bodyOf[i]!]!.state, weights, path))
+      memory.storage.write(batch.ones, new Float32Array(sizeOf(batch.ones.shape)).fill(1))
       const pipelines = new Pipelines(device)
       pipelines.onCompiled = spec.compiling
-      const runner = await Runner.prepare(blueprint.plan, { device, pipelines, ...memory })
-      const opened = { device, runner, uploads, closer }
+      const runners: Runner[] = []
+      for (const plan of plans) runners.push(await Runner.prepare(plan, { device, pipelines, ...memory }))
+      const opened = { device, memory, packed, runners, uploads, closer }
       return device.guarded('readback memory', () => new InferenceEngine(blueprint, opened))
     })
   }
@@ -145,28 +184,48 @@ export class InferenceEngine<Name extends string, Kept extends string = never> {
       attempt: (batchSize: number) => InferenceEngine.open(device, { ...spec, batchSize }),
       rehearse: (batchSize: number) => rehearse(device, draw(device.facts, { ...spec, batchSize })),
     }
-    const found = await largestBatchThatFits(trial, spec.model.path)
+    const found = await largestBatchThatFits(trial, spec.models[0]!.path)
     if (found.reason !== undefined)
       say(`batch size ${found.batchSize}, not ${spec.batchSize}: ${device.name} cannot hold more (${found.reason})`)
     return found.result
   }
 
   /** Uploads a batch and submits it. At most three batches may be in flight. */
-  async run({ images, maskBits, presence }: InferenceBatch): Promise<Record<Name, Float32Array>> {
-    const { batch, inputs, outputs } = this.blueprint
+  async run({ model = 0, images, maskBits, presence }: InferenceBatch): Promise<Record<Name, Float32Array>> {
+    const { batch, inputs, bodies, bodyOf } = this.blueprint
+    const { outputs } = bodies[bodyOf[model]!]!
+    const { readback } = this.load(model)
     this.uploads.write(batch.image, images)
     if (inputs.has(batch.maskBits)) this.uploads.write(batch.maskBits, maskBits!)
     if (inputs.has(batch.presence)) this.uploads.write(batch.presence, presence!)
-    const submitted = this.readback.submit(encoder => this.uploads.record(encoder))
+    if (inputs.has(batch.earlier)) this.uploads.write(batch.earlier, Uint32Array.of(model))
+    const submitted = readback.submit(encoder => this.uploads.record(encoder))
     this.uploads.submitted()
     const values = await submitted
     return Object.fromEntries(Object.keys(outputs).map((name, i) => [name, values[i]!])) as Record<Name, Float32Array>
   }
 
-  /** Sample `i` of a kept tensor of the last batch. Nothing may have been submitted since. */
+  /** Runs a batch through every model in turn and returns the outputs of the last. */
+  async runEach(batch: InferenceBatch): Promise<Record<Name, Float32Array>> {
+    const last = this.packed.length - 1
+    for (let model = 0; model < last; model++) await this.run({ ...batch, model })
+    return this.run({ ...batch, model: last })
+  }
+
+  /** Uploads the weights of a model if its body has those of another. Passes submitted before still run with the others. */
+  private load(model: number): LiveBody {
+    const at = this.blueprint.bodyOf[model]!
+    const body = this.bodies[at]!
+    if (body.loaded !== model) writePacked(this.memory.storage, this.blueprint.bodies[at]!.state, this.packed[model]!)
+    body.loaded = model
+    return body
+  }
+
+  /** Sample `i` of a kept tensor of the last batch, which the last model ran. Nothing may have been submitted since. */
   async readKept(name: Kept, i: number): Promise<Float32Array> {
-    const t = this.blueprint.kept![name]
-    const { buffer, offset } = this.runner.place(t)
+    const at = this.blueprint.bodyOf.at(-1)!
+    const t = this.blueprint.bodies[at]!.kept![name]
+    const { buffer, offset } = this.bodies[at]!.runner.place(t)
     const bytes = bytesOf(t) / t.shape[0]!
     return new Float32Array(await readBuffer(this.device, buffer, offset + i * bytes, bytes))
   }
@@ -183,7 +242,7 @@ export class InferenceEngine<Name extends string, Kept extends string = never> {
         const started = performance.now()
         const used = this.run(batch).then(outputs => {
           // the first batch shows how fast the adapter is
-          if (++done === 1) this.runner.slice(submitsFor(this.device.facts, (performance.now() - started) / 1000))
+          if (++done === 1) this.slice((performance.now() - started) / 1000, this.blueprint.bodyOf[batch.model ?? 0]!)
           return use(outputs, batch)
         })
         pending.add(used)
@@ -195,16 +254,14 @@ export class InferenceEngine<Name extends string, Kept extends string = never> {
     }
   }
 
+  /** Cuts all plans into submits, given how long a pass of one body takes. */
+  private slice(seconds: number, body: number): void {
+    const { flops } = this.bodies[body]!.runner.plan
+    for (const { runner } of this.bodies)
+      runner.slice(submitsFor(this.device.facts, (seconds * runner.plan.flops) / flops))
+  }
+
   close(): Promise<void> {
     return this.closer.close()
   }
-}
-
-function writeInputs(
-  { storage }: Memory,
-  { state, batch: { ones } }: Pick<Blueprint<string, string>, 'state' | 'batch'>,
-  { weights, path }: TrainedModel,
-): void {
-  writeModel(storage, state, weights, path)
-  storage.write(ones, new Float32Array(sizeOf(ones.shape)).fill(1))
 }

@@ -38,12 +38,32 @@ export function writeInitial(storage: Storage, state: ModelState, seed: number):
   })
 }
 
+/** A model in the layout of the arenas of a state, padding included. */
+export type PackedModel = Pick<DeviceState, 'parameters' | 'running' | 'batchesTracked'>
+
+/** Throws InputError as `floatsOf` does. */
+export function packModel(state: ModelState, weights: Weights, source: string): PackedModel {
+  const parameters = new Float32Array(state.parameters.length)
+  const running = new Float32Array(state.running.length)
+  for (const [name, { data }] of floatsOf(state.shape, weights, source)) {
+    const t = state.tensor(name)
+    const [arena, values] = state.parameters.has(t) ? [state.parameters, parameters] : [state.running, running]
+    values.set(data, arena.offsetOf(t))
+  }
+  const tracked = state.entries.find(({ role }) => role === 'num_batches_tracked')!
+  return { parameters, running, batchesTracked: Number(weights.get(tracked.name)?.data[0] ?? 0) }
+}
+
+/** Queues a copy of a model to the GPU; later submits run it. */
+export function writePacked(storage: Storage, state: ModelState, model: PackedModel): void {
+  storage.writeArena(state.parameters, model.parameters)
+  storage.writeArena(state.running, model.running)
+  storage.write(state.batchesTracked, Uint32Array.of(model.batchesTracked))
+}
+
 /** Loads a model. Throws InputError as `floatsOf` does, and then writes nothing. */
 export function writeModel(storage: Storage, state: ModelState, weights: Weights, source: string): void {
-  for (const [name, { data }] of floatsOf(state.shape, weights, source)) storage.write(state.tensor(name), data)
-  const tracked = state.entries.find(({ role }) => role === 'num_batches_tracked')!
-  const count = weights.get(tracked.name)?.data[0] ?? 0
-  storage.write(state.batchesTracked, Uint32Array.of(Number(count)))
+  writePacked(storage, state, packModel(state, weights, source))
 }
 
 /**

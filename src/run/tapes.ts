@@ -10,6 +10,7 @@ import type { AugmentSettings } from '../ops/augment/settings.ts'
 import { cast } from '../ops/cast.ts'
 import { commitStatistics } from '../ops/sadaan/commit_statistics.ts'
 import { maskBits } from '../ops/sadaan/mask_bits.ts'
+import { modelMean, modelMeanLogits } from '../ops/sadaan/model_mean.ts'
 import { adam } from '../optim/adam.ts'
 import { gradientNorm } from '../optim/clip.ts'
 import { advanceLossScale, LOSS_SCALE_GROWTH, scaledSeed } from '../optim/loss_scale.ts'
@@ -24,6 +25,8 @@ export interface BatchTensors extends Constants {
   keys: Tensor // (N, 4) u32: seed, epoch, sample index, 0
   /** d(total): the batch's share of the loss of its accumulation window */
   seed: Tensor // (1)
+  /** models of an ensemble that have run on the batch before */
+  earlier: Tensor // (1) u32
 }
 
 export function batchTensors(state: ModelState, samples: number): BatchTensors {
@@ -36,6 +39,7 @@ export function batchTensors(state: ModelState, samples: number): BatchTensors {
     presence: tensor('presence', [samples, structures], 'input'),
     keys: tensor('keys', [samples, 4], 'input', 'u32'),
     seed: tensor('seed', [1], 'input'),
+    earlier: tensor('earlier', [1], 'input', 'u32'),
   }
 }
 
@@ -111,7 +115,7 @@ export function augmentSettings(
 
 function recordLoss(
   tape: Tape,
-  model: SadaanOutputs,
+  model: Pick<SadaanOutputs, 'segmentation_logits' | 'attention_maps' | 'presence_probs'>,
   { maskBits, presence }: Pick<BatchTensors, 'maskBits' | 'presence'>,
   config: Config,
 ): LossOutputs {
@@ -147,6 +151,46 @@ export function recordEvaluation(state: ModelState, batch: BatchTensors, config:
   const loss = recordLoss(tape, model, batch, config)
   const predicted = maskBits(tape, model.segmentation_logits)
   return { calls: tape.calls, outputs: { ...loss, predicted, attention: model.attention_maps } }
+}
+
+/** What the models of an ensemble add up for a batch. */
+export interface EnsembleSums {
+  probabilities: Tensor // (N, S, H, W, D)
+  attention: Tensor // (N, S, H, W, D)
+  presence: Tensor // (N, S)
+}
+
+export function ensembleSums({ presence, image }: BatchTensors): EnsembleSums {
+  const volumes = [...presence.shape, ...image.shape.slice(2)]
+  return {
+    probabilities: tensor('sum of probabilities', volumes, 'state'),
+    attention: tensor('sum of attention', volumes, 'state'),
+    presence: tensor('sum of presence', presence.shape, 'state'),
+  }
+}
+
+/**
+ * As `recordEvaluation`, of one model of an ensemble. The outputs are those of the mean over it and the models that ran before it on the
+ * batch, so those after the last model are the ensemble's.
+ */
+export function recordEnsembleEvaluation(
+  state: ModelState,
+  batch: BatchTensors,
+  sums: EnsembleSums,
+  config: Config,
+): Recording<EvaluationOutputs> {
+  const tape = new Tape()
+  const { earlier } = batch
+  const image = cast(tape, batch.image, config.compute.precision)
+  const own = new Sadaan(tape, state, batch, { training: false }).forward(image)
+  const mean = tape.scope('ensemble', () => ({
+    segmentation_logits: modelMeanLogits(tape, own.segmentation_logits, { sum: sums.probabilities, earlier }),
+    attention_maps: modelMean(tape, own.attention_maps, { sum: sums.attention, earlier }),
+    presence_probs: modelMean(tape, own.presence_probs, { sum: sums.presence, earlier }),
+  }))
+  const loss = recordLoss(tape, mean, batch, config)
+  const predicted = maskBits(tape, mean.segmentation_logits)
+  return { calls: tape.calls, outputs: { ...loss, predicted, attention: mean.attention_maps } }
 }
 
 /** The model with running statistics. */

@@ -72,8 +72,9 @@ function policy(): string {
 
 function heading({ head, metrics, date, version }: ReportPage): Html {
   const structures = Object.keys(metrics.presence_per_structure).length
+  const models = [head.weights].flat()
   const facts: [string, string][] = [
-    ['Weights', head.weights],
+    ...models.map((path): [string, string] => ['Weights', path]),
     ['Dataset', `${head.dataset}, ${head.split}`],
     ['Samples', `${head.samples}, ${counted(structures, 'structure')}`],
     ['Volume', `${head.size.join(' × ')} voxels`],
@@ -84,11 +85,12 @@ function heading({ head, metrics, date, version }: ReportPage): Html {
     ['Program', `sadaan-gpu ${version}`],
   ]
   const list = facts.map(([term, value]) => tag('div', {}, tag('dt', {}, term), tag('dd', {}, given(value))))
-  return tag('h1', {}, 'Evaluation of ', given(nameOf(head.weights))) + tag('dl', { class: 'facts' }, ...list)
+  return tag('h1', {}, 'Evaluation of ', given(titleOf(models))) + tag('dl', { class: 'facts' }, ...list)
 }
 
-function nameOf(path: string): string {
-  return path.split(/[\\/]/).at(-1)!
+function titleOf(models: readonly string[]): string {
+  const [only] = models
+  return models.length === 1 ? only!.split(/[\\/]/).at(-1)! : `the mean of ${models.length} models`
 }
 
 interface Section {

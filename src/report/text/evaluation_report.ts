@@ -11,7 +11,8 @@ import { distanceText, metricText, withInterval } from './number_text.ts'
 
 /** What was evaluated, as the head of the report says it. */
 export interface ReportHead {
-  weights: string
+  /** path of the model, or of those that were averaged */
+  weights: string | readonly string[]
   dataset: string
   split: string
   samples: number
@@ -31,7 +32,7 @@ export function evaluationReport(head: ReportHead, metrics: DetailedMetrics): st
   const lines = [
     'SADAAN evaluation',
     '',
-    `weights   ${head.weights}`,
+    ...[head.weights].flat().map(path => `weights   ${path}`),
     `dataset   ${head.dataset}, ${head.split}`,
     ...head.warnings.map(line => `warning   ${line}`),
     `samples   ${head.samples} of ${head.size.join('×')} voxels, ${structures} structures`,
