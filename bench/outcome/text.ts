@@ -1,5 +1,5 @@
 import { type Column, short, textTable } from '../table.ts'
-import type { Outcome, OutcomeReport } from './outcome.ts'
+import type { Outcome, OutcomeReport } from './report.ts'
 
 /** Mean Dice whose time of reaching is reported. */
 const MILESTONES = [0.8, 0.85] as const

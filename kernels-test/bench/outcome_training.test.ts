@@ -3,7 +3,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
-import type { OutcomeReport } from '../../bench/outcome/outcome.ts'
+import type { OutcomeReport } from '../../bench/outcome/report.ts'
 import { adapter, bench } from './bench.ts'
 import { writeLabelledScans } from './labelled_scans.ts'
 
