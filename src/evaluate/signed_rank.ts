@@ -20,7 +20,7 @@ function doubledRanks(values: readonly number[]): number[] {
   const ranks: number[] = []
   while (ranks.length < values.length) {
     const first = ranks.length
-    const last = values.findLastIndex(value => value === values[first])
+    const last = values.lastIndexOf(values[first]!)
     for (let i = first; i <= last; i++) ranks.push(first + last + 2)
   }
   return ranks
