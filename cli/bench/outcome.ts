@@ -2,6 +2,7 @@ import { Command, InvalidArgumentError, Option } from 'commander'
 import { StoppedError } from '../../bench/outcome/job.ts'
 import { TOOLS, type ToolName } from '../../bench/outcome/tool.ts'
 import { IMPORT_DEFAULTS } from '../../src/data/import/import_options.ts'
+import { readRecipe } from '../../src/recipe/recipe.ts'
 import { InputError } from '../../src/util/error.ts'
 import { say } from '../console/say.ts'
 import { collect, countOption, numberOption, overridesOf, withConfiguration } from '../options.ts'
@@ -83,6 +84,7 @@ async function runOutcome(words: string[], options: OutcomeOptions): Promise<voi
   const { benchOutcome } = await import('../../bench/outcome/outcome.ts')
   const { outcomeText } = await import('../../bench/outcome/text.ts')
   const { data, outputDir, folds, minutes, seed, foldSeed, curveScans, curvePoints, predict } = options
+  const config = options.config ?? (options.recipe === undefined ? undefined : readRecipe(options.recipe).configFile)
   for (const [name, value] of Object.entries({ minutes, 'curve-scans': curveScans, 'curve-points': curvePoints }))
     if (!(value > 0)) throw new InputError(`bench outcome: --${name} ${value}, expected a positive number`)
   const signals = stopOnSignals(say)
@@ -92,7 +94,7 @@ async function runOutcome(words: string[], options: OutcomeOptions): Promise<voi
       only: options.fold,
       tools: options.only,
       ours: {
-        ...(options.config !== undefined && { config: options.config }),
+        ...(config !== undefined && { config }),
         words: overridesOf(words),
         importOptions: importOptionsOf(options),
       },

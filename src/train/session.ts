@@ -148,7 +148,6 @@ export function initialise(
     writeModel(storage, state, taken.weights, taken.path)
     if (averaged) writeAverage(storage, averaged, taken.weights, taken.path)
     return taken
-  }
-  for (const each of averaged ? [state, averaged] : [state]) writeInitial(storage, each, config.seed)
+  } else for (const each of averaged ? [state, averaged] : [state]) writeInitial(storage, each, config.seed)
   return undefined
 }
