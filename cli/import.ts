@@ -35,7 +35,7 @@ export function makeImportCommand(): Command {
   const { validationSplit, testSplit, seed } = IMPORT_DEFAULTS
   return new Command('import')
     .description(
-      'convert scans (NIfTI, DICOM series) and their labels into a dataset; folders of nnU-Net raw, the Medical Decathlon and TotalSegmentator work as they are',
+      'convert scans (NIfTI, NRRD, MetaImage, DICOM series) and their labels into a dataset; folders of nnU-Net raw, the Medical Decathlon and TotalSegmentator work as they are',
     )
     .option('--images <path>', 'folder of scans, one scan, or a folder with a dataset.json')
     .option('--labels <path>', 'folder of label volumes, or of folders of masks (default: those of dataset.json)')
