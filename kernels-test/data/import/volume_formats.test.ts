@@ -199,9 +199,17 @@ test('scans to predict are found by the names of any of the formats, and channel
 })
 
 test('inspect says the same of a scan in any of the formats, and doubts and modality are taken from them', () => {
-  const { path, bytes, unit, ...expected } = inspectScan(join(directory, 'nifti', 'images', 's0.nii'))
-  for (const same of [join(scans, 's0.nrrd'), join(directory, 'meta', 'images', 's0.mhd')])
-    expect(inspectScan(same)).toMatchObject({ ...expected, unit: 'millimetre' })
+  const { size, channels, orientation, intensity, ...expected } = inspectScan(
+    join(directory, 'nifti', 'images', 's0.nii'),
+  )
+  for (const same of [join(scans, 's0.nrrd'), join(directory, 'meta', 'images', 's0.mhd')]) {
+    const found = inspectScan(same)
+    expect(found).toMatchObject({ size, channels, orientation, intensity, unit: 'millimetre', warnings: [] })
+    for (const axis of [0, 1, 2]) expect(found.spacing[axis]).toBeCloseTo(expected.spacing[axis]!, 9)
+    expect([found.voxel_ml, found.oblique].map(value => value.toFixed(9))).toEqual(
+      [expected.voxel_ml, expected.oblique].map(value => value.toFixed(9)),
+    )
+  }
   const bare = join(directory, 'bare.mha')
   writeFileSync(bare, metaBytes({ TransformMatrix: undefined }, storedBytes(new Float32Array(60), 'int16')))
   expect(headerWarnings([bare])).toEqual([{ path: bare, text: expect.stringMatching(/states no orientation/) }])
