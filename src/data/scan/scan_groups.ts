@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { InputError } from '../../util/error.ts'
 import { isFolder, namesIn } from '../../util/files/lookup.ts'
 import { isScan } from './read_scan.ts'
-import { VOLUME_ENDINGS, volumeFormat, volumeStem, withoutEnding } from './volume/names.ts'
+import { isSegmentationName, VOLUME_ENDINGS, volumeFormat, volumeStem, withoutEnding } from './volume/names.ts'
 
 /** The files of one scan; several files are its channels. */
 export interface ScanGroup {
@@ -54,7 +54,7 @@ function scansAt(path: string): string[] {
 }
 
 function isVisibleScan(folder: string, name: string): boolean {
-  return !name.startsWith('.') && isScan(join(folder, name))
+  return !name.startsWith('.') && !isSegmentationName(name) && isScan(join(folder, name))
 }
 
 /** Groups files by the name before the channel number; channels in order. */

@@ -24,6 +24,11 @@ export function isVolumeName(path: string): boolean {
   return volumeFormat(path) !== undefined
 }
 
+/** Whether 3D Slicer would call a segmentation so, which is no scan. */
+export function isSegmentationName(path: string): boolean {
+  return /\.seg\.nrrd$/i.test(path)
+}
+
 export function withoutEnding(path: string): string {
   const ending = FORMATS.find(([, each]) => each.test(path))?.[1]
   return ending ? path.replace(ending, '') : path
