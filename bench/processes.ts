@@ -27,8 +27,8 @@ export async function jsonOf<T>(program: string, parameters: readonly string[], 
   }
 }
 
-/** The current node with a script of this package: through tsx from source, directly from a build. */
-function nodeParameters(script: string): string[] {
+/** Parameters of node that run a script of this package: through tsx from source, directly from a build. */
+export function nodeParameters(script: string): string[] {
   const isSource = import.meta.url.endsWith('.ts')
   const path = join(fileURLToPath(new URL('..', import.meta.url)), isSource ? script : script.replace(/\.ts$/, '.js'))
   return isSource ? ['--import', import.meta.resolve('tsx'), path] : [path]
@@ -39,8 +39,12 @@ export function ourJson<T>(script: string, parameters: readonly string[]): Promi
   return jsonOf<T>(process.execPath, [...nodeParameters(script), ...parameters])
 }
 
-/** Hides the libraries that this process was started with from Python. */
-export function pythonJson<T>(python: string, parameters: readonly string[]): Promise<T> {
+/** The environment for Python, without the libraries that this process was started with. */
+export function pythonEnvironment(): NodeJS.ProcessEnv {
   const { LD_LIBRARY_PATH: _, ...environment } = process.env
-  return jsonOf<T>(python, parameters, environment)
+  return environment
+}
+
+export function pythonJson<T>(python: string, parameters: readonly string[]): Promise<T> {
+  return jsonOf<T>(python, parameters, pythonEnvironment())
 }

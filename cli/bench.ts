@@ -1,8 +1,10 @@
 import { Command, InvalidArgumentError, Option } from 'commander'
 import type { Precision } from '../src/graph/tensor.ts'
+import { makeAbsenceCommand } from './bench/absence.ts'
+import { makeOutcomeCommand } from './bench/outcome.ts'
 import { say } from './console/say.ts'
 import { configurationOf, withConfiguration } from './options.ts'
-import { stopOnSignals } from './signals.ts'
+import { stopOnSignals } from './process/signals.ts'
 
 interface OpsOptions {
   filter?: string
@@ -81,6 +83,8 @@ export function makeBenchCommand(): Command {
     .addCommand(makeTuneCommand())
     .addCommand(makeRecordCommand())
     .addCommand(makePeersCommand())
+    .addCommand(makeOutcomeCommand())
+    .addCommand(makeAbsenceCommand())
 }
 
 function makeTargetsCommand(): Command {

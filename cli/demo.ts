@@ -11,7 +11,7 @@ import { makeFolder } from '../src/util/files/folder.ts'
 import { ResultFolder } from '../src/util/files/result_folder.ts'
 import { jsonBytes, readText } from '../src/util/whole_file.ts'
 import { progressOf } from './console/progress.ts'
-import { stopOnSignals } from './signals.ts'
+import { stopOnSignals } from './process/signals.ts'
 
 /**
  * A run that a CPU completes in about three minutes. With so few steps, learning the large structures takes a high learning rate, a

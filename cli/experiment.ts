@@ -17,7 +17,7 @@ import { ResultFolder } from '../src/util/files/result_folder.ts'
 import { jsonBytes, readText } from '../src/util/whole_file.ts'
 import { progressOf } from './console/progress.ts'
 import { numberOption, overridesOf, sizeOption, WORDS } from './options.ts'
-import { stopOnSignals } from './signals.ts'
+import { stopOnSignals } from './process/signals.ts'
 
 interface ExperimentOptions {
   outputDir: string

@@ -8,8 +8,10 @@ import { PACKAGE_ROOT } from '../src/util/package_root.ts'
 import { readText } from '../src/util/whole_file.ts'
 import { makeAnalysisCommand } from './analysis.ts'
 import { makeBenchCommand } from './bench.ts'
+import { makeConfigureCommand } from './configure.ts'
 import { say } from './console/say.ts'
 import { strict, usageText } from './console/usage.ts'
+import { makeCrossValidateCommand } from './cross_validate.ts'
 import { makeDemoCommand } from './demo.ts'
 import { makeDoctorCommand } from './doctor.ts'
 import { makeEvaluateCommand } from './evaluate.ts'
@@ -23,8 +25,9 @@ import { makePredictCommand } from './predict.ts'
 import { makePrintConfigCommand } from './print_config.ts'
 import { makePrintDependenciesCommand } from './print_dependencies.ts'
 import { makePrintNamedConfigsCommand } from './print_named_configs.ts'
+import { heedNohup } from './process/signals.ts'
 import { makeSaveConfigCommand } from './save_config.ts'
-import { heedNohup } from './signals.ts'
+import { makeScoreCommand } from './score.ts'
 import { makeSummaryCommand } from './summary.ts'
 import { makeTrainCommand } from './train.ts'
 import { makeValidateCommand } from './validate.ts'
@@ -57,10 +60,13 @@ function makeProgram(): Command {
     .addCommand(makeInspectCommand())
     .addCommand(makeValidateCommand())
     .commandsGroup('Models:')
+    .addCommand(makeConfigureCommand())
     .addCommand(makeTrainCommand())
     .addCommand(makeEvaluateCommand())
     .addCommand(makeAnalysisCommand())
     .addCommand(makePredictCommand())
+    .addCommand(makeScoreCommand())
+    .addCommand(makeCrossValidateCommand())
     .addCommand(makeExportCommand())
     .addCommand(makeSummaryCommand())
     .addCommand(makeModelsCommand())

@@ -5,6 +5,7 @@ import { parseMongoAddress } from '../src/track/mongo/address.ts'
 import { type TrainingReport, train } from '../src/train/training.ts'
 import { colorsFor } from '../src/util/colors.ts'
 import { configurationOf, overridesOf, withConfiguration } from './options.ts'
+import { stopOnSignals } from './process/signals.ts'
 import {
   consoleLevel,
   heedSacredOptions,
@@ -13,7 +14,6 @@ import {
   type SacredOptions,
   withSacredOptions,
 } from './sacred_options.ts'
-import { stopOnSignals } from './signals.ts'
 
 const TENSORBOARD_HELP = 'also write TensorBoard event files, to a subfolder for the run'
 

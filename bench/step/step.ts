@@ -98,7 +98,7 @@ function plansOf(
 ): Pick<StepReport, 'flops' | 'dispatches' | 'variants'> {
   const state = new ModelState(shape)
   const training = recordTraining(state, batchTensors(state, batchSize), config, structureNames)
-  const update = recordUpdate(state, new OptimizerMemory(state), config)
+  const update = recordUpdate(state, new OptimizerMemory(state, config.optimizer), config)
   const { terms, pairs, presenceProbability, presence } = training.outputs
   const plans = [
     makePlan('accumulate', training.calls, [terms, pairs, presenceProbability, presence], facts, { choice }),

@@ -2,8 +2,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { openAdapter } from '../../src/gpu/adapter.ts'
 import { InputError } from '../../src/util/error.ts'
+import { Journal } from '../journal.ts'
 import { ChildError } from '../processes.ts'
-import { Journal } from './journal.ts'
 import {
   type Bench,
   fullEffort,

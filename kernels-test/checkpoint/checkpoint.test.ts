@@ -69,7 +69,7 @@ describe('a checkpoint of ours', () => {
   })
 
   it('may do without optimiser, scheduler and our own entry', () => {
-    const { optimizer: _optimizer, sadaan: _sadaan, ...rest } = exampleCheckpoint
+    const { optimizer: _optimizer, live: _live, sadaan: _sadaan, ...rest } = exampleCheckpoint
     const bare: Checkpoint = { ...rest, scheduler: null }
     writeCheckpoint(path, bare)
     expect(readCheckpoint(path)).toStrictEqual(bare)

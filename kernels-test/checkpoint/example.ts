@@ -20,8 +20,10 @@ export function schedulerDict(state: ScheduleState, settings: Partial<ScheduleSe
     period: 20,
     factor: 0.5,
     patience: 2,
+    epochs: 30,
+    updatesPerEpoch: 4,
   } as const
-  return toTorchScheduler({ ...base, scheduler, ...settings }, state) as Record<string, Json>
+  return toTorchScheduler({ ...base, scheduler, ...settings }, state, 0) as Record<string, Json>
 }
 
 /** A checkpoint with everything in it; the last parameter never had a gradient. */
@@ -35,6 +37,10 @@ export const exampleCheckpoint: Checkpoint = {
     ['norm.running_var', f32([2], [1.5, 1.25])],
     ['norm.num_batches_tracked', { dtype: 'i64', shape: [], data: BigInt64Array.of(12n) }],
     ['unused.weight', f32([1, 1], [7])],
+  ]),
+  live: new Map<string, TorchTensor>([
+    ['conv.weight', f32([2, 1, 1, 1, 2], [0.2, -0.3, 0.4, 1e-29])],
+    ['norm.num_batches_tracked', { dtype: 'i64', shape: [], data: BigInt64Array.of(12n) }],
   ]),
   optimizer: {
     state: new Map([

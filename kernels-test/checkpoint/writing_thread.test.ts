@@ -21,7 +21,7 @@ afterEach(() => vi.restoreAllMocks())
 
 /** The example with another epoch and tensors of its own, which may be moved. */
 const example = (epoch: number): Checkpoint => structuredClone({ ...exampleCheckpoint, epoch })
-const { optimizer: _optimizer, sadaan: _sadaan, ...rest } = exampleCheckpoint
+const { optimizer: _optimizer, live: _live, sadaan: _sadaan, ...rest } = exampleCheckpoint
 const bare: Checkpoint = { ...rest, model: new Map([...rest.model].slice(0, 1)) }
 const epochs = (): number[] => paths.map(path => readCheckpoint(path).epoch)
 

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { Journal } from '../../bench/targets/journal.ts'
+import { Journal } from '../../bench/journal.ts'
 import { RESULTS_LIST } from '../../src/util/files/result_folder.ts'
 import { temporaryDirectory, writeDataset, writeSplit } from '../data/small_dataset.ts'
 import { writeSmallModel } from '../predict/small_model.ts'

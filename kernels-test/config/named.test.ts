@@ -62,8 +62,8 @@ describe('order', () => {
 test.each([
   ['fats', '; did you mean "fast"?'],
   ['low-memory', '; did you mean "low_memory"?'],
-  ['cfg.yaml', ' (fast, accurate, debug, low_memory, high_memory, research)'],
-  ['constructor', ' (fast, accurate, debug, low_memory, high_memory, research)'],
+  ['cfg.yaml', ' (fast, strong, accurate, debug, low_memory, high_memory, research)'],
+  ['constructor', ' (fast, strong, accurate, debug, low_memory, high_memory, research)'],
 ])('%s is no word', (word, hint) => {
   const line = `configuration: "${word}" (from the command line), expected key=value, a .json file or a named configuration${hint}`
   expect(() => loadConfig({ overrides: [word] })).toThrow(new InputError(line))

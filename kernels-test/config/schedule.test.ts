@@ -10,6 +10,7 @@ import {
   schedulerRate,
   toTorchScheduler,
 } from '../../src/optim/schedule.ts'
+import { scheduleText } from '../../src/optim/schedule_text.ts'
 import { afterValidation, type BestModel, noBestModel, shouldStop } from '../../src/train/early_stopping.ts'
 
 interface TorchRun {
@@ -35,14 +36,24 @@ const torch = JSON.parse(readFileSync(new URL('./fixtures/schedules.json', impor
 
 function settingsOf(scheduler: ScheduleSettings['scheduler'], run: Partial<TorchRun> = {}): ScheduleSettings {
   const { base = 5e-4, min = 1e-6, period = 20, factor = 0.5, patience = 10 } = run
-  return { scheduler, compat: 'documented', base, min, period, factor, patience, warmupEpochs: 0 }
+  const rates = { base, min, period, factor, patience }
+  return { scheduler, compat: 'documented', ...rates, warmupEpochs: 0, epochs: 40, updatesPerEpoch: 1 }
+}
+
+/** The rate of every update of a run. */
+function ratesOf(settings: ScheduleSettings): number[] {
+  const { epochs, updatesPerEpoch } = settings
+  const state = initialSchedule(settings)
+  return Array.from({ length: epochs * updatesPerEpoch }, (_, update) =>
+    learningRate(settings, state, { epoch: Math.floor(update / updatesPerEpoch), update }),
+  )
 }
 
 /** The rate of each epoch and the state at the end. */
 function play(settings: ScheduleSettings, losses: readonly (number | undefined)[]) {
   let state = initialSchedule(settings)
   const rates = losses.map((loss, epoch) => {
-    const rate = learningRate(settings, state, epoch)
+    const rate = learningRate(settings, state, { epoch, update: epoch })
     state = afterEpoch(settings, state, epoch, loss)
     return rate
   })
@@ -75,7 +86,7 @@ describe('cosine_annealing', () => {
       run.rates.map(() => undefined),
     )
     expectClose(rates, run.rates)
-    expectSameState(toTorchScheduler(settings, state)!, run.state)
+    expectSameState(toTorchScheduler(settings, state, 0)!, run.state)
     expect(fromTorchScheduler(settings, run.state)).toStrictEqual(state)
   })
 
@@ -85,8 +96,8 @@ describe('cosine_annealing', () => {
     const losses = run.losses as number[]
     const { rates, state } = play(settings, losses)
     expectClose(rates, run.rates)
-    expect(toTorchScheduler(settings, state)).toMatchObject({ last_epoch: losses.at(-1), T_max: 20 })
-    expectClose([schedulerRate(settings, state)], run.state._last_lr as number[])
+    expect(toTorchScheduler(settings, state, 0)).toMatchObject({ last_epoch: losses.at(-1), T_max: 20 })
+    expectClose([schedulerRate(settings, state, 0)], run.state._last_lr as number[])
     expect(afterEpoch(settings, state, 7, undefined)).toStrictEqual(state)
     expect(afterEpoch(settings, state, 7, Number.NaN)).toStrictEqual(state)
   })
@@ -99,6 +110,86 @@ describe('cosine_annealing', () => {
   })
 })
 
+describe('cosine_over_run', () => {
+  const settings: ScheduleSettings = { ...settingsOf('cosine_over_run'), epochs: 7, updatesPerEpoch: 3 }
+
+  test.each(torch.cosine)('stepped at every update, equals torch: period $period, base $base', run => {
+    const { period, rates } = { period: 20, ...run }
+    const whole = { ...settingsOf('cosine_over_run', run), epochs: period + 1 }
+    expectClose(ratesOf(whole), rates.slice(0, period + 1))
+    // the same run in epochs of several updates: the number of an update decides
+    const grouped = { ...whole, epochs: (period + 1) / 3, updatesPerEpoch: 3 }
+    expectClose(ratesOf(grouped), rates.slice(0, period + 1))
+  })
+
+  test('starts at the base, falls at every update and is lr_min at the last', () => {
+    const rates = ratesOf(settings)
+    expect(rates).toHaveLength(21)
+    expect([rates[0], rates.at(-1)]).toStrictEqual([5e-4, 1e-6])
+    for (const [i, rate] of rates.slice(1).entries()) expect(rate).toBeLessThan(rates[i]!)
+    expect(ratesOf({ ...settings, min: 0 }).at(-1)).toBe(0)
+  })
+
+  test('starts behind the warm-up, whether that ends with an epoch or within one', () => {
+    for (const [warmupEpochs, updates] of [
+      [2, 6],
+      [1.5, 5],
+    ] as const) {
+      const rates = ratesOf({ ...settings, warmupEpochs })
+      expect(rates[updates - 1]).toBe(5e-4)
+      const cosine = ratesOf({ ...settings, epochs: 21 - updates, updatesPerEpoch: 1 })
+      expect(rates.slice(updates)).toStrictEqual(cosine)
+    }
+  })
+
+  test('a run of one update, and one that ends in warm-up', () => {
+    expect(ratesOf({ ...settings, epochs: 1, updatesPerEpoch: 1 })).toStrictEqual([5e-4])
+    expectClose(ratesOf({ ...settings, epochs: 2, updatesPerEpoch: 2, warmupEpochs: 2.5 }), [1e-4, 2e-4, 3e-4, 4e-4])
+  })
+
+  test("its state_dict is that of torch's cosine after so many updates, and is taken back", () => {
+    const state = initialSchedule(settings)
+    const dict = (updates: number) => toTorchScheduler({ ...settings, warmupEpochs: 1 }, state, updates)!
+    expect(dict(2)).toMatchObject({ T_max: 17, last_epoch: 0, _step_count: 1, _last_lr: [5e-4] })
+    expect(dict(10)).toMatchObject({ T_max: 17, last_epoch: 7, _step_count: 8, eta_min: 1e-6 })
+    expect(dict(21)).toMatchObject({ T_max: 17, last_epoch: 17, _last_lr: [1e-6] })
+    expect(Object.keys(dict(0)).sort()).toStrictEqual(Object.keys(torch.cosine[0]!.state).sort())
+    expect(fromTorchScheduler(settings, dict(10))).toStrictEqual(state)
+    expect(afterEpoch(settings, state, 3, 1)).toStrictEqual(state)
+  })
+})
+
+describe('warm-up', () => {
+  test.each(['none', 'cosine_annealing', 'reduce_on_plateau'] as const)('by updates: %s', scheduler => {
+    const settings = { ...settingsOf(scheduler, { base: 1 }), epochs: 2, updatesPerEpoch: 4, warmupEpochs: 0.75 }
+    expectClose(ratesOf(settings).slice(0, 4), [1 / 3, 2 / 3, 1, 1])
+  })
+
+  test('a whole number of epochs rises from epoch to epoch', () => {
+    const settings = { ...settingsOf('none', { base: 1 }), epochs: 3, updatesPerEpoch: 2, warmupEpochs: 2 }
+    expect(ratesOf(settings)).toStrictEqual([0.5, 0.5, 1, 1, 1, 1])
+  })
+})
+
+test.each<[Partial<ScheduleSettings>, string]>([
+  [
+    { warmupEpochs: 1 },
+    '80 updates, rate 0.0005 after a warm-up of 1 epoch, on a cosine that is at its lowest, 0.000001, in epoch 21',
+  ],
+  [{ compat: 'reference' }, '80 updates, rate 0.0005, then a cosine of the validation loss (compat=reference)'],
+  [
+    { scheduler: 'cosine_over_run', warmupEpochs: 1.5 },
+    '80 updates, rate 0.0005 after a warm-up of 3 updates, then a cosine to 0.000001 at the last update',
+  ],
+  [
+    { scheduler: 'reduce_on_plateau', warmupEpochs: 3 },
+    '80 updates, rate 0.0005 after a warm-up of 3 epochs, then × 0.5 after more than 10 validations without a lower loss, to 0.000001',
+  ],
+  [{ scheduler: 'none' }, '80 updates, rate 0.0005, then constant'],
+])('in words: %o', (changes, text) => {
+  expect(scheduleText({ ...settingsOf('cosine_annealing'), updatesPerEpoch: 2, ...changes })).toBe(text)
+})
+
 describe('reduce_on_plateau', () => {
   test.each(torch.plateau)('equals torch: patience $patience, factor $factor', run => {
     const settings = settingsOf('reduce_on_plateau', run)
@@ -107,7 +198,7 @@ describe('reduce_on_plateau', () => {
       run.losses!.map(loss => loss ?? Number.NaN),
     )
     expectClose(rates, run.rates)
-    expectSameState(toTorchScheduler(settings, state)!, { ...run.state, mode_worse: Number.POSITIVE_INFINITY })
+    expectSameState(toTorchScheduler(settings, state, 0)!, { ...run.state, mode_worse: Number.POSITIVE_INFINITY })
     expect(fromTorchScheduler(settings, run.state)).toStrictEqual(state)
   })
 
@@ -123,7 +214,7 @@ describe('reduce_on_plateau', () => {
     const settings = settingsOf('reduce_on_plateau', run)
     const losses = run.losses!.map(loss => loss ?? Number.NaN)
     let state: ScheduleState = play(settings, losses.slice(0, 17)).state
-    state = fromTorchScheduler(settings, toTorchScheduler(settings, state))!
+    state = fromTorchScheduler(settings, toTorchScheduler(settings, state, 0))!
     for (const [i, loss] of losses.slice(17).entries()) state = afterEpoch(settings, state, 17 + i, loss)
     expect(state).toStrictEqual(play(settings, losses).state)
   })
@@ -134,7 +225,7 @@ describe('other states', () => {
     const settings = { ...settingsOf('none', { base: 1 }), warmupEpochs: 2 }
     const { rates, state } = play(settings, [9, 9, 9, 9])
     expect(rates).toStrictEqual([0.5, 1, 1, 1])
-    expect(toTorchScheduler(settings, state)).toBeNull()
+    expect(toTorchScheduler(settings, state, 0)).toBeNull()
     expect(fromTorchScheduler(settings, null)).toStrictEqual(state)
   })
 

@@ -31,9 +31,9 @@ const pages = [
 
 test('the command table of the README is that of --help', async () => {
   const { output } = await bash('sadaan-gpu --help', folder)
-  const offered = [...output.matchAll(/^ {2}([a-z_]+) /gm)].map(([, name]) => name!).filter(name => name !== 'help')
+  const offered = [...output.matchAll(/^ {2}([a-z_-]+) {2}/gm)].map(([, name]) => name!).filter(name => name !== 'help')
   const table = readFileSync(join(PACKAGE_ROOT, 'README.md'), 'utf8').match(/## Commands\n[\s\S]*?\n\n## /)![0]
-  const listed = [...table.matchAll(/^\| `([a-z_]+)/gm)].map(([, name]) => name!)
+  const listed = [...table.matchAll(/^\| `([a-z_-]+)/gm)].map(([, name]) => name!)
   expect(listed.sort()).toEqual(offered.sort())
 })
 

@@ -54,6 +54,7 @@ const scenarios: readonly (readonly [Scenario, number])[] = [
   [over(['export', '--weights', weights, '--format', 'safetensors'], 'model.safetensors'), 20],
   [over(['export', '--weights', weights, '--format', 'pth'], 'model.pth'), 20],
   [over(['export', '--weights', weights, '--format', 'onnx'], 'model.onnx'), 20],
+  [over(['score', '--predictions', join(scans, 'labels'), '--labels', join(scans, 'labels')], 'score.json'), 20],
   [into('analysis', ['analysis', ...splits.flatMap(split => [`--${split}`, join(evaluated, split, METRICS)])]), 20],
   [into('predict', ['predict', ...ensemble, '--uncertainty', '--input', join(scans, 'images', 's0.nii')]), 40],
   [into('predict an HDF5 file', ['predict', '--weights', weights, '--input', join(dataset, 'test.h5'), '--raw']), 30],

@@ -64,7 +64,7 @@ class Session {
     this.tolerance = facts.precision === 'f16' ? HALF : golden.smooth ? SMOOTH : ROUGH
     this.variant = variant
     this.state = new ModelState(golden.shape)
-    this.optimizer = new OptimizerMemory(this.state)
+    this.optimizer = new OptimizerMemory(this.state, golden.config.optimizer)
     this.batch = batchTensors(this.state, golden.batch)
   }
 

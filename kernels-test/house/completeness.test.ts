@@ -52,12 +52,14 @@ function modelCalls(shape: ConstructorParameters<typeof ModelState>[0]): Call[] 
   const batch = batchTensors(state, 2)
   const config = defaultConfig()
   const half = { ...config, compute: { ...config.compute, precision: 'f16' as const } }
+  const averaging = { ...config, optimizer: { ...config.optimizer, ema_decay: 0.99 } }
   const recordings = [
     recordTraining(state, batch, half, names),
-    recordUpdate(state, new OptimizerMemory(state), half),
+    recordUpdate(state, new OptimizerMemory(state, half.optimizer), half),
     recordEvaluation(state, batch, half),
     recordTraining(state, batch, config, names),
-    recordUpdate(state, new OptimizerMemory(state), config),
+    recordUpdate(state, new OptimizerMemory(state, config.optimizer), config),
+    recordUpdate(state, new OptimizerMemory(state, averaging.optimizer), averaging),
     recordEvaluation(state, batch, config),
     recordPrediction(state, batch),
     recordEnsembleEvaluation(state, batch, ensembleSums(batch), config),

@@ -22,6 +22,7 @@ const shape = { structures: 3, size: [32, 16, 16], inChannels: 1, channels: [2, 
 const config = defaultConfig()
 /** The clamp of the augmentation would make an intensity of a NaN. */
 const plain = { ...config, augmentation: { ...config.augmentation, enabled: false } }
+const averaging = { ...plain, optimizer: { ...config.optimizer, ema_decay: 0.9 } }
 const spec = { config, shape, structureNames: STRUCTURES, batchSize: 1 }
 const made: TrainingEngine[] = []
 afterAll(async () => {
@@ -64,8 +65,12 @@ const step = { seed: 1, epoch: 0, share: 1, first: true }
 test('what is said to be needed is what is allocated, to the byte, and all of it is given back', async () => {
   const { device } = at
   const before = device.allocated
-  for (const batchSize of [1, 3]) {
-    const engine = await TrainingEngine.allocate(device, { ...spec, batchSize })
+  for (const [batchSize, settings] of [
+    [1, config],
+    [3, config],
+    [1, averaging],
+  ] as const) {
+    const engine = await TrainingEngine.allocate(device, { ...spec, config: settings, batchSize })
     expect(device.allocated - before).toBe(totalOf(engine.need))
     await engine.close()
     expect(device.allocated).toBe(before)
@@ -106,14 +111,39 @@ test('a NaN voxel changes neither weights nor moments and stays out of the stati
   expect(after.parameters.every(Number.isFinite)).toBe(true)
 })
 
+test('an update that is skipped leaves the average of weights and statistics as it was', async () => {
+  const engine = await engineFor(1, averaging)
+  const { storage, optimizer } = engine
+  const { parameters, running } = optimizer.averaged!
+  const snapshot = () => Promise.all([parameters, running].map(arena => storage.readArena(arena)))
+  await engine.accumulate(batchOf(1), step)
+  await engine.update(1e-3)
+  const before = await snapshot()
+  const bad = batchOf(1, 1)
+  bad.images[4321] = Number.NaN
+  await engine.accumulate(batchOf(1, 2), step) // moves the running statistics
+  await engine.accumulate(bad, { ...step, first: false })
+  expect(await engine.update(1e-3)).toMatchObject({ applied: false })
+  expect(await snapshot()).toEqual(before)
+  await engine.accumulate(batchOf(1, 2), step)
+  expect(await engine.update(1e-3)).toMatchObject({ applied: true })
+  const after = await snapshot()
+  for (const [i, values] of after.entries()) {
+    expect(values).not.toEqual(before[i])
+    expect(values.every(Number.isFinite)).toBe(true)
+  }
+})
+
 describe('with activations stored as f16', () => {
   const half = { ...config, compute: { ...config.compute, precision: 'f16' as const } }
+  const averagingHalf = { ...half, optimizer: averaging.optimizer }
 
   test.runIf(at.device.facts.features.has('shader-f16'))(
     'a loss scale that overflows is halved and changes nothing else; after enough good updates it doubles',
     async () => {
-      const engine = await engineFor(1, half)
+      const engine = await engineFor(1, averagingHalf)
       const { storage, state, optimizer } = engine
+      const average = () => storage.readArena(optimizer.averaged!.parameters)
       const scale = async () => [...(await storage.readWords(state.lossScale))]
       const update = async (...before: [exponent: number, updates: number]) => {
         storage.write(state.lossScale, Uint32Array.from(before))
@@ -121,10 +151,11 @@ describe('with activations stored as f16', () => {
         return engine.update(1e-3)
       }
       expect(await scale()).toEqual([INITIAL_LOSS_SCALE.exponent, 0])
-      const before = await storage.readArena(state.parameters)
+      const [before, averagedBefore] = [await storage.readArena(state.parameters), await average()]
       expect(await update(60, 7)).toEqual({ applied: false, lossScale: 2 ** 60 })
       expect(await scale()).toEqual([59, 0])
       expect(await storage.readArena(state.parameters)).toEqual(before)
+      expect(await average()).toEqual(averagedBefore)
       expect([...(await storage.readWords(optimizer.counts))]).toEqual([0, 1])
 
       expect(await update(16, LOSS_SCALE_GROWTH.interval - 1)).toEqual({ applied: true, lossScale: 2 ** 16 })
@@ -132,6 +163,7 @@ describe('with activations stored as f16', () => {
       const moved = await storage.readArena(state.parameters)
       expect(moved).not.toEqual(before)
       expect(moved.every(Number.isFinite)).toBe(true)
+      expect(await average()).not.toEqual(averagedBefore)
     },
   )
 

@@ -13,6 +13,8 @@ export interface Checkpoint {
   epoch: number
   /** model_state_dict: parameters and buffers by PyTorch name, in file order */
   model: Map<string, TorchTensor>
+  /** if the model is a moving average: the weights that training goes on with, under the same names */
+  live?: Map<string, TorchTensor>
   optimizer?: OptimizerState
   /** state_dict() of torch's scheduler; null if the learning rate is constant */
   scheduler?: Record<string, Json> | null
@@ -24,6 +26,9 @@ export interface Checkpoint {
   /** additions to the original: state to resume from, configuration, chosen kernels */
   sadaan?: Record<string, Json | TorchTensor>
 }
+
+/** The key of `live`, under 'sadaan_gpu'. */
+const LIVE = 'live_state_dict'
 
 /**
  * Reads a checkpoint written by torch.save or by writeCheckpoint. Unknown keys are ignored.
@@ -44,16 +49,20 @@ export function parseCheckpoint(bytes: Uint8Array, path: string): Checkpoint {
   if (!Number.isSafeInteger(epoch) || epoch < 0) throw new InputError(`${path}: epoch is ${epoch}, expected 0, 1, …`)
   const optimizer = fields.value('optimizer_state_dict') ?? null
   const scheduler = fields.value('scheduler_state_dict') ?? null
+  const own = fields.has('sadaan_gpu') ? new Map(fields.dict('sadaan_gpu').entries) : undefined
+  const live = own?.get(LIVE) ?? null
+  own?.delete(LIVE)
   return {
     epoch,
     model: readStateDict(fields.value('model_state_dict'), `${path}: model_state_dict`),
+    ...(live === null ? {} : { live: readStateDict(live, `${path}: sadaan_gpu: ${LIVE}`) }),
     ...(optimizer === null ? {} : { optimizer: readOptimizer(optimizer, `${path}: optimizer_state_dict`) }),
     scheduler: scheduler === null ? null : readScheduler(scheduler, `${path}: scheduler_state_dict`),
     structureNames: fields.strings('structure_names'),
     isBest: fields.boolean('is_best'),
     trainLossHistory: fields.numbers('train_loss_history'),
     valLossHistory: fields.numbers('val_loss_history'),
-    ...(fields.has('sadaan_gpu') ? { sadaan: recordOf(fields.value('sadaan_gpu'), `${path}: sadaan_gpu`) } : {}),
+    ...(own ? { sadaan: recordOf(own, `${path}: sadaan_gpu`) } : {}),
   }
 }
 
@@ -88,7 +97,8 @@ function encodeCheckpoint(checkpoint: Checkpoint): Uint8Array[] {
     ['train_loss_history', floats(checkpoint.trainLossHistory)],
     ['val_loss_history', floats(checkpoint.valLossHistory)],
   ])
-  if (checkpoint.sadaan)
-    dict.set('sadaan_gpu', new Map(Object.entries(checkpoint.sadaan).map(([k, v]) => [k, pyOf(v)])))
+  const own = Object.entries(checkpoint.sadaan ?? {}).map(([k, v]): [string, PyValue] => [k, pyOf(v)])
+  if (checkpoint.live) own.push([LIVE, stateDict(checkpoint.live)])
+  if (own.length > 0) dict.set('sadaan_gpu', new Map(own))
   return encodePth(dict)
 }

@@ -35,7 +35,8 @@ export class WritingThread {
   }
 }
 
-function buffersOf({ model, optimizer }: Checkpoint): ArrayBuffer[] {
+function buffersOf({ model, live, optimizer }: Checkpoint): ArrayBuffer[] {
   const moments = [...(optimizer?.state.values() ?? [])].flatMap(state => [state.exp_avg, state.exp_avg_sq])
-  return [...new Set([...model.values(), ...moments].map(({ data }) => data.buffer as ArrayBuffer))]
+  const weights = [...model.values(), ...(live?.values() ?? [])]
+  return [...new Set([...weights, ...moments].map(({ data }) => data.buffer as ArrayBuffer))]
 }

@@ -91,7 +91,11 @@ const training = z.strictObject({
     .default(2)
     .describe('Threads that decode samples, at most one per core; 0 decodes in the main thread'),
   pin_memory: flag().default(true).describe('Upload batches through staging buffers that stay mapped'),
-  warmup_epochs: count().default(5).describe('Epochs of linear learning-rate warm-up'),
+  warmup_epochs: notNegative()
+    .default(5)
+    .describe(
+      'Epochs of linear learning-rate warm-up; a number that is not whole, such as 0.5, raises the rate at every update instead of every epoch',
+    ),
   validate_every_n_epochs: positiveInteger().default(1).describe('Epochs between validations'),
   gradient_accumulation_steps: positiveInteger()
     .default(2)
@@ -167,9 +171,11 @@ const optimizer = z.strictObject({
     .default('adamw')
     .describe('adamw decouples the weight decay, adam adds it to the gradient'),
   weight_decay: notNegative().default(1e-4).describe('Weight decay, applied to every parameter'),
-  lr_scheduler: oneOf('cosine_annealing', 'reduce_on_plateau', 'none')
+  lr_scheduler: oneOf('cosine_annealing', 'cosine_over_run', 'reduce_on_plateau', 'none')
     .default('cosine_annealing')
-    .describe('Learning-rate schedule after warm-up'),
+    .describe(
+      'Learning-rate schedule after warm-up; cosine_over_run falls at every update and reaches lr_min with the last one of num_epochs',
+    ),
   lr_min: notNegative().default(1e-6).describe('Lowest learning rate of the schedule'),
   lr_restart_period: positiveInteger()
     .default(20)
@@ -181,6 +187,11 @@ const optimizer = z.strictObject({
     .default([0.9, 0.999])
     .describe("Decay rates of Adam's two moments"),
   eps: positive().default(1e-8).describe("Added to the square root of Adam's second moment"),
+  ema_decay: fraction()
+    .default(0)
+    .describe(
+      'Decay, per update, of a moving average of the weights that is validated and saved as the model, e.g. 0.99; 0: no average',
+    ),
 })
 
 const checkpoint = z.strictObject({

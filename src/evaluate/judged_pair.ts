@@ -3,7 +3,7 @@ import type { Spacing } from './distance_transform.ts'
 import type { SurfaceDistances } from './surface_distance.ts'
 
 /** A known pair with its predicted presence and surface distances. */
-export interface JudgedPair extends Pair {
+export interface JudgedPair extends Omit<Pair, 'softDice'> {
   /** index within the split */
   sample: number
   isPredictedPresent: boolean

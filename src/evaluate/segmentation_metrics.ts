@@ -1,5 +1,5 @@
 import type { OverallSegmentation, OverallVoxels, SegmentationMetrics } from '../report/detailed_metrics.ts'
-import { gatedOverlap } from '../run/batch_result.ts'
+import { gatedOverlap, type VoxelCounts } from '../run/batch_result.ts'
 import { deviation, mean, meanOfDefined } from '../util/statistics.ts'
 import type { JudgedPair } from './judged_pair.ts'
 
@@ -33,12 +33,12 @@ export function segmentationOf(pairs: readonly JudgedPair[]): SegmentationMetric
 }
 
 /** Fraction of the predicted voxels that are true; null if none is predicted. */
-export function precisionOf({ both, predicted }: JudgedPair): number | null {
+export function precisionOf({ both, predicted }: VoxelCounts): number | null {
   return predicted ? both / predicted : null
 }
 
 /** Fraction of the true voxels that are predicted; null if there are none. */
-export function recallOf({ both, truth }: JudgedPair): number | null {
+export function recallOf({ both, truth }: VoxelCounts): number | null {
   return truth ? both / truth : null
 }
 

@@ -4,8 +4,8 @@ import type { SurfaceDistances } from './surface_distance.ts'
 
 /** The masks of one sample. */
 export interface SurfaceRequest {
-  truth: Uint32Array<ArrayBuffer> // (S, V/32), bit j of word i is voxel 32·i + j
-  predicted: Uint32Array<ArrayBuffer> // (S, V/32)
+  truth: Uint32Array<ArrayBuffer> // (S, ⌈V/32⌉), bit j of word i is voxel 32·i + j
+  predicted: Uint32Array<ArrayBuffer> // (S, ⌈V/32⌉)
   size: BoxSize // (H, W, D)
   spacing: Spacing
   /** which structures to measure */

@@ -55,6 +55,8 @@ export interface TrainingInspection {
   epochs: number
   /** whether it is the best model so far */
   is_best: boolean
+  /** whether its weights are a moving average */
+  is_averaged: boolean
   /** total loss of the last epoch */
   train_loss: number | null
   val_loss: number | null
@@ -130,11 +132,12 @@ const BUFFER = /\.(running_mean|running_var|num_batches_tracked)$/
 function trainingOf(path: string): TrainingInspection | null {
   const checkpoint = checkpointAt(path)
   if (!checkpoint) return null
-  const { epoch, isBest, optimizer, trainLossHistory, valLossHistory, sadaan = {} } = checkpoint
+  const { epoch, isBest, live, optimizer, trainLossHistory, valLossHistory, sadaan = {} } = checkpoint
   const { position, run, data } = readProgressSummary(sadaan, path)
   return {
     epochs: position?.epoch ?? epoch + 1,
     is_best: isBest,
+    is_averaged: live !== undefined,
     train_loss: trainLossHistory.at(-1) ?? null,
     val_loss: valLossHistory.at(-1) ?? null,
     can_resume: optimizer !== undefined,

@@ -191,10 +191,11 @@ function cardFacts({ title, data, licence, validation }: ModelCard): [string, st
 }
 
 function trainingFacts(training: NonNullable<ModelInspection['training']>, isUnusable: boolean): [string, string][] {
-  const { epochs, is_best, train_loss, val_loss, can_resume, run, data } = training
+  const { epochs, is_best, is_averaged, train_loss, val_loss, can_resume, run, data } = training
   const loss = (value: number | null): string => (value === null ? UNDEFINED : short(value))
   return [
     ['epochs', `${epochs} finished${is_best ? ', the best so far' : ''}${run === null ? '' : `, run ${run}`}`],
+    ...(is_averaged ? ([['weights', 'a moving average (optimizer.ema_decay)']] as [string, string][]) : []),
     ['losses', `training ${loss(train_loss)}, validation ${loss(val_loss)}`],
     [
       'resume',

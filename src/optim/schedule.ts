@@ -1,11 +1,11 @@
 /** Settings of the learning rate. Rates are per update, epochs count from 0. */
 export interface ScheduleSettings {
-  scheduler: 'cosine_annealing' | 'reduce_on_plateau' | 'none'
+  scheduler: 'cosine_annealing' | 'cosine_over_run' | 'reduce_on_plateau' | 'none'
   /** `reference` reproduces the original, which passes the validation loss to the cosine instead of the epoch. */
   compat: 'documented' | 'reference'
   /** Rate after warm-up. */
   base: number
-  /** Epochs of linear warm-up. */
+  /** Epochs of linear warm-up: a whole number rises from epoch to epoch, any other from update to update. */
   warmupEpochs: number
   /** Lowest rate of either scheduler. */
   min: number
@@ -15,11 +15,22 @@ export interface ScheduleSettings {
   factor: number
   /** reduce_on_plateau: validations without improvement that are tolerated. */
   patience: number
+  /** Epochs of the run. */
+  epochs: number
+  updatesPerEpoch: number
+}
+
+/** Which update of a run, from 0, and in which epoch. */
+export interface UpdateNumber {
+  epoch: number
+  update: number
 }
 
 /** The state of a schedule between two epochs: plain data, stored in checkpoints as is. */
 export type ScheduleState =
   | { scheduler: 'none' }
+  /** Its rate follows from the number of the update. */
+  | { scheduler: 'cosine_over_run' }
   /** `position` is the next epoch (reference: the last validation loss), T_cur of the cosine. */
   | { scheduler: 'cosine_annealing'; position: number }
   /** `validations` counts those since the end of warm-up; `best` is the lowest loss among them. */
@@ -32,7 +43,8 @@ const PLATEAU_EPS = 1e-8 // smaller changes of the rate are ignored
 export function initialSchedule(settings: ScheduleSettings): ScheduleState {
   switch (settings.scheduler) {
     case 'none':
-      return { scheduler: 'none' }
+    case 'cosine_over_run':
+      return { scheduler: settings.scheduler }
     case 'cosine_annealing':
       return { scheduler: 'cosine_annealing', position: 0 }
     case 'reduce_on_plateau':
@@ -46,21 +58,47 @@ export function initialSchedule(settings: ScheduleSettings): ScheduleState {
   }
 }
 
-/** Learning rate of every update in `epoch`: base·(e+1)/warmup in warm-up, then the scheduler's. */
-export function learningRate(settings: ScheduleSettings, state: ScheduleState, epoch: number): number {
-  if (epoch < settings.warmupEpochs) return (settings.base * (epoch + 1)) / settings.warmupEpochs
-  return schedulerRate(settings, state)
+/** Learning rate of an update: base·(n+1)/warmup for epoch or update n of the warm-up, then the scheduler's. */
+export function learningRate(settings: ScheduleSettings, state: ScheduleState, at: UpdateNumber): number {
+  const { base, warmupEpochs } = settings
+  const [done, warmup] = Number.isInteger(warmupEpochs)
+    ? [at.epoch, warmupEpochs]
+    : [at.update, warmupUpdates(settings)]
+  return done < warmup ? (base * (done + 1)) / warmup : schedulerRate(settings, state, at.update)
 }
 
-/** The scheduler's rate, which warm-up overrides: torch's `lr` after `scheduler.step()`. */
-export function schedulerRate(settings: ScheduleSettings, state: ScheduleState): number {
+/** Updates of the warm-up; a part of one counts if it is at least half. */
+export function warmupUpdates({ warmupEpochs, updatesPerEpoch }: ScheduleSettings): number {
+  return Math.round(warmupEpochs * updatesPerEpoch)
+}
+
+/** The scheduler's rate for an update, which warm-up overrides: torch's `lr` after `scheduler.step()`. */
+export function schedulerRate(settings: ScheduleSettings, state: ScheduleState, update: number): number {
   if (state.scheduler === 'none') return settings.base
   if (state.scheduler === 'reduce_on_plateau') return state.rate
-  return cosineRate(settings, state.position)
+  return cosineRate(settings, cosineOf(settings, state, update))
+}
+
+/** Where on a cosine, and how long it is from the highest rate to the lowest: in epochs or, over a run, in updates. */
+interface Cosine {
+  position: number
+  period: number
+}
+
+/** Over a run, the cosine starts with the first update after warm-up and ends with the last update. */
+function cosineOf(
+  settings: ScheduleSettings,
+  state: Extract<ScheduleState, { scheduler: `cosine_${string}` }>,
+  update: number,
+): Cosine {
+  if (state.scheduler === 'cosine_annealing') return { position: state.position, period: settings.period }
+  const warmup = warmupUpdates(settings)
+  const period = Math.max(1, settings.epochs * settings.updatesPerEpoch - 1 - warmup)
+  return { position: Math.min(Math.max(update - warmup, 0), period), period }
 }
 
 /** lr(t) = min + (base − min)·(1 + cos(π·t/T))/2 (torch's CosineAnnealingLR in closed form: beyond T it rises again). */
-export function cosineRate({ base, min, period }: ScheduleSettings, position: number): number {
+function cosineRate({ base, min }: ScheduleSettings, { position, period }: Cosine): number {
   return min + ((base - min) * (1 + Math.cos((Math.PI * position) / period))) / 2
 }
 
@@ -74,7 +112,7 @@ export function afterEpoch(
   epoch: number,
   validationLoss: number | undefined,
 ): ScheduleState {
-  if (state.scheduler === 'none') return state
+  if (state.scheduler === 'none' || state.scheduler === 'cosine_over_run') return state
   if (state.scheduler === 'cosine_annealing') {
     if (settings.compat === 'documented') return { ...state, position: epoch + 1 }
     return validationLoss === undefined || Number.isNaN(validationLoss) ? state : { ...state, position: validationLoss }
@@ -99,19 +137,27 @@ function afterPlateauValidation(settings: ScheduleSettings, state: Plateau, loss
 /** A scheduler's state_dict: plain values and lists. */
 export type TorchSchedulerState = Record<string, number | boolean | string | number[]>
 
-/** The state as the state_dict of torch's CosineAnnealingLR or ReduceLROnPlateau (one parameter group); null for `none`. */
-export function toTorchScheduler(settings: ScheduleSettings, state: ScheduleState): TorchSchedulerState | null {
+/**
+ * The state, after so many updates, as the state_dict of torch's CosineAnnealingLR (which over a run is stepped after each update) or
+ * ReduceLROnPlateau, with one parameter group; null for `none`.
+ */
+export function toTorchScheduler(
+  settings: ScheduleSettings,
+  state: ScheduleState,
+  updates: number,
+): TorchSchedulerState | null {
   if (state.scheduler === 'none') return null
-  if (state.scheduler === 'cosine_annealing') {
+  if (state.scheduler !== 'reduce_on_plateau') {
+    const { position, period } = cosineOf(settings, state, updates)
     return {
-      T_max: settings.period,
+      T_max: period,
       eta_min: settings.min,
       base_lrs: [settings.base],
-      last_epoch: state.position,
+      last_epoch: position,
       verbose: false,
-      _step_count: Math.ceil(state.position) + 1,
+      _step_count: Math.ceil(position) + 1,
       _get_lr_called_within_step: false,
-      _last_lr: [cosineRate(settings, state.position)],
+      _last_lr: [cosineRate(settings, { position, period })],
     }
   }
   return {
@@ -145,8 +191,11 @@ export function fromTorchScheduler(
   if (dict === null) return undefined
   const { last_epoch: position, best, num_bad_epochs: badValidations, _last_lr: rates } = dict
   if (typeof position !== 'number' || !Number.isFinite(position)) return undefined
-  if (settings.scheduler === 'cosine_annealing') {
-    return 'T_max' in dict ? { scheduler: 'cosine_annealing', position } : undefined
+  if (settings.scheduler !== 'reduce_on_plateau') {
+    if (!('T_max' in dict)) return undefined
+    return settings.scheduler === 'cosine_over_run'
+      ? { scheduler: 'cosine_over_run' }
+      : { scheduler: 'cosine_annealing', position }
   }
   // Before its first step torch's ReduceLROnPlateau has no _last_lr.
   const rate: unknown = Array.isArray(rates) ? rates[0] : settings.base

@@ -51,7 +51,10 @@ async function locate({ input, split: name }: PredictionRequest): Promise<Source
       `${path}: expected a dataset (with metadata.json) or a folder of scans (${VOLUME_ENDINGS}, or DICOM)`,
     )
   const dataset = await openDataset(path)
-  return { hdf5: splitOf(dataset, name).path, dataset }
+  const split = splitOf(dataset, name)
+  if (split.rows)
+    throw new InputError(`${path}: holds some samples of ${split.path}, expected the scans, or that file as a whole`)
+  return { hdf5: split.path, dataset }
 }
 
 /** The facts of the dataset that a file is a split of; undefined if it is none, or its metadata.json cannot be read: the images suffice. */

@@ -25,22 +25,28 @@ export function termsOf(values: ArrayLike<number>): Terms {
   return Object.fromEntries(TERMS.map((name, i) => [name, values[i]!])) as Terms
 }
 
-/** One structure of one sample. */
-export interface Pair {
-  sample: number
-  structure: number
-  present: boolean
-  probability: number
-  softDice: number
+/** Voxels of the ground truth, of the mask at threshold 0.5, and of their intersection. */
+export interface VoxelCounts {
+  truth: number
+  predicted: number
+  both: number
+}
+
+export interface Overlap extends VoxelCounts {
   /** Dice and IoU of the mask at threshold 0.5, without the presence gate */
   hardDice: number
   iou: number
   /** Dice of an empty prediction, which equals its IoU: the presence gate empties structures predicted absent */
   emptyOverlap: number
-  /** voxels of the ground truth, of the mask at threshold 0.5, and of their intersection */
-  truth: number
-  predicted: number
-  both: number
+}
+
+/** One structure of one sample. */
+export interface Pair extends Overlap {
+  sample: number
+  structure: number
+  present: boolean
+  probability: number
+  softDice: number
 }
 
 /** Dice or IoU with the presence gate: of an empty mask, for which both are the same, if the structure is predicted absent. */
@@ -66,12 +72,18 @@ export function* pairsOf(
       present: presence[i]! > 0.5,
       probability: presenceProbability[i]!,
       softDice: (2 * pm! + EPSILON) / (p! + m! + EPSILON),
-      hardDice: (2 * intersection! + EPSILON) / (count! + m! + EPSILON),
-      iou: (intersection! + EPSILON) / (count! + m! - intersection! + EPSILON),
-      emptyOverlap: EPSILON / (m! + EPSILON),
-      truth: m!,
-      predicted: count!,
-      both: intersection!,
+      ...overlapOf({ truth: m!, predicted: count!, both: intersection! }),
     }
+  }
+}
+
+/** How two masks overlap, from their voxels. */
+export function overlapOf(voxels: VoxelCounts): Overlap {
+  const { truth, predicted, both } = voxels
+  return {
+    hardDice: (2 * both + EPSILON) / (predicted + truth + EPSILON),
+    iou: (both + EPSILON) / (predicted + truth - both + EPSILON),
+    emptyOverlap: EPSILON / (truth + EPSILON),
+    ...voxels,
   }
 }

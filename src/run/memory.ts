@@ -5,7 +5,7 @@ import { InputError } from '../util/error.ts'
 
 /** Memory in bytes, known before anything is allocated. */
 export interface MemoryNeed {
-  /** parameters, gradients, moments, statistics, inputs */
+  /** parameters, gradients, moments, statistics, averages, inputs */
   lasting: number
   /** slots shared by the temporaries of all plans */
   working: number

@@ -17,7 +17,7 @@ export type Weights = ReadonlyMap<string, TorchTensor>
 /** Parameters and buffers as views into the copy. */
 export function modelOf(
   state: ModelState,
-  { parameters, running, batchesTracked }: DeviceState,
+  { parameters, running, batchesTracked }: PackedModel,
 ): Map<string, TorchTensor> {
   const tracked = BigInt(batchesTracked)
   return new Map(
@@ -64,6 +64,13 @@ export function writePacked(storage: Storage, state: ModelState, model: PackedMo
 /** Loads a model. Throws InputError as `floatsOf` does, and then writes nothing. */
 export function writeModel(storage: Storage, state: ModelState, weights: Weights, source: string): void {
   writePacked(storage, state, packModel(state, weights, source))
+}
+
+/** As `writeModel`, but without num_batches_tracked, which an average shares with the model that is trained. */
+export function writeAverage(storage: Storage, state: ModelState, weights: Weights, source: string): void {
+  const { parameters, running } = packModel(state, weights, source)
+  storage.writeArena(state.parameters, parameters)
+  storage.writeArena(state.running, running)
 }
 
 /**
@@ -185,6 +192,8 @@ export interface DeviceState {
   /** in the layout of their arenas, padding included */
   parameters: Float32Array<ArrayBuffer>
   running: Float32Array<ArrayBuffer>
+  /** their averages; undefined without a moving average */
+  averaged: { parameters: Float32Array<ArrayBuffer>; running: Float32Array<ArrayBuffer> } | undefined
   first: Float32Array<ArrayBuffer>
   second: Float32Array<ArrayBuffer>
   batchesTracked: number

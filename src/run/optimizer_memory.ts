@@ -1,19 +1,23 @@
+import type { Config } from '../config/schema.ts'
 import { Arena } from '../graph/arena.ts'
 import { type Tensor, tensor } from '../graph/tensor.ts'
-import type { ModelState } from '../nn/model_state.ts'
+import { ModelState } from '../nn/model_state.ts'
 import { ContractError } from '../util/error.ts'
 import { sizeOf } from '../util/shape.ts'
 
-/** Adam's moments, in the layout of the gradients, its update counts and its learning rate. */
+/** Adam's moments, in the layout of the gradients, its update counts, its learning rate, and the moving average of the model. */
 export class OptimizerMemory {
   readonly first = new Arena('first moments', 'state')
   readonly second = new Arena('second moments', 'state')
   /** updates applied, and updates skipped because the gradient was not finite */
   readonly counts: Tensor = tensor('update counts', [2], 'state', 'u32')
   readonly learningRate: Tensor = tensor('learning rate', [1], 'input')
+  /** weights and running statistics, averaged over the updates; undefined without an average */
+  readonly averaged: ModelState | undefined
   private readonly moments = new Map<string, { first: Tensor; second: Tensor }>()
 
-  constructor(state: ModelState) {
+  constructor(state: ModelState, { ema_decay }: Pick<Config['optimizer'], 'ema_decay'>) {
+    this.averaged = ema_decay > 0 ? new ModelState(state.shape) : undefined
     for (const { name, shape } of state.entries.filter(({ role }) => role === 'trained')) {
       this.moments.set(name, {
         first: this.first.add(`m(${name})`, shape),
@@ -23,7 +27,7 @@ export class OptimizerMemory {
   }
 
   get arenas(): Arena[] {
-    return [this.first, this.second]
+    return [this.first, this.second, ...(this.averaged ? [this.averaged.parameters, this.averaged.running] : [])]
   }
 
   get tensors(): Tensor[] {

@@ -14,6 +14,7 @@ import { modelMean, modelMeanLogits } from '../ops/sadaan/model_mean.ts'
 import { adam } from '../optim/adam.ts'
 import { gradientNorm } from '../optim/clip.ts'
 import { advanceLossScale, LOSS_SCALE_GROWTH, scaledSeed } from '../optim/loss_scale.ts'
+import { movingAverage } from '../optim/moving_average.ts'
 import { mirrorPartners } from '../util/mirror.ts'
 import type { OptimizerMemory } from './optimizer_memory.ts'
 
@@ -207,7 +208,7 @@ export type UpdateOutputs = {
   lossScale?: Tensor // (1)
 }
 
-/** Clips the window's gradient by its global norm, then applies Adam or AdamW to all trained parameters. */
+/** Clips the window's gradient by its global norm, applies Adam or AdamW to all trained parameters, then averages the model. */
 export function recordUpdate(state: ModelState, optimizer: OptimizerMemory, config: Config): Recording<UpdateOutputs> {
   const tape = new Tape()
   const elements = state.gradients.length
@@ -225,9 +226,20 @@ export function recordUpdate(state: ModelState, optimizer: OptimizerMemory, conf
     learningRate: optimizer.learningRate,
     clip: outputs.clip,
   }
-  const { type, betas, eps, weight_decay } = config.optimizer
+  const { type, betas, eps, weight_decay, ema_decay } = config.optimizer
   // the original's Adam has no weight decay
   const weightDecay = config.compat === 'reference' && type === 'adam' ? 0 : weight_decay
   adam(tape, tensors, { type, betas, epsilon: eps, weightDecay, elements })
+  if (optimizer.averaged) {
+    const { counts, averaged } = optimizer
+    // without the statistics that belong to them, averaged weights are useless
+    for (const [from, into] of [
+      [state.parameters, averaged.parameters],
+      [state.running, averaged.running],
+    ] as const) {
+      const average = into.range(`averaged ${into.name}`)
+      movingAverage(tape, { average, value: from.range(from.name), counts, clip: outputs.clip }, ema_decay)
+    }
+  }
   return { calls: tape.calls, outputs }
 }

@@ -50,10 +50,12 @@ class UnreadableError extends InputError {}
 /** Opens a checkpoint of any origin. Throws InputError: unreadable, damaged, or without what resuming needs. */
 export function openCheckpoint(path: string): OpenCheckpoint {
   const checkpoint = parseCheckpoint(bytesOf(path), path)
-  checkUsable(floatsIn(checkpoint), path)
+  for (const weights of [checkpoint.model, checkpoint.live]) if (weights) checkUsable(floatsIn(weights), path)
   if (!checkpoint.optimizer)
     throw new InputError(`${path}: has no optimiser state; to start from its weights, set model.pretrained`)
   const progress = checkpoint.sadaan && readProgress(checkpoint.sadaan, path)
+  if (progress && progress.config.optimizer.ema_decay > 0 && !checkpoint.live)
+    throw new InputError(`${path}: sadaan_gpu has no live_state_dict, expected one beside averaged weights`)
   return { path, checkpoint, progress, position: progress?.position ?? { epoch: checkpoint.epoch + 1, batch: 0 } }
 }
 
@@ -65,8 +67,8 @@ function bytesOf(path: string): Uint8Array {
   }
 }
 
-function floatsIn({ model }: Checkpoint): [string, ArrayLike<number>][] {
-  return [...model].flatMap(([name, { dtype, data }]) => (dtype === 'i64' ? [] : [[name, data]]))
+function floatsIn(weights: Checkpoint['model']): [string, ArrayLike<number>][] {
+  return [...weights].flatMap(([name, { dtype, data }]) => (dtype === 'i64' ? [] : [[name, data]]))
 }
 
 /**

@@ -4,7 +4,7 @@ import { schedulerRate, toTorchScheduler } from '../optim/schedule.ts'
 import type { InFlight } from '../run/in_flight.ts'
 import { type DeviceState, optimizerOf } from '../run/model_weights.ts'
 import { fingerprintOf } from './data_fingerprint.ts'
-import { usableModelOf } from './diverged.ts'
+import { usableModelsOf } from './diverged.ts'
 import type { EarlierCheckpoints } from './earlier_checkpoints.ts'
 import { type HostState, scheduleSettings, snapshotOf } from './host_state.ts'
 import { type Position, toRecord } from './progress.ts'
@@ -101,8 +101,9 @@ export class Checkpoints {
     copy: DeviceState,
     isBest: boolean,
   ): Checkpoint {
-    const { config, engine, dataset, variants } = this.session
-    const settings = scheduleSettings(config)
+    const { config, engine, dataset, variants, windows } = this.session
+    const settings = scheduleSettings(config, windows)
+    const updates = windows.updatesUntil(position)
     const { skipped, lossScale } = copy
     const progress = {
       config,
@@ -120,9 +121,9 @@ export class Checkpoints {
     return {
       // the original saves only after epochs; within one, its epoch is the current one
       epoch: position.batch > 0 ? position.epoch : position.epoch - 1,
-      model: usableModelOf(engine, copy),
-      optimizer: optimizerOf(engine, copy, config, schedulerRate(settings, schedule)),
-      scheduler: toTorchScheduler(settings, schedule) as Record<string, Json> | null,
+      ...usableModelsOf(engine, copy),
+      optimizer: optimizerOf(engine, copy, config, schedulerRate(settings, schedule, updates)),
+      scheduler: toTorchScheduler(settings, schedule, updates) as Record<string, Json> | null,
       structureNames: dataset.structureNames,
       isBest,
       trainLossHistory,

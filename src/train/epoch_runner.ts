@@ -44,12 +44,11 @@ export class EpochRunner {
   }
 
   /**
-   * Trains the remaining windows of an epoch. Results are handled in arrears: the loop never waits for the newest steps. Returns false if
-   * stopped.
+   * Trains the remaining windows of an epoch. `rateOf` gives the learning rate of an update, counted from the start of the run. Results are
+   * handled in arrears: the loop never waits for the newest steps. Returns false if stopped.
    */
-  async train({ epoch, batch: from }: Position, learningRate: number, tally: Tally): Promise<boolean> {
-    const { config, engine, trainLoader } = this.session
-    const { gradient_accumulation_steps: window } = config.training
+  async train({ epoch, batch: from }: Position, rateOf: (update: number) => number, tally: Tally): Promise<boolean> {
+    const { config, engine, trainLoader, windows } = this.session
     const batches = trainLoader.batchesPerEpoch
     const started = performance.now()
     let batch = from
@@ -59,13 +58,15 @@ export class EpochRunner {
     await InFlight.during(async pending => {
       for await (const host of stopped ? [] : trainLoader.epoch(epoch, from)) {
         this.loaderWait += host.waited
-        const first = batch % window === 0
-        const share = 1 / Math.min(window, batches - (batch - (batch % window)))
+        const first = windows.isFirst(batch)
+        const last = windows.isLast(batch)
+        const share = windows.shareOf(batch)
+        const learningRate = rateOf(windows.updateOf({ epoch, batch }))
         samples = first ? [...host.samples] : [...samples, ...host.samples]
         const at = { epoch, batch: ++batch, batches, step: this.state.batches++, learningRate }
         const result = engine.accumulate(host, { seed: config.seed, epoch, share, first })
         pending.addInOrder(result, values => this.trained(values, tally, at))
-        if (batch % window === 0 || batch === batches) {
+        if (last) {
           const updated = samples
           pending.addInOrder(engine.update(learningRate), update => this.updated(update, epoch, updated))
           stopped = this.stop.aborted

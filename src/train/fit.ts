@@ -50,13 +50,13 @@ export class Fit {
 
   /** Throws InputError if `point` lies beyond the batches of an epoch. */
   constructor(session: Session, log: TrainingLog, { stop, point, earlier }: FitOptions) {
-    const { config, trainLoader } = session
+    const { config, trainLoader, windows } = session
     if (point) checkPosition(point, trainLoader.batchesPerEpoch)
     this.session = session
     this.log = log
     this.stop = stop
-    this.settings = scheduleSettings(config)
-    const state = point ? resumedState(point, config) : initialState(config)
+    this.settings = scheduleSettings(config, windows)
+    const state = point ? resumedState(point, this.settings) : initialState(this.settings)
     this.state = state
     this.point = point
     const run = log.record?.id ?? null
@@ -124,13 +124,13 @@ export class Fit {
   /** Returns false if stopped before the end of the epoch; its position is then being saved. */
   private async runEpoch(): Promise<boolean> {
     const { session, settings, state, runner } = this
-    const { config, shape } = session
+    const { config, shape, windows } = session
     const { position } = state
     const { epoch } = position
-    const rate = learningRate(settings, state.schedule, epoch)
-    this.log.epochStart(epoch, rate, position.batch)
+    const rateOf = (update: number): number => learningRate(settings, state.schedule, { epoch, update })
+    this.log.epochStart(epoch, rateOf(windows.updateOf({ epoch, batch: 0 })), position.batch)
     const train = new Tally(shape.structures, config.model.presence_threshold, position.tally)
-    if (!(await runner.train(position, rate, train))) return false
+    if (!(await runner.train(position, rateOf, train))) return false
     const validation = this.isValidated(epoch) ? await runner.validate(epoch, train) : undefined
     if (this.isValidated(epoch) && !validation) return false
     state.trainLossHistory.push(train.loss.total)

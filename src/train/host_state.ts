@@ -1,5 +1,6 @@
 import type { Config } from '../config/schema.ts'
 import { fromTorchScheduler, initialSchedule, type ScheduleSettings, type ScheduleState } from '../optim/schedule.ts'
+import type { Windows } from '../optim/windows.ts'
 import { type BestModel, noBestModel } from './early_stopping.ts'
 import type { Position } from './progress.ts'
 import type { ResumePoint } from './resume.ts'
@@ -19,10 +20,10 @@ export interface HostState {
   valLossHistory: number[]
 }
 
-export function initialState(config: Config): HostState {
+export function initialState(settings: ScheduleSettings): HostState {
   return {
     position: { epoch: 0, batch: 0 },
-    schedule: initialSchedule(scheduleSettings(config)),
+    schedule: initialSchedule(settings),
     best: noBestModel(),
     batches: 0,
     skippedInARow: 0,
@@ -31,8 +32,7 @@ export function initialState(config: Config): HostState {
   }
 }
 
-export function resumedState({ checkpoint, progress, position }: ResumePoint, config: Config): HostState {
-  const settings = scheduleSettings(config)
+export function resumedState({ checkpoint, progress, position }: ResumePoint, settings: ScheduleSettings): HostState {
   const { scheduler = null, trainLossHistory, valLossHistory } = checkpoint
   return {
     position,
@@ -53,7 +53,7 @@ export function snapshotOf(state: HostState, { compat, training }: Config): Host
   return { ...state, trainLossHistory: trainLossHistory.slice(kept), valLossHistory: valLossHistory.slice(kept) }
 }
 
-export function scheduleSettings({ optimizer, training, compat }: Config): ScheduleSettings {
+export function scheduleSettings({ optimizer, training, compat }: Config, { perEpoch }: Windows): ScheduleSettings {
   return {
     scheduler: optimizer.lr_scheduler,
     compat,
@@ -63,5 +63,7 @@ export function scheduleSettings({ optimizer, training, compat }: Config): Sched
     period: optimizer.lr_restart_period,
     factor: optimizer.lr_factor,
     patience: optimizer.lr_patience,
+    epochs: training.num_epochs,
+    updatesPerEpoch: perEpoch,
   }
 }

@@ -29,6 +29,7 @@ const positionSchema = z.object({
 
 const scheduleSchema = z.discriminatedUnion('scheduler', [
   z.object({ scheduler: z.literal('none') }),
+  z.object({ scheduler: z.literal('cosine_over_run') }),
   z.object({ scheduler: z.literal('cosine_annealing'), position: real }),
   z.object({
     scheduler: z.literal('reduce_on_plateau'),

@@ -15,7 +15,10 @@ export interface ResumePoint extends OpenCheckpoint {
   progress: Progress
 }
 
-/** Keys that a resumed run may change. They affect neither the model, nor its training so far, nor which model is best. */
+/**
+ * Keys that a resumed run may change. They affect neither the model, nor its training so far, nor which model is best. The number of epochs
+ * does, where it is the length of the schedule.
+ */
 const FREE_KEYS =
   /^(dataset_path|training\.(num_epochs|early_stopping_patience|num_workers|pin_memory|memory_cleanup_frequency|max_history_length|validate_every_n_epochs)|model\.pretrained|checkpoint\.(save_dir|save_frequency|save_minutes|keep_best_only)|logging\..*|compute\..*)$/
 
@@ -40,12 +43,22 @@ export function findResumePoint(
 
 function matching(path: string, progress: Progress, config: Config): Progress {
   const [there, here] = [progress.config, config].map(tree => new Map(leavesOf(tree)))
-  const differing = differingKeys(progress.config, config).filter(key => !FREE_KEYS.test(key))
+  const isFree = (key: string): boolean => FREE_KEYS.test(key) && !(key === EPOCHS && isScheduledOverRun(config))
+  const differing = differingKeys(progress.config, config).filter(key => !isFree(key))
   if (differing.length === 0) return progress
   const values = differing.map(
     key => `${key} is ${JSON.stringify(here!.get(key))}, was ${JSON.stringify(there!.get(key))}`,
   )
-  throw new InputError(`${path}: cannot be resumed with a different configuration: ${listed(values, '; ')}`)
+  const why = differing.join() === EPOCHS ? LONGER : ''
+  throw new InputError(`${path}: cannot be resumed with a different configuration: ${listed(values, '; ')}${why}`)
+}
+
+const EPOCHS = 'training.num_epochs'
+const LONGER =
+  ', over which optimizer.lr_scheduler=cosine_over_run lowers the rate; model.pretrained starts a new run from these weights'
+
+function isScheduledOverRun({ optimizer }: Config): boolean {
+  return optimizer.lr_scheduler === 'cosine_over_run'
 }
 
 /**

@@ -4,8 +4,9 @@ import type { Decoders } from '../data/loader/decoders.ts'
 import { Loader } from '../data/loader/loader.ts'
 import { Device } from '../gpu/device.ts'
 import type { SadaanShape } from '../nn/specification.ts'
+import { Windows } from '../optim/windows.ts'
 import { withBatchThatFits } from '../run/memory.ts'
-import { writeInitial, writeLossScale, writeModel, writeOptimizer } from '../run/model_weights.ts'
+import { writeAverage, writeInitial, writeLossScale, writeModel, writeOptimizer } from '../run/model_weights.ts'
 import { decodersFor, shapeFor, wantedAdapter } from '../run/open.ts'
 import { fixVariants, knownChoice, type RunVariants } from '../run/variants.ts'
 import { FixedChoice } from '../tune/choice.ts'
@@ -27,6 +28,8 @@ export interface Session {
   engine: TrainingEngine
   trainLoader: Loader
   validationLoader: Loader
+  /** of the training batches */
+  windows: Windows
   close(): Promise<void>
 }
 
@@ -62,7 +65,8 @@ export function openSession(config: Config, options: SessionOptions): Promise<Se
     const spec = { config, shape, structureNames, batchSize: config.training.batch_size }
     const { engine, variants } = await openEngine(device, spec, options)
     closer.add(engine, each => each.close())
-    return { config, dataset, shape, variants, device, engine, ...loaders, close: () => closer.close() }
+    const windows = new Windows(loaders.trainLoader.batchesPerEpoch, config.training.gradient_accumulation_steps)
+    return { config, dataset, shape, variants, device, engine, ...loaders, windows, close: () => closer.close() }
   })
 }
 
@@ -130,17 +134,21 @@ export function initialise(
   { say, resume }: Pick<SessionOptions, 'say' | 'resume'>,
 ): Pretrained | undefined {
   const { config, engine } = session
-  const { storage, state } = engine
+  const { storage, state, optimizer } = engine
+  const { averaged } = optimizer
   const { pretrained } = config.model
   if (resume) {
     const { checkpoint, progress, path } = resume
-    writeModel(storage, state, checkpoint.model, path)
+    writeModel(storage, state, checkpoint.live ?? checkpoint.model, path)
+    if (averaged) writeAverage(storage, averaged, checkpoint.model, path)
     writeOptimizer(engine, checkpoint.optimizer!, progress.skipped, path)
     if (progress.lossScale) writeLossScale(storage, state, config, progress.lossScale)
   } else if (pretrained !== null) {
     const taken = pretrainedWeights(pretrained, { ...session, seed: config.seed }, say)
     writeModel(storage, state, taken.weights, taken.path)
+    if (averaged) writeAverage(storage, averaged, taken.weights, taken.path)
     return taken
-  } else writeInitial(storage, state, config.seed)
+  }
+  for (const each of averaged ? [state, averaged] : [state]) writeInitial(storage, each, config.seed)
   return undefined
 }

@@ -12,14 +12,17 @@ import type { TrainingEngine } from './engine.ts'
 export class StateCopier {
   private readonly engine: TrainingEngine
   private readonly sources: (Place & { bytes: number })[]
+  /** the first sources; words follow */
+  private readonly arenas: number
   private readonly staging: GPUBuffer[]
 
   constructor(engine: TrainingEngine, { compute }: Config) {
     this.engine = engine
     const isHalf = compute.precision === 'f16'
     const { state, optimizer, storage, device } = engine
-    const arenas = [state.parameters, state.running, optimizer.first, optimizer.second]
+    const arenas = [state.parameters, state.running, ...optimizer.arenas]
     const words = [state.batchesTracked, optimizer.counts, ...(isHalf ? [state.lossScale] : [])]
+    this.arenas = arenas.length
     this.sources = [
       ...arenas.map(arena => ({ buffer: storage.bufferOf(arena), offset: 0, bytes: arena.length * 4 })),
       ...words.map(t => ({ ...storage.place(t), bytes: 4 * sizeOf(t.shape) })),
@@ -35,11 +38,13 @@ export class StateCopier {
       encoder.copyBufferToBuffer(buffer, offset, this.staging[i]!, 0, bytes)
     device.gpu.queue.submit([encoder.finish()])
     const copies = await Promise.all(this.staging.map((buffer, i) => device.mapped(buffer, this.sources[i]!.bytes)))
-    const [parameters, running, first, second] = copies.map(bytes => new Float32Array(bytes))
-    const [tracked, counts, scale] = copies.slice(4).map(bytes => new Uint32Array(bytes))
+    const floats = copies.slice(0, this.arenas).map(bytes => new Float32Array(bytes))
+    const [parameters, running, first, second, averagedParameters, averagedRunning] = floats
+    const [tracked, counts, scale] = copies.slice(this.arenas).map(bytes => new Uint32Array(bytes))
     return {
       parameters: parameters!,
       running: running!,
+      averaged: averagedParameters && { parameters: averagedParameters, running: averagedRunning! },
       first: first!,
       second: second!,
       batchesTracked: tracked![0]!,

@@ -2,6 +2,7 @@ import { dirname, resolve } from 'node:path'
 import { DirectoryLock, refuseIfHeld } from '../checkpoint/directory_lock.ts'
 import type { Config } from '../config/schema.ts'
 import { countParameters, widthsText } from '../nn/specification.ts'
+import { scheduleText } from '../optim/schedule_text.ts'
 import { formatBytes, totalOf } from '../run/memory.ts'
 import type { Console } from '../track/console/console.ts'
 import type { RunRecord } from '../track/run_record.ts'
@@ -12,6 +13,7 @@ import { DivergedError } from './diverged.ts'
 import { EarlierCheckpoints } from './earlier_checkpoints.ts'
 import { shouldStop } from './early_stopping.ts'
 import { Fit, type FitResult } from './fit.ts'
+import { scheduleSettings } from './host_state.ts'
 import { placeText } from './progress.ts'
 import type { TrainingRequest } from './request.ts'
 import { findResumePoint, type ResumePoint } from './resume.ts'
@@ -141,7 +143,7 @@ function sayHowToStartAgain({ config, console }: TrainingRequest, best: string |
 }
 
 function introduce(
-  { config, dataset, shape, device, engine }: Session,
+  { config, dataset, shape, device, engine, windows }: Session,
   record: RunRecord | undefined,
   console: Console,
 ): void {
@@ -161,5 +163,9 @@ function introduce(
   console.line(
     `memory    ${formatBytes(totalOf(engine.need))} at batch size ${config.training.batch_size}: ${formatBytes(lasting)} lasting, ${formatBytes(working)} working`,
   )
+  console.line(`schedule  ${scheduleText(scheduleSettings(config, windows))}`)
+  const { ema_decay } = config.optimizer
+  if (ema_decay > 0)
+    console.line(`average   of the weights, decay ${ema_decay}: validated, pictured and saved as the model`)
   for (const place of record?.places ?? []) console.line(`record    ${place}`)
 }

@@ -43,14 +43,14 @@ export interface TrainingPlans extends Layout {
 
 function record({ config, shape, structureNames, batchSize }: TrainingSpec) {
   const state = new ModelState(shape)
-  const optimizer = new OptimizerMemory(state)
+  const optimizer = new OptimizerMemory(state, config.optimizer)
   const batch = batchTensors(state, batchSize)
   return {
     state,
     optimizer,
     batch,
     training: recordTraining(state, batch, config, structureNames),
-    evaluation: recordEvaluation(state, batch, config),
+    evaluation: recordEvaluation(optimizer.averaged ?? state, batch, config),
     updating: recordUpdate(state, optimizer, config),
   }
 }

@@ -1,3 +1,3 @@
-import { isUnderNohup } from '../../../cli/nohup.ts'
+import { isUnderNohup } from '../../../cli/process/nohup.ts'
 
 process.stdout.write(`${isUnderNohup()}`)

@@ -16,7 +16,7 @@ test('the same image in two splits is refused, within one split or subject it is
   const apart = (skipBad: boolean) =>
     importScans({ ...options, skipBad, validationSplit: 0.5, testSplit: 0.34, seed: 1 })
   await expect(apart(false)).rejects.toThrow(
-    /s\d\.nii: in split (val|test), has the same image as .*s\d\.nii in \w+; expected/,
+    /s\d\.nii: in split (val|test), has the same image as .*s\d\.nii in split \w+; expected/,
   )
   expect((await apart(true)).skipped[0]).toMatch(/has the same image as/)
 })

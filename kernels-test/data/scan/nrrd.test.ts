@@ -121,7 +121,8 @@ test('an axis without direction is channels, wherever it stands', () => {
       [1, 1, 3, 2],
       [1, 2, 3, 4],
     ] as const) {
-      const place = [i, j, k].toSpliced(axis, 0, c)
+      const place: number[] = [i, j, k]
+      place.splice(axis, 0, c)
       const stored = place.reduceRight((sum, index, a) => sum * lengths[a]! + index, 0)
       expect(scan.values[((c * 3 + i) * 4 + j) * 5 + k], `${kind} ${axis}`).toBe(stored)
     }

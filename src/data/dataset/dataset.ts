@@ -1,4 +1,4 @@
-import { dirname, join } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { z } from 'zod'
 import { InputError } from '../../util/error.ts'
 import { factsOf } from '../../util/files/lookup.ts'
@@ -10,7 +10,8 @@ import { Hdf5File } from '../hdf5/file.ts'
 import { type Preparation, parsePreparation } from '../scan/preparation.ts'
 import { parseScanRanges, type ScanRanges } from '../scan/scan_ranges.ts'
 import { checkLabels, checkNamesRecorded, type Hashes, readHashes } from './hashes.ts'
-import { SPLIT_NAMES, type Split, type SplitName } from './split.ts'
+import { SPLIT_NAMES, type Split, type SplitName, withRows } from './split.ts'
+import { type DatasetView, rowsOfSubjects, viewSchema } from './view.ts'
 import { imagesOf, labelsIn, masksOf, reject } from './volumes.ts'
 
 export interface Dataset {
@@ -38,26 +39,17 @@ export const metadataSchema = z.looseObject({
   preparation: z.unknown().optional(),
   training_scans: z.unknown().optional(),
   patches: z.boolean().default(false),
+  view: viewSchema.optional(),
 })
 
 /**
- * Opens a dataset directory: metadata.json, train.h5, val.h5 and, if present, test.h5.
+ * Opens a dataset directory: metadata.json, train.h5, val.h5 and, if present, test.h5; or, if its metadata.json is a view, the files of another.
  * Reads and checks labels but not volumes; the loader checks those as it decodes them, also against hashes.json if present.
  * Throws InputError with one line if a file is missing or damaged, or if files contradict each other.
  */
 export async function openDataset(directory: string): Promise<Dataset> {
-  const metadata = readMetadata(directory)
-  const { structureNames } = metadata
-  const hashes = readHashes(directory)
-  if (hashes) checkNamesRecorded(directory, structureNames, hashes)
-  const splits: Partial<Record<SplitName, Split>> = {}
-  for (const name of SPLIT_NAMES) {
-    const path = join(directory, `${name}.h5`)
-    if (name === 'test' && !isThere(path)) continue
-    const split = await openSplit(name, path)
-    checkAgreement(split, metadata, directory)
-    splits[name] = withDigests(split, hashes)
-  }
+  const { view, ...metadata } = readViewed(directory)
+  const splits = view ? await viewedSplits(view, metadata) : await ownSplits(SPLIT_NAMES, metadata)
   const { channels } = splits.train!
   for (const split of Object.values(splits))
     if (split.channels !== channels)
@@ -68,6 +60,34 @@ export async function openDataset(directory: string): Promise<Dataset> {
       `${join(directory, 'metadata.json')}: channel_names has ${channelNames.length} names, images have ${channels} channels`,
     )
   return { ...metadata, channels, splits }
+}
+
+/** The files in the dataset's own folder; a test split may be missing. */
+async function ownSplits(names: readonly SplitName[], metadata: DatasetFacts): Promise<Dataset['splits']> {
+  const { directory, structureNames } = metadata
+  const hashes = readHashes(directory)
+  if (hashes) checkNamesRecorded(directory, structureNames, hashes)
+  const splits: Dataset['splits'] = {}
+  for (const name of names) {
+    const path = join(directory, `${name}.h5`)
+    if (name === 'test' && !isThere(path)) continue
+    const split = await openSplit(name, path)
+    checkAgreement(split, metadata, directory)
+    splits[name] = withDigests(split, hashes)
+  }
+  return splits
+}
+
+/** The subjects of a view, out of the training split of the dataset that it shows. */
+async function viewedSplits({ of, subjects }: DatasetView, metadata: DatasetFacts): Promise<Dataset['splits']> {
+  const directory = resolve(metadata.directory, of)
+  const shown = readMetadata(directory)
+  const path = join(metadata.directory, 'metadata.json')
+  if (shown.structureNames.join('\0') !== metadata.structureNames.join('\0'))
+    throw new InputError(`${path}: structure_names are not those of ${directory}, which it is a view of`)
+  const { train } = await ownSplits(['train'], shown)
+  const rows = rowsOfSubjects(train!, subjects, path)
+  return { train: withRows(train!, 'train', rows.train), val: withRows(train!, 'val', rows.val) }
 }
 
 function withDigests(split: Split, hashes: Hashes | undefined): Split {
@@ -135,6 +155,11 @@ export type DatasetFacts = Omit<Dataset, 'channels' | 'splits'>
 
 /** Reads metadata.json only. Throws InputError like `openDataset`. */
 export function readMetadata(directory: string): DatasetFacts {
+  const { view: _, ...facts } = readViewed(directory)
+  return facts
+}
+
+function readViewed(directory: string): DatasetFacts & { view: DatasetView | undefined } {
   const path = join(directory, 'metadata.json')
   checkFolder(directory)
   const text = readText(path, "the dataset's metadata.json; sadaan-gpu import makes a dataset of scans")
@@ -148,6 +173,7 @@ export function readMetadata(directory: string): DatasetFacts {
     preparation: preparation === undefined ? undefined : parsePreparation(preparation, path),
     patches: metadata.patches,
     trainingScans: training_scans === undefined ? undefined : parseScanRanges(training_scans, path),
+    view: metadata.view,
   }
 }
 

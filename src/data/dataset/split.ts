@@ -25,6 +25,8 @@ export interface Split {
   spacing: Float64Array | undefined
   /** of each sample, if hashes.json has them */
   digests?: readonly SampleDigests[]
+  /** for each sample its row in the file; undefined if these are all rows, in order */
+  rows?: readonly number[]
 }
 
 /** Millimetres between the voxels of a sample on a grid of `size` over the same field of view; undefined if the file does not say. */
@@ -51,4 +53,20 @@ export function withStructures(split: Split, masksAt: readonly number[]): Split 
     for (const [s, at] of masksAt.entries())
       presence[n * masksAt.length + s] = at < 0 ? -1 : split.presence[n * split.structures + at]!
   return { ...split, structures: masksAt.length, presence, masksAt }
+}
+
+/** Some samples of a split, by their numbers, as a split of their own. */
+export function withRows(split: Split, name: SplitName, rows: readonly number[]): Split {
+  const { structures, presence, scenarios, subjects, spacing, digests } = split
+  return {
+    ...split,
+    name,
+    samples: rows.length,
+    presence: Int8Array.from(rows.flatMap(n => [...presence.subarray(n * structures, (n + 1) * structures)])),
+    scenarios: rows.map(n => scenarios[n]!),
+    subjects: rows.map(n => subjects[n]!),
+    spacing: spacing && Float64Array.from(rows.flatMap(n => [...spacing.subarray(3 * n, 3 * n + 3)])),
+    ...(digests && { digests: rows.map(n => digests[n]!) }),
+    rows: rows.map(n => split.rows?.[n] ?? n),
+  }
 }

@@ -15,7 +15,7 @@ import { type ImportReport, ImportTally } from './report.ts'
 import { chosenIn, importDifference } from './same_import.ts'
 import { SeenImages } from './seen_images.ts'
 import { openSource } from './sources.ts'
-import { NO_VALIDATION, splitSubjects } from './split.ts'
+import { NO_VALIDATION, type SplitPlan, splitSubjects } from './split.ts'
 import { type ImportedForm, importScan } from './subject.ts'
 import { type Survey, surveySources } from './survey.ts'
 import type { SurveyedScan } from './surveyed_scan.ts'
@@ -32,6 +32,20 @@ export type ImportProgress = (step: 'labels read' | 'scans written', done: numbe
  * is then as it was.
  */
 export async function importScans(options: ImportOptions, progress?: ImportProgress): Promise<ImportReport> {
+  const surveyed = surveyImport(options, progress)
+  return writeImport(options, surveyed, splitSubjects(surveyed.survey.scans, options), progress)
+}
+
+/** The scans of an import, after the first of its two steps. */
+export interface SurveyedImport {
+  survey: Survey
+  /** why scans were skipped */
+  skipped: Set<string>
+  refuse: (error: InputError) => void
+}
+
+/** The first step of an import: reads all labels and writes nothing. */
+export function surveyImport(options: ImportOptions, progress?: ImportProgress): SurveyedImport {
   checkOptions(options)
   const { outputDir, overwrite } = options
   const difference = (recorded: DatasetRecord): string | undefined => importDifference(options, recorded)
@@ -50,10 +64,25 @@ export async function importScans(options: ImportOptions, progress?: ImportProgr
     refuse,
     onLabel: () => progress?.('labels read', ++read, all),
   })
-  const { splits, warnings } = splitSubjects(survey.scans, options)
+  return { survey, skipped, refuse }
+}
+
+export interface ImportPlan extends SplitPlan {
+  /** what must not share an image with another, besides splits: "fold 2" */
+  groupOf?: (scan: SurveyedScan) => string
+}
+
+/** The second step: writes the dataset. A plan without validation scans writes no val.h5; then the dataset is only good for views of it. */
+export async function writeImport(
+  options: ImportOptions,
+  { survey, skipped, refuse }: SurveyedImport,
+  { splits, warnings, groupOf }: ImportPlan,
+  progress?: ImportProgress,
+): Promise<ImportReport> {
   const form = formOf(options, survey, splits.train)
   const tally = new ImportTally(survey.structureNames, splits.val === splits.train)
-  await write(options, form, splits, { survey, tally, warnings, refuse, ...(progress && { progress }) })
+  const rest = { ...(groupOf && { groupOf }), ...(progress && { progress }) }
+  await write(options, form, splits, { survey, tally, warnings, refuse, ...rest })
   const { preparation, channelNames, patchStride } = form
   return tally.report({
     dataset: options.outputDir,
@@ -111,6 +140,7 @@ interface Writing {
   tally: ImportTally
   warnings: string[]
   refuse: (error: InputError) => void
+  groupOf?: (scan: SurveyedScan) => string
   progress?: ImportProgress
 }
 
@@ -118,7 +148,7 @@ async function write(
   options: ImportOptions,
   form: ImportedForm,
   splits: Record<SplitName, SurveyedScan[]>,
-  { survey, tally, warnings, refuse, progress }: Writing,
+  { survey, tally, warnings, refuse, groupOf, progress }: Writing,
 ): Promise<void> {
   const filled = SPLIT_NAMES.filter(name => splits[name].length > 0)
   let all = filled.reduce((sum, name) => sum + splits[name].length, 0)
@@ -126,8 +156,9 @@ async function write(
   const seen = new SeenImages()
   async function* samplesOf(split: SplitName, scans = splits[split]): AsyncGenerator<StoredSample> {
     for (const scan of scans) {
+      const group = groupOf?.(scan) ?? `split ${scans === splits.train ? 'train' : split}`
       try {
-        const samples = importScan(scan, form, image => seen.add(scans === splits.train ? 'train' : split, scan, image))
+        const samples = importScan(scan, form, image => seen.add(group, scan, image))
         for (const sample of recorded(samples, scan => tally.addScan(split, scan))) {
           tally.addSample(split, sample.presence)
           yield sample

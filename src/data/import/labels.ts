@@ -22,7 +22,7 @@ export interface LabelContent {
 }
 
 /** Reads a label map. Throws InputError if it is not one. */
-function readLabel(path: string): Scan {
+export function readLabel(path: string): Scan {
   const scan = readScan(path)
   if (scan.channels !== 1) throw new InputError(`${path}: has ${scan.channels} channels, expected one volume of labels`)
   const { values } = scan
@@ -38,7 +38,7 @@ function readLabel(path: string): Scan {
 }
 
 /** Reads a mask of one structure. Throws InputError if it has several values other than 0. */
-function readMask(path: string): Scan {
+export function readMask(path: string): Scan {
   const scan = readLabel(path)
   const values = [...valuesOf(scan)]
   if (values.length > 1)
@@ -47,7 +47,7 @@ function readMask(path: string): Scan {
 }
 
 /** The labels other than 0. */
-function valuesOf({ values }: Scan): Set<number> {
+export function valuesOf({ values }: Scan): Set<number> {
   const found = new Set<number>()
   let last = 0 // neighbours are mostly equal
   for (let v = 0; v < values.length; v++) {

@@ -113,7 +113,7 @@ function stemsIn(folder: string, { say }: Reporting): Map<string, string> {
 }
 
 /** Volumes and folders by stem, and the names of other files, except companions and the voxels of volumes. */
-function entriesIn(folder: string): { stems: Map<string, string>; others: string[] } {
+export function entriesIn(folder: string): { stems: Map<string, string>; others: string[] } {
   const stems = new Map<string, string>()
   const others: string[] = []
   const names = namesIn(folder).filter(name => !name.startsWith('.'))

@@ -125,7 +125,8 @@ function locate(
   return { json, subjects }
 }
 
-function subjectNamer({ subjectPattern }: SourceRequest): (scan: string) => string {
+/** The subject of a scan by its name. */
+export function subjectNamer({ subjectPattern }: Pick<SourceRequest, 'subjectPattern'>): (scan: string) => string {
   if (subjectPattern === undefined) return scan => scan
   let pattern: RegExp
   try {

@@ -92,7 +92,7 @@ function subjectsOf(scans: readonly SurveyedScan[]): Subject[] {
 }
 
 /** Throws InputError if a subject would be in two splits, or two scans have the same name. */
-function checkApart(scans: readonly SurveyedScan[]): void {
+export function checkApart(scans: readonly SurveyedScan[]): void {
   const names = new Map<string, SurveyedScan>()
   const splits = new Map<string, SplitName | undefined>()
   for (const scan of scans) {

@@ -97,13 +97,13 @@ function extentOf(spacing: Float64Array): { least: number[]; greatest: number[] 
   return { least: of(Math.min), greatest: of(Math.max) }
 }
 
-async function readIntensity({ path, samples }: Split): Promise<SplitInspection['intensity']> {
+async function readIntensity({ path, samples, rows }: Split): Promise<SplitInspection['intensity']> {
   const drawn = new RandomStream({ seed: 0, operation: OP_SHUFFLE }).shuffle([...Array(samples).keys()])
   const chosen = drawn.slice(0, LOOKED_AT).sort((a, b) => a - b)
   const file = await Hdf5File.open(path)
   try {
     const { dataset } = imagesOf(file)
-    const intensity = intensityOf(volumesOf(chosen, sample => file.read(dataset, sample, 1)))
+    const intensity = intensityOf(volumesOf(chosen, sample => file.read(dataset, rows?.[sample] ?? sample, 1)))
     return intensity ? { ...intensity, samples: chosen } : null
   } finally {
     file.close()

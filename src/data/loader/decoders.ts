@@ -21,6 +21,7 @@ export interface DecodersOptions {
 export interface BatchRequest {
   path: string
   imageSize: SampleJob['imageSize']
+  /** their rows in the file */
   samples: readonly number[]
   batchSize: number
   /** number of elements in one sample's image (C, H, W, D) */
@@ -29,7 +30,7 @@ export interface BatchRequest {
   maskWords: number
   /** as in Split */
   masksAt?: readonly number[] | undefined
-  /** of every sample of the split, if recorded; each sample is checked when it is first decoded */
+  /** of each of `samples`, if recorded; each is checked when it is first decoded */
   digests?: readonly SampleDigests[] | undefined
 }
 
@@ -93,7 +94,9 @@ export class Decoders {
     if (++this.batches % this.options.cleanupFrequency === 0) this.buffers.trim()
     const { samples, batchSize, imageLength, maskWords } = batch
     const buffers = this.buffers.take({ images: batchSize * imageLength, maskBits: batchSize * maskWords })
-    const jobs = samples.map((sample, slot) => this.decodeChecked(batch, jobOf(batch, sample, slot, buffers)))
+    const jobs = samples.map((sample, slot) =>
+      this.decodeChecked(jobOf(batch, sample, slot, buffers), batch.digests?.[slot]),
+    )
     this.dispatch()
     buffers.images.fill(0, samples.length * imageLength)
     buffers.maskBits.fill(0, samples.length * maskWords)
@@ -122,8 +125,7 @@ export class Decoders {
     await Promise.all([...this.members, this.coming].map(member => member?.close()))
   }
 
-  private async decodeChecked({ digests }: BatchRequest, job: SampleJob): Promise<void> {
-    const recorded = digests?.[job.sample]
+  private async decodeChecked(job: SampleJob, recorded: SampleDigests | undefined): Promise<void> {
     const sample = `${job.path} ${job.sample}`
     if (!recorded || this.checked.has(sample)) return this.enqueue(job)
     await this.enqueue({ ...job, recorded })

@@ -110,12 +110,12 @@ export class Loader {
     return {
       path: split.path,
       imageSize: this.imageSize,
-      samples,
+      samples: split.rows ? samples.map(sample => split.rows![sample]!) : samples,
       batchSize,
       imageLength: split.channels * voxels,
       maskWords: (structures * voxels) / 32,
       masksAt: split.masksAt,
-      digests: split.digests,
+      digests: split.digests && samples.map(sample => split.digests![sample]!),
     }
   }
 

@@ -7,7 +7,7 @@ const isRange = ({ low, high }: { low: number; high: number }): boolean => low <
 const RANGE = 'expected low below high'
 
 /** The values that become 0 and 255: given values, a volume's mean ± `deviations` standard deviations, or its percentiles. */
-const intensityRule = z.discriminatedUnion('kind', [
+export const intensityRuleSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('window'), low: finite, high: finite }).refine(isRange, RANGE),
   z.strictObject({ kind: z.literal('zscore'), deviations: z.number().positive() }),
   z
@@ -31,10 +31,10 @@ const preparationSchema = z.strictObject({
   /** voxels along right, anterior, superior */
   image_size: z.tuple([z.int().positive(), z.int().positive(), z.int().positive()]),
   /** one rule per channel */
-  intensity: z.array(intensityRule).min(1),
+  intensity: z.array(intensityRuleSchema).min(1),
 })
 
-export type IntensityRule = z.infer<typeof intensityRule>
+export type IntensityRule = z.infer<typeof intensityRuleSchema>
 export type FrameRule = z.infer<typeof frameRule>
 export type Preparation = z.infer<typeof preparationSchema>
 

@@ -1,5 +1,6 @@
 import type { AdapterFacts, Dispatch, Lowering } from '../../graph/kernel.ts'
 import type { Tensor } from '../../graph/tensor.ts'
+import { fold } from '../../graph/workgroups.ts'
 import { volumeOf } from '../../util/shape.ts'
 import { isPointwise, isTiled, type Pass } from './pass.ts'
 import {
@@ -60,8 +61,16 @@ export function padSlab(slab: Slab, samples: Range, brick: Tensor, lowering: Low
     const volume = volumeOf(tensor.shape, tensor.name)
     const { shape, elements } = brickOf(volume)
     const { window, params, normalisation } = sourceWindow(tensor, samples, channels, lowering)
+    const { facts } = lowering
+    const rows = samples.count * channels.count * shape[0]! * shape[1]!
     return {
-      shader: 'conv3d/pad',
+      ...(facts.software
+        ? {
+            shader: 'conv3d/pad_rows',
+            constants: { WORKGROUP: lanesOf(facts) },
+            workgroups: [...fold(rows), 1] as const,
+          }
+        : { shader: 'conv3d/pad', invocations: samples.count * channels.count * elements }),
       normalisation,
       bindings: { x: window, brick },
       params: {
@@ -77,7 +86,6 @@ export function padSlab(slab: Slab, samples: Range, brick: Tensor, lowering: Low
         brick_width: shape[1] as number,
         brick_depth: shape[2] as number,
       },
-      invocations: samples.count * channels.count * elements,
     }
   })
 }

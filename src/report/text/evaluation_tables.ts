@@ -5,7 +5,7 @@ import { type Column, table } from './table.ts'
 const number = (heading: string): Column => ({ heading, align: 'right' })
 const text = (heading: string): Column => ({ heading, align: 'left' })
 
-export function presenceTable({ presence_per_structure }: DetailedMetrics): string[] {
+export function presenceTable({ presence_per_structure }: Pick<DetailedMetrics, 'presence_per_structure'>): string[] {
   const headings = ['accuracy', 'precision', 'recall', 'F1', 'AUC-ROC', 'AUC-PR', 'TP', 'TN', 'FP', 'FN']
   const rows = Object.entries(presence_per_structure).map(([name, m]) => [
     name,
@@ -16,7 +16,10 @@ export function presenceTable({ presence_per_structure }: DetailedMetrics): stri
 }
 
 /** Absence is the positive class. */
-export function absenceTable({ absence_overall, absence_per_structure }: DetailedMetrics): string[] {
+export function absenceTable({
+  absence_overall,
+  absence_per_structure,
+}: Pick<DetailedMetrics, 'absence_overall' | 'absence_per_structure'>): string[] {
   const headings = ['absent', 'sensitivity', 'present', 'specificity']
   const rows = [...Object.entries(absence_per_structure), ['all', absence_overall] as const].map(([name, m]) => [
     name,
@@ -41,7 +44,10 @@ export function calibrationTable({ presence_calibration: { bins } }: DetailedMet
   return table([text('probability'), ...['pairs', 'mean', 'present'].map(number)], rows)
 }
 
-export function segmentationTable({ segmentation_per_structure, confidence_intervals }: DetailedMetrics): string[] {
+export function segmentationTable({
+  segmentation_per_structure,
+  confidence_intervals,
+}: Pick<DetailedMetrics, 'segmentation_per_structure' | 'confidence_intervals'>): string[] {
   const headings = ['samples', 'Dice', '± std', '95 % interval', 'IoU', '± std', 'precision', 'recall']
   const rows = Object.entries(segmentation_per_structure).map(([name, m]) => [
     name,
@@ -54,7 +60,9 @@ export function segmentationTable({ segmentation_per_structure, confidence_inter
   return table([text('structure'), ...headings.map(number)], rows)
 }
 
-export function surfaceTable({ segmentation_per_structure }: DetailedMetrics): string[] {
+export function surfaceTable({
+  segmentation_per_structure,
+}: Pick<DetailedMetrics, 'segmentation_per_structure'>): string[] {
   const headings = ['surfaces', 'HD95', '± std', 'distance', '± std', 'volume error', 'absolute', 'not found']
   const rows = Object.entries(segmentation_per_structure).map(([name, m]) => [
     name,

@@ -1,7 +1,7 @@
 import { InvalidArgumentError } from 'commander'
-import type { ChannelRule } from '../src/data/import/intensity_rules.ts'
-import { CT_WINDOWS } from '../src/data/scan/intensity.ts'
-import { numberOption } from './options.ts'
+import type { ChannelRule } from '../../src/data/import/intensity_rules.ts'
+import { CT_WINDOWS } from '../../src/data/scan/intensity.ts'
+import { numberOption } from '../options.ts'
 
 const DEVIATIONS = 4
 

@@ -1,8 +1,8 @@
 import { appendFileSync, existsSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { InputError } from '../../src/util/error.ts'
-import { makeFolder } from '../../src/util/files/folder.ts'
-import { readText, writeText, writing } from '../../src/util/whole_file.ts'
+import { InputError } from '../src/util/error.ts'
+import { makeFolder } from '../src/util/files/folder.ts'
+import { readText, writeText, writing } from '../src/util/whole_file.ts'
 
 interface Entry {
   name: string
@@ -25,18 +25,29 @@ export class Journal {
     this.known = new Map(entries.map(entry => [entry.name, entry]))
   }
 
-  /** `resume` keeps the measurements in the file. Throws InputError if they belong to a different request. */
-  static open(path: string, request: object, resume: boolean, say: (line: string) => void): Journal {
+  /** `resume` keeps the measurements in the file. Throws InputError with the remedy if they belong to a different request. */
+  static open(
+    path: string,
+    request: object,
+    resume: boolean,
+    say: (line: string) => void,
+    remedy = 'omit --resume to start over',
+  ): Journal {
     const head = JSON.stringify(request)
     const [first, ...lines] = resume && existsSync(path) ? readText(path).split('\n') : []
     if (!resume && existsSync(path) && !isJournal(path, request))
       throw new InputError(`${path}: exists and holds no measurements, expected another file for --journal`)
     if (first !== undefined && first !== head)
-      throw new InputError(`${path}: measured with ${first}, expected ${head}; omit --resume to start over`)
+      throw new InputError(`${path}: measured with ${first}, expected ${head}; ${remedy}`)
     const entries = lines.flatMap(parsed)
     makeFolder(dirname(path), 'a folder for the measurements')
     writeText(path, [head, ...entries.map(entry => JSON.stringify(entry)), ''].join('\n'))
     return new Journal(path, entries, say)
+  }
+
+  /** All values in the file, in their order. */
+  values<T>(): T[] {
+    return [...this.known.values()].map(({ value }) => value as T)
   }
 
   /** Returns the value from the file, or measures and writes it. Failures are not written, so they are retried. */
@@ -47,7 +58,9 @@ export class Journal {
       return entry.value as T
     }
     const value = await measure()
-    const line = `${JSON.stringify({ name, at: new Date().toISOString(), value } satisfies Entry)}\n`
+    const measured: Entry = { name, at: new Date().toISOString(), value }
+    this.known.set(name, measured)
+    const line = `${JSON.stringify(measured)}\n`
     writing(this.path, () => appendFileSync(this.path, line))
     return value
   }

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { readlinkSync } from 'node:fs'
 import { devNull } from 'node:os'
 import { basename } from 'node:path'
-import { readText } from '../src/util/whole_file.ts'
+import { readText } from '../../src/util/whole_file.ts'
 
 /**
  * Whether this process should outlive its terminal: `nohup` started it, or a process that ignores SIGHUP, as a script under `nohup` does. The
