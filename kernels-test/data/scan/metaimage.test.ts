@@ -181,7 +181,7 @@ test('what is no MetaImage volume, or lies about itself, is refused with one lin
     [{ ElementSpacing: '1 -1 1' }, /numbers above 0/],
     [{ ElementSpacing: '1 nan 1' }, /expected 3 numbers/],
     [{ TransformMatrix: '1 0 0 1' }, /TransformMatrix is '1 0 0 1', expected 9 numbers/],
-    [{ TransformMatrix: '1 0 0 1 0 0 0 0 1' }, /three directions that span a volume/],
+    [{ TransformMatrix: '1 0 0 1 0 0 0 0 1' }, /its axes \(TransformMatrix, ElementSpacing\) span no volume/],
     [{ Offset: '1 2' }, /Offset is '1 2', expected 3 numbers/],
     [{ Position: '1 2 3' }, /states 'Position' twice/],
     [{ HeaderSize: '-2' }, /HeaderSize is '-2'/],

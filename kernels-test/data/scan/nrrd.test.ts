@@ -162,7 +162,7 @@ test('what the header leaves in doubt is taken as ITK takes it, and said', () =>
     expect.stringMatching(/ell .*millimetres are taken/),
   ])
   expect(headerOf({ 'space directions': '(900,0,0) (0,900,0) (0,0,900)' }).warnings).toEqual([
-    expect.stringMatching(/field of view/),
+    expect.stringMatching(/field of view is 2700×3600×4500 mm.*\(not stated\)/),
   ])
 })
 

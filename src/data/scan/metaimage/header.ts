@@ -8,7 +8,7 @@ import { isInvertible } from '../spacing.ts'
 import type { VolumeHeader } from '../volume/header.ts'
 import { lengthUnit } from '../volume/length_unit.ts'
 import { HeaderFields, readTextHeader, type TextHeader } from '../volume/text_header.ts'
-import { dataFileOf, type VoxelPlace } from '../volume/voxel_data.ts'
+import { dataFileOf, isSeveral, type VoxelPlace } from '../volume/voxel_data.ts'
 import { statedBytes, type VoxelType } from '../volume/voxels.ts'
 
 const EXPECTED = 'a MetaImage file (.mha or .mhd)'
@@ -48,7 +48,7 @@ export function readMetaHeader(path: string): VolumeHeader {
   const isLittle = !flag(fields, 'BinaryDataByteOrderMSB', false)
   const form = { size, channels, channelAxis, type: typeOf(fields), isLittle, slope: 1, intercept: 0 }
   statedBytes(form, path)
-  return { size, channels, ...placeOf(fields, { size, rank }), form, data: dataOf(fields, path, end) }
+  return { size, channels, ...placeOf(fields, { size, rank }, path), form, data: dataOf(fields, path, end) }
 }
 
 /** Behind the line that says where the voxels are, which is the last. */
@@ -116,6 +116,7 @@ function flag(fields: HeaderFields, name: string, otherwise: boolean): boolean {
 function placeOf(
   fields: HeaderFields,
   { size, rank }: { size: ImageSize; rank: number },
+  path: string,
 ): { affine: Affine; warnings: string[] } {
   const matrix = fields.numbers('TransformMatrix', rank * rank)
   const unit = lengthUnit(fields.text('DistanceUnits'), 'DistanceUnits')
@@ -131,14 +132,14 @@ function placeOf(
     return [0, 1, 2].map(world => (matrix ? matrix[rank * axis + world]! : Number(axis === world)) * step)
   })
   const affine = affineIn('LPS', axes, offset.slice(0, 3).map(unit.inMillimetres))
-  if (!isInvertible(affine)) throw fields.wrong('TransformMatrix', 'three directions that span a volume')
+  if (!isInvertible(affine)) throw new InputError(`${path}: its axes (TransformMatrix, ElementSpacing) span no volume`)
   return {
     affine,
     warnings: [
       ...(matrix ? [] : [NO_MATRIX]),
       ...(spacing ? [] : ['states no voxel spacing (ElementSpacing): 1 mm is taken']),
       ...unit.warnings,
-      ...implausibleSize(affine, size, 'mm'),
+      ...implausibleSize(affine, size, unit.name),
     ],
   }
 }
@@ -148,7 +149,7 @@ const NO_MATRIX =
 
 function dataOf(fields: HeaderFields, path: string, end: number): VoxelPlace {
   const name = fields.required('ElementDataFile')
-  if (/^LIST\b/i.test(name) || name.includes('%')) throw fields.wrong('ElementDataFile', 'one file, not several')
+  if (isSeveral(name)) throw fields.wrong('ElementDataFile', 'one file, not several')
   const isLocal = name.toLowerCase() === 'local'
   const isPacked = flag(fields, 'CompressedData', false)
   const skip = fields.integer('HeaderSize', -1) ?? 0 // counted from the start of the file

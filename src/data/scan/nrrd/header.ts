@@ -1,10 +1,10 @@
 import { InputError } from '../../../util/error.ts'
 import { withInput } from '../../../util/files/input_file.ts'
 import { printable } from '../../../util/listing.ts'
-import type { LabelNames } from '../nifti/label_table.ts'
+import { type LabelNames, LONGEST_NAME } from '../nifti/label_table.ts'
 import type { VolumeHeader } from '../volume/header.ts'
 import { HeaderFields, readTextHeader, type TextHeader } from '../volume/text_header.ts'
-import { dataFileOf, type VoxelPlace } from '../volume/voxel_data.ts'
+import { dataFileOf, isSeveral, type VoxelPlace } from '../volume/voxel_data.ts'
 import { statedBytes, type VoxelType, voxelBytesOf } from '../volume/voxels.ts'
 import { axesOf } from './axes.ts'
 import { placeOf } from './place.ts'
@@ -95,8 +95,7 @@ function isLittle(fields: HeaderFields, type: VoxelType): boolean {
 
 function dataOf(fields: HeaderFields, path: string, end: number): VoxelPlace {
   const name = fields.text('data file')
-  if (name !== undefined && (/^LIST\b/.test(name) || name.includes('%')))
-    throw fields.wrong('data file', 'one file, not several')
+  if (name !== undefined && isSeveral(name)) throw fields.wrong('data file', 'one file, not several')
   const packing = fields.choice('encoding', ENCODINGS, ['raw', 'gzip'])!
   const skip = fields.integer('byte skip', -1) ?? 0
   if (skip === -1 && packing !== 'raw') throw fields.wrong('byte skip', 'at least 0, because the voxels are packed')
@@ -121,4 +120,3 @@ function segmentNames(pairs: ReadonlyMap<string, string>): LabelNames | undefine
   }
   return names.size === 0 ? undefined : names
 }
-const LONGEST_NAME = 200 // characters

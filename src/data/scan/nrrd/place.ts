@@ -38,7 +38,7 @@ export function placeOf(fields: HeaderFields, axes: NrrdAxes, path: string): { a
       ...(stated && axes.directions ? [] : [noOrientation(fields, axes, stated ?? ASSUMED)]),
       ...warnings,
       ...unit.warnings,
-      ...implausibleSize(affine, axes.size, 'mm'),
+      ...implausibleSize(affine, axes.size, unit.name),
     ],
   }
 }

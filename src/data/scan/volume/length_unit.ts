@@ -12,19 +12,23 @@ const UNITS: Readonly<Record<string, readonly [times: number, over: number]>> = 
 
 /** A unit of length that a text header states. */
 export interface LengthUnit {
+  /** null if it states none */
+  name: string | null
   inMillimetres: (length: number) => number
   warnings: string[]
 }
 
 /** Millimetres unless the header states another unit. ITK never looks at it, so another one is a doubt. */
 export function lengthUnit(stated: string | undefined, field: string): LengthUnit {
-  const name = stated?.trim().toLowerCase() ?? ''
-  const isStated = !['', '?', 'mm', 'millimeter', 'millimetre'].includes(name)
-  const known = Object.hasOwn(UNITS, name) ? UNITS[name] : undefined
+  const text = stated?.trim().toLowerCase() ?? ''
+  const name = text === '' || text === '?' ? null : text
+  const known = name !== null && Object.hasOwn(UNITS, name) ? UNITS[name] : undefined
   const [times, over] = known ?? [1, 1]
+  const isPlain = name === null || (known !== undefined && times === over)
   const taken = known ? 'they become millimetres here, and ITK takes them for millimetres' : 'millimetres are taken'
   return {
+    name,
     inMillimetres: length => (length * times) / over,
-    warnings: isStated ? [`its lengths are in ${name} (${field}): ${taken}`] : [],
+    warnings: isPlain ? [] : [`its lengths are in ${name} (${field}): ${taken}`],
   }
 }

@@ -22,6 +22,11 @@ export interface VoxelPlace {
   skip: number
 }
 
+/** Whether a header names several files: in a list below it, or by a pattern such as slice%03d.raw. */
+export function isSeveral(name: string): boolean {
+  return /^LIST\b/i.test(name) || /%\d*d/.test(name)
+}
+
 /** The file that a header names. Throws InputError if it is not below the folder of the header. */
 export function dataFileOf(header: string, name: string): string {
   const folder = dirname(header)
