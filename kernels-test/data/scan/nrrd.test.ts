@@ -127,6 +127,16 @@ test('an axis without direction is channels, wherever it stands', () => {
       expect(scan.values[((c * 3 + i) * 4 + j) * 5 + k], `${kind} ${axis}`).toBe(stored)
     }
   }
+  const inTime = at({
+    space: 'left-posterior-superior-time',
+    sizes: '3 4 5 2',
+    kinds: undefined,
+    'space directions': '(1,0,0,0) (0,2,0,0) (0,0,3,0) (0,0,0,9)',
+    'space origin': '(10,20,30,40)',
+    'space units': '"mm" "mm" "mm" "s"',
+  })
+  expect(inTime).toMatchObject({ size: [3, 4, 5], channels: 2, warnings: [] })
+  expect(inTime.affine).toEqual(headerOf({}).affine)
   const bare = { space: undefined, 'space directions': undefined, 'space origin': undefined }
   expect(at({ ...bare, kinds: undefined, sizes: '3 4 5 2' })).toMatchObject({ size: [3, 4, 5], channels: 2 })
   expect(at({ ...bare, kinds: undefined, sizes: '2 3 4 5', spacings: 'nan 1 2 3' }).size).toEqual([3, 4, 5])
@@ -238,7 +248,9 @@ test('what is no NRRD volume, or lies about itself, is refused with one line', (
     [{ encoding: 'ascii' }, /encoding is 'ascii'/],
     [{ encoding: 'hex' }, /encoding is 'hex'/],
     [{ space: 'right-up' }, /space is 'right-up', expected/],
-    [{ space: undefined, 'space dimension': '4' }, /space dimension is '4', expected 3/],
+    [{ space: undefined, 'space dimension': '2' }, /space dimension is '2', expected 3 or 4/],
+    [{ 'space directions': '(1,0,0,0) (0,1,0,1) (0,0,1,0)' }, /expected 3 times \(x,y,z\) or none/],
+    [{ 'space directions': '(1,0) (0,1) (0,0)' }, /expected 3 times/],
     [{ 'space directions': '(1,0,0) (0,1,0)' }, /space directions is .*expected 3 times \(x,y,z\) or none/],
     [{ 'space directions': '(1,0,0) (0,x,0) (0,0,1)' }, /expected 3 times/],
     [{ 'space directions': '(1,0,0) (0,nan,0) (0,0,1)' }, /expected 3 times/],

@@ -15,6 +15,7 @@ export interface NrrdAxes {
   directions: number[][] | undefined
 }
 
+export const IN_SPACE_OR_TIME = [3, 4] // numbers in a vector
 const MOST_AXES = 16 // of any NRRD file
 /** Kinds of axes that may be in space; those that no one stated, too. */
 const IN_SPACE: ReadonlySet<string | undefined> = new Set([undefined, 'domain', 'space', '???', 'none'])
@@ -54,21 +55,31 @@ export function axesOf(fields: HeaderFields, path: string): NrrdAxes {
   }
 }
 
-/** The vector of each axis, undefined where it is `none`; undefined if the header has no directions. */
+/**
+ * The vector of each axis, undefined where it is `none` or has no part in space, as time in a space of four dimensions; undefined if the header
+ * has no directions.
+ */
 function directionsOf(fields: HeaderFields, rank: number): (number[] | undefined)[] | undefined {
   const name = 'space directions'
   const text = fields.text(name)
   if (text === undefined) return undefined
   const items = text.match(/\([^()]*\)|[^\s()]+/g) ?? []
-  const vectors = items.map(item => (/^none$/i.test(item) || isNoVector(item) ? undefined : vectorOf(item)))
-  if (items.length !== rank || vectors.some(vector => vector?.length !== undefined && vector.length !== 3))
-    throw fields.wrong(name, `${rank} times (x,y,z) or none`)
-  return vectors
+  const stated = items.map(item => (/^none$/i.test(item) || isNoVector(item) ? undefined : vectorOf(item)))
+  const isTurnedInTime = (vector: number[] | undefined): boolean => vector?.[3] !== undefined && vector[3] !== 0
+  const vectors = stated.map(vector => (isTurnedInTime(vector) && isOnlyTime(vector!) ? undefined : vector))
+  const isWrong = (vector: number[] | undefined): boolean =>
+    vector !== undefined && (!IN_SPACE_OR_TIME.includes(vector.length) || isTurnedInTime(vector))
+  if (items.length !== rank || vectors.some(isWrong)) throw fields.wrong(name, `${rank} times (x,y,z) or none`)
+  return vectors.map(vector => vector?.slice(0, 3))
+}
+
+function isOnlyTime(vector: readonly number[]): boolean {
+  return vector.length === 4 && vector.slice(0, 3).every(value => value === 0)
 }
 
 /** Writers without `none` state NaN. */
 function isNoVector(item: string): boolean {
-  return /^\((?:\s*nan\s*,){2}\s*nan\s*\)$/i.test(item)
+  return /^\((?:\s*nan\s*,){2,3}\s*nan\s*\)$/i.test(item)
 }
 
 /** The numbers in (x,y,z); empty if it is no such thing. */

@@ -5,27 +5,35 @@ import { affineIn, type Space } from '../space.ts'
 import { isInvertible } from '../spacing.ts'
 import { type LengthUnit, lengthUnit } from '../volume/length_unit.ts'
 import { type HeaderFields, numberOf, wordsOf } from '../volume/text_header.ts'
-import { type NrrdAxes, vectorOf } from './axes.ts'
+import { IN_SPACE_OR_TIME, type NrrdAxes, vectorOf } from './axes.ts'
 
-/** Names of spaces; null for those that say nothing about the patient. */
-const SPACES: Readonly<Record<string, Space | null>> = {
-  'right-anterior-superior': 'RAS',
-  ras: 'RAS',
-  'left-anterior-superior': 'LAS',
-  las: 'LAS',
-  'left-posterior-superior': 'LPS',
-  lps: 'LPS',
-  'scanner-xyz': null,
-  '3d-right-handed': null,
-  '3d-left-handed': null,
-}
+/** Names of spaces; null for those that say nothing about the patient. Each is also a space of four dimensions, with time. */
+const NAMES: readonly (readonly [Space | null, ...string[]])[] = [
+  ['RAS', 'right-anterior-superior', 'ras', 'right-anterior-superior-time', 'rast'],
+  ['LAS', 'left-anterior-superior', 'las', 'left-anterior-superior-time', 'last'],
+  ['LPS', 'left-posterior-superior', 'lps', 'left-posterior-superior-time', 'lpst'],
+  [
+    null,
+    'scanner-xyz',
+    'scanner-xyz-time',
+    '3d-right-handed',
+    '3d-right-handed-time',
+    '3d-left-handed',
+    '3d-left-handed-time',
+  ],
+]
+const SPACES = Object.fromEntries(NAMES.flatMap(([space, ...names]) => names.map(name => [name, space])))
 const ASSUMED: Space = 'LPS' // as ITK does
 
 /** Where an NRRD header places its voxels, and what it leaves in doubt. Throws InputError. */
 export function placeOf(fields: HeaderFields, axes: NrrdAxes, path: string): { affine: Affine; warnings: string[] } {
-  const stated = fields.choice('space', SPACES)
+  const stated = fields.choice('space', SPACES, [
+    'left-posterior-superior',
+    'right-anterior-superior',
+    'left-anterior-superior',
+  ])
   const dimension = fields.integer('space dimension', 1)
-  if (dimension !== undefined && dimension !== 3) throw fields.wrong('space dimension', '3')
+  if (dimension !== undefined && !IN_SPACE_OR_TIME.includes(dimension)) throw fields.wrong('space dimension', '3 or 4')
   const unit = unitOf(fields, axes)
   const { vectors, warnings } = vectorsOf(fields, axes)
   const origin = originOf(fields)
@@ -66,18 +74,18 @@ function originOf(fields: HeaderFields): number[] {
   const text = fields.text(name)
   if (text === undefined) return [0, 0, 0]
   const origin = vectorOf(text)
-  if (origin.length !== 3) throw fields.wrong(name, '(x,y,z)')
-  return origin
+  if (!IN_SPACE_OR_TIME.includes(origin.length)) throw fields.wrong(name, '(x,y,z)')
+  return origin.slice(0, 3)
 }
 
 /** One unit for the three axes in space: of the directions `space units`, of the spacings `units` of these axes. */
 function unitOf(fields: HeaderFields, { directions, spatial, rank }: NrrdAxes): LengthUnit {
-  const [name, count] = directions ? ['space units', 3] : ['units', rank]
+  const [name, counts] = directions ? ['space units', IN_SPACE_OR_TIME] : ['units', [rank]]
   const text = fields.text(name)
   if (text === undefined) return lengthUnit(undefined, name)
   const units = Array.from(text.matchAll(/"([^"]*)"|(\S+)/g), ([, quoted, bare]) => quoted ?? bare!)
-  if (units.length !== count) throw fields.wrong(name, `${count} units in quotation marks`)
-  const own = new Set(directions ? units : spatial.map(axis => units[axis]!))
+  if (!counts.includes(units.length)) throw fields.wrong(name, `${counts[0]} units in quotation marks`)
+  const own = new Set(directions ? units.slice(0, 3) : spatial.map(axis => units[axis]!))
   if (own.size > 1) throw fields.wrong(name, 'one unit for all axes in space')
   return lengthUnit([...own][0], name)
 }
