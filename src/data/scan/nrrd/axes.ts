@@ -64,17 +64,18 @@ function directionsOf(fields: HeaderFields, rank: number): (number[] | undefined
   const text = fields.text(name)
   if (text === undefined) return undefined
   const items = text.match(/\([^()]*\)|[^\s()]+/g) ?? []
-  const stated = items.map(item => (/^none$/i.test(item) || isNoVector(item) ? undefined : vectorOf(item)))
-  const isTurnedInTime = (vector: number[] | undefined): boolean => vector?.[3] !== undefined && vector[3] !== 0
-  const vectors = stated.map(vector => (isTurnedInTime(vector) && isOnlyTime(vector!) ? undefined : vector))
-  const isWrong = (vector: number[] | undefined): boolean =>
-    vector !== undefined && (!IN_SPACE_OR_TIME.includes(vector.length) || isTurnedInTime(vector))
-  if (items.length !== rank || vectors.some(isWrong)) throw fields.wrong(name, `${rank} times (x,y,z) or none`)
-  return vectors.map(vector => vector?.slice(0, 3))
+  const vectors = items.map(item => (/^none$/i.test(item) || isNoVector(item) ? undefined : inSpace(vectorOf(item))))
+  if (items.length !== rank || vectors.some(vector => vector?.length === 0))
+    throw fields.wrong(name, `${rank} times (x,y,z) or none`)
+  return vectors
 }
 
-function isOnlyTime(vector: readonly number[]): boolean {
-  return vector.length === 4 && vector.slice(0, 3).every(value => value === 0)
+/** Of a vector in space and time its part in space; undefined if it has none, empty if it is no such vector. */
+function inSpace(vector: number[]): number[] | undefined {
+  if (vector.length !== 4) return vector.length === 3 ? vector : []
+  const part = vector.slice(0, 3)
+  if (vector[3] === 0) return part
+  return part.every(value => value === 0) ? undefined : []
 }
 
 /** Writers without `none` state NaN. */
