@@ -156,9 +156,12 @@ test('what the header leaves in doubt is taken as ITK takes it, and said', () =>
     expect.stringMatching(/no space dir/),
     'states no voxel spacing: 1 mm is taken',
   ])
+  const unturned = headerOf({ 'space directions': undefined, space: 'RAS', spacings: '2 3 4' })
+  expect(unturned.affine.map((row, r) => row[r])).toEqual([2, 3, 4])
+  expect(unturned.warnings).toEqual([expect.stringMatching(/right, anterior and superior, like those of its space/)])
   const nameless = headerOf({ space: undefined, 'space dimension': '3' })
   expect(nameless.affine[0]).toEqual([-1, 0, 0, -10])
-  expect(nameless.warnings).toEqual([expect.stringMatching(/states no space that names/)])
+  expect(nameless.warnings).toEqual([expect.stringMatching(/^states no space with the patient's sides: .*as ITK does/)])
   expect(headerOf({ space: 'scanner-xyz' }).warnings).toEqual([expect.stringMatching(/its space is scanner-xyz/)])
   const inMicrometres = headerOf({
     'space units': '"um" "um" "um"',

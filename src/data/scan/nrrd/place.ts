@@ -43,7 +43,7 @@ export function placeOf(fields: HeaderFields, axes: NrrdAxes, path: string): { a
   return {
     affine,
     warnings: [
-      ...(stated && axes.directions ? [] : [noOrientation(fields, axes, stated ?? ASSUMED)]),
+      ...(stated && axes.directions ? [] : [noOrientation(fields, axes, stated)]),
       ...warnings,
       ...unit.warnings,
       ...implausibleSize(affine, axes.size, unit.name),
@@ -51,12 +51,14 @@ export function placeOf(fields: HeaderFields, axes: NrrdAxes, path: string): { a
   }
 }
 
-function noOrientation(fields: HeaderFields, { directions }: NrrdAxes, space: Space): string {
-  const lacks = directions ? 'no space that names the patient’s sides' : 'no space directions'
+/** `stated`: the space, if it names sides of the patient. */
+function noOrientation(fields: HeaderFields, { directions }: NrrdAxes, stated: Space | undefined | null): string {
+  const lacks = directions ? "no space with the patient's sides" : 'no space directions'
   const named = fields.text('space')
   const said = named === undefined ? '' : ` (its space is ${named})`
-  const pointing = { RAS: 'right, anterior', LAS: 'left, anterior', LPS: 'left, posterior' }[space]
-  return `states ${lacks}${said}: its axes are taken to point ${pointing} and superior, as ITK does, so left and right may be swapped`
+  const pointing = { RAS: 'right, anterior', LAS: 'left, anterior', LPS: 'left, posterior' }[stated ?? ASSUMED]
+  const why = stated ? 'like those of its space' : 'as ITK does'
+  return `states ${lacks}${said}: its axes are taken to point ${pointing} and superior, ${why}, so left and right may be swapped`
 }
 
 function vectorsOf(fields: HeaderFields, { directions, rank, spatial }: NrrdAxes) {
