@@ -25,7 +25,10 @@ function subjectAt(path: string): Subject {
     orientation: 'RAS' as const,
     frame: { kind: 'spacing' as const, spacing_mm: [2, 2, 2] as [number, number, number] },
     image_size: SIZE,
-    intensity: [{ kind: 'percentile' as const, low: 0.5, high: 99.5 }, { kind: 'zscore' as const, deviations: 4 }],
+    intensity: [
+      { kind: 'percentile' as const, low: 0.5, high: 99.5 },
+      { kind: 'zscore' as const, deviations: 4 },
+    ],
   }
   const model = { path: 'model.pth', channels: 2, size: SIZE, isSlidOver: false }
   return scanSubjects(scanGroups([path], 2), model, {
