@@ -23,7 +23,7 @@ export function makeImportCommand(): Command {
   const { validationSplit, testSplit, seed } = IMPORT_DEFAULTS
   return withPreparationOptions(withSourceOptions(new Command('import')))
     .description(
-      'convert scans (NIfTI, DICOM series) and their labels into a dataset; folders of nnU-Net raw, the Medical Decathlon and TotalSegmentator work as they are',
+      'convert scans (NIfTI, NRRD, MetaImage, DICOM series) and their labels into a dataset; folders of nnU-Net raw, the Medical Decathlon and TotalSegmentator work as they are',
     )
     .requiredOption('--output-dir <dir>', 'folder for the dataset')
     .option('--validation-split <share>', 'share of the subjects for validation', numberOption, validationSplit)

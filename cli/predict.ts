@@ -48,7 +48,7 @@ export function makePredictCommand(): Command {
     )
     .requiredOption(
       '--input <path>',
-      'a scan (NIfTI, DICOM), a folder of scans, an HDF5 file with the dataset images, (N, H, W, D) or (N, C, H, W, D), or a dataset folder; repeat it for several scans',
+      'a scan (NIfTI, NRRD, MetaImage, DICOM), a folder of scans, an HDF5 file with the dataset images, (N, H, W, D) or (N, C, H, W, D), or a dataset folder; repeat it for several scans',
       collect,
     )
     .addOption(new Option('--split <name>', 'split of a dataset folder').choices(SPLIT_NAMES).default('test'))

@@ -2,7 +2,7 @@ import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { gunzipSync, gzipSync } from 'node:zlib'
+import { deflateSync, gunzipSync, gzipSync } from 'node:zlib'
 import { readCheckpoint, writeCheckpoint } from '../../src/checkpoint/checkpoint.ts'
 import { refuseIfHeld } from '../../src/checkpoint/directory_lock.ts'
 import { encodeModelSafetensors, readModelFile } from '../../src/checkpoint/weights.ts'
@@ -23,7 +23,8 @@ import { exampleCheckpoint } from '../checkpoint/example.ts'
 import { imageOf, optionsFor, writeVolume } from '../data/import/input.ts'
 import { DEPTH, sliceBytes, writeSeries } from '../data/scan/dicom/slices.ts'
 import { niftiBytes, RAS } from '../data/scan/nifti_bytes.ts'
-import { mutate, mutateJson } from './mutations.ts'
+import { metaHeader, nrrdHeader, storedBytes } from '../data/scan/text_volumes.ts'
+import { mutate, mutateJson, mutateLines } from './mutations.ts'
 
 /** A format that the program reads, and how its files are damaged. */
 export interface Format {
@@ -107,6 +108,43 @@ function extended(nifti: Uint8Array): Buffer {
   bytes[348] = 1
   bytes.writeFloatLE(HEADER + head.length + text.length, 108)
   return bytes
+}
+
+/** A volume with a text header, which is damaged; `beside` are the voxels of a header that says they are in voxels.raw. */
+function textVolume(name: string, header: string, voxels: Uint8Array, beside?: Uint8Array): Format {
+  const inHeader: Damage = (bytes, random) => mutateLines(bytes, random, header.length)
+  const format = file(name, [100], Buffer.concat([Buffer.from(header), voxels]), scanAt, inHeader)
+  return {
+    ...format,
+    write: (folder, random) => {
+      if (beside) writeFileSync(join(folder, 'voxels.raw'), beside)
+      format.write(folder, random)
+    },
+  }
+}
+
+/** NRRD and MetaImage: raw, packed, and beside their voxels. */
+function textVolumeFormats(): Format[] {
+  const values = Float32Array.from({ length: sizeOf(SIZE) * 2 }, (_, v) => v % 97)
+  const two = storedBytes(values, 'int16')
+  const one = two.subarray(0, two.length / 2)
+  const sizes = SIZE.join(' ')
+  const vector = {
+    dimension: '4',
+    sizes: `2 ${sizes}`,
+    kinds: 'vector domain domain domain',
+    'space directions': 'none (1,0,0) (0,1,0) (0,0,1)',
+  }
+  const packed = { DimSize: sizes, CompressedData: 'True', CompressedDataSize: String(deflateSync(one).length) }
+  const none = Buffer.alloc(0)
+  return [
+    textVolume('raw.nrrd', `${nrrdHeader(vector)}\n`, two),
+    textVolume('packed.nrrd', `${nrrdHeader({ sizes, encoding: 'gzip' })}\n`, gzipSync(one)),
+    textVolume('beside.nhdr', nrrdHeader({ sizes, 'data file': 'voxels.raw', 'line skip': '0' }), none, one),
+    textVolume('raw.mha', metaHeader({ DimSize: sizes, ElementNumberOfChannels: '2' }), two),
+    textVolume('packed.mha', metaHeader(packed), deflateSync(one)),
+    textVolume('beside.mhd', metaHeader({ DimSize: sizes, ElementDataFile: 'voxels.raw' }), none, one),
+  ]
 }
 
 function scanFormats(): Format[] {
@@ -262,5 +300,5 @@ function textFormats(folder: string): Format[] {
 export async function formatsIn(folder: string): Promise<Format[]> {
   mkdirSync(folder, { recursive: true })
   const datasets = await datasetFormats(folder)
-  return [...checkpointFormats(folder), ...scanFormats(), ...datasets, ...textFormats(folder)]
+  return [...checkpointFormats(folder), ...scanFormats(), ...datasets, ...textFormats(folder), ...textVolumeFormats()]
 }

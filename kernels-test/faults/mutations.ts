@@ -74,3 +74,53 @@ export function mutateJson(original: string, random: RandomStream): Buffer {
   }
   return Buffer.from(text)
 }
+
+/** What may stand in the place of a word of a text header. */
+const WORDS = [
+  ...[
+    '',
+    '-1',
+    '0',
+    '1e308',
+    '1e999',
+    'nan',
+    'inf',
+    '4294967296',
+    '9007199254740993',
+    '0x10',
+    '0.5',
+    '(1,2,3)',
+    'none',
+  ],
+  ...[
+    'LIST',
+    '%03d',
+    '../x',
+    '/dev/zero',
+    '\u0000',
+    '\u001b[31m',
+    '=',
+    ':',
+    ':=',
+    '\n',
+    '\n\n',
+    '"',
+    '('.repeat(3000),
+    'x '.repeat(3000),
+  ],
+]
+
+/** A header of lines, in the first `length` bytes, with a few words replaced or lines repeated or left out, or mutated as bytes. */
+export function mutateLines(original: Uint8Array, random: RandomStream, length: number): Buffer {
+  if (random.uniform() < 0.4) return mutate(original, random, length)
+  const lines = Buffer.from(original).toString('latin1', 0, length).split('\n')
+  for (let i = 0; i <= random.integer(3); i++) {
+    const at = random.integer(lines.length)
+    const words = lines[at]!.split(' ')
+    words[random.integer(words.length)] = WORDS[random.integer(WORDS.length)]!
+    const way = random.uniform()
+    if (way < 0.8) lines[at] = words.join(' ')
+    else lines.splice(at, 1, ...(way < 0.9 ? [] : [lines[at]!, lines[at]!]))
+  }
+  return Buffer.concat([Buffer.from(lines.join('\n'), 'latin1'), original.subarray(length)])
+}

@@ -7,6 +7,7 @@ import type { Preparation } from '../data/scan/preparation.ts'
 import { isScan } from '../data/scan/read_scan.ts'
 import { isScanFolder, scanGroups } from '../data/scan/scan_groups.ts'
 import { headerWarnings, warningLines } from '../data/scan/scan_warnings.ts'
+import { VOLUME_ENDINGS } from '../data/scan/volume/names.ts'
 import { factDifferences, voxelDifferences } from '../run/dataset_facts.ts'
 import { type Ensemble, thresholdOf, type WeightPaths, weightsOf } from '../run/ensemble.ts'
 import { structureNamesOf, type TrainedModel } from '../run/trained_model.ts'
@@ -47,7 +48,7 @@ async function locate({ input, split: name }: PredictionRequest): Promise<Source
   if (!isFolder(path)) return { hdf5: path, dataset: datasetOf(path) }
   if (!isDataset(path))
     throw new InputError(
-      `${path}: expected a dataset (with metadata.json) or a folder of scans (.nii, .nii.gz or DICOM)`,
+      `${path}: expected a dataset (with metadata.json) or a folder of scans (${VOLUME_ENDINGS}, or DICOM)`,
     )
   const dataset = await openDataset(path)
   const split = splitOf(dataset, name)

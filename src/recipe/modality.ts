@@ -1,5 +1,5 @@
-import { basename } from 'node:path'
 import type { Scan } from '../data/scan/scan.ts'
+import { volumeStem } from '../data/scan/volume/names.ts'
 import type { MODALITIES } from './fingerprint_schema.ts'
 import type { IntensitySample } from './intensities.ts'
 
@@ -31,7 +31,7 @@ export function modalityOf(scan: Scan, channelName: string | undefined, sample: 
   if (stated) return { name: stated, from: 'DICOM' }
   const named = channelName === undefined ? undefined : modalityNamed(channelName)
   if (named) return { name: named, from: 'dataset.json' }
-  const file = modalityNamed(basename(scan.path).replace(/\.nii(\.gz)?$/i, ''))
+  const file = modalityNamed(volumeStem(scan.path))
   if (file) return { name: file, from: 'the file name' }
   const least = sample.everywhere.reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY)
   if (least >= AIR.least && least <= AIR.most) return { name: 'CT', from: 'the Hounsfield units of air' }

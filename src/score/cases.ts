@@ -3,7 +3,7 @@ import { basename, dirname, join } from 'node:path'
 import { type DatasetJson, readDatasetJson } from '../data/import/dataset_json.ts'
 import { entriesIn, type LabelFiles, MaskFolders, stemOf } from '../data/import/pairs.ts'
 import { isTotalSegmentator, totalSegmentatorSubjects } from '../data/import/total_segmentator.ts'
-import { isNiftiName } from '../data/scan/read_scan.ts'
+import { isVolumeName, VOLUME_ENDINGS } from '../data/scan/volume/names.ts'
 import { InputError } from '../util/error.ts'
 import { factsOf, isFolder } from '../util/files/lookup.ts'
 import { listed } from '../util/listing.ts'
@@ -97,7 +97,7 @@ function onlyPrediction(path: string, name: string): ByName<Predicted> {
 function stemsIn(folder: string): Map<string, string> {
   if (!isFolder(folder)) throw new InputError(`${folder}: no such folder, expected label volumes in it`)
   const { stems } = entriesIn(folder)
-  if (stems.size === 0) throw new InputError(`${folder}: holds no .nii or .nii.gz file and no folder of them`)
+  if (stems.size === 0) throw new InputError(`${folder}: holds no volume (${VOLUME_ENDINGS}) and no folder of them`)
   return stems
 }
 
@@ -108,7 +108,7 @@ function labelAt(path: string): LabelFiles {
 }
 
 function fileAt(path: string): LabelFiles {
-  if (!isNiftiName(path)) throw new InputError(`${path}: expected a label volume (.nii or .nii.gz) or a folder`)
+  if (!isVolumeName(path)) throw new InputError(`${path}: expected a label volume (${VOLUME_ENDINGS}) or a folder`)
   return { kind: 'volume', path }
 }
 

@@ -2,9 +2,9 @@ import type { NumericArray } from '../data/hdf5/file.ts'
 import { readLabel, readMask } from '../data/import/labels.ts'
 import type { LabelFiles } from '../data/import/pairs.ts'
 import type { LabelledStructure } from '../data/import/structures.ts'
-import { readNiftiGrid } from '../data/scan/nifti/read.ts'
 import type { PlacedGrid } from '../data/scan/same_grid.ts'
 import { stepsOf } from '../data/scan/spacing.ts'
+import { readVolumeGrid } from '../data/scan/volume/volume.ts'
 import { InputError } from '../util/error.ts'
 
 /** A label map, or a folder of masks, as one mask per structure on its own grid. */
@@ -41,7 +41,7 @@ function ofVolume(path: string): MarkedVolume {
 
 function ofFolder({ path, files }: LabelFiles & { kind: 'folder' }): MarkedVolume {
   const [first] = files.values()
-  const { size, affine } = readNiftiGrid(first!)
+  const { size, affine } = readVolumeGrid(first!)
   const grid = { path: first!, size, affine }
   const maskOf = ({ name, marks }: LabelledStructure): Uint8Array | undefined => {
     const marked = marks.map(String).filter(mark => files.has(mark))

@@ -1,4 +1,4 @@
-import { constants, createGunzip, createInflateRaw } from 'node:zlib'
+import { constants, createGunzip, createInflateRaw, createUnzip } from 'node:zlib'
 
 /** Bytes one after another. */
 export interface ByteSource {
@@ -32,6 +32,7 @@ interface Engine {
   close(): void
 }
 
+const ENGINES = { gzip: createGunzip, raw: createInflateRaw, zlib: createUnzip } as const
 const PIECE = 2 ** 16 // bytes of deflated data read at a time
 /** Deflate makes data at most this many times smaller. */
 const MOST = 1032
@@ -41,7 +42,7 @@ export function mostInflated(deflated: number): number {
   return deflated * MOST
 }
 
-/** Inflates gzip (all members, checksums compared) or raw deflate data as they are asked for. Memory: a piece of the deflated data. */
+/** Inflates gzip (all members, checksums compared), raw deflate, or zlib data (which may also be gzip) as they are asked for. Memory: a piece of the deflated data. */
 export class Inflation implements ByteSource {
   private readonly engine: Engine
   private readonly source: ByteSource
@@ -52,9 +53,9 @@ export class Inflation implements ByteSource {
   private hasEnded = false
   private failure: string | undefined
 
-  constructor(source: ByteSource, format: 'gzip' | 'raw') {
+  constructor(source: ByteSource, format: keyof typeof ENGINES) {
     this.source = source
-    this.engine = (format === 'gzip' ? createGunzip() : createInflateRaw()) as unknown as Engine
+    this.engine = ENGINES[format]() as unknown as Engine
     this.engine._handle.onerror = message => {
       this.failure = message
     }

@@ -134,15 +134,15 @@ test('masks of no structure, and what else their folders hold, are said', async 
     for (const name of ['liver', 'spleen'])
       writeVolume(join(labels, `p${n}`, `${name}.nii`), { value: v => Number(v < 99) })
   }
-  writeFileSync(join(labels, 'p1', 'kidney.nrrd'), '')
+  writeFileSync(join(labels, 'p1', 'kidney.png'), '')
   mkdirSync(join(labels, 'p1', 'older'))
-  writeFileSync(join(images, 'p2.mha'), '')
+  writeFileSync(join(images, 'p2.png'), '')
   writeFileSync(join(images, 'p2.json'), '')
   const source = { images, labels, structures: parseStructures('spleen') }
   const { warnings } = await importScans(optionsFor(join(root, 'masks', 'out'), source, { imageSize: SIZE }))
   expect(warnings).toEqual([
-    expect.stringMatching(/images: 1 files are neither NIfTI files nor folders and are not imported: p2\.mha$/),
-    expect.stringMatching(/labels: 2 entries are no \.nii or \.nii\.gz masks: p1\/older, p1\/kidney\.nrrd$/),
+    expect.stringMatching(/images: 1 files are neither volumes nor folders and are not imported: p2\.png$/),
+    expect.stringMatching(/labels: 2 entries are no masks \(\.nii, .*\): p1\/older, p1\/kidney\.png$/),
     expect.stringMatching(/images: mask files liver belong to no structure$/),
   ])
 })

@@ -6,6 +6,7 @@ import { jsonValue, refuseProtoKey } from '../../util/json.ts'
 import { listed } from '../../util/listing.ts'
 import { readText } from '../../util/whole_file.ts'
 import type { SplitName } from '../dataset/split.ts'
+import { isVolumeName, VOLUME_ENDINGS } from '../scan/volume/names.ts'
 import { stemOf } from './pairs.ts'
 import type { LabelledStructure } from './structures.ts'
 
@@ -75,8 +76,8 @@ export function readDatasetJson(folder: string): DatasetJson | undefined {
   if (!existsSync(path)) return undefined
   const content = parse(path)
   const { file_ending, channel_names, modality, numTraining, numTest } = content
-  if (file_ending !== undefined && !/^\.nii(\.gz)?$/i.test(file_ending))
-    throw new InputError(`${path}: file_ending is ${file_ending}, expected .nii.gz or .nii`)
+  if (file_ending !== undefined && !isVolumeName(`x${file_ending}`))
+    throw new InputError(`${path}: file_ending is ${file_ending}, expected ${VOLUME_ENDINGS}`)
   return {
     path,
     ...labelsOf(content, path),

@@ -4,7 +4,7 @@ import { InputError } from '../../util/error.ts'
 import { factsOf, namesIn } from '../../util/files/lookup.ts'
 import { listed } from '../../util/listing.ts'
 import type { SplitName } from '../dataset/split.ts'
-import { isNiftiName } from '../scan/read_scan.ts'
+import { isVolumeName } from '../scan/volume/names.ts'
 import type { DatasetJson, ListedSubject } from './dataset_json.ts'
 import { areChannels, pairSubjects, type Reporting, type ScanFiles, stemOf } from './pairs.ts'
 
@@ -80,7 +80,7 @@ function channelsAt(subject: ListedSubject, folders: Map<string, Map<string, str
   return images.length > 0 && areChannels(name, images) ? { ...subject, images } : subject
 }
 
-/** The NIfTI files of a folder by the name before the channel number, sorted. */
+/** The volumes of a folder by the name before the channel number, sorted. */
 function casesIn(folder: string): Map<string, string[]> {
   if (!factsOf(folder)) throw new InputError(`${folder}: no such file or folder`)
   const cases = new Map<string, string[]>()
@@ -93,11 +93,11 @@ function casesIn(folder: string): Map<string, string[]> {
   return cases
 }
 
-/** The NIfTI files of a folder, sorted; none if there is no such folder. */
+/** The volumes of a folder, sorted; none if there is no such folder. */
 function filesIn(folder: string): string[] {
   if (!existsSync(folder)) return []
   return namesIn(folder)
-    .filter(name => !name.startsWith('.') && isNiftiName(name))
+    .filter(name => !name.startsWith('.') && isVolumeName(name))
     .sort()
     .map(name => join(folder, name))
 }

@@ -1,8 +1,9 @@
-import { basename, join } from 'node:path'
+import { join } from 'node:path'
 import { InputError } from '../../util/error.ts'
 import { isFolder, namesIn } from '../../util/files/lookup.ts'
 import { isDicomFile, readDicomFile } from '../scan/dicom/file.ts'
 import { TAG } from '../scan/dicom/tags.ts'
+import { volumeStem } from '../scan/volume/names.ts'
 
 /** Names of channels by DICOM's Modality (0008,0060). */
 const MODALITIES: Readonly<Record<string, string>> = { CT: 'CT', MR: 'MRI' }
@@ -11,12 +12,7 @@ const FILES: Readonly<Record<string, string>> = { ct: 'CT', mri: 'MRI' }
 
 /** A channel's name by what its file states; undefined if that is nothing. */
 export function modalityOf(image: string): string | undefined {
-  const named =
-    FILES[
-      basename(image)
-        .replace(/\.nii(\.gz)?$/i, '')
-        .toLowerCase()
-    ]
+  const named = FILES[volumeStem(image).toLowerCase()]
   return named ?? MODALITIES[dicomModality(image) ?? '']
 }
 

@@ -2,12 +2,13 @@ import { basename, join } from 'node:path'
 import { InputError } from '../../util/error.ts'
 import { factsOf, isFolder, namesIn } from '../../util/files/lookup.ts'
 import { listed } from '../../util/listing.ts'
-import { isNiftiName, isScan } from '../scan/read_scan.ts'
+import { isScan } from '../scan/read_scan.ts'
+import { isDataFile, isVolumeName, VOLUME_ENDINGS, volumeStem } from '../scan/volume/names.ts'
 
 /** The files of one scan. Several images are its channels, in order. */
 export interface ScanFiles {
   name: string
-  images: string[] // NIfTI files, or DICOM series (a folder or a single file)
+  images: string[] // volumes, or DICOM series (a folder or a single file)
   label: LabelFiles
 }
 
@@ -32,8 +33,8 @@ const COMPANION = /\.(json|txt|csv|tsv|md|pdf|html?|ya?ml|xml|xlsx?|bval|bvec)$/
 
 /**
  * Pairs images with labels. Two files are one subject. In two folders, entries with the same stem belong together; stem_0000,
- * stem_0001 … are the channels of stem. An image is a NIfTI file or a folder with a DICOM series; a label is a NIfTI file or a
- * folder with one per structure. Subjects are sorted by name. Says which other files the folders hold.
+ * stem_0001 … are the channels of stem. An image is a volume or a folder with a DICOM series; a label is a volume or a folder with
+ * one per structure. Subjects are sorted by name. Says which other files the folders hold.
  * Throws InputError with a missing path; unpaired entries go to `refuse`.
  */
 export function pairSubjects(images: string, labels: string, reporting: Reporting): ScanFiles[] {
@@ -70,13 +71,13 @@ export class MaskFolders {
     this.where = where
   }
 
-  /** The label at `path`, a file or a folder. Throws InputError if the folder holds no NIfTI file. */
+  /** The label at `path`, a file or a folder. Throws InputError if the folder holds no volume. */
   labelAt(path: string): LabelFiles {
     if (!isFolder(path)) return { kind: 'volume', path }
     const { stems, others } = entriesIn(path)
-    const files = new Map([...stems].filter(([, file]) => isNiftiName(file)))
-    if (files.size === 0) throw new InputError(`${path}: holds no .nii or .nii.gz file`)
-    const folders = [...stems.values()].filter(file => !isNiftiName(file))
+    const files = new Map([...stems].filter(([, file]) => isVolumeName(file)))
+    if (files.size === 0) throw new InputError(`${path}: holds no volume (${VOLUME_ENDINGS})`)
+    const folders = [...stems.values()].filter(file => !isVolumeName(file))
     this.others.push(...[...folders.map(folder => basename(folder)), ...others].map(name => join(basename(path), name)))
     return { kind: 'folder', path, files }
   }
@@ -84,7 +85,7 @@ export class MaskFolders {
   /** Says what the folders hold besides masks, and returns `pairs`. */
   saying({ say }: Reporting, pairs: ScanFiles[]): ScanFiles[] {
     const { where, others } = this
-    if (others.length > 0) say(`${where}: ${others.length} entries are no .nii or .nii.gz masks: ${listed(others)}`)
+    if (others.length > 0) say(`${where}: ${others.length} entries are no masks (${VOLUME_ENDINGS}): ${listed(others)}`)
     return pairs
   }
 }
@@ -96,30 +97,30 @@ export function areChannels(name: string, images: readonly string[]): boolean {
 }
 
 export function stemOf(path: string): string {
-  return basename(path).replace(/\.(nii(\.gz)?|dcm)$/i, '')
+  return volumeStem(path).replace(/\.dcm$/i, '')
 }
 
-/** NIfTI files and folders by stem, sorted by name. Says which files are neither. Throws InputError if two have the same stem, or there are none. */
+/** Volumes and folders by stem, sorted by name. Says which files are neither. Throws InputError if two have the same stem, or there are none. */
 function stemsIn(folder: string, { say }: Reporting): Map<string, string> {
   const { stems, others } = entriesIn(folder)
   if (stems.size === 0)
     throw new InputError(
-      `${folder}: holds no .nii or .nii.gz file${others.length > 0 ? `, but ${listed(others)}` : ''}`,
+      `${folder}: holds no volume (${VOLUME_ENDINGS})${others.length > 0 ? `, but ${listed(others)}` : ''}`,
     )
   if (others.length > 0)
-    say(`${folder}: ${others.length} files are neither NIfTI files nor folders and are not imported: ${listed(others)}`)
+    say(`${folder}: ${others.length} files are neither volumes nor folders and are not imported: ${listed(others)}`)
   return stems
 }
 
-/** NIfTI files and folders by stem, and the names of other files, except companions. */
+/** Volumes and folders by stem, and the names of other files, except companions and the voxels of volumes. */
 export function entriesIn(folder: string): { stems: Map<string, string>; others: string[] } {
   const stems = new Map<string, string>()
   const others: string[] = []
   const names = namesIn(folder).filter(name => !name.startsWith('.'))
   for (const name of names.sort()) {
     const path = join(folder, name)
-    if (!isNiftiName(path) && !isFolder(path)) {
-      if (!COMPANION.test(name)) others.push(name)
+    if (!isVolumeName(path) && !isFolder(path)) {
+      if (!COMPANION.test(name) && !isDataFile(name, names)) others.push(name)
       continue
     }
     const other = stems.get(stemOf(path))

@@ -2,9 +2,9 @@ import { InputError } from '../../util/error.ts'
 import { listed } from '../../util/listing.ts'
 import { nearest } from '../../util/nearest.ts'
 import { firstRepeated } from '../../util/repeated.ts'
-import { readNiftiGrid } from '../scan/nifti/read.ts'
-import { isNiftiName } from '../scan/read_scan.ts'
 import { checkSameGrid } from '../scan/same_grid.ts'
+import { isVolumeName } from '../scan/volume/names.ts'
+import { readVolumeGrid } from '../scan/volume/volume.ts'
 import { type LabelContent, surveyLabel } from './labels.ts'
 import type { Refusal } from './pairs.ts'
 import type { Source, SourceScan } from './sources.ts'
@@ -29,7 +29,7 @@ interface Surveyed {
 }
 
 /**
- * Reads every label and every NIfTI header once, one in memory at a time, so that errors are reported before anything is written and the
+ * Reads every label and every header of a volume once, one in memory at a time, so that errors are reported before anything is written and the
  * splits can be stratified. Unusable scans go to `refuse`. Throws InputError if structures and labels do not match.
  */
 export function surveySources(
@@ -87,7 +87,7 @@ function survey(
   try {
     const content = surveyLabel(scan.label)
     checkNotSwapped(scan, content)
-    const headers = scan.images.filter(isNiftiName).map(readNiftiGrid)
+    const headers = scan.images.filter(isVolumeName).map(readVolumeGrid)
     for (const header of headers) checkSameGrid(content.grid, header)
     const series = scan.images.length - headers.length // DICOM series, one channel each
     channels.check(

@@ -4,7 +4,7 @@ import type { DicomSource } from './dicom/source.ts'
 import type { Affine, NiftiGeometry } from './grid.ts'
 import type { LabelNames } from './nifti/label_table.ts'
 
-/** A volume of one subject, from a NIfTI file or a DICOM series. */
+/** A volume of one subject, from a NIfTI, NRRD or MetaImage file or a DICOM series. */
 export interface Scan {
   path: string
   size: ImageSize // voxels along the stored axes (i, j, k)
@@ -13,7 +13,7 @@ export interface Scan {
   affine: Affine // in millimetres
   /** What its header leaves in doubt or what was left out: each a sentence to follow the scan's name. */
   warnings: readonly string[]
-  /** NIfTI only: names of label values, from a table in the header's extensions */
+  /** NIfTI and NRRD only: names of label values, from a table in the header */
   labelNames?: LabelNames
   /** NIfTI only: how the header states the affine */
   geometry?: NiftiGeometry

@@ -1,8 +1,9 @@
 import { existsSync } from 'node:fs'
-import { basename, join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { InputError } from '../../util/error.ts'
 import { isFolder, namesIn } from '../../util/files/lookup.ts'
-import { isNiftiName, isScan } from './read_scan.ts'
+import { isScan } from './read_scan.ts'
+import { isSegmentationName, VOLUME_ENDINGS, volumeFormat, volumeStem, withoutEnding } from './volume/names.ts'
 
 /** The files of one scan; several files are its channels. */
 export interface ScanGroup {
@@ -13,7 +14,6 @@ export interface ScanGroup {
 }
 
 const CHANNEL = /_(\d{4})$/ // nnU-Net: case_0000.nii.gz, case_0001.nii.gz
-const NIFTI_END = /\.nii(\.gz)?$/i
 
 /**
  * The scans in `paths` (scans or folders of scans); those in a folder are sorted by file name. If the model reads several channels,
@@ -44,24 +44,24 @@ export function isScanFolder(path: string): boolean {
 function scansAt(path: string): string[] {
   if (isScan(path)) {
     if (!existsSync(path))
-      throw new InputError(`${path}: no such file, expected a ${isNiftiName(path) ? 'NIfTI' : 'DICOM'} file`)
+      throw new InputError(`${path}: no such file, expected a ${volumeFormat(path) ?? 'DICOM'} file`)
     return [path]
   }
   const inside = isFolder(path) ? namesIn(path).filter(name => isVisibleScan(path, name)) : []
   if (inside.length === 0)
-    throw new InputError(`${path}: neither a scan nor a folder of scans (.nii, .nii.gz or DICOM)`)
+    throw new InputError(`${path}: neither a scan nor a folder of scans (${VOLUME_ENDINGS}, or DICOM)`)
   return inside.sort().map(name => join(path, name))
 }
 
 function isVisibleScan(folder: string, name: string): boolean {
-  return !name.startsWith('.') && isScan(join(folder, name))
+  return !name.startsWith('.') && !isSegmentationName(name) && isScan(join(folder, name))
 }
 
 /** Groups files by the name before the channel number; channels in order. */
 function grouped(paths: readonly string[]): ScanGroup[] {
   const groups = new Map<string, string[]>()
   for (const path of paths) {
-    const stem = path.replace(NIFTI_END, '')
+    const stem = withoutEnding(path)
     const key = CHANNEL.test(stem) ? stem.replace(CHANNEL, '') : path
     groups.set(key, [...(groups.get(key) ?? []), path])
   }
@@ -72,13 +72,11 @@ function grouped(paths: readonly string[]): ScanGroup[] {
 }
 
 function channelOf(path: string): number {
-  return Number(path.replace(NIFTI_END, '').match(CHANNEL)?.[1] ?? 0)
+  return Number(withoutEnding(path).match(CHANNEL)?.[1] ?? 0)
 }
 
 function stemOf(path: string): string {
-  return basename(resolve(path))
-    .replace(NIFTI_END, '')
-    .replace(/_0000$/, '')
+  return volumeStem(path).replace(/_0000$/, '')
 }
 
 /** Makes names unique if files in different folders, or NAME and NAME_0000, share one. */

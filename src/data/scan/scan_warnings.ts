@@ -2,9 +2,9 @@ import { basename } from 'node:path'
 import { InputError } from '../../util/error.ts'
 import { listed } from '../../util/listing.ts'
 import type { Affine } from './grid.ts'
-import { readNiftiGrid } from './nifti/read.ts'
-import { isNiftiName } from './read_scan.ts'
 import { leastAngle } from './spacing.ts'
+import { isVolumeName } from './volume/names.ts'
+import { readVolumeGrid } from './volume/volume.ts'
 
 /** What is in doubt about a file of a scan: a sentence to follow its name. */
 export interface ScanWarning {
@@ -23,11 +23,11 @@ export function shearWarnings(affine: Affine): string[] {
   ]
 }
 
-/** What the headers of NIfTI files leave in doubt; nothing for files that cannot be read, and for DICOM, whose files are read only once. */
+/** What the headers of volumes leave in doubt; nothing for files that cannot be read, and for DICOM, whose files are read only once. */
 export function headerWarnings(paths: readonly string[]): ScanWarning[] {
-  return paths.filter(isNiftiName).flatMap(path => {
+  return paths.filter(isVolumeName).flatMap(path => {
     try {
-      return readNiftiGrid(path).warnings.map(text => ({ path, text }))
+      return readVolumeGrid(path).warnings.map(text => ({ path, text }))
     } catch (error) {
       if (error instanceof InputError) return []
       throw error

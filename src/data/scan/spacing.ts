@@ -4,6 +4,7 @@ type Triple = [number, number, number]
 
 const ROUNDING = 1e-6 // share of its volume that a voxel loses by a shear; float32 affines of perpendicular axes lose far less
 
+const FLAT = 1e-4 // of the volume that perpendicular axes would have
 const SAME_LEAN = 1e-3 // of a cosine
 
 /** Determinant of the affine's first three columns; negative if the axes are left-handed. */
@@ -13,6 +14,11 @@ export function determinantOf([a, b, c]: Affine): number {
     a[1]! * (b[0]! * c[2]! - b[2]! * c[0]!) +
     a[2]! * (b[0]! * c[1]! - b[1]! * c[0]!)
   )
+}
+
+export function isInvertible(affine: Affine): boolean {
+  const [x, y, z] = stepsOf(affine)
+  return affine.flat().every(Number.isFinite) && Math.abs(determinantOf(affine)) > FLAT * x * y * z
 }
 
 /** Volume of a voxel in cubic millimetres, also if the axes are not perpendicular. */

@@ -1,6 +1,7 @@
 import { basename } from 'node:path'
 import { InputError } from '../../../util/error.ts'
 import type { Affine } from '../grid.ts'
+import { affineIn } from '../space.ts'
 import type { DicomElements } from './elements.ts'
 import type { DicomSlice } from './image.ts'
 import { TAG } from './tags.ts'
@@ -44,15 +45,8 @@ export function stackSlices(slices: readonly DicomSlice[], path: string): SliceS
         `${nameOf(slice)}: is ${Math.hypot(...apart).toFixed(2)} mm off its position in an even stack of slices ${distance.toFixed(2)} mm apart`,
       )
   }
-  const columns = [
-    row.map(cosine => cosine * spacing[1]),
-    column.map(cosine => cosine * spacing[0]),
-    step,
-    first.position,
-  ]
-  // DICOM axes point left and posterior; those of NIfTI, which we use, point right and anterior.
-  const world = (axis: number, sign: number): number[] => columns.map(vector => sign * vector[axis]! + 0)
-  return { slices: ordered, affine: [world(0, -1), world(1, -1), world(2, 1)], distance }
+  const axes = [row.map(cosine => cosine * spacing[1]), column.map(cosine => cosine * spacing[0]), step]
+  return { slices: ordered, affine: affineIn('LPS', axes, first.position), distance }
 }
 
 /** Whether two images state the same orientation and voxel spacing, or neither does. */

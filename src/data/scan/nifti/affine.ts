@@ -1,8 +1,9 @@
 import { InputError } from '../../../util/error.ts'
 import type { ImageSize } from '../../../util/shape.ts'
+import { implausibleSize, timesText } from '../field_of_view.ts'
 import type { Affine, NiftiGeometry } from '../grid.ts'
 import { orientationOf } from '../orientation.ts'
-import { determinantOf, stepsOf } from '../spacing.ts'
+import { determinantOf, isInvertible, stepsOf } from '../spacing.ts'
 
 /** Where a NIfTI header places its voxels. */
 export interface NiftiPlace {
@@ -22,11 +23,8 @@ const UNITS: Readonly<Record<number, { name: string | null; times: number; over:
   2: { name: 'millimetre', times: 1, over: 1 },
   3: { name: 'micrometre', times: 1, over: 1000 },
 }
-const LONGEST = 3000 // mm: no scanner has a larger field of view
-const SHORTEST = 1 // mm
 const OTHER_DIRECTION = Math.cos(Math.PI / 4) // between the directions of an axis by sform and by qform
 const OTHER_LENGTH = 0.01 // of a voxel
-const FLAT = 1e-4 // of the volume that perpendicular axes would have
 const LONG_QUATERNION = 1e-5 // float32 rounds to less
 
 /**
@@ -110,11 +108,6 @@ function sizesOf(pixdim: readonly number[]): [number, number, number] {
   return [1, 2, 3].map(axis => Math.abs(pixdim[axis]!)) as [number, number, number]
 }
 
-function isInvertible(affine: Affine): boolean {
-  const [x, y, z] = stepsOf(affine)
-  return affine.flat().every(Number.isFinite) && Math.abs(determinantOf(affine)) > FLAT * x * y * z
-}
-
 /** Warns if an axis points elsewhere by the qform than by the sform. Their angles may differ: one of them is often that of an atlas. */
 function contradiction(sform: Affine, qform: Affine): string[] {
   const [steps, others] = [stepsOf(sform), stepsOf(qform)]
@@ -149,14 +142,4 @@ function oddSigns({ pixdim, quaternion }: NiftiGeometry, isQform: boolean): stri
     )
   if (isQform && isLong(square)) warnings.push('the quaternion of its qform is longer than 1: it is shortened')
   return warnings
-}
-
-function implausibleSize(affine: Affine, size: ImageSize, unit: string | null): string[] {
-  const field = stepsOf(affine).map((step, axis) => step * size[axis]!)
-  if (field.every(length => length >= SHORTEST && length <= LONGEST)) return []
-  return [`its field of view is ${timesText(field)} mm: is its unit of length (${unit ?? 'not stated'}) right?`]
-}
-
-function timesText(numbers: readonly number[]): string {
-  return numbers.map(number => Number(number.toPrecision(5))).join('×')
 }

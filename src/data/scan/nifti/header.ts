@@ -1,19 +1,12 @@
 import { isNIFTI1, isNIFTI2, type NIFTI1, type NIFTI2, readHeader } from 'nifti-reader-js'
 import { InputError } from '../../../util/error.ts'
-import { type ImageSize, sizeOf } from '../../../util/shape.ts'
+import type { ImageSize } from '../../../util/shape.ts'
 import type { NiftiGeometry } from '../grid.ts'
+import { statedBytes, type VoxelForm, type VoxelType } from '../volume/voxels.ts'
 import { type NiftiPlace, placeOf } from './affine.ts'
-import { voxelBytesOf } from './voxels.ts'
 
 /** What a NIfTI header states. */
-export interface NiftiHeader extends NiftiPlace {
-  size: ImageSize // voxels along the stored axes (i, j, k)
-  channels: number
-  /** NIfTI code of the voxels' type */
-  type: number
-  isLittle: boolean
-  slope: number
-  intercept: number
+export interface NiftiHeader extends NiftiPlace, VoxelForm {
   /** of the first voxel in the file */
   offset: number
   /** of all voxels */
@@ -21,7 +14,19 @@ export interface NiftiHeader extends NiftiPlace {
   geometry: NiftiGeometry
 }
 
-export const BYTE_LIMIT = 2 ** 30 // of voxel data
+const TYPES: Readonly<Record<number, VoxelType>> = {
+  2: 'uint8',
+  4: 'int16',
+  8: 'int32',
+  16: 'float32',
+  64: 'float64',
+  256: 'int8',
+  512: 'uint16',
+  768: 'uint32',
+  1024: 'int64',
+  1280: 'uint64',
+}
+const FARTHEST = 2 ** 30 // byte at which the voxels may begin
 /** Bytes before extensions and voxels, with the four that say whether there are extensions. */
 export const FIRST_HEADER = 352
 const SECOND_HEADER = 544 // of NIfTI-2
@@ -38,20 +43,18 @@ export function parseHeader(head: Buffer, path: string): NiftiHeader {
   if (!isNIFTI1(bytes) && !isNIFTI2(bytes)) throw new InputError(`${path}: is not a NIfTI file (.nii or .nii.gz)`)
   const header = readFields(bytes, path)
   const [size, channels] = gridOf(header, path)
-  const type = header.datatypeCode
-  const voxelBytes = voxelBytesOf(type)
-  if (voxelBytes === undefined) throw new InputError(`${path}: voxel type ${type} is not a real number`)
-  const all = sizeOf(size) * channels * voxelBytes
-  if (all > BYTE_LIMIT)
-    throw new InputError(`${path}: its header states ${all} bytes of voxels, at most ${BYTE_LIMIT} are supported`)
+  const type = TYPES[header.datatypeCode]
+  if (type === undefined) throw new InputError(`${path}: voxel type ${header.datatypeCode} is not a real number`)
+  const all = statedBytes({ size, channels, type }, path)
   const offset = Math.max(header.vox_offset, headerLength(head))
-  if (!(offset < BYTE_LIMIT))
+  if (!(offset < FARTHEST))
     throw new InputError(`${path}: its header puts the voxels at byte ${header.vox_offset}, which is out of range`)
   const isScaled = Number.isFinite(header.scl_slope) && header.scl_slope !== 0
   const geometry = geometryOf(header, new DataView(bytes), isNIFTI1(bytes))
   return {
     size,
     channels,
+    channelAxis: 3,
     type,
     isLittle: header.littleEndian,
     slope: isScaled ? header.scl_slope : 1,

@@ -5,7 +5,7 @@ export type LabelNames = ReadonlyMap<number, string>
 
 /** The most that is read of what stands between header and voxels, bytes. */
 export const MOST_EXTENSIONS = 2 ** 20
-const LONGEST_NAME = 200 // characters
+export const LONGEST_NAME = 200 // characters
 const PREAMBLE = 8 // bytes: length and code of an extension
 const UNIT = 16 // the length of an extension is a multiple of this
 

@@ -1,14 +1,15 @@
-import { fstatSync, readSync } from 'node:fs'
+import { readSync } from 'node:fs'
 import { InputError } from '../../../util/error.ts'
 import { FileBytes } from '../../../util/files/file_bytes.ts'
 import { withInput } from '../../../util/files/input_file.ts'
-import { type ByteSource, Inflation, InflationDamage, mostInflated } from '../../../util/inflation.ts'
+import { type ByteSource, mostInflated } from '../../../util/inflation.ts'
 import type { ImageSize } from '../../../util/shape.ts'
 import type { NumericArray } from '../../hdf5/file.ts'
 import type { Affine, NiftiGeometry } from '../grid.ts'
-import { BYTE_LIMIT, FIRST_HEADER, headerLength, type NiftiHeader, parseHeader } from './header.ts'
+import { checkedLength, passOver, SLACK, withInflated } from '../volume/bytes.ts'
+import { MissingVoxels, readVoxels } from '../volume/voxels.ts'
+import { FIRST_HEADER, headerLength, type NiftiHeader, parseHeader } from './header.ts'
 import { type LabelNames, labelNamesIn, MOST_EXTENSIONS } from './label_table.ts'
-import { MissingVoxels, readVoxels } from './voxels.ts'
 
 export interface NiftiImage {
   path: string
@@ -22,9 +23,6 @@ export interface NiftiImage {
   /** names of label values, from a table in the header's extensions */
   labelNames?: LabelNames
 }
-
-const SLACK = 2 ** 20 // bytes allowed after the voxels
-const SKIPPED_AT_ONCE = 2 ** 16 // bytes
 
 /**
  * Reads .nii or .nii.gz, NIfTI-1 or 2, either byte order, 3D or with channels as the fourth (or fifth) axis. Memory: the voxels in their own
@@ -65,23 +63,14 @@ function imageOf({ path, header }: Opened): Omit<NiftiImage, 'values' | 'labelNa
 
 function withOpened<T>(path: string, use: (opened: Opened) => T): T {
   const read = (file: number): T => {
-    const length = fstatSync(file).size
-    if (length > BYTE_LIMIT + SLACK)
-      throw new InputError(`${path}: has ${length} bytes, at most ${BYTE_LIMIT} are supported`)
+    const length = checkedLength(file, path)
     const magic = Buffer.alloc(2)
     readSync(file, magic, 0, 2, 0)
     const isGzip = magic.readUInt16BE(0) === 0x1f8b
     const plain = new FileBytes(file)
     if (!isGzip) return use(open(path, plain, { most: length, isGzip }))
-    const inflation = new Inflation(plain, 'gzip')
-    try {
-      return use(open(path, inflation, { most: mostInflated(length), isGzip }))
-    } catch (error) {
-      if (!(error instanceof InflationDamage)) throw error
-      throw new InputError(`${path}: gzip stream is damaged or truncated (${error.message})`)
-    } finally {
-      inflation.close()
-    }
+    const most = mostInflated(length)
+    return withInflated(path, plain, 'gzip', inflated => use(open(path, inflated, { most, isGzip })))
   }
   return withInput(path, read, 'a NIfTI file')
 }
@@ -100,7 +89,7 @@ function passExtensions({ path, header, source, start, isExtended, most }: Opene
   const { offset, bytes, isLittle } = header
   if (most < offset + bytes) throw tooShort(path, header, most)
   const extensions = read(source, isExtended ? Math.min(offset - start, MOST_EXTENSIONS) : 0)
-  const passed = start + extensions.length + skip(source, offset - start - extensions.length)
+  const passed = start + extensions.length + passOver(source, offset - start - extensions.length)
   return { passed, labelNames: labelNamesIn(extensions, isLittle) }
 }
 
@@ -118,22 +107,9 @@ function voxelsOf({ path, header, source, isGzip }: Opened, passed: number): Num
   } catch (error) {
     throw error instanceof MissingVoxels ? tooShort(path, header, offset + error.bytes) : error
   }
-  if (isGzip && skip(source, SLACK + 1) > SLACK)
+  if (isGzip && passOver(source, SLACK + 1) > SLACK)
     throw new InputError(`${path}: decompresses to more than its header states`)
   return values
-}
-
-/** Passes over up to `count` bytes; returns how many there were. At the end, the checksum has been compared. */
-function skip(source: ByteSource, count: number): number {
-  const scratch = new Uint8Array(SKIPPED_AT_ONCE)
-  let done = 0
-  while (done < count) {
-    const wanted = Math.min(scratch.length, count - done)
-    const got = source.read(scratch.subarray(0, wanted))
-    done += got
-    if (got < wanted) break
-  }
-  return done
 }
 
 function read(source: ByteSource, count: number): Buffer {
