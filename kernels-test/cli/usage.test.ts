@@ -17,8 +17,8 @@ const cases: [string, string][] = [
   ['trian', "unknown command 'trian' (Did you mean train?); see sadaan-gpu --help"],
   ['evaluate --weights a.pth', "required option '-o, --output <dir>' not specified; see sadaan-gpu evaluate --help"],
   [
-    'evaluate --weights a --weights b --output r',
-    "option '--weights <file>' is given twice, expected one value; see sadaan-gpu evaluate --help",
+    'evaluate --weights a --output r --output s',
+    "option '-o, --output <dir>' is given twice, expected one value; see sadaan-gpu evaluate --help",
   ],
   [
     'predict --input a --input b --split val --split test',

@@ -58,7 +58,7 @@ test.each([
   [
     'an unknown scheduler',
     { ...newest, schedule: { scheduler: 'steps' } },
-    "sadaan_gpu.schedule.scheduler cannot be read: expected 'none' | 'cosine_annealing' | 'reduce_on_plateau'",
+    "sadaan_gpu.schedule.scheduler cannot be read: expected 'none' | 'cosine_over_run' | 'cosine_annealing' | 'reduce_on_plateau'",
   ],
   [
     'a configuration of another version',
