@@ -127,6 +127,11 @@ export function runDecisions(
       value: warmUp,
       reason: `half an epoch or ${WARM_UP.updates} updates, but at most a twentieth of the run`,
     },
+    {
+      key: 'loss_weights.attention_supervision',
+      value: STRONG.loss_weights.attention_supervision,
+      reason: 'with the default weight, attention may be learned inside out, low inside the structures',
+    },
     { key: 'optimizer.lr_scheduler', value: lr_scheduler, reason: 'one fall of the rate, which ends with the run' },
     {
       key: 'optimizer.ema_decay',
