@@ -15,7 +15,7 @@ export async function jsonOf<T>(program: string, parameters: readonly string[], 
   child.stdout.on('data', (data: Buffer) => output.push(data))
   child.stderr.on('data', (data: Buffer) => complaints.push(data))
   const code = await new Promise<number | null>((resolve, reject) => {
-    child.on('error', error => reject(new ChildError(`${program}: ${error.message}`)))
+    child.on('error', error => reject(new ChildError(error.message)))
     child.on('close', resolve)
   })
   const lastLine = (of: Buffer[]): string => Buffer.concat(of).toString().trim().split('\n').at(-1) ?? ''

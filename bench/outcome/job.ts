@@ -55,7 +55,7 @@ export async function runJob<T>({ program, parameters, environment, log, stop }:
       tail = `${tail}${data}`.slice(-LONGEST_RESULT)
     })
     const code = await new Promise<number | null>((resolve, reject) => {
-      child.on('error', error => reject(new ChildError(`${program}: ${error.message}`)))
+      child.on('error', error => reject(new ChildError(error.message)))
       child.on('close', resolve)
     }).finally(() => {
       memory?.stop()

@@ -20,7 +20,7 @@ export interface OurSettings {
 
 const MEASURED_STEPS = 5
 
-/** The training's own words come first: what the user gives wins. */
+/** Of the benchmark: they win over named configurations, but not over a key that the user gives. */
 type Words = readonly string[]
 
 /** sadaan-gpu: `import`, `train` and `predict` in processes of their own. */
@@ -47,7 +47,9 @@ export class Ours implements Tool {
     // the validation at the end is forward only, a third of a step's work
     const validation = Math.ceil(task.fold.curve.length / loaded.config.training.batch_size) * (step_s / 3)
     const seconds = task.seconds - first_step_s.total - validation
-    const epochs = Math.max(1, Math.floor(seconds / (batches * step_s)))
+    const epochs = this.isGiven('training.num_epochs')
+      ? loaded.config.training.num_epochs
+      : Math.max(1, Math.floor(seconds / (batches * step_s)))
     const saved = join(task.folder, 'checkpoints')
     const every = Math.max(1, Math.round(epochs / task.snapshots))
     const schedule = [...words, ...scheduleWords(epochs, every), `checkpoint.save_dir=${saved}`]
@@ -70,7 +72,7 @@ export class Ours implements Tool {
       samples: job.value.epochs * batches * loaded.config.training.batch_size,
       peak_bytes: job.peak_bytes,
       device: adapter,
-      snapshots: snapshotsIn(saved, job.started),
+      snapshots: snapshotsIn(saved, job.started, job.value.epochs),
     }
   }
 
@@ -91,13 +93,21 @@ export class Ours implements Tool {
   }
 
   private load(words: Words): LoadedConfig {
-    const { config, words: given } = this.given
-    return loadConfig({ ...(config === undefined ? {} : { file: config }), overrides: [...words, ...given] })
+    const { config } = this.given
+    return loadConfig({ ...(config === undefined ? {} : { file: config }), overrides: this.allWords(words) })
+  }
+
+  private allWords(words: Words): string[] {
+    return [...this.given.words, ...words.filter(word => !this.isGiven(word.split('=', 1)[0]!))]
+  }
+
+  private isGiven(key: string): boolean {
+    return this.given.words.some(word => word.startsWith(`${key}=`))
   }
 
   private configuration(words: Words): string[] {
-    const { config, words: given } = this.given
-    const all = [...words, ...given]
+    const { config } = this.given
+    const all = this.allWords(words)
     return [...(config === undefined ? [] : ['--config', config]), ...(all.length > 0 ? ['with', ...all] : [])]
   }
 }
@@ -137,8 +147,9 @@ export async function importFold(
 }
 
 /** The checkpoints of a training that began at `started` (ms since 1970), by the time when each was on disk. */
-function snapshotsIn(folder: string, started: number): Snapshot[] {
-  const names = namesIn(folder).filter(name => /^checkpoint_epoch_\d+\.pth$/.test(name))
+function snapshotsIn(folder: string, started: number, epochs: number): Snapshot[] {
+  const last = `checkpoint_epoch_${epochs}.pth` // the same weights as last.pth
+  const names = namesIn(folder).filter(name => /^checkpoint_epoch_\d+\.pth$/.test(name) && name !== last)
   const snapshots = [...names, 'last.pth'].map(name => {
     const path = join(folder, name)
     return { path, seconds: (factsOf(path)!.mtimeMs - started) / 1000 }

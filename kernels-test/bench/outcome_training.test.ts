@@ -15,7 +15,7 @@ const words = [
   ...['outcome', '--json', '--data', data, '--output-dir', output, '--folds', '2', '--minutes', '0.2'],
   ...['--only', 'ours,monai', '--python', join(root, 'no-python'), '--curve-scans', '2', '--curve-points', '2'],
   ...['--spacing', '1.5', '--predict', `all=${join(data, 'imagesTr')}`, 'with', 'training.num_epochs=2'],
-  ...['training.batch_size=1', 'model.channels=[2,4,4,8,8]'],
+  ...['training.batch_size=2', 'model.channels=[2,4,4,8,8]'],
   ...(adapter === undefined ? [] : [`compute.adapter='${adapter}'`]),
 ]
 
