@@ -38,7 +38,7 @@ export type AbsenceSet = z.infer<typeof schema>
 export type Crop = z.infer<typeof crop>
 
 /** The truth of a set, beside its sources.json. */
-export const CROPS = 'crops.json'
+const CROPS = 'crops.json'
 const SOURCES = 'sources.json'
 const PARTS = ['train', 'test'] as const
 

@@ -10,9 +10,9 @@ export interface Window {
 export type Profile = Float64Array
 
 /** A structure with a smaller share of its volume in a crop is absent from it. */
-export const ABSENT_BELOW = 0.05
+const ABSENT_BELOW = 0.05
 /** A structure with at least this share of its volume in a crop is present. In between nobody could say: it is unknown. */
-export const PRESENT_FROM = 0.95
+const PRESENT_FROM = 0.95
 
 /** Share of a structure's voxels that lie in a window. The structure has voxels. */
 export function shareIn(profile: Profile, { start, end }: Window): number {

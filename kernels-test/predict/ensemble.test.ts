@@ -3,7 +3,6 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import type { Json } from '../../src/checkpoint/fields.ts'
 import { defaultConfig } from '../../src/config/schema.ts'
-import { Hdf5File } from '../../src/data/hdf5/file.ts'
 import { Hdf5Writer } from '../../src/data/hdf5/writer.ts'
 import { readNifti } from '../../src/data/scan/nifti/read.ts'
 import { writeNifti } from '../../src/data/scan/nifti/writer.ts'
@@ -16,6 +15,7 @@ import { type ImageSize, sizeOf } from '../../src/util/shape.ts'
 import { temporaryDirectory } from '../data/small_dataset.ts'
 import { onOneDevice } from '../one_device.ts'
 import { writeOverflowing } from './overflowing_model.ts'
+import { rowsOf } from './result_rows.ts'
 import { type SmallShape, smallWeights, writeSmallModel } from './small_model.ts'
 
 const folder = temporaryDirectory()
@@ -78,16 +78,6 @@ async function run(weights: string | readonly string[], more: Partial<Prediction
   }
 }
 
-async function read(output: string, file: string, dataset: string): Promise<Float32Array> {
-  const opened = await Hdf5File.open(join(output, file))
-  try {
-    const found = opened.dataset(dataset)
-    return Float32Array.from(opened.read(found, 0, found.shape[0]!))
-  } finally {
-    opened.close()
-  }
-}
-
 /** Sums in the order of the models, in float32. */
 function meanOf(values: readonly Float32Array[]): Float32Array {
   const sums = new Float32Array(values[0]!.length)
@@ -121,17 +111,17 @@ describe('of HDF5 images', async () => {
   const single: Awaited<ReturnType<typeof run>>[] = []
   for (const path of members) single.push(await run(path, wanted))
   const volumesOf = (file: string, dataset: string): Promise<Float32Array[]> =>
-    Promise.all(single.map(({ output }) => read(output, file, dataset)))
+    Promise.all(single.map(({ output }) => rowsOf(output, file, dataset)))
   const own = await volumesOf('probabilities.h5', 'probabilities')
   const together = await run(members, { ...wanted, uncertainty: true })
 
   test('probabilities, attention and presence are the means of those of each model', async () => {
-    const found = await read(together.output, 'probabilities.h5', 'probabilities')
+    const found = await rowsOf(together.output, 'probabilities.h5', 'probabilities')
     expect(largestDifference(found, meanOf(own))).toBeLessThan(1e-6)
     expect(largestDifference(own[0]!, own[1]!)).toBeGreaterThan(0.1)
-    const attention = await read(together.output, 'attention.h5', 'attention_maps')
+    const attention = await rowsOf(together.output, 'attention.h5', 'attention_maps')
     expect(largestDifference(attention, meanOf(await volumesOf('attention.h5', 'attention_maps')))).toBeLessThan(1e-6)
-    const masks = await read(together.output, 'masks.h5', 'masks')
+    const masks = await rowsOf(together.output, 'masks.h5', 'masks')
     expect(new Set(masks)).toEqual(new Set([0, 1]))
     for (const [i, each] of together.structures.entries()) {
       const q = single.map(({ structures }) => structures[i]!.presence_probability)
@@ -145,7 +135,7 @@ describe('of HDF5 images', async () => {
   })
 
   test('disagreement is the deviation of the probabilities, and the Dice of pairs of masks', async () => {
-    const uncertainty = await read(together.output, 'uncertainty.h5', 'uncertainty')
+    const uncertainty = await rowsOf(together.output, 'uncertainty.h5', 'uncertainty')
     const expected = Float64Array.from(uncertainty, (_, v) => deviationOf(own.map(values => values[v]!)))
     expect(largestDifference(uncertainty, expected)).toBeLessThan(1e-6)
     for (const [i, each] of together.structures.entries()) {
@@ -173,7 +163,7 @@ describe('of HDF5 images', async () => {
       ['uncertainty.h5', 'uncertainty'],
       ['masks.h5', 'masks'],
     ] as const)
-      expect(await read(other.output, file, dataset)).toEqual(await read(together.output, file, dataset))
+      expect(await rowsOf(other.output, file, dataset)).toEqual(await rowsOf(together.output, file, dataset))
     expect(JSON.parse(readFileSync(join(other.output, 'presence.json'), 'utf8')).weights).toEqual(members)
   })
 
@@ -188,13 +178,13 @@ describe('of HDF5 images', async () => {
     writeSmallModel(turned, [NAMES[2]!, NAMES[0]!, NAMES[1]!], { size: SIZE, inChannels: 1 }, {}, 2)
     const alone = await run(turned, wanted)
     const { output, structures } = await run([alike[0]!, turned], wanted)
-    const theirs = await read(alone.output, 'probabilities.h5', 'probabilities')
+    const theirs = await rowsOf(alone.output, 'probabilities.h5', 'probabilities')
     const inOrder = new Float32Array(theirs.length)
     for (let pair = 0; pair < SAMPLES * 3; pair++) {
       const from = pair - (pair % 3) + (((pair % 3) + 1) % 3)
       inOrder.set(theirs.subarray(from * VOXELS, (from + 1) * VOXELS), pair * VOXELS)
     }
-    const found = await read(output, 'probabilities.h5', 'probabilities')
+    const found = await rowsOf(output, 'probabilities.h5', 'probabilities')
     expect(largestDifference(found, meanOf([own[0]!, inOrder]))).toBeLessThan(1e-6)
     for (const [i, each] of structures.entries()) {
       const [one, other] = [single[0]!, alone].map(({ structures }) => structures[i]!.presence_probability)
@@ -215,8 +205,8 @@ describe('of HDF5 images', async () => {
     writeHalf(half)
     const alone = await run(half, wanted)
     const { output } = await run([half, alike[0]!], wanted)
-    const rounded = await read(alone.output, 'probabilities.h5', 'probabilities')
-    const found = await read(output, 'probabilities.h5', 'probabilities')
+    const rounded = await rowsOf(alone.output, 'probabilities.h5', 'probabilities')
+    const found = await rowsOf(output, 'probabilities.h5', 'probabilities')
     expect(largestDifference(found, meanOf([own[0]!, rounded]))).toBeLessThan(1e-6)
     expect(largestDifference(rounded, own[1]!)).toBeGreaterThan(0)
     expect(largestDifference(rounded, own[1]!)).toBeLessThan(0.05)

@@ -4,7 +4,6 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import type { Json } from '../../src/checkpoint/fields.ts'
 import { defaultConfig } from '../../src/config/schema.ts'
-import { Hdf5File } from '../../src/data/hdf5/file.ts'
 import { Hdf5Writer } from '../../src/data/hdf5/writer.ts'
 import { Frame } from '../../src/data/scan/frame.ts'
 import type { Affine } from '../../src/data/scan/grid.ts'
@@ -25,6 +24,7 @@ import { run as command } from '../cli/command.ts'
 import { COLUMNS, DEPTH, ROWS, SERIES, writeSeries } from '../data/scan/dicom/slices.ts'
 import { temporaryDirectory } from '../data/small_dataset.ts'
 import { onOneDevice } from '../one_device.ts'
+import { rowsOf } from './result_rows.ts'
 import { writeSmallModel } from './small_model.ts'
 
 const python = process.env.SADAAN_PYTHON
@@ -104,16 +104,6 @@ async function imagesAt(name: string, size: readonly number[], images: readonly 
   for (const image of images) writer.append('images', image)
   await writer.finish()
   return writer.path
-}
-
-async function read(output: string, file: string, dataset: string): Promise<Float32Array> {
-  const opened = await Hdf5File.open(join(output, file))
-  try {
-    const found = opened.dataset(dataset)
-    return Float32Array.from(opened.read(found, 0, found.shape[0]!))
-  } finally {
-    opened.close()
-  }
 }
 
 /** Writes scans of every kind with nibabel; afterwards holds what lies beside them against them. */
@@ -249,13 +239,13 @@ describe('sliding windows', () => {
     })
     const each = await run(patches, await imagesAt('windows.h5', WINDOW, cuts), { raw: true })
     const [probabilities, presence] = [
-      await read(each.output, 'raw.h5', 'segmentation_probs'),
-      await read(each.output, 'raw.h5', 'presence_probs'),
+      await rowsOf(each.output, 'raw.h5', 'segmentation_probs'),
+      await rowsOf(each.output, 'raw.h5', 'presence_probs'),
     ]
     const scan = scanAt('long.nii.gz', size, image)
     const slid = await run(patches, scan, { overlap: 0.5, probabilities: true })
     const stored = await run(patches, await imagesAt('long.h5', size, [image]), { overlap: 0.5, probabilities: true })
-    const inHdf5 = await read(stored.output, 'probabilities.h5', 'probabilities')
+    const inHdf5 = await rowsOf(stored.output, 'probabilities.h5', 'probabilities')
     const files = ['left_lung', 'right_lung', 'the_heart'].map(name =>
       join(slid.output, `probabilities/${name}.nii.gz`),
     )
@@ -287,12 +277,12 @@ describe('sliding windows', () => {
     )
     const each = await run(patches, await imagesAt('flipped windows.h5', WINDOW, cuts), { raw: true })
     const [probabilities, presence] = [
-      await read(each.output, 'raw.h5', 'segmentation_probs'),
-      await read(each.output, 'raw.h5', 'presence_probs'),
+      await rowsOf(each.output, 'raw.h5', 'segmentation_probs'),
+      await rowsOf(each.output, 'raw.h5', 'presence_probs'),
     ]
     const input = await imagesAt('flipped.h5', long, [imageOf(long)])
     const slid = await run(patches, input, { overlap: 0.5, flips: [0], probabilities: true })
-    const found = await read(slid.output, 'probabilities.h5', 'probabilities')
+    const found = await rowsOf(slid.output, 'probabilities.h5', 'probabilities')
     const partners = mirrorPartners(names)
     for (const [s, name] of names.entries()) {
       const places = corners.map((_, n) => flips.map((flip, f) => (2 * n + f) * 3 + (flip.length ? partners[s]! : s)))
@@ -348,7 +338,7 @@ test('a model of another size than the frame of its dataset sees of a scan what 
   const scan = await run(weights, scanAt('whole.nii', size), { probabilities: true })
   expect(images.lines.join()).toContain("images are resampled from 32×32×32 to the model's 16×16×16")
   expect(scan.lines.join()).toContain("resampled to the model's 16×16×16; its dataset had 32×32×32")
-  const expected = await read(images.output, 'probabilities.h5', 'probabilities')
+  const expected = await rowsOf(images.output, 'probabilities.h5', 'probabilities')
   for (const [s, name] of names.entries()) {
     const of = (run: typeof scan): number => run.prediction.found[0]!.structures[name]!.presence_probability
     expect(of(scan)).toBeCloseTo(of(images), 6)
@@ -424,13 +414,13 @@ test('flips are the mean of what the model says of mirrored inputs, sides exchan
   })
   const each = await run(plain, await imagesAt('mirrored.h5', WINDOW, mirrored), { raw: true })
   const [probabilities, presence] = [
-    await read(each.output, 'raw.h5', 'segmentation_probs'),
-    await read(each.output, 'raw.h5', 'presence_probs'),
+    await rowsOf(each.output, 'raw.h5', 'segmentation_probs'),
+    await rowsOf(each.output, 'raw.h5', 'presence_probs'),
   ]
   const input = await imagesAt('once.h5', WINDOW, [image])
   const { output, prediction, lines } = await run(plain, input, { flips: [0, 1], probabilities: true })
   expect(lines.join()).toContain('does not state which axes training flipped; flipping along axis 0, 1')
-  const found = await read(output, 'probabilities.h5', 'probabilities')
+  const found = await rowsOf(output, 'probabilities.h5', 'probabilities')
   const partners = mirrorPartners(names)
   expect(partners).toStrictEqual([1, 0, 2])
   for (const [s, name] of names.entries()) {

@@ -21,7 +21,7 @@ import { measurePace, type Pace, samplesToMeasure } from './pace.ts'
 import { SampleTime } from './sample_time.ts'
 
 /** Hours for a run if none are given: enough to see whether a task can be learned. */
-export const DEFAULT_HOURS = { software: 2, gpu: 8 }
+const DEFAULT_HOURS = { software: 2, gpu: 8 }
 /** More passes than nnU-Net's thousand gain nothing. */
 const MOST_EPOCHS = 1000
 /** Share of a run that validation may take. */

@@ -15,7 +15,7 @@ export interface ImportReason {
 }
 
 /** Why scans are prepared as they are. */
-export function importReasons(fingerprint: Fingerprint, plan: Plan, settings: ImportSettings): ImportReason[] {
+function importReasons(fingerprint: Fingerprint, plan: Plan, settings: ImportSettings): ImportReason[] {
   const { spacing_mm, image_size, patch_stride } = settings
   const { spacing } = fingerprint
   const lines: ImportReason[] = []
@@ -47,7 +47,7 @@ function ruleText(rule: ImportSettings['intensity'][number]['rule']): string {
 }
 
 /** Why samples have their size. */
-export function frameReason(fingerprint: Fingerprint, { candidate }: Plan): string {
+function frameReason(fingerprint: Fingerprint, { candidate }: Plan): string {
   const { unit, source } = fingerprint
   const need = `${lengths(neededExtent(fingerprint))} ${unit}`
   if (candidate.form.patchStride)
@@ -110,7 +110,7 @@ export function reasonsText({ fingerprint, plan, settings, commands }: RecipeTex
   return `${parts.join('\n\n')}\n`
 }
 
-export function dataText({ source, subjects, scans, structures, channels }: Fingerprint): string {
+function dataText({ source, subjects, scans, structures, channels }: Fingerprint): string {
   const what = source === 'scans' ? 'scans' : 'training samples'
   const modalities = [...new Set(channels.map(({ modality }) => modality))].filter(name => name !== 'unknown')
   const kind = modalities.length > 0 ? ` (${modalities.join(', ')})` : ''
