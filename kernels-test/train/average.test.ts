@@ -114,8 +114,9 @@ async function validationLossOf(path: string): Promise<number> {
   try {
     initialise(session, { say: () => undefined })
     await session.engine.prepare()
+    const prepared = await session.engine.prepareEvaluation()
     const tally = new Tally(STRUCTURES.length, 0.5)
-    for await (const host of session.validationLoader.epoch(0)) tally.add(await session.engine.evaluate(host))
+    for await (const host of session.validationLoader.epoch(0)) tally.add(await session.engine.evaluate(prepared, host))
     return tally.loss.total
   } finally {
     await session.close()
