@@ -10,7 +10,7 @@ import { sizeAtSpacing } from '../scan/frame.ts'
 import type { Preparation } from '../scan/preparation.ts'
 import { checkOptions, type ImportOptions } from './import_options.ts'
 import { rulesFor } from './intensity_rules.ts'
-import { modalitiesOf } from './modality.ts'
+import { channelsByModality } from './modality.ts'
 import { type ImportReport, ImportTally } from './report.ts'
 import { chosenIn, importDifference } from './same_import.ts'
 import { SeenImages } from './seen_images.ts'
@@ -101,7 +101,7 @@ function formOf(
 ): ImportedForm {
   const [first] = scans
   if (!first) throw new InputError('import: no scan is left with an annotated structure')
-  const channelNames = channelNamesOf(scans) ?? modalitiesOf(scans)
+  const channelNames = channelNamesOf(scans) ?? channelsByModality(scans, channels)
   if (channelNames && channelNames.length !== channels)
     throw new InputError(
       `${listed(first.images)}: ${channels} channels, its dataset.json names ${channelNames.length} (${listed(channelNames)})`,
