@@ -100,7 +100,7 @@ function formOf(
   training: readonly SurveyedScan[],
 ): ImportedForm {
   const [first] = scans
-  if (!first) throw new InputError('import: no scan is left with an annotated structure')
+  if (!first) throw new InputError('no scan is left with an annotated structure')
   const channelNames = channelNamesOf(scans) ?? channelsByModality(scans, channels)
   if (channelNames && channelNames.length !== channels)
     throw new InputError(
@@ -177,7 +177,7 @@ async function write(
       tally.isShared = true
       all += splits.train.length
       yield* samplesOf(split, splits.train)
-    } else throw new InputError('import: no scan is left for training')
+    } else throw new InputError('no scan is left for training')
   }
   makeFolder(options.outputDir, 'a folder for the dataset')
   const channels = form.preparation.intensity.length

@@ -36,7 +36,7 @@ export function rulesFor(
   const names = Array.from({ length: channels }, (_, c) => channelNames?.[c] ?? String(c))
   for (const { channel } of asked)
     if (channel !== undefined && !isChannel(channel, names))
-      throw new InputError(`import: no channel '${channel}', expected 0 to ${channels - 1} or ${listed(names)}`)
+      throw new InputError(`no channel '${channel}', expected 0 to ${channels - 1} or ${listed(names)}`)
   const general = only(
     asked.filter(({ channel }) => channel === undefined),
     'all channels',
@@ -50,9 +50,7 @@ export function rulesFor(
 
 function only(rules: readonly ChannelRule[], what: string): ChannelRule | undefined {
   if (rules.length > 1)
-    throw new InputError(
-      `import: ${rules.length} intensity rules for ${what}, expected one of window, zscore, percentiles`,
-    )
+    throw new InputError(`${rules.length} intensity rules for ${what}, expected one of window, zscore, percentiles`)
   return rules[0]
 }
 
