@@ -80,6 +80,7 @@ export class EpochRunner {
     const { config, engine, validationLoader, trainLoader, shape } = this.session
     const tally = new Tally(shape.structures, config.model.presence_threshold)
     const position = { epoch, batch: trainLoader.batchesPerEpoch }
+    const prepared = await engine.prepareEvaluation()
     let batch = 0
     let stopped = false
     await InFlight.during(async pending => {
@@ -87,7 +88,7 @@ export class EpochRunner {
         stopped = this.stop.aborted
         if (stopped || this.checkpoints.isDue) await this.checkpoints.savePosition(position, trained)
         if (stopped) break
-        pending.addInOrder(engine.evaluate(host), result => tally.add(result))
+        pending.addInOrder(engine.evaluate(prepared, host), result => tally.add(result))
         await pending.settle(STEPS_IN_FLIGHT)
         this.log.validationBatch(epoch, ++batch, validationLoader.batchesPerEpoch)
       }
