@@ -12,7 +12,7 @@ import type { Storage } from '../plan/storage.ts'
 import type { Upload } from '../plan/upload.ts'
 import { allocate, type Memory, openUploads, rehearse } from '../run/allocation.ts'
 import { type BatchResult, termsOf } from '../run/batch_result.ts'
-import { STEPS_IN_FLIGHT, submitsFor } from '../run/in_flight.ts'
+import { STEPS_IN_FLIGHT } from '../run/in_flight.ts'
 import type { MemoryNeed } from '../run/memory.ts'
 import { writeLossScale } from '../run/model_weights.ts'
 import type { OptimizerMemory } from '../run/optimizer_memory.ts'
@@ -70,7 +70,6 @@ export class TrainingEngine {
   private accumulating!: Readback
   private updating!: Readback
   private evaluating: Promise<Readback> | undefined
-  private submits = 1
 
   private constructor({ device, plans, memory, isPinned, closer }: Opened) {
     this.device = device
@@ -142,12 +141,6 @@ export class TrainingEngine {
     return this.evaluating
   }
 
-  /** Cuts steps of this length into submits short enough for a desktop. */
-  paced(secondsPerStep: number): void {
-    this.submits = submitsFor(this.device.facts, secondsPerStep)
-    this.accumulating.runner.slice(this.submits)
-  }
-
   /** Forward, loss and backward of a batch, whose gradient has the weight `share` (one over the batches of the window). */
   accumulate(
     host: HostBatch,
@@ -169,7 +162,6 @@ export class TrainingEngine {
 
   /** Forward with running statistics, and the loss. */
   evaluate(prepared: Readback, host: HostBatch): Promise<BatchResult> {
-    prepared.runner.slice(this.submits)
     this.upload(host, { seed: 0, epoch: 0 })
     return this.submit(prepared)
   }
