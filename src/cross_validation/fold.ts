@@ -99,7 +99,7 @@ function trainFold(request: CrossValidationRequest, fold: number): Promise<Train
 }
 
 async function predictFold(request: CrossValidationRequest, plan: FoldPlan, fold: number): Promise<void> {
-  const { config, output, console } = request
+  const { config, output, flips, console } = request
   const { model, predictions } = placesOf(output, fold)
   const { update, end } = stoppable(request, 'predicted')
   const { patches } = readMetadata(join(output, PLACES.dataset))
@@ -111,6 +111,7 @@ async function predictFold(request: CrossValidationRequest, plan: FoldPlan, fold
     output: predictions,
     raw: false,
     ...(patches && { overlap: OVERLAP }),
+    ...(flips && { flips: 'trained' }),
     say: line => console.line(line),
     progress: update,
     compiling: request.progress('compiling kernels').update,
