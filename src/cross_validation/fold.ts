@@ -102,7 +102,7 @@ async function predictFold(request: CrossValidationRequest, plan: FoldPlan, fold
   const { config, output, flips, console } = request
   const { model, predictions } = placesOf(output, fold)
   const { update, end } = stoppable(request, 'predicted')
-  const { patches } = readMetadata(join(output, PLACES.dataset))
+  const isOfPatches = config.training.patch_size !== null || readMetadata(join(output, PLACES.dataset)).patches
   const { failed } = await predict({
     config,
     weights: model,
@@ -110,7 +110,7 @@ async function predictFold(request: CrossValidationRequest, plan: FoldPlan, fold
     split: 'val',
     output: predictions,
     raw: false,
-    ...(patches && { overlap: OVERLAP }),
+    ...(isOfPatches && { overlap: OVERLAP }),
     ...(flips && { flips: 'trained' }),
     say: line => console.line(line),
     progress: update,
