@@ -10,7 +10,7 @@ import { SCENARIOS, STRUCTURES } from '../src/data/synthetic/anatomy.ts'
 import { GENERATE_DEFAULTS } from '../src/data/synthetic/generate.ts'
 import { makeSample } from '../src/data/synthetic/synthetic.ts'
 import type { SadaanShape } from '../src/nn/specification.ts'
-import { shapeFor } from '../src/run/open.ts'
+import { openTrainingDataset, shapeFor } from '../src/run/open.ts'
 import type { HostBatch } from '../src/train/engine.ts'
 import { OP_GENERATE, RandomStream } from '../src/util/random.ts'
 import type { ImageSize } from '../src/util/shape.ts'
@@ -34,7 +34,7 @@ export async function workloadOf({ config, updates }: LoadedConfig): Promise<Wor
   const training = (updates.training ?? {}) as Record<string, unknown>
   const batchSize = training.batch_size === undefined ? DEFAULTS.batchSize : config.training.batch_size
   if (updates.dataset_path !== undefined) {
-    const dataset = await openDataset(config.dataset_path)
+    const dataset = await openTrainingDataset(config)
     return { config, shape: shapeFor(config, dataset), structureNames: dataset.structureNames, batchSize, dataset }
   }
   const { in_channels, channels, features, num_structures } = config.model

@@ -23,6 +23,7 @@ interface CrossValidateOptions extends SourceOptions, PreparationOptions {
   splits?: string
   seed: number
   only?: number[]
+  flips?: boolean
   against?: string
   json?: boolean
 }
@@ -41,6 +42,10 @@ export function makeCrossValidateCommand(): Command {
     .option('--seed <n>', 'seed of the folds and of the bootstrap', numberOption, IMPORT_DEFAULTS.seed)
     .option('--only <folds>', 'run these folds only, 0,2; for several machines that share the folder', foldsOption)
     .option(
+      '--flips',
+      'predict as a mean over inputs mirrored along the axes that training flips, as predict --flips does',
+    )
+    .option(
       '--against <file>',
       'the JSON of a score or another cross-validation: tests the difference over the same subjects',
     )
@@ -55,7 +60,7 @@ function foldsOption(text: string): number[] {
 }
 
 async function runCrossValidation(words: string[], options: CrossValidateOptions): Promise<void> {
-  const { outputDir: output, splits, seed, only, against } = options
+  const { outputDir: output, splits, seed, only, flips, against } = options
   const given = splits === undefined ? undefined : readGivenFolds(splits)
   const console = new Console({ stream: process.stderr, environment: process.env })
   const loaded = configurationFor(words, options)
@@ -70,6 +75,7 @@ async function runCrossValidation(words: string[], options: CrossValidateOptions
     ...(given && { given }),
     seed,
     ...(only && { only }),
+    ...(flips && { flips }),
     ...(against === undefined ? {} : { against }),
     identity: { namedConfigs: loaded.namedConfigs, configUpdates: loaded.words, sources: loaded.files },
     console,

@@ -1,5 +1,5 @@
 // full: trains six small models, some in processes of their own that are killed at every stage
-import { existsSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { cpSync, existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { beforeAll, describe, expect, test } from 'vitest'
@@ -61,6 +61,29 @@ test('the folds have no volumes of their own', () => {
   expect(existsSync(join(whole, 'dataset', 'train.h5'))).toBe(true)
   expect(existsSync(join(whole, 'dataset', 'val.h5'))).toBe(false)
   expect(statSync(join(whole, 'fold_0', 'dataset', 'metadata.json')).size).toBeLessThan(10_000)
+})
+
+test('with --flips the same models predict as means over mirrored inputs', async () => {
+  const flipped = join(root, 'flipped')
+  cpSync(whole, flipped, { recursive: true })
+  for (const fold of ['fold_0', 'fold_1'])
+    for (const name of ['score.json', 'predictions']) rmSync(join(flipped, fold, name), { recursive: true })
+  const refused = await run(words(flipped, '--flips'), root)
+  expect(refused.stderr).toMatch(
+    /settings\.json: this cross-validation was begun otherwise: flips is false, expected true/,
+  )
+  const settings = JSON.parse(textOf(flipped, 'settings.json'))
+  writeFileSync(join(flipped, 'settings.json'), JSON.stringify({ ...settings, flips: true }))
+  const { code, stderr } = await run(words(flipped, '--flips'), root)
+  expect(code, stderr).toBe(0)
+  expect(stderr).toMatch(/2 of 2 epochs are done/)
+  const { subjects } = JSON.parse(textOf(flipped, 'folds.json'))
+  const path = `fold_${subjects[0].fold}/predictions/presence.json`
+  expect(JSON.parse(textOf(flipped, path)).flips).toEqual([[], [0]])
+  expect(JSON.parse(textOf(whole, path)).flips).toEqual([[]])
+  expect(JSON.parse(textOf(flipped, 'report.json')).flips).toBe(true)
+  expect(textOf(flipped, 'report.txt')).toMatch(/means over mirrored inputs/)
+  expect(textOf(whole, 'report.txt')).not.toMatch(/mirrored/)
 })
 
 describe('killed at', () => {

@@ -1,10 +1,13 @@
+import { execFile } from 'node:child_process'
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { encodeModelPth, readModelFile } from '../../src/checkpoint/weights.ts'
 import { exportModel } from '../../src/export/export.ts'
 import { namedModels, weightsPath } from '../../src/models/registry.ts'
 import { InputError } from '../../src/util/error.ts'
+import { PACKAGE_ROOT } from '../../src/util/package_root.ts'
 import { run } from '../cli/command.ts'
 import { temporaryDirectory } from '../data/small_dataset.ts'
 import { randomModel } from '../export/random_model.ts'
@@ -135,6 +138,53 @@ describe('models', () => {
     writeFileSync(path, Buffer.concat(encodeModelPth(broken)))
     const attempt = () => exportModel({ weights: path, format: 'pth', output: join(root, 'never.pth') })
     expect(attempt).toThrow(/^.*broken\.pth: card\.licence: [^\n]+$/)
+  })
+})
+
+describe('scripts/ship_model.ts', () => {
+  const script = join(PACKAGE_ROOT, 'scripts/ship_model.ts')
+  const { validation: _, ...cardText } = card
+  const written = (name: string, content: unknown): string => {
+    const path = join(root, name)
+    writeFileSync(path, JSON.stringify(content))
+    return path
+  }
+  const dice = { liver: { mean_dice: 0.9 }, 'Niere, größer': { mean_dice: 0.8 } }
+  const report = { num_subjects: 12, segmentation_per_structure: dice, segmentation_overall: { mean_dice: 0.85 } }
+  const reportFile = written('report.json', report)
+  const cardFile = written('card.json', cardText)
+  const ship = (name: string, weights: string, reported = reportFile) => {
+    const words = ['--weights', weights, '--card', cardFile, '--report', reported, '--method', '2 folds']
+    const options = ['--import', 'tsx', script, name, ...words, '--output', models]
+    return promisify(execFile)(process.execPath, options, { cwd: PACKAGE_ROOT }).then(
+      ({ stderr }) => ({ code: 0, stderr }),
+      ({ code, stderr }) => ({ code, stderr: stderr as string }),
+    )
+  }
+
+  test('writes weights and card, which commands then find', async () => {
+    expect(await ship('pelvis', original)).toEqual({ code: 0, stderr: '' })
+    expect(readFileSync(join(models, 'pelvis.safetensors')).equals(readFileSync(abdomen))).toBe(true)
+    expect((await words('models', 'pelvis')).stdout).toBe(readFileSync(join(models, 'pelvis.md'), 'utf8'))
+  })
+
+  test('refuses what nobody could use, in one line', async () => {
+    const broken = readModelFile(original)
+    const [first] = broken.tensors.values()
+    first!.data[0] = Number.NaN
+    const path = join(root, 'diverged.pth')
+    writeFileSync(path, Buffer.concat(encodeModelPth(broken)))
+    const other = written('other.json', { ...report, segmentation_per_structure: { spleen: { mean_dice: 0.5 } } })
+    for (const [refused, line] of [
+      [ship('diverged', path), /^ship_model: .*diverged\.pth: .* 1 of \d+ values not finite.*\n$/],
+      [ship('no name', original), /^ship_model: no name: is no name of a model, .*\n$/],
+      [ship('spleen', original, other), /^ship_model: .*other\.json: is of spleen, expected a report of .*\n$/],
+    ] as const) {
+      const { code, stderr } = await refused
+      expect(stderr).toMatch(line)
+      expect(code).toBe(2)
+    }
+    expect(namedModels(at).map(({ name }) => name)).not.toContain('diverged')
   })
 })
 

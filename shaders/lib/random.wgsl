@@ -18,6 +18,7 @@ const OP_LOW_RESOLUTION: u32 = 12u;
 const OP_BIAS_FIELD: u32 = 13u;
 const OP_GAMMA: u32 = 14u;
 const OP_BOOTSTRAP: u32 = 15u;
+const OP_PATCH: u32 = 16u;
 
 const PHILOX_ROUNDS: u32 = 10u;
 const PHILOX_MULTIPLIER: vec2u = vec2u(0xd2511f53u, 0xcd9e8d57u);

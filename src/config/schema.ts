@@ -84,36 +84,54 @@ const model = z.strictObject({
     .describe('Number of structures if no dataset defines it (as in the benchmark)'),
 })
 
-const training = z.strictObject({
-  batch_size: positiveInteger().default(4).describe('Samples per forward and backward pass'),
-  image_size: z
-    .tuple([axis, axis, axis], size)
-    .nullable()
-    .default(null)
-    .describe("Input volume (H, W, D) of the model, in voxels; None uses the dataset's size"),
-  learning_rate: positive().default(5e-4).describe('Learning rate at the end of warm-up, where the schedule starts'),
-  num_epochs: positiveInteger().default(100).describe('Number of training epochs'),
-  early_stopping_patience: positiveInteger()
-    .default(20)
-    .describe('Validations without improvement after which training stops'),
-  gradient_clip_norm: positive().default(0.5).describe('Maximum global L2 norm of the gradient'),
-  num_workers: count()
-    .default(2)
-    .describe('Threads that decode samples, at most one per core; 0 decodes in the main thread'),
-  pin_memory: flag().default(true).describe('Upload batches through staging buffers that stay mapped'),
-  warmup_epochs: notNegative()
-    .default(5)
-    .describe(
-      'Epochs of linear learning-rate warm-up; a number that is not whole, such as 0.5, raises the rate at every update instead of every epoch',
-    ),
-  validate_every_n_epochs: positiveInteger().default(1).describe('Epochs between validations'),
-  gradient_accumulation_steps: positiveInteger()
-    .default(2)
-    .describe('Batches whose gradients are accumulated into one update'),
-  memory_cleanup_frequency: positiveInteger().default(5).describe('Batches after which unused batch memory is freed'),
-  max_history_length: positiveInteger().default(50).describe('Epochs kept in the loss histories of a checkpoint'),
-  shuffle: flag().default(true).describe('Shuffle the training samples every epoch'),
-})
+const training = z
+  .strictObject({
+    batch_size: positiveInteger().default(4).describe('Samples per forward and backward pass'),
+    image_size: z
+      .tuple([axis, axis, axis], size)
+      .nullable()
+      .default(null)
+      .describe("Input volume (H, W, D) of the model, in voxels; None uses the dataset's size"),
+    patch_size: z
+      .tuple([axis, axis, axis], size)
+      .nullable()
+      .default(null)
+      .describe(
+        'Size (H, W, D) of the patches that every epoch draws anew from larger samples, as input volume of the model; None: samples are used whole',
+      ),
+    patch_foreground: between(0, 1)
+      .default(0.33)
+      .describe(
+        'Share of the patches centred on a voxel of a present structure chosen at random; the others are centred on any voxel of the scan',
+      ),
+    patches_per_sample: positiveInteger().default(1).describe('Patches that an epoch draws from each sample'),
+    learning_rate: positive().default(5e-4).describe('Learning rate at the end of warm-up, where the schedule starts'),
+    num_epochs: positiveInteger().default(100).describe('Number of training epochs'),
+    early_stopping_patience: positiveInteger()
+      .default(20)
+      .describe('Validations without improvement after which training stops'),
+    gradient_clip_norm: positive().default(0.5).describe('Maximum global L2 norm of the gradient'),
+    num_workers: count()
+      .default(2)
+      .describe('Threads that decode samples, at most one per core; 0 decodes in the main thread'),
+    pin_memory: flag().default(true).describe('Upload batches through staging buffers that stay mapped'),
+    warmup_epochs: notNegative()
+      .default(5)
+      .describe(
+        'Epochs of linear learning-rate warm-up; a number that is not whole, such as 0.5, raises the rate at every update instead of every epoch',
+      ),
+    validate_every_n_epochs: positiveInteger().default(1).describe('Epochs between validations'),
+    gradient_accumulation_steps: positiveInteger()
+      .default(2)
+      .describe('Batches whose gradients are accumulated into one update'),
+    memory_cleanup_frequency: positiveInteger().default(5).describe('Batches after which unused batch memory is freed'),
+    max_history_length: positiveInteger().default(50).describe('Epochs kept in the loss histories of a checkpoint'),
+    shuffle: flag().default(true).describe('Shuffle the training samples every epoch'),
+  })
+  .refine(({ image_size, patch_size }) => image_size === null || patch_size === null, {
+    path: ['patch_size'],
+    error: 'None beside training.image_size, which resamples whole samples',
+  })
 
 const lossWeights = z.strictObject({
   segmentation: notNegative().default(1).describe('Weight of the voxelwise cross-entropy of present structures'),

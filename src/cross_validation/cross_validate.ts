@@ -54,12 +54,15 @@ function foldsOf(count: number): number[] {
   return [...Array(count).keys()]
 }
 
-function finished({ output, folds, against }: CrossValidationRequest, plan: FoldPlan): CrossValidationResult {
+function finished(
+  { output, folds, flips = false, against }: CrossValidationRequest,
+  plan: FoldPlan,
+): CrossValidationResult {
   const scores = foldsOf(folds).map(fold => finishedScore(output, fold))
   const missing = foldsOf(folds).filter(fold => scores[fold] === undefined)
   if (missing.length > 0) return { isFinished: true, missing, report: undefined }
   const found = scores.filter(score => score !== undefined)
-  return { isFinished: true, missing, report: writeReport({ output, plan, scores: found, against }) }
+  return { isFinished: true, missing, report: writeReport({ output, plan, scores: found, flips, against }) }
 }
 
 function stopped({ output, folds }: CrossValidationRequest): CrossValidationResult {

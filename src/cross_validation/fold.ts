@@ -99,10 +99,10 @@ function trainFold(request: CrossValidationRequest, fold: number): Promise<Train
 }
 
 async function predictFold(request: CrossValidationRequest, plan: FoldPlan, fold: number): Promise<void> {
-  const { config, output, console } = request
+  const { config, output, flips, console } = request
   const { model, predictions } = placesOf(output, fold)
   const { update, end } = stoppable(request, 'predicted')
-  const { patches } = readMetadata(join(output, PLACES.dataset))
+  const isOfPatches = config.training.patch_size !== null || readMetadata(join(output, PLACES.dataset)).patches
   const { failed } = await predict({
     config,
     weights: model,
@@ -110,7 +110,8 @@ async function predictFold(request: CrossValidationRequest, plan: FoldPlan, fold
     split: 'val',
     output: predictions,
     raw: false,
-    ...(patches && { overlap: OVERLAP }),
+    ...(isOfPatches && { overlap: OVERLAP }),
+    ...(flips && { flips: 'trained' }),
     say: line => console.line(line),
     progress: update,
     compiling: request.progress('compiling kernels').update,

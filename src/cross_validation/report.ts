@@ -13,11 +13,12 @@ export interface ReportRequest {
   plan: FoldPlan
   /** of every fold, in order */
   scores: readonly FoldScore[]
+  flips: boolean
   against?: string | undefined
 }
 
 /** Puts the folds together in report.json and report.txt, which depend on nothing but them. Throws InputError as compareWith does. */
-export function writeReport({ output, plan, scores, against }: ReportRequest): CrossValidation {
+export function writeReport({ output, plan, scores, flips, against }: ReportRequest): CrossValidation {
   const { folds, seed, structure_names: names } = plan
   const cases = scores.flatMap(({ fold, cases }) => cases.map(pair => ({ ...pair, fold })))
   const comparison =
@@ -26,6 +27,7 @@ export function writeReport({ output, plan, scores, against }: ReportRequest): C
     folds,
     seed,
     model: 'after the last epoch',
+    flips,
     structure_names: names,
     per_fold: scores.map(({ fold, epochs, cases }) => ({
       fold,

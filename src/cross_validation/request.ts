@@ -17,6 +17,8 @@ export interface CrossValidationRequest {
   seed: number
   /** the folds to run, from 0; default all */
   only?: readonly number[]
+  /** predict every subject as a mean over inputs mirrored along the axes that training flips */
+  flips?: boolean
   /** path of the JSON of a score or another cross-validation to compare with */
   against?: string
   identity?: RunIdentity

@@ -19,6 +19,7 @@ const schema = z.strictObject({
   folds: z.int(),
   seed: z.int(),
   given: z.array(z.array(z.string())).nullable(),
+  flips: z.boolean().default(false),
   data: z.record(z.string(), z.unknown()),
   config: z.unknown(),
 })
@@ -63,32 +64,40 @@ interface Settings {
   folds: number
   seed: number
   given: readonly (readonly string[])[] | null
+  flips: boolean
   data: Record<string, unknown>
   config: Config
 }
 
-function settingsOf({ folds, seed, given, data, config }: CrossValidationRequest): Settings {
+function settingsOf({ folds, seed, given, flips = false, data, config }: CrossValidationRequest): Settings {
   const { sources, ...others } = data
   const placed = sources.map(({ images, labels, ...rest }) => ({
     images: resolve(images),
     ...(labels === undefined ? {} : { labels: resolve(labels) }),
     ...rest,
   }))
-  return { folds, seed, given: given ?? null, data: JSON.parse(JSON.stringify({ ...others, sources: placed })), config }
+  const settings = JSON.parse(JSON.stringify({ ...others, sources: placed }))
+  return { folds, seed, given: given ?? null, flips, data: settings, config }
 }
 
-function refuseOthers(path: string, { folds, seed, given, data, config }: Settings, isConfigFixed: boolean): void {
+function refuseOthers(path: string, settings: Settings, isConfigFixed: boolean): void {
+  const { data, config } = settings
   const there = parseJson(readText(path), path, schema)
   const names = Object.keys({ ...there.data, ...data })
   const all = (values: Record<string, unknown>) => Object.fromEntries(names.map(name => [name, values[name] ?? null]))
   const difference =
-    firstDifference({ folds: there.folds, seed: there.seed, given: there.given }, { folds, seed, given }) ??
+    firstDifference(dealing(there), dealing(settings)) ??
     firstDifference(all(there.data), all(data)) ??
     (isConfigFixed ? configDifference(path, there.config, config) : undefined)
   if (difference !== undefined)
     throw new InputError(
       `${path}: this cross-validation was begun otherwise: ${difference}; choose another --output-dir`,
     )
+}
+
+/** Who is predicted by which model, and how. */
+function dealing({ folds, seed, given, flips }: Omit<Settings, 'data' | 'config'>) {
+  return { folds, seed, given, flips }
 }
 
 function configDifference(path: string, there: unknown, wanted: Config): string | undefined {

@@ -1,4 +1,5 @@
 import { type Dataset, openDataset, splitOf } from '../data/dataset/dataset.ts'
+import { withGridPatches } from '../data/dataset/patches.ts'
 import { type Split, withStructures } from '../data/dataset/split.ts'
 import { Device } from '../gpu/device.ts'
 import { casesCsv } from '../report/case_row.ts'
@@ -13,6 +14,7 @@ import { Closer } from '../util/closer.ts'
 import { InputError, messageOf } from '../util/error.ts'
 import { ResultFolder } from '../util/files/result_folder.ts'
 import { withOutputFolder } from '../util/output_folder.ts'
+import type { ImageSize } from '../util/shape.ts'
 import { jsonBytes } from '../util/whole_file.ts'
 import type { Evaluation, EvaluationRequest } from './evaluation.ts'
 import { Metrics } from './metrics.ts'
@@ -70,7 +72,7 @@ async function openSplitFor(
   model: TrainedModel,
   { dataset: directory, split: name, say }: EvaluationRequest,
 ): Promise<Pick<Task, 'split' | 'structureNames' | 'preparation' | 'warnings'>> {
-  const dataset = await openDataset(directory)
+  const dataset = seenBy(model, await openDataset(directory), say)
   const split = splitOf(dataset, name)
   const { inChannels, size } = model.shape
   if (dataset.channels !== inChannels)
@@ -84,6 +86,18 @@ async function openSplitFor(
       `samples are resampled from ${dataset.imageSize.join('×')} to the model's ${size.join('×')} (trilinear images, nearest masks)`,
     )
   return { ...matched, preparation: dataset.preparation, warnings }
+}
+
+/** Whole scans are patches to a model of patches, on the grid of its validation during training. */
+function seenBy({ path, patches, shape }: TrainedModel, dataset: Dataset, say: (line: string) => void): Dataset {
+  const { directory, imageSize, preparation } = dataset
+  const size: ImageSize = [...shape.size]
+  const isLarger = imageSize.join() !== size.join() && imageSize.every((length, axis) => length >= size[axis]!)
+  if (!patches || !isLarger || preparation?.frame.kind === 'field_of_view') return dataset
+  say(
+    `${path} was trained on patches: it is evaluated on patches of ${size.join('×')} of the samples of ${directory}, half a patch apart`,
+  )
+  return withGridPatches(dataset, size)
 }
 
 /** Matches by name; a model without names has the dataset's structures, in their order. */

@@ -1,5 +1,4 @@
 import type { Config } from '../config/schema.ts'
-import { openDataset } from '../data/dataset/dataset.ts'
 import { NoAdapterError } from '../gpu/adapter.ts'
 import { Device } from '../gpu/device.ts'
 import { type AdapterFacts, GUARANTEED_FACTS } from '../graph/kernel.ts'
@@ -8,7 +7,7 @@ import { type LayerSummary, type ModelSummary, summarise } from '../nn/summary.t
 import type { Choice } from '../plan/lower.ts'
 import { table } from '../report/text/table.ts'
 import { formatBytes, type MemoryNeed, totalOf } from '../run/memory.ts'
-import { shapeFor, wantedAdapter } from '../run/open.ts'
+import { openTrainingDataset, shapeFor, wantedAdapter } from '../run/open.ts'
 import { knownChoice } from '../run/variants.ts'
 import { planTraining } from '../train/training_plans.ts'
 import { InputError } from '../util/error.ts'
@@ -37,13 +36,14 @@ export async function reportModel(config: Config, dataset?: string): Promise<Mod
 
 async function shapeOf(config: Config, given?: string): Promise<{ shape: SadaanShape; structureNames: string[] }> {
   const { model, training } = config
-  if (given === undefined && model.num_structures !== null && training.image_size !== null) {
+  const size = training.image_size ?? training.patch_size
+  if (given === undefined && model.num_structures !== null && size !== null) {
     const { num_structures: structures, in_channels: inChannels, channels } = model
     const features = model.features ?? undefined
     const structureNames = Array.from({ length: structures }, (_, s) => `structure_${s}`)
-    return { shape: { structures, size: training.image_size, inChannels, channels, features }, structureNames }
+    return { shape: { structures, size, inChannels, channels, features }, structureNames }
   }
-  const dataset = await openDataset(given ?? config.dataset_path).catch((error: unknown) => {
+  const dataset = await openTrainingDataset(config, given).catch((error: unknown) => {
     if (given !== undefined || !(error instanceof InputError)) throw error
     throw new InputError(`${error.message}; without a dataset set model.num_structures and training.image_size`)
   })

@@ -19,6 +19,11 @@ const ENDING = '.safetensors'
 /** A name cannot be mistaken for a file of weights, which has an extension. */
 const NAME = /^[\w-]+$/
 
+/** Whether a model may be called so. */
+export function isModelName(name: string): boolean {
+  return NAME.test(name)
+}
+
 /** The models with a name, sorted: NAME.safetensors in the package and in the folder that SADAAN_MODELS names, which wins. */
 export function namedModels({ SADAAN_MODELS: own }: NodeJS.ProcessEnv = process.env): NamedModel[] {
   if (own && !isFolder(own)) throw new InputError(`SADAAN_MODELS=${own}: is no folder, expected one with .safetensors`)
@@ -31,12 +36,12 @@ function modelsIn(folder: string): [string, string][] {
   const names = namesIn(folder).filter(file => file.endsWith(ENDING))
   return names
     .map((file): [string, string] => [file.slice(0, -ENDING.length), join(folder, file)])
-    .filter(([name]) => NAME.test(name))
+    .filter(([name]) => isModelName(name))
 }
 
 /** The file of the model with this name; undefined if there is none. */
 export function modelNamed(name: string): string | undefined {
-  return NAME.test(name) ? namedModels().find(model => model.name === name)?.path : undefined
+  return isModelName(name) ? namedModels().find(model => model.name === name)?.path : undefined
 }
 
 /**
@@ -44,7 +49,7 @@ export function modelNamed(name: string): string | undefined {
  * the same name, a folder does not. Throws InputError for a name without any; any other path is left to its reader.
  */
 export function weightsPath(nameOrPath: string): string {
-  if (!NAME.test(nameOrPath) || isRegularFile(nameOrPath)) return nameOrPath
+  if (!isModelName(nameOrPath) || isRegularFile(nameOrPath)) return nameOrPath
   return modelNamed(nameOrPath) ?? (factsOf(nameOrPath) ? nameOrPath : refuse(nameOrPath))
 }
 

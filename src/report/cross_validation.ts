@@ -6,6 +6,8 @@ export interface CrossValidation extends ScoreMetrics {
   seed: number
   /** which model of a fold is judged */
   model: 'after the last epoch'
+  /** whether each prediction is a mean over mirrored inputs */
+  flips: boolean
   structure_names: string[]
   per_fold: FoldMetrics[]
   comparison?: PairedComparison

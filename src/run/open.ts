@@ -1,9 +1,17 @@
 import type { Config } from '../config/schema.ts'
-import type { Dataset } from '../data/dataset/dataset.ts'
+import { type Dataset, openDataset } from '../data/dataset/dataset.ts'
+import { withRandomPatches } from '../data/dataset/patches.ts'
 import { Decoders, usefulThreads } from '../data/loader/decoders.ts'
 import type { SadaanShape } from '../nn/specification.ts'
 import { InputError } from '../util/error.ts'
 import { AXIS_DIVISOR, divisible } from '../util/shape.ts'
+
+/** The dataset to train on: as it is stored, or patches of it if `training.patch_size` is set. Throws InputError as these do. */
+export async function openTrainingDataset({ dataset_path, training }: Config, path = dataset_path): Promise<Dataset> {
+  const dataset = await openDataset(path)
+  const { patch_size: size, patches_per_sample: perSample, patch_foreground: foreground } = training
+  return size ? withRandomPatches(dataset, { size, perSample, foreground }) : dataset
+}
 
 /** The shape of the model for a dataset and a configuration. Throws InputError if they contradict each other. */
 export function shapeFor(config: Config, dataset: Dataset): SadaanShape {

@@ -1,5 +1,5 @@
 import type { Config } from '../config/schema.ts'
-import { type Dataset, openDataset } from '../data/dataset/dataset.ts'
+import type { Dataset } from '../data/dataset/dataset.ts'
 import type { Decoders } from '../data/loader/decoders.ts'
 import { Loader } from '../data/loader/loader.ts'
 import { Device } from '../gpu/device.ts'
@@ -14,7 +14,7 @@ import {
   writeModel,
   writeOptimizer,
 } from '../run/model_weights.ts'
-import { decodersFor, shapeFor, wantedAdapter } from '../run/open.ts'
+import { decodersFor, openTrainingDataset, shapeFor, wantedAdapter } from '../run/open.ts'
 import { fixVariants, knownChoice, type RunVariants } from '../run/variants.ts'
 import { FixedChoice } from '../tune/choice.ts'
 import { Closer } from '../util/closer.ts'
@@ -56,7 +56,7 @@ export interface SessionOptions {
 export function openSession(config: Config, options: SessionOptions): Promise<Session> {
   return Closer.opening(async closer => {
     const { say, resume } = options
-    const dataset = await openDataset(config.dataset_path)
+    const dataset = await openTrainingDataset(config)
     if (resume) checkSameData(resume, dataset, say)
     const shape = shapeFor(config, dataset)
     checkNormalisable(config, shape)

@@ -157,6 +157,11 @@ function introduce(
   console.line(
     `          ${train!.samples} training and ${val!.samples} validation samples of ${shape.size.join('×')}, ${shape.structures} structures`,
   )
+  const { patch_size, patch_foreground } = config.training
+  if (patch_size)
+    console.line(
+      `          patches drawn anew each epoch, ${Math.round(100 * patch_foreground)} % of them centred on a structure; those of the validation lie on a grid`,
+    )
   console.line(
     `model     ${countParameters(engine.state.entries).toLocaleString('en')} parameters, ${widthsText(shape)}`,
   )

@@ -23,6 +23,7 @@ export const OP_LOW_RESOLUTION = 12
 export const OP_BIAS_FIELD = 13
 export const OP_GAMMA = 14
 export const OP_BOOTSTRAP = 15
+export const OP_PATCH = 16
 
 /** Four unsigned 32-bit words. */
 export type Words = readonly [number, number, number, number]

@@ -13,11 +13,11 @@ export class ImageReader {
   readonly size: ImageSize
   private readonly file: Hdf5File
 
-  /** Resamples stored images whose size differs from `size`. Throws InputError like `imagesOf`. */
-  constructor(file: Hdf5File, size: ImageSize) {
+  /** Resamples stored images whose size differs from `size`; without a size, they stay as they are. Throws InputError like `imagesOf`. */
+  constructor(file: Hdf5File, size?: ImageSize) {
     this.stored = imagesOf(file)
     this.file = file
-    this.size = size
+    this.size = size ?? this.stored.imageSize
   }
 
   get isResampled(): boolean {

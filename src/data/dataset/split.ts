@@ -9,7 +9,7 @@ export interface Split {
   name: SplitName
   path: string
   samples: number
-  /** Number of voxels along (H, W, D) as stored. */
+  /** Number of voxels along (H, W, D) of a sample, as stored or cut. */
   imageSize: ImageSize
   channels: number
   structures: number
@@ -27,7 +27,12 @@ export interface Split {
   digests?: readonly SampleDigests[]
   /** for each sample its row in the file; undefined if these are all rows, in order */
   rows?: readonly number[]
+  /** Samples are patches that are cut out of the stored ones while these are decoded. Presence and digests are then those of the stored samples. */
+  cut?: PatchCut
 }
+
+/** Where the patches of a split are: fixed for each sample, or drawn anew each epoch (`PatchRule`). */
+export type PatchCut = { kind: 'grid'; starts: readonly ImageSize[] } | { kind: 'drawn'; foreground: number }
 
 /** Millimetres between the voxels of a sample on a grid of `size` over the same field of view; undefined if the file does not say. */
 export function spacingOn(

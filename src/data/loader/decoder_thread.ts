@@ -3,6 +3,7 @@ import { InputError } from '../../util/error.ts'
 import type { ImageSize } from '../../util/shape.ts'
 import { startThread } from '../../util/thread.ts'
 import type { SampleDigests } from '../dataset/split.ts'
+import type { PatchPlace } from './patch_place.ts'
 
 /** A sample to decode, and its destination. */
 export interface SampleJob {
@@ -14,6 +15,8 @@ export interface SampleJob {
   maskBits: Uint32Array // (S, V/32)
   /** as in Split */
   masksAt?: readonly number[] | undefined
+  /** a patch of `imageSize` is cut out of the sample there; undefined: the sample is resampled to `imageSize` if it has another size */
+  place?: PatchPlace | undefined
   /** recorded digests to check; undefined if none were recorded or they have been checked */
   recorded?: SampleDigests
 }

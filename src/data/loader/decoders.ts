@@ -5,6 +5,7 @@ import type { SampleDigests } from '../dataset/split.ts'
 import { SampleDecoder } from './decoder.ts'
 import { DecoderThread, type SampleJob } from './decoder_thread.ts'
 import { HostBufferPool, type HostBuffers } from './host_buffers.ts'
+import type { PatchPlace } from './patch_place.ts'
 
 export interface DecodersOptions {
   /** Maximum number of threads; 0 decodes in the calling thread. */
@@ -30,6 +31,8 @@ export interface BatchRequest {
   maskWords: number
   /** as in Split */
   masksAt?: readonly number[] | undefined
+  /** of each of `samples`, if they are patches */
+  places?: readonly PatchPlace[] | undefined
   /** of each of `samples`, if recorded; each is checked when it is first decoded */
   digests?: readonly SampleDigests[] | undefined
 }
@@ -203,7 +206,7 @@ export class Decoders {
 }
 
 function jobOf(
-  { path, imageSize, imageLength, maskWords, masksAt }: BatchRequest,
+  { path, imageSize, imageLength, maskWords, masksAt, places }: BatchRequest,
   sample: number,
   slot: number,
   { images, maskBits }: HostBuffers,
@@ -215,6 +218,7 @@ function jobOf(
     image: images.subarray(slot * imageLength, (slot + 1) * imageLength),
     maskBits: maskBits.subarray(slot * maskWords, (slot + 1) * maskWords),
     masksAt,
+    place: places?.[slot],
   }
 }
 

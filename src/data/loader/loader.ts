@@ -1,9 +1,10 @@
 import { ContractError, InputError } from '../../util/error.ts'
 import { OP_SHUFFLE, RandomStream } from '../../util/random.ts'
 import { AXIS_DIVISOR, type ImageSize, sizeOf } from '../../util/shape.ts'
-import type { Split } from '../dataset/split.ts'
+import type { PatchCut, Split } from '../dataset/split.ts'
 import type { BatchRequest, Decoders } from './decoders.ts'
 import type { HostBuffers } from './host_buffers.ts'
+import type { PatchPlace } from './patch_place.ts'
 
 export interface LoaderOptions {
   split: Split
@@ -79,7 +80,7 @@ export class Loader {
     const ask = (batches: number): void => {
       while (decoding.length < batches && next < this.batchesPerEpoch) {
         const samples = [...order.subarray(next * batchSize, (next + 1) * batchSize)]
-        const decoded = decoders.decode(this.requestOf(samples))
+        const decoded = decoders.decode(this.requestOf(samples, epoch))
         decoded.catch(() => undefined) // reported when the consumer reaches this batch
         decoding.push({ samples, decoded })
         next++
@@ -104,8 +105,9 @@ export class Loader {
     }
   }
 
-  private requestOf(samples: number[]): BatchRequest {
+  private requestOf(samples: number[], epoch: number): BatchRequest {
     const { split, structures, batchSize } = this.options
+    const { cut } = split
     const voxels = sizeOf(this.imageSize)
     return {
       path: split.path,
@@ -115,8 +117,17 @@ export class Loader {
       imageLength: split.channels * voxels,
       maskWords: (structures * voxels) / 32,
       masksAt: split.masksAt,
+      places: cut && samples.map(sample => this.placeOf(cut, sample, epoch)),
       digests: split.digests && samples.map(sample => split.digests![sample]!),
     }
+  }
+
+  private placeOf(cut: PatchCut, sample: number, epoch: number): PatchPlace {
+    if (cut.kind === 'grid') return { start: cut.starts[sample]! }
+    const { seed, structures, split } = this.options
+    const labels = split.presence.subarray(sample * structures, (sample + 1) * structures)
+    const present = [...labels].flatMap((label, s) => (label === 1 ? [split.masksAt?.[s] ?? s] : []))
+    return { draw: { seed, epoch, sample, foreground: cut.foreground, present } }
   }
 
   private batchOf(indices: number[], { images, maskBits }: HostBuffers, waited: number): Batch {
@@ -124,8 +135,10 @@ export class Loader {
     const presence = new Float32Array(batchSize * structures).fill(-1)
     const samples = new Uint32Array(batchSize)
     samples.set(indices)
-    for (const [slot, index] of indices.entries())
-      presence.set(split.presence.subarray(index * structures, (index + 1) * structures), slot * structures)
+    for (const [slot, index] of indices.entries()) {
+      const labels = split.presence.subarray(index * structures, (index + 1) * structures)
+      presence.set(split.cut ? labelsOfPatch(labels, slot, { images, maskBits }, batchSize) : labels, slot * structures)
+    }
     return {
       images,
       maskBits,
@@ -136,6 +149,25 @@ export class Loader {
       waited,
     }
   }
+}
+
+/**
+ * The presence labels of a patch, from those of the sample that it was cut out of: as in import, a structure that the sample has is present if the
+ * patch has a voxel of it, else absent. In a patch without intensity, which import would leave out, nothing is known.
+ */
+function labelsOfPatch(
+  labels: Int8Array,
+  slot: number,
+  { images, maskBits }: HostBuffers,
+  batchSize: number,
+): number[] {
+  const image = images.length / batchSize
+  if (!images.subarray(slot * image, (slot + 1) * image).some(voxel => voxel !== 0)) return [...labels].map(() => -1)
+  const words = maskBits.length / batchSize / labels.length
+  return [...labels].map((label, s) => {
+    const at = (slot * labels.length + s) * words
+    return label === 1 ? Number(maskBits.subarray(at, at + words).some(word => word !== 0)) : label
+  })
 }
 
 function checkFit(split: Split, structures: number, imageSize: ImageSize): void {

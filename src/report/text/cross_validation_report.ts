@@ -5,12 +5,13 @@ import { table } from './table.ts'
 
 /** report.txt of a cross-validation. */
 export function crossValidationReport(report: CrossValidation): string {
-  const { folds, seed, comparison } = report
+  const { folds, seed, flips, comparison } = report
   const lines = [
     `Cross-validation, ${folds} folds, seed ${seed}`,
     '',
     'Every subject was predicted once, in the space of its scan, by the model of the fold',
     'that has not seen it: the one after the last epoch. Held-out subjects decided nothing.',
+    ...(flips ? ['Predictions are means over mirrored inputs.'] : []),
     '',
     'Dice of each fold',
     ...foldTable(report),
