@@ -7,6 +7,7 @@ const ONLY_USER: Readonly<Record<string, string>> = {
   wgsl_reflect: 'src/wgsl',
   daikon: 'src/data/scan',
   h5wasm: 'src/data/hdf5',
+  koffi: 'src/distributed',
 }
 
 /** What is no layer and may all the same be imported by one that says so. */
@@ -91,7 +92,7 @@ function circles(imports: ReadonlyMap<string, readonly string[]>): string[] {
   return found
 }
 
-test('webgpu, wgsl_reflect, h5wasm and daikon are each imported in one room', () => {
+test('webgpu, wgsl_reflect, h5wasm, daikon and koffi are each imported in one room', () => {
   const users = sources.flatMap(path => importsOf(path).packages.map(name => ({ path, name })))
   for (const [name, layer] of Object.entries(ONLY_USER)) {
     const own = users.filter(user => user.name === name).map(({ path }) => layerOf(path))
@@ -101,10 +102,12 @@ test('webgpu, wgsl_reflect, h5wasm and daikon are each imported in one room', ()
 })
 
 test('only packages that package.json names are imported, and all it names are used', () => {
-  const { dependencies, devDependencies } = JSON.parse(textOf('package.json')) as {
+  const { devDependencies, ...named } = JSON.parse(textOf('package.json')) as {
     dependencies: Record<string, string>
+    peerDependencies: Record<string, string>
     devDependencies: Record<string, string>
   }
+  const dependencies = { ...named.dependencies, ...named.peerDependencies }
   const strangers = (paths: readonly string[], known: object): string[] =>
     paths.flatMap(path =>
       importsOf(path)

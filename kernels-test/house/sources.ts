@@ -39,7 +39,7 @@ export interface Imports {
 
 const NAMES = String.raw`(?:\* as \w+|\*|\{[^}]*\}|\w+(?:, \{[^}]*\})?)`
 const SPECIFIER = new RegExp(
-  String.raw`^(?:import|export)(?: type)? ${NAMES} from '([^']+)'|^import '([^']+)'|\bimport\('([^'$]+)'\)|\(import\.meta\.url\)\.resolve\('([^'$]+)'\)`,
+  String.raw`^(?:import|export)(?: type)? ${NAMES} from '([^']+)'|^import '([^']+)'|\bimport\('([^'$]+)'\)|\(import\.meta\.url\)(?:\.resolve)?\('([^'$]+)'\)`,
   'gm',
 )
 

@@ -33,6 +33,11 @@ export class ThreadPool<Request, Result> {
     return this.threads.length
   }
 
+  /** number of unanswered requests */
+  get load(): number {
+    return this.threads.reduce((sum, { load }) => sum + load, 0)
+  }
+
   /**
    * Gives the request to the thread with the fewest unanswered ones, which answers them in order, and transfers the objects in `transfer` to
    * it. Rejects with the error that the worker threw, by name and message, or with one that says how the thread ended. A later request
