@@ -1,11 +1,14 @@
 import { Command } from 'commander'
 import { listAdapters, NoAdapterError, type OpenAdapter } from '../src/gpu/adapter.ts'
+import type { Ranks } from '../src/distributed/ranks.ts'
 import { Device } from '../src/gpu/device.ts'
 import { installSoftwareAdapter, softwareAdapterInstalled } from '../src/gpu/software.ts'
 import { formatBytes } from '../src/run/memory.ts'
 import { selfTest } from '../src/run/self_test.ts'
 import { messageOf } from '../src/util/error.ts'
 import { say } from './console/say.ts'
+import { examineMpi, examineRanks } from './process/examined_ranks.ts'
+import { asRank } from './process/ranks.ts'
 
 interface DoctorOptions {
   installSoftwareGpu?: boolean
@@ -18,10 +21,11 @@ export function makeDoctorCommand(): Command {
     .description('list the GPU and software adapters of this machine and test a kernel on each')
     .option('--install-software-gpu', 'install a software adapter for Linux without Vulkan, through npm, without root')
     .option('--json', 'print one JSON object')
-    .action(runDoctor)
+    .action((options: DoctorOptions) => asRank(ranks => runDoctor(ranks, options)))
 }
 
-async function runDoctor({ installSoftwareGpu, json }: DoctorOptions): Promise<void> {
+async function runDoctor(ranks: Ranks, { installSoftwareGpu, json = false }: DoctorOptions): Promise<void> {
+  if (ranks.size > 1) return examineRanks(ranks, json)
   if (installSoftwareGpu && !softwareAdapterInstalled()) await installSoftwareAdapter(say)
   const adapters = await listAdapters()
   if (adapters.length === 0)
@@ -32,10 +36,12 @@ async function runDoctor({ installSoftwareGpu, json }: DoctorOptions): Promise<v
     findings.push(finding)
     if (!json) print(finding)
   }
-  if (json)
-    process.stdout.write(
-      `${JSON.stringify({ node: process.versions.node, platform: `${process.platform}-${process.arch}`, adapters: findings })}\n`,
-    )
+  const mpi = await examineMpi()
+  if (!json) process.stdout.write(`mpi: ${mpi.works ? mpi.text : `not available: ${mpi.text}`}\n`)
+  if (json) {
+    const platform = `${process.platform}-${process.arch}`
+    process.stdout.write(`${JSON.stringify({ node: process.versions.node, platform, adapters: findings, mpi })}\n`)
+  }
   if (findings.some(({ passed }) => !passed)) process.exitCode = 1
 }
 

@@ -6,6 +6,7 @@ import { type TrainingReport, train } from '../src/train/training.ts'
 import { colorsFor } from '../src/util/colors.ts'
 import { configurationOf, overridesOf, withConfiguration } from './options.ts'
 import { stopOnSignals } from './process/signals.ts'
+import { gpusOption, orInRanks } from './process/start_ranks.ts'
 import {
   consoleLevel,
   heedSacredOptions,
@@ -30,8 +31,9 @@ export function makeTrainCommand(): Command {
     .description('train a model; write checkpoints and a run record')
     .option('--resume [path]', 'resume from the newest intact checkpoint in checkpoint.save_dir, or from the given one')
     .addOption(new Option('--tensorboard <dir>', TENSORBOARD_HELP).conflicts('unobserved'))
+    .addOption(gpusOption())
     .option('--json', 'print the result as one JSON object')
-    .action(runTrain)
+    .action(orInRanks(runTrain))
   return withSacredOptions(command)
 }
 
