@@ -103,7 +103,7 @@ export class StepRun {
   private step(batch: HostBatch) {
     const { seed } = this.workload.config
     const started = performance.now()
-    const accumulated = this.engine.accumulate(batch, { seed, epoch: 0, share: 1, first: true })
+    const accumulated = this.engine.accumulate(batch, { seed, epoch: 0, share: 1 })
     const updated = this.engine.update(LEARNING_RATE)
     return { results: [accumulated, updated] as const, spent: (performance.now() - started) / 1000 }
   }

@@ -65,7 +65,7 @@ export async function firstLoss(config: Config): Promise<number> {
   const engine = await TrainingEngine.allocate(device, spec)
   await engine.prepare()
   writeInitial(engine.storage, engine.state, config.seed)
-  const { terms } = await engine.accumulate(host, { seed: config.seed, epoch: 0, share: 1, first: true })
+  const { terms } = await engine.accumulate(host, { seed: config.seed, epoch: 0, share: 1 })
   await engine.close()
   return terms.total
 }

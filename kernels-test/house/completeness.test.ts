@@ -3,6 +3,7 @@ import { defaultConfig } from '../../src/config/schema.ts'
 import { type AdapterFacts, type Call, GUARANTEED_FACTS } from '../../src/graph/kernel.ts'
 import { ModelState } from '../../src/nn/model_state.ts'
 import { fittingVariants, type Lowered, lower } from '../../src/plan/lower.ts'
+import { gradientSums } from '../../src/run/gradient_sums.ts'
 import { OptimizerMemory } from '../../src/run/optimizer_memory.ts'
 import {
   batchTensors,
@@ -64,7 +65,7 @@ function modelCalls(shape: ConstructorParameters<typeof ModelState>[0]): Call[] 
     recordPrediction(state, batch),
     recordEnsembleEvaluation(state, batch, ensembleSums(batch), config),
   ]
-  return recordings.flatMap(({ calls }) => calls)
+  return [...recordings, ...gradientSums(state, 2)].flatMap(({ calls }) => calls)
 }
 
 /** Every variant of every call on every adapter that it fits, `limit` being the bytes a binding may have there. */

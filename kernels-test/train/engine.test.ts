@@ -60,7 +60,7 @@ function batchOf(size: number, first = 0, count = size): HostBatch {
   return batch
 }
 
-const step = { seed: 1, epoch: 0, share: 1, first: true }
+const step = { seed: 1, epoch: 0, share: 1 }
 
 test('what is said to be needed is what is allocated, to the byte, and all of it is given back', async () => {
   const { device } = at
@@ -100,7 +100,7 @@ test('a NaN voxel changes neither weights nor moments and stays out of the stati
 
   // in a window with good batches as well: the whole window is lost, nothing else
   await engine.accumulate(batchOf(1, 2), step)
-  await engine.accumulate(bad, { ...step, first: false })
+  await engine.accumulate(bad, step)
   expect(await engine.update(1e-3)).toMatchObject({ applied: false })
   expect((await snapshot()).parameters).toEqual(before.parameters)
   await engine.accumulate(batchOf(1, 2), step)
@@ -122,7 +122,7 @@ test('an update that is skipped leaves the average of weights and statistics as 
   const bad = batchOf(1, 1)
   bad.images[4321] = Number.NaN
   await engine.accumulate(batchOf(1, 2), step) // moves the running statistics
-  await engine.accumulate(bad, { ...step, first: false })
+  await engine.accumulate(bad, step)
   expect(await engine.update(1e-3)).toMatchObject({ applied: false })
   expect(await snapshot()).toEqual(before)
   await engine.accumulate(batchOf(1, 2), step)

@@ -11,6 +11,7 @@ test.each([
 ])('%i batches in windows of %i', (batches, size, lengths) => {
   const windows = new Windows(batches, size)
   expect(windows.perEpoch).toBe(lengths.length)
+  expect(windows.longest).toBe(Math.max(...lengths))
   const epoch = 3
   let batch = 0
   for (const [window, length] of lengths.entries()) {

@@ -9,7 +9,7 @@ export type Precision = 'f32' | 'f16'
 /**
  * A tensor's owner and lifetime.
  * parameter: trained, in the flat parameter buffer. gradient: of a parameter, in the flat gradient buffer; the buffer is cleared
- * when an accumulation window starts, so every kernel adds to it. state: kept between steps, not trained. input: written by the
+ * before each batch, so every kernel adds to it. state: kept between steps, not trained. input: written by the
  * host before a step. temporary: lives from its first write to its last read within one step.
  */
 export type TensorKind = 'parameter' | 'gradient' | 'state' | 'input' | 'temporary'

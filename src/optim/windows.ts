@@ -8,6 +8,8 @@ interface Done {
 export class Windows {
   /** updates in an epoch */
   readonly perEpoch: number
+  /** batches of the longest window */
+  readonly longest: number
   private readonly batches: number
   private readonly size: number
 
@@ -15,6 +17,7 @@ export class Windows {
   constructor(batches: number, size: number) {
     this.batches = batches
     this.size = size
+    this.longest = Math.min(size, batches)
     this.perEpoch = Math.ceil(batches / size)
   }
 

@@ -64,7 +64,7 @@ async function* trainingSteps({ config, engine, trainLoader }: Session): Steps {
   const { seed, training } = config
   for (let epoch = 0; ; epoch++)
     for await (const host of trainLoader.epoch(epoch)) {
-      const accumulated = engine.accumulate(host, { seed, epoch, share: 1, first: true })
+      const accumulated = engine.accumulate(host, { seed, epoch, share: 1 })
       yield { submitted: Promise.all([accumulated, engine.update(training.learning_rate)]) }
     }
 }

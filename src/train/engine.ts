@@ -20,6 +20,7 @@ import { Closer } from '../util/closer.ts'
 import { InputError } from '../util/error.ts'
 import { sizeOf } from '../util/shape.ts'
 import { planTraining, resultsOf, type TrainingPlans, type TrainingSpec } from './training_plans.ts'
+import { WindowSum } from './window_sum.ts'
 
 /** A batch as the loader yields it; the upload copies the arrays. */
 export interface HostBatch {
@@ -68,6 +69,7 @@ export class TrainingEngine {
   private readonly isPinned: boolean
   private readonly closer: Closer
   private accumulating!: Readback
+  private sum!: WindowSum
   private updating!: Readback
   private evaluating: Promise<Readback> | undefined
   private submits = 1
@@ -98,9 +100,15 @@ export class TrainingEngine {
       writeLossScale(memory.storage, plans.state, spec.config, INITIAL_LOSS_SCALE)
       const isPinned = spec.config.training.pin_memory
       const engine = new TrainingEngine({ device, plans, memory, isPinned, closer })
-      for (const { dispatches } of [plans.accumulate, plans.update]) engine.pipelines.begin(dispatches)
+      for (const { dispatches } of engine.stepPlans) engine.pipelines.begin(dispatches)
       return engine
     })
+  }
+
+  /** The plans of an update: what must be compiled before the first. */
+  private get stepPlans(): readonly Plan[] {
+    const { accumulate, sums, update } = this.plans
+    return [accumulate, ...sums.map(({ plan }) => plan), update]
   }
 
   /** Throws what `allocate` would throw; nothing stays allocated. */
@@ -120,18 +128,31 @@ export class TrainingEngine {
     const inputs = [image, maskBits, presence, keys, seed]
     const uploads = await openUploads(this.device, this.storage, inputs, this.isPinned)
     this.uploads = this.closer.add(uploads, each => each.destroy())
-    ;[this.accumulating, this.updating] = await Promise.all([
+    ;[this.accumulating, this.updating, this.sum] = await Promise.all([
       this.readbackOf(accumulate, resultsOf(accumulateOutputs)),
       this.readbackOf(update, update.outputs),
+      this.windowSum(),
     ])
     this.storage.write(batch.ones, new Float32Array(sizeOf(batch.ones.shape)).fill(1))
     this.pipelines.onCompiled = undefined
   }
 
   private async readbackOf(plan: Plan, outputs: readonly Tensor[]): Promise<Readback> {
+    return new Readback(this.device, await this.runnerOf(plan), outputs, STEPS_IN_FLIGHT + 1)
+  }
+
+  private runnerOf(plan: Plan): Promise<Runner> {
     const { device, pipelines, storage, pool } = this
-    const runner = await Runner.prepare(plan, { device, pipelines, storage, pool })
-    return new Readback(this.device, runner, outputs, STEPS_IN_FLIGHT + 1)
+    return Runner.prepare(plan, { device, pipelines, storage, pool })
+  }
+
+  private async windowSum(): Promise<WindowSum> {
+    const { device, storage, state, plans } = this
+    const levels = plans.sums.map(async ({ arena, plan }) => ({
+      kept: storage.bufferOf(arena),
+      adding: await this.runnerOf(plan),
+    }))
+    return new WindowSum(device, storage.bufferOf(state.gradients), await Promise.all(levels))
   }
 
   /** Starts with the first update, or at the latest with the first evaluation, which also throws its failure. */
@@ -148,18 +169,20 @@ export class TrainingEngine {
     this.accumulating.runner.slice(this.submits)
   }
 
-  /** Forward, loss and backward of a batch, whose gradient has the weight `share` (one over the batches of the window). */
-  accumulate(
-    host: HostBatch,
-    at: { seed: number; epoch: number; share: number; first: boolean },
-  ): Promise<BatchResult> {
+  /**
+   * Forward, loss and backward of the next batch of a window, whose gradient has the weight `share` (one over the batches of the window).
+   * The window begins with the first batch, and ends with the update.
+   */
+  accumulate(host: HostBatch, at: { seed: number; epoch: number; share: number }): Promise<BatchResult> {
+    this.sum.next()
     this.upload(host, at)
     this.uploads.write(this.plans.batch.seed, Float32Array.of(at.share))
-    return this.submit(this.accumulating, at.first)
+    return this.submit(this.accumulating, true)
   }
 
-  /** Clips the window's gradient and updates the parameters. */
+  /** Sums and clips the window's gradient and updates the parameters. */
   async update(learningRate: number): Promise<UpdateResult> {
+    this.sum.finish()
     this.storage.write(this.optimizer.learningRate, Float32Array.of(learningRate))
     const updated = this.updating.submit()
     this.prepareEvaluation()

@@ -58,13 +58,12 @@ export class EpochRunner {
     await InFlight.during(async pending => {
       for await (const host of stopped ? [] : trainLoader.epoch(epoch, from)) {
         this.loaderWait += host.waited
-        const first = windows.isFirst(batch)
         const last = windows.isLast(batch)
         const share = windows.shareOf(batch)
         const learningRate = rateOf(windows.updateOf({ epoch, batch }))
-        samples = first ? [...host.samples] : [...samples, ...host.samples]
+        samples = windows.isFirst(batch) ? [...host.samples] : [...samples, ...host.samples]
         const at = { epoch, batch: ++batch, batches, step: this.state.batches++, learningRate }
-        const result = engine.accumulate(host, { seed: config.seed, epoch, share, first })
+        const result = engine.accumulate(host, { seed: config.seed, epoch, share })
         pending.addInOrder(result, values => this.trained(values, tally, at))
         if (last) {
           const updated = samples

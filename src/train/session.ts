@@ -62,10 +62,10 @@ export function openSession(config: Config, options: SessionOptions): Promise<Se
       )
     const device = closer.add(await Device.open(wantedAdapter(config), config.compute), each => each.close())
     const { structureNames } = dataset
-    const spec = { config, shape, structureNames, batchSize: config.training.batch_size }
+    const windows = new Windows(loaders.trainLoader.batchesPerEpoch, config.training.gradient_accumulation_steps)
+    const spec = { config, shape, structureNames, batchSize: config.training.batch_size, window: windows.longest }
     const { engine, variants } = await openEngine(device, spec, options)
     closer.add(engine, each => each.close())
-    const windows = new Windows(loaders.trainLoader.batchesPerEpoch, config.training.gradient_accumulation_steps)
     return { config, dataset, shape, variants, device, engine, ...loaders, windows, close: () => closer.close() }
   })
 }

@@ -7,6 +7,7 @@ import type { Choice } from '../plan/lower.ts'
 import { makePlan, type Plan, type PlanOptions, slotBytes } from '../plan/plan.ts'
 import { storageBytes } from '../plan/storage.ts'
 import type { Layout } from '../run/allocation.ts'
+import { type GradientSum, gradientSums } from '../run/gradient_sums.ts'
 import { OptimizerMemory } from '../run/optimizer_memory.ts'
 import {
   type BatchTensors,
@@ -25,6 +26,8 @@ export interface TrainingSpec {
   shape: SadaanShape
   structureNames: readonly string[]
   batchSize: number
+  /** batches of the longest window; by default training.gradient_accumulation_steps, which an epoch may not reach */
+  window?: number
   /** names the kernels' variants; without it, their rules decide */
   choice?: Choice
 }
@@ -36,12 +39,14 @@ export interface TrainingPlans extends Layout {
   batch: BatchTensors
   accumulate: Plan
   accumulateOutputs: LossOutputs
+  /** of the window, from level 0 */
+  sums: readonly (GradientSum & { plan: Plan })[]
   update: Plan
   evaluate: Plan
   evaluateOutputs: EvaluationOutputs
 }
 
-function record({ config, shape, structureNames, batchSize }: TrainingSpec) {
+function record({ config, shape, structureNames, batchSize, window }: TrainingSpec) {
   const state = new ModelState(shape)
   const optimizer = new OptimizerMemory(state, config.optimizer)
   const batch = batchTensors(state, batchSize)
@@ -50,6 +55,7 @@ function record({ config, shape, structureNames, batchSize }: TrainingSpec) {
     optimizer,
     batch,
     training: recordTraining(state, batch, config, structureNames),
+    summing: gradientSums(state, window ?? config.training.gradient_accumulation_steps),
     evaluation: recordEvaluation(optimizer.averaged ?? state, batch, config),
     updating: recordUpdate(state, optimizer, config),
   }
@@ -57,30 +63,34 @@ function record({ config, shape, structureNames, batchSize }: TrainingSpec) {
 
 /** Every kernel call of training, for choosing variants. */
 export function trainingCalls(spec: TrainingSpec): Call[] {
-  const { training, evaluation, updating } = record(spec)
-  return [...training.calls, ...evaluation.calls, ...updating.calls]
+  const { training, summing, evaluation, updating } = record(spec)
+  const sums = summing.flatMap(({ calls }) => calls)
+  return [...training.calls, ...sums, ...evaluation.calls, ...updating.calls]
 }
 
 /** Plans training on an adapter with these facts. Throws BindingLimitError if it cannot hold the batch. */
 export function planTraining(adapter: AdapterFacts, spec: TrainingSpec): TrainingPlans {
   const facts = factsFor(adapter, spec.config)
-  const { state, optimizer, batch, training, evaluation, updating } = record(spec)
+  const { state, optimizer, batch, training, summing, evaluation, updating } = record(spec)
   const options: PlanOptions = spec.choice ? { choice: spec.choice } : {}
   const accumulate = makePlan('accumulate', training.calls, resultsOf(training.outputs), facts, options)
+  const sums = summing.map(sum => ({ ...sum, plan: makePlan('sum', sum.calls, [], facts, options) }))
   // the masks stay in place after the pass, for the few samples that are pictured
   const evaluated = [...resultsOf(evaluation.outputs), evaluation.outputs.predicted]
   const evaluate = makePlan('evaluate', evaluation.calls, evaluated, facts, options)
   const update = makePlan('update', updating.calls, Object.values(updating.outputs), facts, options)
-  const arenas = [state.parameters, state.gradients, state.running, state.batch, ...optimizer.arenas]
+  const kept = sums.map(({ arena }) => arena)
+  const arenas = [state.parameters, state.gradients, ...kept, state.running, state.batch, ...optimizer.arenas]
   const scale = facts.precision === 'f16' ? [state.lossScale] : []
   const tensors = [state.batchesTracked, ...scale, ...optimizer.tensors, ...Object.values(batch)]
-  const plans = [accumulate, evaluate, update]
+  const plans = [accumulate, ...sums.map(({ plan }) => plan), evaluate, update]
   return {
     state,
     optimizer,
     batch,
     accumulate,
     accumulateOutputs: training.outputs,
+    sums,
     update,
     evaluate,
     evaluateOutputs: evaluation.outputs,
