@@ -1,6 +1,6 @@
 import { Command } from 'commander'
-import { listAdapters, NoAdapterError, type OpenAdapter } from '../src/gpu/adapter.ts'
 import type { Ranks } from '../src/distributed/ranks.ts'
+import { listAdapters, NoAdapterError, type OpenAdapter } from '../src/gpu/adapter.ts'
 import { Device } from '../src/gpu/device.ts'
 import { installSoftwareAdapter, softwareAdapterInstalled } from '../src/gpu/software.ts'
 import { formatBytes } from '../src/run/memory.ts'

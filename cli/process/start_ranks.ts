@@ -20,7 +20,10 @@ const OWN_LINE = /^sadaan-gpu: /
 
 /** `--gpus` of a command that ranks can share. */
 export function gpusOption(): Option {
-  return new Option('--gpus <which>', 'run as MPI ranks on this machine, one for each GPU: all, how many (2), or which (0,1)')
+  return new Option(
+    '--gpus <which>',
+    'run as MPI ranks on this machine, one for each GPU: all, how many (2), or which (0,1)',
+  )
 }
 
 /** The action of a command with `gpusOption`: the ranks run it where that is given, else this process. */

@@ -27,7 +27,8 @@ describe.each(launchers)('$name', launcher => {
   test.skipIf(launcher.missing)('a rank that does not come is named after rank_timeout', async () => {
     const { code, stderr } = await start('hang').ended
     // rank 0 knows whom all wait for; where it is slow to say so, another says that it waits for rank 0
-    const waited = /^sadaan-gpu: rank [02] on \S+: waited \d+ s in a sum of gradients \(compute.rank_timeout\) for rank [01] on /
+    const waited =
+      /^sadaan-gpu: rank [02] on \S+: waited \d+ s in a sum of gradients \(compute.rank_timeout\) for rank [01] on /
     expect(ownLines(stderr)).toEqual([expect.stringMatching(waited)])
     expect(code).not.toBe(0)
   })

@@ -33,7 +33,10 @@ test.each([
 
 test.each([
   [{ CUDA_VISIBLE_DEVICES: '2' }, 'CUDA_VISIBLE_DEVICES=2: there is no GPU 2, expected positions below 2'],
-  [{ CUDA_VISIBLE_DEVICES: 'GPU-8f6' }, 'CUDA_VISIBLE_DEVICES=GPU-8f6: ranks understand positions only, expected e.g. 0,1'],
+  [
+    { CUDA_VISIBLE_DEVICES: 'GPU-8f6' },
+    'CUDA_VISIBLE_DEVICES=GPU-8f6: ranks understand positions only, expected e.g. 0,1',
+  ],
   [{ [CHOSEN_ADAPTERS]: '7' }, '--gpus: there is no adapter 7; sadaan-gpu doctor lists them'],
 ])('a selection of what is not there is refused: %j', (environment, message) => {
   expect(() => slotsOf([nvidia, other], environment)).toThrow(new InputError(message))
@@ -57,7 +60,10 @@ test('a rank that its scheduler has bound to one GPU takes that one', () => {
 })
 
 test.each([
-  [[nvidia], /^2 ranks on node7, but 1 adapters \(H200\): start fewer, or let ranks share with compute.share_adapters=true$/],
+  [
+    [nvidia],
+    /^2 ranks on node7, but 1 adapters \(H200\): start fewer, or let ranks share with compute.share_adapters=true$/,
+  ],
   [[software], /^2 ranks on node7, but software adapters only \(llvmpipe\): /],
   [[twins], /^node7 has several adapters named A100, which ranks cannot tell apart: bind each rank to one/],
 ])('two ranks never silently get the same: %#', (adapters, message) => {

@@ -56,7 +56,11 @@ export class Ranks {
   private fault: Error | undefined
   private readonly waiting = new Set<(error: Error) => void>()
 
-  private constructor(thread?: ThreadPool<Order, unknown>, joined?: Outcomes['join'], end: Int32Array = new Int32Array(1)) {
+  private constructor(
+    thread?: ThreadPool<Order, unknown>,
+    joined?: Outcomes['join'],
+    end: Int32Array = new Int32Array(1),
+  ) {
     this.thread = thread
     this.end = end
     this.rank = joined?.rank ?? 0

@@ -84,6 +84,7 @@ function positions(text: string, name: string): number[] {
  * @throws InputError if a machine has more ranks than adapters, or adapters that cannot be told apart
  */
 export async function adapterOfRank(ranks: Ranks, config: Config): Promise<string | undefined> {
+  if (ranks.size === 1) return wantedAdapter(config)
   const nodes = deviceNodes()
   const everyNodes = await ranks.gatherValues(nodes)
   const { host, localRank } = ranks.self
