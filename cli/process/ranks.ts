@@ -21,6 +21,7 @@ export async function asRank<T>(body: (ranks: Ranks) => Promise<T>): Promise<T> 
     await ranks.leave()
     return result
   } catch (error) {
+    process.on('unhandledRejection', () => undefined) // of calls under way, which this failure ends
     if (!(await ranks.fail(error))) process.exit(error instanceof InputError ? 2 : 1)
     if (ranks.size > 1 && error instanceof Error) error.message = `${ranks.name}: ${error.message}`
     throw error

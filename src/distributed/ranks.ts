@@ -19,9 +19,11 @@ export interface Member {
 
 /** s: a rank waits so long for the others where nothing else is said. */
 const DEFAULT_TIMEOUT = 600
-/** ms that MPI's thread has beyond a limit to say itself what it waits for */
-const THREAD_SPEAKS = 5000
-
+/** ms that MPI's thread has beyond a limit to say itself what it waits for, and to tell the others of a fault */
+const THREAD_SPEAKS = 10_000
+const THREAD_TELLS = 3000
+/** ms; a longer timer of Node ends at once */
+const LONGEST_TIMER = 2 ** 31 - 1
 /** ms that a rank stays which another one's fault ends: launchers kill all once the first is gone, and the other has to say its line */
 const OTHER_SPEAKS = 3000
 /** ms for MPI's thread to find out what a rank that is gone has said before */
@@ -184,7 +186,7 @@ export class Ranks {
     const isLost = error instanceof LostRankError
     if (isLost && this.neighbours.some(({ rank, pid }) => rank < this.rank && isAlive(pid))) return false
     const order = { order: 'fail', reason: messageOf(error), isShared: !isLost } as const
-    const isTold = await answered(this.thread!, order, 0).catch(() => false)
+    const isTold = await answered(this.thread!, order, THREAD_TELLS).catch(() => false)
     return !isTold
   }
 
@@ -218,7 +220,7 @@ export class Ranks {
     return new Promise((resolve, reject) => {
       this.waiting.add(reject)
       const limit = 'limit' in order ? order.limit : this.limit
-      answered(this.thread!, order, limit)
+      answered(this.thread!, order, limit + THREAD_SPEAKS)
         .then(resolve, reject)
         .finally(() => this.waiting.delete(reject))
     })
@@ -243,7 +245,7 @@ async function answered<Kind extends Order['order']>(
   order: Extract<Order, { order: Kind }>,
   limit: number,
 ): Promise<OutcomeOf<Kind>> {
-  const patience = (limit + THREAD_SPEAKS) * (thread.load + 1)
+  const patience = Math.min(limit * (thread.load + 1), LONGEST_TIMER)
   const timer = new AbortController()
   const late = delay(patience, undefined, { signal: timer.signal, ref: false }).then(() => {
     const seconds = Math.round(patience / 1000)

@@ -6,10 +6,10 @@ const { InputError } = await import(new URL('../util/error.js', module))
 const pause = ms => new Promise(resolve => setTimeout(resolve, ms))
 
 async function work(ranks) {
-  ranks.timeout = scenario === 'hang' ? 2 : 600
   for (let step = 0; ; step++) {
     if (scenario === 'same' && step === 3) throw new InputError('no dataset')
     if (scenario === 'throw' && step === 3 && ranks.rank === 1) throw new Error('out of memory')
+    if (scenario === 'hang' && step === 3) ranks.timeout = 5
     if (scenario === 'hang' && step === 3 && ranks.rank === 1) await new Promise(() => setInterval(() => {}, 1000))
     await ranks.sum(new Float32Array(100), { contributing: ranks.size, flush: false })
     if (step === 1) process.stdout.write(`rank ${ranks.rank} is process ${process.pid}\n`)
