@@ -1,7 +1,7 @@
 import { afterAll, expect, test } from 'vitest'
 import { defaultConfig } from '../../src/config/schema.ts'
 import { totalOf } from '../../src/run/memory.ts'
-import { writeInitial } from '../../src/run/model_weights.ts'
+import { initialisationOf, writeInitial } from '../../src/run/model_weights.ts'
 import { type HostBatch, TrainingEngine } from '../../src/train/engine.ts'
 import { planTraining } from '../../src/train/training_plans.ts'
 import { testDevice } from '../harness.ts'
@@ -17,7 +17,7 @@ const spec = { config, shape, structureNames: STRUCTURES, batchSize: 1 }
 const engine = await TrainingEngine.allocate(at.device, { ...spec, window: BATCHES })
 afterAll(() => engine.close())
 await engine.prepare()
-writeInitial(engine.storage, engine.state, config.seed)
+writeInitial(engine.storage, engine.state, initialisationOf(config))
 
 function batchOf(sample: number): HostBatch {
   const random = randomOf(`sample ${sample}`)
