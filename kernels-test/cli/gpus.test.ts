@@ -2,9 +2,9 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { descendantsOf } from '../../src/util/processes.ts'
-import { launchers } from '../distributed/mpirun.ts'
+import { descendantsOf } from '../../src/util/system/processes.ts'
 import { temporaryDirectory } from '../data/small_dataset.ts'
+import { launchers } from '../distributed/mpirun.ts'
 import { SMALL, smallDataset } from '../train/training_here.ts'
 import { Command, run } from './command.ts'
 
@@ -65,6 +65,8 @@ test.each([
 
 test.skipIf(missing)('more ranks than adapters are refused before any is started', async () => {
   const { code, stderr } = await new Command(words(join(root, 'refused'), 1), root).finished
-  expect(stderr).toMatch(/^sadaan-gpu: 2 ranks on \S+, but .*: start fewer, or let ranks share with compute.share_adapters=true\n$/)
+  expect(stderr).toMatch(
+    /^sadaan-gpu: 2 ranks on \S+, but .*: start fewer, or let ranks share with compute.share_adapters=true\n$/,
+  )
   expect(code).toBe(2)
 })

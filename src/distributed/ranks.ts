@@ -1,7 +1,7 @@
 import { hostname } from 'node:os'
 import { setTimeout as delay } from 'node:timers/promises'
 import { ContractError, InputError, messageOf } from '../util/error.ts'
-import { isAlive } from '../util/processes.ts'
+import { isAlive } from '../util/system/processes.ts'
 import { ThreadPool } from '../util/thread_pool.ts'
 import { LostRankError, PeerFailedError, RankTimeoutError } from './faults.ts'
 import { launchOf } from './launcher.ts'

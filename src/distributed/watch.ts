@@ -1,4 +1,4 @@
-import { isAlive } from '../util/processes.ts'
+import { isAlive } from '../util/system/processes.ts'
 
 /** ms. Open MPI leaves the others a second to say what happened before it kills them. */
 const LOOKS = 100
