@@ -1,3 +1,4 @@
+// full: most of it is waiting for ranks to end
 import { hostname } from 'node:os'
 import { describe, expect, test } from 'vitest'
 import { isAlive } from '../../src/util/system/processes.ts'
