@@ -68,7 +68,7 @@ async function ranksFor(gpus: string): Promise<{ count: number; environment: Rec
   const slots = slotsOf(await listAdapters(), process.env)
   if (slots.every(({ isSoftware }) => isSoftware))
     throw new InputError(
-      '--gpus all: there is no GPU; ranks share the software adapter with --gpus 2 and compute.share_adapters=true',
+      '--gpus all: there is no GPU; ranks share the software adapter with --gpus 2 and compute.share_adapters=True',
     )
   return { count: slots.length, environment: {} }
 }

@@ -17,7 +17,7 @@ const words = (folder: string, epochs: number): string[] => [
   ...['train', '--gpus', '2', 'with', ...SMALL, `dataset_path=${dataset}`, 'training.batch_size=8'],
   ...[`training.num_epochs=${epochs}`, 'training.early_stopping_patience=1000', `checkpoint.save_dir=${folder}`],
 ]
-const SHARED = 'compute.share_adapters=true'
+const SHARED = 'compute.share_adapters=True'
 
 const rankIn = (environment: ReadonlyMap<string, string>): string | undefined =>
   environment.get('OMPI_COMM_WORLD_RANK') ?? environment.get('PMI_RANK')
@@ -66,7 +66,7 @@ test.each([
 test.skipIf(missing)('more ranks than adapters are refused before any is started', async () => {
   const { code, stderr } = await new Command(words(join(root, 'refused'), 1), root).finished
   expect(stderr).toMatch(
-    /^sadaan-gpu: 2 ranks on \S+, but .*: start fewer, or let ranks share with compute.share_adapters=true\n$/,
+    /^sadaan-gpu: 2 ranks on \S+, but .*: start fewer, or let ranks share with compute.share_adapters=True\n$/,
   )
   expect(code).toBe(2)
 })

@@ -62,7 +62,7 @@ test('a rank that its scheduler has bound to one GPU takes that one', () => {
 test.each([
   [
     [nvidia],
-    /^2 ranks on node7, but 1 adapters \(H200\): start fewer, or let ranks share with compute.share_adapters=true$/,
+    /^2 ranks on node7, but 1 adapters \(H200\): start fewer, or let ranks share with compute.share_adapters=True$/,
   ],
   [[software], /^2 ranks on node7, but software adapters only \(llvmpipe\): /],
   [[twins], /^node7 has several adapters named A100, which ranks cannot tell apart: bind each rank to one/],

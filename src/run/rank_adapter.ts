@@ -113,7 +113,7 @@ function adapterAt(slots: readonly Slot[], config: Config, place: Omit<Place, 'i
   if (wanted === undefined) return String(assigned(slots, { ...place, isShared }).index)
   if (isShared) return wanted
   throw new InputError(
-    `compute.adapter is one adapter, for ${count} ranks on ${host}: expected None, or compute.share_adapters=true`,
+    `compute.adapter is one adapter, for ${count} ranks on ${host}: expected None, or compute.share_adapters=True`,
   )
 }
 
@@ -143,7 +143,7 @@ export function assigned(slots: readonly Slot[], { host, localRank, count, isSha
   const names = listed(slots.map(({ name }) => name))
   if (slots.length < count || (isSoftware && count > 1))
     throw new InputError(
-      `${count} ranks on ${host}, but ${isSoftware ? 'software adapters only' : `${slots.length} adapters`} (${names}): start fewer, or let ranks share with compute.share_adapters=true`,
+      `${count} ranks on ${host}, but ${isSoftware ? 'software adapters only' : `${slots.length} adapters`} (${names}): start fewer, or let ranks share with compute.share_adapters=True`,
     )
   const slot = slots[localRank]!
   if (!slot.isAmbiguous) return slot
