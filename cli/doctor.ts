@@ -1,4 +1,5 @@
 import { Command, Option } from 'commander'
+import type { Ranks } from '../src/distributed/ranks.ts'
 import { improveSoftwareAdapter, listAdapters, noAdapter, type OpenAdapter } from '../src/gpu/adapter.ts'
 import { Device } from '../src/gpu/device.ts'
 import { installSwiftShader } from '../src/gpu/software/swiftshader.ts'
@@ -6,6 +7,8 @@ import { formatBytes } from '../src/run/memory.ts'
 import { selfTest } from '../src/run/self_test.ts'
 import { messageOf } from '../src/util/error.ts'
 import { say } from './console/say.ts'
+import { examineMpi, examineRanks } from './process/examined_ranks.ts'
+import { asRank } from './process/ranks.ts'
 
 interface DoctorOptions {
   installSoftwareGpu?: 'fastest' | 'swiftshader'
@@ -25,10 +28,11 @@ export function makeDoctorCommand(): Command {
         .preset('fastest'),
     )
     .option('--json', 'print one JSON object')
-    .action(runDoctor)
+    .action((options: DoctorOptions) => asRank(ranks => runDoctor(ranks, options)))
 }
 
-async function runDoctor({ installSoftwareGpu, json }: DoctorOptions): Promise<void> {
+async function runDoctor(ranks: Ranks, { installSoftwareGpu, json = false }: DoctorOptions): Promise<void> {
+  if (ranks.size > 1) return examineRanks(ranks, json)
   if (installSoftwareGpu === 'swiftshader') await installSwiftShader(say)
   const own = installSoftwareGpu === 'fastest' ? await improveSoftwareAdapter(say) : undefined
   if (own !== undefined) say(`${own} is there: nothing to install`)
@@ -40,10 +44,12 @@ async function runDoctor({ installSoftwareGpu, json }: DoctorOptions): Promise<v
     findings.push(finding)
     if (!json) print(finding)
   }
-  if (json)
-    process.stdout.write(
-      `${JSON.stringify({ node: process.versions.node, platform: `${process.platform}-${process.arch}`, adapters: findings })}\n`,
-    )
+  const mpi = await examineMpi()
+  if (!json) process.stdout.write(`mpi: ${mpi.works ? mpi.text : `not available: ${mpi.text}`}\n`)
+  if (json) {
+    const platform = `${process.platform}-${process.arch}`
+    process.stdout.write(`${JSON.stringify({ node: process.versions.node, platform, adapters: findings, mpi })}\n`)
+  }
   if (findings.some(({ passed }) => !passed)) process.exitCode = 1
 }
 

@@ -1,11 +1,14 @@
 import { Command, Option } from 'commander'
 import { configText } from '../src/config/print.ts'
+import type { Ranks } from '../src/distributed/ranks.ts'
 import { Console } from '../src/track/console/console.ts'
 import { parseMongoAddress } from '../src/track/mongo/address.ts'
 import { type TrainingReport, train } from '../src/train/training.ts'
 import { colorsFor } from '../src/util/colors.ts'
 import { configurationOf, overridesOf, withConfiguration } from './options.ts'
+import { asRank, consoleOf } from './process/ranks.ts'
 import { stopOnSignals } from './process/signals.ts'
+import { gpusOption, orInRanks } from './process/start_ranks.ts'
 import {
   consoleLevel,
   heedSacredOptions,
@@ -30,21 +33,26 @@ export function makeTrainCommand(): Command {
     .description('train a model; write checkpoints and a run record')
     .option('--resume [path]', 'resume from the newest intact checkpoint in checkpoint.save_dir, or from the given one')
     .addOption(new Option('--tensorboard <dir>', TENSORBOARD_HELP).conflicts('unobserved'))
+    .addOption(gpusOption())
     .option('--json', 'print the result as one JSON object')
-    .action(runTrain)
+    .action(orInRanks(runTrain))
   return withSacredOptions(command)
 }
 
-async function runTrain(given: string[], options: TrainOptions, command: Command): Promise<void> {
+function runTrain(given: string[], options: TrainOptions, command: Command): Promise<void> {
+  return asRank(ranks => trainAs(ranks, given, options, command))
+}
+
+async function trainAs(ranks: Ranks, given: string[], options: TrainOptions, command: Command): Promise<void> {
   if (options.debug) process.env.SADAAN_DEBUG = '1'
   // `--resume with a=b`: the word with is not a path
   const words = options.resume === 'with' ? ['with', ...given] : given
   const resume = options.resume === 'with' ? true : (options.resume ?? false)
   const loaded = configurationOf(words, options)
   const { config } = loaded
-  const console = new Console({ stream: process.stderr, environment: process.env, ...consoleLevel(options) })
+  const console = new Console(consoleOf(ranks, consoleLevel(options)))
   heedSacredOptions(options, console)
-  if (options.printConfig) {
+  if (options.printConfig && ranks.rank === 0) {
     const text = configText(loaded, colorsFor(process.stderr, process.env))
     process.stderr.write(`${text}\n${'-'.repeat(79)}\n`)
   }
@@ -57,10 +65,11 @@ async function runTrain(given: string[], options: TrainOptions, command: Command
     ...(options.tensorboard === undefined ? {} : { tensorboard: options.tensorboard }),
     identity: identityOf(options, loaded, recordedOptions(command, overridesOf(words))),
     console,
+    ranks,
     stop: signals.stop,
   })
-  say(report, console, options.json ?? false)
-  if (report.status !== 'COMPLETED') process.exitCode = signals.exitCode()
+  say(report, console, (options.json ?? false) && ranks.rank === 0)
+  if (report.status !== 'COMPLETED') process.exitCode = signals.exitCode(report.status)
 }
 
 function say(report: TrainingReport, console: Console, json: boolean): void {

@@ -13,11 +13,17 @@ const MEANINGS = {
 
 type StopSignal = keyof typeof MEANINGS
 
+/** What a process exits with that another one has stopped, by the status that it then has. */
+const STOPPED_BY_ANOTHER = { INTERRUPTED: 'SIGTERM', TIMEOUT: 'SIGUSR1' } as const
+
 /**
  * The first SIGHUP, SIGINT, SIGTERM or SIGUSR1 saves and stops; a second one stops at once. Under nohup, SIGHUP changes nothing. Windows has
  * no SIGUSR1.
  */
-export function stopOnSignals(say: (line: string) => void): { stop: AbortSignal; exitCode(): number } {
+export function stopOnSignals(say: (line: string) => void): {
+  stop: AbortSignal
+  exitCode(status?: keyof typeof STOPPED_BY_ANOTHER): number
+} {
   const controller = new AbortController()
   let received: StopSignal | undefined
   for (const signal of stopSignals()) {
@@ -29,7 +35,10 @@ export function stopOnSignals(say: (line: string) => void): { stop: AbortSignal;
       controller.abort(reason)
     })
   }
-  return { stop: controller.signal, exitCode: () => MEANINGS[received ?? 'SIGINT'].code }
+  return {
+    stop: controller.signal,
+    exitCode: (status = 'INTERRUPTED') => MEANINGS[received ?? STOPPED_BY_ANOTHER[status]].code,
+  }
 }
 
 function stopSignals(): StopSignal[] {

@@ -24,7 +24,7 @@ test("reads the names of one backend out of Dawn's message", () => {
   const line = (backend: string, name: string) => ` * backend: '${backend}', name: '${name}'\n`
   const twice = line('vulkan', "O'Hara 1").repeat(2)
   const message = `no suitable backends found\nAvailable adapters:\n${twice}${line('opengl', 'A')}${line('vulkan', 'B')}`
-  expect(parseAdapterNames(message, 'vulkan')).toEqual(["O'Hara 1", 'B'])
+  expect(parseAdapterNames(message, 'vulkan')).toEqual(["O'Hara 1", "O'Hara 1", 'B'])
 })
 
 test('the best adapter is there, named, and makes a device', async () => {

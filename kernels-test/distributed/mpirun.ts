@@ -53,16 +53,12 @@ export interface Ended {
   code: number | null
   stdout: string
   stderr: string
-  /** s from the start, or from `since` */
-  seconds: number
 }
 
 /** Ranks under mpirun: `count` processes of node that run `words`. */
 export class Launched {
   readonly child: ChildProcess
   readonly ended: Promise<Ended>
-  /** ms, what `ended.seconds` counts from */
-  since = performance.now()
   private readonly text = { stdout: '', stderr: '' }
 
   constructor({ program, options }: Launcher, count: number, words: readonly string[], env: NodeJS.ProcessEnv = {}) {
@@ -74,7 +70,7 @@ export class Launched {
         this.text[name] += text
       })
     this.ended = new Promise(resolve => {
-      this.child.on('close', code => resolve({ code, ...this.text, seconds: (performance.now() - this.since) / 1000 }))
+      this.child.on('close', code => resolve({ code, ...this.text }))
     })
   }
 

@@ -67,6 +67,7 @@ test('the tarball holds what runs and what is read, and nothing else', () => {
     'data/synthetic/sample',
     'report/drawing/artist',
     'checkpoint/write',
+    'distributed/mpi',
     'evaluate/surface',
   ]
   for (const thread of threads) expect(paths).toContain(`dist/src/${thread}.worker.js`)

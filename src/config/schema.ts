@@ -250,6 +250,14 @@ const compute = z.strictObject({
   precision: oneOf('f32', 'f16')
     .default('f32')
     .describe('Number format of stored activations in training; sums, weights and losses are always f32'),
+  share_adapters: flag()
+    .default(false)
+    .describe(
+      'Whether several ranks of a machine may use the same adapter; those that share a software adapter need it',
+    ),
+  rank_timeout: positive()
+    .default(600)
+    .describe('Seconds that a rank waits for the others before all end; the first step may compile for minutes'),
 })
 
 /** The whole configuration. Parsing `{}` gives all defaults; unknown keys are refused at any depth. */

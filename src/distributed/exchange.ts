@@ -11,8 +11,11 @@ const EAGER_POLLS = 20
 const PAUSES = { first: 0.05, most: 1, growth: 1.02 }
 /** ms that a failed rank waits for a lower one with the same fault, which then says it for both */
 const SAME_FAULT = 1000
+/** ms for a fault to leave, and for one that has left to arrive: a message may need several polls */
+const DELIVERY = 300
+const ARRIVAL = 60
 /** ms that rank 0 is given to name the ranks it misses before the others say that they wait */
-const RANK_0_SPEAKS = 2000
+const RANK_0_SPEAKS = 3000
 
 /**
  * What ranks do together, one operation after another, in the same order on all of them. Rank 0 hears when each arrives at an operation, so that
@@ -21,14 +24,17 @@ const RANK_0_SPEAKS = 2000
 export class Exchange {
   readonly mpi: Mpi
   private readonly pause = new Int32Array(new SharedArrayBuffer(4))
+  private readonly end: Int32Array
   private readonly peers: readonly number[]
   private readonly faults: readonly { from: number; bytes: Uint8Array; begun: Begun }[]
   /** names of the ranks, for messages */
   names: readonly string[]
   private pieces = new Float32Array(0)
 
-  constructor(launch: Launch) {
+  /** Every wait ends once `end[0]`, in shared memory, is not 0. */
+  constructor(launch: Launch, end: Int32Array) {
     this.mpi = new Mpi(launch)
+    this.end = end
     const { rank, size } = this.mpi
     this.names = Array.from({ length: size }, (_, r) => `rank ${r}`)
     this.peers = this.names.map((_, r) => r).filter(r => r !== rank)
@@ -89,19 +95,34 @@ export class Exchange {
     this.wait([this.mpi.gatherInPlace(values, owned, starts)], 'a sum of gradients', limit)
   }
 
-  /** Tells all ranks why this one ends. Whether a lower rank ends for the same reason, and will say so. */
-  fail(reason: string): boolean {
+  /**
+   * Tells all ranks why this one ends. Whether a lower rank ends for the same reason, and will say so; that is waited for only where `isShared`: the
+   * reason may be one of other ranks too.
+   */
+  fail(reason: string, isShared: boolean): boolean {
     const bytes = new Uint8Array(FAULT_BYTES)
     new TextEncoder().encodeInto(reason, bytes)
     const sent = this.peers.map(to => this.mpi.send(bytes, to, TAG.fault))
     const lower = this.faults.filter(({ from }) => from < this.mpi.rank)
     const isSame = (): boolean => lower.some(fault => fault.begun.isDone() && textOf(fault.bytes) === textOf(bytes))
-    const end = performance.now() + (lower.length > 0 ? SAME_FAULT : 0)
-    while (performance.now() < end && !isSame()) {
-      for (const each of sent) each.isDone()
+    const start = performance.now()
+    const patience = isShared && lower.length > 0 ? SAME_FAULT : 0
+    for (;;) {
+      const isSent = sent.map(each => each.isDone()).every(Boolean)
+      if (isSame()) return true
+      const waited = performance.now() - start
+      if (waited >= patience && (isSent || waited >= patience + DELIVERY)) return false
       this.rest(PAUSES.most)
     }
-    return isSame()
+  }
+
+  /** Throws PeerFailedError if another rank has said why it ends, or says so while its message arrives. */
+  hear(): void {
+    const end = performance.now() + ARRIVAL
+    while (performance.now() < end) {
+      this.heedFaults()
+      this.rest(PAUSES.most)
+    }
   }
 
   /** Leaves together with all others, none of which has failed. */
@@ -143,6 +164,7 @@ export class Exchange {
       left = left.filter(each => !each.isDone())
       if (left.length === 0) return
       if (polls < EAGER_POLLS) continue
+      if (Atomics.load(this.end, 0) !== 0) throw new Error('this rank ends')
       this.heedFaults()
       const waited = performance.now() - start
       if (waited > limit) throw new RankTimeoutError(describe(waited / 1000))

@@ -7,3 +7,8 @@ export class PeerFailedError extends Error {
 export class RankTimeoutError extends Error {
   override name = 'RankTimeoutError'
 }
+
+/** A rank of this host, or the launcher, is gone without having said why. */
+export class LostRankError extends Error {
+  override name = 'LostRankError'
+}

@@ -39,7 +39,8 @@ const NAMES: Readonly<Record<Family, readonly string[]>> = {
   'Open MPI': ['libmpi.so.40', 'libmpi.40.dylib'],
   MPICH: ['libmpi.so.12', 'libmpich.so.12', 'libmpi_cray.so.12', 'libmpi.12.dylib'],
 }
-const INSTALL = 'apt install openmpi-bin or mpich'
+/** What brings mpirun and the library. */
+export const INSTALL_MPI = 'install Open MPI or MPICH (apt install openmpi-bin)'
 
 /**
  * Loads the MPI library that the launcher belongs to.
@@ -53,10 +54,11 @@ export function loadMpi({ launcher, families }: Launch): MpiLibrary {
       if (native) return described(native, path)
     }
   const names = families.flatMap(family => NAMES[family].filter(name => name.includes('.so')))
-  throw new InputError(`${launcher} started this process, but no ${names.join(' or ')} can be loaded: ${INSTALL}`)
+  throw new InputError(`${launcher} started this process, but no ${names.join(' or ')} can be loaded: ${INSTALL_MPI}`)
 }
 
-function loadKoffi(): Koffi {
+/** Throws InputError if it is missing. */
+export function loadKoffi(): Koffi {
   try {
     return createRequire(import.meta.url)('koffi') as Koffi
   } catch (error) {

@@ -1,10 +1,12 @@
 import { hostname } from 'node:os'
 import { setTimeout as delay } from 'node:timers/promises'
-import { ContractError, InputError } from '../util/error.ts'
+import { ContractError, InputError, messageOf } from '../util/error.ts'
+import { isAlive } from '../util/system/processes.ts'
 import { ThreadPool } from '../util/thread_pool.ts'
-import { PeerFailedError, RankTimeoutError } from './faults.ts'
+import { LostRankError, PeerFailedError, RankTimeoutError } from './faults.ts'
 import { launchOf } from './launcher.ts'
 import type { Order, Outcomes } from './mpi.worker.ts'
+import { watch } from './watch.ts'
 
 /** One of the processes that train together. */
 export interface Member {
@@ -17,8 +19,15 @@ export interface Member {
 
 /** s: a rank waits so long for the others where nothing else is said. */
 const DEFAULT_TIMEOUT = 600
-/** ms that MPI's thread has beyond a limit to say itself what it waits for */
-const THREAD_SPEAKS = 5000
+/** ms that MPI's thread has beyond a limit to say itself what it waits for, and to tell the others of a fault */
+const THREAD_SPEAKS = 10_000
+const THREAD_TELLS = 3000
+/** ms; a longer timer of Node ends at once */
+const LONGEST_TIMER = 2 ** 31 - 1
+/** ms that a rank stays which another one's fault ends: launchers kill all once the first is gone, and the other has to say its line */
+const OTHER_SPEAKS = 3000
+/** ms for MPI's thread to find out what a rank that is gone has said before */
+const LAST_WORDS = 100
 
 type OutcomeOf<Kind> = Kind extends keyof Outcomes ? Outcomes[Kind] : undefined
 
@@ -27,8 +36,8 @@ type OutcomeOf<Kind> = Kind extends keyof Outcomes ? Outcomes[Kind] : undefined
  * made without awaiting the earlier ones, which MPI's thread makes one after another. A process that no launcher started is the only rank: all of
  * this then returns at once, and nothing is loaded.
  *
- * Where a rank fails or does not come, the others' calls reject: with PeerFailedError if the failed rank says why, with RankTimeoutError after
- * `timeout`.
+ * Where a rank fails or does not come, the others' calls reject: with PeerFailedError if the failed rank says why, with LostRankError if a process
+ * of this host or the launcher is gone, with RankTimeoutError after `timeout`.
  */
 export class Ranks {
   /** from 0 */
@@ -40,14 +49,29 @@ export class Ranks {
   readonly library: string | undefined
   /** s that a rank waits for the others */
   timeout = DEFAULT_TIMEOUT
+  /** Resolves with PeerFailedError or LostRankError when this rank cannot go on, also while it makes no call. */
+  readonly lost: Promise<Error>
   private readonly thread: ThreadPool<Order, unknown> | undefined
+  private readonly end: Int32Array
+  private watching: { stop(): void } | undefined
+  private lose: (error: Error) => void = () => undefined
+  private fault: Error | undefined
+  private readonly waiting = new Set<(error: Error) => void>()
 
-  private constructor(thread?: ThreadPool<Order, unknown>, joined?: Outcomes['join']) {
+  private constructor(
+    thread?: ThreadPool<Order, unknown>,
+    joined?: Outcomes['join'],
+    end: Int32Array = new Int32Array(1),
+  ) {
     this.thread = thread
+    this.end = end
     this.rank = joined?.rank ?? 0
     this.size = joined?.size ?? 1
     this.library = joined?.library
     this.members = [{ rank: 0, host: hostname(), pid: process.pid, localRank: 0 }]
+    this.lost = new Promise(resolve => {
+      this.lose = resolve
+    })
   }
 
   /** A process of its own. */
@@ -64,19 +88,28 @@ export class Ranks {
     if (!launch || launch.size === 1) return Ranks.alone()
     keepMalloc()
     const thread = new ThreadPool<Order, unknown>({ beside: import.meta.url, name: 'mpi', title: "MPI's thread" })
-    const joined = await answered(thread, { order: 'join', launch }, DEFAULT_TIMEOUT * 1000)
-    const ranks = new Ranks(thread, joined)
+    const end = new Int32Array(new SharedArrayBuffer(4))
+    const joined = await answered(thread, { order: 'join', launch, end }, DEFAULT_TIMEOUT * 1000)
+    const ranks = new Ranks(thread, joined, end)
     const all = await ranks.gatherValues({ host: hostname(), pid: process.pid })
     ranks.members = all.map(({ host, pid }, rank) => {
       return { rank, host, pid, localRank: all.slice(0, rank).filter(other => other.host === host).length }
     })
     await ranks.ask({ order: 'name', names: ranks.members.map(nameOf) })
+    const others = ranks.neighbours.filter(({ rank }) => rank !== ranks.rank)
+    const watched = others.map(member => ({ name: nameOf(member), pid: member.pid }))
+    ranks.watching = watch(watched, ({ name, pid }) => ranks.missed(`${name} (process ${pid}) has died`))
     return ranks
   }
 
   /** This process among its members. */
   get self(): Member {
     return this.members[this.rank]!
+  }
+
+  /** The members on this host, this one included. */
+  get neighbours(): Member[] {
+    return this.members.filter(({ host }) => host === this.self.host)
   }
 
   /** 'rank 1 on node7' */
@@ -137,20 +170,45 @@ export class Ranks {
   }
 
   /**
-   * Tells the others that this rank ends with `reason`, which makes them end too. Whether the user must still be told: not if a lower rank ends
-   * for the same reason. The caller then ends the process with an exit code other than 0.
+   * Ends the others because this rank ends with `error`. Whether the user must still be told: not if another rank tells. The caller then ends the
+   * process with an exit code other than 0.
    */
-  async fail(reason: string): Promise<boolean> {
+  async fail(error: unknown): Promise<boolean> {
     if (this.size === 1) return true
-    const isSaid = await answered(this.thread!, { order: 'fail', reason }, 0).catch(() => false)
-    return !isSaid
+    Atomics.store(this.end, 0, 1)
+    const isMine = await this.tells(error)
+    if (!isMine) await delay(OTHER_SPEAKS)
+    return isMine
+  }
+
+  private async tells(error: unknown): Promise<boolean> {
+    if (error instanceof PeerFailedError) return false
+    const isLost = error instanceof LostRankError
+    if (isLost && this.neighbours.some(({ rank, pid }) => rank < this.rank && isAlive(pid))) return false
+    const order = { order: 'fail', reason: messageOf(error), isShared: !isLost } as const
+    const isTold = await answered(this.thread!, order, THREAD_TELLS).catch(() => false)
+    return !isTold
   }
 
   /** Leaves together with the other ranks; nothing can be exchanged any more. */
   async leave(): Promise<void> {
     if (this.size === 1) return
+    this.watching?.stop()
     await this.ask({ order: 'leave', limit: this.limit })
     await this.thread!.close()
+  }
+
+  /** A process is gone. If it was a rank that had failed, it has said why. */
+  private async missed(what: string): Promise<void> {
+    if (Atomics.load(this.end, 0) !== 0) return
+    const heard = this.thread!.ask({ order: 'hear' }).then(
+      () => undefined,
+      (error: unknown) => restored(error),
+    )
+    const known = await Promise.race([heard, delay(LAST_WORDS)])
+    this.fault = known instanceof PeerFailedError ? known : new LostRankError(what)
+    for (const reject of this.waiting) reject(this.fault)
+    this.lose(this.fault)
   }
 
   private get limit(): number {
@@ -158,7 +216,14 @@ export class Ranks {
   }
 
   private ask<Kind extends Order['order']>(order: Extract<Order, { order: Kind }>): Promise<OutcomeOf<Kind>> {
-    return answered(this.thread!, order, 'limit' in order ? order.limit : this.limit)
+    if (this.fault) return Promise.reject(this.fault)
+    return new Promise((resolve, reject) => {
+      this.waiting.add(reject)
+      const limit = 'limit' in order ? order.limit : this.limit
+      answered(this.thread!, order, limit + THREAD_SPEAKS)
+        .then(resolve, reject)
+        .finally(() => this.waiting.delete(reject))
+    })
   }
 }
 
@@ -180,7 +245,7 @@ async function answered<Kind extends Order['order']>(
   order: Extract<Order, { order: Kind }>,
   limit: number,
 ): Promise<OutcomeOf<Kind>> {
-  const patience = (limit + THREAD_SPEAKS) * (thread.load + 1)
+  const patience = Math.min(limit * (thread.load + 1), LONGEST_TIMER)
   const timer = new AbortController()
   const late = delay(patience, undefined, { signal: timer.signal, ref: false }).then(() => {
     const seconds = Math.round(patience / 1000)

@@ -88,10 +88,10 @@ async function adapterNames(): Promise<string[]> {
   }
 }
 
-/** The names in Dawn's "Available adapters" message for one backend, without repeats. */
+/** The names in Dawn's "Available adapters" message for one backend; adapters of one name repeat it. */
 export function parseAdapterNames(message: string, ofBackend: string): string[] {
   const lines = [...message.matchAll(/^ \* backend: '(.*?)', name: '(.*)'$/gm)]
-  return [...new Set(lines.filter(([, of]) => of === ofBackend).map(([, , name]) => name!))]
+  return lines.filter(([, of]) => of === ofBackend).map(([, , name]) => name!)
 }
 
 /** `wanted` is part of a name (case-insensitive) or an index into `names` of one or two digits ('4090' is a name). */
@@ -157,6 +157,10 @@ async function availableNames(): Promise<string[]> {
   return names.length === 0 ? fallBack() : names
 }
 
+function different(names: readonly string[]): string[] {
+  return [...new Set(names)]
+}
+
 async function openBest(): Promise<OpenAdapter | undefined> {
   const best = (await request()) ?? ((await fallBack()).length > 0 ? await request() : undefined)
   if (!best || best.software) return best
@@ -167,7 +171,7 @@ async function openBest(): Promise<OpenAdapter | undefined> {
 }
 
 async function openNamed(wanted: string): Promise<OpenAdapter | undefined> {
-  const names = await availableNames()
+  const names = different(await availableNames())
   const name = matchAdapterName(names, wanted)
   if (name !== undefined) return request(name)
   if (names.length === 0) return undefined
@@ -219,12 +223,22 @@ export async function openAdapter(wanted?: string): Promise<OpenAdapter> {
   return opened
 }
 
+/** An adapter by its name, of which the machine may have several: Dawn opens the first of them. */
+export interface ListedAdapter extends OpenAdapter {
+  /** number of adapters of this name */
+  count: number
+}
+
 /** All adapters that this process can open, in index order. */
-export async function listAdapters(): Promise<OpenAdapter[]> {
+export async function listAdapters(): Promise<ListedAdapter[]> {
   if (!prepareLoader()) return []
-  const opened = []
-  for (const name of await availableNames()) opened.push(await request(name))
-  return opened.filter(adapter => adapter !== undefined)
+  const names = await availableNames()
+  const listed: ListedAdapter[] = []
+  for (const name of different(names)) {
+    const opened = await request(name)
+    if (opened) listed.push({ ...opened, count: names.filter(each => each === name).length })
+  }
+  return listed
 }
 
 /**

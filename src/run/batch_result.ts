@@ -19,6 +19,8 @@ export interface BatchResult {
   presenceProbability: Float32Array
   /** (N, S): 1 present, 0 absent, −1 unknown or padding */
   presence: Float32Array
+  /** of batch norm, in the layout of the running ones; only for training that ranks share */
+  statistics?: Float32Array
 }
 
 export function termsOf(values: ArrayLike<number>): Terms {

@@ -69,15 +69,18 @@ export async function largestBatchThatFits<T>(trial: BatchTrial<T>, where: strin
   return { result: await attempt(largest), batchSize: largest, reason: whole.reason }
 }
 
-/** As `largestBatchThatFits`, but a batch that does not fit is an InputError that names the largest that does. */
-export async function withBatchThatFits<T>(trial: BatchTrial<T>): Promise<T> {
-  const { device, batchSize, attempt } = trial
+/**
+ * As `largestBatchThatFits`, but a batch that does not fit is an InputError that names the largest training.batch_size that does, of which each of
+ * `ranks` has an equal share.
+ */
+export async function withBatchThatFits<T>(trial: BatchTrial<T> & { ranks?: number }): Promise<T> {
+  const { device, batchSize, ranks = 1, attempt } = trial
   const whole = await outcome(() => attempt(batchSize))
   if ('result' in whole) return whole.result
   const largest = await largestBelow(trial)
-  const advice = largest === 0 ? 'not even one sample fits' : `the largest that fits is ${largest}`
+  const advice = largest === 0 ? 'not even one sample fits' : `the largest that fits is ${largest * ranks}`
   throw new InputError(
-    `training.batch_size is ${batchSize}: ${device.name} cannot hold it (${whole.reason}); ${advice}`,
+    `training.batch_size is ${batchSize * ranks}: ${device.name} cannot hold it (${whole.reason}); ${advice}`,
   )
 }
 

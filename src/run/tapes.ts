@@ -57,14 +57,15 @@ export interface LossOutputs extends Loss {
 }
 
 /**
- * Forward, loss, backward. Adds the batch's gradients to the gradient arena and commits the running statistics last. `structureNames`
- * determine which structures a left-right flip swaps. With f16 activations, the gradients are multiplied by the loss scale.
+ * Forward, loss, backward. Adds the batch's gradients to the gradient arena and commits the running statistics last, unless `commits` is false.
+ * `structureNames` determine which structures a left-right flip swaps. With f16 activations, the gradients are multiplied by the loss scale.
  */
 export function recordTraining(
   state: ModelState,
   batch: BatchTensors,
   config: Config,
   structureNames: readonly string[],
+  commits = true,
 ): Recording<LossOutputs & { model: SadaanOutputs }> {
   const tape = new Tape()
   state.watch(tape)
@@ -76,13 +77,20 @@ export function recordTraining(
   const model = new Sadaan(tape, state, batch, mode).forward(image)
   const loss = recordLoss(tape, model, { maskBits, presence }, config)
   tape.differentiate(loss.total, precision === 'f16' ? scaledSeed(tape, batch.seed, state.lossScale) : batch.seed)
+  const commit = commits ? recordCommit(state, loss.total).calls : []
+  return { calls: [...tape.calls, ...commit], outputs: { ...loss, model } }
+}
+
+/** Commits the statistics of a batch to the running ones, if its loss, `total` (1), is finite. */
+export function recordCommit(state: ModelState, total: Tensor): Recording<Record<string, never>> {
+  const tape = new Tape()
   commitStatistics(tape, {
     running: state.running.range('running statistics'),
     batch: state.batch.range('batch statistics'),
     batches: state.batchesTracked,
-    total: loss.total,
+    total,
   })
-  return { calls: tape.calls, outputs: { ...loss, model } }
+  return { calls: tape.calls, outputs: {} }
 }
 
 /** The configured augmentation in the form that the operation expects. */

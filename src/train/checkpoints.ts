@@ -28,7 +28,8 @@ export class Checkpoints {
   private readonly session: Session
   private readonly state: HostState
   private readonly run: number | null
-  private readonly saver: Saver
+  /** only rank 0 has one */
+  private readonly saver: Saver | undefined
   /** what the newest save holds, and `batches` at that time */
   private saved: { position?: Position; batches: number }
 
@@ -36,18 +37,18 @@ export class Checkpoints {
     this.session = session
     this.state = state
     this.run = run
-    this.saver = new Saver(session.engine, session.config, earlier)
+    this.saver = session.team.ranks.rank === 0 ? new Saver(session.engine, session.config, earlier) : undefined
     this.saved = isResumed ? { position: state.position, batches: state.batches } : { batches: 0 }
   }
 
   /** Whether save_minutes have passed since the last save began. Throws WriteError if an earlier save failed. */
   get isDue(): boolean {
-    return this.saver.isDue
+    return this.saver?.isDue ?? false
   }
 
   /** The file written last in this run; undefined before the first. */
   get newest(): string | undefined {
-    return this.saver.newest
+    return this.saver?.newest
   }
 
   /** The position of the newest save; undefined before the first. */
@@ -65,7 +66,7 @@ export class Checkpoints {
       const { skippedInARow } = state
       return this.describe({ ...before, skippedInARow, position: { ...position, tally: tally.state } }, copy, false)
     }
-    await this.saver.save(['last.pth'], describe, pending)
+    await this.saver?.save(['last.pth'], describe, pending)
     this.saved = { position, batches: before.batches }
   }
 
@@ -81,18 +82,18 @@ export class Checkpoints {
     if (!keep_best_only && epoch % save_frequency === 0) names.push(`checkpoint_epoch_${epoch}.pth`)
     names.push('last.pth')
     const snapshot = snapshotOf(state, session.config)
-    await this.saver.save(names, copy => this.describe(snapshot, copy, isBest))
+    await this.saver?.save(names, copy => this.describe(snapshot, copy, isBest))
     this.saved = { position: snapshot.position, batches: snapshot.batches }
   }
 
   /** Waits for all saves. Throws WriteError, DivergedError, or what the device threw, if one failed. */
-  finish(): Promise<void> {
-    return this.saver.finish()
+  async finish(): Promise<void> {
+    await this.saver?.finish()
   }
 
   /** Waits for all saves, ignores failures and ends the writing thread. */
-  close(): Promise<void> {
-    return this.saver.close()
+  async close(): Promise<void> {
+    await this.saver?.close()
   }
 
   /** The tensors are views into the copy. */
@@ -101,7 +102,7 @@ export class Checkpoints {
     copy: DeviceState,
     isBest: boolean,
   ): Checkpoint {
-    const { config, engine, dataset, variants, windows } = this.session
+    const { config, engine, dataset, variants, windows, team } = this.session
     const settings = scheduleSettings(config, windows)
     const updates = windows.updatesUntil(position)
     const { skipped, lossScale } = copy
@@ -113,6 +114,7 @@ export class Checkpoints {
       batches,
       skippedInARow,
       run: this.run,
+      ...(!team.isAlone && { ranks: team.ranks.size }),
       variants: variants.fixed.toRecord(),
       data: fingerprintOf(dataset),
       skipped,

@@ -70,6 +70,7 @@ export class TrainingEngine {
   private readonly closer: Closer
   private accumulating!: Readback
   private sum!: WindowSum
+  private committing: Runner | undefined
   private updating!: Readback
   private evaluating: Promise<Readback> | undefined
 
@@ -106,8 +107,8 @@ export class TrainingEngine {
 
   /** The plans of an update: what must be compiled before the first. */
   private get stepPlans(): readonly Plan[] {
-    const { accumulate, sums, update } = this.plans
-    return [accumulate, ...sums.map(({ plan }) => plan), update]
+    const { accumulate, sums, commit, update } = this.plans
+    return [accumulate, ...sums.map(({ plan }) => plan), ...(commit ? [commit.plan] : []), update]
   }
 
   /** Throws what `allocate` would throw; nothing stays allocated. */
@@ -122,15 +123,17 @@ export class TrainingEngine {
    */
   async prepare(compiling?: (done: number, all: number) => void): Promise<void> {
     this.pipelines.onCompiled = compiling
-    const { accumulate, update, batch, accumulateOutputs } = this.plans
+    const { accumulate, update, batch, accumulateOutputs, commit } = this.plans
     const { image, maskBits, presence, keys, seed } = batch
     const inputs = [image, maskBits, presence, keys, seed]
     const uploads = await openUploads(this.device, this.storage, inputs, this.isPinned)
     this.uploads = this.closer.add(uploads, each => each.destroy())
-    ;[this.accumulating, this.updating, this.sum] = await Promise.all([
-      this.readbackOf(accumulate, resultsOf(accumulateOutputs)),
+    const statistics = commit ? [this.state.batch.range('batch statistics')] : []
+    ;[this.accumulating, this.updating, this.sum, this.committing] = await Promise.all([
+      this.readbackOf(accumulate, [...resultsOf(accumulateOutputs), ...statistics]),
       this.readbackOf(update, update.outputs),
       this.windowSum(),
+      commit && this.runnerOf(commit.plan),
     ])
     this.storage.write(batch.ones, new Float32Array(sizeOf(batch.ones.shape)).fill(1))
     this.pipelines.onCompiled = undefined
@@ -171,6 +174,20 @@ export class TrainingEngine {
     this.upload(host, at)
     this.uploads.write(this.plans.batch.seed, Float32Array.of(at.share))
     return this.submit(this.accumulating, true)
+  }
+
+  /** The sum over the window so far, in the layout of the arena. */
+  windowGradient(): Promise<Float32Array<ArrayBuffer>> {
+    this.sum.finish()
+    return this.storage.readArena(this.state.gradients)
+  }
+
+  /** Commits the statistics of a batch of any rank to the running ones, if its loss is finite. */
+  commit({ statistics, terms }: BatchResult): void {
+    const { storage, state, plans } = this
+    storage.writeArena(state.batch, statistics! as Float32Array<ArrayBuffer>)
+    storage.write(plans.commit!.total, Float32Array.of(terms.total))
+    this.committing!.submit()
   }
 
   /** Sums and clips the window's gradient and updates the parameters. */
@@ -229,6 +246,12 @@ export class TrainingEngine {
   }
 }
 
-function toResult([terms, pairs, presenceProbability, presence]: Float32Array[]): BatchResult {
-  return { terms: termsOf(terms!), pairs: pairs!, presenceProbability: presenceProbability!, presence: presence! }
+function toResult([terms, pairs, presenceProbability, presence, statistics]: Float32Array[]): BatchResult {
+  return {
+    terms: termsOf(terms!),
+    pairs: pairs!,
+    presenceProbability: presenceProbability!,
+    presence: presence!,
+    ...(statistics && { statistics }),
+  }
 }

@@ -27,8 +27,6 @@ export interface FitResult {
 }
 
 interface FitOptions {
-  /** when aborted, training saves and ends after the current window; the reason 'TIMEOUT' becomes the status */
-  stop: AbortSignal
   /** the checkpoint to resume from; the session has its weights already */
   point: ResumePoint | undefined
   /** the checkpoints that the first one of this training would replace */
@@ -39,7 +37,6 @@ interface FitOptions {
 export class Fit {
   private readonly session: Session
   private readonly log: TrainingLog
-  private readonly stop: AbortSignal
   private readonly point: ResumePoint | undefined
   private readonly settings: ScheduleSettings
   private readonly state: HostState
@@ -49,19 +46,18 @@ export class Fit {
   private validation: Tally | undefined
 
   /** Throws InputError if `point` lies beyond the batches of an epoch. */
-  constructor(session: Session, log: TrainingLog, { stop, point, earlier }: FitOptions) {
+  constructor(session: Session, log: TrainingLog, { point, earlier }: FitOptions) {
     const { config, trainLoader, windows } = session
     if (point) checkPosition(point, trainLoader.batchesPerEpoch)
     this.session = session
     this.log = log
-    this.stop = stop
     this.settings = scheduleSettings(config, windows)
     const state = point ? resumedState(point, this.settings) : initialState(this.settings)
     this.state = state
     this.point = point
     const run = log.record?.id ?? null
     this.checkpoints = new Checkpoints({ session, state, run, isResumed: point !== undefined, earlier })
-    this.runner = new EpochRunner({ session, log, stop, state, checkpoints: this.checkpoints })
+    this.runner = new EpochRunner({ session, log, state, checkpoints: this.checkpoints })
     this.pictures = SamplePictures.of(session, log)
   }
 
@@ -112,7 +108,7 @@ export class Fit {
   private stopped(): FitResult {
     const { position } = this.checkpoints
     const reason = position ? `stopped ${placeText(position)}` : 'stopped before the first update'
-    return this.result(this.stop.reason === 'TIMEOUT' ? 'TIMEOUT' : 'INTERRUPTED', reason)
+    return this.result(this.session.team.stop.reason === 'TIMEOUT' ? 'TIMEOUT' : 'INTERRUPTED', reason)
   }
 
   private result(status: FitResult['status'], reason?: string): FitResult {
@@ -124,7 +120,7 @@ export class Fit {
   /** Returns false if stopped before the end of the epoch; its position is then being saved. */
   private async runEpoch(): Promise<boolean> {
     const { session, settings, state, runner } = this
-    const { config, shape, windows } = session
+    const { config, engine, shape, team, windows } = session
     const { position } = state
     const { epoch } = position
     const rateOf = (update: number): number => learningRate(settings, state.schedule, { epoch, update })
@@ -137,6 +133,7 @@ export class Fit {
     if (validation) this.judge(epoch, validation)
     state.schedule = afterEpoch(settings, state.schedule, epoch, validation?.loss.total)
     this.logEpoch(train, validation)
+    await team.compare(`after epoch ${epoch + 1}`, engine)
     if (validation) await this.pictures?.validated(epoch, state.best)
     state.position = { epoch: epoch + 1, batch: 0 }
     await this.checkpoints.saveEpoch(state.best.epoch === epoch)
@@ -158,14 +155,14 @@ export class Fit {
   }
 
   private logEpoch(train: Tally, validation: Tally | undefined): void {
-    const { config, engine, trainLoader } = this.session
+    const { batchSize, engine, trainLoader } = this.session
     const { position, best } = this.state
     const { epoch } = position
     this.log.epochEnd({
       epoch,
       train,
       validation,
-      samples: (trainLoader.batchesPerEpoch - position.batch) * config.training.batch_size,
+      samples: (trainLoader.batchesPerEpoch - position.batch) * batchSize,
       bytes: engine.device.allocated,
       loaderWait: this.runner.loaderWait,
       isBest: best.epoch === epoch,

@@ -60,6 +60,8 @@ const progressSchema = z.object({
   best: z.object({ value: real.nullable(), epoch: count.nullable(), validationsSince: count }),
   /** training batches since the start */
   batches: count,
+  /** that shared training.batch_size; missing if it was one */
+  ranks: z.int().positive().exactOptional(),
   /** updates skipped because the gradient was not finite: in total, and in a row at the end */
   skipped: count,
   skippedInARow: count.exactOptional(),

@@ -1,5 +1,6 @@
 import type { JsonObject } from '../config/json.ts'
 import type { Config } from '../config/schema.ts'
+import type { Ranks } from '../distributed/ranks.ts'
 import type { Console } from '../track/console/console.ts'
 import type { MongoAddress } from '../track/mongo/address.ts'
 
@@ -37,6 +38,8 @@ export interface TrainingRequest {
   tensorboard?: string
   identity?: RunIdentity
   console: Console
+  /** the processes that train together; this one alone by default */
+  ranks?: Ranks
   /** when aborted, training saves and ends after the current window; the reason 'TIMEOUT' becomes the status */
   stop: AbortSignal
 }

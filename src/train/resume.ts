@@ -30,27 +30,69 @@ const FREE_KEYS =
 export function findResumePoint(
   config: Config,
   path: string | undefined,
+  ranks: number,
   say: (line: string) => void,
 ): ResumePoint | undefined {
   const found = path === undefined ? newestIn(config.checkpoint.save_dir, say) : openCheckpoint(path)
   if (!found) return undefined
   const { progress } = found
+  const resuming = { config, ranks, say }
   return {
     ...found,
-    progress: progress ? matching(found.path, progress, config) : progressOfOriginal(found, config, say),
+    progress: progress ? matching(found.path, progress, resuming) : progressOfOriginal(found, resuming),
   }
 }
 
-function matching(path: string, progress: Progress, config: Config): Progress {
+interface Resuming {
+  config: Config
+  ranks: number
+  say(line: string): void
+}
+
+function matching(path: string, progress: Progress, { config, ranks, say }: Resuming): Progress {
   const [there, here] = [progress.config, config].map(tree => new Map(leavesOf(tree)))
   const isFree = (key: string): boolean => FREE_KEYS.test(key) && !(key === EPOCHS && isScheduledOverRun(config))
-  const differing = differingKeys(progress.config, config).filter(key => !isFree(key))
-  if (differing.length === 0) return progress
+  const isShared = ranks !== (progress.ranks ?? 1)
+  const shares = isShared ? differingShares(progress, config, ranks) : []
+  const differing = differingKeys(progress.config, config).filter(
+    key => !isFree(key) && !(isShared && SHARED.test(key)),
+  )
+  if (differing.length + shares.length === 0) {
+    if (isShared && !(isSummedAsOne(progress.config, progress.ranks ?? 1) && isSummedAsOne(config, ranks)))
+      say(
+        `${path}: goes on with ${ranks} ranks, was trained with ${progress.ranks ?? 1}: training.gradient_accumulation_steps is no power of two, so the gradients are summed in another order`,
+      )
+    return progress
+  }
   const values = differing.map(
     key => `${key} is ${JSON.stringify(here!.get(key))}, was ${JSON.stringify(there!.get(key))}`,
   )
+  values.push(...shares)
   const why = differing.join() === EPOCHS ? LONGER : ''
   throw new InputError(`${path}: cannot be resumed with a different configuration: ${listed(values, '; ')}${why}`)
+}
+
+/** Keys that another number of ranks may change. */
+const SHARED = /^training\.(batch_size|gradient_accumulation_steps)$/
+
+/** What must then be the same: the samples of a rank's batch, and the batches of an update. */
+function sharesOf({ training }: Config, ranks: number): [string, number][] {
+  return [
+    ['training.batch_size / ranks', training.batch_size / ranks],
+    ['ranks · training.gradient_accumulation_steps', ranks * training.gradient_accumulation_steps],
+  ]
+}
+
+function differingShares({ config: before, ranks: earlier = 1 }: Progress, config: Config, ranks: number): string[] {
+  const there = sharesOf(before, earlier)
+  return sharesOf(config, ranks).flatMap(([what, value], i) =>
+    value === there[i]![1] ? [] : [`${what} is ${value}, was ${there[i]![1]}`],
+  )
+}
+
+/** Whether ranks sum the gradients of a window in the order of one process: see WindowSum. */
+function isSummedAsOne({ training }: Config, ranks: number): boolean {
+  return ranks === 1 || Number.isInteger(Math.log2(training.gradient_accumulation_steps))
 }
 
 const EPOCHS = 'training.num_epochs'
@@ -117,11 +159,7 @@ function preparedOtherwise(path: string, { sadaan = {} }: Checkpoint, dataset: D
  * are, and one line to `say` states the rest: the best model has the lowest validation loss in the history (the original validates every
  * epoch), batches are updates times the accumulation window, and sample order and random numbers follow from our seed.
  */
-function progressOfOriginal(
-  { path, checkpoint }: OpenCheckpoint,
-  config: Config,
-  say: (line: string) => void,
-): Progress {
+function progressOfOriginal({ path, checkpoint }: OpenCheckpoint, { config, ranks, say }: Resuming): Progress {
   const { epoch, optimizer, valLossHistory } = checkpoint
   const best = config.checkpoint.monitor === 'total_loss' ? bestOf(epoch, valLossHistory) : noBestModel()
   const updates = Math.max(0, ...[...optimizer!.state.values()].map(({ step }) => step))
@@ -129,7 +167,7 @@ function progressOfOriginal(
   say(
     `${path}: not written by sadaan-gpu: its weights, moments, scheduler and loss histories are used; best model ${bestText} (from the history); sample order and random numbers from seed ${config.seed}`,
   )
-  const batches = updates * config.training.gradient_accumulation_steps
+  const batches = updates * ranks * config.training.gradient_accumulation_steps
   return { config, best, batches, skipped: 0, run: null }
 }
 

@@ -2,6 +2,7 @@ import type { Config } from '../config/schema.ts'
 import type { Dataset } from '../data/dataset/dataset.ts'
 import type { Decoders } from '../data/loader/decoders.ts'
 import { Loader } from '../data/loader/loader.ts'
+import { Ranks } from '../distributed/ranks.ts'
 import { Device } from '../gpu/device.ts'
 import type { SadaanShape } from '../nn/specification.ts'
 import { Windows } from '../optim/windows.ts'
@@ -14,7 +15,8 @@ import {
   writeModel,
   writeOptimizer,
 } from '../run/model_weights.ts'
-import { decodersFor, openTrainingDataset, shapeFor, wantedAdapter } from '../run/open.ts'
+import { decodersFor, openTrainingDataset, shapeFor } from '../run/open.ts'
+import { adapterOfRank } from '../run/rank_adapter.ts'
 import { fixVariants, knownChoice, type RunVariants } from '../run/variants.ts'
 import { FixedChoice } from '../tune/choice.ts'
 import { Closer } from '../util/closer.ts'
@@ -22,6 +24,9 @@ import { InputError } from '../util/error.ts'
 import type { ImageSize } from '../util/shape.ts'
 import { TrainingEngine } from './engine.ts'
 import { type Pretrained, pretrainedWeights } from './pretrained.ts'
+import { rankBatchSize } from './ranks/batch.ts'
+import { checkSameWork } from './ranks/same.ts'
+import { Team } from './ranks/team.ts'
 import { checkSameData, type ResumePoint } from './resume.ts'
 import { type TrainingSpec, trainingCalls } from './training_plans.ts'
 
@@ -37,6 +42,9 @@ export interface Session {
   validationLoader: Loader
   /** of the training batches */
   windows: Windows
+  team: Team
+  /** samples of a batch: training.batch_size over the ranks */
+  batchSize: number
   close(): Promise<void>
 }
 
@@ -45,8 +53,8 @@ export interface SessionOptions {
   say(line: string): void
   /** the checkpoint to resume from */
   resume?: ResumePoint | undefined
-  /** ends the measuring of variants early */
-  stop?: AbortSignal
+  /** this process alone by default; `stop` also ends the measuring of variants early */
+  team?: Team
 }
 
 /**
@@ -55,56 +63,64 @@ export interface SessionOptions {
  */
 export function openSession(config: Config, options: SessionOptions): Promise<Session> {
   return Closer.opening(async closer => {
-    const { say, resume } = options
+    const { say, resume, team = new Team(Ranks.alone(), new AbortController().signal) } = options
+    const batchSize = rankBatchSize(config, team.ranks.size)
     const dataset = await openTrainingDataset(config)
     if (resume) checkSameData(resume, dataset, say)
     const shape = shapeFor(config, dataset)
-    checkNormalisable(config, shape)
+    checkNormalisable(batchSize, shape, team.ranks.size)
     checkMonitored(config, dataset)
-    const decoders = closer.add(decodersFor(config, config.training.batch_size), each => each.close())
-    const loaders = loadersFor(config, shape, dataset, decoders)
+    const decoders = closer.add(decodersFor(config, batchSize), each => each.close())
+    const loaders = loadersFor({ config, shape, dataset, batchSize }, decoders)
     if (dataset.imageSize.join() !== shape.size.join())
       say(
         `samples are resampled from ${dataset.imageSize.join('×')} to ${shape.size.join('×')} (trilinear images, nearest masks)`,
       )
-    const device = closer.add(await Device.open(wantedAdapter(config), config.compute), each => each.close())
-    const { structureNames } = dataset
-    const windows = new Windows(loaders.trainLoader.batchesPerEpoch, config.training.gradient_accumulation_steps)
-    const spec = { config, shape, structureNames, batchSize: config.training.batch_size, window: windows.longest }
-    const { engine, variants } = await openEngine(device, spec, options)
+    const device = closer.add(await Device.open(await adapterOfRank(team.ranks, config), config.compute), each =>
+      each.close(),
+    )
+    await checkSameWork(team.ranks, dataset, device)
+    const { size } = team.ranks
+    const windows = new Windows(loaders.trainLoader.batchesPerEpoch, config.training.gradient_accumulation_steps, size)
+    const window = windows.longest
+    const spec = { config, shape, structureNames: dataset.structureNames, batchSize, window, isShared: size > 1 }
+    const { engine, variants } = await openEngine(device, spec, { say, resume, team })
     closer.add(engine, each => each.close())
-    return { config, dataset, shape, variants, device, engine, ...loaders, windows, close: () => closer.close() }
+    const opened = { config, dataset, shape, variants, device, engine, ...loaders, windows, team, batchSize }
+    return { ...opened, close: () => closer.close() }
   })
 }
 
-/** Makes sure that the batch fits before any variant is measured. */
+/** Makes sure that the batch fits before any variant is measured. Rank 0 fixes the variants of all. */
 async function openEngine(
   device: Device,
   spec: TrainingSpec,
-  { say, resume, stop }: SessionOptions,
+  { say, resume, team }: SessionOptions & { team: Team },
 ): Promise<{ engine: TrainingEngine; variants: RunVariants }> {
   const { config, batchSize } = spec
   const rehearse = (size: number) => {
     const choice = knownChoice(device, config, () => undefined)
     return TrainingEngine.rehearse(device, { ...spec, batchSize: size, choice })
   }
-  if (config.compute.autotune === 'full') await withBatchThatFits({ device, batchSize, attempt: rehearse, rehearse })
+  const trial = { device, batchSize, ranks: team.ranks.size, rehearse }
+  if (config.compute.autotune === 'full') await withBatchThatFits({ ...trial, attempt: rehearse })
   const recorded = resume && FixedChoice.fromRecord(resume.progress.variants, resume.path)
   const attempt = async (size: number) => {
     const sized = { ...spec, batchSize: size }
     const calls = trainingCalls(sized)
-    const variants = await fixVariants({ device, config, calls, recorded, say, ...(stop ? { stop } : {}) })
+    const { stop } = team
+    const variants = await team.variantsOfRank0(() => fixVariants({ device, config, calls, recorded, say, stop }))
     const engine = await TrainingEngine.allocate(device, { ...sized, choice: variants.fixed.choice })
     return { engine, variants }
   }
-  return withBatchThatFits({ device, batchSize, attempt, rehearse })
+  return withBatchThatFits({ ...trial, attempt })
 }
 
 /** Batch statistics need two values per channel, and the lowest level has one voxel per 16³. */
-function checkNormalisable({ training }: Config, { size }: SadaanShape): void {
-  if (training.batch_size === 1 && size.every(axis => axis === 16))
+function checkNormalisable(batchSize: number, { size }: SadaanShape, ranks: number): void {
+  if (batchSize === 1 && size.every(axis => axis === 16))
     throw new InputError(
-      `training.batch_size is 1: one sample of ${size.join('×')} leaves a single voxel for batch norm, expected at least 2 samples or a larger volume`,
+      `training.batch_size is ${ranks}: one sample of ${size.join('×')}${ranks > 1 ? ' for each rank' : ''} leaves a single voxel for batch norm, expected at least 2 samples or a larger volume`,
     )
 }
 
@@ -118,12 +134,13 @@ function checkMonitored({ checkpoint }: Config, { splits }: Dataset): void {
 }
 
 function loadersFor(
-  { seed, training }: Config,
-  { structures, size }: SadaanShape,
-  { splits }: Dataset,
+  { config, shape, dataset, batchSize }: Pick<Session, 'config' | 'shape' | 'dataset' | 'batchSize'>,
   decoders: Decoders,
 ): Pick<Session, 'trainLoader' | 'validationLoader'> {
-  const common = { decoders, structures, batchSize: training.batch_size, seed, imageSize: [...size] as ImageSize }
+  const { seed, training } = config
+  const { structures, size } = shape
+  const { splits } = dataset
+  const common = { decoders, structures, batchSize, seed, imageSize: [...size] as ImageSize }
   const order = training.shuffle ? 'shuffled' : 'sequential'
   return {
     trainLoader: new Loader({ ...common, split: splits.train!, order, dropLast: true }),

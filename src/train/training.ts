@@ -1,6 +1,7 @@
 import { dirname, resolve } from 'node:path'
 import { DirectoryLock, refuseIfHeld } from '../checkpoint/directory_lock.ts'
 import type { Config } from '../config/schema.ts'
+import { Ranks } from '../distributed/ranks.ts'
 import { countParameters, widthsText } from '../nn/specification.ts'
 import { scheduleText } from '../optim/schedule_text.ts'
 import { formatBytes, totalOf } from '../run/memory.ts'
@@ -15,6 +16,8 @@ import { shouldStop } from './early_stopping.ts'
 import { Fit, type FitResult } from './fit.ts'
 import { scheduleSettings } from './host_state.ts'
 import { placeText } from './progress.ts'
+import { checkSameProgram } from './ranks/same.ts'
+import { Team } from './ranks/team.ts'
 import type { TrainingRequest } from './request.ts'
 import { findResumePoint, type ResumePoint } from './resume.ts'
 import { keepCheckpoints, openRecord, type Start } from './run_observers.ts'
@@ -26,20 +29,35 @@ export interface TrainingReport extends FitResult {
   run: string | undefined
 }
 
-/** The `train` command. Opens everything, prints a summary, trains, and closes the record whatever happens. */
+/**
+ * The `train` command. Opens everything, prints a summary, trains, and closes the record whatever happens. Of several ranks, the first writes;
+ * `request` is that of each.
+ */
 export async function train(request: TrainingRequest): Promise<TrainingReport> {
-  const { config, console, stop, resume } = request
+  const { ranks = Ranks.alone() } = request
+  const { runs, mongo, tensorboard, ...unobserved } = request
+  return trained(ranks.rank === 0 ? request : { ...unobserved, runs: undefined }, new Team(ranks, request.stop))
+}
+
+async function trained(request: TrainingRequest, team: Team): Promise<TrainingReport> {
+  const { config, console, resume } = request
   const { save_dir } = config.checkpoint
+  const { rank, size } = team.ranks
   const say = (line: string): void => console.line(line)
-  refuseIfHeld(save_dir) // before its checkpoints are read, because a training that holds it adds to them
-  const point = resume === false ? undefined : findResumePoint(config, resumePath(resume), say)
+  team.ranks.timeout = config.compute.rank_timeout
+  await checkSameProgram(team.ranks, config)
+  if (rank === 0) refuseIfHeld(save_dir) // before its checkpoints are read, because a training that holds it adds to them
+  const point = resume === false ? undefined : findResumePoint(config, resumePath(resume), size, say)
+  const place = point ? `one ${placeText(point.position)}` : 'none'
+  await team.ranks.requireSame('the checkpoint to resume from', place)
   if (resume !== false && !point) say(`nothing to resume in ${save_dir}: starting from scratch`)
   if (point && isFinished(config, point)) return alreadyDone(request, point)
   return Closer.using(async closer => {
-    const session = closer.add(await openSession(config, { say, resume: point, stop }), each => each.close())
+    const session = closer.add(await openSession(config, { say, resume: point, team }), each => each.close())
     // weights that do not fit must fail before anything is written
     const pretrained = initialise(session, { say, resume: point })
-    closer.add(DirectoryLock.take(save_dir), each => each.release())
+    if (rank === 0) closer.add(DirectoryLock.take(save_dir), each => each.release())
+    await team.compare('at the start', session.engine)
     return recorded(request, session, { point, pretrained })
   })
 }
@@ -61,9 +79,9 @@ function alreadyDone({ config, console }: TrainingRequest, { position, progress,
 }
 
 async function recorded(request: TrainingRequest, session: Session, start: Start): Promise<TrainingReport> {
-  const { config, console, stop } = request
+  const { config, console } = request
   const { point } = start
-  const earlier = earlierCheckpoints(request, point)
+  const earlier = session.team.ranks.rank === 0 ? earlierCheckpoints(request, point) : undefined
   const record = await openRecord(request, session, start)
   console.capture = text => {
     if (request.identity?.capture !== false) record?.capture(text)
@@ -72,8 +90,8 @@ async function recorded(request: TrainingRequest, session: Session, start: Start
   try {
     introduce(session, record, console)
     if (earlier) console.line(earlier.announcement)
-    const log = new TrainingLog(console, record, config, session.dataset.structureNames)
-    fit = new Fit(session, log, { stop, point, earlier })
+    const log = new TrainingLog(console, record, session)
+    fit = new Fit(session, log, { point, earlier })
     await compile(session, console)
     if (point) console.line(`resumed from ${point.path}, ${placeText(point.position)}`)
     const result = await fitted(fit)
@@ -143,7 +161,7 @@ function sayHowToStartAgain({ config, console }: TrainingRequest, best: string |
 }
 
 function introduce(
-  { config, dataset, shape, device, engine, windows }: Session,
+  { config, dataset, shape, device, engine, windows, team, batchSize }: Session,
   record: RunRecord | undefined,
   console: Console,
 ): void {
@@ -151,7 +169,7 @@ function introduce(
   const { lasting, working } = engine.need
   console.line(`adapter   ${device.name}`)
   const { CUDA_VISIBLE_DEVICES: visible } = process.env
-  if (visible)
+  if (visible && team.isAlone)
     console.line(`          CUDA_VISIBLE_DEVICES=${visible} is ignored; choose the adapter with compute.adapter`)
   console.line(`data      ${dataset.directory}`)
   console.line(
@@ -166,8 +184,12 @@ function introduce(
     `model     ${countParameters(engine.state.entries).toLocaleString('en')} parameters, ${widthsText(shape)}`,
   )
   console.line(
-    `memory    ${formatBytes(totalOf(engine.need))} at batch size ${config.training.batch_size}: ${formatBytes(lasting)} lasting, ${formatBytes(working)} working`,
+    `memory    ${formatBytes(totalOf(engine.need))} at batch size ${batchSize}: ${formatBytes(lasting)} lasting, ${formatBytes(working)} working`,
   )
+  if (!team.isAlone)
+    console.line(
+      `ranks     ${team.ranks.size}, each with ${batchSize} of the ${config.training.batch_size} samples of a batch`,
+    )
   console.line(`schedule  ${scheduleText(scheduleSettings(config, windows))}`)
   const { ema_decay } = config.optimizer
   if (ema_decay > 0)

@@ -2,6 +2,7 @@ import type { Config } from '../config/schema.ts'
 import { type BatchResult, TERMS } from '../run/batch_result.ts'
 import type { Console } from '../track/console/console.ts'
 import type { RunRecord } from '../track/run_record.ts'
+import type { Session } from './session.ts'
 import type { Tally } from './tally.ts'
 
 /** The position within an epoch. */
@@ -36,15 +37,21 @@ export class TrainingLog {
   readonly record: RunRecord | undefined
   private readonly config: Config
   private readonly structureNames: readonly string[]
+  private readonly batchSize: number
   private epochStarted = 0 // performance.now()
   private batchesBefore = 0 // done in this epoch by an earlier run
   private batchSecondsLeft: (batchesLeft: number) => number | undefined = () => undefined
 
-  constructor(console: Console, record: RunRecord | undefined, config: Config, structureNames: readonly string[]) {
+  constructor(
+    console: Console,
+    record: RunRecord | undefined,
+    session: Pick<Session, 'config' | 'dataset' | 'batchSize'>,
+  ) {
     this.console = console
     this.record = record
-    this.config = config
-    this.structureNames = structureNames
+    this.config = session.config
+    this.structureNames = session.dataset.structureNames
+    this.batchSize = session.batchSize
   }
 
   /** Without a value, the epoch is a gap in the record. */
@@ -77,7 +84,7 @@ export class TrainingLog {
       terms: parts,
       total,
       learningRate,
-      samplesPerSecond: this.config.training.batch_size / perBatch,
+      samplesPerSecond: this.batchSize / perBatch,
       secondsLeft: this.batchSecondsLeft(batches - batch + (epochs - epoch - 1) * batches),
     })
   }

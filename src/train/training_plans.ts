@@ -1,6 +1,6 @@
 import type { Config } from '../config/schema.ts'
 import type { AdapterFacts, Call } from '../graph/kernel.ts'
-import type { Tensor } from '../graph/tensor.ts'
+import { type Tensor, tensor } from '../graph/tensor.ts'
 import { ModelState } from '../nn/model_state.ts'
 import type { SadaanShape } from '../nn/specification.ts'
 import type { Choice } from '../plan/lower.ts'
@@ -14,6 +14,7 @@ import {
   batchTensors,
   type EvaluationOutputs,
   type LossOutputs,
+  recordCommit,
   recordEvaluation,
   recordTraining,
   recordUpdate,
@@ -28,6 +29,8 @@ export interface TrainingSpec {
   batchSize: number
   /** batches of the longest window; by default training.gradient_accumulation_steps, which an epoch may not reach */
   window?: number
+  /** other ranks have batches of the same windows: statistics are committed for those of all, when they are known */
+  isShared?: boolean
   /** names the kernels' variants; without it, their rules decide */
   choice?: Choice
 }
@@ -39,6 +42,8 @@ export interface TrainingPlans extends Layout {
   batch: BatchTensors
   accumulate: Plan
   accumulateOutputs: LossOutputs
+  /** with other ranks: commits the statistics of a batch whose loss is `total` (1) */
+  commit?: { total: Tensor; plan: Plan }
   /** of the window, from level 0 */
   sums: readonly (GradientSum & { plan: Plan })[]
   update: Plan
@@ -46,7 +51,7 @@ export interface TrainingPlans extends Layout {
   evaluateOutputs: EvaluationOutputs
 }
 
-function record({ config, shape, structureNames, batchSize, window }: TrainingSpec) {
+function record({ config, shape, structureNames, batchSize, window, isShared = false }: TrainingSpec) {
   const state = new ModelState(shape)
   const optimizer = new OptimizerMemory(state, config.optimizer)
   const batch = batchTensors(state, batchSize)
@@ -54,27 +59,37 @@ function record({ config, shape, structureNames, batchSize, window }: TrainingSp
     state,
     optimizer,
     batch,
-    training: recordTraining(state, batch, config, structureNames),
+    training: recordTraining(state, batch, config, structureNames, !isShared),
+    committing: isShared ? commitOfRanks(state) : undefined,
     summing: gradientSums(state, window ?? config.training.gradient_accumulation_steps),
     evaluation: recordEvaluation(optimizer.averaged ?? state, batch, config),
     updating: recordUpdate(state, optimizer, config),
   }
 }
 
+function commitOfRanks(state: ModelState) {
+  const total = tensor('loss', [1], 'input')
+  return { total, ...recordCommit(state, total) }
+}
+
 /** Every kernel call of training, for choosing variants. */
 export function trainingCalls(spec: TrainingSpec): Call[] {
-  const { training, summing, evaluation, updating } = record(spec)
+  const { training, summing, committing, evaluation, updating } = record(spec)
   const sums = summing.flatMap(({ calls }) => calls)
-  return [...training.calls, ...sums, ...evaluation.calls, ...updating.calls]
+  return [...training.calls, ...sums, ...(committing?.calls ?? []), ...evaluation.calls, ...updating.calls]
 }
 
 /** Plans training on an adapter with these facts. Throws BindingLimitError if it cannot hold the batch. */
 export function planTraining(adapter: AdapterFacts, spec: TrainingSpec): TrainingPlans {
   const facts = factsFor(adapter, spec.config)
-  const { state, optimizer, batch, training, summing, evaluation, updating } = record(spec)
+  const { state, optimizer, batch, training, summing, committing, evaluation, updating } = record(spec)
   const options: PlanOptions = spec.choice ? { choice: spec.choice } : {}
   const accumulate = makePlan('accumulate', training.calls, resultsOf(training.outputs), facts, options)
   const sums = summing.map(sum => ({ ...sum, plan: makePlan('sum', sum.calls, [], facts, options) }))
+  const commit = committing && {
+    total: committing.total,
+    plan: makePlan('commit', committing.calls, [], facts, options),
+  }
   // the masks stay in place after the pass, for the few samples that are pictured
   const evaluated = [...resultsOf(evaluation.outputs), evaluation.outputs.predicted]
   const evaluate = makePlan('evaluate', evaluation.calls, evaluated, facts, options)
@@ -82,8 +97,9 @@ export function planTraining(adapter: AdapterFacts, spec: TrainingSpec): Trainin
   const kept = sums.map(({ arena }) => arena)
   const arenas = [state.parameters, state.gradients, ...kept, state.running, state.batch, ...optimizer.arenas]
   const scale = facts.precision === 'f16' ? [state.lossScale] : []
-  const tensors = [state.batchesTracked, ...scale, ...optimizer.tensors, ...Object.values(batch)]
-  const plans = [accumulate, ...sums.map(({ plan }) => plan), evaluate, update]
+  const shared = commit ? [commit.total] : []
+  const tensors = [state.batchesTracked, ...scale, ...shared, ...optimizer.tensors, ...Object.values(batch)]
+  const plans = [accumulate, ...sums.map(({ plan }) => plan), ...(commit ? [commit.plan] : []), evaluate, update]
   return {
     state,
     optimizer,
@@ -91,6 +107,7 @@ export function planTraining(adapter: AdapterFacts, spec: TrainingSpec): Trainin
     accumulate,
     accumulateOutputs: training.outputs,
     sums,
+    ...(commit && { commit }),
     update,
     evaluate,
     evaluateOutputs: evaluation.outputs,

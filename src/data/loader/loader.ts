@@ -69,21 +69,25 @@ export class Loader {
   }
 
   /**
-   * The batches of an epoch, starting at batch `from` (to resume within an epoch). The consumer may leave the loop early.
+   * The batches of an epoch, starting at batch `from` (to resume within an epoch), of them those that `isWanted`. The consumer may leave the loop early.
    * Throws InputError with file, dataset and sample at the batch whose sample cannot be decoded.
    */
-  async *epoch(epoch: number, from = 0): AsyncGenerator<Batch, void, void> {
+  async *epoch(
+    epoch: number,
+    from = 0,
+    isWanted: (batch: number) => boolean = () => true,
+  ): AsyncGenerator<Batch, void, void> {
     const order = this.order(epoch)
     const { batchSize, decoders } = this.options
     const decoding: { samples: number[]; decoded: Promise<HostBuffers> }[] = []
     let next = from
     const ask = (batches: number): void => {
-      while (decoding.length < batches && next < this.batchesPerEpoch) {
+      for (; decoding.length < batches && next < this.batchesPerEpoch; next++) {
+        if (!isWanted(next)) continue
         const samples = [...order.subarray(next * batchSize, (next + 1) * batchSize)]
         const decoded = decoders.decode(this.requestOf(samples, epoch))
         decoded.catch(() => undefined) // reported when the consumer reaches this batch
         decoding.push({ samples, decoded })
-        next++
       }
     }
     const askAtLeastOne = (): void => ask(Math.max(decoders.ahead, 1))
