@@ -1,5 +1,6 @@
 import { Command } from 'commander'
-import { listAdapters, NoAdapterError, type OpenAdapter } from '../src/gpu/adapter.ts'
+import { listAdapters } from '../src/gpu/adapter.ts'
+import { NoAdapterError, type OpenAdapter } from '../src/gpu/adapter_info.ts'
 import { Device } from '../src/gpu/device.ts'
 import { installSoftwareAdapter, softwareAdapterInstalled } from '../src/gpu/software.ts'
 import { formatBytes } from '../src/run/memory.ts'

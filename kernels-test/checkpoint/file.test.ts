@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { TorchTensor } from '../../src/checkpoint/pickle/torch_tensor.ts'
-import { encodePth, readPth, writePth } from '../../src/checkpoint/pth.ts'
+import { encodePth, readPth, writePth } from '../../src/checkpoint/pth_file.ts'
 import { temporaryOf, WriteError, writeWhole } from '../../src/util/whole_file.ts'
 import { failAt } from './failing_calls.ts'
 

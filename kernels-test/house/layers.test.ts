@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { filesUnder, importsOf, textOf } from './sources.ts'
+import { filesUnder, importsOf, textOf, valuesImportedBy } from './sources.ts'
 
 /** Layers that only this layer may import a package of. */
 const ONLY_USER: Readonly<Record<string, string>> = {
@@ -8,6 +8,22 @@ const ONLY_USER: Readonly<Record<string, string>> = {
   daikon: 'src/data/scan',
   h5wasm: 'src/data/hdf5',
 }
+
+/** What a prediction in a browser consists of; its page replaces `OF_THE_HOST`. */
+const IN_A_BROWSER = [
+  'src/checkpoint/model_file.ts',
+  'src/run/trained_model.ts',
+  'src/run/inference.ts',
+  'src/data/scan/nifti/image.ts',
+  'src/data/scan/nifti/encode.ts',
+  'src/predict/preparation_for.ts',
+  'src/predict/scan_subject.ts',
+  'src/predict/passes.ts',
+  'src/predict/subject_files.ts',
+]
+const OF_THE_HOST = /^src\/host\/|^src\/gpu\/adapter\.ts$/
+/** Packages that run in a browser. */
+const PORTABLE = ['nifti-reader-js', 'wgsl_reflect', 'zod']
 
 /** What is no layer and may all the same be imported by one that says so. */
 const TESTS = 'kernels-test'
@@ -116,4 +132,34 @@ test('only packages that package.json names are imported, and all it names are u
   const used = new Set(sources.flatMap(path => importsOf(path).packages))
   const unused = Object.keys(dependencies).filter(name => !used.has(name))
   expect(unused).toEqual([])
+})
+
+describe('Node', () => {
+  const isUsedBy = (path: string): boolean => importsOf(path).node.length > 0 || /\bBuffer\./.test(textOf(path))
+
+  test('is in no room of which ARCHITECTURE.md says so', () => {
+    const sentence = /No `node:` module and no `Buffer` is in (.*?)\.$/ms.exec(textOf('ARCHITECTURE.md'))![1]!
+    const free = [...sentence.matchAll(/`([^`]+)`/g)].map(([, room]) => `src/${room}`)
+    expect(free.length).toBeGreaterThan(10)
+    expect(free.filter(room => !table.has(room))).toEqual([])
+    expect(sources.filter(path => free.includes(layerOf(path)!) && isUsedBy(path))).toEqual([])
+  })
+
+  test('is met by a prediction only in the host and in the adapter', () => {
+    const reached = new Map<string, string>()
+    const follow = (path: string, trail: string): void => {
+      if (reached.has(path)) return
+      reached.set(path, trail)
+      if (OF_THE_HOST.test(path)) return
+      for (const next of valuesImportedBy(path).files) follow(next, `${path} ← ${trail}`)
+    }
+    for (const path of IN_A_BROWSER) follow(path, 'the page')
+    const met = [...reached.keys()].filter(path => OF_THE_HOST.test(path))
+    const own = [...reached].filter(([path]) => !met.includes(path))
+    expect(met.length).toBeGreaterThan(4)
+    expect(own.length).toBeGreaterThan(100)
+    expect(own.filter(([path]) => isUsedBy(path))).toEqual([])
+    const packages = new Set(own.flatMap(([path]) => valuesImportedBy(path).packages))
+    expect([...packages].sort()).toEqual(PORTABLE)
+  })
 })

@@ -1,6 +1,6 @@
 import type { Config } from '../config/schema.ts'
 import { openDataset } from '../data/dataset/dataset.ts'
-import { NoAdapterError } from '../gpu/adapter.ts'
+import { NoAdapterError } from '../gpu/adapter_info.ts'
 import { Device } from '../gpu/device.ts'
 import { type AdapterFacts, GUARANTEED_FACTS } from '../graph/kernel.ts'
 import { type SadaanShape, widthsText } from '../nn/specification.ts'

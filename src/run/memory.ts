@@ -1,6 +1,6 @@
-import { availableMemory } from 'node:process'
 import { type Device, OutOfMemoryError } from '../gpu/device.ts'
 import { BindingLimitError } from '../graph/tensor.ts'
+import { availableMemory } from '../host/memory.ts'
 import { InputError } from '../util/error.ts'
 
 /** Memory in bytes, known before anything is allocated. */
