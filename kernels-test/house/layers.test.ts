@@ -7,7 +7,11 @@ const ONLY_USER: Readonly<Record<string, string>> = {
   wgsl_reflect: 'src/wgsl',
   daikon: 'src/data/scan',
   h5wasm: 'src/data/hdf5',
+  hono: 'src/board',
 }
+
+/** What runs in a browser. */
+const PAGE = 'src/board/page'
 
 /** What is no layer and may all the same be imported by one that says so. */
 const TESTS = 'kernels-test'
@@ -91,13 +95,22 @@ function circles(imports: ReadonlyMap<string, readonly string[]>): string[] {
   return found
 }
 
-test('webgpu, wgsl_reflect, h5wasm and daikon are each imported in one room', () => {
+test('webgpu, wgsl_reflect, h5wasm, daikon and hono are each imported in one room', () => {
   const users = sources.flatMap(path => importsOf(path).packages.map(name => ({ path, name })))
   for (const [name, layer] of Object.entries(ONLY_USER)) {
     const own = users.filter(user => user.name === name).map(({ path }) => layerOf(path))
     expect(own.length, `imports of ${name}`).toBeGreaterThan(0)
     expect(new Set(own), `layers that import ${name}`).toEqual(new Set([layer]))
   }
+})
+
+test('what runs in a browser reaches nothing of Node', () => {
+  const reached = new Set(filesUnder(PAGE, '.ts'))
+  expect(reached.size).toBeGreaterThan(3)
+  // a set's loop takes in what is added meanwhile
+  for (const path of reached) for (const file of importsOf(path).files) if (file.endsWith('.ts')) reached.add(file)
+  const users = [...reached].flatMap(path => importsOf(path).node.map(name => `${path} imports ${name}`))
+  expect(users).toEqual([])
 })
 
 test('only packages that package.json names are imported, and all it names are used', () => {
@@ -111,9 +124,12 @@ test('only packages that package.json names are imported, and all it names are u
         .packages.filter(name => !Object.hasOwn(known, name))
         .map(name => `${path} imports ${name}`),
     )
-  expect(strangers(sources, dependencies)).toEqual([])
+  const shipped = sources.filter(path => layerOf(path) !== PAGE)
+  expect(strangers(shipped, dependencies)).toEqual([])
+  // bundled: who installs the package needs none of them
+  expect(strangers(filesUnder(PAGE, '.ts'), devDependencies)).toEqual([])
   expect(strangers(filesUnder('kernels-test', '.ts'), { ...dependencies, ...devDependencies })).toEqual([])
-  const used = new Set(sources.flatMap(path => importsOf(path).packages))
+  const used = new Set(shipped.flatMap(path => importsOf(path).packages))
   const unused = Object.keys(dependencies).filter(name => !used.has(name))
   expect(unused).toEqual([])
 })

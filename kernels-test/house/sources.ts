@@ -35,6 +35,8 @@ export interface Imports {
   files: string[]
   /** names of packages, `node:` modules not among them */
   packages: string[]
+  /** modules of Node, e.g. `node:fs` */
+  node: string[]
 }
 
 const NAMES = String.raw`(?:\* as \w+|\*|\{[^}]*\}|\w+(?:, \{[^}]*\})?)`
@@ -51,6 +53,7 @@ export function importsOf(path: string): Imports {
   return {
     files: own.map(specifier => posix.join(dirname(path).replaceAll('\\', '/'), specifier)),
     packages: foreign.map(packageOf),
+    node: found.filter(specifier => specifier.startsWith('node:')),
   }
 }
 
