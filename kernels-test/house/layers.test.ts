@@ -7,6 +7,7 @@ const ONLY_USER: Readonly<Record<string, string>> = {
   wgsl_reflect: 'src/wgsl',
   daikon: 'src/data/scan',
   h5wasm: 'src/data/hdf5',
+  hono: 'src/board',
 }
 
 /** What a prediction in a browser consists of; its page replaces `OF_THE_HOST`. */
@@ -24,6 +25,9 @@ const IN_A_BROWSER = [
 const OF_THE_HOST = /^src\/host\/|^src\/gpu\/adapter\.ts$/
 /** Packages that run in a browser. */
 const PORTABLE = ['nifti-reader-js', 'wgsl_reflect', 'zod']
+
+/** What runs in a browser, too. */
+const PAGE = 'src/board/page'
 
 /** What is no layer and may all the same be imported by one that says so. */
 const TESTS = 'kernels-test'
@@ -107,7 +111,7 @@ function circles(imports: ReadonlyMap<string, readonly string[]>): string[] {
   return found
 }
 
-test('webgpu, wgsl_reflect, h5wasm and daikon are each imported in one room', () => {
+test('webgpu, wgsl_reflect, h5wasm, daikon and hono are each imported in one room', () => {
   const users = sources.flatMap(path => importsOf(path).packages.map(name => ({ path, name })))
   for (const [name, layer] of Object.entries(ONLY_USER)) {
     const own = users.filter(user => user.name === name).map(({ path }) => layerOf(path))
@@ -127,9 +131,12 @@ test('only packages that package.json names are imported, and all it names are u
         .packages.filter(name => !Object.hasOwn(known, name))
         .map(name => `${path} imports ${name}`),
     )
-  expect(strangers(sources, dependencies)).toEqual([])
+  const shipped = sources.filter(path => layerOf(path) !== PAGE)
+  expect(strangers(shipped, dependencies)).toEqual([])
+  // bundled: who installs the package needs none of them
+  expect(strangers(filesUnder(PAGE, '.ts'), devDependencies)).toEqual([])
   expect(strangers(filesUnder('kernels-test', '.ts'), { ...dependencies, ...devDependencies })).toEqual([])
-  const used = new Set(sources.flatMap(path => importsOf(path).packages))
+  const used = new Set(shipped.flatMap(path => importsOf(path).packages))
   const unused = Object.keys(dependencies).filter(name => !used.has(name))
   expect(unused).toEqual([])
 })
@@ -145,7 +152,7 @@ describe('Node', () => {
     expect(sources.filter(path => free.includes(layerOf(path)!) && isUsedBy(path))).toEqual([])
   })
 
-  test('is met by a prediction only in the host and in the adapter', () => {
+  test('is met by what runs in a browser only in the host and in the adapter', () => {
     const reached = new Map<string, string>()
     const follow = (path: string, trail: string): void => {
       if (reached.has(path)) return
@@ -153,13 +160,15 @@ describe('Node', () => {
       if (OF_THE_HOST.test(path)) return
       for (const next of valuesImportedBy(path).files) follow(next, `${path} ← ${trail}`)
     }
-    for (const path of IN_A_BROWSER) follow(path, 'the page')
+    for (const path of [...IN_A_BROWSER, ...filesUnder(PAGE, '.ts')]) follow(path, 'the page')
     const met = [...reached.keys()].filter(path => OF_THE_HOST.test(path))
     const own = [...reached].filter(([path]) => !met.includes(path))
     expect(met.length).toBeGreaterThan(4)
     expect(own.length).toBeGreaterThan(100)
     expect(own.filter(([path]) => isUsedBy(path))).toEqual([])
-    const packages = new Set(own.flatMap(([path]) => valuesImportedBy(path).packages))
+    // the packages of the page are bundled, and held to package.json above
+    const rooms = own.filter(([path]) => layerOf(path) !== PAGE)
+    const packages = new Set(rooms.flatMap(([path]) => valuesImportedBy(path).packages))
     expect([...packages].sort()).toEqual(PORTABLE)
   })
 })

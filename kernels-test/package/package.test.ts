@@ -18,7 +18,7 @@ const NOT_CONNECTED = /ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENE
 const BELONGS = [
   /^package\.json$/,
   /^[A-Z]+(\.md)?$/,
-  /^(shaders|docs|dist\/src|dist\/cli|dist\/bench)\//,
+  /^(shaders|docs|dist\/src|dist\/cli|dist\/bench|dist\/board)\//,
   /^src\/models\/[\w-]+\.(safetensors|md)$/,
 ]
 

@@ -1,0 +1,5 @@
+import { h, render } from 'preact'
+import './style/base.css'
+import { Board } from './board.ts'
+
+render(h(Board, {}), document.getElementById('board')!)
