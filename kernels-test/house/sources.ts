@@ -56,7 +56,8 @@ function importsIn(path: string, isMeant: (match: RegExpExecArray) => boolean): 
   const own = found.filter(specifier => specifier.startsWith('.'))
   const foreign = found.filter(specifier => !specifier.startsWith('.') && !specifier.startsWith('node:'))
   return {
-    files: own.map(specifier => posix.join(dirname(path).replaceAll('\\', '/'), specifier)),
+    // vite takes what is behind a question mark
+    files: own.map(specifier => posix.join(dirname(path).replaceAll('\\', '/'), specifier.replace(/\?.*$/, ''))),
     packages: foreign.map(packageOf),
     node: found.filter(specifier => specifier.startsWith('node:')),
   }

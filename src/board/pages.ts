@@ -5,7 +5,8 @@ import { factsOf, isFolder, namesIn } from '../util/files/lookup.ts'
 import { PACKAGE_ROOT } from '../util/package_root.ts'
 import { readWhole } from '../util/whole_file.ts'
 
-const BUILT_PAGES = join(PACKAGE_ROOT, 'dist', 'board')
+/** Where the build puts the pages. */
+export const BUILT_PAGES = join(PACKAGE_ROOT, 'dist', 'board')
 
 const TYPES: Readonly<Record<string, string>> = {
   html: 'text/html; charset=utf-8',
@@ -21,8 +22,7 @@ const TYPES: Readonly<Record<string, string>> = {
 
 /** Serves the built pages: exactly the files that are there when the board starts. Throws InputError if they are not built. */
 export function servePages(app: Hono, folder = BUILT_PAGES): void {
-  if (!factsOf(join(folder, 'index.html'))?.isFile())
-    throw new InputError(`${folder}: has no index.html, expected the board's pages; npm run build makes them`)
+  checkBuilt(folder, 'index.html')
   for (const path of filesOf(folder, '')) {
     const served = path.replace(/(^|\/)index\.html$/, '$1')
     const type = TYPES[path.split('.').at(-1)!] ?? 'application/octet-stream'
@@ -35,6 +35,12 @@ export function servePages(app: Hono, folder = BUILT_PAGES): void {
     // relative addresses in a page count from its folder
     if (served.endsWith('/')) app.get(`/${served.slice(0, -1)}`, c => c.redirect(`/${served}`))
   }
+}
+
+/** Throws InputError if a page is not built. */
+export function checkBuilt(folder: string, page: string): void {
+  if (!factsOf(join(folder, page))?.isFile())
+    throw new InputError(`${folder}: has no ${page}, expected the board's pages; npm run build makes them`)
 }
 
 /** Paths of all files below a folder, with forward slashes. */

@@ -4,6 +4,23 @@ export interface ByteSource {
   read(target: Uint8Array): number
 }
 
+/** Bytes in memory. */
+export class MemoryBytes implements ByteSource {
+  private readonly bytes: Uint8Array
+  private at = 0
+
+  constructor(bytes: Uint8Array) {
+    this.bytes = bytes
+  }
+
+  read(target: Uint8Array): number {
+    const piece = this.bytes.subarray(this.at, this.at + target.length)
+    target.set(piece)
+    this.at += piece.length
+    return piece.length
+  }
+}
+
 const PASSED_AT_ONCE = 2 ** 16 // bytes
 
 /** Passes over up to `count` bytes; returns how many there were. At the end of a gzip stream, its checksum has been compared. */
