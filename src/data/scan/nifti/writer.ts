@@ -18,15 +18,20 @@ const TYPES = { uint8: { code: 2, bits: 8 }, float32: { code: 16, bits: 32 } } a
  * InputError if an axis is too long for NIfTI-1, WriteError if the file cannot be written.
  */
 export function writeNifti(path: string, values: Uint8Array | Float32Array, like: ScanGrid): void {
+  const pieces = niftiPieces(path, values, like)
+  writeWhole(path, path.endsWith('.gz') ? gzipped(pieces) : pieces)
+}
+
+/** The bytes of such a file, not gzipped, in pieces. Throws InputError as writeNifti does. */
+export function niftiPieces(path: string, values: Uint8Array | Float32Array, like: ScanGrid): Generator<Uint8Array> {
   if (values.length !== sizeOf(like.size))
     throw new ContractError('writeNifti', 'values', values.length, `${like.size.join('·')} voxels`)
   if (like.size.some(axis => axis > LONGEST_AXIS))
     throw new InputError(`${path}: has ${like.size.join('×')} voxels, NIfTI-1 allows ${LONGEST_AXIS} along an axis`)
-  const pieces = stored(values, like)
-  writeWhole(path, path.endsWith('.gz') ? gzipped(pieces) : pieces)
+  return stored(values, like)
 }
 
-/** The bytes of the file: header, then voxels in NIfTI order, i fastest. */
+/** Header, then voxels in NIfTI order, i fastest. */
 function* stored(values: Uint8Array | Float32Array, like: ScanGrid): Generator<Uint8Array> {
   yield header(like, values instanceof Float32Array ? 'float32' : 'uint8')
   const [width, height, depth] = like.size
