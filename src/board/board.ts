@@ -14,7 +14,7 @@ import { Records } from './records/records.ts'
 import { makeResultsApi } from './results_api.ts'
 import { Watch } from './watch.ts'
 
-export interface BoardRequest {
+interface BoardRequest {
   /** folders to look for records and results in */
   folders: readonly string[]
   /** address to listen on; any but 127.0.0.1, ::1 and localhost asks for a token */

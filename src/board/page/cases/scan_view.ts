@@ -3,7 +3,7 @@ import { regionColor } from '../../../report/chart/palette.ts'
 import type { Layer } from '../../wire/results.ts'
 
 /** A volume to show: where it is, and what it is called. */
-export interface ShownVolume {
+interface ShownVolume {
   layer: Layer
   url: string
 }

@@ -4,7 +4,7 @@ import uPlot from 'uplot'
 import 'uplot/dist/uPlot.min.css'
 import { numberText } from '../data/text.ts'
 
-export interface Line {
+interface Line {
   label: string
   color: string
   dash: readonly number[]

@@ -8,7 +8,7 @@ import type { Unit } from './panels.ts'
 const WIDTH = 800 // pixels of the widest chart that is usual
 
 /** How charts are shown, as the address says. */
-export interface ChartView {
+interface ChartView {
   x: 'step' | 'time'
   isLog: boolean
   /** weight of the past in a moving average, 0 for none */

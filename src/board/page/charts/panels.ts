@@ -1,7 +1,7 @@
 /** What the steps of a metric count. */
 export type Unit = 'epoch' | 'batch'
 
-export interface Panel {
+interface Panel {
   title: string
   unit: Unit
   /** metric → its label */

@@ -29,7 +29,3 @@ export function bytesText(bytes: number): string {
   const power = Math.min(3, Math.floor(Math.log10(Math.max(1, bytes)) / 3))
   return `${Number((bytes / 1000 ** power).toPrecision(3))} ${['B', 'kB', 'MB', 'GB'][power]}`
 }
-
-export function percentText(share: number | undefined): string {
-  return share === undefined ? '' : `${Math.round(100 * share)} %`
-}
