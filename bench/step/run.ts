@@ -3,7 +3,7 @@ import { Loader } from '../../src/data/loader/loader.ts'
 import { Device } from '../../src/gpu/device.ts'
 import type { Choice } from '../../src/plan/lower.ts'
 import { InFlight, STEPS_IN_FLIGHT } from '../../src/run/in_flight.ts'
-import { writeInitial } from '../../src/run/model_weights.ts'
+import { initialisationOf, writeInitial } from '../../src/run/model_weights.ts'
 import { decodersFor, wantedAdapter } from '../../src/run/open.ts'
 import { type HostBatch, TrainingEngine } from '../../src/train/engine.ts'
 import { highWater } from '../high_water.ts'
@@ -85,7 +85,7 @@ export class StepRun {
     const choice = await variantsFor(device, workload)
     const engine = await TrainingEngine.allocate(device, { ...workload, choice })
     const plan = lap()
-    writeInitial(engine.storage, engine.state, config.seed)
+    writeInitial(engine.storage, engine.state, initialisationOf(config))
     const values = lap()
     await engine.prepare()
     instruments.watchUploads(engine.uploads)

@@ -32,7 +32,6 @@ export interface StepReport extends Omit<MeasuredSteps, 'seconds'> {
   steps: number
   /** median time between the ends of two steps, run as in training */
   step_s: number
-  step_best_s: number
   samples_per_s: number
   first_step_s: FirstStep
   /** peak bytes of our buffers */
@@ -58,7 +57,7 @@ export async function benchStep({ loaded, steps, profile }: StepRequest): Promis
   try {
     const { seconds: times, ...measured } = await run.measure(steps)
     const loaderWaitShare = await run.loaderWaitShare()
-    const { seconds, best } = summarise(times)
+    const { seconds } = summarise(times)
     const { batchSize, shape, config } = workload
     const { instruments, device } = run
     const { software } = device.facts
@@ -73,7 +72,6 @@ export async function benchStep({ loaded, steps, profile }: StepRequest): Promis
       precision: config.compute.precision,
       steps,
       step_s: seconds,
-      step_best_s: best,
       samples_per_s: batchSize / seconds,
       first_step_s: run.firstStep,
       peak_bytes: instruments.peakBytes,

@@ -14,10 +14,7 @@ export function stepText(report: StepReport): string {
       'step',
       `${report.structures} structures, ${report.size.join('×')}, batch ${report.batch_size}, channels ${report.channels.join(', ')}, ${report.precision}`,
     ],
-    [
-      'time',
-      `${seconds(report.step_s)} per step (best ${seconds(report.step_best_s)}), ${short(report.samples_per_s)} samples/s`,
-    ],
+    ['time', `${seconds(report.step_s)} per step, ${short(report.samples_per_s)} samples/s`],
     ['rate', `${short(report.gflops)} GFLOP/s over the step, ${report.dispatches} dispatches`],
     ['first step', firstText(report.first_step_s)],
     ['memory', memoryText(report)],

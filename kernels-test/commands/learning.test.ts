@@ -109,7 +109,7 @@ test.concurrent("optimizer.type='adamw' weight_decay=5e-4: what has no gradient 
   const channels = [2, 4, 6, 8, 10] as const
   const entries = specify({ structures: STRUCTURES.length, size: SIZE, inChannels: 1, channels })
   const index = entries.findIndex(entry => entry.name === name)
-  const before = initialValues(entries[index]!, index, 42)
+  const before = initialValues(entries[index]!, index, { seed: 42 })
   expect(left.updates).toBe(1)
   expect(
     relativeError(

@@ -2,7 +2,7 @@ import type { Config } from '../../src/config/schema.ts'
 import type { Tape } from '../../src/graph/tape.ts'
 import { type Tensor, tensorsOf } from '../../src/graph/tensor.ts'
 import { ModelState } from '../../src/nn/model_state.ts'
-import { writeInitial } from '../../src/run/model_weights.ts'
+import { initialisationOf, writeInitial } from '../../src/run/model_weights.ts'
 import { batchTensors, recordTraining } from '../../src/run/tapes.ts'
 import { knownChoice } from '../../src/run/variants.ts'
 import { type HostBatch, TrainingEngine } from '../../src/train/engine.ts'
@@ -64,7 +64,7 @@ export async function firstLoss(config: Config): Promise<number> {
   const spec = { config, shape: shapeOf(config), structureNames: STRUCTURES, batchSize: length, choice }
   const engine = await TrainingEngine.allocate(device, spec)
   await engine.prepare()
-  writeInitial(engine.storage, engine.state, config.seed)
+  writeInitial(engine.storage, engine.state, initialisationOf(config))
   const { terms } = await engine.accumulate(host, { seed: config.seed, epoch: 0, share: 1, first: true })
   await engine.close()
   return terms.total

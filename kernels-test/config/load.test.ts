@@ -35,6 +35,7 @@ const DOCUMENTED = {
   'model.presence_threshold': 0.5,
   'model.channels': [16, 32, 64, 128, 256],
   'model.features': null,
+  'model.mask_prior': null,
   'model.dropout': 0.2,
   'model.pretrained': null,
   'model.num_structures': null,

@@ -19,7 +19,7 @@ export function writeUntrainedModel(path: string, dataset: string): void {
     entries
       .filter(({ role }) => role !== 'num_batches_tracked')
       .map((entry, i): [string, TorchTensor] => {
-        return [entry.name, { dtype: 'f32', shape: entry.shape, data: initialValues(entry, i, 1) }]
+        return [entry.name, { dtype: 'f32', shape: entry.shape, data: initialValues(entry, i, { seed: 1 }) }]
       }),
   )
   writeCheckpoint(path, { epoch: 0, model, structureNames, isBest: true, trainLossHistory: [], valLossHistory: [] })

@@ -29,7 +29,7 @@ function weights(): Map<string, TorchTensor> {
     specify(shape).map((entry, index): [string, TorchTensor] => {
       if (entry.role === 'num_batches_tracked')
         return [entry.name, { dtype: 'i64', shape: [], data: BigInt64Array.of(5n) }]
-      const data = initialValues(entry, index, 1)
+      const data = initialValues(entry, index, { seed: 1 })
       if (entry.role.startsWith('running')) for (let c = 0; c < data.length; c++) data[c]! += 0.1 * ((c % 5) + 1)
       return [entry.name, { dtype: 'f32', shape: entry.shape, data }]
     }),

@@ -25,7 +25,7 @@ export function smallWeights(structures: number, shape: SmallShape, seed = 1): M
     entries
       .filter(({ role }) => role !== 'num_batches_tracked')
       .map((entry, i): [string, TorchTensor] => {
-        const data = initialValues(entry, i, seed)
+        const data = initialValues(entry, i, { seed })
         // probabilities on both sides of a half, instead of all just beside it
         if (entry.name === 'segmentation_head.segmentation_layer.weight')
           for (let e = 0; e < data.length; e++) data[e]! *= 60

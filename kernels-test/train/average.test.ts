@@ -128,7 +128,9 @@ test('weights and statistics are averaged from the first on', async () => {
   await trainHere(join(root, 'single'), [...averaging, ...single, 'training.learning_rate=0.02'])
   const shape = { structures: 3, size: [32, 16, 16], inChannels: 1, channels: [2, 4, 4, 6, 8] } as const
   const tensors = specify(shape).flatMap((entry, i) =>
-    entry.role === 'num_batches_tracked' ? [] : [{ ...entry, average: Float64Array.from(initialValues(entry, i, 42)) }],
+    entry.role === 'num_batches_tracked'
+      ? []
+      : [{ ...entry, average: Float64Array.from(initialValues(entry, i, { seed: 42 })) }],
   )
   for (let t = 1; t <= EPOCHS; t++) {
     const { model, live } = read('single', `checkpoint_epoch_${t}.pth`)

@@ -7,7 +7,7 @@ import { makePlan } from '../../src/plan/plan.ts'
 import { Runner, SlotPool } from '../../src/plan/runner.ts'
 import { Storage } from '../../src/plan/storage.ts'
 import { totalOf } from '../../src/run/memory.ts'
-import { writeInitial } from '../../src/run/model_weights.ts'
+import { initialisationOf, writeInitial } from '../../src/run/model_weights.ts'
 import { batchTensors, recordTraining } from '../../src/run/tapes.ts'
 import { type HostBatch, TrainingEngine } from '../../src/train/engine.ts'
 import { Tally } from '../../src/train/tally.ts'
@@ -33,7 +33,7 @@ async function engineFor(batchSize: number, settings = config): Promise<Training
   const engine = await TrainingEngine.allocate(at.device, { ...spec, config: settings, batchSize })
   made.push(engine)
   await engine.prepare()
-  writeInitial(engine.storage, engine.state, config.seed)
+  writeInitial(engine.storage, engine.state, initialisationOf(config))
   return engine
 }
 
@@ -235,7 +235,7 @@ describe('a replay', () => {
     const storage = new Storage(at.device)
     for (const arena of [state.parameters, state.gradients, state.running, state.batch]) storage.addArena(arena)
     for (const t of [state.batchesTracked, ...Object.values(batch)]) storage.addTensor(t)
-    writeInitial(storage, state, config.seed)
+    writeInitial(storage, state, initialisationOf(config))
     const host = batchOf(1)
     storage.write(batch.image, host.images)
     storage.write(batch.maskBits, host.maskBits)

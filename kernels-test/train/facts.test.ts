@@ -64,11 +64,15 @@ test('a model whose structures change places predicts the same for each of them'
 
 /** The model with structure `rows[s]` in the place of s; all of it. */
 function movedWeights(path: string, rows: readonly number[]): Weights {
-  const { weights, partly, drawn } = fittedWeights(shape, 0, {
-    weights: openTrainedModel(path).weights,
-    rows,
-    isLeftOut: () => false,
-  })
+  const { weights, partly, drawn } = fittedWeights(
+    shape,
+    { seed: 0 },
+    {
+      weights: openTrainedModel(path).weights,
+      rows,
+      isLeftOut: () => false,
+    },
+  )
   expect([...partly, ...drawn]).toEqual([])
   return weights
 }
@@ -122,7 +126,9 @@ test('model.pretrained: weights follow the names of the structures, and differen
 /** What is said when a training on a dataset starts from these weights. */
 async function linesOf(weights: string, data: string): Promise<string[]> {
   const lines: string[] = []
-  pretrainedWeights(weights, { dataset: await openDataset(data), shape, seed: 3 }, line => lines.push(line))
+  pretrainedWeights(weights, { dataset: await openDataset(data), shape, initialisation: { seed: 3 } }, line =>
+    lines.push(line),
+  )
   return lines
 }
 

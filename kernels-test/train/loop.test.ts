@@ -123,7 +123,9 @@ test.each(precisions)(
     const shape = { structures: 3, size: [32, 16, 16], inChannels: 1, channels: [2, 4, 4, 6, 8] } as const
     for (const [index, entry] of specify(shape).entries())
       if (isParameter(entry))
-        expect([...last.model.get(entry.name)!.data], entry.name).toEqual([...initialValues(entry, index, 42)])
+        expect([...last.model.get(entry.name)!.data], entry.name).toEqual([
+          ...initialValues(entry, index, { seed: 42 }),
+        ])
   },
 )
 

@@ -32,7 +32,12 @@ function taken(change: Partial<SadaanShape>, structureNames: readonly string[] =
   const wanted = { ...shape, structures: structureNames.length, ...change }
   const lines: string[] = []
   const found = { ...dataset, structureNames } as Dataset
-  return { ...pretrainedWeights(from, { dataset: found, shape: wanted, seed: SEED }, line => lines.push(line)), lines }
+  return {
+    ...pretrainedWeights(from, { dataset: found, shape: wanted, initialisation: { seed: SEED } }, line =>
+      lines.push(line),
+    ),
+    lines,
+  }
 }
 
 const HEAD = /^(attention_module|absence_detector|segmentation_head)\./
@@ -48,7 +53,7 @@ function expectOrigins({ weights, taken: whole, drawn }: Pretrained, wanted: Sad
   for (const name of whole) expect(weights.get(name), name).toEqual(own.get(name))
   for (const name of drawn) {
     const index = entries.findIndex(entry => entry.name === name)
-    expect([...weights.get(name)!.data], name).toEqual([...initialValues(entries[index]!, index, SEED)])
+    expect([...weights.get(name)!.data], name).toEqual([...initialValues(entries[index]!, index, { seed: SEED })])
   }
 }
 
@@ -101,7 +106,7 @@ test('structures of which the file has none draw the head anew; some keep what i
   const entries = specify({ ...shape, structures: 2 })
   const index = entries.findIndex(({ name }) => name === PRIORS)
   expect([...priors.data.subarray(0, voxels)]).toEqual([
-    ...initialValues(entries[index]!, index, SEED).subarray(0, voxels),
+    ...initialValues(entries[index]!, index, { seed: SEED }).subarray(0, voxels),
   ])
   expect([...priors.data.subarray(voxels)]).toEqual([...own.get(PRIORS)!.data.subarray(2 * voxels)])
   expect(some.partly).toContain(PRIORS)

@@ -22,7 +22,7 @@ export const NAMED_CONFIGS: Readonly<Record<string, NamedConfig>> = {
     description:
       'The best model from a short run: narrow head, supervised attention, one fall of the rate, averaged weights',
     values: {
-      model: { channels: [8, 16, 32, 64, 128], features: 32 },
+      model: { channels: [8, 16, 32, 64, 128], features: 32, mask_prior: 0.01 },
       training: {
         num_epochs: 30,
         learning_rate: 3e-3,

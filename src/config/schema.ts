@@ -21,6 +21,7 @@ const fraction = (expected = 'a number of at least 0 and below 1') =>
 
 const widths = 'five positive integers, e.g. [16, 32, 64, 128, 256]'
 const width = z.int(widths).positive(widths)
+const prior = 'a number between 0.0001 and 0.5, or None'
 const features = 'an even positive integer, or None'
 const size = 'three axes divisible by 16, e.g. [128, 128, 64], or None'
 const axis = z.int(size).positive(size).multipleOf(16, size)
@@ -60,6 +61,15 @@ const model = z.strictObject({
     .default(null)
     .describe(
       'Channels of the feature map, from which the widths of the head follow; None: 8 times the first of channels',
+    ),
+  mask_prior: z
+    .number(prior)
+    .min(0.0001, prior)
+    .max(0.5, prior)
+    .nullable()
+    .default(null)
+    .describe(
+      'Probability from which the masks of a new model start, e.g. the share of foreground voxels: learns small structures in a fraction of the epochs; None: PyTorch’s initialisation, about 0.5',
     ),
   dropout: fraction().default(0.2).describe('Dropout probability in the presence head during training'),
   pretrained: text()

@@ -141,10 +141,15 @@ function absence({ structures }: SadaanShape, features: number): Entry[] {
   ]
 }
 
+const MASKS = 'segmentation_head.segmentation_layer'
+
+/** The bias of the masks' logits, (structures). */
+export const MASK_BIAS = `${MASKS}.bias`
+
 function segmentation({ structures }: SadaanShape, features: number): Entry[] {
   return [
     ...block('segmentation_head.feature_refine', features, features / 2),
-    ...conv('segmentation_head.segmentation_layer', features / 2, structures, 1),
+    ...conv(MASKS, features / 2, structures, 1),
   ]
 }
 

@@ -62,6 +62,11 @@ export function modelDecisions({ facts, name }: Device, { channels, stored }: Ma
         ]
       : []),
     {
+      key: 'model.mask_prior',
+      value: STRONG.model.mask_prior,
+      reason: 'most voxels belong to no structure: masks that start empty learn them in a fraction of the epochs',
+    },
+    {
       key: 'training.batch_size',
       value: plan.batchSize,
       reason: batchReason(plan),

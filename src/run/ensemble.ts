@@ -47,7 +47,11 @@ function inOrderOf({ structureNames: wanted }: TrainedModel, model: TrainedModel
   const { structureNames: own, weights, shape } = model
   if (!own || !wanted || own.join('\0') === wanted.join('\0')) return model
   const source = { weights, rows: rowsByName(own, wanted), isLeftOut: () => false }
-  return { ...model, structureNames: wanted, weights: fittedWeights(shape, 0, source).weights }
+  return {
+    ...model,
+    structureNames: wanted,
+    weights: fittedWeights(shape, { seed: 0 }, source).weights,
+  }
 }
 
 /** What models must agree on: as text that is equal if they do, or that says how this one differs from the other. */

@@ -1,5 +1,5 @@
 import type { TorchTensor } from '../checkpoint/pickle/torch_tensor.ts'
-import { initialValues } from '../nn/initialise.ts'
+import { type Initialisation, initialValues } from '../nn/initialise.ts'
 import { type Entry, type SadaanShape, specify } from '../nn/specification.ts'
 import { sizeOf } from '../util/shape.ts'
 import type { Weights } from './model_weights.ts'
@@ -38,10 +38,10 @@ export function rowsByName(own: readonly string[], wanted: readonly string[]): n
 const CLASSIFIER = /^(absence_detector\.absence_classifiers\.)(\d+)(\..*)$/
 
 /**
- * Weights of `shape`: every tensor of the source that has its shape, structure by structure, else drawn from PyTorch's distributions. What
+ * Weights of `shape`: every tensor of the source that has its shape, structure by structure, else drawn as for a new model. What
  * the source does not count (num_batches_tracked) is left out.
  */
-export function fittedWeights(shape: SadaanShape, seed: number, source: Source): FittedWeights {
+export function fittedWeights(shape: SadaanShape, initialisation: Initialisation, source: Source): FittedWeights {
   const ofStructures = rowEntries(shape)
   const weights = new Map<string, TorchTensor>()
   const names = { taken: [] as string[], partly: [] as string[], drawn: [] as string[] }
@@ -56,7 +56,7 @@ export function fittedWeights(shape: SadaanShape, seed: number, source: Source):
     const found = given && fits(given, entry, rows) ? given : undefined
     const origin = !found ? 'drawn' : rows?.includes(-1) ? 'partly' : 'taken'
     names[origin].push(name)
-    const initial = origin === 'taken' ? undefined : initialValues(entry, index, seed)
+    const initial = origin === 'taken' ? undefined : initialValues(entry, index, initialisation)
     weights.set(name, found ? (rows ? withRows(found, entry, rows, initial) : found) : f32(entry, initial!))
   }
   return { weights, ...names }

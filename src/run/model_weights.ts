@@ -1,7 +1,7 @@
 import type { TorchTensor } from '../checkpoint/pickle/torch_tensor.ts'
 import type { AdamState, OptimizerState } from '../checkpoint/torch_optimizer.ts'
 import type { Config } from '../config/schema.ts'
-import { initialValues } from '../nn/initialise.ts'
+import { type Initialisation, initialValues } from '../nn/initialise.ts'
 import type { ModelState } from '../nn/model_state.ts'
 import { isParameter, type SadaanShape, specify, widthsText } from '../nn/specification.ts'
 import type { LossScale } from '../optim/loss_scale.ts'
@@ -30,11 +30,15 @@ export function modelOf(
   )
 }
 
-/** Draws initial values from PyTorch's distributions. */
-export function writeInitial(storage: Storage, state: ModelState, seed: number): void {
+export function initialisationOf({ seed, model }: Config): Initialisation {
+  return { seed, maskPrior: model.mask_prior }
+}
+
+/** A new model. */
+export function writeInitial(storage: Storage, state: ModelState, initialisation: Initialisation): void {
   state.entries.forEach((entry, index) => {
     if (entry.role === 'num_batches_tracked') return
-    storage.write(state.tensor(entry.name), initialValues(entry, index, seed))
+    storage.write(state.tensor(entry.name), initialValues(entry, index, initialisation))
   })
 }
 

@@ -2,6 +2,7 @@ import { resolve } from 'node:path'
 import { readModelFile } from '../checkpoint/weights.ts'
 import type { Dataset } from '../data/dataset/dataset.ts'
 import { weightsPath } from '../models/registry.ts'
+import type { Initialisation } from '../nn/initialise.ts'
 import { featuresOf, type SadaanShape, widthsText } from '../nn/specification.ts'
 import { factDifferences } from '../run/dataset_facts.ts'
 import { type FittedWeights, fittedWeights, rowsByName } from '../run/fitted_weights.ts'
@@ -19,7 +20,8 @@ export interface Pretrained extends FittedWeights {
 interface Wanted {
   dataset: Dataset
   shape: SadaanShape
-  seed: number
+  /** of what the weights do not have */
+  initialisation: Initialisation
 }
 
 const PRIORS = 'attention_module.position_embeddings'
@@ -34,7 +36,7 @@ const ENCODER_CONVOLUTION = /^encoder\.(enc|dec)\d\.[03]\.weight$/
  */
 export function pretrainedWeights(
   nameOrPath: string,
-  { dataset, shape, seed }: Wanted,
+  { dataset, shape, initialisation }: Wanted,
   say: (line: string) => void,
 ): Pretrained {
   const path = weightsPath(nameOrPath)
@@ -45,7 +47,7 @@ export function pretrainedWeights(
   const isHeadTaken = featuresOf(model.shape) === featuresOf(shape) && rows.some(row => row >= 0)
   const isLeftOut = (name: string): boolean =>
     HEAD.test(name) && (!isHeadTaken || (name === PRIORS && model.shape.size.join() !== shape.size.join()))
-  const fitted = fittedWeights(shape, seed, { weights: model.weights, rows, isLeftOut })
+  const fitted = fittedWeights(shape, initialisation, { weights: model.weights, rows, isLeftOut })
   if (!fitted.taken.some(name => ENCODER_CONVOLUTION.test(name)))
     throw new InputError(
       `${path}: has ${widthsText(model.shape)}, and no layer of a model with ${widthsText(shape)}: expected weights of that width, or model.channels=[${model.shape.channels}]`,
@@ -61,7 +63,7 @@ function rowsIn({ structureNames, shape }: TrainedModel, wanted: readonly string
   return wanted.map((_, s) => (wanted.length === shape.structures ? s : -1))
 }
 
-interface Fit extends Omit<Wanted, 'seed'> {
+interface Fit extends Omit<Wanted, 'initialisation'> {
   model: TrainedModel
   rows: readonly number[]
   isHeadTaken: boolean

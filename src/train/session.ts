@@ -6,7 +6,14 @@ import { Device } from '../gpu/device.ts'
 import type { SadaanShape } from '../nn/specification.ts'
 import { Windows } from '../optim/windows.ts'
 import { withBatchThatFits } from '../run/memory.ts'
-import { writeAverage, writeInitial, writeLossScale, writeModel, writeOptimizer } from '../run/model_weights.ts'
+import {
+  initialisationOf,
+  writeAverage,
+  writeInitial,
+  writeLossScale,
+  writeModel,
+  writeOptimizer,
+} from '../run/model_weights.ts'
 import { decodersFor, shapeFor, wantedAdapter } from '../run/open.ts'
 import { fixVariants, knownChoice, type RunVariants } from '../run/variants.ts'
 import { FixedChoice } from '../tune/choice.ts'
@@ -125,9 +132,9 @@ function loadersFor(
 }
 
 /**
- * Initialises model and optimiser: from the checkpoint to resume from, else from the weights of `model.pretrained`, else from PyTorch's
- * distributions. Tells `say` in which respects those weights do not match the dataset. Returns what it took of them. Throws InputError if a
- * file cannot be read or holds another model.
+ * Initialises model and optimiser: from the checkpoint to resume from, else from the weights of `model.pretrained`, else as a new model.
+ * Tells `say` in which respects those weights do not match the dataset. Returns what it took of them. Throws InputError if a file cannot
+ * be read or holds another model.
  */
 export function initialise(
   session: Session,
@@ -137,6 +144,7 @@ export function initialise(
   const { storage, state, optimizer } = engine
   const { averaged } = optimizer
   const { pretrained } = config.model
+  const initialisation = initialisationOf(config)
   if (resume) {
     const { checkpoint, progress, path } = resume
     writeModel(storage, state, checkpoint.live ?? checkpoint.model, path)
@@ -144,10 +152,10 @@ export function initialise(
     writeOptimizer(engine, checkpoint.optimizer!, progress.skipped, path)
     if (progress.lossScale) writeLossScale(storage, state, config, progress.lossScale)
   } else if (pretrained !== null) {
-    const taken = pretrainedWeights(pretrained, { ...session, seed: config.seed }, say)
+    const taken = pretrainedWeights(pretrained, { ...session, initialisation }, say)
     writeModel(storage, state, taken.weights, taken.path)
     if (averaged) writeAverage(storage, averaged, taken.weights, taken.path)
     return taken
-  } else for (const each of averaged ? [state, averaged] : [state]) writeInitial(storage, each, config.seed)
+  } else for (const each of averaged ? [state, averaged] : [state]) writeInitial(storage, each, initialisation)
   return undefined
 }
