@@ -6,6 +6,7 @@ import { RecordMetrics } from '../../src/board/records/metrics.ts'
 import { Records } from '../../src/board/records/records.ts'
 import { runPageOf } from '../../src/board/records/run_page.ts'
 import { seriesOf } from '../../src/board/records/series.ts'
+import { defaultConfig } from '../../src/config/schema.ts'
 import { RunDirectory } from '../../src/track/run_directory.ts'
 import { sacredTime } from '../../src/track/time.ts'
 import { temporaryDirectory } from '../data/small_dataset.ts'
@@ -52,7 +53,7 @@ test('a run of this program: figures, settings that differ, why it failed', asyn
   }
   first.capture('epoch 1\n')
   await first.finish({ status: 'COMPLETED' })
-  const { config } = request(base)
+  const config = defaultConfig()
   const second = RunDirectory.create({ ...request(base), config: { ...config, seed: 7 } })!
   await second.finish({ status: 'FAILED', error: new Error('the disk is full') })
   const records = await readAll(base)
