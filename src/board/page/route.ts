@@ -1,31 +1,15 @@
 import { useEffect, useState } from 'preact/hooks'
+import { hrefOf, type Place, placeOf } from './address.ts'
 
-/** What a page's address names, e.g. `#/run/sacred_runs/3?log=1`. */
-export interface Place {
-  page: string
-  /** what follows the page, decoded, e.g. ['sacred_runs', '3'] */
-  parts: string[]
-  query: URLSearchParams
-}
-
-export function placeOf(hash: string): Place {
-  const [path = '', query = ''] = hash.replace(/^#\/?/, '').split('?', 2)
-  const [page = '', ...parts] = path.split('/').map(decoded)
-  return { page, parts, query: new URLSearchParams(query) }
-}
-
-export function hrefOf(page: string, parts: readonly string[], query?: URLSearchParams): string {
-  const search = query?.toString()
-  return `#/${[page, ...parts].map(encodeURIComponent).join('/')}${search ? `?${search}` : ''}`
-}
-
-/** A typed address may hold a stray `%`. */
-function decoded(part: string): string {
-  try {
-    return decodeURIComponent(part)
-  } catch {
-    return part
+/** Changes part of the address's query, without a new entry in the history. Empty values leave it. */
+export function setQuery(query: URLSearchParams, changes: Readonly<Record<string, string>>): void {
+  const next = new URLSearchParams(query)
+  for (const [key, value] of Object.entries(changes)) {
+    if (value === '') next.delete(key)
+    else next.set(key, value)
   }
+  const { page, parts } = placeOf(location.hash)
+  location.replace(hrefOf(page, parts, next))
 }
 
 /** The place of the address bar; renders again when it changes. */
