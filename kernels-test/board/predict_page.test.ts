@@ -242,8 +242,7 @@ describe.skipIf(!isThere)(`the page that predicts${isThere ? '' : `, for want of
   })
 
   test('explains a lost device, goes on with a new one, and a damaged scan ends nothing', async () => {
-    await pick('Model', join(folder, 'small.pth'))
-    await page.locator('[data-plan]').waitFor()
+    await open(join(folder, 'small.pth'))
     const devtools = await browser.newBrowserCDPSession()
     // no answer comes from a process that crashes
     devtools.send('Browser.crashGpuProcess').catch(() => undefined)

@@ -39,13 +39,17 @@ export function Picker({ label, accept, isMany, isBusy, pick }: PickerProps): JS
         accept,
         multiple: isMany,
         disabled: isBusy,
-        onChange: (event: Event) => {
-          const input = event.currentTarget as HTMLInputElement
-          take(input.files)
-          input.value = '' // the same file can be picked again
+        // the same file can be picked again
+        onClick: (event: MouseEvent) => {
+          inputOf(event).value = ''
         },
+        onChange: (event: Event) => take(inputOf(event).files),
       }),
       h('span', { class: 'faint' }, 'or drop it here'),
     ],
   )
+}
+
+function inputOf({ currentTarget }: Event): HTMLInputElement {
+  return currentTarget as HTMLInputElement
 }
