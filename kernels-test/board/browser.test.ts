@@ -128,7 +128,7 @@ test('a case opens in the viewer, in the colours of its structures', async conte
   await page.getByRole('slider', { name: 'Opacity of the prediction' }).fill('1')
   const wanted = PREDICTED.map((_, s) => regionColor(s))
   await expect
-    .poll(async () => missingColors((await canvas.screenshot()).toString('base64'), wanted), { timeout: 60_000 })
+    .poll(async () => missingColors((await canvas.screenshot()).toString('base64'), wanted), { timeout: 3_600_000 })
     .toEqual([])
   await page.keyboard.press('n')
   await page.getByRole('heading', { name: 'subject "0"' }).waitFor()
