@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { readText, writeWhole } from '../src/util/whole_file.ts'
 import type { OpsReport } from './ops/ops.ts'
 import { OPS_COLUMNS, opsHeader } from './ops/text.ts'
-import { tunedColumns } from './peers/tuned.ts'
+import { type TunedReport, tunedColumns, tunedText } from './peers/tuned.ts'
 import type { StepReport } from './step/step.ts'
 import { stepText } from './step/text.ts'
 import { type TrainingComparison, trainingText } from './step/training.ts'
@@ -56,13 +56,15 @@ const stepSection = (result: object): string => fenced(stepText(result as StepRe
 const WRITERS: Readonly<Record<string, (result: object) => string>> = {
   adapter: result => fenced(JSON.stringify((result as Doctor).adapters, null, 1)),
   tests: result => fenced(JSON.stringify(result)),
-  tune: tuneSection,
-  'tune-f16': tuneSection,
-  'ops-f32': opsSection,
-  'ops-f16': opsSection,
   'step-f32': stepSection,
   'step-f16': stepSection,
-  training: result => fenced(trainingText(result as TrainingComparison)),
+  peers: result => fenced(tunedText(result as TunedReport)),
+  'ops-f32': opsSection,
+  'ops-f16': opsSection,
+  training: result => fenced(JSON.stringify(result)),
+  resume: result => fenced(trainingText(result as TrainingComparison)),
+  tune: tuneSection,
+  'tune-f16': tuneSection,
   targets: targetsSection,
 }
 

@@ -1,14 +1,14 @@
-import { Command } from 'commander'
-import { listAdapters, NoAdapterError, type OpenAdapter } from '../src/gpu/adapter.ts'
+import { Command, Option } from 'commander'
+import { improveSoftwareAdapter, listAdapters, noAdapter, type OpenAdapter } from '../src/gpu/adapter.ts'
 import { Device } from '../src/gpu/device.ts'
-import { installSoftwareAdapter, softwareAdapterInstalled } from '../src/gpu/software.ts'
+import { installSwiftShader } from '../src/gpu/software/swiftshader.ts'
 import { formatBytes } from '../src/run/memory.ts'
 import { selfTest } from '../src/run/self_test.ts'
 import { messageOf } from '../src/util/error.ts'
 import { say } from './console/say.ts'
 
 interface DoctorOptions {
-  installSoftwareGpu?: boolean
+  installSoftwareGpu?: 'fastest' | 'swiftshader'
   json?: boolean
 }
 
@@ -16,16 +16,24 @@ interface DoctorOptions {
 export function makeDoctorCommand(): Command {
   return new Command('doctor')
     .description('list the GPU and software adapters of this machine and test a kernel on each')
-    .option('--install-software-gpu', 'install a software adapter for Linux without Vulkan, through npm, without root')
+    .addOption(
+      new Option(
+        '--install-software-gpu [which]',
+        'install a software adapter without root: Mesa lavapipe on Debian and Ubuntu, else SwiftShader on Linux',
+      )
+        .choices(['fastest', 'swiftshader'])
+        .preset('fastest'),
+    )
     .option('--json', 'print one JSON object')
     .action(runDoctor)
 }
 
 async function runDoctor({ installSoftwareGpu, json }: DoctorOptions): Promise<void> {
-  if (installSoftwareGpu && !softwareAdapterInstalled()) await installSoftwareAdapter(say)
+  if (installSoftwareGpu === 'swiftshader') await installSwiftShader(say)
+  const own = installSoftwareGpu === 'fastest' ? await improveSoftwareAdapter(say) : undefined
+  if (own !== undefined) say(`${own} is there: nothing to install`)
   const adapters = await listAdapters()
-  if (adapters.length === 0)
-    throw new NoAdapterError('no GPU adapter on this machine; run: sadaan-gpu doctor --install-software-gpu')
+  if (adapters.length === 0) throw noAdapter()
   const findings = []
   for (const [index, adapter] of adapters.entries()) {
     const finding = { index, ...factsOf(adapter), ...(await testOf(index)) }

@@ -40,7 +40,8 @@ async function runValidate(directory: string, options: ValidateCommandOptions): 
   if (validation.errors > 0 || (strict && validation.warnings > 0)) process.exitCode = 1
 }
 
-function validationText({ directory, splits, structureNames, findings, errors, warnings, hashes }: Validation): string {
+function validationText(validation: Validation): string {
+  const { directory, viewOf, splits, structureNames, findings, errors, warnings, hashes } = validation
   const counts = Object.entries(splits).map(([name, samples]) => `${name} ${samples}`)
   const kept: Record<Validation['hashes'], string> = {
     none: 'none recorded; --hash records them',
@@ -51,6 +52,7 @@ function validationText({ directory, splits, structureNames, findings, errors, w
   return [
     ...(findings.length > 0 ? [...findingsTable(findings), ''] : []),
     `dataset   ${printable(directory)}: ${structureNames.length} structures`,
+    ...(viewOf === undefined ? [] : [`view of   ${printable(viewOf)}, whose samples were checked`]),
     `samples   ${counts.join(', ') || 'none readable'}`,
     `hashes    ${kept[hashes]}`,
     `found     ${counted(errors, 'error')}, ${counted(warnings, 'warning')}`,

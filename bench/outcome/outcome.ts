@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto'
-import { renameSync, rmSync } from 'node:fs'
+import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { openAdapter } from '../../src/gpu/adapter.ts'
 import { scorePredictions } from '../../src/score/score.ts'
 import { InputError } from '../../src/util/error.ts'
 import { makeFolder } from '../../src/util/files/folder.ts'
 import { isFolder } from '../../src/util/files/lookup.ts'
+import { replaceFile } from '../../src/util/files/rename.ts'
 import { meanOfDefined } from '../../src/util/statistics.ts'
 import { writeJson, writeText, writing } from '../../src/util/whole_file.ts'
 import { Journal } from '../journal.ts'
@@ -189,7 +190,7 @@ async function predictOthers(
     rmSync(unfinished, { recursive: true, force: true })
     request.say(`  predict ${images}`)
     await tool.predict({ weights, fold, images, output: unfinished, isFinal: true, folder, stop: request.stop })
-    writing(output, () => renameSync(unfinished, output))
+    writing(output, () => replaceFile(unfinished, output))
   }
 }
 

@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { checkIntegrity, readTar } from '../../src/gpu/archive.ts'
+import { checkIntegrity, readTar } from '../../src/gpu/software/archive.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'sadaan-gpu-tar-'))
 const long = `${'d'.repeat(90)}/${'f'.repeat(60)}` // beyond the 100 bytes of the name field: goes into the prefix

@@ -1,9 +1,13 @@
 import { openAdapter } from '../../src/gpu/adapter.ts'
-import { installSoftwareAdapter, useSoftwareAdapter } from '../../src/gpu/software.ts'
+import { installLavapipe, lavapipeSource, useLavapipe } from '../../src/gpu/software/lavapipe.ts'
+import { installSwiftShader, useSwiftShader } from '../../src/gpu/software/swiftshader.ts'
 
-// A program, since the test's own process has chosen its driver: installs the software adapter and computes on it.
-await installSoftwareAdapter(line => console.log(line))
-useSoftwareAdapter()
+// A program, since the test's own process has chosen its driver: installs the named software adapter and computes on it.
+const say = (line: string): void => console.log(line)
+const isLavapipe = process.argv[2] === 'lavapipe'
+await (isLavapipe ? installLavapipe(lavapipeSource()!, say) : installSwiftShader(say))
+const failure = isLavapipe ? useLavapipe() : useSwiftShader()
+if (failure !== undefined) throw new Error(failure)
 const { adapter, name } = await openAdapter()
 const device = await adapter.requestDevice()
 const code = `

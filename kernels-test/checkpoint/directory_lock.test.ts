@@ -76,6 +76,17 @@ test('a number that another process has by now is not the one that took the lock
   DirectoryLock.take(folder).release()
 })
 
+test('where the system tells no processes apart, one that started after the lock is not the one that took it', async ctx => {
+  if (process.platform === 'win32' || !existsSync('/bin/ps')) ctx.skip('needs ps')
+  const other = await otherProcess()
+  const now = new Date()
+  leave({ pid: other.pid, host: hostname(), since: now.toISOString() })
+  expect(() => DirectoryLock.take(folder)).toThrow(`; if that training is gone, remove ${path()}`)
+  leave({ pid: other.pid, host: hostname(), since: new Date(now.getTime() - 3_600_000).toISOString() })
+  DirectoryLock.take(folder).release()
+  await other.end()
+})
+
 test("another host's lock is refused with the way out, unless it is of an earlier start of this Slurm job", () => {
   const holder = { pid: 1, host: 'elsewhere', since: '2026-01-01T00:00:00.000Z', job: '17', restarts: '0' }
   leave(holder)

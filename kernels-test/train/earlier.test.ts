@@ -21,7 +21,7 @@ import { EarlierCheckpoints } from '../../src/train/earlier_checkpoints.ts'
 import { TrainingEngine } from '../../src/train/engine.ts'
 import { InputError } from '../../src/util/error.ts'
 import { temporaryDirectory } from '../data/small_dataset.ts'
-import { SMALL, smallDataset, substance, trainHere } from './training_here.ts'
+import { expectSame, SMALL, smallDataset, trainHere } from './training_here.ts'
 
 const root = temporaryDirectory()
 const dataset = await smallDataset(join(root, 'dataset'), 2, 1)
@@ -78,9 +78,7 @@ test('a training without --resume sets the checkpoints of an earlier run aside, 
   expect(said.join('\n')).toContain(`move to ${inRun(run, 'earlier', '3')} before the first save`)
   expect(existsSync(bestPath)).toBe(true)
   expect(digestsOf(run, 'earlier', '1')).toEqual(first)
-  expect(substance(readCheckpoint(inRun(run, 'last.pth')))).toEqual(
-    substance(readCheckpoint(inRun('straight', 'last.pth'))),
-  )
+  expectSame(readCheckpoint(inRun(run, 'last.pth')), readCheckpoint(inRun('straight', 'last.pth')))
 })
 
 test('a training that ends before its first save moves nothing', async () => {
@@ -110,9 +108,7 @@ test('--resume sets nothing aside; --resume of an older checkpoint of the folder
   expect(namesOf(back, 'earlier', '1')).toEqual([...later, 'checkpoint_epoch_2.pth', 'last.pth'])
   const stays = (run: string) => readFileSync(inRun(run, 'checkpoint_epoch_1.pth'))
   expect(stays(back).equals(stays('first'))).toBe(true)
-  expect(substance(readCheckpoint(inRun(back, 'last.pth')))).toEqual(
-    substance(readCheckpoint(inRun(resumed, 'last.pth'))),
-  )
+  expectSame(readCheckpoint(inRun(back, 'last.pth')), readCheckpoint(inRun(resumed, 'last.pth')))
 })
 
 test('numbers only grow, folders of others stay, and only files of these names move', () => {

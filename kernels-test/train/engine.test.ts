@@ -179,11 +179,26 @@ describe('with activations stored as f16', () => {
   })
 })
 
+test('a batch is copied before a call returns, so that the loader may overwrite it', async () => {
+  const engine = await engineFor(1)
+  const prepared = await engine.prepareEvaluation()
+  for (const call of [
+    (host: HostBatch) => engine.accumulate(host, step),
+    (host: HostBatch) => engine.evaluate(prepared, host),
+  ]) {
+    const expected = await call(batchOf(1))
+    const host = batchOf(1)
+    const result = call(host)
+    for (const values of Object.values(host)) values.fill(0)
+    expect(await result).toEqual(expected)
+  }
+})
+
 describe('padding', () => {
   test('is in no figure: a padded batch gives what its real samples give alone', async () => {
     const [one, three] = [await engineFor(1), await engineFor(3)]
-    const alone = await one.evaluate(batchOf(1, 5))
-    const padded = await three.evaluate(batchOf(3, 5, 1))
+    const alone = await one.evaluate(await one.prepareEvaluation(), batchOf(1, 5))
+    const padded = await three.evaluate(await three.prepareEvaluation(), batchOf(3, 5, 1))
     for (const [name, value] of Object.entries(alone.terms))
       expect(padded.terms[name as keyof typeof padded.terms], name).toBeCloseTo(value, 5)
     expect([...padded.presence]).toEqual([...alone.presence, -1, -1, -1, -1, -1, -1])
@@ -194,9 +209,10 @@ describe('padding', () => {
     const figures: Record<string, number>[] = []
     for (const size of [1, 2, 3]) {
       const engine = await engineFor(size)
+      const prepared = await engine.prepareEvaluation()
       const tally = new Tally(3, 0.5)
       for (let first = 0; first < SAMPLES; first += size)
-        tally.add(await engine.evaluate(batchOf(size, first, Math.min(size, SAMPLES - first))))
+        tally.add(await engine.evaluate(prepared, batchOf(size, first, Math.min(size, SAMPLES - first))))
       const { presenceAccuracy, meanDice, hardDice } = tally
       figures.push({ presenceAccuracy: presenceAccuracy!, meanDice: meanDice!, hardDice: hardDice! })
     }

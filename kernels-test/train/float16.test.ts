@@ -8,7 +8,7 @@ import type { Progress } from '../../src/train/progress.ts'
 import { temporaryDirectory, writeMetadata } from '../data/small_dataset.ts'
 import { testDevice } from '../harness.ts'
 import { randomOf } from '../numbers.ts'
-import { SMALL, trainHere } from './training_here.ts'
+import { expectSame, SMALL, trainHere } from './training_here.ts'
 
 const { device } = await testDevice()
 const SIZE = [32, 16, 16] as const
@@ -74,12 +74,6 @@ const train = (name: string, precision: string, epochs: number, resume = false) 
   trainHere(join(root, name), [...words, `compute.precision='${precision}'`, `training.num_epochs=${epochs}`], resume)
 const read = (name: string, file: string): Checkpoint => readCheckpoint(join(root, name, 'checkpoints', file))
 
-/** What a training is made of: weights, optimiser, loss scale, all figures that follow from them. */
-function substance({ model, optimizer, trainLossHistory, valLossHistory, sadaan }: Checkpoint): object {
-  const { lossScale, skipped, best, batches } = sadaan as unknown as Progress
-  return { model, optimizer, trainLossHistory, valLossHistory, lossScale, skipped, best, batches }
-}
-
 describe.skipIf(!device.facts.features.has('shader-f16'))('training with activations stored as f16', () => {
   test('learns as f32 does; in one go or stopped half way and resumed, it gives the same bits', async () => {
     const full = await train('f32', 'f32', EPOCHS)
@@ -90,10 +84,10 @@ describe.skipIf(!device.facts.features.has('shader-f16'))('training with activat
 
     await train('halves', 'f16', EPOCHS / 2)
     const between = `checkpoint_epoch_${EPOCHS / 2}.pth`
-    expect(substance(read('halves', between))).toEqual(substance(read('f16', between)))
+    expectSame(read('halves', between), read('f16', between))
     await train('halves', 'f16', EPOCHS, true)
     const last = read('f16', 'last.pth')
-    expect(substance(read('halves', 'last.pth'))).toEqual(substance(last))
+    expectSame(read('halves', 'last.pth'), last)
     expect((last.sadaan as unknown as Progress).lossScale).toEqual({ ...INITIAL_LOSS_SCALE, updates: UPDATES })
   })
 })

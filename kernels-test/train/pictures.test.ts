@@ -102,10 +102,11 @@ test('the masks that are pictured are those that the hard Dice counts', async ()
     initialise(session, { say: () => undefined })
     const { engine, validationLoader } = session
     await engine.prepare()
+    const prepared = await engine.prepareEvaluation()
     let compared = 0
     for await (const host of validationLoader.epoch(0)) {
-      const { pairs } = await engine.evaluate(host)
-      const masks = await engine.predictedMasks(host.count)
+      const { pairs } = await engine.evaluate(prepared, host)
+      const masks = await engine.predictedMasks(prepared, host.count)
       const words = masks.length / (host.count * STRUCTURES.length)
       const both = masks.map((word, i) => word & host.maskBits[i]!)
       for (let pair = 0; pair < host.count * STRUCTURES.length; pair++) {

@@ -8,7 +8,7 @@ import type { Progress } from '../../src/train/progress.ts'
 import { InputError } from '../../src/util/error.ts'
 import { temporaryOf } from '../../src/util/whole_file.ts'
 import { temporaryDirectory } from '../data/small_dataset.ts'
-import { figuresOf, SMALL, smallDataset, substance, type Trained, trainHere } from './training_here.ts'
+import { expectSame, figuresOf, SMALL, smallDataset, type Trained, trainHere } from './training_here.ts'
 
 /** Five batches an epoch in windows of two: three updates, the last of a window that is not full. */
 const UPDATES = 3
@@ -84,8 +84,7 @@ test('stopped within a window, behind an epoch, in its validation and before its
 
   const resumed = await trainHere(folder('stopped'), words, true)
   expect(resumed).toMatchObject({ status: 'COMPLETED', best: straight.best, epochs: 3 })
-  for (const file of ['last.pth', 'best_model.pth'])
-    expect(substance(read('stopped', file)), file).toEqual(substance(read('straight', file)))
+  for (const file of ['last.pth', 'best_model.pth']) expectSame(read('stopped', file), read('straight', file))
   expect(figuresOf(resumed.run!)).toEqual(figuresOf(straight.run!))
   expect(progressOf(read('straight', 'last.pth')).batches).toBe(15)
   expect(read('straight', 'last.pth').optimizer!.state.get(0)!.step).toBe(3 * UPDATES)
@@ -166,7 +165,7 @@ test('a device that goes away in the middle: an error, no hang, and where it goe
   vi.restoreAllMocks()
   expect(progressOf(read('lost', 'last.pth')).position).toEqual({ epoch: 1, batch: 0 })
   const resumed = await trainHere(folder('lost'), words, true)
-  expect(substance(read('lost', 'last.pth'))).toEqual(substance(read('straight', 'last.pth')))
+  expectSame(read('lost', 'last.pth'), read('straight', 'last.pth'))
   expect(figuresOf(resumed.run!)).toEqual(figuresOf(straight.run!))
 })
 

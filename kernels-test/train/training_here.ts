@@ -1,5 +1,6 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { isDeepStrictEqual } from 'node:util'
 import { expect } from 'vitest'
 import type { Checkpoint } from '../../src/checkpoint/checkpoint.ts'
 import { loadConfig } from '../../src/config/load.ts'
@@ -65,6 +66,26 @@ export function substance({ sadaan, ...rest }: Checkpoint): object {
   expect(checkpoint).toHaveProperty('save_dir')
   expect(num_epochs).toBeGreaterThan(0)
   return { ...rest, progress, others, trained }
+}
+
+/** Expects two checkpoints to have the same substance, and names the parts that differ: of two objects this large vitest shows nothing. */
+export function expectSame(found: Checkpoint, expected: Checkpoint): void {
+  const [has, wanted] = [found, expected].map(each => new Map(partsOf(substance(each)))) as [Parts, Parts]
+  const names = [...new Set([...has.keys(), ...wanted.keys()])]
+  expect(names.filter(name => !isDeepStrictEqual(has.get(name), wanted.get(name)))).toEqual([])
+}
+
+type Parts = Map<string, unknown>
+
+/** Everything within `whole` that has no names of its own, as numbers and arrays of them, with the path to it. */
+function partsOf(whole: unknown, path = ''): [string, unknown][] {
+  const inside = whole instanceof Map ? [...whole] : isNaming(whole) ? Object.entries(whole) : undefined
+  if (!inside) return [[path, whole]]
+  return inside.flatMap(([name, part]) => partsOf(part, `${path}/${name}`))
+}
+
+function isNaming(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype
 }
 
 /** Steps and values of every metric of a run but those that tell how fast it was. */

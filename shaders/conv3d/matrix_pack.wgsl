@@ -8,7 +8,7 @@ enable f16;
 
 struct Params {
   matrix: WeightMatrix,
-  taps: u32,
+  @align(16) taps: u32,
   width: u32,
   depth: u32,
   matrices: u32, // of rows

@@ -6,7 +6,7 @@
 
 struct Params {
   matrix: WeightMatrix,
-  taps: u32,
+  @align(16) taps: u32,
 }
 
 @group(0) @binding(1) var<storage, read_write> packed: array<vec4f>; // (rows / 4, columns, taps)

@@ -6,8 +6,8 @@
 struct Params {
   samples: u32,
   channels: u32, // copied
-  source: SourceParams,
-  brick_channels: u32,
+  @align(16) source: SourceParams,
+  @align(16) brick_channels: u32,
   brick_channel: u32, // first channel written
   height: u32,
   width: u32,

@@ -14,8 +14,8 @@ override TURNS: u32 = 1;
 
 struct Params {
   share: Share,
-  voxels: u32,
-  source: SourceParams,
+  @align(16) voxels: u32,
+  @align(16) source: SourceParams,
 }
 
 @group(0) @binding(1) var<storage, read> packed: array<vec4f>; // (O / 4, I)

@@ -11,8 +11,8 @@ struct Params {
   inputs: u32, // channels read of x
   outputs: u32, // channels read of dy
   voxels: u32,
-  source: SourceParams,
-  dy_base: u32,
+  @align(16) source: SourceParams,
+  @align(16) dy_base: u32,
   dy_channels: u32,
   chunk_voxels: u32,
 }

@@ -10,7 +10,7 @@
 
 struct Params {
   share: Share,
-  height: u32,
+  @align(16) height: u32,
   width: u32,
   depth: u32,
 }

@@ -11,9 +11,9 @@ override ADJOINT: bool = false;
 
 struct Params {
   share: Share,
-  size: u32, // of the kernel, along each axis
+  @align(16) size: u32, // of the kernel, along each axis
   stride: u32,
-  source: SourceParams,
+  @align(16) source: SourceParams,
   x_volume: vec3u, // H, W, D
   y_volume: vec3u,
 }

@@ -13,7 +13,7 @@ struct Params {
   outputs: u32, // channels read of dy
   size: u32, // of the kernel, along each axis
   stride: u32,
-  source: SourceParams,
+  @align(16) source: SourceParams,
   x_volume: vec3u, // H, W, D
   dy_base: u32,
   dy_channels: u32,

@@ -14,9 +14,9 @@ const FREQUENCIES = (EDGE + 2u) * (EDGE + 2u) * (EDGE + 2u);
 
 struct Params {
   grid: TileGrid,
-  channels: u32, // transformed
-  source: SourceParams,
-  v_channel: u32, // first channel written
+  @align(16) channels: u32, // transformed
+  @align(16) source: SourceParams,
+  @align(16) v_channel: u32, // first channel written
   v_channels: u32,
 }
 

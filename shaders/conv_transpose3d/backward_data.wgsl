@@ -8,8 +8,8 @@
 
 struct Params {
   share: CubeShare,
-  weight: CubeWeight,
-  dy_base: u32, // first channel read, in elements of the bound window
+  @align(16) weight: CubeWeight,
+  @align(16) dy_base: u32, // first channel read, in elements of the bound window
   dy_channels: u32, // per sample in dy
   y_base: u32,
   y_channels: u32,

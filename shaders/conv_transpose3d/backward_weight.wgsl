@@ -8,8 +8,8 @@
 
 struct Params {
   share: CubeShare,
-  source: SourceParams,
-  dy_base: u32,
+  @align(16) source: SourceParams,
+  @align(16) dy_base: u32,
   dy_channels: u32,
   chunk_voxels: u32,
 }

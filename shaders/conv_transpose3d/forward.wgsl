@@ -9,9 +9,9 @@
 
 struct Params {
   share: CubeShare,
-  weight: CubeWeight,
-  source: SourceParams,
-  y_base: u32,
+  @align(16) weight: CubeWeight,
+  @align(16) source: SourceParams,
+  @align(16) y_base: u32,
   y_channels: u32,
 }
 

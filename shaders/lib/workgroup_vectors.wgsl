@@ -1,7 +1,9 @@
 // Adds the sums of a workgroup's invocations in order. The importing shader defines VECTORS, the number per invocation.
 #import lib/grid
 
-var<workgroup> sums: array<vec4f, VECTORS * WORKGROUP>; // (VECTORS, WORKGROUP)
+override ALL_VECTORS: u32 = VECTORS * WORKGROUP;
+
+var<workgroup> sums: array<vec4f, ALL_VECTORS>; // (VECTORS, WORKGROUP)
 
 fn put(vector: u32, local: u32, sum: vec4f) {
   sums[vector * WORKGROUP + local] = sum;

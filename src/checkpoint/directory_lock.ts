@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto'
-import { linkSync, lstatSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { linkSync, lstatSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { dirname, join } from 'node:path'
 import { InputError } from '../util/error.ts'
 import { makeFolder } from '../util/files/folder.ts'
 import { codeOf, reasonOf } from '../util/files/reason.ts'
+import { replaceFile } from '../util/files/rename.ts'
 import { printable } from '../util/listing.ts'
 import { removeStale, temporaryOf, WriteError } from '../util/whole_file.ts'
 import { type Holder, holderIn, isGone, thisProcess } from './lock_holder.ts'
@@ -69,7 +70,7 @@ function isTaken(directory: string, text: string): boolean {
     if (textOf(end) === text) rmSync(end, { force: true })
     return false
   }
-  if (end !== path) renameSync(end, path)
+  if (end !== path) replaceFile(end, path)
   return true
 }
 
@@ -85,8 +86,9 @@ function freeEnd(directory: string): string {
   if (!last) return path
   const { holder } = last
   if (!holder || isGone(holder)) return successorOf(path, last.text)
-  const { pid, host, since } = holder
-  const other = host === hostname() ? '' : `; if that training is gone, remove ${path}`
+  const { pid, host, since, process: identity } = holder
+  const isCertain = host === hostname() && identity !== undefined
+  const other = isCertain ? '' : `; if that training is gone, remove ${path}`
   throw new InputError(
     `${directory}: in use by another training, process ${pid} on ${printable(host)} since ${printable(since)}; expected another checkpoint.save_dir${other}`,
   )

@@ -1,6 +1,11 @@
 import { randomUUID } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { hostname } from 'node:os'
+import { isRunning } from '../util/whole_file.ts'
+import { processStart } from './process_start.ts'
+
+/** Milliseconds by which a clock may have been set back between the start of a process and its lock. */
+const CLOCK_STEP = 5000
 
 /** The process that holds a directory. */
 export interface Holder {
@@ -44,18 +49,18 @@ export function holderIn(text: string): Holder | null | undefined {
   return isHolder ? (value as Holder) : null
 }
 
-/** Whether the process ran on this host and has ended, or belonged to an earlier start of this Slurm job: Slurm ends a job before requeueing it. */
-export function isGone({ pid, host, process: identity, job, restarts }: Holder): boolean {
+/**
+ * Whether the process ran on this host and has ended, or belonged to an earlier start of this Slurm job: Slurm ends a job before requeueing it.
+ * A process of this number that started after the lock was taken is another one.
+ */
+export function isGone({ pid, host, since, process: identity, job, restarts }: Holder): boolean {
   const here = thisProcess()
   if (job !== undefined && job === here.job && restarts !== here.restarts) return true
   if (host !== here.host) return false
   if (identity !== undefined && here.process !== undefined) return identityOf(pid) !== identity
-  try {
-    process.kill(pid, 0)
-    return false
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'ESRCH'
-  }
+  if (!isRunning(pid)) return true
+  const started = processStart(pid)
+  return started !== undefined && started > Date.parse(since) + CLOCK_STEP
 }
 
 /** Linux: boot id and the clock tick at which the process started. Undefined on other systems and if there is no such process. */

@@ -1,16 +1,16 @@
-import { create, globals } from 'webgpu'
+import { join } from 'node:path'
 import type { SubgroupMatrix } from '../graph/kernel.ts'
 import { InputError, messageOf } from '../util/error.ts'
 import { listed } from '../util/listing.ts'
 import {
   chosenDrivers,
+  forgetOwnDriver,
+  installedDrivers,
   installSoftwareAdapter,
-  softwareAdapterInstalled,
-  softwareAdapterName,
+  ownDriverChosen,
   softwareAdapterSupported,
-  useSoftwareAdapter,
-  vulkanLoaderPresent,
-} from './software.ts'
+} from './software/software.ts'
+import { LOADER, loadLibrary, vulkanLoaderPresent } from './software/vulkan_library.ts'
 
 /** No WebGPU adapter is available. The message is one line with the remedy. */
 export class NoAdapterError extends Error {
@@ -56,7 +56,20 @@ const createOptions = [
 
 const instances: GPU[] = []
 
-function createInstance(...options: string[]): GPU {
+/** Loaded when first needed: no other command should fail where Dawn does not load. */
+async function loadDawn(): Promise<typeof import('webgpu')> {
+  try {
+    return await import('webgpu')
+  } catch (error) {
+    const reason = messageOf(error).split('\n')[0]!
+    throw new NoAdapterError(
+      `WebGPU cannot be loaded on ${process.platform}-${process.arch} (${reason}); expected macOS, Windows, or Linux with glibc 2.34 or newer, on x64 or arm64`,
+    )
+  }
+}
+
+async function createInstance(...options: string[]): Promise<GPU> {
+  const { create, globals } = await loadDawn()
   // GPUBufferUsage, GPUMapMode and the classes, as in a browser
   if (instances.length === 0) Object.assign(globalThis, globals)
   const gpu = create([...createOptions, ...options])
@@ -67,9 +80,10 @@ function createInstance(...options: string[]): GPU {
 /** Dawn cannot enumerate adapters. But if asked for an unknown name, it lists all names in its error. */
 async function adapterNames(): Promise<string[]> {
   try {
-    await createInstance('adapter=\u0001').requestAdapter()
+    await (await createInstance('adapter=\u0001')).requestAdapter()
     return []
   } catch (error) {
+    if (error instanceof NoAdapterError) throw error
     return parseAdapterNames(messageOf(error), backend)
   }
 }
@@ -110,7 +124,7 @@ function plainInfo(info: GPUAdapterInfo): AdapterInfo {
 
 /** The best adapter if `name` is undefined. */
 async function request(name?: string): Promise<OpenAdapter | undefined> {
-  const gpu = createInstance(...(name === undefined ? [] : [`adapter=${name}`]))
+  const gpu = await createInstance(...(name === undefined ? [] : [`adapter=${name}`]))
   const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' })
   if (!adapter) return undefined
   const info = plainInfo(adapter.info)
@@ -123,21 +137,28 @@ function readableName(info: AdapterInfo, software: boolean, name = info.device):
   return info.description ? `${name} (${info.description})` : name
 }
 
-/** Falls back to SwiftShader if it is installed and the user chose no drivers. */
-function fallBack(): boolean {
-  if (!softwareAdapterInstalled() || chosenDrivers()) return false
-  useSoftwareAdapter()
-  return true
+/**
+ * Falls back to a software adapter that is installed, unless the user chose the drivers: the fastest, or one that `wanted` names. Returns its
+ * name; no other adapter can be opened then.
+ */
+async function fallBack(wanted?: string): Promise<string[]> {
+  if (chosenDrivers()) return []
+  for (const { name, use } of installedDrivers()) {
+    if (wanted !== undefined && matchAdapterName([name], wanted) === undefined) continue
+    const names = use() === undefined ? await adapterNames() : []
+    if (names.length > 0) return names
+  }
+  return []
 }
 
 /** The names of all adapters. A Vulkan loader without a driver counts as none. */
 async function availableNames(): Promise<string[]> {
   const names = await adapterNames()
-  return names.length === 0 && fallBack() ? adapterNames() : names
+  return names.length === 0 ? fallBack() : names
 }
 
 async function openBest(): Promise<OpenAdapter | undefined> {
-  const best = (await request()) ?? (fallBack() ? await request() : undefined)
+  const best = (await request()) ?? ((await fallBack()).length > 0 ? await request() : undefined)
   if (!best || best.software) return best
   // Dawn returns the name in lower case, with dashes.
   const names = await adapterNames()
@@ -150,31 +171,45 @@ async function openNamed(wanted: string): Promise<OpenAdapter | undefined> {
   const name = matchAdapterName(names, wanted)
   if (name !== undefined) return request(name)
   if (names.length === 0) return undefined
-  if (matchAdapterName([softwareAdapterName], wanted) && fallBack()) return request(softwareAdapterName)
+  const [software] = await fallBack(wanted)
+  if (software !== undefined) return request(software)
   const there = listed(names.map((each, index) => `${index}: ${each}`))
   throw new InputError(`adapter ${JSON.stringify(wanted)}: expected an index or part of a name, one of ${there}`)
 }
 
-function noAdapter(): NoAdapterError {
-  const drivers = chosenDrivers()
-  if (drivers) return new NoAdapterError(`no adapter among the drivers that the environment names: ${drivers}`)
-  if (softwareAdapterSupported && !softwareAdapterInstalled())
-    return new NoAdapterError('no GPU adapter on this machine; run: sadaan-gpu doctor --install-software-gpu')
-  return new NoAdapterError(`no GPU adapter on this machine: expected a driver for ${backend}`)
+/** What to install where this program brings no software adapter. */
+function remedyOn(platform: NodeJS.Platform): string {
+  if (platform === 'darwin') return 'expected a GPU with Metal, which virtual machines often lack'
+  if (platform === 'win32') return "expected Direct3D 12: install the driver of the GPU's vendor"
+  return 'install a Vulkan driver: that of the GPU, or Mesa lavapipe, which computes on the CPU (mesa-vulkan-drivers 24 or newer)'
 }
 
-/** Whether Dawn can run without a warning on stderr. Falls back to the software adapter if there is no loader. */
+/** That no adapter can be opened, with the remedy on this system. */
+export function noAdapter(): NoAdapterError {
+  const drivers = chosenDrivers()
+  if (drivers) return new NoAdapterError(`no adapter among the drivers that the environment names: ${drivers}`)
+  if (softwareAdapterSupported() && installedDrivers().length === 0)
+    return new NoAdapterError('no GPU adapter on this machine; run: sadaan-gpu doctor --install-software-gpu')
+  return new NoAdapterError(`no GPU adapter on this machine; ${remedyOn(process.platform)}`)
+}
+
+/**
+ * Whether Dawn can run without a warning on stderr. Falls back to a software adapter if there is no loader. A child process loads the
+ * libraries of the driver that its parent has chosen.
+ */
 function prepareLoader(): boolean {
-  if (process.platform !== 'linux' || vulkanLoaderPresent()) return true
-  if (!softwareAdapterInstalled()) return false
-  useSoftwareAdapter()
-  return true
+  if (process.platform !== 'linux') return true
+  ownDriverChosen()?.use()
+  if (vulkanLoaderPresent()) return true
+  if (chosenDrivers())
+    return installedDrivers().some(({ directory }) => loadLibrary(join(directory(), LOADER)) === undefined)
+  return installedDrivers().some(({ use }) => use() === undefined)
 }
 
 /**
  * Opens an adapter for this process.
  * @param wanted part of a name (case-insensitive) or an index into `listAdapters()`; by default the best: a discrete GPU, an
- *   integrated one, then software. The installed software adapter is also found by name on a machine with a GPU.
+ *   integrated one, then software. An installed software adapter is also found by name on a machine with a GPU.
  * @throws NoAdapterError if there is no adapter, InputError if none matches `wanted`
  */
 export async function openAdapter(wanted?: string): Promise<OpenAdapter> {
@@ -201,9 +236,22 @@ export async function ensureAdapter(onProgress: (line: string) => void, wanted?:
   try {
     return await openAdapter(wanted)
   } catch (error) {
-    const helps = softwareAdapterSupported && !softwareAdapterInstalled() && !chosenDrivers()
+    const helps = softwareAdapterSupported() && installedDrivers().length === 0 && !chosenDrivers()
     if (!(error instanceof NoAdapterError && helps)) throw error
   }
   await installSoftwareAdapter(onProgress)
   return openAdapter(wanted)
+}
+
+/**
+ * Installs the fastest software adapter that this system can have without root, unless it has a lavapipe of its own. Returns the name of that.
+ * @throws SoftwareAdapterError
+ */
+export async function improveSoftwareAdapter(onProgress: (line: string) => void): Promise<string | undefined> {
+  const own = (await listAdapters()).find(({ software, info }) => software && info.vendor === 'mesa')
+  if (!own) {
+    await installSoftwareAdapter(onProgress)
+    forgetOwnDriver()
+  }
+  return own?.name
 }

@@ -22,6 +22,9 @@ export class OutOfMemoryError extends Error {
   override name = 'OutOfMemoryError'
 }
 
+/** Seconds. Desktop systems reset a GPU that does not respond for a second or two. */
+const LONGEST_SUBMIT = 0.5
+
 /** Features to request if the adapter has them. */
 const WELCOME_FEATURES = [
   'timestamp-query',
@@ -86,6 +89,7 @@ export class Device {
       maxWorkgroupMemory: gpu.limits.maxComputeWorkgroupStorageSize,
       features: new Set(gpu.features),
       software: opened.software,
+      ...(opened.software ? {} : { longestSubmit: LONGEST_SUBMIT }),
       subgroupSizes: { min, max },
       subgroupMatrices,
       precision: options.precision ?? 'f32',

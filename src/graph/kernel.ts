@@ -11,6 +11,8 @@ export interface AdapterFacts {
   features: ReadonlySet<string>
   /** The adapter runs on the CPU, where barriers and workgroup memory cost more than they save. */
   software: boolean
+  /** seconds that a submit may take before the system takes the GPU for hung and resets it; undefined where none does */
+  longestSubmit?: number
   /** smallest and largest number of invocations in a subgroup */
   subgroupSizes: { min: number; max: number }
   /** supported shapes of subgroup matrices; empty without the feature */
@@ -67,7 +69,7 @@ export interface Dispatch {
    */
   invocations?: number
   workgroups?: readonly [number, number, number]
-  /** 2 · multiply-adds, for benchmarks and for slicing submits */
+  /** 2 · multiply-adds, for benchmarks and for cutting submits */
   flops?: number
 }
 

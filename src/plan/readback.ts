@@ -3,6 +3,7 @@ import type { Device } from '../gpu/device.ts'
 import { bytesOf, type Tensor } from '../graph/tensor.ts'
 import type { Runner } from './runner.ts'
 import { floatsOf } from './storage.ts'
+import { Submits } from './submits.ts'
 
 /**
  * Reads a plan's outputs asynchronously. Each submit copies them into the next buffer of a ring; the buffer is mapped later, so
@@ -14,11 +15,13 @@ export class Readback {
   private readonly tensors: readonly Tensor[]
   private readonly bytes: number
   private readonly free: GPUBuffer[]
+  private readonly submits: Submits
 
   constructor(device: Device, runner: Runner, tensors: readonly Tensor[], depth: number) {
     this.device = device
     this.runner = runner
     this.tensors = tensors
+    this.submits = new Submits(runner.slowSeconds, depth, device.facts.longestSubmit)
     this.bytes = tensors.reduce((sum, t) => sum + bytesOf(t), 0)
     this.free = Array.from({ length: depth }, (_, i) =>
       readbackBuffer(device, `${runner.plan.name} outputs ${i}`, this.bytes),
@@ -32,6 +35,8 @@ export class Readback {
   submit(before?: (encoder: GPUCommandEncoder) => void): Promise<Float32Array[]> {
     const staging = this.free.shift()
     if (!staging) throw new Error(`${this.runner.plan.name}: more steps in flight than readback buffers`)
+    this.runner.slice(this.submits.count)
+    const submitted = performance.now()
     this.runner.submit(encoder => {
       let at = 0
       for (const t of this.tensors) {
@@ -40,11 +45,12 @@ export class Readback {
         at += bytesOf(t)
       }
     }, before)
-    return this.collect(staging)
+    return this.collect(staging, submitted)
   }
 
-  private async collect(staging: GPUBuffer): Promise<Float32Array[]> {
+  private async collect(staging: GPUBuffer, submitted: number): Promise<Float32Array[]> {
     const mapped = await this.device.mapped(staging, this.bytes)
+    this.submits.took(submitted, performance.now())
     this.free.push(staging)
     let at = 0
     return this.tensors.map(t => {

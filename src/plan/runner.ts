@@ -12,6 +12,7 @@ import { bytesFor, bytesOf, elementBytes, type Tensor } from '../graph/tensor.ts
 import type { Lowered } from './lower.ts'
 import { type Plan, sharedSlotSizes } from './plan.ts'
 import { floatsOf, type Place, type Storage } from './storage.ts'
+import { slowSeconds } from './submits.ts'
 
 interface Command {
   label: string
@@ -19,6 +20,8 @@ interface Command {
   group: GPUBindGroup
   workgroups: [number, number, number]
   flops: number
+  /** seconds on a slow GPU */
+  work: number
 }
 
 /** The time of one kernel, run in isolation. */
@@ -109,7 +112,7 @@ export class Runner {
         const entries = runner.entries(dispatch, uniforms)
         const group = device.gpu.createBindGroup({ label: dispatch.label, layout, entries })
         const { label, workgroups, flops } = dispatch
-        runner.commands.push({ label, pipeline, group, workgroups, flops })
+        runner.commands.push({ label, pipeline, group, workgroups, flops, work: slowSeconds(dispatch) })
       })
     })
     return runner
@@ -138,16 +141,21 @@ export class Runner {
     return floatsOf(t, await readBuffer(this.device, buffer, offset, bytesOf(t)))
   }
 
-  /** Cuts the replay into `count` submits of roughly equal work, so that none triggers a desktop GPU's watchdog. */
+  /** Cuts the replay into `count` submits of roughly equal work. */
   slice(count: number): void {
     this.cuts = []
-    const total = this.plan.flops
+    const total = this.slowSeconds
     let done = 0
-    this.commands.forEach(({ flops }, i) => {
+    this.commands.forEach(({ work }, i) => {
       const next = this.cuts.length + 1
       if (i > 0 && next < count && done >= (next * total) / count) this.cuts.push(i)
-      done += flops
+      done += work
     })
+  }
+
+  /** Seconds of a replay on a slow GPU. */
+  get slowSeconds(): number {
+    return this.commands.reduce((sum, { work }) => sum + work, 0)
   }
 
   /**

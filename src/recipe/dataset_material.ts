@@ -2,13 +2,13 @@ import { openDataset } from '../data/dataset/dataset.ts'
 import type { Split } from '../data/dataset/split.ts'
 import { imagesOf, masksOf } from '../data/dataset/volumes.ts'
 import { Hdf5File } from '../data/hdf5/file.ts'
+import { modalityNamed } from '../data/import/modality.ts'
 import { InputError } from '../util/error.ts'
 import { sizeOf } from '../util/shape.ts'
 import { fingerprintOf, type MeasuredChannel } from './fingerprint.ts'
 import { IntensitySample } from './intensities.ts'
 import { evenly, type Material } from './material.ts'
 import type { MeasuredScan } from './measured_scan.ts'
-import { modalityNamed } from './modality.ts'
 import { addShapes, emptyShape } from './structure_shape.ts'
 
 /** Samples whose volumes are read. */
@@ -26,8 +26,7 @@ export async function datasetMaterial(path: string, onRead?: (done: number, all:
   const measuredChannels = samples.map((ofChannel, c): MeasuredChannel => {
     const name = dataset.channelNames?.[c] ?? null
     const modality = name === null ? undefined : modalityNamed(name)
-    const from = modality ? 'metadata.json' : 'nothing states it'
-    return { name, samples: ofChannel, modalities: [{ name: modality ?? 'unknown', from }] }
+    return { name, samples: ofChannel, modalities: [modality && { name: modality, from: 'metadata.json' }] }
   })
   const fingerprint = fingerprintOf({
     ...{ source: 'dataset', unit, structureNames, scans, imagesRead: read },

@@ -1,3 +1,4 @@
+import type { Modality } from '../data/import/modality.ts'
 import { mirrorPartners } from '../util/mirror.ts'
 import { quantile } from '../util/statistics.ts'
 import {
@@ -10,7 +11,6 @@ import {
 } from './fingerprint_schema.ts'
 import { type IntensitySample, intensityOf } from './intensities.ts'
 import type { MeasuredScan } from './measured_scan.ts'
-import { agreed, type Modality } from './modality.ts'
 import { isSided } from './sides.ts'
 import type { StructureShape } from './structure_shape.ts'
 
@@ -18,7 +18,8 @@ import type { StructureShape } from './structure_shape.ts'
 export interface MeasuredChannel {
   name: string | null
   samples: readonly IntensitySample[]
-  modalities: readonly Modality[]
+  /** of its scans; undefined where nothing tells */
+  modalities: readonly (Modality | undefined)[]
 }
 
 export interface Measured {
@@ -58,14 +59,22 @@ export function fingerprintOf({ source, unit, structureNames, scans, imagesRead,
 }
 
 function channelOf({ name, samples, modalities }: MeasuredChannel): FingerprintChannel {
-  const modality = agreed(modalities)
   return {
     name,
-    modality: modality.name,
-    modality_from: modality.from,
+    ...agreed(modalities),
     in_structures: intensityOf(samples.flatMap(({ inStructures }) => inStructures)),
     everywhere: intensityOf(samples.flatMap(({ everywhere }) => everywhere)),
   }
+}
+
+/** What all scans agree on. */
+function agreed([first, ...others]: MeasuredChannel['modalities']): Pick<
+  FingerprintChannel,
+  'modality' | 'modality_from'
+> {
+  if (!others.every(other => other?.name === first?.name))
+    return { modality: 'unknown', modality_from: 'the scans disagree' }
+  return { modality: first?.name ?? 'unknown', modality_from: first?.from ?? 'nothing states it' }
 }
 
 /** Length of the box around the scan's centre that holds every structure; 0 if it has none. */

@@ -1,6 +1,5 @@
 import { z } from 'zod'
-
-export const MODALITIES = ['CT', 'MR', 'PET', 'unknown'] as const
+import { MODALITIES } from '../data/import/modality.ts'
 
 /** Of the intensities. */
 export const PERCENTILES = [0.5, 5, 25, 50, 75, 95, 99.5] as const
@@ -29,7 +28,7 @@ const intensity = z.strictObject({
 
 const channel = z.strictObject({
   name: z.string().nullable(),
-  modality: z.enum(MODALITIES),
+  modality: z.enum([...MODALITIES, 'unknown']),
   modality_from: z.string(),
   /** null if no scan has a structure */
   in_structures: intensity.nullable(),

@@ -16,6 +16,11 @@ export class IntensitySample {
     this.inStructures = inStructures
   }
 
+  /** Infinity if no voxel is a finite number. */
+  get least(): number {
+    return this.everywhere.reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY)
+  }
+
   /** Both (H, W, D). Voxels that are no finite number are left out; the import refuses them. */
   static of(values: NumericArray, labelled: Uint8Array): IntensitySample {
     const count = labelled.reduce((sum, inside) => sum + inside, 0)

@@ -1,4 +1,5 @@
 import { readLabel, readMask } from '../data/import/labels.ts'
+import { type Modality, modalityOf } from '../data/import/modality.ts'
 import type { SurveyedScan } from '../data/import/surveyed_scan.ts'
 import { channelsOf } from '../data/scan/channels.ts'
 import { orientedGrid } from '../data/scan/frame.ts'
@@ -6,7 +7,6 @@ import { orientationOf, reorient } from '../data/scan/orientation.ts'
 import type { Scan } from '../data/scan/scan.ts'
 import { type ImageSize, sizeOf } from '../util/shape.ts'
 import { IntensitySample } from './intensities.ts'
-import { type Modality, modalityOf } from './modality.ts'
 import { addShapes, emptyShape, type StructureShape } from './structure_shape.ts'
 
 /** What is measured of one scan, or of one sample of a dataset. */
@@ -66,20 +66,21 @@ function structuresByValue(known: SurveyedScan['known']): Map<number, number[]> 
   return found
 }
 
-/** What is measured of a scan's images: the intensities of each channel, and the modality that the scan states or shows. */
+/** What is measured of a scan's images: the intensities of each channel, and the modality that the scan states or shows, if it does. */
 export interface MeasuredImages {
   samples: IntensitySample[]
-  modalities: Modality[]
+  modalities: (Modality | undefined)[]
 }
 
 /** Reads the channels of a scan. `labelled`: (H, W, D). Throws InputError with the file. */
 export function measureImages({ images, source }: SurveyedScan, labelled: Uint8Array): MeasuredImages {
   const samples: IntensitySample[] = []
-  const modalities: Modality[] = []
+  const modalities: (Modality | undefined)[] = []
   for (const { scan, values } of channelsOf(images)) {
     const oriented = reorient(values, scan.size, orientationOf(scan.affine)).values
     const sample = IntensitySample.of(oriented, labelled)
-    modalities.push(modalityOf(scan, source.channelNames?.[samples.length], sample))
+    const channelName = source.channelNames?.[samples.length]
+    modalities.push(modalityOf(scan.path, { channelName, least: sample.least }))
     samples.push(sample)
   }
   return { samples, modalities }

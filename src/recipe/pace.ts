@@ -70,8 +70,9 @@ async function* trainingSteps({ config, engine, trainLoader }: Session): Steps {
 }
 
 async function* validationBatches({ engine, validationLoader }: Session): Steps {
+  const prepared = await engine.prepareEvaluation()
   for (let epoch = 0; ; epoch++)
-    for await (const host of validationLoader.epoch(epoch)) yield { submitted: engine.evaluate(host) }
+    for await (const host of validationLoader.epoch(epoch)) yield { submitted: engine.evaluate(prepared, host) }
 }
 
 /** Seconds of a step after the warm-up, run as training does: the next one is submitted before the one before is done. */

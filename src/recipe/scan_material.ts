@@ -5,6 +5,7 @@ import { openDataset } from '../data/dataset/dataset.ts'
 import { writeDatasetFiles } from '../data/dataset/dataset_writer.ts'
 import type { StoredSample } from '../data/dataset/split_writer.ts'
 import { IMPORT_DEFAULTS } from '../data/import/import_options.ts'
+import type { Modality } from '../data/import/modality.ts'
 import { openSource, type SourceRequest } from '../data/import/sources.ts'
 import { splitSubjects } from '../data/import/split.ts'
 import { type ImportedForm, importScan } from '../data/import/subject.ts'
@@ -18,7 +19,6 @@ import type { IntensitySample } from './intensities.ts'
 import { intensityRulesFor } from './intensity_plan.ts'
 import { evenly, type Material, type SampleCounts, type SampleForm } from './material.ts'
 import { type MeasuredScan, measureImages, measureLabels } from './measured_scan.ts'
-import type { Modality } from './modality.ts'
 
 export interface ScanSources {
   sources: readonly SourceRequest[]
@@ -98,7 +98,7 @@ interface MeasuredScans {
   scans: MeasuredScan[]
   /** by channel */
   samples: IntensitySample[][]
-  modalities: Modality[][]
+  modalities: (Modality | undefined)[][]
   imagesRead: number
 }
 
@@ -109,7 +109,7 @@ async function measure(
   progress?: MaterialProgress,
 ): Promise<MeasuredScans> {
   const byChannel = <T>(): T[][] => Array.from({ length: channels }, () => [])
-  const [samples, modalities] = [byChannel<IntensitySample>(), byChannel<Modality>()]
+  const [samples, modalities] = [byChannel<IntensitySample>(), byChannel<Modality | undefined>()]
   const withImages = new Set(evenly(surveyed))
   const scans: MeasuredScan[] = []
   let imagesRead = 0

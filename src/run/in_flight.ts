@@ -1,5 +1,3 @@
-import type { AdapterFacts } from '../graph/kernel.ts'
-
 /** Submitted work that nobody has awaited yet, oldest first. Failures are thrown in this order too. */
 export class InFlight {
   private readonly pending: Promise<void>[] = []
@@ -46,11 +44,3 @@ export class InFlight {
 
 /** Steps that the GPU may have queued at once; the next one waits for the oldest. */
 export const STEPS_IN_FLIGHT = 2
-
-/** Longest submit, in seconds. Desktop systems reset a GPU that does not respond for a second or two. */
-const SECONDS_PER_SUBMIT = 0.5
-
-/** Number of submits for a step of this length. Software adapters have no watchdog. */
-export function submitsFor(facts: AdapterFacts, secondsPerStep: number): number {
-  return facts.software ? 1 : Math.max(1, Math.ceil(secondsPerStep / SECONDS_PER_SUBMIT))
-}

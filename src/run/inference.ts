@@ -14,7 +14,7 @@ import type { Upload } from '../plan/upload.ts'
 import { Closer } from '../util/closer.ts'
 import { sizeOf } from '../util/shape.ts'
 import { allocate, type Layout, type Memory, openUploads, rehearse } from './allocation.ts'
-import { InFlight, STEPS_IN_FLIGHT, submitsFor } from './in_flight.ts'
+import { InFlight, STEPS_IN_FLIGHT } from './in_flight.ts'
 import { largestBatchThatFits, type MemoryNeed } from './memory.ts'
 import { type PackedModel, packModel, writePacked } from './model_weights.ts'
 import { type BatchTensors, batchTensors, type Recording } from './tapes.ts'
@@ -236,29 +236,15 @@ export class InferenceEngine<Name extends string, Kept extends string = never> {
     use: (outputs: Record<Name, Float32Array>, batch: Batch) => void | Promise<void>,
   ): Promise<void> {
     const pending = new InFlight()
-    let done = 0
     try {
       for await (const batch of batches) {
-        const started = performance.now()
-        const used = this.run(batch).then(outputs => {
-          // the first batch shows how fast the adapter is
-          if (++done === 1) this.slice((performance.now() - started) / 1000, this.blueprint.bodyOf[batch.model ?? 0]!)
-          return use(outputs, batch)
-        })
-        pending.add(used)
+        pending.add(this.run(batch).then(outputs => use(outputs, batch)))
         await pending.settle(STEPS_IN_FLIGHT - 1)
       }
       await pending.settle()
     } finally {
       await pending.drain()
     }
-  }
-
-  /** Cuts all plans into submits, given how long a pass of one body takes. */
-  private slice(seconds: number, body: number): void {
-    const { flops } = this.bodies[body]!.runner.plan
-    for (const { runner } of this.bodies)
-      runner.slice(submitsFor(this.device.facts, (seconds * runner.plan.flops) / flops))
   }
 
   close(): Promise<void> {

@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto'
-import { createReadStream, createWriteStream, existsSync, linkSync, renameSync, writeFileSync } from 'node:fs'
+import { createReadStream, createWriteStream, existsSync, linkSync, writeFileSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { basename, dirname, join, parse } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { makeFolders } from '../util/files/folder.ts'
 import { isRegularFile, openInput } from '../util/files/input_file.ts'
+import { replaceFile } from '../util/files/rename.ts'
 import { readWhole } from '../util/whole_file.ts'
 import type { Artifact } from './observer.ts'
 import { fromBase } from './provenance.ts'
@@ -59,7 +60,7 @@ export function keepSource(files: RunFiles, path: string): [path: string, copy: 
       makeFolders(folder)
       const partial = join(files.hidden, basename(stored))
       writeFileSync(partial, content)
-      renameSync(partial, stored)
+      replaceFile(partial, stored)
     }
     copy = `_sources/${basename(stored)}`
   })

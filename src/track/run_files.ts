@@ -1,8 +1,9 @@
-import { appendFileSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
-import { open, rename, rm } from 'node:fs/promises'
+import { appendFileSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { open, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { messageOf } from '../util/error.ts'
 import { makeFolders } from '../util/files/folder.ts'
+import { replaceFile, replaceFileLater } from '../util/files/rename.ts'
 
 const PIECES_AT_ONCE = 512 // operating systems accept at most 1024 per call
 
@@ -31,7 +32,7 @@ export class RunFiles {
     const partial = join(this.hidden, name)
     const isWritten = this.attempt(path, () => {
       writeFileSync(partial, text)
-      renameSync(partial, path)
+      replaceFile(partial, path)
     })
     // a partial file on a full disk must not take space from a checkpoint
     if (!isWritten) this.attempt(partial, () => rmSync(partial, { force: true }))
@@ -49,7 +50,7 @@ export class RunFiles {
     const path = join(this.directory, name)
     try {
       await write()
-      await rename(partial, path)
+      await replaceFileLater(partial, path)
       return true
     } catch (error) {
       return this.attempt(path, () => {

@@ -1,9 +1,10 @@
-import { lstatSync, readdirSync, realpathSync, renameSync } from 'node:fs'
+import { lstatSync, readdirSync, realpathSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { makeNewFolder } from '../track/run_files.ts'
 import { InputError } from '../util/error.ts'
 import { makeFolders } from '../util/files/folder.ts'
 import { codeOf, reasonOf } from '../util/files/reason.ts'
+import { replaceFile } from '../util/files/rename.ts'
 import { syncFolder, writing } from '../util/whole_file.ts'
 import { checkpointsIn, EARLIER, epochsIn, openCheckpoint } from './checkpoint_folder.ts'
 import { isLater, type Position } from './progress.ts'
@@ -44,7 +45,7 @@ export class EarlierCheckpoints {
       makeFolders(join(this.directory, EARLIER))
       let to = this.destination
       while (!makeNewFolder(to)) to = nextFolder(this.directory)
-      for (const name of this.names.toReversed()) renameSync(join(this.directory, name), join(to, name))
+      for (const name of this.names.toReversed()) replaceFile(join(this.directory, name), join(to, name))
       for (const folder of [to, dirname(to), this.directory]) syncFolder(folder)
     })
   }

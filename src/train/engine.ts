@@ -12,7 +12,7 @@ import type { Storage } from '../plan/storage.ts'
 import type { Upload } from '../plan/upload.ts'
 import { allocate, type Memory, openUploads, rehearse } from '../run/allocation.ts'
 import { type BatchResult, termsOf } from '../run/batch_result.ts'
-import { STEPS_IN_FLIGHT, submitsFor } from '../run/in_flight.ts'
+import { STEPS_IN_FLIGHT } from '../run/in_flight.ts'
 import type { MemoryNeed } from '../run/memory.ts'
 import { writeLossScale } from '../run/model_weights.ts'
 import type { OptimizerMemory } from '../run/optimizer_memory.ts'
@@ -21,7 +21,7 @@ import { InputError } from '../util/error.ts'
 import { sizeOf } from '../util/shape.ts'
 import { planTraining, resultsOf, type TrainingPlans, type TrainingSpec } from './training_plans.ts'
 
-/** A batch as the loader yields it; the upload copies the arrays. */
+/** A batch as the loader yields it. The loader reuses the arrays, so a call that takes them has copied them when it returns. */
 export interface HostBatch {
   images: Float32Array // (N, C, H, W, D)
   maskBits: Uint32Array // (N, S, V/32)
@@ -70,7 +70,6 @@ export class TrainingEngine {
   private accumulating!: Readback
   private updating!: Readback
   private evaluating: Promise<Readback> | undefined
-  private submits = 1
 
   private constructor({ device, plans, memory, isPinned, closer }: Opened) {
     this.device = device
@@ -134,18 +133,12 @@ export class TrainingEngine {
     return new Readback(this.device, runner, outputs, STEPS_IN_FLIGHT + 1)
   }
 
-  /** Starts with the first update, or at the latest with the first evaluation, which also throws its failure. */
+  /** Starts with the first update, or at the latest when `evaluate` needs it, which takes what it resolves to. */
   prepareEvaluation(): Promise<Readback> {
     const { evaluate, evaluateOutputs } = this.plans
     this.evaluating ??= this.readbackOf(evaluate, resultsOf(evaluateOutputs))
-    this.evaluating.catch(() => undefined)
+    this.evaluating.catch(() => undefined) // thrown to those who wait for it
     return this.evaluating
-  }
-
-  /** Cuts steps of this length into submits short enough for a desktop. */
-  paced(secondsPerStep: number): void {
-    this.submits = submitsFor(this.device.facts, secondsPerStep)
-    this.accumulating.runner.slice(this.submits)
   }
 
   /** Forward, loss and backward of a batch, whose gradient has the weight `share` (one over the batches of the window). */
@@ -168,11 +161,9 @@ export class TrainingEngine {
   }
 
   /** Forward with running statistics, and the loss. */
-  async evaluate(host: HostBatch): Promise<BatchResult> {
-    const evaluating = await this.prepareEvaluation()
-    evaluating.runner.slice(this.submits)
+  evaluate(prepared: Readback, host: HostBatch): Promise<BatchResult> {
     this.upload(host, { seed: 0, epoch: 0 })
-    return this.submit(evaluating)
+    return this.submit(prepared)
   }
 
   /** Replays a plan on the uploaded batch. `clear` zeroes the gradients first. */
@@ -190,9 +181,8 @@ export class TrainingEngine {
    * since. Bit j of word i is voxel 32·i + j.
    * @returns (samples, S, V/32)
    */
-  async predictedMasks(samples: number): Promise<Uint32Array> {
+  async predictedMasks({ runner }: Readback, samples: number): Promise<Uint32Array> {
     const { predicted } = this.plans.evaluateOutputs
-    const { runner } = await this.prepareEvaluation()
     const { buffer, offset } = runner.place(predicted)
     const bytes = (bytesOf(predicted) / predicted.shape[0]!) * samples
     return new Uint32Array(await readBuffer(this.device, buffer, offset, bytes))

@@ -13,9 +13,6 @@ import type { TrainingLog } from './training_log.ts'
 /** Updates in a row that may be skipped because the gradient was not finite; one more ends training. */
 const SKIPS_ALLOWED = 10
 
-/** Batches after which the adapter's pace is known well enough to cut submits by it. */
-const PACING_BATCHES = 4
-
 interface EpochRunnerOptions {
   session: Session
   log: TrainingLog
@@ -50,7 +47,6 @@ export class EpochRunner {
   async train({ epoch, batch: from }: Position, rateOf: (update: number) => number, tally: Tally): Promise<boolean> {
     const { config, engine, trainLoader, windows } = this.session
     const batches = trainLoader.batchesPerEpoch
-    const started = performance.now()
     let batch = from
     let samples: number[] = [] // of the window
     let stopped = this.stop.aborted
@@ -74,7 +70,6 @@ export class EpochRunner {
           if (stopped) break
         }
         await pending.settle(STEPS_IN_FLIGHT)
-        if (batch - from === PACING_BATCHES) engine.paced((performance.now() - started) / 1000 / PACING_BATCHES)
       }
     })
     return !stopped
@@ -85,6 +80,7 @@ export class EpochRunner {
     const { config, engine, validationLoader, trainLoader, shape } = this.session
     const tally = new Tally(shape.structures, config.model.presence_threshold)
     const position = { epoch, batch: trainLoader.batchesPerEpoch }
+    const prepared = await engine.prepareEvaluation()
     let batch = 0
     let stopped = false
     await InFlight.during(async pending => {
@@ -92,7 +88,7 @@ export class EpochRunner {
         stopped = this.stop.aborted
         if (stopped || this.checkpoints.isDue) await this.checkpoints.savePosition(position, trained)
         if (stopped) break
-        pending.addInOrder(engine.evaluate(host), result => tally.add(result))
+        pending.addInOrder(engine.evaluate(prepared, host), result => tally.add(result))
         await pending.settle(STEPS_IN_FLIGHT)
         this.log.validationBatch(epoch, ++batch, validationLoader.batchesPerEpoch)
       }

@@ -62,13 +62,14 @@ export class SamplePictures {
     const threshold = config.model.presence_threshold
     const setting = { shape, structureNames, split: dataset.splits.val!, preparation, threshold }
     const wanted = config.logging.num_visualization_samples
+    const prepared = await engine.prepareEvaluation()
     let drawn: Promise<Artifact | undefined>[] = []
     let done = 0
     for await (const host of validationLoader.epoch(0)) {
       await Promise.all(drawn)
       const count = Math.min(wanted - done, host.count)
-      const { pairs, presenceProbability } = await engine.evaluate(host)
-      const batch = { ...host, pairs, presenceProbability, predicted: await engine.predictedMasks(count) }
+      const { pairs, presenceProbability } = await engine.evaluate(prepared, host)
+      const batch = { ...host, pairs, presenceProbability, predicted: await engine.predictedMasks(prepared, count) }
       drawn = Array.from({ length: count }, (_, i) => {
         const sample = host.samples[i]!
         const title = `val sample ${sample}, epoch ${epoch + 1}`

@@ -3,6 +3,7 @@ import { basename, dirname, join, resolve } from 'node:path'
 import { InputError } from './error.ts'
 import { withInput } from './files/input_file.ts'
 import { codeOf, isOfSystem, reasonOf } from './files/reason.ts'
+import { replaceFile } from './files/rename.ts'
 import { oneLine } from './listing.ts'
 
 /** A file could not be written: path and reason in one line. The path holds the old file or the new one, whole. */
@@ -41,9 +42,15 @@ export function readWhole(path: string, { most = MAX_BYTES, expected }: ReadOpti
   return withInput(path, read, expected)
 }
 
-/** The text of a regular file, without a byte order mark. Throws InputError as readWhole does. */
+/**
+ * The text of a regular file, without a byte order mark: UTF-8, or UTF-16 with a mark, as PowerShell 5 writes it. Throws InputError as
+ * readWhole does.
+ */
 export function readText(path: string, expected?: string): string {
-  return new TextDecoder().decode(readWhole(path, { most: MAX_TEXT, ...(expected === undefined ? {} : { expected }) }))
+  const bytes = readWhole(path, { most: MAX_TEXT, ...(expected === undefined ? {} : { expected }) })
+  const mark = bytes.toString('hex', 0, 2)
+  const encoding = mark === 'fffe' ? 'utf-16le' : mark === 'feff' ? 'utf-16be' : 'utf-8'
+  return new TextDecoder(encoding).decode(bytes)
 }
 
 /**
@@ -57,7 +64,7 @@ export function writeWhole(path: string, pieces: Iterable<Uint8Array>): void {
     const file = fs.openSync(temporary, 'w')
     try {
       writeSynced(file, pieces)
-      fs.renameSync(temporary, path)
+      replaceFile(temporary, path)
     } catch (error) {
       fs.rmSync(temporary, { force: true })
       throw error
@@ -125,7 +132,7 @@ export function isRunning(pid: number): boolean {
 export function moveIntoPlace(temporary: string, path: string): void {
   writing(path, () => {
     sync(temporary, 'r+') // Windows syncs only what is open for writing
-    fs.renameSync(temporary, path)
+    replaceFile(temporary, path)
     syncFolder(dirname(resolve(path)))
   })
 }

@@ -123,9 +123,7 @@ test('channels that are named in another way than they are there are refused', a
     [{ channel: '0' }, { channel: 'MR' }],
   ]) {
     const intensity = channels.map(channel => ({ ...channel, rule: zscore }))
-    expect(await refused({ ...options, intensity })).toMatch(
-      /^import: 2 intensity rules for .*, expected one of window,/,
-    )
+    expect(await refused({ ...options, intensity })).toMatch(/^2 intensity rules for .*, expected one of window,/)
   }
 })
 

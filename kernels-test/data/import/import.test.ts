@@ -217,9 +217,7 @@ test('patches: half a patch apart, each with its own presence, in the split of t
   expect(dense.splits.train.samples).toBe(10)
   await expect(importScans({ ...options, patches: true })).rejects.toThrow(/--patches needs --spacing and --image-size/)
   const far = importScans({ ...options, ...form, patchStride: [8, 17, 8] })
-  await expect(far).rejects.toThrow(
-    /^import: patch stride 8,17,8: expected integers from 1 to the image size 16,16,16$/,
-  )
+  await expect(far).rejects.toThrow(/^patch stride 8,17,8: expected integers from 1 to the image size 16,16,16$/)
 })
 
 test('what does not fit is refused with one line, and no dataset is left', async () => {

@@ -94,7 +94,7 @@ test('a value outside a list is left out if it cannot be a listed structure, and
   await importScans({ ...options, ...readManifest(path) })
   expect((await presenceIn(options)).c3).toEqual([1, 0])
   await expect(importScans({ ...options, sources: [{ ...source, structures, leftOut: [2] }] })).rejects.toThrow(
-    /^import: a value of 'b' is also left out/,
+    /^a value of 'b' is also left out/,
   )
   expect(parseValues('1, 7-9,-3')).toEqual([1, 7, 8, 9, -3])
   for (const wrong of ['', '1,', 'a', '9-7', '1.5', '0-999999'])

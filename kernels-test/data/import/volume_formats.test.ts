@@ -222,5 +222,5 @@ test('inspect says the same of a scan in any of the formats, and doubts and moda
   const bare = join(directory, 'bare.mha')
   writeFileSync(bare, metaBytes({ TransformMatrix: undefined }, storedBytes(new Float32Array(60), 'int16')))
   expect(headerWarnings([bare])).toEqual([{ path: bare, text: expect.stringMatching(/states no orientation/) }])
-  expect(modalityOf(join(directory, 'ct.nrrd'))).toBe('CT')
+  expect(modalityOf(join(directory, 'ct.nrrd'))).toMatchObject({ name: 'CT' })
 })

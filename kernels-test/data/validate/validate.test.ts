@@ -370,3 +370,41 @@ test('the command: 0 without errors, 1 with, 2 for what is no dataset; --strict,
     stderr: 'sadaan-gpu: nowhere: no such folder, expected a dataset; sadaan-gpu generate or import makes one\n',
   })
 })
+
+test('a view is validated in the files of the dataset that it shows, with its own splits', async () => {
+  const shown = await datasetWith('shown', {
+    subject: n => ['anna', 'ben', 'anna', 'carl', 'dora', 'emil'][n]!,
+    image: (n, v) => (n === 2 ? v % 60 : n === 3 ? v % 61 : n === 5 ? -1 : v % (60 + n)), // 0 is like 2, and 1 like 3
+  })
+  const viewOf = (name: string, train: string[], val: string[], of = '../shown', names = metadata.structure_names) => {
+    const directory = join(root, name)
+    mkdirSync(directory)
+    writeMetadata(directory, { ...metadata, structure_names: names, view: { of, subjects: { train, val } } })
+    return directory
+  }
+  const good = viewOf('view', ['anna', 'ben'], ['dora'])
+  expect(await linesOf(good)).toEqual(['warning train.h5 images - [2] the same images as other samples: 0'])
+  expect(await validateDataset({ directory: good, workers: 0, hash: false })).toMatchObject({
+    viewOf: shown,
+    splits: { train: 3, val: 1 },
+  })
+  const shared = viewOf('view-shared', ['ben'], ['carl', 'anna'])
+  expect(await linesOf(shared)).toEqual([
+    "error train.h5 images - [3] the same images as samples of the view's other split: 1",
+    'warning train.h5 images - [2] the same images as other samples: 0',
+  ])
+  await validateDataset({ directory: shown, workers: 0, hash: true })
+  expect((await validateDataset({ directory: good, workers: 0, hash: false })).hashes).toBe('compared')
+  await expect(validateDataset({ directory: good, workers: 0, hash: true })).rejects.toThrow(
+    /view: is a view of .*shown, where its hashes are: validate that with --hash$/,
+  )
+  for (const [directory, line] of [
+    [viewOf('view-stranger', ['anna', 'zoe'], ['ben']), /train\.h5 has no subject zoe$/],
+    [viewOf('view-both', ['anna', 'ben'], ['ben']), /ben in both splits, expected each subject in one$/],
+    [viewOf('view-nowhere', ['anna'], ['ben'], '../none'), /none: no such folder, expected a dataset/],
+    [viewOf('view-names', ['anna'], ['ben'], '../shown', ['a', 'b', 'c']), /structure_names are not those of /],
+  ] as const)
+    expect((await linesOf(directory)).filter(each => line.test(each))).toHaveLength(1)
+  const { stdout } = await run(['validate', good], root)
+  expect(stdout).toContain(`view of   ${shown}, whose samples were checked\nsamples   train 3, val 1\n`)
+})

@@ -18,8 +18,9 @@ override WEIGHTS: u32 = OUTPUTS / 4 * 27; // at most 2 * LANES
 
 struct Params {
   share: Share,
-  sources: Sources,
-  height: u32,
+  @align(16) sources: Sources,
+  @align(16) source: SourceParams,
+  @align(16) height: u32,
   width: u32,
   depth: u32,
   split_inputs: u32, // channels a workgroup sums over

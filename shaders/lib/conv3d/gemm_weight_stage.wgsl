@@ -20,10 +20,14 @@ override ELEMENTS: u32 = INPUTS * BRICK; // at most 8 * THREADS
 override VOXELS: u32 = TILE_H * TILE_W * TILE_D;
 override QUADS: u32 = OUTPUTS / 4;
 override GRADIENTS: u32 = QUADS * VOXELS; // at most 3 * THREADS
+// Vectors in workgroup memory; named, because naga takes no other expression of overrides as the length of an array.
+override STAGED_BRICKS: u32 = INPUTS * CHANNEL;
+override STAGED_GRADIENTS: u32 = VOXELS * (QUADS + 1);
 
 struct Params {
   sources: Sources,
-  samples: u32,
+  @align(16) source: SourceParams,
+  @align(16) samples: u32,
   inputs: u32, // channels read, of both sources
   outputs: u32, // channels read of dy
   dy_base: u32,
@@ -40,9 +44,9 @@ struct Params {
 @group(0) @binding(2) var<storage, read> dy: array<Activation>; // (N, dy channels, H, W, D)
 @group(0) @binding(3) var<uniform> params: Params;
 
-var<workgroup> bricks: array<vec4f, INPUTS * CHANNEL>; // (INPUTS, TILE_H + 2, TILE_D + 2, ROW)
+var<workgroup> bricks: array<vec4f, STAGED_BRICKS>; // (INPUTS, TILE_H + 2, TILE_D + 2, ROW)
 // (voxels of the tile, OUTPUTS / 4 + 1): the extra one keeps neighbouring voxels in different memory banks
-var<workgroup> gradients: array<vec4f, VOXELS * (QUADS + 1)>;
+var<workgroup> gradients: array<vec4f, STAGED_GRADIENTS>;
 
 // A tile of the volume, and the channels that a workgroup takes.
 struct Place {

@@ -80,14 +80,22 @@ async function ownSplits(names: readonly SplitName[], metadata: DatasetFacts): P
 
 /** The subjects of a view, out of the training split of the dataset that it shows. */
 async function viewedSplits({ of, subjects }: DatasetView, metadata: DatasetFacts): Promise<Dataset['splits']> {
-  const directory = resolve(metadata.directory, of)
-  const shown = readMetadata(directory)
-  const path = join(metadata.directory, 'metadata.json')
-  if (shown.structureNames.join('\0') !== metadata.structureNames.join('\0'))
-    throw new InputError(`${path}: structure_names are not those of ${directory}, which it is a view of`)
-  const { train } = await ownSplits(['train'], shown)
-  const rows = rowsOfSubjects(train!, subjects, path)
+  const { train } = await ownSplits(['train'], shownBy(of, metadata))
+  const rows = rowsOfSubjects(train!, subjects, join(metadata.directory, 'metadata.json'))
   return { train: withRows(train!, 'train', rows.train), val: withRows(train!, 'val', rows.val) }
+}
+
+/** The dataset at `of` that a view shows. Throws InputError if its metadata cannot be read or name other structures than the view's. */
+export function shownBy(
+  of: string,
+  { directory, structureNames }: { directory: string; structureNames: readonly string[] },
+): DatasetFacts {
+  const shown = readMetadata(resolve(directory, of))
+  if (shown.structureNames.join('\0') !== structureNames.join('\0'))
+    throw new InputError(
+      `${join(directory, 'metadata.json')}: structure_names are not those of ${shown.directory}, which it is a view of`,
+    )
+  return shown
 }
 
 function withDigests(split: Split, hashes: Hashes | undefined): Split {

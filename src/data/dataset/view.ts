@@ -1,7 +1,6 @@
 import { z } from 'zod'
 import { InputError } from '../../util/error.ts'
 import { listed } from '../../util/listing.ts'
-import type { Split } from './split.ts'
 
 const names = z.array(z.string().min(1)).min(1)
 
@@ -19,7 +18,7 @@ export type DatasetView = z.infer<typeof viewSchema>
 
 /** The rows of the subjects, in the order of the file. Throws InputError, with the path of the view, for a subject that the file lacks or both splits have. */
 export function rowsOfSubjects(
-  split: Split,
+  split: { path: string; subjects: readonly string[] },
   { train, val }: DatasetView['subjects'],
   path: string,
 ): Record<'train' | 'val', number[]> {

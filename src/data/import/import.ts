@@ -10,7 +10,7 @@ import { sizeAtSpacing } from '../scan/frame.ts'
 import type { Preparation } from '../scan/preparation.ts'
 import { checkOptions, type ImportOptions } from './import_options.ts'
 import { rulesFor } from './intensity_rules.ts'
-import { modalitiesOf } from './modality.ts'
+import { channelsByModality } from './modality.ts'
 import { type ImportReport, ImportTally } from './report.ts'
 import { chosenIn, importDifference } from './same_import.ts'
 import { SeenImages } from './seen_images.ts'
@@ -100,8 +100,8 @@ function formOf(
   training: readonly SurveyedScan[],
 ): ImportedForm {
   const [first] = scans
-  if (!first) throw new InputError('import: no scan is left with an annotated structure')
-  const channelNames = channelNamesOf(scans) ?? modalitiesOf(scans)
+  if (!first) throw new InputError('no scan is left with an annotated structure')
+  const channelNames = channelNamesOf(scans) ?? channelsByModality(scans, channels)
   if (channelNames && channelNames.length !== channels)
     throw new InputError(
       `${listed(first.images)}: ${channels} channels, its dataset.json names ${channelNames.length} (${listed(channelNames)})`,
@@ -177,7 +177,7 @@ async function write(
       tally.isShared = true
       all += splits.train.length
       yield* samplesOf(split, splits.train)
-    } else throw new InputError('import: no scan is left for training')
+    } else throw new InputError('no scan is left for training')
   }
   makeFolder(options.outputDir, 'a folder for the dataset')
   const channels = form.preparation.intensity.length

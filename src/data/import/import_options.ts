@@ -43,29 +43,27 @@ export const IMPORT_DEFAULTS = {
 /** Throws InputError for options that contradict each other. */
 export function checkOptions(options: ImportOptions): void {
   const { imageSize, spacing, patches, patchStride, validationSplit, testSplit, seed, sources } = options
-  if (sources.length === 0) throw new InputError('import: no source, expected --images and --labels, or --manifest')
+  if (sources.length === 0) throw new InputError('no source of scans, expected --images and --labels, or --manifest')
   if (!imageSize && !spacing)
     throw new InputError(
-      'import: expected --spacing, e.g. 1.5,1.5,3 (mm), --image-size, e.g. 128,128,64 (voxels), or both',
+      'neither spacing nor image size are given, expected --recipe, which configure writes, or --spacing, e.g. 1.5,1.5,3 (mm), --image-size, e.g. 128,128,64 (voxels), or both',
     )
   if (patches && !(imageSize && spacing))
     throw new InputError(
-      'import: --patches needs --spacing and --image-size: the voxel spacing, and the size of a patch in voxels',
+      '--patches needs --spacing and --image-size: the voxel spacing, and the size of a patch in voxels',
     )
-  if (patchStride && !patches) throw new InputError('import: a patch stride needs --patches')
+  if (patchStride && !patches) throw new InputError('a patch stride needs --patches')
   if (patchStride?.some((step, axis) => !(Number.isInteger(step) && step >= 1 && step <= imageSize![axis]!)))
     throw new InputError(
-      `import: patch stride ${patchStride.join(',')}: expected integers from 1 to the image size ${imageSize!.join(',')}`,
+      `patch stride ${patchStride.join(',')}: expected integers from 1 to the image size ${imageSize!.join(',')}`,
     )
   if (imageSize?.some(axis => !Number.isInteger(axis) || axis < AXIS_DIVISOR || axis % AXIS_DIVISOR !== 0))
     throw new InputError(
-      `import: image size ${imageSize.join(',')}: every axis must be a multiple of ${AXIS_DIVISOR}, e.g. ${divisible(imageSize).join(',')}`,
+      `image size ${imageSize.join(',')}: every axis must be a multiple of ${AXIS_DIVISOR}, e.g. ${divisible(imageSize).join(',')}`,
     )
   if (spacing?.some(length => !(length > 0 && length < Number.POSITIVE_INFINITY)))
-    throw new InputError(`import: spacing ${spacing.join(',')}: expected millimetres above 0`)
+    throw new InputError(`spacing ${spacing.join(',')}: expected millimetres above 0`)
   if (!(validationSplit >= 0 && testSplit >= 0 && validationSplit + testSplit < 1))
-    throw new InputError(
-      `import: validation ${validationSplit} and test ${testSplit}: expected fractions with a sum below 1`,
-    )
-  if (seed >>> 0 !== seed) throw new InputError(`import: seed ${seed}, expected an integer from 0 to 4294967295`)
+    throw new InputError(`validation ${validationSplit} and test ${testSplit}: expected fractions with a sum below 1`)
+  if (seed >>> 0 !== seed) throw new InputError(`seed ${seed}, expected an integer from 0 to 4294967295`)
 }

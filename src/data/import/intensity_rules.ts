@@ -7,6 +7,7 @@ import { orientationOf, reorient } from '../scan/orientation.ts'
 import type { IntensityRule } from '../scan/preparation.ts'
 import { readScan } from '../scan/read_scan.ts'
 import type { Scan } from '../scan/scan.ts'
+import { modalityNamed } from './modality.ts'
 import type { LabelFiles } from './pairs.ts'
 import type { SurveyedScan } from './surveyed_scan.ts'
 
@@ -22,8 +23,7 @@ const SCANS_LOOKED_AT = 20
 const VOXELS_A_SCAN = 10_000
 
 /**
- * One rule per channel: the one requested for it, or else for all. By default, a channel named CT, by a dataset.json or by what its files state, whose unit is the same in every scan, gets
- * a window from the 0.5th to the 99.5th percentile of the labelled voxels of up to 20 training scans, like nnU-Net's clipping; any other
+ * One rule per channel: the one requested for it, or else for all. By default, a channel that a dataset.json or its files name as CT, whose unit is the same in every scan, gets a window from the 0.5th to the 99.5th percentile of the labelled voxels of up to 20 training scans, like nnU-Net's clipping; any other
  * channel is scaled by percentiles of each scan. Throws InputError for a rule whose channel does not exist and for
  * two rules for the same.
  */
@@ -36,7 +36,7 @@ export function rulesFor(
   const names = Array.from({ length: channels }, (_, c) => channelNames?.[c] ?? String(c))
   for (const { channel } of asked)
     if (channel !== undefined && !isChannel(channel, names))
-      throw new InputError(`import: no channel '${channel}', expected 0 to ${channels - 1} or ${listed(names)}`)
+      throw new InputError(`no channel '${channel}', expected 0 to ${channels - 1} or ${listed(names)}`)
   const general = only(
     asked.filter(({ channel }) => channel === undefined),
     'all channels',
@@ -44,15 +44,13 @@ export function rulesFor(
   return names.map((name, c) => {
     const own = asked.filter(({ channel }) => channel === name || channel === String(c))
     const given = only(own, `channel ${name}`) ?? general
-    return given?.rule ?? (name.toUpperCase() === 'CT' ? foregroundWindow(training, c) : DEFAULT_INTENSITY)
+    return given?.rule ?? (modalityNamed(name) === 'CT' ? foregroundWindow(training, c) : DEFAULT_INTENSITY)
   })
 }
 
 function only(rules: readonly ChannelRule[], what: string): ChannelRule | undefined {
   if (rules.length > 1)
-    throw new InputError(
-      `import: ${rules.length} intensity rules for ${what}, expected one of window, zscore, percentiles`,
-    )
+    throw new InputError(`${rules.length} intensity rules for ${what}, expected one of window, zscore, percentiles`)
   return rules[0]
 }
 

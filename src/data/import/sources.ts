@@ -66,7 +66,7 @@ export function openSource(request: SourceRequest, refuse: Refusal): Source {
   const { json, subjects } = locate(request, { refuse, say: line => notes.push(line) })
   if (subjects.length === 0) throw new InputError(`${request.images}: holds no scan with a label`)
   const structures = request.structures ?? json?.structures
-  if (structures) checkStructures(structures, json && !request.structures ? json.path : 'import')
+  if (structures) checkStructures(structures, json && !request.structures ? json.path : 'structures')
   const isCompleteList = json !== undefined && (request.structures === undefined || request.labels === undefined)
   const subjectOf = subjectNamer(request)
   const prefix = request.name === undefined ? '' : `${request.name}/`
@@ -94,7 +94,7 @@ export function openSource(request: SourceRequest, refuse: Refusal): Source {
 function leftOutOf({ leftOut = [], structures = [] }: SourceRequest): Set<number> {
   const values = new Set(leftOut)
   const both = structures.find(({ marks }) => marks.some(mark => values.has(mark as number)))
-  if (both) throw new InputError(`import: a value of '${both.name}' is also left out, expected one of the two`)
+  if (both) throw new InputError(`a value of '${both.name}' is also left out, expected one of the two`)
   return values
 }
 
@@ -132,7 +132,7 @@ export function subjectNamer({ subjectPattern }: Pick<SourceRequest, 'subjectPat
   try {
     pattern = new RegExp(subjectPattern)
   } catch (error) {
-    throw new InputError(`import: subject pattern '${subjectPattern}': ${(error as Error).message}`)
+    throw new InputError(`subject pattern '${subjectPattern}': ${(error as Error).message}`)
   }
   return scan => {
     const subject = scan.match(pattern)?.[1]

@@ -53,7 +53,7 @@ export function splitSubjects(
     val: [...fixed('val'), ...scansOf(second.drawn)],
     test: [...fixed('test'), ...scansOf(held.drawn)],
   }
-  if (splits.train.length === 0) throw new InputError('import: no subject is left for training')
+  if (splits.train.length === 0) throw new InputError('no subject is left for training')
   const warnings: string[] = []
   if (testSplit > 0 && splits.test.length === 0)
     warnings.push(`${free.length} subjects leave none for testing: no test split`)

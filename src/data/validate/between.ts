@@ -1,6 +1,7 @@
 import { basename } from 'node:path'
 import { listed } from '../../util/listing.ts'
-import { type Findings, rangesText } from './findings.ts'
+import type { SplitName } from '../dataset/split.ts'
+import { type Findings, rangesText, type Severity } from './findings.ts'
 import type { KnownMetadata } from './metadata.ts'
 import type { KnownSplit } from './split.ts'
 
@@ -11,6 +12,8 @@ export interface Examined extends KnownSplit {
   masks: (string | undefined)[]
   /** samples whose voxels are all equal */
   constant: Set<number>
+  /** of a view: the split that each sample is in; undefined for those in none */
+  parts?: readonly (SplitName | undefined)[]
 }
 
 /** Compares the splits with each other: channels, sample counts, and images or subjects that occur in more than one. */
@@ -45,16 +48,27 @@ function compareImages(earlier: Examined, split: Examined, findings: Findings): 
     const other = digest === undefined ? undefined : first.get(digest)
     return other === undefined || (earlier === split && other === sample) ? [] : [{ sample, other }]
   })
-  if (pairs.length === 0) return
-  const others = rangesText(
-    [...new Set(pairs.map(({ other }) => other))].sort((a, b) => a - b),
-    SHOWN,
+  const { parts = [] } = split
+  const isApart = ({ sample, other }: Pair): boolean => earlier !== split || parts[sample] !== parts[other]
+  const say = (severity: Severity, chosen: readonly Pair[], where: string): void => {
+    const others = [...new Set(chosen.map(({ other }) => other))].sort((a, b) => a - b)
+    const message = `the same images as ${where}: ${rangesText(others, SHOWN)}`
+    for (const { sample } of chosen)
+      findings.add({ severity, file: basename(split.path), dataset: 'images', sample, message })
+  }
+  const whose = earlier === split ? "the view's other split" : basename(earlier.path)
+  say('error', pairs.filter(isApart), `samples of ${whose}`) // a split that shares images with another measures nothing
+  say(
+    'warning',
+    pairs.filter(pair => !isApart(pair)),
+    'other samples',
   )
-  const severity = earlier === split ? 'warning' : 'error' // a split that shares images with another measures nothing
-  const where = earlier === split ? 'other samples' : `samples of ${basename(earlier.path)}`
-  const message = `the same images as ${where}: ${others}`
-  for (const { sample } of pairs)
-    findings.add({ severity, file: basename(split.path), dataset: 'images', sample, message })
+}
+
+/** Samples with the same image. */
+interface Pair {
+  sample: number
+  other: number
 }
 
 /** Maximum number of entries that a message lists. */

@@ -6,6 +6,7 @@ import { mirrorPartners } from '../../util/mirror.ts'
 import { AXIS_DIVISOR, type ImageSize } from '../../util/shape.ts'
 import { readText } from '../../util/whole_file.ts'
 import { metadataSchema } from '../dataset/dataset.ts'
+import type { DatasetView } from '../dataset/view.ts'
 import { type Preparation, parsePreparation } from '../scan/preparation.ts'
 import { parseScanRanges } from '../scan/scan_ranges.ts'
 import { type ScanWarning, warningLines } from '../scan/scan_warnings.ts'
@@ -17,6 +18,8 @@ export interface KnownMetadata {
   imageSize?: ImageSize
   channelNames?: readonly string[]
   preparation?: Preparation
+  /** the dataset has no files of its own */
+  view?: DatasetView
   /** samples that `dataset_info` counts, by its keys */
   counts: Record<string, number>
 }
@@ -59,12 +62,14 @@ export function validateMetadata(directory: string, findings: Findings): KnownMe
   const ranges = part(shape.training_scans, 'training_scans')
   if (ranges !== undefined) findings.attempt(path, () => parseScanRanges(ranges, path))
   const channelNames = part(shape.channel_names, 'channel_names')
+  const view = part(shape.view, 'view')
   for (const line of doubtsIn(part(doubtsSchema, 'dataset_info'))) say('warning', line)
   return {
     ...(structureNames ? { structureNames } : {}),
     ...(imageSize ? { imageSize } : {}),
     ...(channelNames ? { channelNames } : {}),
     ...(preparation ? { preparation } : {}),
+    ...(view ? { view } : {}),
     counts: part(countsSchema, 'dataset_info') ?? {},
   }
 }

@@ -1,9 +1,10 @@
 import { basename, join } from 'node:path'
 import { InputError } from '../../util/error.ts'
 import { factsOf } from '../../util/files/lookup.ts'
-import { checkFolder } from '../dataset/dataset.ts'
+import { checkFolder, shownBy } from '../dataset/dataset.ts'
 import { readHashes } from '../dataset/hashes.ts'
 import { SPLIT_NAMES, type SplitName } from '../dataset/split.ts'
+import { type DatasetView, rowsOfSubjects } from '../dataset/view.ts'
 import { LARGEST_VOXEL } from '../scan/intensity.ts'
 import { compareSplits, type Examined } from './between.ts'
 import { examineAll } from './examiners.ts'
@@ -24,8 +25,10 @@ export interface ValidateOptions {
 
 export interface Validation {
   directory: string
+  /** folder of the dataset that this one is a view of */
+  viewOf?: string
   structureNames: readonly string[]
-  /** number of samples in each file that could be opened */
+  /** number of samples in each split that could be read */
   splits: Partial<Record<SplitName, number>>
   /** errors first */
   findings: Finding[]
@@ -37,15 +40,24 @@ export interface Validation {
 
 /**
  * Finds every contradiction in a dataset's folder: unreadable files, shapes, labels that contradict masks, voxels, names, and samples or
- * subjects shared by two splits. Damage in one place does not prevent checking the rest. Throws InputError only if there is no such folder.
+ * subjects shared by two splits. Damage in one place does not prevent checking the rest. Of a view, the samples that it shows are checked, in the
+ * files of the other dataset. Throws InputError if there is no such folder, or to record the hashes of a view.
  */
 export async function validateDataset(options: ValidateOptions): Promise<Validation> {
   const { directory, workers, hash, progress } = options
   checkFolder(directory)
   const findings = new Findings()
   const metadata = validateMetadata(directory, findings)
-  const splits = await openSplits(directory, metadata, findings)
-  const recorded = hash ? undefined : findings.attempt(join(directory, 'hashes.json'), () => readHashes(directory))
+  const { view } = metadata
+  const folder = view ? shownFolder(directory, view, metadata, findings) : directory
+  if (view && hash)
+    throw new InputError(
+      `${directory}: is a view of ${folder ?? view.of}, where its hashes are: validate that with --hash`,
+    )
+  const splits = folder === undefined ? [] : await openSplits(folder, metadata, findings)
+  const rows = view && splits[0] && showRows(directory, view, splits[0], findings)
+  const recorded =
+    hash || folder === undefined ? undefined : findings.attempt(join(folder, 'hashes.json'), () => readHashes(folder))
   const requests = splits.flatMap(requestsOf)
   const byPath = new Map(splits.map(split => [split.path, split]))
   let done = 0
@@ -60,8 +72,9 @@ export async function validateDataset(options: ValidateOptions): Promise<Validat
   if (hash && errors === 0) recordHashes(directory, metadata, splits)
   return {
     directory,
+    ...(view && { viewOf: folder ?? view.of }),
     structureNames: metadata.structureNames ?? [],
-    splits: Object.fromEntries(splits.map(({ name, samples }) => [name, samples])),
+    splits: rows ?? Object.fromEntries(splits.map(({ name, samples }) => [name, samples])),
     findings: list,
     errors,
     warnings: list.length - errors,
@@ -69,9 +82,31 @@ export async function validateDataset(options: ValidateOptions): Promise<Validat
   }
 }
 
+/** The folder of the dataset that a view shows; undefined if it cannot be shown. */
+function shownFolder(
+  directory: string,
+  { of }: DatasetView,
+  { structureNames = [] }: KnownMetadata,
+  findings: Findings,
+): string | undefined {
+  return findings.attempt(join(directory, 'metadata.json'), () => shownBy(of, { directory, structureNames }).directory)
+}
+
+/** Notes which split of the view each sample of the file is in. Returns how many each has; undefined if its subjects are not in the file. */
+function showRows(directory: string, { subjects }: DatasetView, split: Examined, findings: Findings) {
+  const path = join(directory, 'metadata.json')
+  const rows = findings.attempt(path, () => rowsOfSubjects(split, subjects, path))
+  if (!rows) return undefined
+  const parts = new Array<SplitName | undefined>(split.samples).fill(undefined)
+  for (const name of ['train', 'val'] as const) for (const row of rows[name]) parts[row] = name
+  split.parts = parts
+  return { train: rows.train.length, val: rows.val.length }
+}
+
+/** A view shows the training split only. */
 async function openSplits(directory: string, metadata: KnownMetadata, findings: Findings): Promise<Examined[]> {
   const splits: Examined[] = []
-  for (const name of SPLIT_NAMES) {
+  for (const name of metadata.view ? (['train'] as const) : SPLIT_NAMES) {
     const path = join(directory, `${name}.h5`)
     if (name === 'test' && !factsOf(path)) continue
     const split = await validateSplit(name, path, metadata, findings)
@@ -80,8 +115,10 @@ async function openSplits(directory: string, metadata: KnownMetadata, findings: 
   return splits
 }
 
-function requestsOf({ path, samples, hasImages, hasMasks }: Examined): ExaminationRequest[] {
-  return hasImages ? Array.from({ length: samples }, (_, sample) => ({ path, sample, hasMasks })) : []
+function requestsOf({ path, samples, hasImages, hasMasks, parts }: Examined): ExaminationRequest[] {
+  if (!hasImages) return []
+  const requests = Array.from({ length: samples }, (_, sample) => ({ path, sample, hasMasks }))
+  return parts ? requests.filter(({ sample }) => parts[sample] !== undefined) : requests
 }
 
 function take(

@@ -2,7 +2,14 @@ import { messageOf } from '../error.ts'
 
 /** Why a file operation failed, and which one, without the path that Node adds: callers name the path that the user knows. */
 export function reasonOf(error: unknown): string {
-  return isOfSystem(error) ? error.message.replace(/ '.*$/s, '') : messageOf(error)
+  if (!isOfSystem(error)) return messageOf(error)
+  const held = isHeldOpen(error) ? '; another program may hold it open' : ''
+  return error.message.replace(/ '.*$/s, '') + held
+}
+
+/** Whether Windows may have refused this because another program holds the file open; other systems never do. */
+export function isHeldOpen(error: unknown): boolean {
+  return process.platform === 'win32' && isOfSystem(error) && ['EPERM', 'EACCES', 'EBUSY'].includes(error.code ?? '')
 }
 
 /** Whether the operating system refused a call, as Node reports it. */

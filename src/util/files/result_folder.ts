@@ -10,6 +10,7 @@ import { makeFolder } from './folder.ts'
 import { withInput } from './input_file.ts'
 import { factsOf } from './lookup.ts'
 import { reasonOf } from './reason.ts'
+import { replaceFile } from './rename.ts'
 
 /** The list of results in their folder. */
 export const RESULTS_LIST = '.sadaan-gpu.json'
@@ -63,7 +64,7 @@ export class ResultFolder {
     this.record(new Map([...files].map(([name, from]) => [name, digestAt(from)])))
     return [...files].map(([name, from]) => {
       const path = join(this.path, name)
-      writing(path, () => fs.renameSync(from, path))
+      writing(path, () => replaceFile(from, path))
       return path
     })
   }
