@@ -20,9 +20,9 @@ export const NAMED_CONFIGS: Readonly<Record<string, NamedConfig>> = {
   },
   strong: {
     description:
-      'The best model from a short run: narrow head, supervised attention, one fall of the rate, averaged weights',
+      'The best model from a short run: half the widths, masks that start empty, one fall of the rate, averaged weights',
     values: {
-      model: { channels: [8, 16, 32, 64, 128], features: 32, mask_prior: 0.01 },
+      model: { channels: [8, 16, 32, 64, 128], mask_prior: 0.01 },
       training: {
         num_epochs: 30,
         learning_rate: 3e-3,
@@ -31,8 +31,6 @@ export const NAMED_CONFIGS: Readonly<Record<string, NamedConfig>> = {
         // the last epochs, at the lowest rates, are the best
         early_stopping_patience: 1000,
       },
-      // with the default weight, attention may be learned inside out, low inside the structures, and masks then suffer
-      loss_weights: { attention_supervision: 4 },
       optimizer: { lr_scheduler: 'cosine_over_run', ema_decay: 0.99 },
       checkpoint: { monitor: 'hard_dice' },
     },

@@ -54,11 +54,6 @@ export function modelDecisions({ facts, name }: Device, { channels, stored }: Ma
             value: STRONG.model.channels,
             reason: `${name} computes on the processor: half the default widths take about a quarter of the time`,
           },
-          {
-            key: 'model.features',
-            value: STRONG.model.features,
-            reason: 'with so narrow an encoder, the head of 8 · channels[0] features would be most of the work',
-          },
         ]
       : []),
     {
@@ -131,11 +126,6 @@ export function runDecisions(
       key: 'training.warmup_epochs',
       value: warmUp,
       reason: `half an epoch or ${WARM_UP.updates} updates, but at most a twentieth of the run`,
-    },
-    {
-      key: 'loss_weights.attention_supervision',
-      value: STRONG.loss_weights.attention_supervision,
-      reason: 'with the default weight, attention may be learned inside out, low inside the structures',
     },
     { key: 'optimizer.lr_scheduler', value: lr_scheduler, reason: 'one fall of the rate, which ends with the run' },
     {
