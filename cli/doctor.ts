@@ -1,6 +1,7 @@
 import { Command, Option } from 'commander'
 import type { Ranks } from '../src/distributed/ranks.ts'
-import { improveSoftwareAdapter, listAdapters, noAdapter, type OpenAdapter } from '../src/gpu/adapter.ts'
+import { improveSoftwareAdapter, listAdapters, noAdapter } from '../src/gpu/adapter.ts'
+import type { OpenAdapter } from '../src/gpu/adapter_info.ts'
 import { Device } from '../src/gpu/device.ts'
 import { installSwiftShader } from '../src/gpu/software/swiftshader.ts'
 import { formatBytes } from '../src/run/memory.ts'

@@ -8,6 +8,11 @@ import { PACKAGE_ROOT } from '../src/util/package_root.ts'
 import { readText } from '../src/util/whole_file.ts'
 import { makeAnalysisCommand } from './analysis.ts'
 import { makeBenchCommand } from './bench.ts'
+import { makeBoardCommand } from './board.ts'
+import { makePrintConfigCommand } from './configuration/print_config.ts'
+import { makePrintDependenciesCommand } from './configuration/print_dependencies.ts'
+import { makePrintNamedConfigsCommand } from './configuration/print_named_configs.ts'
+import { makeSaveConfigCommand } from './configuration/save_config.ts'
 import { makeConfigureCommand } from './configure.ts'
 import { say } from './console/say.ts'
 import { strict, usageText } from './console/usage.ts'
@@ -22,11 +27,7 @@ import { makeImportCommand } from './import.ts'
 import { makeInspectCommand } from './inspect.ts'
 import { makeModelsCommand } from './models.ts'
 import { makePredictCommand } from './predict.ts'
-import { makePrintConfigCommand } from './print_config.ts'
-import { makePrintDependenciesCommand } from './print_dependencies.ts'
-import { makePrintNamedConfigsCommand } from './print_named_configs.ts'
 import { heedNohup } from './process/signals.ts'
-import { makeSaveConfigCommand } from './save_config.ts'
 import { makeScoreCommand } from './score.ts'
 import { makeSummaryCommand } from './summary.ts'
 import { makeTrainCommand } from './train.ts'
@@ -70,6 +71,7 @@ function makeProgram(): Command {
     .addCommand(makeExportCommand())
     .addCommand(makeSummaryCommand())
     .addCommand(makeModelsCommand())
+    .addCommand(makeBoardCommand())
     .commandsGroup('Configuration:')
     .addCommand(makePrintConfigCommand())
     .addCommand(makeSaveConfigCommand())

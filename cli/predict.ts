@@ -3,6 +3,7 @@ import { isJsonObject } from '../src/config/json.ts'
 import type { LoadedConfig } from '../src/config/load.ts'
 import { SPLIT_NAMES, type SplitName } from '../src/data/dataset/split.ts'
 import { type Prediction, predict } from '../src/predict/predict.ts'
+import { DEFAULT_OVERLAP } from '../src/predict/windows.ts'
 import { InputError } from '../src/util/error.ts'
 import { listed } from '../src/util/listing.ts'
 import { progressOf } from './console/progress.ts'
@@ -31,7 +32,6 @@ interface PredictOptions {
   json?: boolean
 }
 
-const DEFAULT_OVERLAP = 0.5
 /** Exit code if a scan could not be predicted. */
 const FAILED = 1
 

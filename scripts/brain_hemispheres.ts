@@ -5,7 +5,8 @@
 
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { type NiftiImage, readNifti } from '../src/data/scan/nifti/read.ts'
+import type { NiftiImage } from '../src/data/scan/nifti/image.ts'
+import { readNifti } from '../src/data/scan/nifti/read.ts'
 import { writeNifti } from '../src/data/scan/nifti/writer.ts'
 import type { ScanGrid } from '../src/data/scan/scan.ts'
 import { InputError } from '../src/util/error.ts'

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { TorchTensor } from '../../src/checkpoint/pickle/torch_tensor.ts'
-import { encodePth, readPth, writePth } from '../../src/checkpoint/pth.ts'
+import { encodePth, readPth, writePth } from '../../src/checkpoint/pth_file.ts'
 import { temporaryOf, WriteError, writeWhole } from '../../src/util/whole_file.ts'
 import { failAt } from './failing_calls.ts'
 
@@ -72,7 +72,7 @@ describe('writing atomically', () => {
 /** A program that imports the code under test; it runs in a process of its own. */
 function program(body: string): string[] {
   const source = new URL('../../src/checkpoint/', import.meta.url)
-  const imports = `import { writePth } from ${JSON.stringify(new URL('pth.ts', source).href)}\n`
+  const imports = `import { writePth } from ${JSON.stringify(new URL('pth_file.ts', source).href)}\n`
   return ['--import', 'tsx', '--input-type=module', '--eval', imports + body]
 }
 const tensorOf = 'value => ({ dtype: "f32", shape: [2 ** 18], data: new Float32Array(2 ** 18).fill(value) })'

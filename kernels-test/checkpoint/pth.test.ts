@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { OrderedDict, PyFloat, type PyValue, tupleOf } from '../../src/checkpoint/pickle/value.ts'
-import { encodePth, parsePth, readPth } from '../../src/checkpoint/pth.ts'
+import { parsePth } from '../../src/checkpoint/pth.ts'
+import { encodePth, readPth } from '../../src/checkpoint/pth_file.ts'
 import { readZip } from '../../src/checkpoint/zip.ts'
 
 const fixture = (version: string) => fileURLToPath(new URL(`torch-${version}.pth`, import.meta.url))

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { filesUnder, importsOf, textOf } from './sources.ts'
+import { filesUnder, importsOf, textOf, valuesImportedBy } from './sources.ts'
 
 /** Layers that only this layer may import a package of. */
 const ONLY_USER: Readonly<Record<string, string>> = {
@@ -8,7 +8,16 @@ const ONLY_USER: Readonly<Record<string, string>> = {
   daikon: 'src/data/scan',
   h5wasm: 'src/data/hdf5',
   koffi: 'src/distributed',
+  hono: 'src/board',
 }
+
+/** What needs Node; a page has its own. */
+const OF_THE_HOST = /^src\/host\/|^src\/gpu\/adapter\.ts$/
+/** Packages that run in a browser. */
+const PORTABLE = ['nifti-reader-js', 'wgsl_reflect', 'zod']
+
+/** What runs in a browser, too. */
+const PAGE = 'src/board/page'
 
 /** What is no layer and may all the same be imported by one that says so. */
 const TESTS = 'kernels-test'
@@ -92,7 +101,7 @@ function circles(imports: ReadonlyMap<string, readonly string[]>): string[] {
   return found
 }
 
-test('webgpu, wgsl_reflect, h5wasm, daikon and koffi are each imported in one room', () => {
+test('webgpu, wgsl_reflect, h5wasm, daikon, koffi and hono are each imported in one room', () => {
   const users = sources.flatMap(path => importsOf(path).packages.map(name => ({ path, name })))
   for (const [name, layer] of Object.entries(ONLY_USER)) {
     const own = users.filter(user => user.name === name).map(({ path }) => layerOf(path))
@@ -114,9 +123,46 @@ test('only packages that package.json names are imported, and all it names are u
         .packages.filter(name => !Object.hasOwn(known, name))
         .map(name => `${path} imports ${name}`),
     )
-  expect(strangers(sources, dependencies)).toEqual([])
+  const shipped = sources.filter(path => layerOf(path) !== PAGE)
+  expect(strangers(shipped, dependencies)).toEqual([])
+  // bundled: who installs the package needs none of them
+  expect(strangers(filesUnder(PAGE, '.ts'), devDependencies)).toEqual([])
   expect(strangers(filesUnder('kernels-test', '.ts'), { ...dependencies, ...devDependencies })).toEqual([])
-  const used = new Set(sources.flatMap(path => importsOf(path).packages))
+  const used = new Set(shipped.flatMap(path => importsOf(path).packages))
   const unused = Object.keys(dependencies).filter(name => !used.has(name))
   expect(unused).toEqual([])
+})
+
+describe('Node', () => {
+  const isUsedBy = (path: string): boolean => importsOf(path).node.length > 0 || /\bBuffer\./.test(textOf(path))
+
+  test('is in no room of which ARCHITECTURE.md says so', () => {
+    const sentence = /No `node:` module and no `Buffer` is in (.*?)\.$/ms.exec(textOf('ARCHITECTURE.md'))![1]!
+    const free = [...sentence.matchAll(/`([^`]+)`/g)].map(([, room]) => `src/${room}`)
+    expect(free.length).toBeGreaterThan(10)
+    expect(free.filter(room => !table.has(room))).toEqual([])
+    expect(sources.filter(path => free.includes(layerOf(path)!) && isUsedBy(path))).toEqual([])
+  })
+
+  test('is met by what runs in a browser only where the page has a module of the same name', () => {
+    const reached = new Map<string, string>()
+    const follow = (path: string, trail: string): void => {
+      if (reached.has(path)) return
+      reached.set(path, trail)
+      if (OF_THE_HOST.test(path)) return
+      for (const next of valuesImportedBy(path).files) follow(next, `${path} ← ${trail}`)
+    }
+    for (const path of filesUnder(PAGE, '.ts')) follow(path, 'the page')
+    const met = [...reached.keys()].filter(path => OF_THE_HOST.test(path))
+    const own = [...reached].filter(([path]) => !met.includes(path))
+    expect(met.map(path => path.replace(/^.*\//, '')).sort()).toEqual(
+      filesUnder(`${PAGE}/host`, '.ts').map(path => path.slice(PAGE.length + '/host/'.length)),
+    )
+    expect(own.length).toBeGreaterThan(100)
+    expect(own.filter(([path]) => isUsedBy(path))).toEqual([])
+    // the packages of the page are bundled, and held to package.json above
+    const rooms = own.filter(([path]) => layerOf(path) !== PAGE)
+    const packages = new Set(rooms.flatMap(([path]) => valuesImportedBy(path).packages))
+    expect([...packages].sort()).toEqual(PORTABLE)
+  })
 })

@@ -35,6 +35,8 @@ export interface Imports {
   files: string[]
   /** names of packages, `node:` modules not among them */
   packages: string[]
+  /** those `node:` modules */
+  node: string[]
 }
 
 const NAMES = String.raw`(?:\* as \w+|\*|\{[^}]*\}|\w+(?:, \{[^}]*\})?)`
@@ -45,13 +47,27 @@ const SPECIFIER = new RegExp(
 
 /** What a source file imports, types, dynamic imports of a fixed name and packages whose files it looks up included. */
 export function importsOf(path: string): Imports {
-  const found = [...textOf(path).matchAll(SPECIFIER)].map(([, ...names]) => names.find(name => name !== undefined)!)
+  return importsIn(path, () => true)
+}
+
+function importsIn(path: string, isMeant: (match: RegExpExecArray) => boolean): Imports {
+  const matches = [...textOf(path).matchAll(SPECIFIER)].filter(isMeant)
+  const found = matches.map(([, ...names]) => names.find(name => name !== undefined)!)
   const own = found.filter(specifier => specifier.startsWith('.'))
   const foreign = found.filter(specifier => !specifier.startsWith('.') && !specifier.startsWith('node:'))
   return {
-    files: own.map(specifier => posix.join(dirname(path).replaceAll('\\', '/'), specifier)),
+    // vite takes what is behind a question mark
+    files: own.map(specifier => posix.join(dirname(path).replaceAll('\\', '/'), specifier.replace(/\?.*$/, ''))),
     packages: foreign.map(packageOf),
+    node: found.filter(specifier => specifier.startsWith('node:')),
   }
+}
+
+const OF_TYPES = /^(?:import|export) (?:type |\{(?:\s*type [^,}]+,?)+\s*\} from)/
+
+/** What is left of a source file's imports once its types are erased. */
+export function valuesImportedBy(path: string): Imports {
+  return importsIn(path, ([statement]) => !OF_TYPES.test(statement))
 }
 
 function packageOf(specifier: string): string {

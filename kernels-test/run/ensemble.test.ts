@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import type { Json } from '../../src/checkpoint/fields.ts'
-import { writePth } from '../../src/checkpoint/pth.ts'
+import { writePth } from '../../src/checkpoint/pth_file.ts'
 import { stateDict } from '../../src/checkpoint/state_dict.ts'
 import { defaultConfig } from '../../src/config/schema.ts'
 import { openEnsemble, thresholdOf, weightsOf } from '../../src/run/ensemble.ts'

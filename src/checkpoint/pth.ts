@@ -1,14 +1,10 @@
 import { InputError } from '../util/error.ts'
-import { readWhole, writeWhole } from '../util/whole_file.ts'
 import { storageTypes } from './pickle/globals.ts'
 import { readPickle } from './pickle/read.ts'
-import { elementBytes, type Storage, storageOf, tensorBytes } from './pickle/torch_tensor.ts'
+import { elementBytes, type Storage, storageOf } from './pickle/torch_tensor.ts'
 import type { PyValue } from './pickle/value.ts'
-import { writePickle } from './pickle/write.ts'
-import { readZip, writeZip, type ZipEntry } from './zip.ts'
+import { readZip } from './zip.ts'
 
-/** The folder inside the archive. torch accepts any name; with a fixed one the bytes depend on the content only. */
-const folder = 'archive'
 const maxPickleBytes = 32 * 2 ** 20
 /** Tensors may share a storage or repeat it (stride 0). Together they may take this many times the size of the file, plus a constant, but no more than a gibibyte beyond it. */
 const maxRepeats = 8
@@ -16,14 +12,9 @@ const alwaysAllowed = 2 ** 20
 const mostRepeated = 2 ** 30 // bytes
 
 /**
- * The object in a `.pth` file written by torch.save (torch 1.6 or later). Verifies the CRC of every entry and runs no code.
- * Throws InputError with the path: unreadable, damaged, in the format before 1.6, or with unsupported content.
+ * The object in the bytes of a `.pth` file written by torch.save (torch 1.6 or later). Verifies the CRC of every entry and runs no code.
+ * Throws InputError that begins with `where`: damaged, in the format before 1.6, or with unsupported content.
  */
-export function readPth(path: string): PyValue {
-  return parsePth(readWhole(path, { expected: 'a checkpoint (.pth or .pt)' }), path)
-}
-
-/** Like readPth, from bytes. Every error message begins with `where`. */
 export function parsePth(bytes: Uint8Array, where: string): PyValue {
   checkFormat(bytes, where)
   const entries = readZip(bytes, where)
@@ -75,24 +66,4 @@ function storageReader(entries: Map<string, Uint8Array>, prefix: string, where: 
     opened.set(`${className} ${key}`, storage)
     return storage
   }
-}
-
-/** Writes a file that torch.load (1.6 and later) can open. Atomic. Throws WriteError with path and reason. */
-export function writePth(path: string, value: PyValue): void {
-  writeWhole(path, encodePth(value))
-}
-
-/** The bytes of a `.pth` file, in pieces. The same value always yields the same bytes. */
-export function encodePth(value: PyValue): Uint8Array[] {
-  const { pickle, tensors } = writePickle(value)
-  const text = (name: string, content: string): ZipEntry => ({
-    name: `${folder}/${name}`,
-    data: new TextEncoder().encode(content),
-  })
-  return writeZip([
-    { name: `${folder}/data.pkl`, data: pickle },
-    text('byteorder', 'little'),
-    ...tensors.map((tensor, i) => ({ name: `${folder}/data/${i}`, data: tensorBytes(tensor) })),
-    text('version', '3\n'),
-  ])
 }

@@ -1,30 +1,17 @@
 import { InputError } from '../util/error.ts'
 import { readWhole } from '../util/whole_file.ts'
-import { Fields, type Json, pyOf, recordOf } from './fields.ts'
-import { factsIn, type ModelFacts, NO_FACTS, textsOf } from './model_facts.ts'
+import { pyOf } from './fields.ts'
+import { textsOf } from './model_facts.ts'
+import { type ModelFile, parseModelFile } from './model_file.ts'
 import type { TorchTensor } from './pickle/torch_tensor.ts'
 import type { PyValue } from './pickle/value.ts'
-import { encodePth, parsePth } from './pth.ts'
-import { encodeSafetensors, parseSafetensors } from './safetensors.ts'
-import { readStateDict, stateDict } from './state_dict.ts'
+import { encodePth } from './pth_file.ts'
+import { encodeSafetensors } from './safetensors.ts'
+import { stateDict } from './state_dict.ts'
 
-/** The model in a file, whatever else the file holds. */
-export interface ModelFile extends ModelFacts {
-  /** parameters and buffers by name */
-  tensors: Map<string, TorchTensor>
-}
-
-/**
- * Reads the model from a training checkpoint, a bare state_dict (.pth) or a safetensors file; the content decides which.
- * Throws InputError with the path.
- */
+/** Reads the model from a file as `parseModelFile` does. Throws InputError with the path. */
 export function readModelFile(path: string): ModelFile {
-  const bytes = readWhole(path, { expected: 'a model (.pth, .pt or .safetensors)' })
-  // A safetensors header begins at byte 8 with `{`.
-  const isSafetensors = bytes[8] === 0x7b && !(bytes[0] === 0x50 && bytes[1] === 0x4b)
-  const model = isSafetensors ? readSafe(bytes, path) : readTorch(bytes, path)
-  if (model.tensors.size === 0) throw new InputError(`${path}: contains no tensors`)
-  return model
+  return parseModelFile(readWhole(path, { expected: 'a model (.pth, .pt or .safetensors)' }), path)
 }
 
 /** The parameters and buffers in a file, by name. Throws InputError like `readModelFile`. */
@@ -73,64 +60,4 @@ export function encodeModelPth({ tensors, ...facts }: ModelFile): Uint8Array[] {
   if (facts.structureNames) dict.set('structure_names', facts.structureNames)
   dict.set('sadaan_gpu', new Map([['model', pyOf(textsOf(facts))]]))
   return encodePth(dict)
-}
-
-function readSafe(bytes: Uint8Array, path: string): ModelFile {
-  const { tensors, metadata } = parseSafetensors(bytes, path)
-  return { tensors, ...factsIn(metadata, path) }
-}
-
-function readTorch(bytes: Uint8Array, path: string): ModelFile {
-  const value = parsePth(bytes, path)
-  const model = value instanceof Map ? value.get('model_state_dict') : undefined
-  if (model === undefined) return { ...NO_FACTS, tensors: readStateDict(value, path) }
-  const fields = new Fields(value, path)
-  const own = fields.has('sadaan_gpu') ? fields.dict('sadaan_gpu') : undefined
-  const facts = own?.has('model') ? factsIn(textsIn(own.dict('model')), path) : factsOfTraining(own, path)
-  return {
-    tensors: readStateDict(model, `${path}: model_state_dict`),
-    ...facts,
-    ...(fields.has('structure_names') ? { structureNames: fields.strings('structure_names') } : {}),
-  }
-}
-
-function textsIn(model: Fields): Record<string, string> {
-  return Object.fromEntries(model.entries.map(([name]) => [name, model.text(String(name))]))
-}
-
-/** The facts in a checkpoint written by a training. */
-function factsOfTraining(own: Fields | undefined, path: string): ModelFacts {
-  if (!own) return NO_FACTS
-  return {
-    structureNames: undefined,
-    channelNames: own.has('channel_names') ? own.strings('channel_names') : undefined,
-    presenceThreshold: thresholdIn(own),
-    preparation: objectIn(own, 'preparation', path),
-    trainingScans: objectIn(own, 'training_scans', path),
-    patches: own.has('patches') && own.boolean('patches'),
-    flipAxes: flipAxesIn(own),
-    card: undefined,
-  }
-}
-
-function objectIn(own: Fields, key: string, path: string): Json | undefined {
-  return own.has(key) ? (recordOf(own.value(key), `${path}: ${key}`) as Json) : undefined
-}
-
-function thresholdIn(own: Fields): number | undefined {
-  const config = own.has('config') ? own.dict('config') : undefined
-  const model = config?.has('model') ? config.dict('model') : undefined
-  return model?.has('presence_threshold') ? model.number('presence_threshold') : undefined
-}
-
-/** With `compat: reference`, training never flips, whatever `augmentation` says. */
-function flipAxesIn(own: Fields): number[] | undefined {
-  const config = own.has('config') ? own.dict('config') : undefined
-  const augmentation = config?.has('augmentation') ? config.dict('augmentation') : undefined
-  if (!config || !augmentation?.has('flip_axes')) return undefined
-  const isFlipping =
-    augmentation.value('enabled') !== false &&
-    augmentation.value('flip_probability') !== 0 &&
-    config.value('compat') !== 'reference'
-  return isFlipping ? augmentation.numbers('flip_axes') : []
 }

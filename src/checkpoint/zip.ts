@@ -1,5 +1,4 @@
-import { createHash } from 'node:crypto'
-import { crc32 } from 'node:zlib'
+import { crc32, sha256 } from '../host/digest.ts'
 import { InputError } from '../util/error.ts'
 
 /** PKWARE APPNOTE 6.3: records of an archive with stored (uncompressed) entries; all numbers are little-endian. */
@@ -67,14 +66,9 @@ function endsWith(view: DataView, commentBytes: number): boolean {
 function checkSeal(bytes: Uint8Array, where: string): void {
   const sealed = bytes.subarray(0, bytes.length - sealBytes)
   if (endsWith(new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength), 0)) return
-  if (!Buffer.from(sealOf([sealed])).equals(bytes.subarray(sealed.length)))
+  const recorded = new TextDecoder().decode(bytes.subarray(sealed.length))
+  if (recorded !== sealLabel + sha256([sealed]))
     throw new InputError(`${where}: damaged (its SHA-256 differs from the one recorded)`)
-}
-
-function sealOf(pieces: readonly Uint8Array[]): Uint8Array {
-  const hash = createHash('sha256')
-  for (const piece of pieces) hash.update(piece)
-  return Buffer.from(sealLabel + hash.digest('hex'))
 }
 
 /** Position and entry count of the directory. After the end record comes nothing (torch) or our seal. */
@@ -178,7 +172,7 @@ export function writeZip(entries: readonly ZipEntry[]): Uint8Array[] {
     throw new InputError(`${entries.length} zip entries of ${offset} bytes: at most ${maxEntries} and 4 GiB fit`)
   }
   const sealed = [...pieces, ...directory, writeEndRecord(entries.length, offset, directoryBytes)]
-  return [...sealed, sealOf(sealed)]
+  return [...sealed, new TextEncoder().encode(sealLabel + sha256(sealed))]
 }
 
 /** The 22 bytes shared by both headers of an entry: version needed, flags, method, time, date, CRC, size twice. */

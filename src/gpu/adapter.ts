@@ -1,7 +1,7 @@
 import { join } from 'node:path'
-import type { SubgroupMatrix } from '../graph/kernel.ts'
 import { InputError, messageOf } from '../util/error.ts'
 import { listed } from '../util/listing.ts'
+import { NoAdapterError, type OpenAdapter, plainInfo, readableName } from './adapter_info.ts'
 import {
   chosenDrivers,
   forgetOwnDriver,
@@ -11,36 +11,6 @@ import {
   softwareAdapterSupported,
 } from './software/software.ts'
 import { LOADER, loadLibrary, vulkanLoaderPresent } from './software/vulkan_library.ts'
-
-/** No WebGPU adapter is available. The message is one line with the remedy. */
-export class NoAdapterError extends Error {
-  override name = 'NoAdapterError'
-}
-
-/** The adapter's own description, as plain data. */
-export interface AdapterInfo {
-  /** e.g. 'nvidia', 'mesa', 'google' */
-  vendor: string
-  architecture: string
-  device: string
-  /** driver and version */
-  description: string
-  subgroupMinSize: number
-  subgroupMaxSize: number
-  /** supported shapes of subgroup matrices; empty without the feature or a driver that can compile them */
-  subgroupMatrices: readonly SubgroupMatrix[]
-}
-
-export interface OpenAdapter {
-  /** Dawn's instance. If it were garbage-collected while devices exist, the process would die, so this module keeps a reference too. */
-  gpu: GPU
-  adapter: GPUAdapter
-  /** for display, e.g. 'llvmpipe: Mesa 26.1.6 (LLVM 19.1.7)' */
-  name: string
-  /** runs on the CPU */
-  software: boolean
-  info: AdapterInfo
-}
 
 // The only API per platform with full WebGPU: on OpenGL and Direct3D 11 Dawn has just its compatibility mode.
 const backend = process.platform === 'darwin' ? 'metal' : process.platform === 'win32' ? 'd3d12' : 'vulkan'
@@ -101,27 +71,6 @@ export function matchAdapterName(names: readonly string[], wanted: string): stri
   return names.find(name => part !== '' && name.toLowerCase().includes(part))
 }
 
-/** Mesa's lavapipe (26.1) lists subgroup matrices at any subgroup size, but crashes compiling them unless it is 8, their row count. */
-function multipliesMatrices({ vendor, architecture, subgroupMaxSize = 128 }: GPUAdapterInfo): boolean {
-  return !(vendor === 'mesa' && architecture === 'software') || subgroupMaxSize === 8
-}
-
-function plainInfo(info: GPUAdapterInfo): AdapterInfo {
-  const { subgroupMatrixConfigs = [] } = info as GPUAdapterInfo & { subgroupMatrixConfigs?: SubgroupMatrix[] }
-  const matrices = multipliesMatrices(info) ? subgroupMatrixConfigs : []
-  return {
-    vendor: info.vendor,
-    architecture: info.architecture,
-    device: info.device,
-    description: info.description,
-    subgroupMinSize: info.subgroupMinSize ?? 4, // WebGPU's bounds for "unknown"
-    subgroupMaxSize: info.subgroupMaxSize ?? 128,
-    subgroupMatrices: matrices.map(({ componentType, resultComponentType, M, N, K }) => {
-      return { componentType, resultComponentType, M, N, K }
-    }),
-  }
-}
-
 /** The best adapter if `name` is undefined. */
 async function request(name?: string): Promise<OpenAdapter | undefined> {
   const gpu = await createInstance(...(name === undefined ? [] : [`adapter=${name}`]))
@@ -130,11 +79,6 @@ async function request(name?: string): Promise<OpenAdapter | undefined> {
   const info = plainInfo(adapter.info)
   const software = adapter.info.isFallbackAdapter
   return { gpu, adapter, name: readableName(info, software, name), software, info }
-}
-
-function readableName(info: AdapterInfo, software: boolean, name = info.device): string {
-  if (software) return info.description
-  return info.description ? `${name} (${info.description})` : name
 }
 
 /**

@@ -1,8 +1,8 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import type { AdapterFacts } from '../graph/kernel.ts'
 import type { Precision } from '../graph/tensor.ts'
 import { messageOf } from '../util/error.ts'
-import { type OpenAdapter, openAdapter } from './adapter.ts'
+import { openAdapter } from './adapter.ts'
+import type { OpenAdapter } from './adapter_info.ts'
 
 /** Milliseconds within which Dawn says that the device is lost, after work on it has failed. */
 const LOSS_IS_SAID = 500
@@ -126,7 +126,7 @@ export class Device {
       copy = buffer.getMappedRange(0, Math.ceil(bytes / 8) * 8).slice(0, bytes)
       buffer.unmap()
     } catch (error) {
-      if (!this.loss) await Promise.race([this.gpu.lost, delay(LOSS_IS_SAID)])
+      if (!this.loss) await Promise.race([this.gpu.lost, new Promise(resolve => setTimeout(resolve, LOSS_IS_SAID))])
       this.check()
       throw new GpuError(`${this.name}: ${buffer.label} cannot be read (${messageOf(error)})`, { cause: error })
     }

@@ -1,5 +1,5 @@
 import type { Config } from '../config/schema.ts'
-import { NoAdapterError } from '../gpu/adapter.ts'
+import { NoAdapterError } from '../gpu/adapter_info.ts'
 import { Device } from '../gpu/device.ts'
 import { type AdapterFacts, GUARANTEED_FACTS } from '../graph/kernel.ts'
 import { type SadaanShape, widthsText } from '../nn/specification.ts'

@@ -273,5 +273,5 @@ class UniformTable {
 }
 
 function contentOf(data: ArrayBuffer): string {
-  return Buffer.from(data).toString('latin1')
+  return String.fromCharCode(...new Uint8Array(data))
 }

@@ -2,8 +2,6 @@ import { basename, dirname, join } from 'node:path'
 import type { Config } from '../config/schema.ts'
 import { type DatasetFacts, openDataset, readMetadata, splitOf } from '../data/dataset/dataset.ts'
 import { SPLIT_NAMES, type SplitName } from '../data/dataset/split.ts'
-import { DEFAULT_INTENSITY } from '../data/scan/intensity.ts'
-import type { Preparation } from '../data/scan/preparation.ts'
 import { isScan } from '../data/scan/read_scan.ts'
 import { isScanFolder, scanGroups } from '../data/scan/scan_groups.ts'
 import { headerWarnings, warningLines } from '../data/scan/scan_warnings.ts'
@@ -16,8 +14,11 @@ import { fileNames } from '../util/files/file_names.ts'
 import { factsOf, isFolder } from '../util/files/lookup.ts'
 import type { ImageSize } from '../util/shape.ts'
 import type { PredictionHead } from './files.ts'
+import { hdf5Subjects } from './hdf5_subjects.ts'
 import { flipsOver } from './inputs.ts'
-import { hdf5Subjects, type ModelGrid, type Subjects, scanSubjects } from './subjects.ts'
+import { preparationFor } from './preparation_for.ts'
+import { scanSubjects } from './scan_subjects.ts'
+import type { ModelGrid, Subjects } from './subjects.ts'
 
 function checkRequest(
   { overlap, raw, flips, uncertainty }: PredictionRequest,
@@ -158,29 +159,6 @@ function flipAxesFor({ flips, say }: PredictionRequest, { models, common }: Ense
     if (!seen) say(`${path} does not state which axes training flipped; flipping along axis ${axes.join(', ')}`)
   }
   return axes
-}
-
-/** The model's preparation at the model's size, else the default of `import`. */
-function preparationFor({ preparation, path, shape }: TrainedModel, say: (line: string) => void): Preparation {
-  const size: ImageSize = [...shape.size]
-  if (!preparation) {
-    say(
-      `${path} does not state how scans were prepared: as by default in import, the model gets the whole field of view, with percentiles 0.5 and 99.5 as 0 and 255`,
-    )
-    const intensity = Array.from({ length: shape.inChannels }, () => DEFAULT_INTENSITY)
-    return { orientation: 'RAS', frame: { kind: 'field_of_view' }, image_size: size, intensity }
-  }
-  const { frame, intensity, image_size } = preparation
-  if (intensity.length !== shape.inChannels)
-    throw new InputError(
-      `${path}: preparation has ${intensity.length} intensity rules, the model expects ${shape.inChannels} channels`,
-    )
-  if (image_size.join() === size.join()) return preparation
-  say(`scans are resampled to the model's ${size.join('×')}; its dataset had ${image_size.join('×')}`)
-  if (frame.kind !== 'spacing') return { ...preparation, image_size: size }
-  // training.image_size resampled the whole frame, which changed its voxel size
-  const spacing_mm = frame.spacing_mm.map((length, axis) => (length * image_size[axis]!) / size[axis]!) as ImageSize
-  return { ...preparation, frame: { kind: 'spacing', spacing_mm }, image_size: size }
 }
 
 export interface PredictionRequest {

@@ -1,24 +1,20 @@
 import { Device } from '../gpu/device.ts'
-import type { Tensor } from '../graph/tensor.ts'
 import { type Ensemble, openEnsemble } from '../run/ensemble.ts'
-import { InferenceEngine, type InferenceSpec, type Recorder } from '../run/inference.ts'
+import { InferenceEngine, type InferenceSpec } from '../run/inference.ts'
 import { formatBytes, totalOf } from '../run/memory.ts'
 import { wantedAdapter } from '../run/open.ts'
-import { recordPrediction } from '../run/tapes.ts'
 import { knownChoice } from '../run/variants.ts'
 import { Closer } from '../util/closer.ts'
 import { withOutputFolder } from '../util/output_folder.ts'
-import type { ImageSize } from '../util/shape.ts'
-import { BadSubjects, checkFinite, type FailedSubject } from './bad_subjects.ts'
-import { Combiner } from './combiner.ts'
+import { BadSubjects, type FailedSubject } from './bad_subjects.ts'
 import { PredictionFiles, type PredictionHead, samplesOf } from './files.ts'
 import { Hdf5Results } from './hdf5_results.ts'
-import { type ModelInput, type ModelInputBatch, passesOf } from './inputs.ts'
 import { openJob, type PredictionJob, type PredictionRequest } from './job.ts'
+import { predictSubjects, recorderFor } from './passes.ts'
 import { ScanResults } from './scan_results.ts'
 import { StagedResults } from './staged_results.ts'
 import { type SubjectFiles, volumeNames } from './subject_files.ts'
-import { RAW_NAMES, type RawName, type RawOutputs } from './subject_prediction.ts'
+import { RAW_NAMES, type RawName } from './subject_prediction.ts'
 
 export interface Prediction {
   samples: number
@@ -107,70 +103,22 @@ async function filesFor(
     : Hdf5Results.create(results, subjects.stored!.imageSize, options)
 }
 
-function recorderFor(names: readonly RawName[]): Recorder<RawName> {
-  return batch => state => {
-    const { calls, outputs } = recordPrediction(state, batch)
-    return { calls, outputs: Object.fromEntries(names.map(name => [name, outputs[name]])) as Record<RawName, Tensor> }
-  }
-}
-
 /** Returns the subjects without results. */
 async function predictAll(task: Task, files: PredictionFiles): Promise<FailedSubject[]> {
   const { request, ensemble, job, engine, results } = task
   const { subjects, head } = job
-  const { models, common } = ensemble
-  const { size, inChannels } = common.shape
-  const { overlap = 0, flips } = head
-  const plan = { window: [...size] as ImageSize, channels: inChannels, overlap, flips, models: models.length }
   const bad = new BadSubjects(subjects)
-  const combiner = new Combiner(ensemble, head, name => results.scratch(name))
-  const use = (outputs: RawOutputs, { passes, model }: ModelInputBatch): void => {
-    for (const [i, pass] of passes.entries()) {
-      const { index } = pass.subject
-      if (bad.has(index)) continue
-      try {
-        take(task, combiner, files, { pass, model, outputs: passOf(outputs, i, engine.batchSize) })
-      } catch (error) {
-        bad.add(index, error)
-        combiner.forget(index)
-      }
-    }
-    request.progress(files.subjects.length + bad.count, subjects.count)
-  }
-  try {
-    await engine.runAll(passesOf(subjects, plan, engine.batchSize, bad), use)
-    bad.checkAnyLeft()
-  } finally {
-    combiner.close()
-  }
-  const priors = common.weights.get('attention_module.position_embeddings')!
+  const passes = { ensemble, head, subjects, engine, bad, scratch: (name: string) => results.scratch(name) }
+  await predictSubjects(passes, {
+    use: (subject, prediction, outputs) => {
+      results.undoing(() => files.append(subject, prediction))
+      if (request.raw) files.appendRaw(subject.index, outputs)
+    },
+    afterBatch: () => request.progress(files.subjects.length + bad.count, subjects.count),
+  })
+  const priors = ensemble.common.weights.get('attention_module.position_embeddings')!
   if (request.raw) files.writePriors(Float32Array.from(priors.data as ArrayLike<number>))
   return bad.list()
-}
-
-/** Adds the outputs of one pass, and writes the subject's results after its last. */
-function take(
-  { request, ensemble: { models }, job: { subjects, head }, results }: Task,
-  combiner: Combiner,
-  files: PredictionFiles,
-  { pass, model, outputs }: { pass: ModelInput; model: number; outputs: RawOutputs },
-): void {
-  const { subject } = pass
-  const whose = models.length === 1 ? "the model's" : `${models[model]!.path}'s`
-  checkFinite(outputs, { where: subjects.whereIs(subject.index), whose }, head.structureNames)
-  combiner.add(pass, outputs, prediction => {
-    results.undoing(() => files.append(subject, prediction))
-    if (request.raw) files.appendRaw(subject.index, outputs)
-  })
-}
-
-/** The outputs of pass `i` of a batch. */
-function passOf(outputs: RawOutputs, i: number, batchSize: number): RawOutputs {
-  const entries = Object.entries(outputs).map(([name, values]) => {
-    const length = values.length / batchSize
-    return [name, values.subarray(i * length, (i + 1) * length)]
-  })
-  return Object.fromEntries(entries) as RawOutputs
 }
 
 function reportOf(

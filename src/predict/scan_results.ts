@@ -7,12 +7,18 @@ import { sizeOf } from '../util/shape.ts'
 import { writeText } from '../util/whole_file.ts'
 import { LabelVolume, ontoScan } from './masks.ts'
 import type { StagedResults } from './staged_results.ts'
-import { FLOATS, makeMasks, type PresenceRow, type SubjectFileOptions, type SubjectFiles } from './subject_files.ts'
+import {
+  FLOATS,
+  MOST_LABELS,
+  makeMasks,
+  type PresenceRow,
+  type SubjectFileOptions,
+  type SubjectFiles,
+} from './subject_files.ts'
 import type { SubjectPrediction } from './subject_prediction.ts'
 import type { SubjectPlace } from './subjects.ts'
 
 const LABELS = { volume: 'labels.nii.gz', table: 'labels.json', description: 'labels.label' } as const
-const MOST_LABELS = 255 // in a byte
 
 /**
  * Results on each scan's own grid: masks/STRUCTURE.nii.gz, labels.nii.gz with label tables, masks.dcm for DICOM series, and if requested

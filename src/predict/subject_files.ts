@@ -4,6 +4,9 @@ import { type MaskRule, makeMask } from './masks.ts'
 import type { Agreement, SubjectPrediction, VolumeName } from './subject_prediction.ts'
 import type { SubjectPlace } from './subjects.ts'
 
+/** In a label volume, whose labels are bytes. */
+export const MOST_LABELS = 255
+
 /** Presence and mask size of one structure of a subject. */
 export interface PresenceRow {
   probability: number

@@ -80,6 +80,9 @@ export class WindowBlend {
 /** Importance decreases as exp(−d²/2σ²) from the window's centre; σ is this fraction of the window, as in MONAI and nnU-Net. */
 const SIGMA = 1 / 8
 
+/** Share of a window that the next one covers again, unless the user says otherwise. */
+export const DEFAULT_OVERLAP = 0.5
+
 /** Where windows start along an axis: evenly spaced from end to end, as few as overlap by at least `overlap` of their length. */
 export function windowStarts(length: number, window: number, overlap: number): number[] {
   const stride = Math.max(1, Math.floor(window * (1 - overlap)))

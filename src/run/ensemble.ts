@@ -5,7 +5,8 @@ import { joined } from '../data/scan/scan_ranges.ts'
 import { InputError } from '../util/error.ts'
 import { listed } from '../util/listing.ts'
 import { fittedWeights, rowsByName } from './fitted_weights.ts'
-import { openTrainedModel, presenceThresholdFor, type TrainedModel } from './trained_model.ts'
+import { openTrainedModel } from './open_model.ts'
+import { presenceThresholdFor, type TrainedModel } from './trained_model.ts'
 
 /** Paths of .pth, .pt or safetensors: one model, or several whose outputs are averaged. */
 export type WeightPaths = string | readonly string[]

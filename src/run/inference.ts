@@ -47,6 +47,8 @@ export interface InferenceSpec<Name extends string, Kept extends string = never>
   choice?: Choice
   /** batches go through mapped staging buffers */
   isPinned: boolean
+  /** hears how much memory the engine will take, before it takes any */
+  planned?: (need: MemoryNeed) => void
   /** hears how many kernels are compiled, before the first batch */
   compiling?: (done: number, all: number) => void
 }
@@ -157,6 +159,7 @@ export class InferenceEngine<Name extends string, Kept extends string = never> {
     return Closer.opening(async closer => {
       const blueprint = draw(device.facts, spec)
       const { batch, bodies, bodyOf, plans } = blueprint
+      spec.planned?.(blueprint.need)
       const memory = await allocate(device, blueprint, closer)
       const inputs = [batch.image, batch.maskBits, batch.presence, batch.earlier].filter(t => blueprint.inputs.has(t))
       const opening = await openUploads(device, memory.storage, inputs, spec.isPinned)

@@ -1,6 +1,6 @@
-import { availableMemory } from 'node:process'
 import { type Device, OutOfMemoryError } from '../gpu/device.ts'
 import { BindingLimitError } from '../graph/tensor.ts'
+import { availableMemory } from '../host/memory.ts'
 import { InputError } from '../util/error.ts'
 
 /** Memory in bytes, known before anything is allocated. */
@@ -38,6 +38,9 @@ export function checkHostMemory(device: Device, need: MemoryNeed): void {
     throw new OutOfMemoryError(`${formatBytes(totalOf(need))}, the machine has ${formatBytes(availableMemory())} free`)
 }
 
+/** The adapter cannot hold even one sample. */
+export class NothingFits extends InputError {}
+
 /** How to try batch sizes on a device. */
 export interface BatchTrial<T> {
   device: Device
@@ -58,14 +61,14 @@ export interface Fitting<T> {
 
 /**
  * The result of the attempt with the requested batch size or, if the adapter cannot hold that, with the largest it can. If not even one
- * sample fits, throws an InputError that begins with `where`.
+ * sample fits, throws NothingFits, which begins with `where`.
  */
 export async function largestBatchThatFits<T>(trial: BatchTrial<T>, where: string): Promise<Fitting<T>> {
   const { device, batchSize, attempt } = trial
   const whole = await outcome(() => attempt(batchSize))
   if ('result' in whole) return { ...whole, batchSize }
   const largest = await largestBelow(trial)
-  if (largest === 0) throw new InputError(`${where}: ${device.name} cannot hold even one sample (${whole.reason})`)
+  if (largest === 0) throw new NothingFits(`${where}: ${device.name} cannot hold even one sample (${whole.reason})`)
   return { result: await attempt(largest), batchSize: largest, reason: whole.reason }
 }
 

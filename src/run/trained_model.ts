@@ -1,9 +1,8 @@
-import { type ModelFile, readModelFile } from '../checkpoint/weights.ts'
+import type { ModelFile } from '../checkpoint/model_file.ts'
 import type { Config } from '../config/schema.ts'
 import { type Preparation, parsePreparation } from '../data/scan/preparation.ts'
 import { parseScanRanges, type ScanRanges } from '../data/scan/scan_ranges.ts'
 import { type ModelCard, parseCard } from '../models/card.ts'
-import { weightsPath } from '../models/registry.ts'
 import type { SadaanShape } from '../nn/specification.ts'
 import { InputError } from '../util/error.ts'
 import { AXIS_DIVISOR, type Shape } from '../util/shape.ts'
@@ -30,15 +29,6 @@ export interface TrainedModel {
   flipAxes: readonly number[] | undefined
   /** of a shipped model; undefined for others */
   card: ModelCard | undefined
-}
-
-/**
- * Reads .pth (ours, the original's or a bare state_dict) or safetensors; the name of a shipped model stands for its file. Throws InputError
- * if the file holds no SADAAN.
- */
-export function openTrainedModel(nameOrPath: string): TrainedModel {
-  const path = weightsPath(nameOrPath)
-  return trainedModelOf(readModelFile(path), path)
 }
 
 /** The SADAAN in a file that has been read. Throws InputError if it holds none. */

@@ -68,12 +68,17 @@ export class Journal {
 
 /** Reads the lines of a journal in order. A file ends at a line that a kill has truncated. */
 export function readJournal(hidden: string, name: string): unknown[] {
+  return journalFiles(hidden, name).flatMap(readLines)
+}
+
+/** The files of a journal in order; none if it has none. */
+export function journalFiles(hidden: string, name: string): string[] {
   if (!existsSync(hidden)) return []
   const numbers = readdirSync(hidden).flatMap(file => {
     const [, of, number] = /^(.+)\.(\d+)\.jsonl$/.exec(file) ?? []
     return of === name ? [Number(number)] : []
   })
-  return numbers.sort((a, b) => a - b).flatMap(number => readLines(join(hidden, `${name}.${number}.jsonl`)))
+  return numbers.sort((a, b) => a - b).map(number => join(hidden, `${name}.${number}.jsonl`))
 }
 
 function readLines(path: string): unknown[] {

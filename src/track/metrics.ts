@@ -51,7 +51,7 @@ class GrowingList {
 }
 
 const FILE = 'metrics.json'
-const JOURNAL = 'metrics'
+export const JOURNAL = 'metrics'
 const FRESH_LENGTH = 2 ** 16 // characters
 const PIECE_BYTES = 2 ** 20
 const BETWEEN_FOLDS = 10 // seconds, as Sacred
@@ -193,7 +193,8 @@ export function selectPoints(
   return selected
 }
 
-interface JournalPoint {
+/** A line of the journal. */
+export interface JournalPoint {
   name: string
   /** Index in its series. */
   index: number

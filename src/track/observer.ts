@@ -49,6 +49,8 @@ interface ArtifactBytes {
   bytes: Uint8Array
   /** For a picture that is drawn repeatedly: the step it shows. */
   step?: number
+  /** The run directory also keeps it as it was at earlier steps. */
+  isHistory?: boolean
 }
 
 export type FinalStatus = 'COMPLETED' | 'INTERRUPTED' | 'FAILED' | 'TIMEOUT'

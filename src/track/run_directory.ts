@@ -7,6 +7,7 @@ import { describeRun, traceOf } from './description.ts'
 import { artifactFileName, holdArtifact, keepSource } from './kept_files.ts'
 import { Metrics, type Series } from './metrics.ts'
 import type { Artifact, Observer, Point, RunEnd, RunStart } from './observer.ts'
+import { keepPicture } from './picture_history.ts'
 import { makeNewFolder, RunFiles, reasonOf } from './run_files.ts'
 import { sacredTime } from './time.ts'
 
@@ -89,6 +90,8 @@ export class RunDirectory implements Observer {
     const partial = join(this.files.hidden, `artifact.${this.artifacts++}`)
     const write = holdArtifact(artifact, partial)
     this.keeping = this.keeping.then(async () => {
+      if ('bytes' in artifact && artifact.isHistory && artifact.step !== undefined)
+        keepPicture(this.files, name, artifact.step, artifact.bytes)
       const names = this.run.artifacts as string[]
       if (!(await this.files.settle(name, partial, write)) || names.includes(name)) return
       names.push(name)

@@ -86,6 +86,7 @@ export class SamplePictures {
 
   private async drawn(sample: number, epoch: number, view: SampleView): Promise<Artifact | undefined> {
     const drawing = await illustrator.draw({ sample: view }, line => this.log.console.warn(line))
-    return drawing?.png && { name: `predictions_sample_${sample}.png`, bytes: drawing.png, step: epoch }
+    const name = `predictions_sample_${sample}.png`
+    return drawing?.png && { name, bytes: drawing.png, step: epoch, isHistory: true }
   }
 }

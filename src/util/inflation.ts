@@ -1,10 +1,5 @@
 import { constants, createGunzip, createInflateRaw, createUnzip } from 'node:zlib'
-
-/** Bytes one after another. */
-export interface ByteSource {
-  /** Fills `target` as far as there are bytes; returns how many. */
-  read(target: Uint8Array): number
-}
+import type { ByteSource } from './bytes/byte_source.ts'
 
 /** The data are not what was deflated: damaged or cut off. */
 export class InflationDamage extends Error {
@@ -34,13 +29,6 @@ interface Engine {
 
 const ENGINES = { gzip: createGunzip, raw: createInflateRaw, zlib: createUnzip } as const
 const PIECE = 2 ** 16 // bytes of deflated data read at a time
-/** Deflate makes data at most this many times smaller. */
-const MOST = 1032
-
-/** The most bytes that `deflated` bytes can hold. */
-export function mostInflated(deflated: number): number {
-  return deflated * MOST
-}
 
 /** Inflates gzip (all members, checksums compared), raw deflate, or zlib data (which may also be gzip) as they are asked for. Memory: a piece of the deflated data. */
 export class Inflation implements ByteSource {

@@ -1,9 +1,6 @@
-import { join } from 'node:path'
-import { PACKAGE_ROOT } from '../util/package_root.ts'
-import { readText } from '../util/whole_file.ts'
+import { readShader } from '../host/shader_text.ts'
 import { unroll, withWords } from './repeat.ts'
 
-const SHADERS = join(PACKAGE_ROOT, 'shaders')
 const IMPORT = /^#import[ \t]+(\S.*?)\s*$/gm
 /** The word for the storage type of activations. */
 const ACTIVATION = 'ACTIVATION'
@@ -34,10 +31,6 @@ export function linkShader(name: string, form: ShaderForm = {}, read: ReadShader
   const text = parts.join('\n')
   const directives = [...new Set(text.match(DIRECTIVE)?.map(line => line.trim()))]
   return [...directives, text.replace(DIRECTIVE, '')].join('\n')
-}
-
-function readShader(name: string): string {
-  return readText(join(SHADERS, `${name}.wgsl`))
 }
 
 interface Link {

@@ -48,8 +48,9 @@ export function rebuildBytes(args: readonly unknown[], context: RebuildContext):
   if (typeof text !== 'string' || codec !== 'latin1') return context.fail('found bytes that are not latin1')
   // Each call copies, and a pickle can call a million times with one text.
   if (text.length > longestScalar) return context.fail(`found ${text.length} bytes, expected those of a number`)
-  const bytes = Buffer.from(text, 'latin1')
-  return bytes.toString('latin1') === text ? new PyBytes(bytes) : context.fail('found bytes that are not latin1')
+  const codes = Array.from(text, character => character.codePointAt(0)!)
+  if (codes.some(code => code > 0xff)) return context.fail('found bytes that are not latin1')
+  return new PyBytes(Uint8Array.from(codes))
 }
 
 /** numpy.core.multiarray.scalar(dtype, bytes): the original's checkpoints store mean losses this way. */

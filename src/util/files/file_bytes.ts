@@ -1,5 +1,5 @@
 import fs from 'node:fs'
-import type { ByteSource } from '../inflation.ts'
+import type { ByteSource } from '../bytes/byte_source.ts'
 
 /** The bytes of an open file from `start` on. */
 export class FileBytes implements ByteSource {

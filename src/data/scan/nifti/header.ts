@@ -32,13 +32,14 @@ export const FIRST_HEADER = 352
 const SECOND_HEADER = 544 // of NIfTI-2
 
 /** Length of the header that starts with these bytes, by its first number. */
-export function headerLength(start: Buffer): number {
-  const isSecond = start.length >= 4 && [start.readInt32LE(0), start.readInt32BE(0)].includes(540)
+export function headerLength(start: Uint8Array): number {
+  const view = new DataView(start.buffer, start.byteOffset, start.byteLength)
+  const isSecond = start.length >= 4 && [view.getInt32(0, true), view.getInt32(0)].includes(540)
   return isSecond ? SECOND_HEADER : FIRST_HEADER
 }
 
 /** Throws InputError with one line: not NIfTI, an unknown voxel type, more voxels than supported, no place in space. */
-export function parseHeader(head: Buffer, path: string): NiftiHeader {
+export function parseHeader(head: Uint8Array, path: string): NiftiHeader {
   const bytes = Uint8Array.from(head).buffer
   if (!isNIFTI1(bytes) && !isNIFTI2(bytes)) throw new InputError(`${path}: is not a NIfTI file (.nii or .nii.gz)`)
   const header = readFields(bytes, path)

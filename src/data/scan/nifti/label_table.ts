@@ -14,12 +14,12 @@ const UNIT = 16 // the length of an extension is a multiple of this
  * its `Key`. The extension's code says nothing: TotalSegmentator writes 0. Undefined if there is no such table; what is no table is never
  * an error.
  */
-export function labelNamesIn(bytes: Buffer, isLittle: boolean): LabelNames | undefined {
-  const int = (at: number): number => (isLittle ? bytes.readInt32LE(at) : bytes.readInt32BE(at))
+export function labelNamesIn(bytes: Uint8Array, isLittle: boolean): LabelNames | undefined {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   for (let at = 0; at + PREAMBLE <= bytes.length; ) {
-    const length = int(at)
+    const length = view.getInt32(at, isLittle)
     if (length < UNIT || length % UNIT !== 0 || at + length > bytes.length) return undefined
-    const names = namesIn(bytes.toString('utf8', at + PREAMBLE, at + length))
+    const names = namesIn(new TextDecoder().decode(bytes.subarray(at + PREAMBLE, at + length)))
     if (names) return names
     at += length
   }

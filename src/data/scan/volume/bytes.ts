@@ -1,10 +1,8 @@
 import { fstatSync } from 'node:fs'
+import type { ByteSource } from '../../../util/bytes/byte_source.ts'
 import { InputError } from '../../../util/error.ts'
-import { type ByteSource, Inflation, InflationDamage } from '../../../util/inflation.ts'
-import { BYTE_LIMIT } from './voxels.ts'
-
-export const SLACK = 2 ** 20 // bytes allowed after the voxels
-const PASSED_AT_ONCE = 2 ** 16 // bytes
+import { Inflation, InflationDamage } from '../../../util/inflation.ts'
+import { BYTE_LIMIT, SLACK } from './voxels.ts'
 
 /** Bytes of an open file. Throws InputError if it is longer than any that can be read. */
 export function checkedLength(file: number, path: string): number {
@@ -29,17 +27,4 @@ export function withInflated<T>(
   } finally {
     inflation.close()
   }
-}
-
-/** Passes over up to `count` bytes; returns how many there were. At the end of a gzip stream, its checksum has been compared. */
-export function passOver(source: ByteSource, count: number): number {
-  const scratch = new Uint8Array(PASSED_AT_ONCE)
-  let done = 0
-  while (done < count) {
-    const wanted = Math.min(scratch.length, count - done)
-    const got = source.read(scratch.subarray(0, wanted))
-    done += got
-    if (got < wanted) break
-  }
-  return done
 }

@@ -1,11 +1,11 @@
 import { dirname, isAbsolute, join, relative, resolve } from 'node:path'
+import { type ByteSource, mostInflated, passOver } from '../../../util/bytes/byte_source.ts'
 import { InputError } from '../../../util/error.ts'
 import { FileBytes } from '../../../util/files/file_bytes.ts'
 import { withInput } from '../../../util/files/input_file.ts'
-import { type ByteSource, mostInflated } from '../../../util/inflation.ts'
 import type { NumericArray } from '../../hdf5/file.ts'
-import { checkedLength, passOver, SLACK, withInflated } from './bytes.ts'
-import { MissingVoxels, readVoxels, statedBytes, type VoxelForm } from './voxels.ts'
+import { checkedLength, withInflated } from './bytes.ts'
+import { MissingVoxels, readVoxels, SLACK, statedBytes, type VoxelForm } from './voxels.ts'
 
 /** Where voxels are. */
 export interface VoxelPlace {

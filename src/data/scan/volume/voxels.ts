@@ -1,5 +1,5 @@
+import type { ByteSource } from '../../../util/bytes/byte_source.ts'
 import { InputError } from '../../../util/error.ts'
-import type { ByteSource } from '../../../util/inflation.ts'
 import { type ImageSize, sizeOf } from '../../../util/shape.ts'
 import type { NumericArray } from '../../hdf5/file.ts'
 
@@ -35,6 +35,7 @@ const NEEDS_DOUBLE: readonly VoxelType[] = ['int32', 'uint32', 'int64', 'uint64'
 const WHOLE: readonly VoxelType[] = ['int64', 'uint64'] // become doubles
 const SLAB_BYTES = 2 ** 22 // read at a time, or one slice
 export const BYTE_LIMIT = 2 ** 30 // of voxels
+export const SLACK = 2 ** 20 // bytes allowed after the voxels
 
 /** The bytes were not all there. */
 export class MissingVoxels extends Error {
@@ -89,11 +90,11 @@ export function readVoxels(source: ByteSource, form: VoxelForm): NumericArray {
   for (let c = 0; c < channels; c += inSlice)
     for (let first = 0; first < depth; first += most) {
       const count = Math.min(most, depth - first)
-      const part = Buffer.from(slab, 0, count * slice * voxelBytes)
+      const part = new Uint8Array(slab, 0, count * slice * voxelBytes)
       const read = source.read(part)
       bytes += read
       if (read < part.length) throw new MissingVoxels(bytes)
-      if (!form.isLittle) swap(part, voxelBytes)
+      if (!form.isLittle) swap(slab, count * slice, voxelBytes)
       const stored = new TYPES[form.type](slab, 0, count * slice)
       for (let own = 0; own < inSlice; own++)
         spread(stored, values.subarray((c + own) * sizeOf(size), (c + own + 1) * sizeOf(size)), form, [
@@ -112,10 +113,20 @@ function allocate({ size, channels, type, slope, intercept }: VoxelForm): Numeri
   return NEEDS_DOUBLE.includes(type) ? new Float64Array(count) : new Float32Array(count)
 }
 
-function swap(bytes: Buffer, voxelBytes: number): void {
-  if (voxelBytes === 2) bytes.swap16()
-  else if (voxelBytes === 4) bytes.swap32()
-  else if (voxelBytes === 8) bytes.swap64()
+/** Reverses the bytes of `count` voxels at the start of `slab`. */
+function swap(slab: ArrayBuffer, count: number, voxelBytes: number): void {
+  if (voxelBytes === 2) {
+    const halves = new Uint16Array(slab, 0, count)
+    for (let i = 0; i < count; i++) halves[i] = (halves[i]! << 8) | (halves[i]! >> 8)
+  }
+  if (voxelBytes < 4) return
+  const words = new Uint32Array(slab, 0, (count * voxelBytes) / 4)
+  for (let i = 0; i < words.length; i++) words[i] = reversed(words[i]!)
+  if (voxelBytes === 8) for (let i = 0; i < words.length; i += 2) [words[i], words[i + 1]] = [words[i + 1]!, words[i]!]
+}
+
+function reversed(word: number): number {
+  return (word << 24) | ((word & 0xff00) << 8) | ((word >>> 8) & 0xff00) | (word >>> 24)
 }
 
 /** Writes one channel of `count` slices from slice `first` on into its volume. */

@@ -1,7 +1,7 @@
 import { Command } from 'commander'
-import { dependencies, repositories } from '../src/track/provenance.ts'
-import type { Repository } from '../src/track/repository.ts'
-import { type Colors, colorsFor } from '../src/util/colors.ts'
+import { dependencies, repositories } from '../../src/track/provenance.ts'
+import type { Repository } from '../../src/track/repository.ts'
+import { type Colors, colorsFor } from '../../src/util/colors.ts'
 
 /** `print_dependencies`: the dependencies that a run record would contain. */
 export function makePrintDependenciesCommand(): Command {

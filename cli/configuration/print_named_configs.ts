@@ -1,7 +1,7 @@
 import { Command } from 'commander'
-import { NAMED_CONFIGS } from '../src/config/named.ts'
-import { namedConfigsText } from '../src/config/print.ts'
-import { colorsFor } from '../src/util/colors.ts'
+import { NAMED_CONFIGS } from '../../src/config/named.ts'
+import { namedConfigsText } from '../../src/config/print.ts'
+import { colorsFor } from '../../src/util/colors.ts'
 
 /** `print_named_configs`: the purpose and values of each. */
 export function makePrintNamedConfigsCommand(): Command {

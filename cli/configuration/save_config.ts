@@ -1,11 +1,11 @@
 import { Command } from 'commander'
-import { toJson } from '../src/config/load.ts'
-import { parseLiteral } from '../src/config/overrides.ts'
-import { checkOutputFile } from '../src/util/files/lookup.ts'
-import { refuseToReplace } from '../src/util/files/result_folder.ts'
-import { writeWhole } from '../src/util/whole_file.ts'
-import { say } from './console/say.ts'
-import { configurationOf, withConfiguration } from './options.ts'
+import { toJson } from '../../src/config/load.ts'
+import { parseLiteral } from '../../src/config/overrides.ts'
+import { checkOutputFile } from '../../src/util/files/lookup.ts'
+import { refuseToReplace } from '../../src/util/files/result_folder.ts'
+import { writeWhole } from '../../src/util/whole_file.ts'
+import { say } from '../console/say.ts'
+import { configurationOf, withConfiguration } from '../options.ts'
 
 interface SaveOptions {
   config?: string

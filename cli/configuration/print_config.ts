@@ -1,8 +1,8 @@
 import { Command } from 'commander'
-import { toJson } from '../src/config/load.ts'
-import { configText } from '../src/config/print.ts'
-import { colorsFor } from '../src/util/colors.ts'
-import { configurationOf, withConfiguration } from './options.ts'
+import { toJson } from '../../src/config/load.ts'
+import { configText } from '../../src/config/print.ts'
+import { colorsFor } from '../../src/util/colors.ts'
+import { configurationOf, withConfiguration } from '../options.ts'
 
 /** `print_config`: prints the resulting configuration and marks changed values. */
 export function makePrintConfigCommand(): Command {

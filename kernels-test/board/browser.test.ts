@@ -1,0 +1,188 @@
+// full: builds the pages and drives Chromium
+import { existsSync, mkdirSync, readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { join } from 'node:path'
+import { type Browser, chromium, type Page } from 'playwright-core'
+import { build } from 'vite'
+import { afterAll, beforeAll, expect, type TestContext, test } from 'vitest'
+import { type RunningBoard, startBoard } from '../../src/board/board.ts'
+import { regionColor } from '../../src/report/chart/palette.ts'
+import { RunDirectory } from '../../src/track/run_directory.ts'
+import { PACKAGE_ROOT } from '../../src/util/package_root.ts'
+import { temporaryDirectory } from '../data/small_dataset.ts'
+import { request } from '../track/request.ts'
+import { makeResults, PREDICTED } from './made_results.ts'
+
+const CHROMIUM = process.env.SADAAN_CHROMIUM ?? '/usr/bin/chromium'
+const root = join(temporaryDirectory(), 'all')
+mkdirSync(root)
+const [live, other] = [0, 1].map(at => {
+  const { config } = request(root)
+  return RunDirectory.create({
+    ...request(join(root, 'runs')),
+    comment: '<i>hostile</i>',
+    config: { ...config, seed: at },
+  })!
+})
+const RESULTS = 'all/results'
+let board: RunningBoard
+let browser: Browser
+let page: Page
+const outside: string[] = []
+const faults: string[] = []
+
+beforeAll(async () => {
+  if (!existsSync(CHROMIUM)) return
+  const pages = join(root, 'pages')
+  await build({ configFile: join(PACKAGE_ROOT, 'vite.config.ts'), logLevel: 'silent', build: { outDir: pages } })
+  await makeResults(root)
+  for (const epoch of [0, 1, 2]) log(live!, epoch)
+  log(other!, 0)
+  await other!.finish({ status: 'FAILED', error: new Error('the disk is full') })
+  board = await startBoard({ folders: [root], pages })
+  browser = await chromium.launch({
+    executablePath: CHROMIUM,
+    args: ['--no-sandbox', '--enable-unsafe-swiftshader'],
+    timeout: 0,
+  })
+  page = await (await browser.newContext()).newPage()
+  page.setDefaultTimeout(0)
+  page.on(
+    'request',
+    asked => asked.url().startsWith(board.url) || /^(data|blob):/.test(asked.url()) || outside.push(asked.url()),
+  )
+  page.on('pageerror', error => faults.push(error.message))
+})
+afterAll(async () => {
+  await browser?.close()
+  await board?.close()
+})
+
+function skipWithout(context: TestContext): void {
+  if (!existsSync(CHROMIUM)) context.skip(`no Chromium at ${CHROMIUM}; SADAAN_CHROMIUM names another`)
+}
+
+function log(run: RunDirectory, epoch: number): void {
+  const time = Date.now()
+  run.log({ name: 'train.epoch.total_loss', value: 10 - epoch, step: epoch, time })
+  run.log({ name: 'val.epoch.total_loss', value: 11 - epoch, step: epoch, time })
+}
+
+const open = async (place: string): Promise<void> => {
+  await page.goto('about:blank')
+  await page.goto(`${board.url}#/${place}`)
+  await page.waitForSelector('h1')
+}
+
+/** What axe-core finds serious or worse on the page. */
+async function seriousFaults(): Promise<string[]> {
+  await page.evaluate(readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8'))
+  return page.evaluate(`axe.run().then(({ violations }) => violations
+    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
+    .map(({ id, nodes }) => id + ': ' + nodes.map(({ html }) => html.slice(0, 120)).join(' | ')))`) as Promise<string[]>
+}
+
+test('a run that goes on moves its line and changes its status without a reload', async context => {
+  skipWithout(context)
+  await open('run/all%2Fruns%2F1')
+  const chart = page.getByRole('img', { name: /^Loss\./ })
+  await chart.waitFor()
+  expect(await chart.getAttribute('aria-label')).toBe('Loss. train: last 8, val: last 9')
+  const before = await chart.screenshot()
+  await page.evaluate('window.isTheSame = true')
+  log(live!, 3)
+  await page.getByRole('img', { name: 'Loss. train: last 7, val: last 8' }).waitFor()
+  expect(Buffer.compare(await chart.screenshot(), before)).not.toBe(0)
+  live!.beat(Date.now()) // however long it took so far
+  await page.locator('h1', { hasText: 'running' }).waitFor()
+  await live!.finish({ status: 'INTERRUPTED' })
+  await page.locator('h1', { hasText: 'interrupted' }).waitFor()
+  expect(await page.evaluate('window.isTheSame')).toBe(true)
+})
+
+test('the table sorts, filters and leads to a comparison, which shows the key that differs', async context => {
+  skipWithout(context)
+  await open('')
+  await page.locator('tbody th a').nth(1).waitFor()
+  expect(await page.locator('tbody').innerText()).toContain('<i>hostile</i>')
+  await page.getByRole('searchbox', { name: 'Filter' }).fill('status=FAILED seed=1')
+  await page.getByText('1 of 2 runs').waitFor()
+  await page.getByRole('searchbox', { name: 'Filter' }).fill('')
+  await page.getByRole('checkbox', { name: 'Pick all/runs/1' }).check()
+  await page.getByRole('checkbox', { name: 'Pick all/runs/2' }).check()
+  await page.getByRole('link', { name: 'Compare 2 runs' }).click()
+  await page.getByRole('heading', { name: 'Compare 2 runs' }).waitFor()
+  const row = page.locator('tr', { has: page.getByRole('rowheader', { name: 'seed', exact: true }) })
+  expect(await row.locator('td').allInnerTexts()).toEqual(['0', '1'])
+  expect(await page.getByRole('rowheader', { name: 'training.learning_rate' }).count()).toBe(0)
+})
+
+test('a case opens in the viewer, in the colours of its structures', async context => {
+  skipWithout(context)
+  await open(`results/${encodeURIComponent(RESULTS)}`)
+  // the case with the wrong presence comes first
+  expect(await page.locator('tbody th').first().innerText()).toBe('subject "1"')
+  await page.locator('tbody th a').first().click()
+  const canvas = page.locator('canvas.shown')
+  await canvas.waitFor()
+  await page.getByRole('slider', { name: 'Opacity of the prediction' }).fill('1')
+  const wanted = PREDICTED.map((_, s) => regionColor(s))
+  await expect
+    .poll(async () => missingColors((await canvas.screenshot()).toString('base64'), wanted), { timeout: 3_600_000 })
+    .toEqual([])
+  await page.keyboard.press('n')
+  await page.getByRole('heading', { name: 'subject "0"' }).waitFor()
+})
+
+/** The colours that fewer than twenty pixels of a picture have, or nearly. */
+function missingColors(png: string, colors: readonly string[]): Promise<string[]> {
+  return page.evaluate(
+    `(async () => {
+      const picture = new Image()
+      picture.src = 'data:image/png;base64,${png}'
+      await picture.decode()
+      const { width, height } = picture
+      const canvas = new OffscreenCanvas(width, height).getContext('2d')
+      canvas.drawImage(picture, 0, 0)
+      const { data } = canvas.getImageData(0, 0, width, height)
+      return ${JSON.stringify(colors)}.filter(color => {
+        const wanted = [1, 3, 5].map(at => parseInt(color.slice(at, at + 2), 16))
+        let found = 0
+        for (let i = 0; i < data.length; i += 4)
+          if (wanted.every((value, c) => Math.abs(data[i + c] - value) < 24)) found++
+        return found < 20
+      })
+    })()`,
+  ) as Promise<string[]>
+}
+
+test('no page has a serious fault of accessibility, light or dark, wide or narrow', async context => {
+  skipWithout(context)
+  const id = encodeURIComponent(RESULTS)
+  const places = [
+    '',
+    'run/all%2Fruns%2F2',
+    'compare?run=all%2Fruns%2F1&run=all%2Fruns%2F2',
+    'results',
+    `results/${id}`,
+    `case/${id}/0`,
+  ]
+  for (const [colorScheme, width] of [
+    ['light', 1280],
+    ['dark', 390],
+  ] as const) {
+    await page.emulateMedia({ colorScheme })
+    await page.setViewportSize({ width, height: 900 })
+    for (const place of places) {
+      await open(place)
+      await page.waitForTimeout(300)
+      expect(await seriousFaults(), `${place}, ${colorScheme}`).toEqual([])
+      expect(await page.evaluate('document.documentElement.scrollWidth'), place).toBeLessThanOrEqual(width)
+    }
+  }
+})
+
+test('nothing was asked of anybody else, and no script failed', context => {
+  skipWithout(context)
+  expect([outside, faults]).toEqual([[], []])
+})

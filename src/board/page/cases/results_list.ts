@@ -1,0 +1,23 @@
+import { h, type JSX } from 'preact'
+import type { RunTable } from '../../wire/runs.ts'
+import { hrefOf } from '../address.ts'
+import { useJson } from '../data/fetched.ts'
+import { useChanges } from '../data/live.ts'
+
+/** The folders with results. */
+export function ResultsList(): JSX.Element {
+  const { data, problem } = useJson<RunTable>('api/runs', useChanges())
+  document.title = 'Results · sadaan-gpu'
+  if (!data) return h('p', { role: 'status' }, problem ?? 'Looking for results …')
+  const { results, folders } = data
+  return h('div', {}, [
+    h('h1', {}, 'Results'),
+    results.length === 0
+      ? h('p', {}, `There are no results of evaluate or predict in ${folders.join(', ')}.`)
+      : h(
+          'ul',
+          {},
+          results.map(id => h('li', { key: id }, h('a', { href: hrefOf('results', [id]) }, id))),
+        ),
+  ])
+}

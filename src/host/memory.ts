@@ -1,0 +1,2 @@
+/** Bytes of memory that this process may still take. */
+export { availableMemory } from 'node:process'
