@@ -41,6 +41,9 @@ const DOCUMENTED = {
   'model.num_structures': null,
   'training.batch_size': 4,
   'training.image_size': null,
+  'training.patch_size': null,
+  'training.patch_foreground': 0.33,
+  'training.patches_per_sample': 1,
   'training.learning_rate': 5e-4,
   'training.num_epochs': 100,
   'training.early_stopping_patience': 20,
@@ -99,6 +102,8 @@ const DOCUMENTED = {
   'compute.adapter': null,
   'compute.autotune': 'cached',
   'compute.precision': 'f32',
+  'compute.share_adapters': false,
+  'compute.rank_timeout': 600,
   seed: 42,
 }
 
@@ -230,7 +235,7 @@ describe('values that do not fit: one line with key, value and expectation', () 
     ['model.channels=[2,4,"x",8,10]', "model.channels is [2, 4, 'x', 8, 10]", 'five positive integers'],
     ['model.presence_threshold=1.5', 'model.presence_threshold is 1.5', 'a number between 0 and 1'],
     ['model.dropout=1', 'model.dropout is 1', 'a number of at least 0 and below 1'],
-    ['augmentation.enabled=true', "augmentation.enabled is 'true'", 'True or False'],
+    ['augmentation.enabled=yes', "augmentation.enabled is 'yes'", 'True or False'],
     ['augmentation.enabled=1', 'augmentation.enabled is 1', 'True or False'],
     ['augmentation.intensity_scale_range=[2,1]', 'augmentation.intensity_scale_range is [2, 1]', 'two numbers'],
     ['augmentation.flip_axes=[3]', 'augmentation.flip_axes is [3]', 'different array axes out of 0, 1 and 2'],

@@ -41,25 +41,12 @@ describe('Python literals', () => {
     ],
     ['{"a": {\'b\': [1, 2e0]}, "c": None}', { a: { b: [1, 2] }, c: null }],
     ['{}', {}],
+    ['true', true],
+    ['[false, True]', [false, true]],
   ]
   test.each(literals)('%s', (text, value) => expect(parseLiteral(text)).toStrictEqual(value))
 
-  const texts = [
-    'abc',
-    './data/run_001',
-    'true',
-    'null',
-    'nan',
-    '1e',
-    '1.2.3',
-    '1-2',
-    '007',
-    '-',
-    '.',
-    '',
-    '[1,2',
-    '[1,,2]',
-  ]
+  const texts = ['abc', './data/run_001', 'null', 'nan', '1e', '1.2.3', '1-2', '007', '-', '.', '', '[1,2', '[1,,2]']
   texts.push(
     '[,]',
     '{1: 2}',

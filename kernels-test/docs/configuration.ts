@@ -11,7 +11,7 @@ Every key with its accepted values and meaning. This page and [config.schema.jso
 \`src/config/schema.ts\` and the named configurations in \`src/config/named.ts\`; a test keeps them in step.
 
 A configuration is a JSON file with the keys that differ from the defaults, given by \`--config FILE\`. The words after \`with\` override it:
-\`key=value\` with Python literals (\`True\`, \`None\`, \`5e-4\`, \`[32, 32, 32]\`; quote anything the shell would split), the name of a
+\`key=value\` with Python literals (\`True\` or \`true\`, \`None\`, \`5e-4\`, \`[32, 32, 32]\`; quote anything the shell would split), the name of a
 [named configuration](#named-configurations), or another JSON file. In JSON, write \`true\` and \`null\`. A dictionary sets only the keys it
 contains. An unknown or misspelled key or an invalid value ends the program with exit code 2 and one line that says what was expected,
 where the key was given and which key was probably meant.

@@ -51,7 +51,7 @@ export function merge(base: JsonObject, over: JsonObject): JsonObject {
   return Object.fromEntries(merged)
 }
 
-/** The value of a Python literal (None is null, tuples are lists, dictionary keys are text), else `text` itself. */
+/** The value of a Python literal (None is null, tuples are lists, dictionary keys are text; true and false count too), else `text` itself. */
 export function parseLiteral(text: string): Json {
   const value = new LiteralReader(text).whole()
   return value === undefined ? text : value
@@ -65,6 +65,9 @@ const ESCAPED: Record<string, string> = { a: '\x07', b: '\b', f: '\f', n: '\n', 
 const CONSTANTS = new Map([
   ['True', true],
   ['False', false],
+  // as JSON has them: whoever writes a configuration file writes them here too
+  ['true', true],
+  ['false', false],
   ['None', null],
 ])
 const DEEPEST = 50 // no configuration is nested more deeply
