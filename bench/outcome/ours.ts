@@ -79,8 +79,6 @@ export class Ours implements Tool {
   async predict({ weights, images, output, folder, stop }: PredictionTask): Promise<void> {
     const words = this.given.words.filter(word => word.startsWith('compute.adapter='))
     const options = ['--weights', weights, '--input', images, '--output', output, '--overwrite', '--json']
-    const { enabled, flip_axes } = this.load([]).config.augmentation
-    if (enabled && flip_axes.length > 0) options.push('--flips')
     await runJob({
       program: process.execPath,
       parameters: [...nodeParameters('cli/main.ts'), 'predict', ...options, 'with', ...words],

@@ -207,7 +207,7 @@ test("runs recorded by Sacred's FileStorageObserver itself appear", async contex
 from sacred import Experiment, SETTINGS
 from sacred.observers import FileStorageObserver
 SETTINGS.CAPTURE_MODE = 'sys'
-ex = Experiment('python', save_git_info=False)
+ex = Experiment('python', interactive=True, save_git_info=False)
 ex.observers.append(FileStorageObserver('${base}'))
 ex.add_config({'lr': 0.01})
 @ex.main

@@ -1,7 +1,8 @@
-import { renameSync, rmSync, writeFileSync } from 'node:fs'
+import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { makeFolders } from '../util/files/folder.ts'
 import { namesIn } from '../util/files/lookup.ts'
+import { replaceFile } from '../util/files/rename.ts'
 import type { RunFiles } from './run_files.ts'
 
 /** Hidden folder of a run with earlier pictures, `NAME/STEP.png`: Sacred's readers would take them for artifacts. */
@@ -16,7 +17,7 @@ export function keepPicture(files: RunFiles, name: string, step: number, bytes: 
     makeFolders(folder)
     const partial = join(files.hidden, `${step}.png`)
     writeFileSync(partial, bytes)
-    renameSync(partial, join(folder, `${step}.png`))
+    replaceFile(partial, join(folder, `${step}.png`))
     const steps = pictureSteps(folder)
     if (steps.length > MOST)
       for (const [i, each] of steps.entries())
