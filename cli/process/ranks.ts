@@ -12,6 +12,7 @@ const BODY_ENDS = 300
  */
 export async function asRank<T>(body: (ranks: Ranks) => Promise<T>): Promise<T> {
   const ranks = await Ranks.join()
+  if (ranks.size === 1) return body(ranks)
   const lost = ranks.lost.then(async error => {
     await delay(BODY_ENDS)
     throw error
@@ -23,7 +24,7 @@ export async function asRank<T>(body: (ranks: Ranks) => Promise<T>): Promise<T> 
   } catch (error) {
     process.on('unhandledRejection', () => undefined) // of calls under way, which this failure ends
     if (!(await ranks.fail(error))) process.exit(error instanceof InputError ? 2 : 1)
-    if (ranks.size > 1 && error instanceof Error) error.message = `${ranks.name}: ${error.message}`
+    if (error instanceof Error) error.message = `${ranks.name}: ${error.message}`
     throw error
   }
 }
