@@ -237,6 +237,10 @@ async function pack(): Promise<Packed> {
   const tsc = createRequire(join(PACKAGE_ROOT, 'package.json')).resolve('typescript/package.json')
   const project = join(PACKAGE_ROOT, 'tsconfig.build.json')
   await run(process.execPath, [join(dirname(tsc), 'bin/tsc'), '-p', project, '--outDir', join(copy, 'dist')])
+  const vite = join(PACKAGE_ROOT, 'node_modules/vite/bin/vite.js')
+  await run(process.execPath, [vite, 'build', '--logLevel', 'warn', '--outDir', join(copy, 'dist/board')], {
+    cwd: PACKAGE_ROOT,
+  })
   const { stdout } = await npm(copy, 'pack', '--ignore-scripts', '--json', '--pack-destination', folder)
   return (JSON.parse(stdout) as Packed[])[0]!
 }
