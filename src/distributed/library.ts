@@ -64,7 +64,9 @@ export function loadKoffi(): Koffi {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'MODULE_NOT_FOUND')
       throw new InputError(`the package koffi cannot be loaded: ${messageOf(error)}`)
-    throw new InputError(`MPI needs the package koffi: run npm install --no-save --save-prod koffi@3 in ${PACKAGE_ROOT}`)
+    throw new InputError(
+      `MPI needs the package koffi: run npm install --no-save --save-prod koffi@3 in ${PACKAGE_ROOT}`,
+    )
   }
 }
 
