@@ -1,8 +1,8 @@
 // full: builds the pages and drives Chromium
-import { existsSync, mkdirSync, readFileSync } from 'node:fs'
+import { mkdirSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
-import { type Browser, chromium, type Page } from 'playwright-core'
+import type { Browser, Page } from 'playwright-core'
 import { build } from 'vite'
 import { afterAll, beforeAll, expect, type TestContext, test } from 'vitest'
 import { type RunningBoard, startBoard } from '../../src/board/board.ts'
@@ -11,9 +11,9 @@ import { RunDirectory } from '../../src/track/run_directory.ts'
 import { PACKAGE_ROOT } from '../../src/util/package_root.ts'
 import { temporaryDirectory } from '../data/small_dataset.ts'
 import { request } from '../track/request.ts'
+import { CHROMIUM, isChromiumThere, launchChromium } from './chromium.ts'
 import { makeResults, PREDICTED } from './made_results.ts'
 
-const CHROMIUM = process.env.SADAAN_CHROMIUM ?? '/usr/bin/chromium'
 const root = join(temporaryDirectory(), 'all')
 mkdirSync(root)
 const [live, other] = [0, 1].map(at => {
@@ -32,7 +32,7 @@ const outside: string[] = []
 const faults: string[] = []
 
 beforeAll(async () => {
-  if (!existsSync(CHROMIUM)) return
+  if (!isChromiumThere) return
   const pages = join(root, 'pages')
   await build({ configFile: join(PACKAGE_ROOT, 'vite.config.ts'), logLevel: 'silent', build: { outDir: pages } })
   await makeResults(root)
@@ -40,11 +40,7 @@ beforeAll(async () => {
   log(other!, 0)
   await other!.finish({ status: 'FAILED', error: new Error('the disk is full') })
   board = await startBoard({ folders: [root], pages })
-  browser = await chromium.launch({
-    executablePath: CHROMIUM,
-    args: ['--no-sandbox', '--enable-unsafe-swiftshader'],
-    timeout: 0,
-  })
+  browser = await launchChromium('--enable-unsafe-swiftshader')
   page = await (await browser.newContext()).newPage()
   page.setDefaultTimeout(0)
   page.on(
@@ -59,7 +55,7 @@ afterAll(async () => {
 })
 
 function skipWithout(context: TestContext): void {
-  if (!existsSync(CHROMIUM)) context.skip(`no Chromium at ${CHROMIUM}; SADAAN_CHROMIUM names another`)
+  if (!isChromiumThere) context.skip(`no Chromium at ${CHROMIUM}; SADAAN_CHROMIUM names another`)
 }
 
 function log(run: RunDirectory, epoch: number): void {
@@ -128,7 +124,7 @@ test('a case opens in the viewer, in the colours of its structures', async conte
   await page.getByRole('slider', { name: 'Opacity of the prediction' }).fill('1')
   const wanted = PREDICTED.map((_, s) => regionColor(s))
   await expect
-    .poll(async () => missingColors((await canvas.screenshot()).toString('base64'), wanted), { timeout: 3_600_000 })
+    .poll(async () => missingColors((await canvas.screenshot()).toString('base64'), wanted), { timeout: 300_000 })
     .toEqual([])
   await page.keyboard.press('n')
   await page.getByRole('heading', { name: 'subject "0"' }).waitFor()
