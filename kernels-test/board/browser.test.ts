@@ -42,7 +42,7 @@ beforeAll(async () => {
   board = await startBoard({ folders: [root], pages })
   browser = await launchChromium('--enable-unsafe-swiftshader')
   page = await (await browser.newContext()).newPage()
-  page.setDefaultTimeout(0)
+  page.setDefaultTimeout(120_000)
   page.on(
     'request',
     asked => asked.url().startsWith(board.url) || /^(data|blob):/.test(asked.url()) || outside.push(asked.url()),
@@ -124,7 +124,7 @@ test('a case opens in the viewer, in the colours of its structures', async conte
   await page.getByRole('slider', { name: 'Opacity of the prediction' }).fill('1')
   const wanted = PREDICTED.map((_, s) => regionColor(s))
   await expect
-    .poll(async () => missingColors((await canvas.screenshot()).toString('base64'), wanted), { timeout: 300_000 })
+    .poll(async () => missingColors((await canvas.screenshot()).toString('base64'), wanted), { timeout: 120_000 })
     .toEqual([])
   await page.keyboard.press('n')
   await page.getByRole('heading', { name: 'subject "0"' }).waitFor()

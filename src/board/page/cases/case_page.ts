@@ -61,7 +61,8 @@ function Neighbours({
   const [before, after] = [hrefAt(at - 1), hrefAt(at + 1)]
   useEffect(() => {
     const follow = (event: KeyboardEvent): void => {
-      if (event.target instanceof HTMLInputElement || event.ctrlKey || event.metaKey || event.altKey) return
+      // sliders and boxes, too, pass letters on; there is no field for text here
+      if (event.ctrlKey || event.metaKey || event.altKey) return
       const href = event.key === 'p' ? before : event.key === 'n' ? after : undefined
       if (href !== undefined) location.hash = href
     }
