@@ -1,9 +1,9 @@
 // full: trains with one, two and four processes under each MPI
-import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { readCheckpoint } from '../../src/checkpoint/checkpoint.ts'
+import { Command } from '../cli/command.ts'
 import { PROGRAM } from '../cli/program.ts'
 import { temporaryDirectory } from '../data/small_dataset.ts'
 import { Launched, type Launcher, launchers } from '../distributed/mpirun.ts'
@@ -44,25 +44,12 @@ async function train(launcher: Launcher | undefined, { folder, ranks, epochs = E
     ...[`training.gradient_accumulation_steps=${WINDOW / ranks}`, `checkpoint.save_dir=${folder}`],
   ]
   const options = ['--unobserved', ...(resume ? ['--resume'] : [])]
-  const command = [PROGRAM, 'train', ...options, 'with', ...given]
-  const environment = { LP_NUM_THREADS: '1' }
+  const command = ['train', ...options, 'with', ...given]
   const { code, stderr } = launcher
-    ? await new Launched(launcher, ranks, command, environment).ended
-    : await aloneIn(environment, command)
+    ? await new Launched(launcher, ranks, [PROGRAM, ...command], { LP_NUM_THREADS: '1' }).ended
+    : await new Command(command, root).finished
   expect(code, stderr).toBe(0)
   return stderr
-}
-
-function aloneIn(
-  environment: NodeJS.ProcessEnv,
-  command: readonly string[],
-): Promise<{ code: number | null; stderr: string }> {
-  const child = spawn(process.execPath, command, { env: { ...process.env, ...environment } })
-  let stderr = ''
-  child.stderr.setEncoding('utf8').on('data', text => {
-    stderr += text
-  })
-  return new Promise(resolve => child.on('close', code => resolve({ code, stderr })))
 }
 
 /** SHA-256 of parameters, running statistics, batches tracked, their averages, moments and counts of updates. */
