@@ -4,7 +4,7 @@ import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import type { Browser, Page } from 'playwright-core'
 import { build } from 'vite'
-import { afterAll, beforeAll, expect, type TestContext, test } from 'vitest'
+import { afterAll, beforeAll, expect, type TestContext, test, vi } from 'vitest'
 import { type RunningBoard, startBoard } from '../../src/board/board.ts'
 import { regionColor } from '../../src/report/chart/palette.ts'
 import { RunDirectory } from '../../src/track/run_directory.ts'
@@ -39,6 +39,7 @@ beforeAll(async () => {
   for (const epoch of [0, 1, 2]) log(live!, epoch)
   log(other!, 0)
   await other!.finish({ status: 'FAILED', error: new Error('the disk is full') })
+  vi.stubEnv('XDG_CACHE_HOME', join(temporaryDirectory(), 'cache'))
   board = await startBoard({ folders: [root], pages })
   browser = await launchChromium('--enable-unsafe-swiftshader')
   page = await (await browser.newContext()).newPage()
