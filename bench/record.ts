@@ -66,7 +66,8 @@ export async function benchRecord({ points, stepSeconds, seconds }: RecordReques
   }
 }
 
-function requestIn(base: string) {
+/** A run that no training belongs to. */
+export function requestIn(base: string) {
   return {
     base,
     experiment: 'sadaan_hdf5',
@@ -82,11 +83,13 @@ function requestIn(base: string) {
   }
 }
 
-function logStep(record: RunRecord, step: number): void {
+/** The points of a batch, as a training logs them. */
+export function logStep(record: RunRecord, step: number): void {
   for (const term of TERMS) record.log(`train.batch.${term}`, 1 / Math.sqrt(step + 2), step)
 }
 
-async function pace(stepSeconds: number, seconds: number, act: (step: number) => Promise<void>): Promise<void> {
+/** Acts every so many seconds until time is up. */
+export async function pace(stepSeconds: number, seconds: number, act: (step: number) => Promise<void>): Promise<void> {
   const start = performance.now()
   for (let step = 0; performance.now() - start < seconds * 1000; step++) {
     await act(step)

@@ -82,6 +82,7 @@ export function makeBenchCommand(): Command {
     .addCommand(makeTrainingCommand())
     .addCommand(makeTuneCommand())
     .addCommand(makeRecordCommand())
+    .addCommand(makeBoardCommand())
     .addCommand(makePeersCommand())
     .addCommand(makeOutcomeCommand())
     .addCommand(makeAbsenceCommand())
@@ -261,6 +262,22 @@ async function runRecord(options: { points: number; stepSeconds: number; seconds
   const { benchRecord, recordText } = await import('../bench/record.ts')
   const report = await benchRecord(options)
   print(options.json ? report : recordText(report))
+}
+
+function makeBoardCommand(): Command {
+  return new Command('board')
+    .description('measure the board over many long runs, and beside a training')
+    .option('--runs <n>', 'number of runs', positiveInteger, 500)
+    .option('--points <n>', 'points of each run', positiveInteger, 100_000)
+    .option('--seconds <s>', 'seconds to watch a training for, with and without a page', positive, 30)
+    .option('--json', 'print one JSON object')
+    .action(runBoard)
+}
+
+async function runBoard({ json, ...options }: { runs: number; points: number; seconds: number; json?: boolean }) {
+  const { benchBoard, boardText } = await import('../bench/board/board.ts')
+  const report = await benchBoard({ ...options, say })
+  print(json ? report : boardText(report))
 }
 
 /** Peers are installed separately: torch in the user's own Pythons, tfjs in bench/peers. */

@@ -20,6 +20,7 @@ interface EvaluateOptions {
   batchSize?: string
   /** false: --no-pictures */
   pictures: number | false
+  masks?: boolean
   overwrite?: boolean
   json?: boolean
 }
@@ -43,6 +44,7 @@ export function makeEvaluateCommand(): Command {
     .option('--batch-size <n>', 'samples per batch (default: training.batch_size of the configuration)')
     .option('--pictures <n>', 'number of samples to picture, the most informative first', countOption, PICTURES)
     .option('--no-pictures', 'write neither pictures nor report.html')
+    .option('--masks', 'also write evaluated_masks.h5: the predicted masks, which the board shows')
     .option('--overwrite', 'also replace files of these names that are not unchanged results of this program')
     .option('--json', 'print the main metrics as one JSON object')
     .action(runEvaluate)
@@ -52,7 +54,7 @@ async function runEvaluate(words: string[], options: EvaluateOptions): Promise<v
   const loaded = configurationOf(withBatchSize(words, options), options)
   const { config } = loaded
   const progress = progressOf('evaluated')
-  const { weights, split, output, overwrite = false, dataset = config.dataset_path } = options
+  const { weights, split, output, overwrite = false, masks = false, dataset = config.dataset_path } = options
   const pictures =
     options.pictures === false
       ? undefined
@@ -65,6 +67,7 @@ async function runEvaluate(words: string[], options: EvaluateOptions): Promise<v
     split,
     output,
     overwrite,
+    masks,
     ...(pictures && { pictures: options.pictures || 0, visit: sample => pictures.add(sample) }),
     say,
     progress: progress.update,

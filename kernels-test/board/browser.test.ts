@@ -4,14 +4,14 @@ import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import type { Browser, Page } from 'playwright-core'
 import { build } from 'vite'
-import { afterAll, beforeAll, expect, type TestContext, test } from 'vitest'
+import { afterAll, beforeAll, expect, type TestContext, test, vi } from 'vitest'
 import { type RunningBoard, startBoard } from '../../src/board/board.ts'
 import { regionColor } from '../../src/report/chart/palette.ts'
 import { RunDirectory } from '../../src/track/run_directory.ts'
 import { PACKAGE_ROOT } from '../../src/util/package_root.ts'
 import { temporaryDirectory } from '../data/small_dataset.ts'
 import { request } from '../track/request.ts'
-import { CHROMIUM, isChromiumThere, launchChromium } from './chromium.ts'
+import { CHROMIUM, isChromiumThere, launchChromium, missingColors } from './chromium.ts'
 import { makeResults, PREDICTED } from './made_results.ts'
 
 const root = join(temporaryDirectory(), 'all')
@@ -39,6 +39,7 @@ beforeAll(async () => {
   for (const epoch of [0, 1, 2]) log(live!, epoch)
   log(other!, 0)
   await other!.finish({ status: 'FAILED', error: new Error('the disk is full') })
+  vi.stubEnv('XDG_CACHE_HOME', join(temporaryDirectory(), 'cache'))
   board = await startBoard({ folders: [root], pages })
   browser = await launchChromium('--enable-unsafe-swiftshader')
   page = await (await browser.newContext()).newPage()
@@ -124,33 +125,11 @@ test('a case opens in the viewer, in the colours of its structures', async conte
   await page.getByRole('slider', { name: 'Opacity of the prediction' }).fill('1')
   const wanted = PREDICTED.map((_, s) => regionColor(s))
   await expect
-    .poll(async () => missingColors((await canvas.screenshot()).toString('base64'), wanted), { timeout: 120_000 })
+    .poll(async () => missingColors(page, await canvas.screenshot(), wanted), { timeout: 120_000 })
     .toEqual([])
   await page.keyboard.press('n')
   await page.getByRole('heading', { name: 'subject "0"' }).waitFor()
 })
-
-/** The colours that fewer than twenty pixels of a picture have, or nearly. */
-function missingColors(png: string, colors: readonly string[]): Promise<string[]> {
-  return page.evaluate(
-    `(async () => {
-      const picture = new Image()
-      picture.src = 'data:image/png;base64,${png}'
-      await picture.decode()
-      const { width, height } = picture
-      const canvas = new OffscreenCanvas(width, height).getContext('2d')
-      canvas.drawImage(picture, 0, 0)
-      const { data } = canvas.getImageData(0, 0, width, height)
-      return ${JSON.stringify(colors)}.filter(color => {
-        const wanted = [1, 3, 5].map(at => parseInt(color.slice(at, at + 2), 16))
-        let found = 0
-        for (let i = 0; i < data.length; i += 4)
-          if (wanted.every((value, c) => Math.abs(data[i + c] - value) < 24)) found++
-        return found < 20
-      })
-    })()`,
-  ) as Promise<string[]>
-}
 
 test('no page has a serious fault of accessibility, light or dark, wide or narrow', async context => {
   skipWithout(context)

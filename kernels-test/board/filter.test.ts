@@ -67,7 +67,7 @@ test('every metric is in one chart, of what belongs together', () => {
   const panels = panelsOf([...names, 'train.batch.total', 'acc', 'loss.a', 'loss.b'])
   expect(panels.map(({ title, metrics }) => [title, metrics.map(([, label]) => label)])).toEqual([
     ['Loss', ['train', 'val']],
-    ['Loss of each batch', ['train batch total']],
+    ['Loss of each batch', ['total']],
     ['Dice of each structure (validation)', ['liver', 'left kidney']],
     ['acc', ['acc']],
     ['loss', ['a', 'b']],

@@ -29,7 +29,7 @@ export async function makeResults(root: string): Promise<void> {
   writeMetadata(data, { structure_names: STORED, image_size: SIZE })
   const results = join(root, 'results')
   mkdirSync(results)
-  await writePrediction(join(results, 'masks.h5'))
+  await writeMasks(join(results, 'masks.h5'))
   const json = (name: string, value: unknown): void => writeFileSync(join(results, name), JSON.stringify(value))
   const structures = Object.fromEntries(
     PREDICTED.map(name => [
@@ -63,7 +63,8 @@ export async function makeResults(root: string): Promise<void> {
   writeFileSync(join(results, 'cases.csv'), `${[head, ...lines].join('\n')}\n`)
 }
 
-async function writePrediction(path: string): Promise<void> {
+/** The masks of `isInside` in the order of `PREDICTED`, as `predict` and `evaluate` write them. */
+export async function writeMasks(path: string): Promise<void> {
   const writer = await Hdf5Writer.create(path, [
     { name: 'masks', kind: 'bool', rowShape: [PREDICTED.length, ...SIZE] },
     { name: 'samples', kind: 'int64', rowShape: [] },

@@ -15,12 +15,13 @@ import { readNifti } from '../../src/data/scan/nifti/read.ts'
 import { writeNifti } from '../../src/data/scan/nifti/writer.ts'
 import { specify } from '../../src/nn/specification.ts'
 import { predict } from '../../src/predict/predict.ts'
+import { regionColor } from '../../src/report/chart/palette.ts'
 import { PACKAGE_ROOT } from '../../src/util/package_root.ts'
 import { type ImageSize, sizeOf } from '../../src/util/shape.ts'
 import { temporaryDirectory } from '../data/small_dataset.ts'
 import { onOneDevice } from '../one_device.ts'
 import { writeSmallModel } from '../predict/small_model.ts'
-import { CHROMIUM, isChromiumThere, launchChromium } from './chromium.ts'
+import { CHROMIUM, isChromiumThere, launchChromium, missingColors } from './chromium.ts'
 
 const HANGS = 120_000 // ms
 const NEAR = 1e-4
@@ -178,7 +179,7 @@ describe.skipIf(!isChromiumThere)(`the page that predicts${isChromiumThere ? '' 
       rows.map(async row => ({
         structure: await row.getAttribute('data-structure'),
         probability: Number(await row.getAttribute('data-probability')),
-        voxels: Number(await row.getAttribute('data-voxels')),
+        hasMask: (await row.locator('[data-file]').count()) > 0,
       })),
     )
   }
@@ -201,12 +202,12 @@ describe.skipIf(!isChromiumThere)(`the page that predicts${isChromiumThere ? '' 
       for (const { scan, structures, folder: results } of some) {
         const rows = await segmented(scans.find(path => path.includes(scan))!)
         expect(rows.map(({ structure }) => structure)).toEqual(names)
-        for (const { structure, probability, voxels } of rows) {
+        for (const { structure, probability, hasMask } of rows) {
           expect(probability).toBeCloseTo(structures[structure!]!.presence_probability, 4)
-          if (voxels === 0) continue
-          voxelsInAll += voxels
+          if (!hasMask) continue
           const file = `${structure}.nii.gz`
           const mask = await downloaded(`${scan}_${file}`)
+          voxelsInAll += mask.values.filter(value => value !== 0).length
           const own = readNifti(join(results, 'masks', file))
           const probabilities = readNifti(join(results, 'probabilities', file)).values
           expect({ size: mask.size, affine: mask.affine }).toEqual({ size: own.size, affine: own.affine })
@@ -223,6 +224,16 @@ describe.skipIf(!isChromiumThere)(`the page that predicts${isChromiumThere ? '' 
     expect(asked.every(url => url === '/' || url.startsWith('/assets/'))).toBe(true)
     expect(requested.filter(url => !url.startsWith(origin()) && !/^(blob|data):/.test(url))).toEqual([])
     expect(complaints).toEqual([])
+  })
+
+  test('shows the scan and its masks in the viewer, though the network is gone', async () => {
+    await page.locator('canvas.shown').waitFor()
+    await page.getByRole('slider', { name: 'Opacity of the prediction' }).fill('1')
+    const wanted = [0, 1].map(regionColor)
+    const colors = async () => missingColors(page, await page.locator('canvas.shown').screenshot(), wanted)
+    await expect.poll(colors, { timeout: HANGS }).toEqual([])
+    await page.getByRole('checkbox', { name: `Show ${names[0]}` }).uncheck()
+    await expect.poll(colors, { timeout: HANGS }).toEqual(wanted.slice(0, 1))
   })
 
   test('says which model the adapter cannot hold, and what would do', async () => {

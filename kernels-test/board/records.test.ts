@@ -128,6 +128,36 @@ test("records of Python's Sacred appear, with NaN, numpy's numbers and without i
   expect(series).toEqual({ name: 'val_loss', xs: [0, 1, 2], values: [null, 0.25, null] })
 })
 
+test('metrics are read alike in the plain form, in any other, and by JSON itself', () => {
+  const folder = temporaryDirectory()
+  const values = [0, -1.5, 1e-7, 123456789012345680, -3.25e-300, 0.1, null, 7]
+  const series = { steps: values.map((_, i) => 10 * i), timestamps: values.map((_, i) => sacredTime(time + i)), values }
+  const read = (text: string) => {
+    const metrics = new RecordMetrics(written(folder, { 'metrics.json': text }))
+    metrics.refresh()
+    return [...metrics.all].map(([name, { steps, times, values }]) => [
+      name,
+      ...[steps, times, values].map(each => [...each.numbers]),
+    ])
+  }
+  const expected = [
+    ['a', series.steps, series.timestamps.map((_, i) => time + i), values.map(value => value ?? Number.NaN)],
+    ['b', [], [], []],
+  ]
+  const all = { a: series, b: { steps: [], timestamps: [], values: [] } }
+  expect(read(JSON.stringify(all, null, 2))).toEqual(expected)
+  expect(read(JSON.stringify(all))).toEqual(expected)
+  // an escaped name, text that is no number, another member: not the plain form
+  expect(read(JSON.stringify(all).replace('"a"', '"\\u0061"'))).toEqual(expected)
+  expect(read(JSON.stringify({ ...all, a: { ...series, more: [1] } }))).toEqual(expected)
+  expect(read(JSON.stringify({ a: { ...series, steps: series.steps.map(String) } }))[0]![1]).toEqual([...values.keys()])
+  expect(() => read(`${JSON.stringify(all)}]`)).toThrow(/metrics\.json:1:\d+: /)
+  expect(() => read('{"a": {"steps": [01], "timestamps": [""], "values": [1]}}')).toThrow(/metrics\.json:1:\d+: /)
+  expect(read('{"a": {"steps": [1], "timestamps": ["2026-01-02T00:00:00"], "values": [-Infinity]}}')).toEqual([
+    ['a', [1], [time], [Number.NaN]],
+  ])
+})
+
 test('what cannot be read is shown as that and hides no other record', async () => {
   const base = join(temporaryDirectory(), 'runs')
   written(join(base, '1'), { 'run.json': sacredRun(), 'config.json': '{}', 'metrics.json': '{}' })

@@ -1,4 +1,4 @@
-import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, expect, test } from 'vitest'
 import { Records } from '../../src/board/records/records.ts'
@@ -8,7 +8,7 @@ import { CaseVolumes } from '../../src/board/results/volumes.ts'
 import { readScan } from '../../src/data/scan/read_scan.ts'
 import { csvRecords } from '../../src/util/csv.ts'
 import { temporaryDirectory } from '../data/small_dataset.ts'
-import { isInside, makeResults, PREDICTED, SIZE, STORED } from './made_results.ts'
+import { isInside, makeResults, PREDICTED, SIZE, STORED, writeMasks } from './made_results.ts'
 
 const root = temporaryDirectory()
 let results: ResultsFolder
@@ -63,7 +63,49 @@ test('an evaluation alone says what is missing', async () => {
     copyFileSync(join(root, 'results', name), join(other, name))
   const alone = resultsIn([other])
   const { layers, missing } = await volumesOf(alone, 0).available()
-  expect([layers, missing.join()]).toEqual([['scan', 'truth'], expect.stringMatching(/evaluate keeps no masks/)])
+  expect([layers, missing.join()]).toEqual([
+    ['scan', 'truth'],
+    expect.stringMatching(/evaluate with --masks keeps the masks/),
+  ])
+})
+
+test('an evaluation with masks has its prediction, on the grid of the model', async () => {
+  const folder = join(root, 'with_masks')
+  mkdirSync(folder)
+  copyFileSync(join(root, 'results', 'cases.csv'), join(folder, 'cases.csv'))
+  const { evaluated } = JSON.parse(readFileSync(join(root, 'results', 'detailed_metrics.json'), 'utf8'))
+  const facts = { evaluated: { ...evaluated, structure_names: PREDICTED } }
+  writeFileSync(join(folder, 'detailed_metrics.json'), JSON.stringify(facts))
+  await writeMasks(join(folder, 'evaluated_masks.h5'))
+  const volumes = volumesOf(resultsIn([folder]), 1)
+  expect(await volumes.available()).toEqual({ layers: ['scan', 'truth', 'prediction'], missing: [], isGated: false })
+  const path = join(root, 'evaluated.nii')
+  writeFileSync(path, await volumes.bytes('prediction', 0))
+  const { values } = readScan(path)
+  for (const v of values.keys()) {
+    const s = STORED.findIndex((_, each) => isInside(each, v))
+    expect(values[v]).toBe(PREDICTED.indexOf(STORED[s]!) + 1)
+  }
+})
+
+test('a sample that was evaluated as a patch is cut out of its scan', async () => {
+  const folder = join(root, 'patches')
+  mkdirSync(folder)
+  const [head, line] = readFileSync(join(root, 'results', 'cases.csv'), 'utf8').split('\n')
+  // patches of 16×16×16 of 16×24×16, half a patch apart: two for each of the two scans
+  writeFileSync(join(folder, 'cases.csv'), `${head}\n${line!.replace(/^0/, '3')}\n`)
+  const evaluated = { weights: 'm.pth', dataset: join(root, 'data'), split: 'test', patch_size: [16, 16, 16] }
+  writeFileSync(join(folder, 'detailed_metrics.json'), JSON.stringify({ evaluated }))
+  const volumes = volumesOf(resultsIn([folder]), 3)
+  const [whole, patch] = [join(root, 'whole.nii'), join(root, 'patch.nii')]
+  writeFileSync(whole, await volumesOf(results, 1).bytes('scan', 0))
+  writeFileSync(patch, await volumes.bytes('scan', 0))
+  const [all, cut] = [readScan(whole), readScan(patch)]
+  expect(cut.size).toEqual([16, 16, 16])
+  for (const v of cut.values.keys()) {
+    const [h, w, d] = [v >> 8, ((v >> 4) & 15) + 8, v & 15]
+    expect(cut.values[v]).toBe(all.values[(h * SIZE[1] + w) * SIZE[2] + d])
+  }
 })
 
 test('data outside the folders of the board are not opened', async () => {

@@ -1,7 +1,7 @@
 import { mkdirSync, readdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { type RunningBoard, startBoard } from '../../src/board/board.ts'
 import type { RunPage } from '../../src/board/wire/run.ts'
 import { RunDirectory } from '../../src/track/run_directory.ts'
@@ -32,6 +32,7 @@ beforeAll(async () => {
   mkdirSync(join(folder, '3'))
   symlinkSync(join(root, 'secret.txt'), join(folder, '3', 'run.json'))
   before = contents(folder)
+  vi.stubEnv('XDG_CACHE_HOME', join(root, 'cache'))
   board = await startBoard({ folders: [folder], pages })
 })
 afterAll(async () => {

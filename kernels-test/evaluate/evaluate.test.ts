@@ -91,10 +91,15 @@ function naiveDice(masks: number[], isGated: (pair: number) => boolean): number 
 test('figures are those of the masks that predict gives, counted voxel by voxel', async () => {
   const { q, masks } = prediction
   const threshold = (Math.min(...q) + Math.max(...q)) / 2
-  const asked = request('evaluation')
+  const asked = { ...request('evaluation'), masks: true }
   asked.config.model.presence_threshold = threshold
   const { samples, files } = await onOneDevice(() => evaluate(asked))
   expect(samples).toBe(SAMPLES)
+  const kept = await Hdf5File.open(files.masks!)
+  expect([...kept.read(kept.dataset('samples'), 0, SAMPLES)].map(Number)).toEqual([...Array(SAMPLES).keys()])
+  expect(kept.dataset('masks').shape).toEqual([SAMPLES, STRUCTURES, ...size])
+  expect([...kept.read(kept.dataset('masks'), 0, SAMPLES)].map(Number)).toEqual(masks)
+  kept.close()
   const metrics = JSON.parse(readFileSync(files.metrics, 'utf8')) as DetailedMetrics
   expect(Object.keys(metrics)).toStrictEqual([
     'presence_overall_accuracy',

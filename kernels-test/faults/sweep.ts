@@ -115,7 +115,7 @@ export function choose(calls: readonly Call[], folder: string, most: number): Fa
 function nameOf(path: string, folder: string): string {
   return relative(folder, path)
     .replace(/\.\d+\.tmp$/, '.PID.tmp')
-    .replace(/\.predict-\w{6}/, '.predict-')
+    .replace(/\.staged-\w{6}/, '.staged-')
 }
 
 /** Where closing fails after text was read or written whole, Node ends the process itself. To the files that is a kill. */

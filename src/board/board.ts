@@ -10,6 +10,7 @@ import { oneLine } from '../util/listing.ts'
 import { makeApi } from './api.ts'
 import { guard } from './guard.ts'
 import { servePages } from './pages.ts'
+import { KnownFigures } from './records/known_figures.ts'
 import { Records } from './records/records.ts'
 import { makeResultsApi } from './results_api.ts'
 import { Watch } from './watch.ts'
@@ -34,7 +35,7 @@ export interface RunningBoard {
 const LAST_PORT = 65_535
 const LOOPBACK = ['127.0.0.1', '::1', 'localhost']
 
-/** Starts the board. It reads the folders and writes nothing. Throws InputError: no such folder, a port that is taken. */
+/** Starts the board. It reads the folders and writes nothing into them. Throws InputError: no such folder, a port that is taken. */
 export async function startBoard(request: BoardRequest): Promise<RunningBoard> {
   const { folders, host = '127.0.0.1', port = 0, pages } = request
   if (port > LAST_PORT) throw new InputError(`port ${port}: expected 0 to ${LAST_PORT}`)
@@ -47,7 +48,7 @@ export async function startBoard(request: BoardRequest): Promise<RunningBoard> {
     const status = error instanceof HTTPException ? error.status : error instanceof InputError ? 422 : 500
     return c.text(oneLine(messageOf(error)), status)
   })
-  const records = new Records(folders)
+  const records = new Records(folders, new KnownFigures())
   const watch = new Watch(records)
   app.route('/api', watch.events)
   app.route('/api', makeResultsApi(records))

@@ -17,6 +17,7 @@ import { withOutputFolder } from '../util/output_folder.ts'
 import type { ImageSize } from '../util/shape.ts'
 import { jsonBytes } from '../util/whole_file.ts'
 import type { Evaluation, EvaluationRequest } from './evaluation.ts'
+import { KeptMasks, MASKS } from './kept_masks.ts'
 import { Metrics } from './metrics.ts'
 import { EvaluationPass } from './pass.ts'
 import { choosePictured } from './pictured_samples.ts'
@@ -40,14 +41,14 @@ interface Task {
 const NAMES = { metrics: 'detailed_metrics.json', report: 'evaluation_report.txt', cases: 'cases.csv' } as const
 
 /**
- * The `evaluate` command. Runs the model, or the mean of several, over one split, writes detailed_metrics.json, evaluation_report.txt and cases.csv, then passes the
+ * The `evaluate` command. Runs the model, or the mean of several, over one split, writes detailed_metrics.json, evaluation_report.txt, cases.csv and, if asked for, evaluated_masks.h5, then passes the
  * most informative samples to `visit`. Throws InputError if weights and dataset do not match, or a result would replace a file that is none,
  * and then writes nothing.
  */
 export async function evaluate(request: EvaluationRequest): Promise<Evaluation> {
-  const { config, output, overwrite, say, compiling } = request
+  const { config, output, overwrite, masks = false, say, compiling } = request
   const folder = new ResultFolder(output, { overwrite })
-  folder.claim(Object.values(NAMES))
+  folder.claim([...Object.values(NAMES), ...(masks ? [MASKS] : [])])
   const ensemble = openEnsemble(request.weights)
   const { models, common } = ensemble
   const presenceThreshold = thresholdOf(ensemble, request)
@@ -59,8 +60,13 @@ export async function evaluate(request: EvaluationRequest): Promise<Evaluation> 
       const pass = opened.add(await EvaluationPass.open(device, { models, split, config, say, compiling }), each =>
         each.close(),
       )
+      const kept = masks ? await KeptMasks.create(output, common.shape, { overwrite }) : undefined
+      if (kept) opened.add(kept, each => each.abandon())
       const task: Task = { ...found, request, ensemble, presenceThreshold, device, pass, folder }
-      const evaluation = write(task, await measure(task))
+      const measured = await measure(task, kept)
+      // those of an earlier evaluation would be taken for its masks
+      if (!kept) folder.remove(name => name === MASKS)
+      const evaluation = write(task, measured, await kept?.finish())
       await show(task, evaluation)
       return evaluation
     }),
@@ -123,7 +129,10 @@ function withModelStructures(
   return { split: withStructures(split, match.masksAt), structureNames, warnings: matchWarnings(match, model, data) }
 }
 
-async function measure({ request, presenceThreshold, split, structureNames, device, pass }: Task): Promise<Metrics> {
+async function measure(
+  { request, presenceThreshold, split, structureNames, device, pass }: Task,
+  kept: KeptMasks | undefined,
+): Promise<Metrics> {
   const { config, say, progress } = request
   const { samples, spacing } = split
   say(`adapter   ${device.name}`)
@@ -137,11 +146,13 @@ async function measure({ request, presenceThreshold, split, structureNames, devi
   await pass.measure(
     (batch, facts) => metrics.add(batch, facts),
     done => progress(done, samples),
+    kept && ((sample, masks) => kept.add(sample, masks)),
   )
   return metrics
 }
 
-function write({ request, ensemble, presenceThreshold, device, folder, warnings }: Task, found: Metrics): Evaluation {
+function write(task: Task, found: Metrics, masks: string | undefined): Evaluation {
+  const { request, ensemble, presenceThreshold, structureNames, device, folder, warnings } = task
   const { dataset, split } = request
   const [metrics, cases] = [found.detailed(), found.cases()]
   const head = {
@@ -156,11 +167,20 @@ function write({ request, ensemble, presenceThreshold, device, folder, warnings 
   }
   removePictures(folder)
   const { weights } = head
-  const evaluated = { weights, dataset, split, presence_threshold: presenceThreshold, warnings }
+  const evaluated = {
+    weights,
+    dataset,
+    split,
+    presence_threshold: presenceThreshold,
+    structure_names: structureNames,
+    ...(task.split.cut && { patch_size: task.split.imageSize }),
+    warnings,
+  }
   const files = {
     metrics: folder.write(NAMES.metrics, [jsonBytes({ ...metrics, evaluated })]),
     report: folder.write(NAMES.report, [Buffer.from(evaluationReport(head, metrics))]),
     cases: folder.write(NAMES.cases, [Buffer.from(casesCsv(cases))]),
+    ...(masks !== undefined && { masks }),
   }
   const pictured = choosePictured(cases, request.visit ? (request.pictures ?? 0) : 0)
   return { head, metrics, cases, samples: found.samples, pictured, files }

@@ -18,6 +18,8 @@ export interface EvaluationRequest {
   output: string
   /** replace files there that are not results of this program */
   overwrite?: boolean
+  /** also write evaluated_masks.h5 */
+  masks?: boolean
   /** number of samples passed to `visit`; default 0 */
   pictures?: number
   /** receives selected samples one at a time, after the metrics are written; its promise is awaited */
@@ -44,6 +46,6 @@ export interface Evaluation {
   samples: number
   /** the samples passed to `visit`, in this order */
   pictured: PicturedSample[]
-  /** detailed_metrics.json, evaluation_report.txt, cases.csv */
-  files: { metrics: string; report: string; cases: string }
+  /** detailed_metrics.json, evaluation_report.txt, cases.csv, and evaluated_masks.h5 if it was asked for */
+  files: { metrics: string; report: string; cases: string; masks?: string }
 }

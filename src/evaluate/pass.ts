@@ -97,12 +97,15 @@ export class EvaluationPass {
 
   /**
    * Passes every batch to `use`, in order, after all have been measured. Threads measure surfaces while the adapter runs the next batches,
-   * which wait if the threads fall two batches behind. Throws InputError if an output is not finite.
+   * which wait if the threads fall two batches behind. `keep` gets the masks (S, V/32) of each sample, without the presence gate, valid until it
+   * returns. Throws InputError if an output is not finite.
    */
   async measure(
     use: (batch: MeasuredBatch, facts: SampleFacts[]) => void,
     progress: (samples: number) => void,
+    keep?: (sample: number, masks: Uint32Array) => void,
   ): Promise<void> {
+    const words = (this.shape.structures * sizeOf(this.shape.size)) / 32
     const measured: { batch: Promise<MeasuredBatch>; facts: SampleFacts[] }[] = []
     let done = 0
     await this.engine.runAll(this.batches(), (outputs, host) => {
@@ -110,6 +113,8 @@ export class EvaluationPass {
       checkOutputs(outputs, indices, { model: this.models[host.model]!, path: this.split.path })
       if (host.model < this.models.length - 1) return undefined
       const facts = Array.from({ length: host.count }, (_, i) => this.factsOf(host.samples[i]!))
+      const masks = wordsOf(outputs.predicted)
+      for (let i = 0; keep && i < host.count; i++) keep(host.samples[i]!, masks.subarray(i * words, (i + 1) * words))
       const before = measured.at(-1)?.batch
       const batch = this.measureBatch(outputs, host, facts)
       batch.catch(() => undefined) // awaited, and thrown, below

@@ -1,9 +1,9 @@
 import { CHUNK_LIMIT } from '../data/hdf5/file.ts'
 import { type Hdf5Column, Hdf5Writer } from '../data/hdf5/writer.ts'
 import { InputError } from '../util/error.ts'
+import type { StagedResults } from '../util/files/staged_results.ts'
 import { type ImageSize, sizeOf } from '../util/shape.ts'
 import { ontoScan } from './masks.ts'
-import type { StagedResults } from './staged_results.ts'
 import {
   FLOATS,
   makeMasks,

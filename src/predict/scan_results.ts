@@ -3,10 +3,10 @@ import { DicomSegmentation } from '../data/scan/dicom/segmentation.ts'
 import { writeNifti } from '../data/scan/nifti/writer.ts'
 import { regionColor } from '../report/chart/palette.ts'
 import { fileNames } from '../util/files/file_names.ts'
+import type { StagedResults } from '../util/files/staged_results.ts'
 import { sizeOf } from '../util/shape.ts'
 import { writeText } from '../util/whole_file.ts'
 import { LabelVolume, ontoScan } from './masks.ts'
-import type { StagedResults } from './staged_results.ts'
 import {
   FLOATS,
   MOST_LABELS,

@@ -8,6 +8,7 @@ import { isFolder } from '../../util/files/lookup.ts'
 import { codeOf } from '../../util/files/reason.ts'
 import { Column } from './column.ts'
 import { ownFile, signatureOf } from './own_files.ts'
+import { readPlainMetrics } from './plain_metrics.ts'
 import { readRecordJson } from './record_json.ts'
 
 /** One metric. The three columns have the same length; values may be NaN. */
@@ -69,9 +70,10 @@ export class RecordMetrics {
     this.offsets.clear()
     const lines = this.newLines(hidden)
     this.all.clear()
-    if (isThere) {
-      const folded = readRecordJson(join(this.directory, 'metrics.json'))
-      for (const [name, series] of Object.entries(folded)) this.addAll(name, series)
+    const path = join(this.directory, 'metrics.json')
+    if (isThere && !withBytes(path, bytes => readPlainMetrics(bytes, name => this.columnsOf(name)))) {
+      this.all.clear()
+      for (const [name, series] of Object.entries(readRecordJson(path))) this.addAll(name, series)
     }
     for (const point of lines) this.add(point)
   }
@@ -126,6 +128,19 @@ export class RecordMetrics {
     }
     return columns
   }
+}
+
+/** Files one after another go through the same memory, of the size of the largest. */
+let scratch = Buffer.alloc(0)
+const MOST_SCRATCH = 2 ** 26 // bytes; the rare file that is larger has memory of its own
+
+function withBytes<T>(path: string, use: (bytes: Buffer) => T): T {
+  return withInput(path, file => {
+    const { size } = fs.fstatSync(file)
+    if (size > scratch.length && size <= MOST_SCRATCH) scratch = Buffer.alloc(Math.ceil(1.25 * size))
+    const bytes = size <= MOST_SCRATCH ? scratch : Buffer.alloc(size)
+    return use(bytes.subarray(0, fs.readSync(file, bytes, 0, size, 0)))
+  })
 }
 
 /** The bytes of a file from an offset; none if a live run has just removed it. */

@@ -28,13 +28,24 @@ export function listPictures(folder: string): RunPage['pictures'] {
 export function ownFile(folder: string, names: readonly string[]): fs.Stats | undefined {
   if (names.some(name => !/^[^/\\\0]+$/.test(name) || name === '.' || name === '..')) return undefined
   try {
-    const path = fs.realpathSync(join(folder, ...names))
-    if (!isWithin(path, folder)) return undefined
-    const facts = fs.statSync(path)
-    return facts.isFile() ? facts : undefined
+    // a path without links stays in the folder, and takes one look per name
+    let facts: fs.Stats | undefined
+    for (const at of names.keys()) {
+      facts = fs.lstatSync(join(folder, ...names.slice(0, at + 1)), { throwIfNoEntry: false })
+      if (facts?.isSymbolicLink()) return linkedFile(folder, names)
+    }
+    return facts?.isFile() ? facts : undefined
   } catch {
     return undefined
   }
+}
+
+/** The facts of a regular file that links lead to, if it is below the folder. Throws if it cannot be looked at. */
+function linkedFile(folder: string, names: readonly string[]): fs.Stats | undefined {
+  const path = fs.realpathSync(join(folder, ...names))
+  if (!isWithin(path, folder)) return undefined
+  const facts = fs.statSync(path)
+  return facts.isFile() ? facts : undefined
 }
 
 /** Text that changes whenever the file of a folder does; '-' if it has none of its own. */

@@ -4,7 +4,9 @@ import { leavesOf } from '../../config/load.ts'
 import { millisecondsOf } from '../../track/time.ts'
 import { InputError, messageOf } from '../../util/error.ts'
 import type { RunRow, RunStatus, Setting } from '../wire/runs.ts'
+import { type Figures, figuresOf } from './figures.ts'
 import type { Found } from './find.ts'
+import type { KnownFigures } from './known_figures.ts'
 import { RecordMetrics } from './metrics.ts'
 import { signatureOf } from './own_files.ts'
 import { readRecordJson } from './record_json.ts'
@@ -16,13 +18,6 @@ const STATUSES: readonly string[] = ['QUEUED', 'RUNNING', 'COMPLETED', 'INTERRUP
 const FILES = ['run.json', 'config.json', 'info.json'] as const
 type RecordFile = (typeof FILES)[number]
 
-/** Figures of a record's metrics, kept when the metrics themselves are forgotten. */
-interface Figures {
-  epochs?: number
-  bestLoss?: number
-  bestDice?: number
-}
-
 /** The record of one run, read again only where it changed. */
 export class RunRecordReader {
   readonly id: string
@@ -32,6 +27,8 @@ export class RunRecordReader {
   private readonly signatures = new Map<string, string>()
   private readonly problems = new Map<string, string>()
   private figures: Figures | undefined
+  /** of the metrics.json that the figures are of */
+  private figuresFrom = ''
   /** undefined until they are asked for */
   private held: RecordMetrics | undefined
   private wasSilent = false
@@ -89,6 +86,31 @@ export class RunRecordReader {
     return this.held?.bytes ?? 0
   }
 
+  /** Whether its figures are missing, or of an earlier metrics.json; those of metrics in memory follow them. */
+  get isUnread(): boolean {
+    return !this.isHeld && this.figuresFrom !== this.metricsSignature
+  }
+
+  private get metricsSignature(): string {
+    return signatureOf(this.path, 'metrics.json')
+  }
+
+  /** Takes the figures from those that are known of this metrics.json. False if there are none. */
+  recall(known: KnownFigures): boolean {
+    const { metricsSignature } = this
+    const figures = known.at(this.path, metricsSignature)
+    if (!figures) return false
+    this.figures = figures
+    this.figuresFrom = metricsSignature
+    return true
+  }
+
+  /** Adds its figures to those that are known. A live run's change with the next epoch, and unreadable metrics have none. */
+  remember(known: KnownFigures): void {
+    if (!this.isLive && this.figures && !this.problems.has('metrics.json'))
+      known.add(this.path, this.figuresFrom, this.figures)
+  }
+
   /** The metrics as they are now. Unreadable ones are a problem of the record, and empty. */
   metrics(): RecordMetrics {
     this.refreshMetrics()
@@ -98,6 +120,7 @@ export class RunRecordReader {
   /** True if the metrics changed. */
   refreshMetrics(): boolean {
     this.held ??= new RecordMetrics(this.path)
+    this.figuresFrom = this.metricsSignature // before they are read: what is written meanwhile is read again
     try {
       const isNew = this.held.refresh()
       if (isNew) this.problems.delete('metrics.json')
@@ -161,27 +184,4 @@ function settingsOf(config: JsonObject): Map<string, Setting> {
 
 function listText(value: Json): Setting {
   return value === null ? null : JSON.stringify(value)
-}
-
-/** Loss and Dice by the names of this program, or the first that other programs of Sacred may mean. */
-const LOSSES = [/^val\.epoch\.total_loss$/, /^val\w*[._/ ]?(?:epoch[._/ ])?(?:total_)?loss$/i, /loss$/i]
-const DICES = [/^val\.epoch\.hard_dice$/, /^val\.epoch\.mean_dice$/, /^val.*dice$/i, /dice$/i]
-
-function figuresOf({ all }: RecordMetrics): Figures {
-  const names = [...all.keys()]
-  const best = (patterns: readonly RegExp[], better: (a: number, b: number) => boolean): number | undefined => {
-    const name = patterns.flatMap(pattern => names.filter(each => pattern.test(each)))[0]
-    let found: number | undefined
-    for (const value of name === undefined ? [] : all.get(name)!.values.numbers)
-      if (Number.isFinite(value) && (found === undefined || better(value, found))) found = value
-    return found
-  }
-  const bestLoss = best(LOSSES, (a, b) => a < b)
-  const bestDice = best(DICES, (a, b) => a > b)
-  const epochs = all.get('train.epoch.total_loss')?.steps.numbers.at(-1)
-  return {
-    ...(epochs !== undefined && { epochs: epochs + 1 }),
-    ...(bestLoss !== undefined && { bestLoss }),
-    ...(bestDice !== undefined && { bestDice }),
-  }
 }

@@ -2,6 +2,7 @@ import { setImmediate as turn } from 'node:timers/promises'
 import { ResultsFolder } from '../results/results_folder.ts'
 import type { RunTable, Setting } from '../wire/runs.ts'
 import { type Found, findRecords } from './find.ts'
+import type { KnownFigures } from './known_figures.ts'
 import { RunRecordReader } from './record.ts'
 
 const BETWEEN_SEARCHES = 5_000 // ms; also between looks at what has ended
@@ -23,8 +24,12 @@ export class Records {
   /** ids of runs whose metrics are in memory, least recently used first */
   private readonly used = new Set<string>()
 
-  constructor(folders: readonly string[]) {
+  private readonly known: KnownFigures | undefined
+
+  /** `known` are the figures of earlier boards, to which new ones are added. */
+  constructor(folders: readonly string[], known?: KnownFigures) {
     this.folders = folders
+    this.known = known
   }
 
   /** Looks at what may have changed. */
@@ -39,9 +44,10 @@ export class Records {
       for (const folder of this.results.values()) if (folder.refresh()) this.changed.add(folder.id)
     }
     for (const run of this.runs.values()) if (isSearch || run.isLive) this.look(run)
-    this.scanning ??= this.scan().finally(() => {
-      this.scanning = undefined
-    })
+    if (isSearch)
+      this.scanning ??= this.scan().finally(() => {
+        this.scanning = undefined
+      })
   }
 
   /** What changed since the last call; one caller gets it. */
@@ -74,19 +80,29 @@ export class Records {
     return isNew
   }
 
-  /** Reads the figures of records that have none yet, one after another, with room for requests between. */
+  /** Reads the figures of records that have none yet, or changed, one after another, with room for requests between. */
   private async scan(): Promise<void> {
-    for (const run of this.runs.values()) {
+    const unread = [...this.runs.values()].filter(({ isUnread }) => isUnread)
+    for (const run of unread.filter(each => !this.known || !each.recall(this.known))) {
+      await turn()
       if (this.isClosed) return
-      if (run.isScanned) continue
       this.metricsChanged(run)
       this.changed.add(run.id)
-      await turn()
+      // the table needs no more of an ended run; a page that does reads it again
+      if (this.known) run.remember(this.known)
+      if (!run.isLive) this.forget(run)
     }
+    this.known?.save()
+  }
+
+  private forget(run: RunRecordReader): void {
+    run.forgetMetrics()
+    this.used.delete(run.id)
   }
 
   close(): void {
     this.isClosed = true
+    this.known?.save()
   }
 
   /** Resolves when every record has been read once. */
@@ -118,8 +134,9 @@ export class Records {
     for (const id of this.used) bytes += this.runs.get(id)?.bytes ?? 0
     for (const id of this.used) {
       if (bytes <= MOST_BYTES || id === run.id) break
-      bytes -= this.runs.get(id)?.bytes ?? 0
-      this.runs.get(id)?.forgetMetrics()
+      const other = this.runs.get(id)
+      bytes -= other?.bytes ?? 0
+      other?.forgetMetrics()
       this.used.delete(id)
     }
   }

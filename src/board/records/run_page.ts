@@ -16,6 +16,7 @@ export function runPageOf(run: RunRecordReader): RunPage {
   const { 'run.json': record, 'info.json': info } = run.content
   const resumedFrom = resumedFromOf(run.id, info)
   const expectedEnd = expectedEndOf(run)
+  const batches = batchesOf(run)
   return {
     row: run.row,
     ...(typeof record.command === 'string' && { command: record.command }),
@@ -26,7 +27,11 @@ export function runPageOf(run: RunRecordReader): RunPage {
     ...(resumedFrom && { resumedFrom }),
     trace: linesOf(record.fail_trace),
     console: tailOf(run.path, 'cout.txt'),
-    ...(record.result !== null && record.result !== undefined && { result: textOf(record.result) }),
+    ...(record.result !== null &&
+      record.result !== undefined && {
+        result: typeof record.result === 'number' ? record.result : textOf(record.result),
+      }),
+    ...(batches && { batches }),
     ...(expectedEnd !== undefined && { expectedEnd }),
   }
 }
@@ -92,6 +97,21 @@ function textOf(value: Json): string {
 
 function linesOf(trace: Json | undefined): string[] {
   return Array.isArray(trace) ? trace.flatMap(line => (typeof line === 'string' ? [line.replace(/\n$/, '')] : [])) : []
+}
+
+/** Batches of a live run: those of its epochs ended before the epoch's figures were logged. */
+function batchesOf(run: RunRecordReader): RunPage['batches'] {
+  if (!run.isLive) return undefined
+  const { all } = run.metrics()
+  const batch = all.get('train.batch.total')
+  const last = batch?.steps.numbers.at(-1)
+  if (!batch || last === undefined) return undefined
+  const done = last + 1
+  const ends = all.get('train.epoch.total_loss')
+  const [epochs, ended] = [ends?.steps.numbers.at(-1), ends?.times.numbers.at(-1)]
+  if (epochs === undefined || ended === undefined) return { done }
+  const at = batch.times.numbers.findLastIndex(time => time <= ended)
+  return at < 0 ? { done } : { done, perEpoch: (batch.steps.numbers[at]! + 1) / (epochs + 1) }
 }
 
 /** When the planned epochs should be done, at the pace of the last few. */

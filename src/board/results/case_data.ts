@@ -1,5 +1,7 @@
 import { dirname, join } from 'node:path'
+import type { Json, JsonObject } from '../../config/json.ts'
 import { openDataset, readMetadata, readSpacing, splitOf } from '../../data/dataset/dataset.ts'
+import { withGridPatches } from '../../data/dataset/patches.ts'
 import { SPLIT_NAMES } from '../../data/dataset/split.ts'
 import { imagesOf } from '../../data/dataset/volumes.ts'
 import { Hdf5File } from '../../data/hdf5/file.ts'
@@ -7,6 +9,7 @@ import { isHdf5 } from '../../data/hdf5/signature.ts'
 import { scanGroups } from '../../data/scan/scan_groups.ts'
 import { InputError } from '../../util/error.ts'
 import { factsOf, isFolder, namesIn } from '../../util/files/lookup.ts'
+import type { ImageSize } from '../../util/shape.ts'
 import type { CaseRow } from '../wire/results.ts'
 import type { KnownPlaces } from './known_places.ts'
 import type { ResultsFolder } from './results_folder.ts'
@@ -15,6 +18,10 @@ import type { ResultsFolder } from './results_folder.ts'
 export interface StoredSample {
   path: string
   row: number
+  /** of the row, or of the patch */
+  size: ImageSize
+  /** where the patch begins if the sample is one */
+  patchStart: ImageSize | undefined
   /** of the masks; undefined if the file has none that can be named */
   structures: readonly string[] | undefined
   /** millimetres along H, W, D; ones if unknown */
@@ -29,7 +36,7 @@ export async function caseData(results: ResultsFolder, row: CaseRow, places: Kno
   const { evaluated, predicted } = results.tables
   if (typeof evaluated?.dataset === 'string')
     return {
-      sample: await evaluatedSample(places.find(evaluated.dataset, results.path), evaluated.split, row.sample, places),
+      sample: await evaluatedSample(places.find(evaluated.dataset, results.path), evaluated, row.sample, places),
     }
   const input = typeof predicted?.input === 'string' ? predicted.input : ''
   if (input === '') throw new InputError('the results do not say what they are of')
@@ -40,14 +47,15 @@ export async function caseData(results: ResultsFolder, row: CaseRow, places: Kno
 
 async function evaluatedSample(
   directory: string,
-  split: unknown,
+  { split, patch_size }: JsonObject,
   sample: number,
   places: KnownPlaces,
 ): Promise<StoredSample> {
-  const dataset = await openDataset(directory)
+  const whole = await openDataset(directory)
   const name = SPLIT_NAMES.find(each => each === split)
   if (!name) throw new InputError(`${directory}: has no split ${split}`)
-  const { path, rows, spacing, samples } = splitOf(dataset, name)
+  const dataset = isSize(patch_size) ? withGridPatches(whole, patch_size) : whole
+  const { path, rows, spacing, samples, imageSize, cut } = splitOf(dataset, name)
   // a view shows the files of another dataset
   if (!places.has(path))
     throw new InputError(`${path}: is outside the folders of this board; add its folder to the command`)
@@ -55,6 +63,8 @@ async function evaluatedSample(
   return {
     path,
     row: rows?.[sample] ?? sample,
+    size: imageSize,
+    patchStart: cut?.kind === 'grid' ? cut.starts[sample] : undefined,
     structures: dataset.structureNames,
     spacing: spacingAt(spacing, sample),
   }
@@ -65,13 +75,24 @@ async function predictedSample(path: string, sample: number): Promise<StoredSamp
   const isOfDataset = factsOf(join(directory, 'metadata.json')) !== undefined
   const file = await Hdf5File.open(path)
   try {
-    const { samples } = imagesOf(file)
+    const { samples, imageSize: size } = imagesOf(file)
     if (sample >= samples) throw new InputError(`${path}: has ${samples} samples, no sample ${sample}`)
     const structures = isOfDataset && file.has('masks') ? readMetadata(directory).structureNames : undefined
-    return { path, row: sample, structures, spacing: spacingAt(readSpacing(file, samples), sample) }
+    return {
+      path,
+      row: sample,
+      size,
+      patchStart: undefined,
+      structures,
+      spacing: spacingAt(readSpacing(file, samples), sample),
+    }
   } finally {
     file.close()
   }
+}
+
+function isSize(value: Json | undefined): value is ImageSize {
+  return Array.isArray(value) && value.length === 3 && value.every(length => Number.isInteger(length))
 }
 
 function spacingAt(spacing: Float64Array | undefined, sample: number): [number, number, number] {

@@ -25,9 +25,15 @@ export function readTables(folder: string): Tables {
   // an evaluation of one dataset and a prediction of another may share a folder: the evaluation says more
   const found = predicted ? predictedCases(predicted) : []
   const cases = judged.length === 0 ? found : judged.map(row => withVolumes(row, found))
-  const names = Array.isArray(predicted?.structure_names) ? predicted.structure_names.map(String) : []
+  const names = [predicted, evaluated].flatMap(namesOf)
   const structures = [...new Set([...names, ...cases.flatMap(each => each.structures.map(({ name }) => name))])]
   return { evaluated, predicted, structures, cases }
+}
+
+/** Structure names of what `evaluate` or `predict` says, in the order of their masks. */
+export function namesOf(facts: JsonObject | undefined): string[] {
+  const names = facts?.structure_names
+  return Array.isArray(names) ? names.map(String) : []
 }
 
 function jsonOf(folder: string, name: string): JsonObject | undefined {

@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { imagesOf, masksOf } from '../../data/dataset/volumes.ts'
 import { Hdf5File, type NumericArray } from '../../data/hdf5/file.ts'
 import { encodeNifti } from '../../data/scan/nifti/encode.ts'
+import { cutPatch } from '../../data/scan/patches.ts'
 import { readScan } from '../../data/scan/read_scan.ts'
 import type { ScanGrid } from '../../data/scan/scan.ts'
 import { InputError, messageOf } from '../../util/error.ts'
@@ -13,6 +14,9 @@ import type { CaseRow, Layer } from '../wire/results.ts'
 import { type CaseData, caseData, type StoredSample } from './case_data.ts'
 import type { KnownPlaces } from './known_places.ts'
 import type { ResultsFolder } from './results_folder.ts'
+import { namesOf } from './tables.ts'
+
+const EVALUATED_MASKS = 'evaluated_masks.h5'
 
 /** The volumes of one case as NIfTI: what HDF5 files hold, and scans of any format, are converted. */
 export class CaseVolumes {
@@ -26,8 +30,8 @@ export class CaseVolumes {
     this.places = places
   }
 
-  /** Which layers there are, and why others are not. */
-  async available(): Promise<{ layers: Layer[]; missing: string[] }> {
+  /** Which layers there are, and why others are not; whether masks of structures that were predicted absent are empty. */
+  async available(): Promise<{ layers: Layer[]; missing: string[]; isGated: boolean }> {
     const layers: Layer[] = []
     const missing: string[] = []
     try {
@@ -38,11 +42,16 @@ export class CaseVolumes {
       missing.push(`no scan: ${messageOf(error)}`)
     }
     const { predicted } = this.results.tables
-    if (this.isStored('masks.h5') || this.scanFile('labels.nii.gz')) layers.push('prediction')
+    if (this.hasEvaluatedMasks || this.isStored('masks.h5') || this.scanFile('labels.nii.gz')) layers.push('prediction')
     else if (predicted) missing.push('no prediction: labels.nii.gz is not there any more')
-    else missing.push('no prediction: evaluate keeps no masks; predict with --output of the same folder adds them')
+    else missing.push('no prediction: evaluate with --masks keeps the masks')
     if (this.isStored('attention.h5') || this.attentionFile(0)) layers.push('attention')
-    return { layers, missing }
+    return { layers, missing, isGated: !this.hasEvaluatedMasks }
+  }
+
+  /** The masks of an evaluation are without the presence gate. */
+  private get hasEvaluatedMasks(): boolean {
+    return this.results.tables.evaluated !== undefined && this.isStored(EVALUATED_MASKS)
   }
 
   /** The bytes of a layer. `structure` is the one whose attention is shown. Throws InputError if it cannot be had. */
@@ -62,10 +71,11 @@ export class CaseVolumes {
       const grid = geometry ? { size, affine, geometry } : { size, affine }
       return nifti(Float32Array.from(values.subarray(0, sizeOf(size))), grid)
     }
-    return withFile(data.sample.path, file => {
+    const { sample } = data
+    return withFile(sample.path, file => {
       const { dataset, imageSize } = imagesOf(file)
-      const image = file.read(dataset, data.sample.row, 1)
-      return nifti(Float32Array.from(image.subarray(0, sizeOf(imageSize))), gridOf(imageSize, data.sample.spacing))
+      const image = Float32Array.from(file.read(dataset, sample.row, 1).subarray(0, sizeOf(imageSize)))
+      return nifti(cutFrom(image, imageSize, sample), gridOf(sample.size, sample.spacing))
     })
   }
 
@@ -75,11 +85,16 @@ export class CaseVolumes {
     return withFile(sample.path, file => {
       const images = imagesOf(file)
       const masks = file.read(masksOf(file, images), sample.row, 1)
-      return nifti(this.labels(masks, sample.structures!), gridOf(images.imageSize, sample.spacing))
+      const labels = this.labels(masks, sample.structures!)
+      return nifti(cutFrom(labels, images.imageSize, sample), gridOf(sample.size, sample.spacing))
     })
   }
 
   private async prediction(): Promise<Uint8Array> {
+    if (this.hasEvaluatedMasks)
+      return this.storedRow(EVALUATED_MASKS, 'masks', (masks, size, spacing) =>
+        nifti(this.labels(masks, this.evaluatedNames), gridOf(size, spacing)),
+      )
     const path = this.scanFile('labels.nii.gz')
     if (path) return new Uint8Array(readWhole(join(this.results.path, ...path)))
     return this.storedRow('masks.h5', 'masks', (masks, size, spacing) =>
@@ -98,18 +113,27 @@ export class CaseVolumes {
     })
   }
 
-  /** Structures in the order of the predicted volumes. */
+  /** Structures in the order of the volumes of `predict`. */
   private get predictedNames(): string[] {
-    const names = this.results.tables.predicted?.structure_names
-    return Array.isArray(names) ? names.map(String) : []
+    return namesOf(this.results.tables.predicted)
   }
 
-  /** Masks (S, H, W, D) in one volume: the label of a structure is its place among those of the results, plus 1. The last wins. */
+  /** Structures in the order of the masks of `evaluate`. */
+  private get evaluatedNames(): string[] {
+    return namesOf(this.results.tables.evaluated)
+  }
+
+  /**
+   * Masks (S, H, W, D) in one volume: the label of a structure is its place among those of the results, plus 1. Where masks overlap, the structure
+   * that is more probably present wins, then the last: what was drawn of an absent one hides nothing.
+   */
   private labels(masks: NumericArray, names: readonly string[]): Uint8Array {
     const { structures } = this.results.tables
+    const probability = new Map(this.row.structures.map(each => [each.name, each.probability]))
+    const order = [...names.entries()].sort(([, a], [, b]) => (probability.get(a) ?? 0) - (probability.get(b) ?? 0))
     const voxels = masks.length / names.length
     const labels = new Uint8Array(voxels)
-    for (const [s, name] of names.entries()) {
+    for (const [s, name] of order) {
       const label = structures.indexOf(name) + 1
       if (label === 0) continue
       for (let i = 0, from = s * voxels; i < voxels; i++) if (Number(masks[from + i]) !== 0) labels[i] = label
@@ -124,8 +148,8 @@ export class CaseVolumes {
     use: (values: NumericArray, size: ImageSize, spacing: StoredSample['spacing']) => Uint8Array,
   ): Promise<Uint8Array> {
     if (!this.isStored(name)) throw new InputError(`${name}: is not there any more`)
-    const spacing = await this.data().then(
-      data => ('sample' in data ? data.sample.spacing : undefined),
+    const sample = await this.data().then(
+      data => ('sample' in data ? data.sample : undefined),
       () => undefined, // a prediction can be looked at without its scan
     )
     return withFile(join(this.results.path, name), file => {
@@ -134,7 +158,9 @@ export class CaseVolumes {
       if (row < 0) throw new InputError(`${name}: has no row of sample ${this.row.sample}`)
       const stored = file.dataset(dataset)
       const size = stored.shape.slice(2) as ImageSize
-      return use(file.read(stored, row, 1), size, spacing ?? [1, 1, 1])
+      // a sample of another size was resampled to the model's
+      const spacing = [0, 1, 2].map(axis => (sample ? (sample.spacing[axis]! * sample.size[axis]!) / size[axis]! : 1))
+      return use(file.read(stored, row, 1), size, spacing as StoredSample['spacing'])
     })
   }
 
@@ -156,6 +182,15 @@ export class CaseVolumes {
     const name = fileNames(this.predictedNames)[structure]
     return name === undefined ? undefined : this.scanFile('attention', `${name}.nii.gz`)
   }
+}
+
+/** The volume itself, or the patch that a sample is of it. */
+function cutFrom<T extends Float32Array | Uint8Array>(volume: T, whole: ImageSize, sample: StoredSample): T {
+  const { patchStart, size } = sample
+  if (!patchStart) return volume
+  const patch = volume.slice(0, sizeOf(size)) as T
+  cutPatch(volume, whole, patchStart, size, patch)
+  return patch
 }
 
 function nifti(values: Uint8Array | Float32Array, grid: ScanGrid): Uint8Array {

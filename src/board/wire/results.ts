@@ -54,6 +54,8 @@ export interface CasePage {
   structures: string[]
   threshold: number
   layers: Layer[]
+  /** whether the predicted masks of structures that were predicted absent are empty */
+  isGated: boolean
   /** why a layer is not there, one line each */
   missing: string[]
 }

@@ -30,7 +30,9 @@ export interface RunPage {
   trace: string[]
   /** the end of the console output */
   console: string
-  result?: string
+  result?: string | number
+  /** of a training of this program: batches so far, and in an epoch once one is done */
+  batches?: { done: number; perEpoch?: number }
   /** when the last epoch of the plan should end, if it is running */
   expectedEnd?: number
 }

@@ -1,12 +1,11 @@
 import { h, type JSX } from 'preact'
-import { useEffect, useState } from 'preact/hooks'
-import type { CasePage as Case, ResultsPage as Results } from '../../wire/results.ts'
+import { useEffect } from 'preact/hooks'
+import type { CasePage as Case, Layer, ResultsPage as Results } from '../../wire/results.ts'
 import { hrefOf, type Place } from '../address.ts'
-import { apiUrl, useJson } from '../data/fetched.ts'
+import { apiUrl, bytesOf, useJson } from '../data/fetched.ts'
 import { useChanges } from '../data/live.ts'
+import { CaseView } from '../viewer/case_view.ts'
 import { ordered } from './case_order.ts'
-import { PresenceTable } from './presence_table.ts'
-import { Viewer } from './viewer.ts'
 
 /** One case: the scan with what was predicted and, if it is known, the truth. */
 export function CasePage({ place: { parts } }: { place: Place }): JSX.Element {
@@ -14,33 +13,17 @@ export function CasePage({ place: { parts } }: { place: Place }): JSX.Element {
   const version = useChanges([id])
   const results = useJson<Results>(apiUrl('results', { id }), version)
   const { data, problem } = useJson<Case>(apiUrl('case', { id, case: sample }), version)
-  const [hidden, hide] = useState<ReadonlySet<string>>(new Set())
-  const [threshold, setThreshold] = useState<number>()
   document.title = `${data?.row.name ?? sample} · sadaan-gpu`
   if (!data || String(data.row.sample) !== sample) return h('p', { role: 'status' }, problem ?? 'Reading the case …')
-  const { row, structures, missing } = data
-  const at = threshold ?? data.threshold
-  const toggle = (name: string, isShown: boolean): void => {
-    const next = new Set(hidden)
-    if (isShown) next.delete(name)
-    else next.add(name)
-    hide(next)
-  }
-  const visible = structures.map(name => {
-    const found = row.structures.find(each => each.name === name)
-    return !hidden.has(name) && (found === undefined || found.isPresent === true || found.probability > at)
-  })
+  const { row, structures, threshold, layers, isGated, missing } = data
+  const { name, structures: rows } = row
+  const read = (layer: Layer, structure: number): Promise<ArrayBuffer> =>
+    bytesOf(apiUrl('volume', { id, case: sample, layer, structure: layer === 'attention' ? structure : undefined }))
   return h('div', {}, [
     h('h1', {}, [h('a', { href: hrefOf('results', [id]) }, id), ` · ${row.name}`]),
     h(Neighbours, { id, results: results.data, sample: row.sample }),
     row.warnings.map(warning => h('p', { class: 'warn' }, warning)),
-    h('div', { class: 'case' }, [
-      h('div', {}, [
-        h(Viewer, { key: `${id} ${sample}`, id, page: data, visible }),
-        missing.map(each => h('p', { class: 'faint' }, each)),
-      ]),
-      h(PresenceTable, { row, structures, threshold: at, given: data.threshold, setThreshold, hidden, toggle }),
-    ]),
+    h(CaseView, { key: `${id} ${sample}`, name, structures, rows, threshold, layers, isGated, missing, read }),
   ])
 }
 

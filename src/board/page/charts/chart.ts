@@ -28,6 +28,7 @@ interface ChartProps {
 }
 
 const HEIGHT = 220
+const FONT = '12px system-ui, sans-serif'
 
 /** Lines over one x axis. Dragging zooms, a double click shows all again. */
 export function Chart(props: ChartProps): JSX.Element {
@@ -72,7 +73,7 @@ function optionsOf(
 ): uPlot.Options {
   const stroke = isDark ? '#a3aeb9' : '#55606b'
   const grid = { stroke: isDark ? '#2b3238' : '#e7ebef', width: 1 }
-  const axis = { stroke, grid, ticks: grid }
+  const axis = { stroke, grid, ticks: grid, font: FONT, labelFont: FONT }
   return {
     width,
     height: HEIGHT,
@@ -82,16 +83,19 @@ function optionsOf(
       { ...axis, size: 58, values: (_, ticks) => ticks.map(tick => (tick === null ? '' : numberText(tick))) },
     ],
     series: [
-      { label: xTitle, value: (_, x) => (x === null ? '–' : numberText(x)) },
+      { label: xTitle, value: (_, x) => (x === null ? '' : numberText(x)) },
       ...lines.map(({ label, color, dash }) => ({
         label,
         stroke: color,
         width: 1.75,
         ...(dash.length > 0 && { dash: [...dash] }),
         points: { show: (each: uPlot, s: number) => pointsOf(each, s) <= 2 },
-        value: (_: uPlot, value: number | null) => (value === null ? '–' : numberText(value)),
+        // the last one while nothing is pointed at
+        value: (each: uPlot, value: number | null, s: number, at: number | null) =>
+          numberText((at === null ? lastOf(each.data[s]!) : value) ?? undefined) || '–',
       })),
     ],
+    legend: { markers: { width: 0, fill: (each, s) => each.series[s]!.stroke as unknown as string } },
     cursor: { drag: { x: true, y: false, setScale: false }, sync: { key: xTitle } },
     hooks: {
       setSelect: [
@@ -105,6 +109,10 @@ function optionsOf(
       ready: [each => each.over.addEventListener('dblclick', () => onZoom(undefined))],
     },
   }
+}
+
+function lastOf(values: ArrayLike<number | null | undefined>): number | null | undefined {
+  return Array.from(values).findLast(value => value !== null && value !== undefined)
 }
 
 /** A single point draws no line, so it is marked. */

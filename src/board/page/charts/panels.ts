@@ -60,17 +60,13 @@ function groupOf(name: string): string {
 
 /** Labels without what all names of a chart share, whole words at a time. */
 function labelled(names: readonly string[]): [string, string][] {
+  if (names.length === 1) return [[names[0]!, names[0]!.split('.').at(-1)!.replaceAll('_', ' ')]]
   const split = names.map(name => name.split('.'))
   const [first] = split
   let [start, end] = [0, 0]
   const shortest = Math.min(...split.map(({ length }) => length))
-  while (names.length > 1 && start < shortest - 1 && split.every(parts => parts[start] === first![start])) start++
-  while (
-    names.length > 1 &&
-    start + end < shortest - 1 &&
-    split.every(parts => parts.at(-1 - end) === first!.at(-1 - end))
-  )
-    end++
+  while (start < shortest - 1 && split.every(parts => parts[start] === first![start])) start++
+  while (start + end < shortest - 1 && split.every(parts => parts.at(-1 - end) === first!.at(-1 - end))) end++
   return names.map((name, i) => {
     const parts = split[i]!.slice(start, split[i]!.length - end)
     return [

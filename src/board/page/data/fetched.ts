@@ -39,6 +39,13 @@ export function useJson<T>(url: string | undefined, version: unknown): Fetched<T
   return held
 }
 
+/** The bytes at an address of the board. */
+export async function bytesOf(url: string): Promise<ArrayBuffer> {
+  const response = await fetch(url)
+  if (!response.ok) throw new Error(await response.text())
+  return response.arrayBuffer()
+}
+
 async function answerOf<T>(url: string, signal: AbortSignal): Promise<T> {
   const response = await fetch(url, { signal })
   if (!response.ok) throw new Error(await response.text())

@@ -11,7 +11,7 @@ import { after, NOTHING, type State } from './state.ts'
 type Action =
   | { kind: 'report'; report: Report }
   | { kind: 'open'; file: File }
-  | { kind: 'predict'; scan: string }
+  | { kind: 'predict'; scan: File }
   | { kind: 'refuse'; line: string }
 
 function next(state: State, action: Action): State {
@@ -21,7 +21,14 @@ function next(state: State, action: Action): State {
     case 'open':
       return { ...NOTHING, file: action.file, work: { what: 'Reading the model', done: 0, all: 1 } }
     case 'predict':
-      return { ...state, work: { what: 'Reading', done: 0, all: 1 }, said: [], found: undefined, failure: undefined }
+      return {
+        ...state,
+        scan: action.scan,
+        work: { what: 'Reading', done: 0, all: 1 },
+        said: [],
+        found: undefined,
+        failure: undefined,
+      }
     case 'refuse':
       return { ...state, failure: action.line }
   }
@@ -70,7 +77,7 @@ export function PredictPage(): JSX.Element {
             h(ModelPicker, { state, open }),
             state.model && h(ScanPicker, { state, predict: scanPrediction(predictor, dispatch, state) }),
             h(Status, { state, cancel }),
-            state.found && state.model && h(Results, { found: state.found, model: state.model }),
+            state.found && state.model && h(Results, { found: state.found, model: state.model, file: state.scan! }),
           ]
         : h('p', { class: 'bad', role: 'alert' }, wrong),
     ]),
@@ -84,7 +91,7 @@ function scanPrediction(
 ): (files: File[], isSlidOver: boolean) => void {
   return (files, isSlidOver) => {
     const sorted = [...files].sort((a, b) => (a.name < b.name ? -1 : 1))
-    dispatch({ kind: 'predict', scan: sorted[0]!.name })
+    dispatch({ kind: 'predict', scan: sorted[0]! })
     predictor.predict(sorted, isSlidOver && model!.canSlide)
   }
 }

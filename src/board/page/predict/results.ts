@@ -1,57 +1,40 @@
 import { h, type JSX } from 'preact'
-import { regionColor } from '../../../report/chart/palette.ts'
+import type { CaseStructure } from '../../wire/results.ts'
+import { CaseView } from '../viewer/case_view.ts'
 import type { Found, ModelFacts, VolumeFile } from './messages.ts'
 
-/** Presence of each structure, and the volumes to download. */
-export function Results({ found, model }: { found: Found; model: ModelFacts }): JSX.Element {
+/** The scan with its masks, presence of each structure, and the volumes to download. */
+export function Results({ found, model, file }: { found: Found; model: ModelFacts; file: File }): JSX.Element {
   const { rows, masks, labels, scan } = found
+  const { structureNames } = model
+  const structures = rows.map(
+    ({ probability, present, voxels, millilitres }, s): CaseStructure => ({
+      name: structureNames[s]!,
+      probability,
+      isPredicted: present,
+      volume: millilitres === undefined ? `${voxels} voxels` : `${Number(millilitres.toPrecision(4))} ml`,
+    }),
+  )
+  const mask = (name: string): JSX.Element | null => {
+    const s = structureNames.indexOf(name)
+    return rows[s]!.voxels > 0 ? h(Download, { file: masks[s]!, text: 'Save mask' }) : null
+  }
   return h('section', { 'aria-label': 'Result' }, [
     h('h2', {}, scan),
-    labels
-      ? h('p', {}, h(Download, { file: labels, text: 'Download all masks as one label volume' }))
-      : h('p', { class: 'faint' }, 'There is no label volume: it holds at most 255 structures.'),
-    h('div', { class: 'wide' }, [
-      h('table', {}, [
-        h('caption', {}, `Present: probability above ${model.presenceThreshold}`),
-        h(
-          'thead',
-          {},
-          h(
-            'tr',
-            {},
-            HEADINGS.map(text => h('th', { scope: 'col' }, text)),
-          ),
-        ),
-        h(
-          'tbody',
-          {},
-          rows.map(({ probability, present, voxels, millilitres }, s) =>
-            h(
-              'tr',
-              { 'data-structure': model.structureNames[s], 'data-probability': probability, 'data-voxels': voxels },
-              [
-                h('th', { scope: 'row' }, [
-                  h('span', {
-                    class: 'swatch',
-                    ref: (element: HTMLElement | null) => element?.style.setProperty('--region', regionColor(s)),
-                  }),
-                  model.structureNames[s],
-                ]),
-                h('td', { class: present ? 'good' : 'faint' }, present ? 'present' : 'absent'),
-                h('td', {}, probability.toFixed(3)),
-                h('td', {}, voxels),
-                h('td', {}, millilitres === undefined ? '' : millilitres.toFixed(1)),
-                h('td', {}, voxels > 0 && h(Download, { file: masks[s]!, text: 'mask' })),
-              ],
-            ),
-          ),
-        ),
-      ]),
-    ]),
+    h(CaseView, {
+      name: scan,
+      structures: structureNames,
+      rows: structures,
+      threshold: model.presenceThreshold,
+      layers: labels ? ['scan', 'prediction'] : ['scan'],
+      isGated: true,
+      missing: labels ? [] : ['There is no label volume: it holds at most 255 structures.'],
+      read: layer => (layer === 'scan' ? file : labels!.bytes).arrayBuffer(),
+      more: { title: 'File', cell: mask },
+    }),
+    labels && h('p', {}, h(Download, { file: labels, text: 'Save all masks as one label volume' })),
   ])
 }
-
-const HEADINGS = ['structure', 'presence', 'probability', 'voxels', 'millilitres', 'mask']
 
 /** The file is compressed when it is asked for. */
 function Download({ file, text }: { file: VolumeFile; text: string }): JSX.Element {

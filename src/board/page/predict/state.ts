@@ -8,6 +8,8 @@ export interface State {
   plan: { adapter: string; memory: number } | undefined
   /** once it is on the GPU */
   model: ModelFacts | undefined
+  /** the scan that was picked, or its first channel */
+  scan: File | undefined
   /** undefined if nothing is being done */
   work: { what: string; done: number; all: number } | undefined
   /** what the user may not expect of this model and this scan */
@@ -20,6 +22,7 @@ export const NOTHING: State = {
   file: undefined,
   plan: undefined,
   model: undefined,
+  scan: undefined,
   work: undefined,
   said: [],
   found: undefined,

@@ -41,7 +41,7 @@ function text(label: string, content: string): JSX.Element {
 }
 
 function Progress({ run }: { run: Run }): JSX.Element {
-  const { row, resumedFrom, expectedEnd, result } = run
+  const { row, resumedFrom, expectedEnd, result, batches } = run
   const isLive = row.status === 'RUNNING'
   const now = useNow(isLive)
   const { epochs = 0, planned } = row
@@ -50,18 +50,35 @@ function Progress({ run }: { run: Run }): JSX.Element {
     ['started', timeText(row.started)],
     ['duration', durationText(durationOf(row, now))],
     ['epochs', planned === undefined ? undefined : `${epochs} of ${planned}`],
+    ['batches', batches && batchText(batches, epochs)],
     ['time left', expectedEnd === undefined ? undefined : `about ${durationText(expectedEnd - now)}`],
     ['best loss', numberText(row.bestLoss)],
     ['best Dice', numberText(row.bestDice)],
-    ['result', result],
+    ['result', typeof result === 'number' ? numberText(result) : result],
     ['continues', resumedFrom && h('a', { href: hrefOf('run', [resumedFrom.id]) }, resumedFrom.id)],
   ]
   return h('div', {}, [
     isLive && planned !== undefined
-      ? h('progress', { value: epochs, max: planned, 'aria-label': `${epochs} of ${planned} epochs` })
+      ? h('progress', {
+          value: epochs + shareOf(batches, epochs),
+          max: planned,
+          'aria-label': `${epochs} of ${planned} epochs`,
+        })
       : null,
     h('dl', { class: 'facts' }, factList(facts)),
   ])
+}
+
+/** How much of the epoch under way is done, once it is known how many batches an epoch has. */
+function shareOf(batches: Run['batches'], epochs: number): number {
+  if (!batches?.perEpoch) return 0
+  return Math.min(1, Math.max(0, batches.done / batches.perEpoch - epochs))
+}
+
+function batchText({ done, perEpoch }: NonNullable<Run['batches']>, epochs: number): string {
+  if (perEpoch === undefined) return String(done)
+  const inEpoch = Math.max(0, Math.round(done - epochs * perEpoch))
+  return `${done}, ${inEpoch} of ${Math.round(perEpoch)} in this epoch`
 }
 
 function factList(facts: readonly [string, JSX.Element | string | undefined][]): JSX.Element[] {

@@ -1,47 +1,45 @@
 import { h, type JSX, type TargetedEvent } from 'preact'
 import { useEffect, useRef, useState } from 'preact/hooks'
-import type { CasePage, Layer } from '../../wire/results.ts'
-import { apiUrl } from '../data/fetched.ts'
-import type { ScanView } from './scan_view.ts'
+import type { Layer } from '../../wire/results.ts'
+import type { LabelLayer, ScanView } from './scan_view.ts'
 
 const START: Readonly<Record<Layer, number>> = { scan: 1, truth: 0, prediction: 0.6, attention: 0 }
 const LAYERS: readonly Layer[] = ['scan', 'truth', 'prediction', 'attention']
 
-interface ViewerProps {
-  id: string
-  page: CasePage
+/** The code of the viewer, a megabyte that only a page with a scan needs. Later calls give the same. */
+export const loadScanView = () => import('./scan_view.ts')
+
+export interface ViewerProps {
+  /** of the case */
+  name: string
+  structures: readonly string[]
+  /** those that there are */
+  layers: readonly Layer[]
+  /** NIfTI of a layer; `structure` is the one whose attention is shown */
+  read: (layer: Layer, structure: number) => Promise<ArrayBuffer>
   /** of the structures, in their order */
-  visible: readonly boolean[]
+  visible: Readonly<Record<LabelLayer, readonly boolean[]>>
 }
 
-/** The volumes of a case, with their opacities. */
-export function Viewer({ id, page, visible }: ViewerProps): JSX.Element {
-  const { row, structures } = page
+/** The volumes of a case in three planes and 3D, with their opacities. Another case needs another key. */
+export function Viewer({ name, structures, layers: given, read, visible }: ViewerProps): JSX.Element {
   const canvas = useRef<HTMLCanvasElement>(null)
   const [view, setView] = useState<ScanView>()
   const [problem, setProblem] = useState<string>()
   const [opacities, setOpacities] = useState(START)
   const [looked, lookAt] = useState(0)
-  const layers = LAYERS.filter(layer => page.layers.includes(layer))
+  const layers = LAYERS.filter(layer => given.includes(layer))
   const hasAttention = layers.includes('attention')
   useEffect(() => {
     let isOpen = true
     let made: ScanView | undefined
     setView(undefined)
     const show = async (): Promise<void> => {
-      // half a megabyte that only this page needs
-      const { ScanView } = await import('./scan_view.ts')
+      const { ScanView } = await loadScanView()
+      const volumes = await Promise.all(layers.map(async layer => ({ layer, bytes: await read(layer, looked) })))
       if (!isOpen) return
       made = new ScanView()
-      const urlOf = (layer: Layer): string =>
-        new URL(
-          apiUrl('volume', { id, case: row.sample, layer, structure: layer === 'attention' ? looked : undefined }),
-          location.href,
-        ).href
-      await made.show(
-        canvas.current!,
-        layers.map(layer => ({ layer, url: urlOf(layer) })),
-      )
+      await made.show(canvas.current!, volumes)
       if (isOpen) setView(made)
     }
     if (layers.length > 0)
@@ -50,8 +48,8 @@ export function Viewer({ id, page, visible }: ViewerProps): JSX.Element {
       isOpen = false
       made?.close()
     }
-  }, [id, row.sample, layers.join(), hasAttention && looked])
-  useEffect(() => view?.setStructures(visible, structures), [view, visible.join()])
+  }, [layers.join(), hasAttention && looked])
+  useEffect(() => view?.setStructures(visible, structures), [view, visible.truth.join(), visible.prediction.join()])
   useEffect(() => {
     for (const layer of layers) view?.setOpacity(layer, opacities[layer])
   }, [view, opacities])
@@ -63,29 +61,27 @@ export function Viewer({ id, page, visible }: ViewerProps): JSX.Element {
         ref: canvas,
         tabIndex: 0,
         role: 'img',
-        'aria-label': `${row.name} in three planes and 3D: ${layers.join(', ')}`,
+        'aria-label': `${name} in three planes and 3D: ${layers.join(', ')}`,
         class: view ? 'shown' : '',
       }),
     ]),
     problem === undefined ? null : h('p', { class: 'bad', role: 'alert' }, problem),
-    h(
-      'div',
-      { class: 'tools' },
+    h('div', { class: 'tools' }, [
       layers.map(layer => h(Opacity, { key: layer, layer, value: opacities[layer], setOpacity })),
-    ),
-    hasAttention
-      ? h('label', {}, [
-          'Attention of ',
-          h(
-            'select',
-            {
-              value: looked,
-              onChange: (event: TargetedEvent<HTMLSelectElement>) => lookAt(Number(event.currentTarget.value)),
-            },
-            structures.map((name, s) => h('option', { key: name, value: s }, name)),
-          ),
-        ])
-      : null,
+      hasAttention
+        ? h('label', {}, [
+            'attention of ',
+            h(
+              'select',
+              {
+                value: looked,
+                onChange: (event: TargetedEvent<HTMLSelectElement>) => lookAt(Number(event.currentTarget.value)),
+              },
+              structures.map((each, s) => h('option', { key: each, value: s }, each)),
+            ),
+          ])
+        : null,
+    ]),
   ])
 }
 
@@ -96,8 +92,8 @@ interface OpacityProps {
 }
 
 function Opacity({ layer, value, setOpacity }: OpacityProps): JSX.Element {
-  return h('label', {}, [
-    `${layer} `,
+  return h('label', { class: 'opacity' }, [
+    h('span', {}, layer),
     h('input', {
       type: 'range',
       min: 0,

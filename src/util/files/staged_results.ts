@@ -1,11 +1,11 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
-import { makeFolder } from '../util/files/folder.ts'
-import { namesIn } from '../util/files/lookup.ts'
-import { ResultFolder } from '../util/files/result_folder.ts'
-import { isRunning, writing } from '../util/whole_file.ts'
+import { isRunning, writing } from '../whole_file.ts'
+import { makeFolder } from './folder.ts'
+import { namesIn } from './lookup.ts'
+import { ResultFolder } from './result_folder.ts'
 
-const STAGE = '.predict-'
+const STAGE = '.staged-'
 
 /** Writes results into a hidden folder within the results' folder, and moves them into place once all are complete. */
 export class StagedResults {
@@ -67,7 +67,7 @@ export class StagedResults {
   }
 }
 
-/** Removes what killed predictions left. */
+/** Removes what killed commands left. */
 function removeStages(folder: string): void {
   for (const name of namesIn(folder)) {
     const pid = name.startsWith(STAGE) ? /^(\d+)-\w+$/.exec(name.slice(STAGE.length))?.[1] : undefined
@@ -75,7 +75,7 @@ function removeStages(folder: string): void {
   }
 }
 
-/** What cannot be removed stays for the next prediction: the results are there, or another error is the one to tell. */
+/** What cannot be removed stays for the next command: the results are there, or another error is the one to tell. */
 function removeTree(folder: string): void {
   try {
     rmSync(folder, { recursive: true, force: true })

@@ -2,17 +2,17 @@ import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { StagedResults } from '../../src/predict/staged_results.ts'
 import { InputError } from '../../src/util/error.ts'
 import { RESULTS_LIST } from '../../src/util/files/result_folder.ts'
+import { StagedResults } from '../../src/util/files/staged_results.ts'
 import { temporaryDirectory } from '../data/small_dataset.ts'
 
 const { pid: gone } = spawnSync(process.execPath, ['-e', ''])
 
 test('what a killed prediction left is removed by the next; what others use or own stays', () => {
   const folder = temporaryDirectory()
-  const left = `.predict-${gone}-abc123`
-  const others = [`.predict-${process.ppid}-abc123`, '.predict-mine', `predict-${gone}-abc123`]
+  const left = `.staged-${gone}-abc123`
+  const others = [`.staged-${process.ppid}-abc123`, '.staged-mine', `staged-${gone}-abc123`]
   for (const name of [left, ...others]) {
     mkdirSync(join(folder, name, 'masks'), { recursive: true })
     writeFileSync(join(folder, name, 'masks', 'liver.nii.gz'), 'half')

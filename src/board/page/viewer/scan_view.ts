@@ -1,12 +1,15 @@
-import { Niivue, SHOW_RENDER } from '@niivue/niivue'
+import { Niivue, NVImage, SHOW_RENDER } from '@niivue/niivue'
 import { regionColor } from '../../../report/chart/palette.ts'
 import type { Layer } from '../../wire/results.ts'
 
-/** A volume to show: where it is, and what it is called. */
+/** A volume to show, NIfTI, gzip too. */
 interface ShownVolume {
   layer: Layer
-  url: string
+  bytes: ArrayBuffer
 }
+
+/** The label volumes. */
+export type LabelLayer = Extract<Layer, 'truth' | 'prediction'>
 
 /** A scan with label volumes and a map over it, in three planes and 3D. Structure s has the label s + 1 and the colour of the reports. */
 export class ScanView {
@@ -28,30 +31,30 @@ export class ScanView {
 
   async show(canvas: HTMLCanvasElement, volumes: readonly ShownVolume[]): Promise<void> {
     await this.viewer.attachToCanvas(canvas, false)
-    await this.viewer.loadVolumes(
-      volumes.map(({ layer, url }) => ({
-        url,
-        name: `${layer}.nii`,
-        colormap: layer === 'attention' ? 'inferno' : 'gray',
-      })),
-    )
+    for (const { layer, bytes: buffer } of volumes) {
+      const name = `${layer}.nii`
+      const colormap = layer === 'attention' ? 'inferno' : 'gray'
+      // the viewer takes bytes beside an address, which it does not open then
+      this.viewer.addVolume(await NVImage.loadFromUrl({ url: name, name, buffer, colormap }))
+    }
     this.layers = volumes.map(({ layer }) => layer)
   }
 
-  /** Which structures are visible in the label volumes. */
-  setStructures(visible: readonly boolean[], names: readonly string[]): void {
+  /** Which structures are visible in each of the label volumes. */
+  setStructures(visible: Readonly<Record<LabelLayer, readonly boolean[]>>, names: readonly string[]): void {
     const rgb = names.map((_, s) => [1, 3, 5].map(at => Number.parseInt(regionColor(s).slice(at, at + 2), 16)))
     const channel = (at: number): number[] => [0, ...rgb.map(color => color[at]!)]
-    const table = {
-      R: channel(0),
-      G: channel(1),
-      B: channel(2),
-      A: [0, ...visible.map(isVisible => (isVisible ? 255 : 0))],
-      I: [0, ...names.map((_, s) => s + 1)],
-      labels: ['', ...names],
+    for (const [i, layer] of this.layers.entries()) {
+      if (layer !== 'truth' && layer !== 'prediction') continue
+      this.viewer.volumes[i]?.setColormapLabel({
+        R: channel(0),
+        G: channel(1),
+        B: channel(2),
+        A: [0, ...visible[layer].map(isVisible => (isVisible ? 255 : 0))],
+        I: [0, ...names.map((_, s) => s + 1)],
+        labels: ['', ...names],
+      })
     }
-    for (const [i, layer] of this.layers.entries())
-      if (layer === 'truth' || layer === 'prediction') this.viewer.volumes[i]?.setColormapLabel(table)
     this.viewer.updateGLVolume()
   }
 
