@@ -1,10 +1,11 @@
 import { join } from 'node:path'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { loadConfig } from '../src/config/load.ts'
-import { type CrossValidationResult, crossValidate } from '../src/cross_validation/cross_validate.ts'
+import { type CrossValidationResult, crossValidate, helpCrossValidate } from '../src/cross_validation/cross_validate.ts'
 import { readGivenFolds } from '../src/cross_validation/given_folds.ts'
 import { PLACES } from '../src/cross_validation/places.ts'
 import { IMPORT_DEFAULTS } from '../src/data/import/import_options.ts'
+import type { Ranks } from '../src/distributed/ranks.ts'
 import { ensureAdapter } from '../src/gpu/adapter.ts'
 import { readRecipe } from '../src/recipe/recipe.ts'
 import { comparisonTable, mainScore } from '../src/report/text/score_report.ts'
@@ -12,7 +13,9 @@ import { Console } from '../src/track/console/console.ts'
 import { InputError } from '../src/util/error.ts'
 import { progressOf } from './console/progress.ts'
 import { countOption, numberOption, overridesOf, withConfiguration } from './options.ts'
+import { asRank, consoleOf } from './process/ranks.ts'
 import { stopOnSignals } from './process/signals.ts'
+import { gpusOption, orInRanks } from './process/start_ranks.ts'
 import { type PreparationOptions, requestedScans, withPreparationOptions } from './scans/preparation_options.ts'
 import { type SourceOptions, withSourceOptions } from './scans/source_options.ts'
 
@@ -49,8 +52,9 @@ export function makeCrossValidateCommand(): Command {
       '--against <file>',
       'the JSON of a score or another cross-validation: tests the difference over the same subjects',
     )
+    .addOption(gpusOption())
     .option('--json', 'print the report as one JSON object')
-    .action(runCrossValidation)
+    .action(orInRanks(runCrossValidation, configurationFor))
 }
 
 function foldsOption(text: string): number[] {
@@ -59,15 +63,19 @@ function foldsOption(text: string): number[] {
   return [...new Set(folds)]
 }
 
-async function runCrossValidation(words: string[], options: CrossValidateOptions): Promise<void> {
+function runCrossValidation(words: string[], options: CrossValidateOptions): Promise<void> {
+  return asRank(ranks => crossValidateAs(ranks, words, options))
+}
+
+async function crossValidateAs(ranks: Ranks, words: string[], options: CrossValidateOptions): Promise<void> {
   const { outputDir: output, splits, seed, only, flips, against } = options
   const given = splits === undefined ? undefined : readGivenFolds(splits)
-  const console = new Console({ stream: process.stderr, environment: process.env })
+  const console = new Console(consoleOf(ranks))
   const loaded = configurationFor(words, options)
   const data = { ...requestedScans(options, 'cross-validate') }
-  await ensureAdapter(line => console.line(line))
+  if (ranks.rank === 0) await ensureAdapter(line => console.line(line))
   const signals = stopOnSignals(line => console.line(line))
-  const result = await crossValidate({
+  const request = {
     data,
     config: loaded.config,
     output,
@@ -79,9 +87,15 @@ async function runCrossValidation(words: string[], options: CrossValidateOptions
     ...(against === undefined ? {} : { against }),
     identity: { namedConfigs: loaded.namedConfigs, configUpdates: loaded.words, sources: loaded.files },
     console,
-    progress: progressOf,
     stop: signals.stop,
-  })
+    ranks,
+  }
+  if (ranks.rank > 0) {
+    const isFinished = await helpCrossValidate({ ...request, progress: () => ({ update: () => {}, end: () => {} }) })
+    if (!isFinished) process.exitCode = signals.exitCode()
+    return
+  }
+  const result = await crossValidate({ ...request, progress: progressOf })
   if (!result.isFinished) {
     console.line(`stopped; the same command resumes: sadaan-gpu cross-validate --output-dir ${output} …`)
     process.exitCode = signals.exitCode()

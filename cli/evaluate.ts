@@ -3,13 +3,16 @@ import { Command, Option } from 'commander'
 import { isJsonObject } from '../src/config/json.ts'
 import type { LoadedConfig } from '../src/config/load.ts'
 import { SPLIT_NAMES, type SplitName } from '../src/data/dataset/split.ts'
-import { evaluate } from '../src/evaluate/evaluate.ts'
+import type { Ranks } from '../src/distributed/ranks.ts'
+import { evaluate, helpEvaluate } from '../src/evaluate/evaluate.ts'
 import type { Evaluation } from '../src/evaluate/evaluation.ts'
 import { EvaluationPictures } from '../src/evaluate/pictures.ts'
 import { mainMetrics } from '../src/report/text/evaluation_report.ts'
 import { progressOf } from './console/progress.ts'
 import { say } from './console/say.ts'
 import { collect, configurationOf, countOption, withConfiguration } from './options.ts'
+import { asRank, SILENT } from './process/ranks.ts'
+import { gpusOption, orInRanks } from './process/start_ranks.ts'
 
 interface EvaluateOptions {
   config?: string
@@ -46,28 +49,28 @@ export function makeEvaluateCommand(): Command {
     .option('--no-pictures', 'write neither pictures nor report.html')
     .option('--masks', 'also write evaluated_masks.h5: the predicted masks, which the board shows')
     .option('--overwrite', 'also replace files of these names that are not unchanged results of this program')
+    .addOption(gpusOption())
     .option('--json', 'print the main metrics as one JSON object')
-    .action(runEvaluate)
+    .action(orInRanks(runEvaluate))
 }
 
-async function runEvaluate(words: string[], options: EvaluateOptions): Promise<void> {
+function runEvaluate(words: string[], options: EvaluateOptions): Promise<void> {
+  return asRank(ranks => evaluateAs(ranks, words, options))
+}
+
+async function evaluateAs(ranks: Ranks, words: string[], options: EvaluateOptions): Promise<void> {
   const loaded = configurationOf(withBatchSize(words, options), options)
   const { config } = loaded
   const progress = progressOf('evaluated')
   const { weights, split, output, overwrite = false, masks = false, dataset = config.dataset_path } = options
+  const request = { config, ...givenThreshold(loaded), weights, dataset, split, output, overwrite, masks, ranks }
+  if (ranks.rank > 0) return helpEvaluate({ ...request, ...SILENT })
   const pictures =
     options.pictures === false
       ? undefined
       : new EvaluationPictures(output, line => say(`warning: ${line}`), { overwrite })
   const evaluation = await evaluate({
-    config,
-    ...givenThreshold(loaded),
-    weights,
-    dataset,
-    split,
-    output,
-    overwrite,
-    masks,
+    ...request,
     ...(pictures && { pictures: options.pictures || 0, visit: sample => pictures.add(sample) }),
     say,
     progress: progress.update,

@@ -27,6 +27,7 @@ import { makeImportCommand } from './import.ts'
 import { makeInspectCommand } from './inspect.ts'
 import { makeModelsCommand } from './models.ts'
 import { makePredictCommand } from './predict.ts'
+import { refuseRanks } from './process/ranks.ts'
 import { heedNohup } from './process/signals.ts'
 import { makeScoreCommand } from './score.ts'
 import { makeSummaryCommand } from './summary.ts'
@@ -38,6 +39,9 @@ const { version } = JSON.parse(readText(join(PACKAGE_ROOT, 'package.json'))) as 
 /** Exit codes: 0 done, 1 failed, 2 wrong input. Commands that can be interrupted set 75, 129, 130 and 143. */
 const FAILED = 1
 const WRONG_INPUT = 2
+
+/** What several ranks share. */
+const IN_RANKS = new Set(['train', 'evaluate', 'predict', 'cross-validate', 'doctor', 'scaling'])
 
 const EXAMPLES = `
 Examples:
@@ -87,6 +91,7 @@ function makeProgram(): Command {
       new Command('help').argument('[command]').description('show the options of a command').helpGroup('Help:'),
     )
     .addHelpText('after', EXAMPLES)
+    .hook('preAction', (_, command) => (IN_RANKS.has(command.name()) ? undefined : refuseRanks(command)))
 }
 
 async function main(): Promise<void> {

@@ -2,7 +2,8 @@ import { Command, Option } from 'commander'
 import { isJsonObject } from '../src/config/json.ts'
 import type { LoadedConfig } from '../src/config/load.ts'
 import { SPLIT_NAMES, type SplitName } from '../src/data/dataset/split.ts'
-import { type Prediction, predict } from '../src/predict/predict.ts'
+import type { Ranks } from '../src/distributed/ranks.ts'
+import { helpPredict, type Prediction, predict } from '../src/predict/predict.ts'
 import { DEFAULT_OVERLAP } from '../src/predict/windows.ts'
 import { InputError } from '../src/util/error.ts'
 import { listed } from '../src/util/listing.ts'
@@ -10,6 +11,8 @@ import { progressOf } from './console/progress.ts'
 import { say } from './console/say.ts'
 import { givenThreshold, withBatchSize } from './evaluate.ts'
 import { collect, configurationOf, numberOption, withConfiguration } from './options.ts'
+import { asRank, SILENT } from './process/ranks.ts'
+import { gpusOption, orInRanks } from './process/start_ranks.ts'
 
 interface PredictOptions {
   config?: string
@@ -78,15 +81,19 @@ export function makePredictCommand(): Command {
     .option('--batch-size <n>', 'samples per batch (default: training.batch_size of the configuration)')
     .option('--skip-bad', 'exit with 0 although scans could not be predicted; they are listed either way')
     .option('--overwrite', 'also replace files of these names that are not unchanged results of this program')
+    .addOption(gpusOption())
     .option('--json', 'print the results and the paths of the files as one JSON object')
-    .action(runPredict)
+    .action(orInRanks(runPredict))
 }
 
-async function runPredict(words: string[], options: PredictOptions): Promise<void> {
+function runPredict(words: string[], options: PredictOptions): Promise<void> {
+  return asRank(ranks => predictAs(ranks, words, options))
+}
+
+async function predictAs(ranks: Ranks, words: string[], options: PredictOptions): Promise<void> {
   const loaded = configurationOf(withBatchSize(words, options), options)
-  const progress = progressOf('predicted')
   const { weights, input, split, output, probabilities = false, attention = false, raw = false } = options
-  const prediction = await predict({
+  const request = {
     config: loaded.config,
     ...givenThreshold(loaded),
     weights,
@@ -101,7 +108,13 @@ async function runPredict(words: string[], options: PredictOptions): Promise<voi
     uncertainty: options.uncertainty ?? false,
     largestComponent: options.largestComponent ?? false,
     ...overlapOf(options),
-    ...(options.flips && { flips: givenFlipAxes(loaded) ?? 'trained' }),
+    ...(options.flips && { flips: givenFlipAxes(loaded) ?? ('trained' as const) }),
+    ranks,
+  }
+  if (ranks.rank > 0) return helpPredict({ ...request, ...SILENT })
+  const progress = progressOf('predicted')
+  const prediction = await predict({
+    ...request,
     say,
     progress: progress.update,
     compiling: progressOf('compiling kernels').update,

@@ -50,7 +50,7 @@ async function trainAs(ranks: Ranks, given: string[], options: TrainOptions, com
   const resume = options.resume === 'with' ? true : (options.resume ?? false)
   const loaded = configurationOf(words, options)
   const { config } = loaded
-  const console = new Console(consoleOf(ranks, consoleLevel(options)))
+  const console = new Console(consoleOf(ranks, consoleLevel(options).level))
   heedSacredOptions(options, console)
   if (options.printConfig && ranks.rank === 0) {
     const text = configText(loaded, colorsFor(process.stderr, process.env))

@@ -6,7 +6,7 @@ import { findMpirun } from '../../src/distributed/mpirun.ts'
 import { listAdapters } from '../../src/gpu/adapter.ts'
 import { CHOSEN_ADAPTERS, checkRanksFit, slotsOf } from '../../src/run/rank_adapter.ts'
 import { InputError } from '../../src/util/error.ts'
-import { descendantsOf } from '../../src/util/system/processes.ts'
+import { descendantsOf, isAlive } from '../../src/util/system/processes.ts'
 import { say } from '../console/say.ts'
 import { configurationOf } from '../options.ts'
 import { isUnderNohup } from './nohup.ts'
@@ -26,13 +26,17 @@ export function gpusOption(): Option {
   )
 }
 
-/** The action of a command with `gpusOption`: the ranks run it where that is given, else this process. */
+/**
+ * The action of a command with `gpusOption`: the ranks run it where that is given, else this process. `configure` says which configuration its words
+ * and options make.
+ */
 export function orInRanks<Options extends { config?: string }>(
   action: (words: string[], options: Options, command: Command) => Promise<void>,
+  configure: (words: readonly string[], options: Options) => { config: Config } = configurationOf,
 ): (words: string[], options: Options & { gpus?: string }, command: Command) => Promise<void> {
   return async (words, options, command) => {
     const { gpus } = options
-    const code = gpus === undefined ? undefined : await startRanks(gpus, configurationOf(words, options).config)
+    const code = gpus === undefined ? undefined : await startRanks(gpus, configure(words, options).config)
     if (code === undefined) return action(words, options, command)
     process.exitCode = code
   }
@@ -77,14 +81,14 @@ function wordsWithoutGpus(words: readonly string[]): string[] {
   return words.filter((word, i) => !word.startsWith('--gpus') && words[i - 1] !== '--gpus')
 }
 
-/** Signals reach rank 0, which has all ranks stop at the same update; mpirun itself would kill them soon after. */
+/** Signals reach all ranks: those that train together stop at the same update, others each after its own. mpirun itself would kill them soon after. */
 function forwardSignals(child: ChildProcess): void {
   for (const signal of ['SIGHUP', 'SIGINT', 'SIGTERM', 'SIGUSR1'] as const)
     process.on(signal, () => {
       if (signal === 'SIGHUP' && isUnderNohup()) return
-      const first = ranksOf(child).get(0)
-      if (first === undefined) child.kill(signal)
-      else process.kill(first, signal)
+      const ranks = [...ranksOf(child).values()]
+      if (ranks.length === 0) child.kill(signal)
+      for (const pid of ranks) if (isAlive(pid)) process.kill(pid, signal)
     })
 }
 

@@ -11,6 +11,8 @@ export interface Launcher {
   missing: string | undefined
   program: string
   options: readonly string[]
+  /** a program that starts each rank */
+  entry?: string
 }
 
 /** The environment of a launcher; Open MPI refuses root unless it is told twice. */
@@ -61,9 +63,17 @@ export class Launched {
   readonly ended: Promise<Ended>
   private readonly text = { stdout: '', stderr: '' }
 
-  constructor({ program, options }: Launcher, count: number, words: readonly string[], env: NodeJS.ProcessEnv = {}) {
-    this.child = spawn(program, [...options, '-n', String(count), process.execPath, ...words], {
+  constructor(
+    { program, options, entry }: Launcher,
+    count: number,
+    words: readonly string[],
+    env: NodeJS.ProcessEnv = {},
+    cwd = process.cwd(),
+  ) {
+    const command = [...(entry ? [entry] : []), process.execPath, ...words]
+    this.child = spawn(program, [...options, '-n', String(count), ...command], {
       env: { ...ENVIRONMENT, ...env },
+      cwd,
     })
     for (const name of ['stdout', 'stderr'] as const)
       this.child[name]!.setEncoding('utf8').on('data', text => {
@@ -74,10 +84,10 @@ export class Launched {
     })
   }
 
-  /** Resolves once a rank has said so; `stream` is all that the ranks have said. */
+  /** Resolves once a rank has said so. */
   async says(pattern: RegExp): Promise<RegExpExecArray> {
     for (;;) {
-      const found = pattern.exec(this.text.stdout)
+      const found = pattern.exec(this.text.stdout + this.text.stderr)
       if (found) return found
       if (this.child.exitCode !== null) throw new Error(`ended before it said ${pattern}:\n${this.text.stderr}`)
       await new Promise(resolve => setTimeout(resolve, 10))

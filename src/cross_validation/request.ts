@@ -1,5 +1,6 @@
 import type { Config } from '../config/schema.ts'
 import type { ImportOptions } from '../data/import/import_options.ts'
+import type { Ranks } from '../distributed/ranks.ts'
 import type { Console } from '../track/console/console.ts'
 import type { RunIdentity } from '../train/request.ts'
 
@@ -21,6 +22,8 @@ export interface CrossValidationRequest {
   flips?: boolean
   /** path of the JSON of a score or another cross-validation to compare with */
   against?: string
+  /** the processes that share the folds; this one alone by default */
+  ranks?: Ranks
   identity?: RunIdentity
   console: Console
   progress(what: string): { update(done: number, all: number): void; end(): void }

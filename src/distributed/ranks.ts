@@ -17,8 +17,6 @@ export interface Member {
   localRank: number
 }
 
-/** s: a rank waits so long for the others where nothing else is said. */
-const DEFAULT_TIMEOUT = 600
 /** ms that MPI's thread has beyond a limit to say itself what it waits for, and to tell the others of a fault */
 const THREAD_SPEAKS = 10_000
 const THREAD_TELLS = 3000
@@ -47,8 +45,8 @@ export class Ranks {
   members: readonly Member[]
   /** e.g. 'Open MPI v4.1.4'; undefined for the only rank */
   readonly library: string | undefined
-  /** s that a rank waits for the others */
-  timeout = DEFAULT_TIMEOUT
+  /** s that a rank waits for the others; without a limit where each works on a share of its own, which may take hours */
+  timeout = Number.POSITIVE_INFINITY
   /** Resolves with PeerFailedError or LostRankError when this rank cannot go on, also while it makes no call. */
   readonly lost: Promise<Error>
   private readonly thread: ThreadPool<Order, unknown> | undefined
@@ -80,17 +78,18 @@ export class Ranks {
   }
 
   /**
-   * Joins the other processes of the launcher that started this one; without a launcher it is the only rank.
+   * Joins the other processes of the launcher that started this one, and waits for them up to `timeout` s; without a launcher it is the only rank.
    * @throws InputError if koffi or the MPI library is missing
    */
-  static async join(): Promise<Ranks> {
+  static async join(timeout: number): Promise<Ranks> {
     const launch = launchOf(process.env)
     if (!launch || launch.size === 1) return Ranks.alone()
     keepMalloc()
     const thread = new ThreadPool<Order, unknown>({ beside: import.meta.url, name: 'mpi', title: "MPI's thread" })
     const end = new Int32Array(new SharedArrayBuffer(4))
-    const joined = await answered(thread, { order: 'join', launch, end }, DEFAULT_TIMEOUT * 1000)
+    const joined = await answered(thread, { order: 'join', launch, end }, timeout * 1000)
     const ranks = new Ranks(thread, joined, end)
+    ranks.timeout = timeout
     const all = await ranks.gatherValues({ host: hostname(), pid: process.pid })
     ranks.members = all.map(({ host, pid }, rank) => {
       return { rank, host, pid, localRank: all.slice(0, rank).filter(other => other.host === host).length }

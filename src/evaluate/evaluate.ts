@@ -1,13 +1,15 @@
 import { type Dataset, openDataset, splitOf } from '../data/dataset/dataset.ts'
 import { withGridPatches } from '../data/dataset/patches.ts'
 import { type Split, withStructures } from '../data/dataset/split.ts'
+import { Ranks } from '../distributed/ranks.ts'
 import { Device } from '../gpu/device.ts'
 import { casesCsv } from '../report/case_row.ts'
 import { evaluationReport } from '../report/text/evaluation_report.ts'
 import { factDifferences, voxelDifferences } from '../run/dataset_facts.ts'
 import { type Ensemble, openEnsemble, thresholdOf, weightsOf } from '../run/ensemble.ts'
 import { formatBytes, totalOf } from '../run/memory.ts'
-import { wantedAdapter } from '../run/open.ts'
+import { adapterOfRank } from '../run/rank_adapter.ts'
+import { checkSameModels, checkSameProgram } from '../run/same_on_ranks.ts'
 import { matchStructures, matchWarnings } from '../run/structure_match.ts'
 import type { TrainedModel } from '../run/trained_model.ts'
 import { Closer } from '../util/closer.ts'
@@ -23,17 +25,26 @@ import { EvaluationPass } from './pass.ts'
 import { choosePictured } from './pictured_samples.ts'
 import { removePictures } from './pictures.ts'
 
-/** An evaluation under way. */
-interface Task {
-  request: EvaluationRequest
-  ensemble: Ensemble
-  presenceThreshold: number
+/** What to evaluate on, and what may make the metrics mean less than they seem to. */
+interface Found {
   split: Split
   structureNames: readonly string[]
   warnings: readonly string[]
   preparation: Dataset['preparation']
+}
+
+/** Models and samples on a device. */
+interface Opened extends Found {
+  request: EvaluationRequest
+  ensemble: Ensemble
   device: Device
   pass: EvaluationPass
+  closer: Closer
+}
+
+/** An evaluation under way. */
+interface Task extends Opened {
+  presenceThreshold: number
   folder: ResultFolder
 }
 
@@ -46,38 +57,61 @@ const NAMES = { metrics: 'detailed_metrics.json', report: 'evaluation_report.txt
  * and then writes nothing.
  */
 export async function evaluate(request: EvaluationRequest): Promise<Evaluation> {
-  const { config, output, overwrite, masks = false, say, compiling } = request
+  const { output, overwrite, masks = false } = request
   const folder = new ResultFolder(output, { overwrite })
   folder.claim([...Object.values(NAMES), ...(masks ? [MASKS] : [])])
   const ensemble = openEnsemble(request.weights)
-  const { models, common } = ensemble
   const presenceThreshold = thresholdOf(ensemble, request)
-  const found = await openSplitFor(common, request)
-  const { split } = found
+  const found = await openSplitFor(ensemble.common, request)
   return withOutputFolder(output, () =>
-    Closer.using(async opened => {
-      const device = opened.add(await Device.open(wantedAdapter(config)), each => each.close())
-      const pass = opened.add(await EvaluationPass.open(device, { models, split, config, say, compiling }), each =>
-        each.close(),
-      )
-      const kept = masks ? await KeptMasks.create(output, common.shape, { overwrite }) : undefined
-      if (kept) opened.add(kept, each => each.abandon())
-      const task: Task = { ...found, request, ensemble, presenceThreshold, device, pass, folder }
-      const measured = await measure(task, kept)
+    opening(request, ensemble, found, async opened => {
+      const task: Task = { ...opened, presenceThreshold, folder }
+      const metrics = measuring(task)
+      const kept = masks ? await KeptMasks.create(output, ensemble.common.shape, { overwrite }) : undefined
+      if (kept) opened.closer.add(kept, each => each.abandon())
+      await measure(opened, metrics, kept)
       // those of an earlier evaluation would be taken for its masks
       if (!kept) folder.remove(name => name === MASKS)
-      const evaluation = write(task, measured, await kept?.finish())
+      const evaluation = write(task, metrics, await kept?.finish())
       await show(task, evaluation)
       return evaluation
     }),
   )
 }
 
+/** What another rank than the first does for its `evaluate`: it measures its share of the samples. `request` is that of the first. */
+export async function helpEvaluate(request: EvaluationRequest): Promise<void> {
+  const ensemble = openEnsemble(request.weights)
+  const found = await openSplitFor(ensemble.common, request)
+  await opening(request, ensemble, found, opened => measure(opened))
+}
+
+/** Opens device and models for `body`. All ranks call it. */
+function opening<T>(
+  request: EvaluationRequest,
+  ensemble: Ensemble,
+  found: Found,
+  body: (opened: Opened) => Promise<T>,
+): Promise<T> {
+  const { config, say, compiling, ranks = Ranks.alone() } = request
+  const { models } = ensemble
+  const { split } = found
+  return Closer.using(async closer => {
+    await checkSameProgram(ranks, config)
+    await checkSameModels(ranks, models)
+    await ranks.requireSame('the split', `${split.samples} samples`)
+    const device = closer.add(await Device.open(await adapterOfRank(ranks, config)), each => each.close())
+    const pass = await EvaluationPass.open(device, { models, split, config, ranks, say, compiling })
+    closer.add(pass, each => each.close())
+    return body({ ...found, request, ensemble, device, pass, closer })
+  })
+}
+
 /** The split to evaluate on, with the model's structures, how it was prepared, and what may make the metrics mean less than they seem to. */
 async function openSplitFor(
   model: TrainedModel,
   { dataset: directory, split: name, say }: EvaluationRequest,
-): Promise<Pick<Task, 'split' | 'structureNames' | 'preparation' | 'warnings'>> {
+): Promise<Found> {
   const dataset = seenBy(model, await openDataset(directory), say)
   const split = splitOf(dataset, name)
   const { inChannels, size } = model.shape
@@ -129,26 +163,25 @@ function withModelStructures(
   return { split: withStructures(split, match.masksAt), structureNames, warnings: matchWarnings(match, model, data) }
 }
 
-async function measure(
-  { request, presenceThreshold, split, structureNames, device, pass }: Task,
-  kept: KeptMasks | undefined,
-): Promise<Metrics> {
-  const { config, say, progress } = request
-  const { samples, spacing } = split
-  say(`adapter   ${device.name}`)
-  say(`memory    ${formatBytes(totalOf(pass.need))} at batch size ${pass.batchSize}`)
-  const metrics = new Metrics({
+function measuring({ request, presenceThreshold, split, structureNames }: Task): Metrics {
+  return new Metrics({
     structureNames,
     threshold: presenceThreshold,
-    distanceUnit: spacing ? 'mm' : 'voxel',
-    seed: config.seed,
+    distanceUnit: split.spacing ? 'mm' : 'voxel',
+    seed: request.config.seed,
   })
+}
+
+/** Measures all samples, in several ranks each its share of them. */
+async function measure({ request, split, device, pass }: Opened, metrics?: Metrics, kept?: KeptMasks): Promise<void> {
+  const { say, progress } = request
+  say(`adapter   ${device.name}`)
+  say(`memory    ${formatBytes(totalOf(pass.need))} at batch size ${pass.batchSize}`)
   await pass.measure(
-    (batch, facts) => metrics.add(batch, facts),
-    done => progress(done, samples),
-    kept && ((sample, masks) => kept.add(sample, masks)),
+    (batch, facts) => metrics?.add(batch, facts),
+    done => progress(done, split.samples),
+    request.masks ? (sample, masks) => kept?.add(sample, masks) : undefined,
   )
-  return metrics
 }
 
 function write(task: Task, found: Metrics, masks: string | undefined): Evaluation {

@@ -1,5 +1,6 @@
 import type { Config } from '../config/schema.ts'
 import type { SplitName } from '../data/dataset/split.ts'
+import type { Ranks } from '../distributed/ranks.ts'
 import type { CaseRow } from '../report/case_row.ts'
 import type { DetailedMetrics } from '../report/detailed_metrics.ts'
 import type { SampleView } from '../report/sample/view.ts'
@@ -26,6 +27,8 @@ export interface EvaluationRequest {
   visit?(sample: EvaluatedSample): void | Promise<void>
   /** receives the lines that a user wants to see */
   say(line: string): void
+  /** the processes that share the samples; this one alone by default */
+  ranks?: Ranks
   progress(samples: number, all: number): void
   /** hears how many kernels are compiled, before the first batch */
   compiling?(done: number, all: number): void

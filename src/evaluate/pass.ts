@@ -1,7 +1,9 @@
 import { availableParallelism } from 'node:os'
+import { deserialize, serialize } from 'node:v8'
 import type { Config } from '../config/schema.ts'
 import { type Split, spacingOn } from '../data/dataset/split.ts'
 import { type Batch, Loader } from '../data/loader/loader.ts'
+import type { Ranks } from '../distributed/ranks.ts'
 import type { Device } from '../gpu/device.ts'
 import type { SampleView } from '../report/sample/view.ts'
 import { checkOutputs } from '../run/finite_outputs.ts'
@@ -11,7 +13,7 @@ import { decodersFor } from '../run/open.ts'
 import { sampleView, type ViewSettings } from '../run/sample_view.ts'
 import { ensembleSums, recordEnsembleEvaluation, recordEvaluation } from '../run/tapes.ts'
 import type { TrainedModel } from '../run/trained_model.ts'
-import { knownChoice } from '../run/variants.ts'
+import { choiceOfRanks } from '../run/variants.ts'
 import { Closer } from '../util/closer.ts'
 import { type ImageSize, sizeOf } from '../util/shape.ts'
 import type { Spacing } from './distance_transform.ts'
@@ -27,15 +29,25 @@ interface CopiedBatch extends Batch {
   model: number
 }
 
+/** A batch with what is known about its samples. */
+interface Measured {
+  batch: MeasuredBatch
+  facts: SampleFacts[]
+  /** of several ranks, where masks are kept */
+  kept: { sample: number; masks: Uint32Array }[] // (S, V/32)
+}
+
 interface PassOptions {
   models: readonly TrainedModel[]
   split: Split
   config: Config
+  /** share the batches */
+  ranks: Ranks
   say(line: string): void
   compiling?: ((done: number, all: number) => void) | undefined
 }
 
-interface Opened extends Pick<PassOptions, 'models' | 'split'> {
+interface Opened extends Pick<PassOptions, 'models' | 'split' | 'ranks'> {
   engine: InferenceEngine<Read, 'attention'>
   loader: Loader
   surfaces: SurfaceThreads
@@ -47,15 +59,17 @@ export class EvaluationPass {
   private readonly models: readonly TrainedModel[]
   private readonly shape: TrainedModel['shape']
   private readonly split: Split
+  private readonly ranks: Ranks
   private readonly engine: InferenceEngine<Read, 'attention'>
   private readonly loader: Loader
   private readonly surfaces: SurfaceThreads
   private readonly closer: Closer
 
-  private constructor({ models, split, engine, loader, surfaces, closer }: Opened) {
+  private constructor({ models, split, ranks, engine, loader, surfaces, closer }: Opened) {
     this.models = models
     this.shape = models[0]!.shape
     this.split = split
+    this.ranks = ranks
     this.engine = engine
     this.loader = loader
     this.surfaces = surfaces
@@ -63,19 +77,20 @@ export class EvaluationPass {
   }
 
   /** Uses the largest batch that the adapter holds, up to the configured one. */
-  static open(device: Device, { models, split, config, say, compiling }: PassOptions): Promise<EvaluationPass> {
+  static open(device: Device, { models, split, config, ranks, say, compiling }: PassOptions): Promise<EvaluationPass> {
     return Closer.opening(async closer => {
       const { training } = config
       const spec: InferenceSpec<Read, 'attention'> = {
         models,
         batchSize: Math.min(training.batch_size, split.samples),
         record: recorderFor(config, models.length),
-        choice: knownChoice(device, config, say),
+        choice: await choiceOfRanks(ranks, device, config, say),
         isPinned: training.pin_memory,
         ...(compiling && { compiling }),
       }
       const engine = closer.add(await InferenceEngine.openFitting(device, spec, say), each => each.close())
       const { batchSize } = engine
+      await ranks.requireSame('the batch size that fits', String(batchSize))
       const decoders = closer.add(decodersFor(config, batchSize), each => each.close())
       const threads = Math.max(1, Math.min(training.num_workers, availableParallelism()))
       const surfaces = closer.add(new SurfaceThreads(threads), each => each.close())
@@ -83,7 +98,7 @@ export class EvaluationPass {
       const imageSize: ImageSize = [...size]
       const order = { order: 'sequential', dropLast: false, seed: 0 } as const
       const loader = new Loader({ split, decoders, structures, batchSize, imageSize, ...order })
-      return new EvaluationPass({ models, split, engine, loader, surfaces, closer })
+      return new EvaluationPass({ models, split, ranks, engine, loader, surfaces, closer })
     })
   }
 
@@ -97,8 +112,9 @@ export class EvaluationPass {
 
   /**
    * Passes every batch to `use`, in order, after all have been measured. Threads measure surfaces while the adapter runs the next batches,
-   * which wait if the threads fall two batches behind. `keep` gets the masks (S, V/32) of each sample, without the presence gate, valid until it
-   * returns. Throws InputError if an output is not finite.
+   * which wait if the threads fall two batches behind. Several ranks take the batches in turn, and each passes all to `use`. `keep` gets the masks
+   * (S, V/32) of each sample, in order, without the presence gate, valid until it returns; either all ranks give it or none. Throws InputError if
+   * an output is not finite.
    */
   async measure(
     use: (batch: MeasuredBatch, facts: SampleFacts[]) => void,
@@ -106,7 +122,8 @@ export class EvaluationPass {
     keep?: (sample: number, masks: Uint32Array) => void,
   ): Promise<void> {
     const words = (this.shape.structures * sizeOf(this.shape.size)) / 32
-    const measured: { batch: Promise<MeasuredBatch>; facts: SampleFacts[] }[] = []
+    const measured: (Omit<Measured, 'batch'> & { batch: Promise<MeasuredBatch> })[] = []
+    const { size } = this.ranks
     let done = 0
     await this.engine.runAll(this.batches(), (outputs, host) => {
       const indices = [...host.samples.subarray(0, host.count)]
@@ -114,22 +131,43 @@ export class EvaluationPass {
       if (host.model < this.models.length - 1) return undefined
       const facts = Array.from({ length: host.count }, (_, i) => this.factsOf(host.samples[i]!))
       const masks = wordsOf(outputs.predicted)
-      for (let i = 0; keep && i < host.count; i++) keep(host.samples[i]!, masks.subarray(i * words, (i + 1) * words))
+      const kept: Measured['kept'] = []
+      if (keep)
+        for (const [i, sample] of indices.entries()) {
+          const own = masks.subarray(i * words, (i + 1) * words)
+          if (size === 1) keep(sample, own)
+          else kept.push({ sample, masks: own.slice() }) // the outputs are reused before all ranks meet
+        }
       const before = measured.at(-1)?.batch
       const batch = this.measureBatch(outputs, host, facts)
       batch.catch(() => undefined) // awaited, and thrown, below
-      measured.push({ batch, facts })
+      measured.push({ batch, facts, kept })
       done += host.count
-      progress(done)
+      progress(Math.min(this.split.samples, done * size)) // the others are about as far
       return before?.then(() => undefined)
     })
-    for (const { batch, facts } of measured) use(await batch, facts)
+    const own: Measured[] = []
+    for (const each of measured) own.push({ ...each, batch: await each.batch })
+    for (const { batch, facts, kept } of await this.gathered(own)) {
+      use(batch, facts)
+      for (const { sample, masks } of kept) keep!(sample, masks)
+    }
   }
 
-  /** Every batch once for each model, in the order of the models. */
+  /** The batches of all ranks, in order. */
+  private async gathered(own: readonly Measured[]): Promise<readonly Measured[]> {
+    const { size } = this.ranks
+    if (size === 1) return own
+    this.ranks.timeout = Number.POSITIVE_INFINITY // the shares may take hours, one longer than another
+    const all = (await this.ranks.gather(serialize(own))).map(bytes => deserialize(bytes) as Measured[])
+    return Array.from({ length: this.loader.batchesPerEpoch }, (_, b) => all[b % size]![Math.floor(b / size)]!)
+  }
+
+  /** Every batch of this rank once for each model, in the order of the models. */
   private async *batches(): AsyncGenerator<CopiedBatch, void, void> {
     const words = (this.shape.structures * sizeOf(this.shape.size)) / 32
-    for await (const batch of this.loader.epoch(0)) {
+    const { rank, size } = this.ranks
+    for await (const batch of this.loader.epoch(0, 0, b => b % size === rank)) {
       const truth = Array.from({ length: batch.count }, (_, i) =>
         Uint32Array.from(batch.maskBits.subarray(i * words, (i + 1) * words)),
       )

@@ -30,21 +30,27 @@ export class Readback {
 
   /**
    * Submits the plan and resolves to the outputs, in the order of the tensors given. At most `depth` submits may be pending.
-   * `before` can record commands ahead of the plan.
+   * `before` can record commands ahead of the plan. `stops` are numbers of its commands, from 1: `reached` hears of each as soon as so many are
+   * submitted, and can submit something of its own.
    */
-  submit(before?: (encoder: GPUCommandEncoder) => void): Promise<Float32Array[]> {
+  submit(
+    before?: (encoder: GPUCommandEncoder) => void,
+    stops: readonly number[] = [],
+    reached?: (commands: number) => void,
+  ): Promise<Float32Array[]> {
     const staging = this.free.shift()
     if (!staging) throw new Error(`${this.runner.plan.name}: more steps in flight than readback buffers`)
-    this.runner.slice(this.submits.count)
+    this.runner.slice(this.submits.count, stops)
     const submitted = performance.now()
-    this.runner.submit(encoder => {
+    const copy = (encoder: GPUCommandEncoder): void => {
       let at = 0
       for (const t of this.tensors) {
         const { buffer, offset } = this.runner.place(t)
         encoder.copyBufferToBuffer(buffer, offset, staging, at, bytesOf(t))
         at += bytesOf(t)
       }
-    }, before)
+    }
+    this.runner.submit(copy, before, undefined, reached)
     return this.collect(staging, submitted)
   }
 

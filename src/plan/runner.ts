@@ -141,16 +141,18 @@ export class Runner {
     return floatsOf(t, await readBuffer(this.device, buffer, offset, bytesOf(t)))
   }
 
-  /** Cuts the replay into `count` submits of roughly equal work. */
-  slice(count: number): void {
-    this.cuts = []
+  /** Cuts the replay into `count` submits of roughly equal work, and before the commands `at`. */
+  slice(count: number, at: readonly number[] = []): void {
+    const cuts: number[] = []
     const total = this.slowSeconds
     let done = 0
     this.commands.forEach(({ work }, i) => {
-      const next = this.cuts.length + 1
-      if (i > 0 && next < count && done >= (next * total) / count) this.cuts.push(i)
+      const next = cuts.length + 1
+      if (i > 0 && next < count && done >= (next * total) / count) cuts.push(i)
       done += work
     })
+    const inner = at.filter(i => i > 0 && i < this.commands.length)
+    this.cuts = [...new Set([...cuts, ...inner])].sort((a, b) => a - b)
   }
 
   /** Seconds of a replay on a slow GPU. */
@@ -160,12 +162,14 @@ export class Runner {
 
   /**
    * Submits the plan without waiting. `before` can record copies of inputs ahead of the first pass, `after` copies of outputs
-   * behind the last. `timestampWrites` times the compute pass; it requires a replay of a single submit.
+   * behind the last. `timestampWrites` times the compute pass; it requires a replay of a single submit. `submitted` hears after each submit how
+   * many commands that makes.
    */
   submit(
     after?: (encoder: GPUCommandEncoder) => void,
     before?: (encoder: GPUCommandEncoder) => void,
     timestampWrites?: GPUComputePassTimestampWrites,
+    submitted?: (commands: number) => void,
   ): void {
     const ends = [...this.cuts, this.commands.length]
     let at = 0
@@ -177,6 +181,7 @@ export class Runner {
       pass.end()
       if (end === this.commands.length) after?.(encoder)
       this.device.gpu.queue.submit([encoder.finish()])
+      submitted?.(end)
     }
   }
 

@@ -77,6 +77,12 @@ export class Storage {
     this.device.gpu.queue.writeBuffer(this.bufferOf(arena), 0, data)
   }
 
+  /** Queues a copy of `data` to the elements of an arena from `start` on. */
+  writeElements(arena: Arena, start: number, { buffer, byteOffset, byteLength }: Float32Array): void {
+    const bytes = this.unshared(new Uint8Array(buffer, byteOffset, byteLength))
+    this.device.gpu.queue.writeBuffer(this.bufferOf(arena), start * 4, bytes)
+  }
+
   bufferOf(arena: Arena): GPUBuffer {
     const buffer = this.arenas.get(arena)
     if (!buffer) throw new ContractError('storage', 'arena', arena.name, 'one with memory')

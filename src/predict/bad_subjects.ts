@@ -36,13 +36,18 @@ export class BadSubjects {
     this.found.set(index, error)
   }
 
+  /** Adds those of another rank. */
+  adopt(failed: readonly FailedSubject[]): void {
+    for (const { sample, reason } of failed) this.found.set(sample, new InputError(reason))
+  }
+
   list(): FailedSubject[] {
     return [...this.found]
       .sort(([a], [b]) => a - b)
       .map(([sample, { message }]) => ({ sample, scan: this.subjects.nameOf(sample), reason: message }))
   }
 
-  /** Throws InputError if no subject is left. */
+  /** Throws InputError if no subject of the input is left. */
   checkAnyLeft(): void {
     const [first, ...others] = this.list()
     if (first && this.found.size === this.subjects.count)

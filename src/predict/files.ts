@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import { type Hdf5Column, Hdf5Writer } from '../data/hdf5/writer.ts'
 import type { Preparation } from '../data/scan/preparation.ts'
 import type { SadaanShape } from '../nn/specification.ts'
@@ -40,6 +41,7 @@ export interface PredictedSubject {
   rows: readonly PresenceRow[] // (S)
 }
 
+const RAW = 'raw.h5'
 const TABLES = { csv: 'presence.csv', json: 'presence.json' } as const
 
 /** Writes the results of a prediction, subject by subject: volumes, raw.h5 if requested, presence.csv and presence.json. */
@@ -66,7 +68,7 @@ export class PredictionFiles {
   ): Promise<PredictionFiles> {
     try {
       results.claim(Object.values(TABLES))
-      const writer = raw && (await Hdf5Writer.create(results.path('raw.h5'), rawColumns(raw)))
+      const writer = raw && (await Hdf5Writer.create(results.path(RAW), rawColumns(raw)))
       return new PredictionFiles(results, head, files, writer)
     } catch (error) {
       files.abandon()
@@ -85,6 +87,16 @@ export class PredictionFiles {
     for (const name of RAW_NAMES) this.raw?.append(name, outputs[name])
   }
 
+  /**
+   * Adds what another rank has predicted, which are subjects behind those so far.
+   * @param names of the files that it has written to `folder`
+   */
+  async adopt(subjects: readonly PredictedSubject[], folder: string, names: readonly string[]): Promise<void> {
+    this.subjects.push(...subjects)
+    await this.raw?.appendFrom(join(folder, RAW), [SAMPLES.name, ...RAW_NAMES])
+    await this.files.adopt(folder, names)
+  }
+
   /** The position priors P (S, H, W, D) belong to the model, so they have no sample axis. */
   writePriors(priors: Float32Array): void {
     const structures = this.head.structureNames.length
@@ -95,11 +107,21 @@ export class PredictionFiles {
 
   /** Verifies the files and moves them into place. `failed` have no results. Returns the paths. */
   async finish(failed: readonly FailedSubject[]): Promise<string[]> {
-    await this.raw?.finish()
-    await this.files.finish()
+    await this.finishVolumes()
     writeText(this.results.path(TABLES.csv), this.table())
     writeJson(this.results.path(TABLES.json), this.record(failed))
     return this.results.commit()
+  }
+
+  /** As `finish`, without tables: for a rank whose files another one adopts. */
+  async finishPart(): Promise<string[]> {
+    await this.finishVolumes()
+    return this.results.commit()
+  }
+
+  private async finishVolumes(): Promise<void> {
+    await this.raw?.finish()
+    await this.files.finish()
   }
 
   /** Discards unfinished files. */

@@ -1,3 +1,4 @@
+import { basename, join } from 'node:path'
 import { CHUNK_LIMIT } from '../data/hdf5/file.ts'
 import { type Hdf5Column, Hdf5Writer } from '../data/hdf5/writer.ts'
 import { InputError } from '../util/error.ts'
@@ -56,6 +57,11 @@ export class Hdf5Results implements SubjectFiles {
     }
     for (const writer of this.writers.values()) writer.append(SAMPLES.name, BigInt64Array.of(BigInt(subject.index)))
     return rows
+  }
+
+  async adopt(folder: string): Promise<void> {
+    for (const [name, writer] of this.writers)
+      await writer.appendFrom(join(folder, basename(writer.path)), [name, SAMPLES.name])
   }
 
   async finish(): Promise<void> {

@@ -25,8 +25,16 @@ export interface ModelInputBatch {
   model: number
 }
 
+/** A run of subjects: `from` … `to` − 1. */
+export interface Share {
+  from: number
+  to: number
+}
+
 /** How a subject is divided into inputs. */
 export interface PassPlan {
+  /** the subjects to predict */
+  share: Share
   window: ImageSize
   channels: number
   /** fraction of a window that the next one covers again */
@@ -49,7 +57,7 @@ export async function* passesOf(
 ): AsyncGenerator<ModelInputBatch> {
   const length = plan.channels * sizeOf(plan.window)
   const images = new Float32Array(batchSize * length)
-  for (const group of groupsOf(readableOf(subjects, bad), plan, batchSize))
+  for (const group of groupsOf(readableOf(subjects, plan.share, bad), plan, batchSize))
     for (let model = 0; model < plan.models; model++) {
       let passes: ModelInput[] = []
       for (const subject of group)
@@ -88,8 +96,8 @@ function* groupsOf(
   if (group.length > 0) yield group
 }
 
-function* readableOf(subjects: Subjects, bad: BadSubjects): Generator<Subject> {
-  for (let index = 0; index < subjects.count; index++) {
+function* readableOf(subjects: Subjects, { from, to }: Share, bad: BadSubjects): Generator<Subject> {
+  for (let index = from; index < to; index++) {
     const read = subjectAt(subjects, index, bad)
     if (read) yield read
   }

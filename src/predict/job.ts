@@ -6,6 +6,7 @@ import { isScan } from '../data/scan/read_scan.ts'
 import { isScanFolder, scanGroups } from '../data/scan/scan_groups.ts'
 import { headerWarnings, warningLines } from '../data/scan/scan_warnings.ts'
 import { VOLUME_ENDINGS } from '../data/scan/volume/names.ts'
+import type { Ranks } from '../distributed/ranks.ts'
 import { factDifferences, voxelDifferences } from '../run/dataset_facts.ts'
 import { type Ensemble, thresholdOf, type WeightPaths, weightsOf } from '../run/ensemble.ts'
 import { structureNamesOf, type TrainedModel } from '../run/trained_model.ts'
@@ -192,6 +193,8 @@ export interface PredictionRequest {
   largestComponent?: boolean
   /** receives the lines that a user wants to see */
   say(line: string): void
+  /** the processes that share the scans; this one alone by default */
+  ranks?: Ranks
   progress(samples: number, all: number): void
   /** hears how many kernels are compiled, before the first batch */
   compiling?(done: number, all: number): void

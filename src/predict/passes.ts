@@ -6,7 +6,7 @@ import type { ImageSize } from '../util/shape.ts'
 import { type BadSubjects, checkFinite } from './bad_subjects.ts'
 import { Combiner } from './combiner.ts'
 import type { PredictionHead } from './files.ts'
-import { type ModelInputBatch, passesOf } from './inputs.ts'
+import { type ModelInputBatch, passesOf, type Share } from './inputs.ts'
 import type { RawName, RawOutputs, SubjectPrediction } from './subject_prediction.ts'
 import type { SubjectPlace, Subjects } from './subjects.ts'
 
@@ -23,6 +23,8 @@ export interface SubjectPasses {
   ensemble: Ensemble
   head: PredictionHead
   subjects: Subjects
+  /** of them; all by default */
+  share?: Share
   engine: InferenceEngine<RawName>
   /** gets those that cannot be predicted */
   bad: BadSubjects
@@ -40,11 +42,12 @@ export interface SubjectUser {
 
 /** Runs all passes over all subjects and combines them. Throws InputError if no subject can be predicted. */
 export async function predictSubjects(task: SubjectPasses, { use, afterBatch }: SubjectUser): Promise<void> {
-  const { ensemble, head, subjects, engine, bad, scratch } = task
+  const { ensemble, head, subjects, share = { from: 0, to: subjects.count }, engine, bad, scratch } = task
   const { models, common } = ensemble
   const { size, inChannels } = common.shape
   const { overlap = 0, flips } = head
-  const plan = { window: [...size] as ImageSize, channels: inChannels, overlap, flips, models: models.length }
+  const window: ImageSize = [...size]
+  const plan = { share, window, channels: inChannels, overlap, flips, models: models.length }
   const combiner = new Combiner(ensemble, head, scratch)
   const take = (outputs: RawOutputs, { passes, model }: ModelInputBatch): void => {
     for (const [i, pass] of passes.entries()) {

@@ -66,6 +66,10 @@ export class ScanResults implements SubjectFiles {
     return rows
   }
 
+  async adopt(folder: string, names: readonly string[]): Promise<void> {
+    this.results.adopt(names, folder)
+  }
+
   async finish(): Promise<void> {}
 
   abandon(): void {}

@@ -32,6 +32,8 @@ export interface SubjectFileOptions extends MaskRule {
 /** Writes the volumes of a prediction, subject by subject. */
 export interface SubjectFiles {
   append(subject: SubjectPlace, prediction: SubjectPrediction): PresenceRow[]
+  /** Adds the files `names` that another rank has written to `folder`, behind those of the subjects so far. */
+  adopt(folder: string, names: readonly string[]): Promise<void>
   finish(): Promise<void>
   /** Discards unfinished files. */
   abandon(): void

@@ -14,20 +14,24 @@ export class OptimizerMemory {
   readonly learningRate: Tensor = tensor('learning rate', [1], 'input')
   /** weights and running statistics, averaged over the updates; undefined without an average */
   readonly averaged: ModelState | undefined
-  private readonly moments = new Map<string, { first: Tensor; second: Tensor }>()
+  private readonly momentsByName = new Map<string, { first: Tensor; second: Tensor }>()
 
   constructor(state: ModelState, { ema_decay }: Pick<Config['optimizer'], 'ema_decay'>) {
     this.averaged = ema_decay > 0 ? new ModelState(state.shape) : undefined
     for (const { name, shape } of state.entries.filter(({ role }) => role === 'trained')) {
-      this.moments.set(name, {
+      this.momentsByName.set(name, {
         first: this.first.add(`m(${name})`, shape),
         second: this.second.add(`v(${name})`, shape),
       })
     }
   }
 
+  get moments(): Arena[] {
+    return [this.first, this.second]
+  }
+
   get arenas(): Arena[] {
-    return [this.first, this.second, ...(this.averaged ? [this.averaged.parameters, this.averaged.running] : [])]
+    return [...this.moments, ...(this.averaged ? [this.averaged.parameters, this.averaged.running] : [])]
   }
 
   get tensors(): Tensor[] {
@@ -36,7 +40,7 @@ export class OptimizerMemory {
 
   /** The moments of a trained parameter as views into copies of the two arenas. */
   momentsOf(name: string, first: Float32Array, second: Float32Array): { first: Float32Array; second: Float32Array } {
-    const own = this.moments.get(name)
+    const own = this.momentsByName.get(name)
     if (!own) throw new ContractError('optimizer', 'parameter', name, 'one that is trained')
     return { first: cut(this.first, own.first, first), second: cut(this.second, own.second, second) }
   }

@@ -1,4 +1,5 @@
 import type { Config } from '../config/schema.ts'
+import type { Ranks } from '../distributed/ranks.ts'
 import type { Device } from '../gpu/device.ts'
 import type { AdapterFacts, Call } from '../graph/kernel.ts'
 import type { Choice } from '../plan/lower.ts'
@@ -6,7 +7,7 @@ import { type AdapterIdentity, identityOf } from '../tune/adapter_identity.ts'
 import { autotune, openCalls } from '../tune/autotune.ts'
 import { readTable, shippedPath, TuningCache } from '../tune/cache.ts'
 import { choiceFrom, FixedChoice } from '../tune/choice.ts'
-import type { TunedTable } from '../tune/table.ts'
+import { TunedTable } from '../tune/table.ts'
 
 /** Time limit of `compute.autotune=full` before training, s. */
 const BUDGET = 300
@@ -35,6 +36,24 @@ export function knownChoice(
   const warn = (line: string): void => say(`warning: ${line}`)
   const identity = identityOf(device)
   return choiceFrom(tablesOf(identity, new TuningCache(identity, warn), warn), facts)
+}
+
+/**
+ * As `knownChoice`, by the tables of rank 0 where a rank has its kind of adapter, because variants determine the order of sums. All ranks call it.
+ */
+export async function choiceOfRanks(
+  ranks: Ranks,
+  device: Device,
+  config: Config,
+  say: (line: string) => void,
+): Promise<Choice> {
+  if (ranks.size === 1 || config.compute.autotune === 'off') return knownChoice(device, config, say)
+  const identity = identityOf(device)
+  const warn = (line: string): void => say(`warning: ${line}`)
+  const own = tablesOf(identity, new TuningCache(identity, warn), warn)
+  const all = await ranks.gatherValues(ranks.rank === 0 ? own.map(table => table.toText()) : [])
+  const names = await ranks.gatherValues(identity.name)
+  return choiceFrom(identity.name === names[0] ? all[0]!.map(text => TunedTable.parse(text)) : own, device.facts)
 }
 
 /** The variants of a run and where they come from. */

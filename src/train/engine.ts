@@ -1,5 +1,5 @@
 import type { Config } from '../config/schema.ts'
-import { readBuffer } from '../gpu/buffers.ts'
+import { destroyBuffer, readBuffer, readbackBuffer } from '../gpu/buffers.ts'
 import type { Device } from '../gpu/device.ts'
 import { Pipelines } from '../gpu/pipelines.ts'
 import { bytesOf, type Tensor } from '../graph/tensor.ts'
@@ -19,6 +19,7 @@ import type { OptimizerMemory } from '../run/optimizer_memory.ts'
 import { Closer } from '../util/closer.ts'
 import { InputError } from '../util/error.ts'
 import { sizeOf } from '../util/shape.ts'
+import type { GradientPart } from './ranks/parts.ts'
 import { planTraining, resultsOf, type TrainingPlans, type TrainingSpec } from './training_plans.ts'
 import { WindowSum } from './window_sum.ts'
 
@@ -71,6 +72,8 @@ export class TrainingEngine {
   private accumulating!: Readback
   private sum!: WindowSum
   private committing: Runner | undefined
+  /** one buffer for each part of the gradients */
+  private staging: readonly GPUBuffer[] = []
   private updating!: Readback
   private evaluating: Promise<Readback> | undefined
 
@@ -108,7 +111,12 @@ export class TrainingEngine {
   /** The plans of an update: what must be compiled before the first. */
   private get stepPlans(): readonly Plan[] {
     const { accumulate, sums, commit, update } = this.plans
-    return [accumulate, ...sums.map(({ plan }) => plan), ...(commit ? [commit.plan] : []), update]
+    return [
+      accumulate,
+      ...sums.flatMap(({ plan, parts }) => [plan, ...parts]),
+      ...(commit ? [commit.plan] : []),
+      update,
+    ]
   }
 
   /** Throws what `allocate` would throw; nothing stays allocated. */
@@ -135,6 +143,12 @@ export class TrainingEngine {
       this.windowSum(),
       commit && this.runnerOf(commit.plan),
     ])
+    this.staging = await this.device.guarded('readback memory', () =>
+      this.parts.map(({ length }, i) => {
+        const buffer = readbackBuffer(this.device, `gradients, part ${i}`, length * 4)
+        return this.closer.add(buffer, each => destroyBuffer(this.device, each))
+      }),
+    )
     this.storage.write(batch.ones, new Float32Array(sizeOf(batch.ones.shape)).fill(1))
     this.pipelines.onCompiled = undefined
   }
@@ -150,9 +164,10 @@ export class TrainingEngine {
 
   private async windowSum(): Promise<WindowSum> {
     const { device, storage, state, plans } = this
-    const levels = plans.sums.map(async ({ arena, plan }) => ({
+    const levels = plans.sums.map(async ({ arena, plan, parts }) => ({
       kept: storage.bufferOf(arena),
       adding: await this.runnerOf(plan),
+      addingParts: await Promise.all(parts.map(part => this.runnerOf(part))),
     }))
     return new WindowSum(device, storage.bufferOf(state.gradients), await Promise.all(levels))
   }
@@ -176,10 +191,54 @@ export class TrainingEngine {
     return this.submit(this.accumulating, true)
   }
 
-  /** The sum over the window so far, in the layout of the arena. */
-  windowGradient(): Promise<Float32Array<ArrayBuffer>> {
-    this.sum.finish()
-    return this.storage.readArena(this.state.gradients)
+  /** The gradients as ranks exchange them, in the order in which a batch finishes them; none without other ranks. */
+  get parts(): readonly GradientPart[] {
+    return this.plans.parts
+  }
+
+  /**
+   * As `accumulate`, for the last batch that this rank has of a window. Each part of the sum over its batches resolves as soon as the backward
+   * pass has finished it.
+   */
+  accumulateLast(
+    host: HostBatch,
+    at: { seed: number; epoch: number; share: number },
+  ): { result: Promise<BatchResult>; parts: readonly Promise<Float32Array>[] } {
+    const parts: Promise<Float32Array>[] = []
+    this.sum.next()
+    this.upload(host, at)
+    this.uploads.write(this.plans.batch.seed, Float32Array.of(at.share))
+    const result = this.submit(this.accumulating, true, dispatches => {
+      while (parts.length < this.parts.length && this.parts[parts.length]!.after <= dispatches)
+        parts.push(this.finishedPart(parts.length))
+    })
+    this.sum.end()
+    return { result, parts }
+  }
+
+  /** Reads a part that no later dispatch of the window changes. */
+  private async finishedPart(part: number): Promise<Float32Array> {
+    const { ranges, length } = this.parts[part]!
+    const to = this.staging[part]!
+    this.sum.finishPart(part)
+    const from = this.storage.bufferOf(this.state.gradients)
+    const encoder = this.device.gpu.createCommandEncoder()
+    let at = 0
+    for (const { start, end } of ranges) {
+      encoder.copyBufferToBuffer(from, start * 4, to, at * 4, (end - start) * 4)
+      at += end - start
+    }
+    this.device.gpu.queue.submit([encoder.finish()])
+    return new Float32Array(await this.device.mapped(to, length * 4))
+  }
+
+  /** Replaces a part of the window's gradients. */
+  writePart(part: number, values: Float32Array): void {
+    let at = 0
+    for (const { start, end } of this.parts[part]!.ranges) {
+      this.storage.writeElements(this.state.gradients, start, values.subarray(at, at + end - start))
+      at += end - start
+    }
   }
 
   /** Commits the statistics of a batch of any rank to the running ones, if its loss is finite. */
@@ -207,11 +266,13 @@ export class TrainingEngine {
   }
 
   /** Replays a plan on the uploaded batch. `clear` zeroes the gradients first. */
-  private submit(readback: Readback, clear = false): Promise<BatchResult> {
-    const results = readback.submit(encoder => {
+  private submit(readback: Readback, clear = false, reached?: (dispatches: number) => void): Promise<BatchResult> {
+    const before = (encoder: GPUCommandEncoder): void => {
       if (clear) encoder.clearBuffer(this.storage.bufferOf(this.state.gradients))
       this.uploads.record(encoder)
-    })
+    }
+    const stops = reached ? this.parts.map(({ after }) => after) : []
+    const results = readback.submit(before, stops, reached)
     this.uploads.submitted()
     return results.then(toResult)
   }

@@ -70,6 +70,7 @@ export class EpochRunner {
         await this.window(window, { own, pending, tally, at: { epoch, learningRate } })
         const samples = order.subarray(window.from * batchSize, window.to * batchSize)
         pending.addInOrder(engine.update(learningRate), update => this.updated(update, epoch, samples))
+        await team.align(engine)
         stopped = this.stop.aborted
         const position = { epoch, batch: window.to }
         if (stopped || this.checkpoints.isDue) await this.checkpoints.savePosition(position, tally, pending)
@@ -91,17 +92,26 @@ export class EpochRunner {
       pending.addInOrder(result, values => this.trained(values, tally, place))
     }
     const results: Promise<BatchResult>[] = []
+    let parts: readonly Promise<Float32Array>[] = []
     for (let batch = dealt.from; batch < dealt.to; batch++) {
       if (batch > dealt.from) await pending.settle(STEPS_IN_FLIGHT)
       const host = await nextOf(own)
       this.loaderWait += host.waited
-      const result = engine.accumulate(host, { seed: config.seed, epoch: at.epoch, share: window.share })
-      if (team.isAlone) handle(batch, result)
-      else pending.add(result.then(() => undefined))
-      results.push(result)
+      const of = { seed: config.seed, epoch: at.epoch, share: window.share }
+      if (team.isAlone) {
+        handle(batch, engine.accumulate(host, of))
+        continue
+      }
+      const isLast = batch === dealt.to - 1
+      const submitted = isLast ? engine.accumulateLast(host, of) : { result: engine.accumulate(host, of), parts }
+      parts = submitted.parts
+      for (const part of parts) pending.add(part.then(() => undefined))
+      pending.add(submitted.result.then(() => undefined))
+      results.push(submitted.result)
     }
     if (!team.isAlone) {
-      const all = await team.finishWindow(engine, results, windows.rankOf(window.to - 1) + 1)
+      const contributing = windows.rankOf(window.to - 1) + 1
+      const all = await team.finishWindow(engine, { own: results, parts, contributing })
       for (const [i, result] of all.entries()) handle(window.from + i, Promise.resolve(result))
     }
     state.batches += window.to - window.from

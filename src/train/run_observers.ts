@@ -38,6 +38,7 @@ export async function openRecord(
   const info = {
     variants: describeVariants(session),
     data: describeData(session),
+    ...(!session.team.isAlone && { ranks: describeRanks(session) }),
     ...(pretrained && { pretrained: describePretrained(pretrained) }),
   }
   const resources = [...dataFiles(session), ...(pretrained ? [pretrained.path] : [])]
@@ -108,6 +109,15 @@ function describeStart({ config, identity = {} }: TrainingRequest, session: Sess
     sources: [...(process.argv[1] === undefined ? [] : [process.argv[1]]), ...sources],
     resources,
   }
+}
+
+/** Where each rank runs, and on what. */
+function describeRanks({ team: { ranks, adapters } }: Session): Json {
+  return ranks.members.map(({ host }, rank) => ({
+    host,
+    adapter: adapters[rank]!.name,
+    driver: adapters[rank]!.driver,
+  }))
 }
 
 /** The kernel variants of the run. Equal choices have equal digests. */

@@ -21,11 +21,12 @@ import { fixVariants, knownChoice, type RunVariants } from '../run/variants.ts'
 import { FixedChoice } from '../tune/choice.ts'
 import { Closer } from '../util/closer.ts'
 import { InputError } from '../util/error.ts'
+import { listed } from '../util/listing.ts'
 import type { ImageSize } from '../util/shape.ts'
 import { TrainingEngine } from './engine.ts'
 import { type Pretrained, pretrainedWeights } from './pretrained.ts'
 import { rankBatchSize } from './ranks/batch.ts'
-import { checkSameWork } from './ranks/same.ts'
+import { checkSameRankData } from './ranks/same.ts'
 import { Team } from './ranks/team.ts'
 import { checkSameData, type ResumePoint } from './resume.ts'
 import { type TrainingSpec, trainingCalls } from './training_plans.ts'
@@ -79,7 +80,17 @@ export function openSession(config: Config, options: SessionOptions): Promise<Se
     const device = closer.add(await Device.open(await adapterOfRank(team.ranks, config), config.compute), each =>
       each.close(),
     )
-    await checkSameWork(team.ranks, dataset, device)
+    await checkSameRankData(team.ranks, dataset)
+    await team.meet(device)
+    if (team.isMixed && config.compute.precision === 'f16')
+      throw new InputError("compute.precision is 'f16': expected the same adapter and driver on all ranks, or 'f32'")
+    if (team.isMixed)
+      say(
+        `the ranks differ in adapters or drivers (${listed(
+          team.adapters.map(({ name, driver }) => `${name}, ${driver}`),
+          '; ',
+        )}): rank 0 updates the weights and the others take them, so the bits are not those of one process`,
+      )
     const { size } = team.ranks
     const windows = new Windows(loaders.trainLoader.batchesPerEpoch, config.training.gradient_accumulation_steps, size)
     const window = windows.longest

@@ -7,7 +7,7 @@ import type { Choice } from '../plan/lower.ts'
 import { makePlan, type Plan, type PlanOptions, slotBytes } from '../plan/plan.ts'
 import { storageBytes } from '../plan/storage.ts'
 import type { Layout } from '../run/allocation.ts'
-import { type GradientSum, gradientSums } from '../run/gradient_sums.ts'
+import { type GradientSum, gradientSums, sumOver } from '../run/gradient_sums.ts'
 import { OptimizerMemory } from '../run/optimizer_memory.ts'
 import {
   type BatchTensors,
@@ -20,6 +20,10 @@ import {
   recordUpdate,
 } from '../run/tapes.ts'
 import { factsFor } from '../run/variants.ts'
+import { type GradientPart, gradientParts } from './ranks/parts.ts'
+
+/** Parts of the gradients that ranks exchange one after another, while the backward pass works on the others. */
+const PARTS = 8
 
 /** What a training step is planned from. */
 export interface TrainingSpec {
@@ -44,8 +48,10 @@ export interface TrainingPlans extends Layout {
   accumulateOutputs: LossOutputs
   /** with other ranks: commits the statistics of a batch whose loss is `total` (1) */
   commit?: { total: Tensor; plan: Plan }
-  /** of the window, from level 0 */
-  sums: readonly (GradientSum & { plan: Plan })[]
+  /** of the window, from level 0; `parts` has a plan for each of `parts` */
+  sums: readonly (GradientSum & { plan: Plan; parts: readonly Plan[] })[]
+  /** the gradients as ranks exchange them; none without other ranks */
+  parts: readonly GradientPart[]
   update: Plan
   evaluate: Plan
   evaluateOutputs: EvaluationOutputs
@@ -85,7 +91,12 @@ export function planTraining(adapter: AdapterFacts, spec: TrainingSpec): Trainin
   const { state, optimizer, batch, training, summing, committing, evaluation, updating } = record(spec)
   const options: PlanOptions = spec.choice ? { choice: spec.choice } : {}
   const accumulate = makePlan('accumulate', training.calls, resultsOf(training.outputs), facts, options)
-  const sums = summing.map(sum => ({ ...sum, plan: makePlan('sum', sum.calls, [], facts, options) }))
+  const parts = committing ? gradientParts(accumulate, state.gradients, PARTS) : []
+  const sums = summing.map(sum => ({
+    ...sum,
+    plan: makePlan('sum', sum.calls, [], facts, options),
+    parts: parts.map(({ ranges }) => makePlan('sum of a part', sumOver(state, sum, ranges), [], facts, options)),
+  }))
   const commit = committing && {
     total: committing.total,
     plan: makePlan('commit', committing.calls, [], facts, options),
@@ -99,7 +110,8 @@ export function planTraining(adapter: AdapterFacts, spec: TrainingSpec): Trainin
   const scale = facts.precision === 'f16' ? [state.lossScale] : []
   const shared = commit ? [commit.total] : []
   const tensors = [state.batchesTracked, ...scale, ...shared, ...optimizer.tensors, ...Object.values(batch)]
-  const plans = [accumulate, ...sums.map(({ plan }) => plan), ...(commit ? [commit.plan] : []), evaluate, update]
+  const summed = sums.flatMap(({ plan, parts }) => [plan, ...parts])
+  const plans = [accumulate, ...summed, ...(commit ? [commit.plan] : []), evaluate, update]
   return {
     state,
     optimizer,
@@ -107,6 +119,7 @@ export function planTraining(adapter: AdapterFacts, spec: TrainingSpec): Trainin
     accumulate,
     accumulateOutputs: training.outputs,
     sums,
+    parts,
     ...(commit && { commit }),
     update,
     evaluate,

@@ -5,6 +5,8 @@ import type { Runner } from '../plan/runner.ts'
 interface Level {
   kept: GPUBuffer
   adding: Runner
+  /** the same for each part of the gradients that ranks exchange by itself */
+  addingParts: readonly Runner[]
 }
 
 /**
@@ -34,9 +36,23 @@ export class WindowSum {
 
   /** Call behind the last batch of a window: its sum is then in the gradients. */
   finish(): void {
-    for (const [level, { adding }] of this.levels.entries()) if ((this.kept >> level) & 1) adding.submit()
+    for (const { adding } of this.held()) adding.submit()
+    this.end()
+  }
+
+  /** As `finish`, for a part whose gradients of the last batch are final. Call `end` once all parts are. */
+  finishPart(part: number): void {
+    for (const { addingParts } of this.held()) addingParts[part]!.submit()
+  }
+
+  end(): void {
     this.kept = 0
     this.isPending = false
+  }
+
+  /** The levels that keep a sum, the lowest first. */
+  private held(): readonly Level[] {
+    return this.levels.filter((_, level) => (this.kept >> level) & 1)
   }
 
   private keep(): void {

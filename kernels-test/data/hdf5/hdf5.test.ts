@@ -1,6 +1,6 @@
 import { mkdirSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { openSplit } from '../../../src/data/dataset/dataset.ts'
 import { Hdf5File } from '../../../src/data/hdf5/file.ts'
 import { Hdf5Writer } from '../../../src/data/hdf5/writer.ts'
@@ -29,6 +29,15 @@ test('what is written reads back, row by row', async () => {
   expect(() => file.dataset('labels')).toThrow(`${path}: dataset 'labels' is missing`)
   expect(() => file.read(file.dataset('images'), 2, 2)).toThrow('has 3 samples, asked for 2..3')
   file.close()
+})
+
+test('equal contents have equal bytes, at any time', async () => {
+  const [now, later] = [join(directory, 'now.h5'), join(directory, 'later.h5')]
+  await writeSplit(now, split)
+  const clock = vi.spyOn(Date, 'now').mockReturnValue(Date.now() + 100_000)
+  await writeSplit(later, split)
+  clock.mockRestore()
+  expect(readFileSync(later).equals(readFileSync(now))).toBe(true)
 })
 
 /** Written by make_filters.py with h5py and hdf5plugin. */

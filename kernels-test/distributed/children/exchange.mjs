@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 
 const { Ranks } = await import(process.argv[2])
-const ranks = await Ranks.join()
+const ranks = await Ranks.join(60)
 const { rank, size } = ranks
 
 /** Gradients of which every order of addition has its own bits. */

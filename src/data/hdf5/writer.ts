@@ -2,8 +2,9 @@ import { closeSync, openSync, rmSync, writeSync } from 'node:fs'
 import { crc32 } from 'node:zlib'
 import { ContractError, InputError } from '../../util/error.ts'
 import { moveIntoPlace, readWhole, removeStale, temporaryOf, WriteError, writing } from '../../util/whole_file.ts'
-import { Hdf5File } from './file.ts'
+import { Hdf5File, type NumericArray } from './file.ts'
 import { type Hdf5Library, loadHdf5 } from './library.ts'
+import { clearTimes } from './times.ts'
 
 export type WrittenKind = 'float32' | 'int64' | 'bool'
 
@@ -34,6 +35,8 @@ const BOOLEAN_MARKER = 'sadaan-gpu boolean'
 export class Hdf5Writer {
   readonly path: string
   private readonly temporary: string
+  /** s since 1970 */
+  private readonly begun = Math.floor(Date.now() / 1000)
   private readonly library: Hdf5Library
   private readonly columns: Map<string, Column>
   private readonly strings = new Map<string, readonly string[]>()
@@ -89,6 +92,21 @@ export class Hdf5Writer {
     column.checksum = crc32(data, column.checksum)
   }
 
+  /** Appends the rows of the datasets `names` of another file, sample by sample. Throws InputError as `Hdf5File` does. */
+  async appendFrom(path: string, names: readonly string[]): Promise<void> {
+    const file = await Hdf5File.open(path)
+    try {
+      const datasets = names.map(name => file.dataset(name))
+      for (let row = 0; row < datasets[0]!.shape[0]!; row++)
+        for (const dataset of datasets) {
+          const { kind } = this.columns.get(dataset.name)!
+          this.append(dataset.name, asWritten(kind, file.read(dataset, row, 1)))
+        }
+    } finally {
+      file.close()
+    }
+  }
+
   /** Writes a one-dimensional dataset of variable-length UTF-8 strings. */
   writeStrings(name: string, values: readonly string[]): void {
     const { module } = this.library
@@ -121,6 +139,7 @@ export class Hdf5Writer {
   async complete(): Promise<void> {
     try {
       this.close()
+      writing(this.path, () => clearTimes(this.temporary, this.begun))
       await this.verify()
     } catch (error) {
       this.abandon()
@@ -218,12 +237,17 @@ function verifyColumn(file: Hdf5File, column: Column, path: string): void {
   const isAsDeclared = dataset.kind === column.kind && dataset.shape.join() === [column.rows, ...column.rowShape].join()
   let checksum = 0
   for (let row = 0; isAsDeclared && row < column.rows; row++) {
-    const values = file.read(dataset, row, 1)
-    const stored = column.kind === 'int64' ? BigInt64Array.from(values, BigInt) : values
-    checksum = crc32(new Uint8Array(stored.buffer), checksum)
+    const { buffer } = asWritten(column.kind, file.read(dataset, row, 1))
+    checksum = crc32(new Uint8Array(buffer), checksum)
   }
   if (!isAsDeclared || checksum !== column.checksum)
     throw new Error(`${path}: ${column.name} reads back differently from what was written`)
+}
+
+/** Values as `append` takes them, from how `Hdf5File` reads them. */
+function asWritten(kind: WrittenKind, values: NumericArray): Float32Array | BigInt64Array | Uint8Array {
+  if (kind === 'int64') return BigInt64Array.from(values, BigInt)
+  return kind === 'bool' ? Uint8Array.from(values) : Float32Array.from(values)
 }
 
 /**

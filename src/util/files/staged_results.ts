@@ -1,5 +1,5 @@
 import { mkdtempSync, rmSync } from 'node:fs'
-import { dirname, join, relative } from 'node:path'
+import { dirname, join } from 'node:path'
 import { isRunning, writing } from '../whole_file.ts'
 import { makeFolder } from './folder.ts'
 import { namesIn } from './lookup.ts'
@@ -10,8 +10,10 @@ const STAGE = '.staged-'
 /** Writes results into a hidden folder within the results' folder, and moves them into place once all are complete. */
 export class StagedResults {
   private readonly folder: ResultFolder
-  private readonly stage: string
-  private readonly paths: string[] = []
+  /** the hidden folder */
+  readonly stage: string
+  /** where the results are, by their names */
+  private readonly files = new Map<string, string>()
   private readonly claimed = new Set<string>()
 
   /** `folder` must exist. `overwrite` lets results replace files that are none. */
@@ -30,19 +32,29 @@ export class StagedResults {
 
   /** Where to write the result that becomes FOLDER/…parts. Throws as `claim` does. */
   path(...parts: string[]): string {
-    this.claim([join(...parts)])
-    const path = this.scratch(...parts)
-    this.paths.push(path)
+    const name = join(...parts)
+    this.claim([name])
+    const path = this.scratch(name)
+    this.files.set(name, path)
     return path
+  }
+
+  /** Takes over results of these names from another folder. Throws as `claim` does. */
+  adopt(names: readonly string[], from: string): void {
+    this.claim(names)
+    for (const name of names) this.files.set(name, join(from, name))
   }
 
   /** Runs `write`. If it throws, removes what it has written. */
   undoing<T>(write: () => T): T {
-    const before = this.paths.length
+    const before = this.files.size
     try {
       return write()
     } catch (error) {
-      for (const path of this.paths.splice(before)) rmSync(path, { force: true })
+      for (const [name, path] of [...this.files].slice(before)) {
+        rmSync(path, { force: true })
+        this.files.delete(name)
+      }
       throw error
     }
   }
@@ -56,7 +68,7 @@ export class StagedResults {
 
   /** Moves all results into place and replaces older ones. Returns their paths. */
   commit(): string[] {
-    const moved = this.folder.take(new Map(this.paths.map(path => [relative(this.stage, path), path])))
+    const moved = this.folder.take(this.files)
     this.abandon()
     return moved
   }
