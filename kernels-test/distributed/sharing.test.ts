@@ -85,7 +85,18 @@ async function expectSame(output: string, words: readonly string[]): Promise<str
 
 describe.skipIf(missing)('three ranks write what one process writes:', () => {
   test('evaluate', async () => {
-    const options = ['--dataset', dataset, '--output', 'evaluation', '--pictures', '1', '--json', '--batch-size', '2']
+    const options = [
+      '--dataset',
+      dataset,
+      '--output',
+      'evaluation',
+      '--masks',
+      '--pictures',
+      '1',
+      '--json',
+      '--batch-size',
+      '2',
+    ]
     const weights = models.flatMap(path => ['--weights', path])
     const said = await expectSame('evaluation', ['evaluate', ...options, ...weights, 'with'])
     expect(JSON.parse(said).samples).toBe(split.samples)
