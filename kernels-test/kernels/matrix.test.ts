@@ -33,7 +33,7 @@ const lavapipe: AdapterFacts = {
 }
 
 describe('subgroup matrices are multiplied', () => {
-  test('where the adapter has their shape, features, one size of subgroup and the memory', () => {
+  test('where the adapter has their shape, features, size of subgroup and the memory', () => {
     expect(familyOf(gpu)?.size).toBe(16)
     expect(familyOf(lavapipe)?.size).toBe(8)
   })
@@ -46,6 +46,21 @@ describe('subgroup matrices are multiplied', () => {
     ['little memory', { maxWorkgroupMemory: 32 * 2 ** 10 }],
   ])('but not with %s', (_, facts) => {
     expect(familyOf({ ...gpu, ...facts })).toBeUndefined()
+  })
+
+  test('in subgroups of 32 among others where the shader may demand them', () => {
+    const features = new Set([...gpu.features, 'subgroup-size-control'])
+    const amd = familyOf({ ...gpu, features, subgroupSizes: { min: 32, max: 64 } })
+    expect(amd).toMatchObject({ size: 16, subgroup: 32, isDemanded: true })
+    expect(linkShader(matrixShader('conv3d/matrix', amd!, amd!.convolve))).toMatch(
+      /^enable subgroup_size_control;$[\s\S]*@subgroup_size\(32\)/m,
+    )
+    const fixed = familyOf(gpu)!
+    expect(linkShader(matrixShader('conv3d/matrix', fixed, fixed.convolve))).not.toContain('subgroup_size_control')
+    expect(familyOf({ ...gpu, subgroupMatrices: [{ ...shape, M: 8, N: 8, K: 8 }] })).toMatchObject({
+      size: 8,
+      subgroup: 32,
+    })
   })
 
   test('only where f16 was asked for', () => {

@@ -6,7 +6,7 @@
 // from the packed buffer, where every matrix is contiguous, as f16. A subgroup keeps TILE_ROWS × TILE_COLUMNS matrices of f32 sums over
 // the whole loop. COLUMNS of the 8 subgroups are arranged along output channels.
 #import lib/conv3d/output
-#import lib/conv3d/matrix_brick EDGE=${EDGE} INVOCATIONS=${INVOCATIONS} POSITIONS=${POSITIONS} PITCH=${PITCH}
+#import lib/conv3d/matrix_brick EDGE=${EDGE} INVOCATIONS=${INVOCATIONS} POSITIONS=${POSITIONS} PITCH=${PITCH} ENABLED=${ENABLED}
 #import lib/conv3d/matrix_lane
 
 override COLUMNS: u32 = 2u;
@@ -101,14 +101,14 @@ fn convolve(at: Lane) {
   }
 }
 
-@compute @workgroup_size(INVOCATIONS)
+@compute @workgroup_size(INVOCATIONS) $SUBGROUP
 fn forward(at: Lane) {
   set_start(at.id.y, at.local);
   convolve(at);
 }
 
 // Without a bias: the backward-data pass.
-@compute @workgroup_size(INVOCATIONS)
+@compute @workgroup_size(INVOCATIONS) $SUBGROUP
 fn backward(at: Lane) {
   convolve(at);
 }

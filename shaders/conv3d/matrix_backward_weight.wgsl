@@ -6,7 +6,7 @@
 // plane's taps for one matrix. With fewer matrices than subgroups, several share one and take the tile's runs in turn. At the end their
 // sums are added in order and written as this chunk's partial sums. Nothing is rounded to f16 after the product.
 #import lib/conv3d/gradient
-#import lib/conv3d/matrix_brick EDGE=${EDGE} INVOCATIONS=${INVOCATIONS} POSITIONS=${POSITIONS} PITCH=${PITCH}
+#import lib/conv3d/matrix_brick EDGE=${EDGE} INVOCATIONS=${INVOCATIONS} POSITIONS=${POSITIONS} PITCH=${PITCH} ENABLED=${ENABLED}
 
 override ROWS: u32 = 4u; // matrices along output channels
 override COLUMNS: u32 = 2u; // matrices along input channels
@@ -63,7 +63,7 @@ fn store_results(tap: u32, first_output: u32, first_input: u32, chunk: u32, loca
 }
 
 // Workgroups are (planes of taps and, slower, columns of matrices; rows of matrices; chunks).
-@compute @workgroup_size(INVOCATIONS)
+@compute @workgroup_size(INVOCATIONS) $SUBGROUP
 fn main(
   @builtin(workgroup_id) id: vec3u,
   @builtin(num_workgroups) count: vec3u,
@@ -76,6 +76,7 @@ fn main(
   let matrix = subgroup % (ROWS * COLUMNS);
   let slopes_at = matrix / COLUMNS * M * SLOPES_PITCH;
   let inputs_at = matrix % COLUMNS * N;
+  // Written out tap by tap: compilers leave loops with barriers as they are, and an array that a loop indexes is not in registers.
   var sums: array<Result, TAPS>;
   for (var index = id.z; index < params.all_tiles; index += count.z) {
     let tile = tile_of(index);
@@ -86,21 +87,21 @@ fn main(
     for (var run = subgroup / (ROWS * COLUMNS); run < RUNS; run += SUBGROUPS / (ROWS * COLUMNS)) {
       let start = run_start(run);
       let left = subgroupMatrixLoad<Left, row_major>(&slopes, slopes_at + run * RUN, SLOPES_PITCH);
-      for (var tap = 0u; tap < TAPS; tap++) {
-        if (tap < SIZE * SIZE) {
-          let position = start + tap / SIZE * params.pitch + tap % SIZE;
-          let right = subgroupMatrixLoad<Right, row_major>(&brick, position * PITCH + inputs_at, PITCH);
-          sums[tap] = subgroupMatrixMultiplyAccumulate(left, right, sums[tap]);
-        }
+      #repeat tap: 0..9
+      if ($tap < SIZE * SIZE) {
+        let position = start + $tap / SIZE * params.pitch + $tap % SIZE;
+        let right = subgroupMatrixLoad<Right, row_major>(&brick, position * PITCH + inputs_at, PITCH);
+        sums[$tap] = subgroupMatrixMultiplyAccumulate(left, right, sums[$tap]);
       }
+      #end
     }
   }
-  for (var tap = 0u; tap < TAPS; tap++) {
-    if (tap < SIZE * SIZE) {
-      workgroupBarrier();
-      subgroupMatrixStore<row_major>(&results, subgroup * M * N, sums[tap], N);
-      workgroupBarrier();
-      store_results(plane * SIZE * SIZE + tap, first_output, first_input, id.z, local);
-    }
+  #repeat tap: 0..9
+  if ($tap < SIZE * SIZE) {
+    workgroupBarrier();
+    subgroupMatrixStore<row_major>(&results, subgroup * M * N, sums[$tap], N);
+    workgroupBarrier();
+    store_results(plane * SIZE * SIZE + $tap, first_output, first_input, id.z, local);
   }
+  #end
 }

@@ -30,6 +30,7 @@ const WELCOME_FEATURES = [
   'timestamp-query',
   'shader-f16',
   'subgroups',
+  'subgroup-size-control',
   'chromium-experimental-subgroup-matrix',
 ] as const
 

@@ -28,7 +28,7 @@ const texts = new Map<string, string>()
 const facts = new Map<string, Map<string, EntryFacts>>()
 
 /** Identifies a linked text: shader, activation type and form of the source. */
-function moduleName({ shader, activation = 'f32', normalised }: PipelineKey): string {
+export function moduleName({ shader, activation = 'f32', normalised }: PipelineKey): string {
   return [shader, ...(activation === 'f32' ? [] : [activation]), ...(normalised ? ['normalised'] : [])].join(' ')
 }
 
@@ -39,7 +39,8 @@ function textOf(key: PipelineKey): string {
   return known
 }
 
-function nameOf(key: PipelineKey): string {
+/** The linked text, entry point and constants. */
+export function pipelineName(key: PipelineKey): string {
   const constants = Object.entries(key.constants).sort(([a], [b]) => (a < b ? -1 : 1))
   return `${moduleName(key)}:${key.entry} ${JSON.stringify(constants)}`
 }
@@ -74,7 +75,7 @@ export class Pipelines {
   }
 
   get(key: PipelineKey): Promise<Pipeline> {
-    const name = nameOf(key)
+    const name = pipelineName(key)
     const known = this.made.get(name) ?? this.make(key, name)
     this.made.set(name, known)
     return known

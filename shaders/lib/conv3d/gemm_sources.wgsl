@@ -12,20 +12,43 @@ struct Sources {
 
 @group(0) @binding(1) var<storage, read> other: array<Activation>; // (N, other channels, H, W, D); x again when there is no other
 
-fn source_of(channel: u32) -> vec4f {
-  let s = params.sources;
-  return source_channel(params.source.x_channel + min(channel - s.x_start, s.x_inputs - 1u));
+// Four neighbours along W.
+struct Quad {
+  at: u32, // position of the first in a channel; modulo 2^32 below the volume
+  inside: u32, // a bit for each that is inside the volume
 }
 
-// `normalisation` is `source_of` the channel.
-fn load_channel(sample: u32, channel: u32, at: u32, normalisation: vec4f) -> f32 {
+// Coordinates are modulo 2^32, so that those below the volume are above any axis length. Of the four, the first `width` may be inside.
+fn quad_at(h: u32, w: u32, d: u32, width: u32) -> Quad {
+  let steps = vec4u(0, 1, 2, 3);
+  let inside = (w + steps < vec4u(params.width)) & (steps < vec4u(width));
+  let bits = dot(select(vec4u(), vec4u(1, 2, 4, 8), inside), vec4u(1));
+  return Quad((h * params.width + w) * params.depth + d, select(0u, bits, h < params.height && d < params.depth));
+}
+
+// Zero outside. A channel of x may be normalised on load.
+fn load_quad(sample: u32, channel: u32, quad: Quad) -> vec4f {
   let s = params.sources;
   let voxels = params.height * params.width * params.depth;
   let own = channel - s.x_start; // at least x_inputs if the channel belongs to `other`
+  var values: vec4f;
   if (own < s.x_inputs) {
-    return load(params.source.x_base + (sample * params.source.x_channels + own) * voxels + at, normalisation);
+    let normalisation = source_channel(params.source.x_channel + own);
+    let at = params.source.x_base + (sample * params.source.x_channels + own) * voxels + quad.at;
+    #repeat i: 0..4
+    if ((quad.inside & (1u << ${i}u)) != 0u) {
+      values[$i] = load(at + $i * params.depth, normalisation);
+    }
+    #end
+  } else {
+    let at = s.other_base + (sample * s.other_channels + channel - s.other_start) * voxels + quad.at;
+    #repeat i: 0..4
+    if ((quad.inside & (1u << ${i}u)) != 0u) {
+      values[$i] = f32(other[at + $i * params.depth]);
+    }
+    #end
   }
-  return f32(other[s.other_base + (sample * s.other_channels + channel - s.other_start) * voxels + at]);
+  return values;
 }
 
 // The tiles of a sample along each axis. The importing shader defines TILE_H, TILE_W and TILE_D in voxels.

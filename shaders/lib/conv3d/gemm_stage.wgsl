@@ -3,7 +3,9 @@
 #import lib/conv3d/gemm_sources
 #import lib/conv3d/share
 
-// The tile of a workgroup: outputs, and voxels along each axis. LANES = OUTPUTS / 8 * TILE_H / 2 * TILE_W / 4 * TILE_D.
+// Outputs of an invocation, 8 or 4.
+override EACH: u32 = 8;
+// The tile of a workgroup: outputs, and voxels along each axis. LANES = OUTPUTS / EACH * TILE_H / 2 * TILE_W / 4 * TILE_D.
 override OUTPUTS: u32 = 64;
 override TILE_H: u32 = 4;
 override TILE_W: u32 = 8;
@@ -37,8 +39,6 @@ struct Params {
 var<workgroup> brick: array<vec4f, ELEMENTS>; // (TILE_H + 2, TILE_D + 2, QUADS)
 var<workgroup> weights: array<vec4f, WEIGHTS>; // (OUTPUTS / 4, 27), a vector over four outputs
 
-const OUTSIDE = 0xffffffffu;
-
 // What a workgroup computes.
 struct Place {
   split: u32,
@@ -49,18 +49,18 @@ struct Place {
 
 // An invocation's part of a channel, on its way to workgroup memory.
 struct Staged {
-  x0: vec4f,
-  x1: vec4f,
-  x2: vec4f,
+  #repeat i: 0..3
+  x$i: vec4f,
+  #end
   low: vec4f,
   high: vec4f,
 }
 
-// Positions in a channel of the brick elements that an invocation stages; OUTSIDE if there is none.
-struct Elements {
-  x0: vec4u,
-  x1: vec4u,
-  x2: vec4u,
+// Where the vectors of the brick that an invocation stages come from.
+struct Quads {
+  #repeat i: 0..3
+  q$i: Quad,
+  #end
 }
 
 // Workgroups that read the same brick are neighbours. Beyond the last one, the split is too large.
@@ -71,30 +71,11 @@ fn place_of(group: u32) -> Place {
   return Place(sample / params.share.samples, sample % params.share.samples, group % blocks * OUTPUTS, origin_of(tile));
 }
 
-fn elements_of(element: u32, origin: vec3u) -> vec4u {
-  // Below the volume, coordinates wrap around to values above any axis length.
+fn quad_of(element: u32, origin: vec3u) -> Quad {
   let h = origin.x + element / PLANE - 1u;
-  let first = element % QUADS * 4u + vec4u(0, 1, 2, 3); // from the border
-  let w = origin.y + first - 1u;
+  let first = element % QUADS * 4u; // from the border
   let d = origin.z + element / QUADS % (TILE_D + 2u) - 1u;
-  let inside = (w < vec4u(params.width)) & (first < vec4u(TILE_W + 2u));
-  let plane = element < ELEMENTS && h < params.height && d < params.depth;
-  return select(vec4u(OUTSIDE), (h * params.width + w) * params.depth + d, inside & vec4<bool>(plane));
-}
-
-fn load_inside(sample: u32, channel: u32, at: u32, normalisation: vec4f) -> f32 {
-  if (at == OUTSIDE) {
-    return 0.0;
-  }
-  return load_channel(sample, channel, at, normalisation);
-}
-
-fn load_four(place: Place, channel: u32, at: vec4u, normalisation: vec4f) -> vec4f {
-  return vec4f(
-    #repeat i: 0..4
-    load_inside(place.sample, channel, at[$i], normalisation),
-    #end
-  );
+  return quad_at(h, origin.y + first - 1u, d, select(0u, TILE_W + 2u - first, element < ELEMENTS));
 }
 
 // One tap of four outputs. Outputs past the last read the last; their sums are not stored.
@@ -105,14 +86,13 @@ fn load_weights(place: Place, channel: u32, index: u32) -> vec4f {
   return vec4f(weight[at.x], weight[at.y], weight[at.z], weight[at.w]);
 }
 
-fn fetch(place: Place, channel: u32, at: Elements, local: u32) -> Staged {
+fn fetch(place: Place, channel: u32, quads: Quads, local: u32) -> Staged {
   var staged: Staged;
-  let normalisation = source_of(channel);
-  staged.x0 = load_four(place, channel, at.x0, normalisation);
-  if (ELEMENTS > LANES) {
-    staged.x1 = load_four(place, channel, at.x1, normalisation);
-    staged.x2 = load_four(place, channel, at.x2, normalisation);
+  #repeat i: 0..3
+  if (ELEMENTS > $i * LANES) {
+    staged.x$i = load_quad(place.sample, channel, quads.q$i);
   }
+  #end
   if (local < WEIGHTS) {
     staged.low = load_weights(place, channel, local);
   }
@@ -122,18 +102,12 @@ fn fetch(place: Place, channel: u32, at: Elements, local: u32) -> Staged {
   return staged;
 }
 
-fn put_quad(element: u32, values: vec4f) {
-  if (element < ELEMENTS) {
-    brick[element] = values;
-  }
-}
-
 fn put(staged: Staged, local: u32) {
-  put_quad(local, staged.x0);
-  if (ELEMENTS > LANES) {
-    put_quad(local + LANES, staged.x1);
-    put_quad(local + 2u * LANES, staged.x2);
+  #repeat i: 0..3
+  if (local + $i * LANES < ELEMENTS) {
+    brick[local + $i * LANES] = staged.x$i;
   }
+  #end
   if (local < WEIGHTS) {
     weights[local] = staged.low;
   }

@@ -2,7 +2,9 @@
 // registers, `put` stores to workgroup memory once all invocations are done with the previous tile.
 #import lib/conv3d/gemm_sources
 
-// THREADS = INPUTS * 3 * OUTPUTS / 8
+// Outputs of an invocation, 8 or 4.
+override EACH: u32 = 8;
+// THREADS = INPUTS * 3 * OUTPUTS / EACH
 override INPUTS: u32 = 8;
 override OUTPUTS: u32 = 64;
 override TILE_H: u32 = 2;
@@ -16,7 +18,7 @@ override CHANNEL: u32 = 51;
 override ROW: u32 = TILE_W / 4 + 1;
 override AREA: u32 = (TILE_D + 2) * ROW;
 override BRICK: u32 = (TILE_H + 2) * AREA;
-override ELEMENTS: u32 = INPUTS * BRICK; // at most 8 * THREADS
+override ELEMENTS: u32 = INPUTS * BRICK; // at most 4 * THREADS
 override VOXELS: u32 = TILE_H * TILE_W * TILE_D;
 override QUADS: u32 = OUTPUTS / 4;
 override GRADIENTS: u32 = QUADS * VOXELS; // at most 3 * THREADS
@@ -58,46 +60,26 @@ struct Place {
 
 // An invocation's part of a tile, on its way to workgroup memory.
 struct Staged {
-  #repeat i: 0..8
+  #repeat i: 0..4
   x$i: vec4f,
   #end
-  dy0: vec4f,
-  dy1: vec4f,
-  dy2: vec4f,
+  #repeat i: 0..3
+  dy$i: vec4f,
+  #end
 }
 
 fn place_of(tile: u32, id: vec3u) -> Place {
   return Place(sample_of(tile), origin_of(tile), id.x * INPUTS, id.y * OUTPUTS);
 }
 
-fn load_inside(sample: u32, channel: u32, at: u32, inside: bool, normalisation: vec4f) -> f32 {
-  if (!inside) {
-    return 0.0;
-  }
-  return load_channel(sample, channel, at, normalisation);
-}
-
 // Four neighbours along W, zero-padded. Channels beyond the last read the last one; their sums are not stored.
 fn load_four(place: Place, element: u32) -> vec4f {
   let rest = element % BRICK;
-  // Below the volume, coordinates wrap around to values above any axis length.
   let h = place.origin.x + rest / AREA - 1u;
   let first = rest % ROW * 4u; // from the border
-  let w = place.origin.y + first - 1u;
   let d = place.origin.z + rest / ROW % (TILE_D + 2u) - 1u;
-  if (element >= ELEMENTS || h >= params.height || d >= params.depth) {
-    return vec4f();
-  }
-  let steps = vec4u(0, 1, 2, 3);
-  let inside = (first + steps < vec4u(TILE_W + 2u)) & (w + steps < vec4u(params.width));
-  let channel = min(place.input + element / BRICK, params.inputs - 1u);
-  let normalisation = source_of(channel);
-  let at = (h * params.width + w + steps) * params.depth + d;
-  return vec4f(
-    #repeat i: 0..4
-    load_inside(place.sample, channel, at[$i], inside[$i], normalisation),
-    #end
-  );
+  let quad = quad_at(h, place.origin.y + first - 1u, d, select(0u, TILE_W + 2u - first, element < ELEMENTS));
+  return load_quad(place.sample, min(place.input + element / BRICK, params.inputs - 1u), quad);
 }
 
 // One voxel of four outputs. Outputs past the last read the last; their sums are not stored.
@@ -117,18 +99,16 @@ fn load_gradient(place: Place, index: u32) -> vec4f {
 
 fn fetch(place: Place, local: u32) -> Staged {
   var staged: Staged;
-  staged.x0 = load_four(place, local);
-  staged.x1 = load_four(place, local + THREADS);
-  if (ELEMENTS > 2u * THREADS) {
-    #repeat i: 2..8
+  #repeat i: 0..4
+  if (ELEMENTS > $i * THREADS) {
     staged.x$i = load_four(place, local + $i * THREADS);
-    #end
   }
-  staged.dy0 = load_gradient(place, local);
-  staged.dy1 = load_gradient(place, local + THREADS);
-  if (GRADIENTS > 2u * THREADS) {
-    staged.dy2 = load_gradient(place, local + 2u * THREADS);
+  #end
+  #repeat i: 0..3
+  if (GRADIENTS > $i * THREADS) {
+    staged.dy$i = load_gradient(place, local + $i * THREADS);
   }
+  #end
   return staged;
 }
 
@@ -145,16 +125,10 @@ fn put_gradient(index: u32, value: vec4f) {
 }
 
 fn put(staged: Staged, local: u32) {
-  put_four(local, staged.x0);
-  put_four(local + THREADS, staged.x1);
-  if (ELEMENTS > 2u * THREADS) {
-    #repeat i: 2..8
-    put_four(local + $i * THREADS, staged.x$i);
-    #end
-  }
-  put_gradient(local, staged.dy0);
-  put_gradient(local + THREADS, staged.dy1);
-  if (GRADIENTS > 2u * THREADS) {
-    put_gradient(local + 2u * THREADS, staged.dy2);
-  }
+  #repeat i: 0..4
+  put_four(local + $i * THREADS, staged.x$i);
+  #end
+  #repeat i: 0..3
+  put_gradient(local + $i * THREADS, staged.dy$i);
+  #end
 }

@@ -40,8 +40,13 @@ export class Packages {
     this.chosen = chosen
   }
 
-  /** Fetches the lists of packages. Newer versions in Debian's backports win. Throws Error with what apt says. */
-  static async open(release: Release, folder: string, names: readonly string[]): Promise<Packages> {
+  /** Fetches the lists of packages. Newer versions in Debian's backports win, unless `newest` is false. Throws Error with what apt says. */
+  static async open(
+    release: Release,
+    folder: string,
+    names: readonly string[],
+    { newest = true } = {},
+  ): Promise<Packages> {
     for (const path of ['lists/partial', 'cache/archives/partial']) makeFolders(join(folder, path))
     await writeFile(join(folder, 'status'), '')
     await writeFile(join(folder, 'apt.conf'), configurationIn(folder))
@@ -49,7 +54,8 @@ export class Packages {
     const backports = `${release.codename}-backports`
     const own = sources.find(({ suite }) => suite === release.codename)
     if (!own) throw new Error(`apt knows no mirror of ${release.codename}`)
-    const offers = release.id === 'debian' ? [[...sources, { ...own, suite: backports }], sources] : [sources]
+    const hasBackports = newest && release.id === 'debian'
+    const offers = hasBackports ? [[...sources, { ...own, suite: backports }], sources] : [sources]
     for (const [i, offer] of offers.entries()) {
       await writeFile(join(folder, 'sources.list'), offer.map(source => lineOf(source, release)).join(''))
       try {

@@ -14,7 +14,7 @@ import type { BackwardWeightArgs, Pass } from './pass.ts'
 import { winograd } from './winograd.ts'
 import { winogradWeight } from './winograd_weight.ts'
 
-const variants = [matrix, ...winograd, gemm, { name: 'direct', lower: lowerPass }] as const
+const variants = [matrix, ...winograd, ...gemm, { name: 'direct', lower: lowerPass }] as const
 const forward: Kernel<Pass> = { name: 'conv3d.forward', variants }
 const backwardData: Kernel<Pass> = { name: 'conv3d.backwardData', variants }
 
@@ -81,5 +81,5 @@ export function conv3d(tape: Tape, x: Tensor, weight: Tensor, bias: Tensor, opti
 /** d(weight): partial sums of fixed chunks of voxels, then a second stage that adds the chunks in order. */
 export const backwardWeight: Kernel<BackwardWeightArgs> = {
   name: 'conv3d.backwardWeight',
-  variants: [matrixWeight, ...winogradWeight, gemmWeight, { name: 'direct', lower }],
+  variants: [matrixWeight, ...winogradWeight, ...gemmWeight, { name: 'direct', lower }],
 }

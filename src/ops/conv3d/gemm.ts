@@ -16,13 +16,23 @@ import {
   weightWindow,
 } from './ranges.ts'
 
-/** Tiles of a workgroup of lib/conv3d/gemm, output channels × voxels; 8 × 8 per invocation. Overrides of the shader. */
-const SHAPES = [
-  { OUTPUTS: 64, TILE_H: 4, TILE_W: 8, TILE_D: 8, LANES: 256 },
-  { OUTPUTS: 64, TILE_H: 8, TILE_W: 8, TILE_D: 4, LANES: 256 },
-  { OUTPUTS: 16, TILE_H: 8, TILE_W: 8, TILE_D: 8, LANES: 128 },
-] as const
-type TileShape = (typeof SHAPES)[number]
+/** Outputs of an invocation. The sums of eight on 2 × 4 voxels need more registers than some GPUs have. */
+export type Each = 8 | 4
+
+/** Tiles of a workgroup of lib/conv3d/gemm, output channels × voxels. Overrides of the shader. */
+const SHAPES = {
+  8: [
+    { EACH: 8, OUTPUTS: 64, TILE_H: 4, TILE_W: 8, TILE_D: 8, LANES: 256 },
+    { EACH: 8, OUTPUTS: 64, TILE_H: 8, TILE_W: 8, TILE_D: 4, LANES: 256 },
+    { EACH: 8, OUTPUTS: 16, TILE_H: 8, TILE_W: 8, TILE_D: 8, LANES: 128 },
+  ],
+  4: [
+    { EACH: 4, OUTPUTS: 32, TILE_H: 4, TILE_W: 8, TILE_D: 8, LANES: 256 },
+    { EACH: 4, OUTPUTS: 32, TILE_H: 8, TILE_W: 8, TILE_D: 4, LANES: 256 },
+    { EACH: 4, OUTPUTS: 16, TILE_H: 8, TILE_W: 8, TILE_D: 8, LANES: 256 },
+  ],
+} as const
+type TileShape = (typeof SHAPES)[Each][number]
 
 /** Of the largest of these shapes. */
 const WORKGROUP = { bytes: 10 * 1024, lanes: 256 }
@@ -47,9 +57,17 @@ function paddedWork(target: Volume, outputs: number, shape: TileShape): number {
 }
 
 /** The shape with the least padding; the first of several. */
-function shapeFor(target: Volume, outputs: number): TileShape {
-  const work = SHAPES.map(shape => paddedWork(target, outputs, shape))
-  return SHAPES[work.indexOf(Math.min(...work))] as TileShape
+function shapeFor(target: Volume, outputs: number, each: Each): TileShape {
+  const work = SHAPES[each].map(shape => paddedWork(target, outputs, shape))
+  return SHAPES[each][work.indexOf(Math.min(...work))] as TileShape
+}
+
+/**
+ * Whether a GPU has registers for the sums of eight outputs. Those of NVIDIA and AMD's RDNA do, and their narrowest subgroups are of 32; Intel's
+ * have narrower ones, and AMD's before RDNA wider ones only.
+ */
+export function hasManyRegisters({ subgroupSizes }: AdapterFacts): boolean {
+  return subgroupSizes.min === 32
 }
 
 /** What a product asks of an adapter. */
@@ -83,10 +101,11 @@ interface Step {
   slab: Slab
   samples: Range
   outputs: Range
+  each: Each
 }
 
 /** Cuts a pass to respect the binding limit. */
-function stepsOf(pass: Pass, facts: AdapterFacts): Step[] {
+function stepsOf(pass: Pass, each: Each, facts: AdapterFacts): Step[] {
   const { samples, channels, voxels } = volumeOf(pass.target.shape, pass.target.name)
   const size = dispatchSizeOf(
     {
@@ -100,7 +119,7 @@ function stepsOf(pass: Pass, facts: AdapterFacts): Step[] {
   )
   return ranges(samples, size.samples).flatMap(range =>
     slabs(pass.sources, size.inputs, false).flatMap(slab =>
-      ranges(channels, size.outputs).map(outputs => ({ pass, slab, samples: range, outputs })),
+      ranges(channels, size.outputs).map(outputs => ({ pass, slab, samples: range, outputs, each })),
     ),
   )
 }
@@ -168,9 +187,9 @@ function splitting({ slab, samples, outputs }: Step, target: Volume, shape: Tile
 }
 
 function product(step: Step, at: Lowering) {
-  const { pass, slab, samples, outputs } = step
+  const { pass, slab, samples, outputs, each } = step
   const target = volumeOf(pass.target.shape, pass.target.name)
-  const shape = shapeFor(target, outputs.count)
+  const shape = shapeFor(target, outputs.count, each)
   const { channels, splits, groups } = splitting(step, target, shape, at.facts)
   const sources = sourcesOf(step, at)
   const weights = weightsOf(step)
@@ -231,11 +250,17 @@ function lowerStep(step: Step, at: Lowering): Dispatch[] {
   ]
 }
 
-/** Implicit GEMM for GPUs: stages the input tile with its halo, and the weights, in workgroup memory. */
-export const gemm: Variant<Pass> = {
-  name: 'gemm',
-  fits: ({ weight, stride, target }, facts) =>
-    fitsGemm({ weight, stride, activation: target, workgroup: WORKGROUP }, facts),
-  suits: (_, facts) => !facts.software,
-  lower: (pass, at) => stepsOf(pass, at.facts).flatMap(step => lowerStep(step, at)),
+function variant(each: Each): Omit<Variant<Pass>, 'suits'> {
+  return {
+    name: each === 8 ? 'gemm' : 'gemm4',
+    fits: ({ weight, stride, target }, facts) =>
+      fitsGemm({ weight, stride, activation: target, workgroup: WORKGROUP }, facts),
+    lower: (pass, at) => stepsOf(pass, each, at.facts).flatMap(step => lowerStep(step, at)),
+  }
 }
+
+/** Implicit GEMM for GPUs: stages the input tile with its halo, and the weights, in workgroup memory. */
+export const gemm: readonly [Variant<Pass>, Variant<Pass>] = [
+  { ...variant(8), suits: (_, facts) => !facts.software && hasManyRegisters(facts) },
+  { ...variant(4), suits: (_, facts) => !facts.software },
+]

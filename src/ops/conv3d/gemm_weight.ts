@@ -1,33 +1,40 @@
 import type { AdapterFacts, Dispatch, Lowering, Variant } from '../../graph/kernel.ts'
 import { type Volume, volumeOf } from '../../util/shape.ts'
 import { chunking, sumPartials } from './chunks.ts'
-import { fitsGemm, partialsBudget, sourceSide, sourcesOf } from './gemm.ts'
+import { type Each, fitsGemm, hasManyRegisters, partialsBudget, sourceSide, sourcesOf } from './gemm.ts'
 import type { BackwardWeightArgs } from './pass.ts'
 import { channelWindow, dispatchSizeOf, type Range, ranges, rowOf, type Slab, slabs, weightWindow } from './ranges.ts'
 
-/** Channels per workgroup of conv3d/gemm_backward_weight, and the tile it stages. Overrides of the shader. */
-const OUTPUTS = [64, 16] as const
-const INPUTS = { 64: [8, 9], 16: [16, 8, 9] } as const
+/** Channels per workgroup of conv3d/gemm_backward_weight, by the outputs of an invocation. Overrides of the shader. */
+const SHAPES = {
+  8: [
+    { EACH: 8, OUTPUTS: 64, INPUTS: 8 },
+    { EACH: 4, OUTPUTS: 16, INPUTS: 16 },
+    { EACH: 4, OUTPUTS: 16, INPUTS: 8 },
+  ],
+  4: [
+    { EACH: 4, OUTPUTS: 32, INPUTS: 8 },
+    { EACH: 4, OUTPUTS: 16, INPUTS: 16 },
+  ],
+} as const
+/** The tile that a workgroup stages. Overrides of the shader. */
 const TILE = { TILE_H: 2, TILE_W: 4, TILE_D: 4, CHANNEL: 51 }
 type TileShape = ReturnType<typeof shapeFor>
 
 /** Of the largest of these shapes. */
-const WORKGROUP = { bytes: 16 * 1024, lanes: 216 }
+const WORKGROUP = { bytes: 16 * 1024, lanes: 192 }
 
 /** The fewest tiles per chunk and the fewest chunks: with less, the second stage costs more than it gains. */
 const LEAST_TILES = 8
 const LEAST_CHUNKS = 4
 
-/** The size whose multiples cover `count` with the least padding; the first of several. */
-function closest<Size extends number>(count: number, sizes: readonly Size[]): Size {
-  const covered = sizes.map(size => Math.ceil(count / size) * size)
-  return sizes[covered.indexOf(Math.min(...covered))] as Size
-}
-
-function shapeFor(inputs: number, outputs: number) {
-  const wide = closest(outputs, OUTPUTS)
-  const deep = closest<number>(inputs, INPUTS[wide])
-  return { ...TILE, OUTPUTS: wide, INPUTS: deep, THREADS: (deep * 3 * wide) / 8 }
+/** The shape whose multiples cover these channels with the least padding; the first of several. */
+function shapeFor(inputs: number, outputs: number, each: Each) {
+  const covered = SHAPES[each].map(
+    ({ INPUTS, OUTPUTS }) => Math.ceil(inputs / INPUTS) * INPUTS * Math.ceil(outputs / OUTPUTS) * OUTPUTS,
+  )
+  const shape = SHAPES[each][covered.indexOf(Math.min(...covered))] as (typeof SHAPES)[Each][number]
+  return { ...TILE, ...shape, THREADS: (shape.INPUTS * 3 * shape.OUTPUTS) / shape.EACH }
 }
 
 function tilesOf({ height, width, depth }: Volume): number {
@@ -40,10 +47,11 @@ interface Step {
   slab: Slab
   samples: Range
   outputs: Range
+  each: Each
 }
 
 /** Cuts the work to respect the binding limit. */
-function stepsOf(args: BackwardWeightArgs, facts: AdapterFacts): Step[] {
+function stepsOf(args: BackwardWeightArgs, each: Each, facts: AdapterFacts): Step[] {
   const { sources, dy, gradient } = args
   const { samples, channels, voxels } = volumeOf(dy.shape, dy.name)
   const size = dispatchSizeOf(
@@ -58,7 +66,7 @@ function stepsOf(args: BackwardWeightArgs, facts: AdapterFacts): Step[] {
   )
   return ranges(samples, size.samples).flatMap(range =>
     slabs(sources, size.inputs, false).flatMap(slab =>
-      ranges(channels, size.outputs).map(outputs => ({ args, slab, samples: range, outputs })),
+      ranges(channels, size.outputs).map(outputs => ({ args, slab, samples: range, outputs, each })),
     ),
   )
 }
@@ -79,9 +87,9 @@ function chunksOf({ args, slab, samples, outputs }: Step, shape: TileShape, fact
 }
 
 function lowerStep(step: Step, at: Lowering): Dispatch[] {
-  const { args, slab, samples, outputs } = step
+  const { args, slab, samples, outputs, each } = step
   const { channels, voxels, height, width, depth } = volumeOf(args.dy.shape, args.dy.name)
-  const shape = shapeFor(slab.count, outputs.count)
+  const shape = shapeFor(slab.count, outputs.count, each)
   const { chunk, chunks, workgroups } = chunksOf(step, shape, at.facts)
   const sources = sourcesOf(step, at)
   const dy = channelWindow(args.dy, samples, outputs)
@@ -111,11 +119,17 @@ function lowerStep(step: Step, at: Lowering): Dispatch[] {
   return [product, sumPartials(partials, gradient.window, adding, rows)]
 }
 
-/** Implicit GEMM: partial sums of chunks of tiles, then a second stage that adds the chunks in order. */
-export const gemmWeight: Variant<BackwardWeightArgs> = {
-  name: 'gemm',
-  fits: ({ gradient, stride, dy }, facts) =>
-    fitsGemm({ weight: gradient, stride, activation: dy, workgroup: WORKGROUP }, facts),
-  suits: (_, facts) => !facts.software,
-  lower: (args, at) => stepsOf(args, at.facts).flatMap(step => lowerStep(step, at)),
+function variant(each: Each): Omit<Variant<BackwardWeightArgs>, 'suits'> {
+  return {
+    name: each === 8 ? 'gemm' : 'gemm4',
+    fits: ({ gradient, stride, dy }, facts) =>
+      fitsGemm({ weight: gradient, stride, activation: dy, workgroup: WORKGROUP }, facts),
+    lower: (args, at) => stepsOf(args, each, at.facts).flatMap(step => lowerStep(step, at)),
+  }
 }
+
+/** Implicit GEMM: partial sums of chunks of tiles, then a second stage that adds the chunks in order. */
+export const gemmWeight: readonly [Variant<BackwardWeightArgs>, Variant<BackwardWeightArgs>] = [
+  { ...variant(8), suits: (_, facts) => !facts.software && hasManyRegisters(facts) },
+  { ...variant(4), suits: (_, facts) => !facts.software },
+]

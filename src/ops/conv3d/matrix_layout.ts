@@ -12,6 +12,8 @@ export interface Family {
   size: 8 | 16
   /** invocations of a subgroup */
   subgroup: number
+  /** the adapter has subgroups of other sizes too, so the shaders demand this one */
+  isDemanded: boolean
   convolve: Budget
   correlate: Budget
 }
@@ -25,30 +27,33 @@ interface Budget {
   memory: number
 }
 
-const FAMILIES: readonly Family[] = [
+const FAMILIES: readonly Omit<Family, 'isDemanded'>[] = [
   {
     size: 16,
     subgroup: 32,
     convolve: { positions: 672, pitch: 24, memory: 40_704 },
     correlate: { positions: 224, pitch: 40, memory: 43_520 },
   },
-  {
-    size: 8,
-    subgroup: 8,
+  ...[32, 8].map(subgroup => ({
+    size: 8 as const,
+    subgroup,
     convolve: { positions: 512, pitch: 8, memory: 10_368 },
     correlate: { positions: 160, pitch: 24, memory: 14_336 },
-  },
+  })),
 ]
 
 const FEATURES = ['shader-f16', 'subgroups', 'chromium-experimental-subgroup-matrix']
 
-/** The family that an adapter supports (f16 into f32, fixed subgroup size); undefined if there is none. */
+/** The family that an adapter supports (f16 into f32, subgroups of its size); undefined if there is none. */
 export function familyOf(facts: AdapterFacts): Family | undefined {
   if (!FEATURES.every(feature => facts.features.has(feature))) return undefined
-  return FAMILIES.find(
+  const { min, max } = facts.subgroupSizes
+  const isDemanded = min < max
+  if (isDemanded && !facts.features.has('subgroup-size-control')) return undefined
+  const family = FAMILIES.find(
     ({ size, subgroup, convolve, correlate }) =>
-      facts.subgroupSizes.min === subgroup &&
-      facts.subgroupSizes.max === subgroup &&
+      min <= subgroup &&
+      subgroup <= max &&
       facts.maxWorkgroupInvocations >= SUBGROUPS * subgroup &&
       facts.maxWorkgroupMemory >= Math.max(convolve.memory, correlate.memory) &&
       facts.subgroupMatrices.some(
@@ -56,11 +61,19 @@ export function familyOf(facts: AdapterFacts): Family | undefined {
           componentType === 'f16' && resultComponentType === 'f32' && M === size && N === size && K === size,
       ),
   )
+  return family && { ...family, isDemanded }
 }
 
 /** The name of a shader for a family. WGSL requires these numbers as literals. */
-export function matrixShader(name: string, { size, subgroup }: Family, { positions, pitch }: Budget): string {
-  return `${name} EDGE=${size} INVOCATIONS=${SUBGROUPS * subgroup} POSITIONS=${positions} PITCH=${pitch}`
+export function matrixShader(
+  name: string,
+  { size, subgroup, isDemanded }: Family,
+  { positions, pitch }: Budget,
+): string {
+  const demand = isDemanded
+    ? `ENABLED=subgroup_size_control SUBGROUP=@subgroup_size(${subgroup})`
+    : 'ENABLED=subgroups SUBGROUP='
+  return `${name} EDGE=${size} INVOCATIONS=${SUBGROUPS * subgroup} POSITIONS=${positions} PITCH=${pitch} ${demand}`
 }
 
 /** With fewer channels, zero padding cancels the advantage of matrices. */
