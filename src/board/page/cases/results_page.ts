@@ -71,7 +71,7 @@ function Cases({ id, shown }: { id: string; shown: readonly CaseRow[] }): JSX.El
   const { first, end } = useWindow(body, shown.length, ROW_HEIGHT)
   const space = (rows: number): JSX.Element | null =>
     rows === 0 ? null : h('tr', { 'aria-hidden': 'true', style: { height: `${rows * ROW_HEIGHT}px` } }, h('td', {}))
-  const titles = ['Case', 'Scenario', 'Presence wrong', 'Mean Dice', 'Predicted present', 'Warnings']
+  const titles = ['Case', 'Presence wrong', 'Mean Dice', 'Scenario', 'Predicted present', 'Warnings']
   return h(
     'section',
     { class: 'wide', tabIndex: 0, 'aria-label': 'Cases' },
@@ -92,9 +92,9 @@ function Cases({ id, shown }: { id: string; shown: readonly CaseRow[] }): JSX.El
           .map((row, i) =>
             h('tr', { key: row.sample, 'aria-rowindex': first + i + 2 }, [
               h('th', { scope: 'row' }, h('a', { href: hrefOf('case', [id, String(row.sample)]) }, row.name)),
-              h('td', {}, row.scenario ?? ''),
               h('td', { class: row.wrong > 0 ? 'bad' : '' }, wrongText(row)),
               h('td', {}, numberText(row.dice)),
+              h('td', {}, row.scenario ?? ''),
               h(
                 'td',
                 {},

@@ -51,7 +51,7 @@ function Differences({ table, found }: { table: RunTable; found: readonly number
   })
   return h(
     'section',
-    { class: 'wide', tabIndex: 0, 'aria-label': 'Figures and differing settings' },
+    { class: 'wide fit', tabIndex: 0, 'aria-label': 'Figures and differing settings' },
     h('table', {}, [
       h('thead', {}, h('tr', {}, [h('th', { scope: 'col' }, h('span', { class: 'unseen' }, 'Key')), ...heads])),
       h('tbody', {}, rows),

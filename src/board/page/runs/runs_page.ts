@@ -158,7 +158,7 @@ function Table({ table, columns, shown, sorted, query, picked, pick, now }: Tabl
 }
 
 function Head({ column, sorted, query }: { column: Column; sorted: string; query: URLSearchParams }): JSX.Element {
-  const { key, title, isNumber } = column
+  const { key, title, short, isNumber } = column
   const isSorted = sorted.replace(/^-/, '') === key
   const isUp = sorted === key
   const next = isSorted ? (isUp ? `-${key}` : key) : isNumber ? `-${key}` : key
@@ -170,8 +170,8 @@ function Head({ column, sorted, query }: { column: Column; sorted: string; query
       class: isNumber ? 'number' : '',
       ...(isSorted && { 'aria-sort': isUp ? 'ascending' : 'descending' }),
     },
-    h('button', { type: 'button', onClick: () => setQuery(query, { sort: next }) }, [
-      title,
+    h('button', { type: 'button', title, onClick: () => setQuery(query, { sort: next }) }, [
+      short,
       h('span', { 'aria-hidden': 'true' }, mark),
     ]),
   )
