@@ -7,6 +7,7 @@ import { useChanges } from '../data/live.ts'
 import { bytesText, numberText } from '../data/text.ts'
 import { setQuery } from '../route.ts'
 import { useWindow } from '../runs/windowed.ts'
+import { Waiting } from '../waiting.ts'
 import { ordered } from './case_order.ts'
 
 const ROW_HEIGHT = 36 // px, as in the style
@@ -16,7 +17,7 @@ export function ResultsPage({ place: { parts, query } }: { place: Place }): JSX.
   const id = parts[0] ?? ''
   const { data, problem } = useJson<Results>(apiUrl('results', { id }), useChanges([id]))
   document.title = `${id} · sadaan-gpu`
-  if (!data || data.id !== id) return h('p', { role: 'status' }, problem ?? 'Reading the results …')
+  if (!data || data.id !== id) return h(Waiting, { what: 'Reading the results …', problem })
   const { weights, failed, notes, artifacts } = data
   const sought = (query.get('filter') ?? '').toLowerCase()
   const shown = ordered(data.cases).filter(({ name, scenario = '' }) =>
