@@ -141,6 +141,8 @@ test('no page has a serious fault of accessibility, light or dark, wide or narro
     'results',
     `results/${id}`,
     `case/${id}/0`,
+    'run/nothing',
+    'nothing',
   ]
   for (const [colorScheme, width] of [
     ['light', 1280],

@@ -112,6 +112,17 @@ test('bench ops times the operations of the step', async context => {
   expect(wrong).toEqual([])
 })
 
+test('bench board measures a board over records and beside a training', async context => {
+  if (process.platform !== 'linux') context.skip('bench board reads /proc, which only Linux has')
+  const { stdout } = await sadaan('bench', 'board', '--json', '--runs', '3', '--points', '2000', '--seconds', '1')
+  const report = JSON.parse(stdout)
+  expect(report).toMatchObject({ runs: 3, points: 2000, opened: 3 })
+  const { resident_bytes, peak_bytes, idle_share } = report
+  expect(resident_bytes).toBeGreaterThan(2 ** 24)
+  expect(peak_bytes).toBeGreaterThanOrEqual(resident_bytes)
+  expect(idle_share).toBeGreaterThanOrEqual(0)
+})
+
 test('it trains two steps on a dataset that it made', async context => {
   skipOffline(context)
   await sadaan('generate', '--output-dir', 'data', '--image-size', '16,16,16', '--total-samples', '12')

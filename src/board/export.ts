@@ -11,7 +11,7 @@ import { BUILT_PAGES, checkBuilt } from './pages.ts'
 export function exportPredictPage(folder: string, pages = BUILT_PAGES): string[] {
   const page = join('predict', 'index.html')
   checkBuilt(pages, page)
-  const html = readText(join(pages, page)).replaceAll('"../', '"./')
+  const html = readText(join(pages, page)).replaceAll('"../', '"./').replace('<html ', '<html data-alone ')
   const assets = namesIn(join(pages, 'assets'))
   const texts = new Map([
     ['index.html', html],

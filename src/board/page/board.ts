@@ -8,6 +8,7 @@ import { ComparePage } from './compare/compare_page.ts'
 import { usePlace } from './route.ts'
 import { RunPage } from './run/run_page.ts'
 import { RunsPage } from './runs/runs_page.ts'
+import { Waiting } from './waiting.ts'
 
 /** Page → what shows it. */
 const PAGES: Readonly<Record<string, (props: { place: Place }) => JSX.Element>> = {
@@ -44,5 +45,5 @@ function link(href: string, text: string, isHere: boolean): JSX.Element {
 }
 
 function Unknown(): JSX.Element {
-  return h('p', {}, ['There is no such page. ', h('a', { href: '#/' }, 'All runs')])
+  return h(Waiting, { what: '', problem: 'There is no such page.' })
 }

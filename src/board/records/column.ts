@@ -21,3 +21,11 @@ export class Column {
     return this.held.subarray(0, this.length)
   }
 }
+
+/** One metric. The three columns have the same length; values may be NaN. */
+export interface MetricColumns {
+  steps: Column
+  /** milliseconds since 1970 */
+  times: Column
+  values: Column
+}

@@ -6,18 +6,10 @@ import { millisecondsOf } from '../../track/time.ts'
 import { withInput } from '../../util/files/input_file.ts'
 import { isFolder } from '../../util/files/lookup.ts'
 import { codeOf } from '../../util/files/reason.ts'
-import { Column } from './column.ts'
+import { Column, type MetricColumns } from './column.ts'
 import { ownFile, signatureOf } from './own_files.ts'
 import { readPlainMetrics } from './plain_metrics.ts'
 import { readRecordJson } from './record_json.ts'
-
-/** One metric. The three columns have the same length; values may be NaN. */
-export interface MetricColumns {
-  steps: Column
-  /** milliseconds since 1970 */
-  times: Column
-  values: Column
-}
 
 /** The folder of a live run's journal. */
 const HIDDEN = '.partial'

@@ -1,6 +1,5 @@
 import { millisecondsOf } from '../../track/time.ts'
-import type { Column } from './column.ts'
-import type { MetricColumns } from './metrics.ts'
+import type { Column, MetricColumns } from './column.ts'
 
 /** Anything but the plain form. */
 class OtherForm extends Error {}

@@ -1,5 +1,6 @@
 import type { SeriesPart } from '../wire/run.ts'
-import type { MetricColumns, RecordMetrics } from './metrics.ts'
+import type { MetricColumns } from './column.ts'
+import type { RecordMetrics } from './metrics.ts'
 import { thinned } from './thin.ts'
 
 export interface SeriesWindow {

@@ -5,6 +5,7 @@ import { hrefOf, type Place } from '../address.ts'
 import { apiUrl, bytesOf, useJson } from '../data/fetched.ts'
 import { useChanges } from '../data/live.ts'
 import { CaseView } from '../viewer/case_view.ts'
+import { Waiting } from '../waiting.ts'
 import { ordered } from './case_order.ts'
 
 /** One case: the scan with what was predicted and, if it is known, the truth. */
@@ -14,7 +15,7 @@ export function CasePage({ place: { parts } }: { place: Place }): JSX.Element {
   const results = useJson<Results>(apiUrl('results', { id }), version)
   const { data, problem } = useJson<Case>(apiUrl('case', { id, case: sample }), version)
   document.title = `${data?.row.name ?? sample} · sadaan-gpu`
-  if (!data || String(data.row.sample) !== sample) return h('p', { role: 'status' }, problem ?? 'Reading the case …')
+  if (!data || String(data.row.sample) !== sample) return h(Waiting, { what: 'Reading the case …', problem })
   const { row, structures, threshold, layers, isGated, missing } = data
   const { name, structures: rows } = row
   const read = (layer: Layer, structure: number): Promise<ArrayBuffer> =>

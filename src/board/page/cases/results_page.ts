@@ -7,6 +7,7 @@ import { useChanges } from '../data/live.ts'
 import { bytesText, numberText } from '../data/text.ts'
 import { setQuery } from '../route.ts'
 import { useWindow } from '../runs/windowed.ts'
+import { Waiting } from '../waiting.ts'
 import { ordered } from './case_order.ts'
 
 const ROW_HEIGHT = 36 // px, as in the style
@@ -16,7 +17,7 @@ export function ResultsPage({ place: { parts, query } }: { place: Place }): JSX.
   const id = parts[0] ?? ''
   const { data, problem } = useJson<Results>(apiUrl('results', { id }), useChanges([id]))
   document.title = `${id} · sadaan-gpu`
-  if (!data || data.id !== id) return h('p', { role: 'status' }, problem ?? 'Reading the results …')
+  if (!data || data.id !== id) return h(Waiting, { what: 'Reading the results …', problem })
   const { weights, failed, notes, artifacts } = data
   const sought = (query.get('filter') ?? '').toLowerCase()
   const shown = ordered(data.cases).filter(({ name, scenario = '' }) =>
@@ -71,7 +72,7 @@ function Cases({ id, shown }: { id: string; shown: readonly CaseRow[] }): JSX.El
   const { first, end } = useWindow(body, shown.length, ROW_HEIGHT)
   const space = (rows: number): JSX.Element | null =>
     rows === 0 ? null : h('tr', { 'aria-hidden': 'true', style: { height: `${rows * ROW_HEIGHT}px` } }, h('td', {}))
-  const titles = ['Case', 'Scenario', 'Presence wrong', 'Mean Dice', 'Predicted present', 'Warnings']
+  const titles = ['Case', 'Presence wrong', 'Mean Dice', 'Scenario', 'Predicted present', 'Warnings']
   return h(
     'section',
     { class: 'wide', tabIndex: 0, 'aria-label': 'Cases' },
@@ -92,9 +93,9 @@ function Cases({ id, shown }: { id: string; shown: readonly CaseRow[] }): JSX.El
           .map((row, i) =>
             h('tr', { key: row.sample, 'aria-rowindex': first + i + 2 }, [
               h('th', { scope: 'row' }, h('a', { href: hrefOf('case', [id, String(row.sample)]) }, row.name)),
-              h('td', {}, row.scenario ?? ''),
               h('td', { class: row.wrong > 0 ? 'bad' : '' }, wrongText(row)),
               h('td', {}, numberText(row.dice)),
+              h('td', {}, row.scenario ?? ''),
               h(
                 'td',
                 {},

@@ -77,13 +77,13 @@ function optionsOf(
   return {
     width,
     height: HEIGHT,
-    scales: { x: { time: false }, y: isLog ? { distr: 3 } : { range: { min: { pad: 0.05 }, max: { pad: 0.05 } } } },
+    scales: { x: { time: false }, y: isLog ? { distr: 3 } : { range: padded } },
     axes: [
-      { ...axis, label: xTitle, labelSize: 20, size: 34 },
-      { ...axis, size: 58, values: (_, ticks) => ticks.map(tick => (tick === null ? '' : numberText(tick))) },
+      { ...axis, label: xTitle, labelSize: 18, size: 32, incrs: WHOLE, values: tickTexts },
+      { ...axis, size: 62, values: tickTexts },
     ],
     series: [
-      { label: xTitle, value: (_, x) => (x === null ? '' : numberText(x)) },
+      { label: xTitle, value: (_, x) => (x === null ? '' : `${xTitle.split(' ')[0]} ${numberText(x)}:`) },
       ...lines.map(({ label, color, dash }) => ({
         label,
         stroke: color,
@@ -95,7 +95,7 @@ function optionsOf(
           numberText((at === null ? lastOf(each.data[s]!) : value) ?? undefined) || '–',
       })),
     ],
-    legend: { markers: { width: 0, fill: (each, s) => each.series[s]!.stroke as unknown as string } },
+    legend: { markers: { width: 0, fill: (_, s) => lines[s - 1]?.color ?? 'transparent' } },
     cursor: { drag: { x: true, y: false, setScale: false }, sync: { key: xTitle } },
     hooks: {
       setSelect: [
@@ -113,6 +113,20 @@ function optionsOf(
 
 function lastOf(values: ArrayLike<number | null | undefined>): number | null | undefined {
   return Array.from(values).findLast(value => value !== null && value !== undefined)
+}
+
+/** Room above and below; around a value that stays the same, too. */
+function padded(_: uPlot, low: number | null, high: number | null): [number, number] {
+  if (low === null || high === null) return [0, 1]
+  const room = 0.05 * (high - low || Math.abs(high) || 1)
+  return [low - room, high + room]
+}
+
+/** Epochs and batches have no halves; seconds need none. */
+const WHOLE = Array.from({ length: 10 }, (_, power) => [1, 2, 5].map(digit => digit * 10 ** power)).flat()
+
+function tickTexts(_: uPlot, ticks: readonly number[]): string[] {
+  return ticks.map(tick => (tick === null ? '' : numberText(tick)))
 }
 
 /** A single point draws no line, so it is marked. */

@@ -10,6 +10,7 @@ import { useChanges, useNow } from '../data/live.ts'
 import { setQuery } from '../route.ts'
 import { columnsOf } from '../runs/columns.ts'
 import { statusMark } from '../runs/status.ts'
+import { Waiting } from '../waiting.ts'
 
 /** Several runs: their figures, the settings in which they differ, their metrics in the same charts. */
 export function ComparePage({ place: { query } }: { place: Place }): JSX.Element {
@@ -17,7 +18,7 @@ export function ComparePage({ place: { query } }: { place: Place }): JSX.Element
   const version = useChanges(ids)
   const { data, problem } = useJson<RunTable>('api/runs', version)
   document.title = 'Compare · sadaan-gpu'
-  if (!data) return h('p', { role: 'status' }, problem ?? 'Reading the records …')
+  if (!data) return h(Waiting, { what: 'Reading the records …', problem })
   const found = ids.flatMap(id => data.rows.findIndex(row => row.id === id)).filter(at => at >= 0)
   if (found.length === 0)
     return h('p', {}, ['Pick runs in the ', h('a', { href: '#/' }, 'table of runs'), ' to compare them.'])
@@ -51,7 +52,7 @@ function Differences({ table, found }: { table: RunTable; found: readonly number
   })
   return h(
     'section',
-    { class: 'wide', tabIndex: 0, 'aria-label': 'Figures and differing settings' },
+    { class: 'wide fit', tabIndex: 0, 'aria-label': 'Figures and differing settings' },
     h('table', {}, [
       h('thead', {}, h('tr', {}, [h('th', { scope: 'col' }, h('span', { class: 'unseen' }, 'Key')), ...heads])),
       h('tbody', {}, rows),

@@ -43,6 +43,9 @@ function obstacle(): string | undefined {
   return undefined
 }
 
+/** Whether the page was exported, without the board's other pages. */
+const isAlone = document.documentElement.dataset.alone !== undefined
+
 /** Segments scans in the browser. */
 export function PredictPage(): JSX.Element {
   const [state, dispatch] = useReducer(next, NOTHING)
@@ -63,7 +66,13 @@ export function PredictPage(): JSX.Element {
   return h('div', {}, [
     h('header', { class: 'top' }, [
       h('strong', {}, 'sadaan-gpu'),
-      h('span', { class: 'faint' }, 'predict in the browser'),
+      isAlone
+        ? null
+        : h('nav', { 'aria-label': 'Pages' }, [
+            h('a', { href: '../#/' }, 'Runs'),
+            h('a', { href: '../#/results' }, 'Results'),
+            h('a', { href: './', 'aria-current': 'page' }, 'Segment a scan'),
+          ]),
     ]),
     h('main', { class: 'predict' }, [
       h('h1', {}, 'Segment a scan'),

@@ -6,6 +6,7 @@ import { useChanges, useNow } from '../data/live.ts'
 import { bytesText, durationText, numberText, timeText } from '../data/text.ts'
 import { durationOf } from '../runs/columns.ts'
 import { statusMark } from '../runs/status.ts'
+import { Waiting } from '../waiting.ts'
 import { Pictures } from './pictures.ts'
 import { RunCharts } from './run_charts.ts'
 import { Settings } from './settings.ts'
@@ -16,7 +17,7 @@ export function RunPage({ place }: { place: Place }): JSX.Element {
   const version = useChanges([id])
   const { data, problem } = useJson<Run>(apiUrl('run', { id }), version)
   document.title = `${id} · sadaan-gpu`
-  if (!data || data.row.id !== id) return h('p', { role: 'status' }, problem ?? 'Reading the record …')
+  if (!data || data.row.id !== id) return h(Waiting, { what: 'Reading the record …', problem })
   const { trace, console: output } = data
   return h('div', {}, [
     h('h1', {}, [id, ' ', statusMark(data.row)]),

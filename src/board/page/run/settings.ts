@@ -43,8 +43,8 @@ export function Settings({
     ]),
     h(
       'section',
-      { class: 'wide', tabIndex: 0, 'aria-label': 'Configuration' },
-      h('table', {}, [
+      { class: 'wide tall', tabIndex: 0, 'aria-label': 'Configuration' },
+      h('table', { class: 'settings' }, [
         h(
           'thead',
           {},

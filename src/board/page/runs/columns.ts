@@ -6,6 +6,8 @@ export interface Column {
   /** what filters call it */
   key: string
   title: string
+  /** the title where there is little room */
+  short: string
   /** for sorting and filtering */
   value: (row: RunRow, index: number, now: number) => Value
   text: (value: Value, row: RunRow) => string
@@ -20,7 +22,7 @@ export function durationOf({ started, stopped }: RunRow, now: number): number | 
 const plain = (value: Value): string => (value === null || value === undefined ? '' : String(value))
 const figure = (value: Value, { isScanned }: RunRow): string => (isScanned ? numberText(value as number) : '…')
 
-const FIXED: readonly Column[] = [
+const FIXED: readonly Omit<Column, 'short'>[] = [
   { key: 'status', title: 'Status', value: row => row.status, text: plain, isNumber: false },
   { key: 'name', title: 'Run', value: row => row.id, text: plain, isNumber: false },
   { key: 'comment', title: 'Comment', value: row => row.comment, text: plain, isNumber: false },
@@ -52,11 +54,15 @@ const FIXED: readonly Column[] = [
 
 /** The columns of the table: the fixed ones, then every setting in which runs differ. */
 export function columnsOf({ differing }: Pick<RunTable, 'differing'>): Column[] {
+  const endOf = (key: string): string => key.split('.').at(-1)!
+  const ends = Object.keys(differing).map(endOf)
   const settings = Object.entries(differing).map(([key, values]): Column => {
     const isNumber = values.some(value => typeof value === 'number')
-    return { key, title: key, value: (_, index) => values[index], text: plain, isNumber }
+    const isOnly = ends.filter(end => end === endOf(key)).length === 1
+    const short = isOnly ? endOf(key) : key
+    return { key, title: key, short, value: (_, index) => values[index], text: plain, isNumber }
   })
-  return [...FIXED, ...settings]
+  return [...FIXED.map(column => ({ ...column, short: column.title })), ...settings]
 }
 
 /** Order of two values of a column: numbers, then text, then nothing. */

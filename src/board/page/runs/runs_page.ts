@@ -5,6 +5,7 @@ import { hrefOf, type Place } from '../address.ts'
 import { useJson } from '../data/fetched.ts'
 import { useChanges, useNow } from '../data/live.ts'
 import { setQuery } from '../route.ts'
+import { Waiting } from '../waiting.ts'
 import { type Column, columnsOf, compareValues, valueUnder } from './columns.ts'
 import { parseFilter } from './filter.ts'
 import { statusMark } from './status.ts'
@@ -16,7 +17,7 @@ const ROW_HEIGHT = 36 // px, as in the style
 export function RunsPage({ place }: { place: Place }): JSX.Element {
   const { data, problem } = useJson<RunTable>('api/runs', useChanges())
   document.title = 'Runs · sadaan-gpu'
-  if (!data) return h('p', { role: 'status' }, problem ?? 'Reading the records …')
+  if (!data) return h(Waiting, { what: 'Reading the records …', problem })
   return h('div', {}, [
     h('h1', {}, 'Runs'),
     problem === undefined ? null : h('p', { class: 'bad', role: 'alert' }, problem),
@@ -158,7 +159,7 @@ function Table({ table, columns, shown, sorted, query, picked, pick, now }: Tabl
 }
 
 function Head({ column, sorted, query }: { column: Column; sorted: string; query: URLSearchParams }): JSX.Element {
-  const { key, title, isNumber } = column
+  const { key, title, short, isNumber } = column
   const isSorted = sorted.replace(/^-/, '') === key
   const isUp = sorted === key
   const next = isSorted ? (isUp ? `-${key}` : key) : isNumber ? `-${key}` : key
@@ -170,8 +171,8 @@ function Head({ column, sorted, query }: { column: Column; sorted: string; query
       class: isNumber ? 'number' : '',
       ...(isSorted && { 'aria-sort': isUp ? 'ascending' : 'descending' }),
     },
-    h('button', { type: 'button', onClick: () => setQuery(query, { sort: next }) }, [
-      title,
+    h('button', { type: 'button', title, onClick: () => setQuery(query, { sort: next }) }, [
+      short,
       h('span', { 'aria-hidden': 'true' }, mark),
     ]),
   )

@@ -16,7 +16,7 @@ export class ScanView {
   private readonly viewer = new Niivue({
     backColor: [0, 0, 0, 1],
     crosshairColor: [1, 1, 1, 0.6],
-    crosshairWidth: 0.3,
+    crosshairWidth: 0.7,
     crosshairWidthUnit: 'percent', // of the volume: a voxel may be large
     isNearestInterpolation: false,
     multiplanarShowRender: SHOW_RENDER.ALWAYS,
