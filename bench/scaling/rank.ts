@@ -3,12 +3,15 @@ import { Device } from '../../src/gpu/device.ts'
 import { InFlight, STEPS_IN_FLIGHT } from '../../src/run/in_flight.ts'
 import { initialisationOf, writeInitial } from '../../src/run/model_weights.ts'
 import { adapterOfRank } from '../../src/run/rank_adapter.ts'
-import { TrainingEngine } from '../../src/train/engine.ts'
+import { type HostBatch, TrainingEngine } from '../../src/train/engine.ts'
 import { Team } from '../../src/train/ranks/team.ts'
+import { Closer } from '../../src/util/closer.ts'
+import { median } from '../peers/oracle.ts'
 import { variantsFor } from '../variants.ts'
 import { randomBatch, type Workload } from '../workload.ts'
 
 const LEARNING_RATE = 1e-4
+const ROUNDS = 3
 
 /** What ranks measure together; seconds are of an update on one batch of each rank, those of the slowest rank. */
 export interface RankMeasurement {
@@ -22,7 +25,9 @@ export interface RankMeasurement {
   together_s?: number
   /** the exchange alone */
   exchange_s?: number
-  /** share of the exchange that the backward pass hides: (apart + exchange − together) / exchange */
+  /** of the exchange, after the backward pass of the slowest rank */
+  exposed_s?: number
+  /** share of the exchange that the backward pass hides: 1 − exposed / exchange */
   hidden?: number
   /** the same by the model: the exchange of a part begins when a rank has it, and that of the part before has ended */
   hidden_expected?: number
@@ -30,98 +35,102 @@ export interface RankMeasurement {
   sent_bytes?: number
 }
 
-/** Measures updates as one of the ranks. All get the same result. */
+/** Measures updates as one of the ranks, each kind in turn. All get the same result, medians of the rounds. */
 export async function measureRank(ranks: Ranks, workload: Workload, steps: number): Promise<RankMeasurement> {
-  const device = await Device.open(await adapterOfRank(ranks, workload.config), workload.config.compute)
-  try {
-    const [apart] = await withEngine(device, workload, false, async engine => {
-      const batch = randomBatch(workload)
-      const update = async (pending: InFlight): Promise<void> => {
-        pending.add(engine.accumulate(batch, { seed: 0, epoch: 0, share: 1 }).then(() => undefined))
-        pending.add(engine.update(LEARNING_RATE).then(() => undefined))
-      }
-      return [await timed(ranks, steps, update)]
-    })
-    const alone = { ranks: ranks.size, adapter: device.name, batch_size: workload.batchSize, apart_s: apart! }
-    if (ranks.size === 1) return alone
-    return { ...alone, ...(await measureTogether(ranks, device, workload, { steps, apart: apart! })) }
-  } finally {
-    device.close()
-  }
-}
-
-function measureTogether(
-  ranks: Ranks,
-  device: Device,
-  workload: Workload,
-  { steps, apart }: { steps: number; apart: number },
-) {
-  return withEngine(device, workload, true, async engine => {
-    const team = new Team(ranks, new AbortController().signal)
+  return Closer.using(async opened => {
+    const { config, batchSize } = workload
+    const opening = Device.open(await adapterOfRank(ranks, config), config.compute)
+    const device = opened.add(await opening, each => each.close())
+    const engine = opened.add(await openEngine(device, workload, false), each => each.close())
     const batch = randomBatch(workload)
-    const together = await timed(ranks, steps, async pending => {
-      const { result, parts } = engine.accumulateLast(batch, { seed: 0, epoch: 0, share: 1 / ranks.size })
-      await team.finishWindow(engine, { own: [result], parts, contributing: ranks.size })
+    const apart = async (pending: InFlight): Promise<void> => {
+      pending.add(engine.accumulate(batch, { seed: 0, epoch: 0, share: 1 }).then(() => undefined))
       pending.add(engine.update(LEARNING_RATE).then(() => undefined))
-    })
-    const buffers = engine.parts.map(({ length }) => new Float32Array(new SharedArrayBuffer(4 * length)))
-    const exchange = await timed(ranks, steps, async () => {
-      await Promise.all(buffers.map(values => ranks.sum(values, { contributing: ranks.size, flush: false })))
-    })
-    const lengths = engine.parts.map(({ length }) => length)
-    const all = lengths.reduce((sum, length) => sum + length, 0)
-    const ends = [0]
-    for (const { seconds } of await engine.profile()) ends.push(ends.at(-1)! + seconds)
-    const parts = engine.parts.map(({ after, length }) => ({
-      ready: (ends[after]! / ends.at(-1)!) * apart,
-      exchange: (length / all) * exchange,
-    }))
+    }
+    const about = { ranks: ranks.size, adapter: device.name, batch_size: batchSize }
+    if (ranks.size === 1) return { ...about, apart_s: (await medians(ranks, steps, [apart]))[0]! }
+    const shared = opened.add(await openEngine(device, workload, true), each => each.close())
+    const waits: number[] = []
+    const kinds = [apart, togetherIn(shared, ranks, batch, waits), exchangeOf(shared, ranks)]
+    const [apart_s, together_s, exchange_s] = (await medians(ranks, steps, kinds)) as [number, number, number]
+    const all = await ranks.gatherValues(waits)
+    // a rank that is early waits for the others, not for the network
+    const exposed_s = median(waits.map((_, i) => Math.min(...all.map(each => each[i]!))))
+    const gradients = shared.parts.reduce((sum, { length }) => sum + length, 0)
+    const expected = (await expectedStep(shared, apart_s, exchange_s / gradients)) - apart_s
     return {
-      together_s: together,
-      exchange_s: exchange,
-      hidden: (apart + exchange - together) / exchange,
-      hidden_expected: (apart + exchange - expectedStep(apart, parts)) / exchange,
-      sent_bytes: (4 * all * 2 * (ranks.size - 1)) / ranks.size,
+      ...about,
+      apart_s,
+      together_s,
+      exchange_s,
+      exposed_s,
+      hidden: 1 - exposed_s / exchange_s,
+      hidden_expected: 1 - expected / exchange_s,
+      sent_bytes: (4 * gradients * 2 * (ranks.size - 1)) / ranks.size,
     }
   })
 }
 
-/** The exchanges of parts follow each other, each when its part is ready. */
-function expectedStep(apart: number, parts: readonly { ready: number; exchange: number }[]): number {
-  const end = parts.reduce((before, { ready, exchange }) => Math.max(before, ready) + exchange, 0)
-  return Math.max(apart, end)
-}
-
-async function withEngine<T>(
-  device: Device,
-  workload: Workload,
-  isShared: boolean,
-  use: (engine: TrainingEngine) => Promise<T>,
-): Promise<T> {
+async function openEngine(device: Device, workload: Workload, isShared: boolean): Promise<TrainingEngine> {
   const choice = await variantsFor(device, workload)
   const engine = await TrainingEngine.allocate(device, { ...workload, choice, window: 1, isShared })
-  try {
-    writeInitial(engine.storage, engine.state, initialisationOf(workload.config))
-    await engine.prepare()
-    return await use(engine)
-  } finally {
-    await engine.close()
+  writeInitial(engine.storage, engine.state, initialisationOf(workload.config))
+  await engine.prepare()
+  return engine
+}
+
+type Update = (pending: InFlight) => Promise<void>
+
+/** An update as training makes it. `waits` gets the seconds from the end of this rank's backward pass to that of the exchange. */
+function togetherIn(engine: TrainingEngine, ranks: Ranks, batch: HostBatch, waits: number[]): Update {
+  const team = new Team(ranks, new AbortController().signal)
+  return async pending => {
+    const { result, parts } = engine.accumulateLast(batch, { seed: 0, epoch: 0, share: 1 / ranks.size })
+    const computed = result.then(() => performance.now())
+    await team.finishWindow(engine, { own: [result], parts, contributing: ranks.size })
+    waits.push((performance.now() - (await computed)) / 1000)
+    pending.add(engine.update(LEARNING_RATE).then(() => undefined))
   }
 }
 
-/** Seconds of one of `steps` updates in the slowest rank, after one that is not counted. */
-async function timed(ranks: Ranks, steps: number, update: (pending: InFlight) => Promise<void>): Promise<number> {
-  const run = (count: number): Promise<void> =>
+function exchangeOf(engine: TrainingEngine, ranks: Ranks): Update {
+  const buffers = engine.parts.map(({ length }) => new Float32Array(new SharedArrayBuffer(4 * length)))
+  return async () => {
+    await Promise.all(buffers.map(values => ranks.sum(values, { contributing: ranks.size, flush: false })))
+  }
+}
+
+/** Seconds of an update of each kind in the slowest rank. */
+async function medians(ranks: Ranks, steps: number, kinds: readonly Update[]): Promise<number[]> {
+  const run = (kind: Update, count: number): Promise<void> =>
     InFlight.during(async pending => {
       for (let i = 0; i < count; i++) {
-        await update(pending)
+        await kind(pending)
         await pending.settle(STEPS_IN_FLIGHT)
       }
     })
-  await run(1)
-  await ranks.barrier()
-  const start = performance.now()
-  await run(steps)
-  const seconds = (performance.now() - start) / 1000 / steps
-  return Math.max(...(await ranks.gatherValues(seconds)))
+  for (const kind of kinds) await run(kind, 1) // compiles, and opens connections
+  const seconds = kinds.map((): number[] => [])
+  for (let round = 0; round < ROUNDS; round++)
+    for (const [i, kind] of kinds.entries()) {
+      await ranks.barrier()
+      const start = performance.now()
+      await run(kind, steps)
+      const all = await ranks.gatherValues((performance.now() - start) / 1000 / steps)
+      seconds[i]!.push(Math.max(...all))
+    }
+  return seconds.map(median)
+}
+
+/**
+ * Seconds of an update whose parts are exchanged one after another, each when the backward pass has finished it. Kernels are timed one by one, and
+ * scaled to `apart`.
+ */
+async function expectedStep(engine: TrainingEngine, apart: number, secondsOfAnElement: number): Promise<number> {
+  const ends = [0]
+  for (const { seconds } of await engine.profile()) ends.push(ends.at(-1)! + seconds)
+  let end = 0
+  for (const { after, length } of engine.parts)
+    end = Math.max(end, (ends[after]! / ends.at(-1)!) * apart) + length * secondsOfAnElement
+  return Math.max(apart, end)
 }

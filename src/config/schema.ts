@@ -257,7 +257,9 @@ const compute = z.strictObject({
     ),
   rank_timeout: positive()
     .default(600)
-    .describe('Seconds that a rank waits for the others before all end; the first step may compile for minutes'),
+    .describe(
+      'Seconds that a rank of a training waits for the others before all end; the first step may compile for minutes',
+    ),
 })
 
 /** The whole configuration. Parsing `{}` gives all defaults; unknown keys are refused at any depth. */

@@ -3,6 +3,7 @@ import type { AdapterFacts, Call } from '../graph/kernel.ts'
 import type { Tensor } from '../graph/tensor.ts'
 import { Deferrals } from './fuse.ts'
 import { type Choice, type Lowered, lower } from './lower.ts'
+import { postponed } from './postpone.ts'
 import { assignSlots, lifetimes, type SlotTable } from './slots.ts'
 
 /** A recorded step with a slot for every temporary. Its memory is known before anything is allocated. */
@@ -19,6 +20,8 @@ export interface Plan {
 export interface PlanOptions {
   /** from a tuned table */
   choice?: Choice
+  /** finish gradients of many bytes early, at the price of memory */
+  isExchanged?: boolean
 }
 
 /** Drops dead dispatches: those that write only temporaries, none of which is an output or read later. */
@@ -40,7 +43,8 @@ export function makePlan(
   facts: AdapterFacts,
   options: PlanOptions = {},
 ): Plan {
-  const dispatches = prune(lower(calls, facts, options.choice, new Deferrals(calls, outputs)), outputs)
+  const recorded = prune(lower(calls, facts, options.choice, new Deferrals(calls, outputs)), outputs)
+  const dispatches = options.isExchanged ? postponed(recorded) : recorded
   const slots = assignSlots(lifetimes(dispatches, outputs))
   return { name, dispatches, slots, outputs, flops: dispatches.reduce((sum, { flops }) => sum + flops, 0) }
 }

@@ -23,7 +23,7 @@ import { factsFor } from '../run/variants.ts'
 import { type GradientPart, gradientParts } from './ranks/parts.ts'
 
 /** Parts of the gradients that ranks exchange one after another, while the backward pass works on the others. */
-const PARTS = 8
+const PARTS = 16
 
 /** What a training step is planned from. */
 export interface TrainingSpec {
@@ -90,7 +90,10 @@ export function planTraining(adapter: AdapterFacts, spec: TrainingSpec): Trainin
   const facts = factsFor(adapter, spec.config)
   const { state, optimizer, batch, training, summing, committing, evaluation, updating } = record(spec)
   const options: PlanOptions = spec.choice ? { choice: spec.choice } : {}
-  const accumulate = makePlan('accumulate', training.calls, resultsOf(training.outputs), facts, options)
+  const accumulate = makePlan('accumulate', training.calls, resultsOf(training.outputs), facts, {
+    ...options,
+    isExchanged: committing !== undefined,
+  })
   const parts = committing ? gradientParts(accumulate, state.gradients, PARTS) : []
   const sums = summing.map(sum => ({
     ...sum,

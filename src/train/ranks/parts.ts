@@ -27,15 +27,16 @@ export function gradientParts(plan: Plan, gradients: Arena, count: number): Grad
   const ends = [...new Set(cells)].sort((a, b) => a - b)
   const parts: GradientPart[] = []
   let from = -1
-  let done = 0
+  let found = 0
   for (const end of ends) {
-    done += cells.filter(cell => cell === end).length
-    if (end !== ends.at(-1) && done * count < (parts.length + 1) * cells.length) continue
+    found += cells.filter(cell => cell === end).length
+    if (end !== ends.at(-1) && found * count < cells.length) continue
     const after = from
     const ranges = rangesOf(cells, cell => cell > after && cell <= end)
     const length = ranges.reduce((sum, range) => sum + range.end - range.start, 0)
     parts.push({ ranges, length, after: end })
     from = end
+    found = 0
   }
   return parts
 }
