@@ -91,7 +91,7 @@ fn store_tap(id: vec3u, tap: u32, sums: vec4f) {
   store_four(to, row, count_left(output, params.outputs), sums);
 }
 
-@compute @workgroup_size(WORKGROUP)
+@compute @workgroup_size(WORKGROUP) $SUBGROUP
 fn together(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) local: u32) {
   let plane = correlate(id, local, WORKGROUP);
   #repeat h: 0..3

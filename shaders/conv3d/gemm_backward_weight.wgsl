@@ -62,7 +62,7 @@ fn store_tap(id: vec3u, local: u32, first: u32, tap: u32, sums: vec4f) {
 }
 
 // Workgroups are (blocks of inputs, blocks of outputs, chunks).
-@compute @workgroup_size(THREADS)
+@compute @workgroup_size(THREADS) $SUBGROUP
 fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) local: u32) {
   let count = tiles();
   let all = params.samples * count.x * count.y * count.z;

@@ -7,7 +7,7 @@ fn store(at: u32, value: f32) {
   partials[at] = value;
 }
 
-@compute @workgroup_size(LANES)
+@compute @workgroup_size(LANES) $SUBGROUP
 fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) count: vec3u, @builtin(local_invocation_index) local: u32) {
   let place = place_of(id.z * count.x + id.x);
   if (place.split >= params.splits) {

@@ -3,7 +3,7 @@
 #import lib/conv3d/output
 #import lib/conv3d/share
 
-@compute @workgroup_size(LANES)
+@compute @workgroup_size(LANES) $SUBGROUP
 fn forward(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) count: vec3u, @builtin(local_invocation_index) local: u32) {
   let place = place_of(id.z * count.x + id.x);
   if (place.split >= params.splits) {
@@ -14,7 +14,7 @@ fn forward(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) count: vec
 }
 
 // Without a bias: further slabs of input channels, and the backward-data pass.
-@compute @workgroup_size(LANES)
+@compute @workgroup_size(LANES) $SUBGROUP
 fn add(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) count: vec3u, @builtin(local_invocation_index) local: u32) {
   let place = place_of(id.z * count.x + id.x);
   if (place.split >= params.splits) {

@@ -6,7 +6,7 @@
 // from the packed buffer, where every matrix is contiguous, as f16. A subgroup keeps TILE_ROWS × TILE_COLUMNS matrices of f32 sums over
 // the whole loop. COLUMNS of the 8 subgroups are arranged along output channels.
 #import lib/conv3d/output
-#import lib/conv3d/matrix_brick EDGE=${EDGE} INVOCATIONS=${INVOCATIONS} POSITIONS=${POSITIONS} PITCH=${PITCH} ENABLED=${ENABLED}
+#import lib/conv3d/matrix_brick EDGE=${EDGE} INVOCATIONS=${INVOCATIONS} POSITIONS=${POSITIONS} PITCH=${PITCH}
 #import lib/conv3d/matrix_lane
 
 override COLUMNS: u32 = 2u;

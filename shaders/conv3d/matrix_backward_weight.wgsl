@@ -6,7 +6,7 @@
 // plane's taps for one matrix. With fewer matrices than subgroups, several share one and take the tile's runs in turn. At the end their
 // sums are added in order and written as this chunk's partial sums. Nothing is rounded to f16 after the product.
 #import lib/conv3d/gradient
-#import lib/conv3d/matrix_brick EDGE=${EDGE} INVOCATIONS=${INVOCATIONS} POSITIONS=${POSITIONS} PITCH=${PITCH} ENABLED=${ENABLED}
+#import lib/conv3d/matrix_brick EDGE=${EDGE} INVOCATIONS=${INVOCATIONS} POSITIONS=${POSITIONS} PITCH=${PITCH}
 
 override ROWS: u32 = 4u; // matrices along output channels
 override COLUMNS: u32 = 2u; // matrices along input channels

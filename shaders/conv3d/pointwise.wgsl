@@ -102,13 +102,13 @@ fn biases(output: u32) -> mat4x4f {
 }
 
 // Workgroups are (groups of voxels folded into x and z, blocks of sixteen outputs in y).
-@compute @workgroup_size(WORKGROUP)
+@compute @workgroup_size(WORKGROUP) $SUBGROUP
 fn forward(at: Invocation) {
   multiply_all(at, biases(at.group.y * 16u));
 }
 
 // Without a bias: further slabs of input channels, and the backward-data pass.
-@compute @workgroup_size(WORKGROUP)
+@compute @workgroup_size(WORKGROUP) $SUBGROUP
 fn add(at: Invocation) {
   multiply_all(at, mat4x4f());
 }

@@ -50,7 +50,7 @@ fn put_sums(first: u32, local: u32, sums: OuterSums) {
 }
 
 // Workgroups are (block of eight inputs, block of eight outputs, chunk).
-@compute @workgroup_size(WORKGROUP)
+@compute @workgroup_size(WORKGROUP) $SUBGROUP
 fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) local: u32) {
   let count = vec4u(0, 1, 2, 3);
   let first = id.z * params.chunk_voxels;

@@ -90,13 +90,13 @@ fn convolve(index: u32, output: u32, start: vec4f) {
 }
 
 // Workgroups are (tiles folded into x and z, blocks of four outputs in y).
-@compute @workgroup_size(WORKGROUP)
+@compute @workgroup_size(WORKGROUP) $SUBGROUP
 fn forward(at: Invocation) {
   convolve(folded_index(at), at.group.y * 4u, bias_of(at.group.y * 4u));
 }
 
 // Without a bias: further slabs of input channels, and the backward-data pass.
-@compute @workgroup_size(WORKGROUP)
+@compute @workgroup_size(WORKGROUP) $SUBGROUP
 fn add(at: Invocation) {
   convolve(folded_index(at), at.group.y * 4u, vec4f());
 }

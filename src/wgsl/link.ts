@@ -4,6 +4,8 @@ import { unroll, withWords } from './repeat.ts'
 const IMPORT = /^#import[ \t]+(\S.*?)\s*$/gm
 /** The word for the storage type of activations. */
 const ACTIVATION = 'ACTIVATION'
+/** The word for the attribute of entry points whose subgroups have a size that the dispatch demands, as a number, if it does. */
+const SUBGROUP = 'SUBGROUP'
 /** The library a shader reads its source with, and its replacement if the shader applies a batch norm on load. */
 const SOURCE = 'lib/source'
 const NORMALISED_SOURCE = 'lib/source_normalised'
@@ -49,9 +51,14 @@ function collect(wanted: string, link: Link): void {
   const [path = '', ...given] = name.split(/\s+/)
   const { activation = 'f32' } = form
   const written = read(path)
-  const words = Object.fromEntries([...given.map(word => word.split('=')), [ACTIVATION, activation]])
-  const text = unroll(path, withWords(written, words))
+  const { [SUBGROUP]: subgroup, ...words } = Object.fromEntries(given.map(word => word.split('='))) as Record<
+    string,
+    string
+  >
+  const demand = subgroup === undefined ? '' : `@subgroup_size(${subgroup})`
+  const text = unroll(path, withWords(written, { ...words, [ACTIVATION]: activation, [SUBGROUP]: demand }))
   for (const [, imported] of text.matchAll(IMPORT)) collect(imported!, link)
   if (activation === 'f16' && written.includes(`$${ACTIVATION}`)) parts.push('enable f16;')
+  if (demand !== '') parts.push('enable subgroup_size_control;')
   parts.push(text.replace(IMPORT, ''))
 }

@@ -12,7 +12,6 @@
 
 enable f16;
 enable subgroups;
-enable ${ENABLED};
 enable chromium_experimental_subgroup_matrix;
 // Subgroups load different matrices; uniformity analysis cannot tell that from divergent lanes.
 diagnostic(off, chromium.subgroup_matrix_uniformity);

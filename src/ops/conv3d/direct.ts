@@ -22,6 +22,7 @@ import {
   tiledWorkgroups,
   weightWindow,
 } from './ranges.ts'
+import { inNarrowSubgroups } from './subgroups.ts'
 
 /** The register tile of an invocation of conv3d/pointwise, and how many tiles it computes in turn, by workgroup size. */
 const POINTWISE = { voxels: 4, outputs: 16, turns: { 16: 4, 64: 1 } }
@@ -155,7 +156,7 @@ function tiledStep(step: Step, brick: Tensor): Dispatch {
   const { bindings, params, ...rest } = convolution(step)
   const tiles = step.samples.count * brickOf(volumeOf(step.pass.target.shape, step.pass.target.name)).tiles
   return {
-    shader: 'conv3d/tiled',
+    shader: inNarrowSubgroups('conv3d/tiled', step.at.facts),
     ...rest,
     bindings: { ...bindings, brick },
     params: { ...params, height, width, depth },
@@ -198,7 +199,7 @@ function pointwiseStep(step: Step): Dispatch {
   const turns = POINTWISE.turns[lanes]
   const groups = samples.count * Math.ceil(voxels / (POINTWISE.voxels * lanes))
   return {
-    shader: 'conv3d/pointwise',
+    shader: inNarrowSubgroups('conv3d/pointwise', at.facts),
     ...rest,
     normalisation: source.normalisation,
     constants: { ...constants, TURNS: turns },

@@ -21,6 +21,7 @@ import {
   sourceWindow,
   weightWindow,
 } from './ranges.ts'
+import { inNarrowSubgroups } from './subgroups.ts'
 
 /** Input and output channels of one workgroup of conv3d/pointwise_backward_weight. */
 const POINTWISE_BLOCK = 8
@@ -97,7 +98,7 @@ function tiledStep(step: Step, brick: Tensor): Dispatch {
   const { height, width, depth } = volumeOf(args.dy.shape, args.dy.name)
   const grid = [slab.count * 3, blocks, size.chunks] as const
   return {
-    shader: 'conv3d/backward_weight',
+    shader: inNarrowSubgroups('conv3d/backward_weight', step.at.facts),
     ...(alone ? { entry: 'alone', invocations: grid[0] * grid[1] * grid[2] } : { entry: 'together', workgroups: grid }),
     constants: { WORKGROUP: lanes },
     bindings: { brick, dy: window, gradient: partials },
@@ -140,7 +141,7 @@ function pointwiseStep(step: Step): Dispatch {
   const { voxels } = volumeOf(part.tensor.shape, part.tensor.name)
   const source = sourceWindow(part.tensor, samples, part.channels, at)
   return {
-    shader: 'conv3d/pointwise_backward_weight',
+    shader: inNarrowSubgroups('conv3d/pointwise_backward_weight', at.facts),
     constants: { WORKGROUP: lanes },
     normalisation: source.normalisation,
     bindings: { x: source.window, dy: window, gradient: partials },

@@ -15,6 +15,7 @@ import {
   tiledWorkgroups,
   weightWindow,
 } from './ranges.ts'
+import { hasManyRegisters, inNarrowSubgroups } from './subgroups.ts'
 
 /** Outputs of an invocation. The sums of eight on 2 × 4 voxels need more registers than some GPUs have. */
 export type Each = 8 | 4
@@ -60,14 +61,6 @@ function paddedWork(target: Volume, outputs: number, shape: TileShape): number {
 function shapeFor(target: Volume, outputs: number, each: Each): TileShape {
   const work = SHAPES[each].map(shape => paddedWork(target, outputs, shape))
   return SHAPES[each][work.indexOf(Math.min(...work))] as TileShape
-}
-
-/**
- * Whether a GPU has registers for the sums of eight outputs. Those of NVIDIA and AMD's RDNA do, and their narrowest subgroups are of 32; Intel's
- * have narrower ones, and AMD's before RDNA wider ones only.
- */
-export function hasManyRegisters({ subgroupSizes }: AdapterFacts): boolean {
-  return subgroupSizes.min === 32
 }
 
 /** What a product asks of an adapter. */
@@ -221,7 +214,7 @@ function lowerStep(step: Step, at: Lowering): Dispatch[] {
   if (splits === 1)
     return [
       {
-        shader: 'conv3d/gemm_whole',
+        shader: inNarrowSubgroups('conv3d/gemm_whole', at.facts),
         entry,
         ...work,
         constants: { ...work.constants, ...adding },
@@ -234,7 +227,7 @@ function lowerStep(step: Step, at: Lowering): Dispatch[] {
   const counts = { splits, samples: samples.count, outputs: outputs.count, voxels, bias_base: outputs.start }
   return [
     {
-      shader: 'conv3d/gemm_split',
+      shader: inNarrowSubgroups('conv3d/gemm_split', at.facts),
       ...work,
       bindings: { ...work.bindings, partials },
       params: { ...work.params, y_base: 0, y_channels: outputs.count },

@@ -1,9 +1,10 @@
 import type { AdapterFacts, Dispatch, Lowering, Variant } from '../../graph/kernel.ts'
 import { type Volume, volumeOf } from '../../util/shape.ts'
 import { chunking, sumPartials } from './chunks.ts'
-import { type Each, fitsGemm, hasManyRegisters, partialsBudget, sourceSide, sourcesOf } from './gemm.ts'
+import { type Each, fitsGemm, partialsBudget, sourceSide, sourcesOf } from './gemm.ts'
 import type { BackwardWeightArgs } from './pass.ts'
 import { channelWindow, dispatchSizeOf, type Range, ranges, rowOf, type Slab, slabs, weightWindow } from './ranges.ts'
+import { hasManyRegisters, inNarrowSubgroups } from './subgroups.ts'
 
 /** Channels per workgroup of conv3d/gemm_backward_weight, by the outputs of an invocation. Overrides of the shader. */
 const SHAPES = {
@@ -103,7 +104,7 @@ function lowerStep(step: Step, at: Lowering): Dispatch[] {
     ? { base, row_stride: rowOf(args.gradient), chunk_stride: 0 }
     : { base: 0, row_stride: columns, chunk_stride: outputs.count * columns }
   const product: Dispatch = {
-    shader: 'conv3d/gemm_backward_weight',
+    shader: inNarrowSubgroups('conv3d/gemm_backward_weight', at.facts),
     constants: { ...shape, ACCUMULATE: alone && adding ? 1 : 0 },
     normalisation: sources.normalisation,
     bindings: { ...sources.bindings, dy: dy.window, gradient: partials },

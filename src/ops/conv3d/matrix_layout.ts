@@ -70,10 +70,8 @@ export function matrixShader(
   { size, subgroup, isDemanded }: Family,
   { positions, pitch }: Budget,
 ): string {
-  const demand = isDemanded
-    ? `ENABLED=subgroup_size_control SUBGROUP=@subgroup_size(${subgroup})`
-    : 'ENABLED=subgroups SUBGROUP='
-  return `${name} EDGE=${size} INVOCATIONS=${SUBGROUPS * subgroup} POSITIONS=${positions} PITCH=${pitch} ${demand}`
+  const words = `EDGE=${size} INVOCATIONS=${SUBGROUPS * subgroup} POSITIONS=${positions} PITCH=${pitch}`
+  return [name, words, ...(isDemanded ? [`SUBGROUP=${subgroup}`] : [])].join(' ')
 }
 
 /** With fewer channels, zero padding cancels the advantage of matrices. */
