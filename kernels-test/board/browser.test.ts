@@ -1,6 +1,5 @@
 // full: builds the pages and drives Chromium
-import { mkdirSync, readFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
+import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Browser, Page } from 'playwright-core'
 import { build } from 'vite'
@@ -11,7 +10,7 @@ import { RunDirectory } from '../../src/track/run_directory.ts'
 import { PACKAGE_ROOT } from '../../src/util/package_root.ts'
 import { temporaryDirectory } from '../data/small_dataset.ts'
 import { request } from '../track/request.ts'
-import { CHROMIUM, isChromiumThere, launchChromium, missingColors } from './chromium.ts'
+import { CHROMIUM, isChromiumThere, launchChromium, missingColors, seriousFaults } from './chromium.ts'
 import { makeResults, PREDICTED } from './made_results.ts'
 
 const root = join(temporaryDirectory(), 'all')
@@ -69,14 +68,6 @@ const open = async (place: string): Promise<void> => {
   await page.goto('about:blank')
   await page.goto(`${board.url}#/${place}`)
   await page.waitForSelector('h1')
-}
-
-/** What axe-core finds serious or worse on the page. */
-async function seriousFaults(): Promise<string[]> {
-  await page.evaluate(readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8'))
-  return page.evaluate(`axe.run().then(({ violations }) => violations
-    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
-    .map(({ id, nodes }) => id + ': ' + nodes.map(({ html }) => html.slice(0, 120)).join(' | ')))`) as Promise<string[]>
 }
 
 test('a run that goes on moves its line and changes its status without a reload', async context => {
@@ -153,7 +144,7 @@ test('no page has a serious fault of accessibility, light or dark, wide or narro
     for (const place of places) {
       await open(place)
       await page.waitForTimeout(300)
-      expect(await seriousFaults(), `${place}, ${colorScheme}`).toEqual([])
+      expect(await seriousFaults(page), `${place}, ${colorScheme}`).toEqual([])
       expect(await page.evaluate('document.documentElement.scrollWidth'), place).toBeLessThanOrEqual(width)
     }
   }

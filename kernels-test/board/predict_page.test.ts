@@ -21,7 +21,7 @@ import { type ImageSize, sizeOf } from '../../src/util/shape.ts'
 import { temporaryDirectory } from '../data/small_dataset.ts'
 import { onOneDevice } from '../one_device.ts'
 import { writeSmallModel } from '../predict/small_model.ts'
-import { CHROMIUM, isChromiumThere, launchChromium, missingColors } from './chromium.ts'
+import { CHROMIUM, isChromiumThere, launchChromium, missingColors, seriousFaults } from './chromium.ts'
 
 const HANGS = 120_000 // ms
 const NEAR = 1e-4
@@ -236,6 +236,18 @@ describe.skipIf(!isChromiumThere)(`the page that predicts${isChromiumThere ? '' 
     const shown = colors.findIndex(color => !gone.includes(color))
     await page.getByRole('checkbox', { name: `Show ${names[shown]}` }).uncheck()
     await expect.poll(missing, { timeout: HANGS }).toContain(colors[shown])
+  })
+
+  test('has no serious fault of accessibility, light or dark, wide or narrow', async () => {
+    for (const [colorScheme, width] of [
+      ['light', 1280],
+      ['dark', 390],
+    ] as const) {
+      await page.emulateMedia({ colorScheme })
+      await page.setViewportSize({ width, height: 900 })
+      expect(await seriousFaults(page), colorScheme).toEqual([])
+      expect(await page.evaluate('document.documentElement.scrollWidth')).toBeLessThanOrEqual(width)
+    }
   })
 
   test('says which model the adapter cannot hold, and what would do', async () => {

@@ -125,8 +125,11 @@ function padded(_: uPlot, low: number | null, high: number | null): [number, num
 /** Epochs and batches have no halves; seconds need none. */
 const WHOLE = Array.from({ length: 10 }, (_, power) => [1, 2, 5].map(digit => digit * 10 ** power)).flat()
 
-function tickTexts(_: uPlot, ticks: readonly number[]): string[] {
-  return ticks.map(tick => (tick === null ? '' : numberText(tick)))
+const LARGE = new Intl.NumberFormat('en', { notation: 'compact', maximumSignificantDigits: 4 })
+
+/** `99.1M` where digits would not fit; a scale of logarithms leaves some out. */
+function tickTexts(_: uPlot, ticks: readonly (number | null)[]): string[] {
+  return ticks.map(tick => (tick === null ? '' : Math.abs(tick) < 1e5 ? numberText(tick) : LARGE.format(tick)))
 }
 
 /** A single point draws no line, so it is marked. */
