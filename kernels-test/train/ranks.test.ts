@@ -22,7 +22,7 @@ const overflowing = join(root, 'overflowing')
 await smallDataset(overflowing, SAMPLES, 3)
 await writeSplit(join(overflowing, 'train.h5'), {
   ...{ samples: SAMPLES, structures: STRUCTURES.length, imageSize: [32, 16, 16] },
-  intensityOf: (n, v) => (n === 4 ? 1e6 : intensity(n, v)),
+  intensityOf: (n, v) => (n === 4 ? 1e11 : intensity(n, v)),
 })
 const words = [
   ...SMALL,
