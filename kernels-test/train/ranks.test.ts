@@ -5,9 +5,9 @@ import { describe, expect, test } from 'vitest'
 import { readCheckpoint } from '../../src/checkpoint/checkpoint.ts'
 import { Command } from '../cli/command.ts'
 import { PROGRAM } from '../cli/program.ts'
-import { intensity, temporaryDirectory, writeSplit } from '../data/small_dataset.ts'
+import { temporaryDirectory } from '../data/small_dataset.ts'
 import { Launched, type Launcher, launchers } from '../distributed/mpirun.ts'
-import { SMALL, STRUCTURES, smallDataset } from './training_here.ts'
+import { SMALL, smallDataset } from './training_here.ts'
 
 /** Windows of four batches: eleven make two whole ones and one of three. Neither 2 nor 4 samples at a time divide them. */
 const SAMPLES = 11
@@ -17,15 +17,9 @@ const EPOCHS = 7
 
 const root = temporaryDirectory()
 const dataset = await smallDataset(join(root, 'dataset'), SAMPLES, 3)
-/** One of its samples is infinite in half precision: in every epoch, one window is skipped. */
-const overflowing = join(root, 'overflowing')
-await smallDataset(overflowing, SAMPLES, 3)
-await writeSplit(join(overflowing, 'train.h5'), {
-  ...{ samples: SAMPLES, structures: STRUCTURES.length, imageSize: [32, 16, 16] },
-  intensityOf: (n, v) => (n === 4 ? 1e30 : intensity(n, v)),
-})
 const words = [
   ...SMALL,
+  `dataset_path=${dataset}`,
   'training.early_stopping_patience=1000',
   'training.num_workers=0',
   'compute.share_adapters=True',
@@ -46,7 +40,7 @@ interface Run {
 /** Trains with so many ranks, each with batches of one sample; without a launcher as a process of its own. */
 async function train(launcher: Launcher | undefined, { folder, ranks, epochs = EPOCHS, more = [], resume }: Run) {
   const given = [
-    ...[`dataset_path=${dataset}`, ...words, ...more, `training.num_epochs=${epochs}`, `training.batch_size=${ranks}`],
+    ...[...words, ...more, `training.num_epochs=${epochs}`, `training.batch_size=${ranks}`],
     ...[`training.gradient_accumulation_steps=${WINDOW / ranks}`, `checkpoint.save_dir=${folder}`],
   ]
   const options = ['--unobserved', ...(resume ? ['--resume'] : [])]
@@ -85,15 +79,14 @@ describe('one, two and four ranks train the same bits', () => {
     expect(digestOf(within('resumed'))).toEqual(expected)
   })
 
-  test.skipIf(mpich.missing)(
-    'with MPICH and f16 activations, and skip the windows that one rank has an infinity in',
-    async () => {
-      const half = { more: [`dataset_path=${overflowing}`, 'compute.precision=f16'], epochs: 2 }
-      await alone({ folder: within('half 1'), ...half })
-      for (const ranks of [2, 4]) await train(mpich, { folder: within(`half ${ranks}`), ranks, ...half })
-      const expected = digestOf(within('half 1'))
-      expect(expected.updates).toBe(2 * (UPDATES_AN_EPOCH - 1))
-      for (const ranks of [2, 4]) expect(digestOf(within(`half ${ranks}`)), `${ranks} ranks`).toEqual(expected)
-    },
-  )
+  test.skipIf(mpich.missing)('with MPICH and f16 activations, and skip the windows that overflow', async () => {
+    // large gradients: the first windows overflow until the loss scale is small enough
+    const half = { more: ['compute.precision=f16', 'loss_weights.segmentation=1e5'], epochs: 2 }
+    await alone({ folder: within('half 1'), ...half })
+    for (const ranks of [2, 4]) await train(mpich, { folder: within(`half ${ranks}`), ranks, ...half })
+    const expected = digestOf(within('half 1'))
+    expect(expected.updates).toBeGreaterThan(0)
+    expect(expected.updates).toBeLessThan(2 * UPDATES_AN_EPOCH)
+    for (const ranks of [2, 4]) expect(digestOf(within(`half ${ranks}`)), `${ranks} ranks`).toEqual(expected)
+  })
 })

@@ -14,6 +14,8 @@ const SAME_FAULT = 1000
 /** ms for a fault to leave, and for one that has left to arrive: a message may need several polls */
 const DELIVERY = 300
 const ARRIVAL = 60
+/** ms from the first rank that has heard all farewells to the last */
+const ALL_ARE_HERE = 500
 /** ms that rank 0 is given to name the ranks it misses before the others say that they wait */
 const RANK_0_SPEAKS = 3000
 
@@ -130,6 +132,8 @@ export class Exchange {
     this.barrier(limit)
     const farewells = this.peers.map(to => this.mpi.send(new Uint8Array(FAULT_BYTES), to, TAG.fault))
     this.poll([...farewells, ...this.faults.map(({ begun }) => begun)], limit, () => 'some rank has not left')
+    // no call lets MPI notice what the others close meanwhile, until all are here
+    if (this.mpi.hangsOnClosed) this.rest(ALL_ARE_HERE)
     this.mpi.finalize()
   }
 

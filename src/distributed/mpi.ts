@@ -124,12 +124,14 @@ export class Mpi {
     return this.begin('MPI_Irecv', [bytes, bytes.length, byte, from, tag, world])
   }
 
-  /**
-   * Nothing may be under way. MPICH over UCX is left as it is: its MPI_Finalize waits for ever where a rank has closed a connection that another
-   * one is closing (4.0 with UCX 1.13 over TCP: every second time). Its launchers take an exit for what it is.
-   */
+  /** Whether MPI_Finalize waits for ever if MPI has noticed before that another rank has closed its connection: MPICH over UCX and TCP. */
+  get hangsOnClosed(): boolean {
+    return /MPICH Device:.*ucx/.test(this.description)
+  }
+
+  /** Nothing may be under way. */
   finalize(): void {
-    if (!/MPICH Device:.*ucx/.test(this.description)) this.call('MPI_Finalize')
+    this.call('MPI_Finalize')
   }
 
   private begin(name: Starting, values: readonly (Pointer | Handle)[]): Begun {

@@ -231,11 +231,13 @@ function nameOf({ rank, host }: Member): string {
 }
 
 /**
- * MPICH's UCX replaces malloc in a process that has long used it: memory that node holds is then returned to the system, and node crashes. Only
- * the environment of the process, not of a thread, reaches the library.
+ * MPICH's UCX replaces malloc, and writes its own code over mmap, munmap and brk, in a process whose threads are using them: memory that node holds
+ * is then returned to the system, and node crashes, now and then. Only the environment of the process, not of a thread, reaches the library.
  */
 function keepMalloc(): void {
+  process.env.UCX_MEM_EVENTS ??= 'n'
   process.env.UCX_MEM_MALLOC_HOOKS ??= 'n'
+  process.env.UCX_MEM_MMAP_HOOK_MODE ??= 'none'
 }
 
 /** MPI's thread ends its waits itself; that a call does not come back at all is seen here. Earlier orders delay it. */

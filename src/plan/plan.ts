@@ -1,4 +1,5 @@
 import { aligned } from '../gpu/buffers.ts'
+import type { Arena } from '../graph/arena.ts'
 import type { AdapterFacts, Call } from '../graph/kernel.ts'
 import type { Tensor } from '../graph/tensor.ts'
 import { Deferrals } from './fuse.ts'
@@ -20,8 +21,8 @@ export interface Plan {
 export interface PlanOptions {
   /** from a tuned table */
   choice?: Choice
-  /** finish gradients of many bytes early, at the price of memory */
-  isExchanged?: boolean
+  /** gradients of which those of many bytes shall be finished early, at the price of memory */
+  exchanged?: Arena
 }
 
 /** Drops dead dispatches: those that write only temporaries, none of which is an output or read later. */
@@ -44,7 +45,7 @@ export function makePlan(
   options: PlanOptions = {},
 ): Plan {
   const recorded = prune(lower(calls, facts, options.choice, new Deferrals(calls, outputs)), outputs)
-  const dispatches = options.isExchanged ? postponed(recorded) : recorded
+  const dispatches = options.exchanged ? postponed(recorded, options.exchanged) : recorded
   const slots = assignSlots(lifetimes(dispatches, outputs))
   return { name, dispatches, slots, outputs, flops: dispatches.reduce((sum, { flops }) => sum + flops, 0) }
 }

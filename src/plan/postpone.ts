@@ -1,7 +1,10 @@
+import type { Arena } from '../graph/arena.ts'
 import type { Tensor } from '../graph/tensor.ts'
 import { bytesFor } from '../graph/tensor.ts'
 import type { Lowered } from './lower.ts'
 import { slowSeconds } from './submits.ts'
+
+type Bound = Lowered['bound'][number]
 
 /** Dispatches that only serve the gradients of some parameters. */
 interface Chore {
@@ -13,7 +16,7 @@ interface Chore {
  * that they take, move behind all that they need not precede. Every dispatch reads and writes what it did, so no bit changes; what moved ones read
  * has to live longer.
  */
-export function postponed(dispatches: readonly Lowered[]): Lowered[] {
+export function postponed(dispatches: readonly Lowered[], gradients: Arena): Lowered[] {
   const chores = choresOf(dispatches)
   const density = densities(dispatches, chores)
   const all = [...density.values()]
@@ -28,7 +31,7 @@ export function postponed(dispatches: readonly Lowered[]): Lowered[] {
     const moved = order[i]!
     if (!isLight(chores.get(moved))) continue
     let to = i
-    while (to + 1 < order.length && !conflicts(moved, order[to + 1]!)) to++
+    while (to + 1 < order.length && !conflicts(moved, order[to + 1]!, gradients)) to++
     order.splice(i, 1)
     order.splice(to, 0, moved)
   }
@@ -81,9 +84,17 @@ function densities(dispatches: readonly Lowered[], chores: ReadonlyMap<Lowered, 
   return found
 }
 
-/** Whether one writes what the other binds. */
-function conflicts({ bound: own }: Lowered, { bound: other }: Lowered): boolean {
-  return own.some(a => other.some(b => a.tensor === b.tensor && (a.writes || b.writes)))
+/** Whether one writes memory that the other binds. Only arenas have tensors that share memory; of those but gradients, every write counts. */
+function conflicts({ bound: own }: Lowered, { bound: other }: Lowered, gradients: Arena): boolean {
+  if ([...own, ...other].some(({ tensor, writes }) => writes && !['temporary', 'gradient'].includes(tensor.kind)))
+    return true
+  return own.some(a => other.some(b => (a.writes || b.writes) && isShared(a, b, gradients)))
+}
+
+function isShared(a: Bound, b: Bound, gradients: Arena): boolean {
+  if (!gradients.has(a.tensor) || !gradients.has(b.tensor)) return a.tensor === b.tensor
+  const [from, start] = [a, b].map(({ tensor, offset }) => gradients.offsetOf(tensor) + offset) as [number, number]
+  return from < start + b.length && start < from + a.length
 }
 
 function sum(values: readonly number[]): number {

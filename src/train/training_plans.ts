@@ -92,7 +92,7 @@ export function planTraining(adapter: AdapterFacts, spec: TrainingSpec): Trainin
   const options: PlanOptions = spec.choice ? { choice: spec.choice } : {}
   const accumulate = makePlan('accumulate', training.calls, resultsOf(training.outputs), facts, {
     ...options,
-    isExchanged: committing !== undefined,
+    ...(committing && { exchanged: state.gradients }),
   })
   const parts = committing ? gradientParts(accumulate, state.gradients, PARTS) : []
   const sums = summing.map(sum => ({
