@@ -1,4 +1,4 @@
-// full: builds the pages and drives Chromium
+// full: trains, builds the pages and drives Chromium
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Browser, Page } from 'playwright-core'
@@ -8,8 +8,10 @@ import { type RunningBoard, startBoard } from '../../src/board/board.ts'
 import { regionColor } from '../../src/report/chart/palette.ts'
 import { RunDirectory } from '../../src/track/run_directory.ts'
 import { PACKAGE_ROOT } from '../../src/util/package_root.ts'
+import { Command } from '../cli/command.ts'
 import { temporaryDirectory } from '../data/small_dataset.ts'
 import { request } from '../track/request.ts'
+import { SMALL, smallDataset } from '../train/training_here.ts'
 import { CHROMIUM, isChromiumThere, launchChromium, missingColors, seriousFaults } from './chromium.ts'
 import { makeResults, PREDICTED } from './made_results.ts'
 
@@ -24,6 +26,7 @@ const [live, other] = [0, 1].map(at => {
   })!
 })
 const RESULTS = 'all/results'
+let training: Command | undefined
 let board: RunningBoard
 let browser: Browser
 let page: Page
@@ -32,11 +35,13 @@ const faults: string[] = []
 
 beforeAll(async () => {
   if (!isChromiumThere) return
+  const data = `dataset_path=${await smallDataset(join(root, 'dataset'), 2, 1)}`
+  training = new Command(['train', 'with', ...SMALL, data, 'training.num_epochs=100000'], root)
   const pages = join(root, 'pages')
   await build({ configFile: join(PACKAGE_ROOT, 'vite.config.ts'), logLevel: 'silent', build: { outDir: pages } })
   await makeResults(root)
-  for (const epoch of [0, 1, 2]) log(live!, epoch)
-  log(other!, 0)
+  log(live!)
+  log(other!)
   await other!.finish({ status: 'FAILED', error: new Error('the disk is full') })
   vi.stubEnv('XDG_CACHE_HOME', join(temporaryDirectory(), 'cache'))
   board = await startBoard({ folders: [root], pages })
@@ -50,6 +55,7 @@ beforeAll(async () => {
   page.on('pageerror', error => faults.push(error.message))
 })
 afterAll(async () => {
+  training?.child.kill('SIGKILL')
   await browser?.close()
   await board?.close()
 })
@@ -58,10 +64,10 @@ function skipWithout(context: TestContext): void {
   if (!isChromiumThere) context.skip(`no Chromium at ${CHROMIUM}; SADAAN_CHROMIUM names another`)
 }
 
-function log(run: RunDirectory, epoch: number): void {
-  const time = Date.now()
-  run.log({ name: 'train.epoch.total_loss', value: 10 - epoch, step: epoch, time })
-  run.log({ name: 'val.epoch.total_loss', value: 11 - epoch, step: epoch, time })
+function log(run: RunDirectory): void {
+  const point = { step: 0, time: Date.now() }
+  run.log({ name: 'train.epoch.total_loss', value: 10, ...point })
+  run.log({ name: 'val.epoch.total_loss', value: 11, ...point })
 }
 
 const open = async (place: string): Promise<void> => {
@@ -70,20 +76,19 @@ const open = async (place: string): Promise<void> => {
   await page.waitForSelector('h1')
 }
 
-test('a run that goes on moves its line and changes its status without a reload', async context => {
+test('the line of a training moves and its status changes without a reload', async context => {
   skipWithout(context)
-  await open('run/all%2Fruns%2F1')
-  const chart = page.getByRole('img', { name: /^Loss\./ })
-  await chart.waitFor()
-  expect(await chart.getAttribute('aria-label')).toBe('Loss. train: last 8, val: last 9')
-  const before = await chart.screenshot()
-  await page.evaluate('window.isTheSame = true')
-  log(live!, 3)
-  await page.getByRole('img', { name: 'Loss. train: last 7, val: last 8' }).waitFor()
-  expect(Buffer.compare(await chart.screenshot(), before)).not.toBe(0)
-  live!.beat(Date.now()) // however long it took so far
+  await training!.says(/^epoch 2/m)
+  await open('run/all%2Fsacred_runs%2F1')
   await page.locator('h1', { hasText: 'running' }).waitFor()
-  await live!.finish({ status: 'INTERRUPTED' })
+  const chart = page.getByRole('img', { name: /^Loss\. train: last \d/ })
+  await chart.waitFor()
+  const [label, before] = [await chart.getAttribute('aria-label'), await chart.screenshot()]
+  await page.evaluate('window.isTheSame = true')
+  await expect.poll(() => chart.getAttribute('aria-label'), { timeout: 120_000 }).not.toBe(label)
+  expect(Buffer.compare(await chart.screenshot(), before)).not.toBe(0)
+  training!.child.kill('SIGINT')
+  expect(await training!.finished).toMatchObject({ code: 130 })
   await page.locator('h1', { hasText: 'interrupted' }).waitFor()
   expect(await page.evaluate('window.isTheSame')).toBe(true)
 })
@@ -94,7 +99,7 @@ test('the table sorts, filters and leads to a comparison, which shows the key th
   await page.locator('tbody th a').nth(1).waitFor()
   expect(await page.locator('tbody').innerText()).toContain('<i>hostile</i>')
   await page.getByRole('searchbox', { name: 'Filter' }).fill('status=FAILED seed=1')
-  await page.getByText('1 of 2 runs').waitFor()
+  await page.getByText('1 of 3 runs').waitFor()
   await page.getByRole('searchbox', { name: 'Filter' }).fill('')
   await page.getByRole('checkbox', { name: 'Pick all/runs/1' }).check()
   await page.getByRole('checkbox', { name: 'Pick all/runs/2' }).check()
@@ -128,6 +133,7 @@ test('no page has a serious fault of accessibility, light or dark, wide or narro
   const places = [
     '',
     'run/all%2Fruns%2F2',
+    'run/all%2Fsacred_runs%2F1',
     'compare?run=all%2Fruns%2F1&run=all%2Fruns%2F2',
     'results',
     `results/${id}`,

@@ -238,16 +238,20 @@ describe.skipIf(!isChromiumThere)(`the page that predicts${isChromiumThere ? '' 
     await expect.poll(missing, { timeout: HANGS }).toContain(colors[shown])
   })
 
-  test('has no serious fault of accessibility, light or dark, wide or narrow', async () => {
-    for (const [colorScheme, width] of [
-      ['light', 1280],
-      ['dark', 390],
-    ] as const) {
-      await page.emulateMedia({ colorScheme })
-      await page.setViewportSize({ width, height: 900 })
-      expect(await seriousFaults(page), colorScheme).toEqual([])
-      expect(await page.evaluate('document.documentElement.scrollWidth')).toBeLessThanOrEqual(width)
-    }
+  test('has no serious fault of accessibility, empty or with a result, light or dark, wide or narrow', async () => {
+    const empty = await (await page.context().browser()!.newContext()).newPage()
+    await empty.goto(page.url())
+    for (const each of [page, empty])
+      for (const [colorScheme, width] of [
+        ['light', 1280],
+        ['dark', 390],
+      ] as const) {
+        await each.emulateMedia({ colorScheme })
+        await each.setViewportSize({ width, height: 900 })
+        expect(await seriousFaults(each), colorScheme).toEqual([])
+        expect(await each.evaluate('document.documentElement.scrollWidth')).toBeLessThanOrEqual(width)
+      }
+    await empty.context().close()
   })
 
   test('says which model the adapter cannot hold, and what would do', async () => {
