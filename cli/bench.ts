@@ -1,12 +1,10 @@
 import { Command, InvalidArgumentError, Option } from 'commander'
-import { launchOf } from '../src/distributed/launcher.ts'
-import type { Ranks } from '../src/distributed/ranks.ts'
 import type { Precision } from '../src/graph/tensor.ts'
 import { makeAbsenceCommand } from './bench/absence.ts'
 import { makeOutcomeCommand } from './bench/outcome.ts'
+import { makeScalingCommand } from './bench/scaling.ts'
 import { say } from './console/say.ts'
 import { configurationOf, withConfiguration } from './options.ts'
-import { asRank } from './process/ranks.ts'
 import { stopOnSignals } from './process/signals.ts'
 
 interface OpsOptions {
@@ -224,43 +222,6 @@ async function runTraining(words: string[], { epochs, samples, json, ...options 
   const report = await benchTraining({ loaded: configurationOf(words, options), words, epochs, samples })
   print(json ? report : trainingText(report))
   if (!report.identical) process.exitCode = 1
-}
-
-interface ScalingOptions {
-  config?: string
-  ranks: number
-  steps: number
-  python: string[]
-  json?: boolean
-}
-
-function makeScalingCommand(): Command {
-  return withConfiguration(new Command('scaling'))
-    .description(
-      'time updates of one rank and of several on this machine, the exchange of gradients, and the same with DistributedDataParallel of torch',
-    )
-    .option('--ranks <n>', 'number of ranks', positiveInteger, 2)
-    .option('--steps <n>', 'number of timed updates', positiveInteger, 5)
-    .option('--python <path...>', 'Pythons with torch, as for bench peers', [])
-    .option('--json', 'print one JSON object')
-    .action((words, options) => asRank(ranks => runScaling(ranks, words, options)))
-}
-
-/** Under mpirun it is one of the ranks that are measured. */
-async function runScaling(ranks: Ranks, words: string[], { json, ...options }: ScalingOptions): Promise<void> {
-  const { workloadOf } = await import('../bench/workload.ts')
-  const workload = await workloadOf(configurationOf(words, options))
-  if (launchOf(process.env)) {
-    const { measureRank } = await import('../bench/scaling/rank.ts')
-    const measured = await measureRank(ranks, workload, options.steps)
-    if (ranks.rank === 0) print(measured)
-    return
-  }
-  const { benchScaling } = await import('../bench/scaling/scaling.ts')
-  const { scalingText } = await import('../bench/scaling/text.ts')
-  const file = options.config === undefined ? [] : ['--config', options.config]
-  const report = await benchScaling({ ...options, workload, words: [...file, ...words], say })
-  print(json ? report : scalingText(report))
 }
 
 function makeTuneCommand(): Command {
