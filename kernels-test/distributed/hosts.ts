@@ -42,15 +42,6 @@ export class Hosts {
     ip(`-n ${this.names[0]} link set cable up`)
   }
 
-  /** Limits the rate of the cable in both directions, Mbit/s. */
-  limit(rate: number): void {
-    for (const name of this.names)
-      execFileSync(
-        'ip',
-        words(`netns exec ${name} tc qdisc replace dev cable root tbf rate ${rate}mbit burst 128kb latency 50ms`),
-      )
-  }
-
   /** Has MPICH use the cable, though its ranks are on one machine. */
   get environment(): NodeJS.ProcessEnv {
     return { MPIR_CVAR_NOLOCAL: '1', UCX_TLS: 'tcp', UCX_NET_DEVICES: 'cable' }

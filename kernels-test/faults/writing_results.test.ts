@@ -58,7 +58,7 @@ const scenarios: readonly (readonly [Scenario, number])[] = [
   [into('analysis', ['analysis', ...splits.flatMap(split => [`--${split}`, join(evaluated, split, METRICS)])]), 20],
   [into('predict', ['predict', ...ensemble, '--uncertainty', '--input', join(scans, 'images', 's0.nii')]), 40],
   [into('predict an HDF5 file', ['predict', '--weights', weights, '--input', join(dataset, 'test.h5'), '--raw']), 30],
-  [into('evaluate', [...evaluate, '--no-pictures']), 14],
+  [into('evaluate', [...evaluate, '--masks', '--no-pictures']), 14],
   [
     {
       ...into('evaluate with pictures', [...evaluate, '--pictures', '1']),
