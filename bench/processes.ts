@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-/** A failed child process: its program and its last line of output. */
+/** A failed child process: its program and what it said last, or what this program said in it. */
 export class ChildError extends Error {
   override name = 'ChildError'
 }
@@ -18,13 +18,25 @@ export async function jsonOf<T>(program: string, parameters: readonly string[], 
     child.on('error', error => reject(new ChildError(error.message)))
     child.on('close', resolve)
   })
-  const lastLine = (of: Buffer[]): string => Buffer.concat(of).toString().trim().split('\n').at(-1) ?? ''
-  if (code !== 0) throw new ChildError(`${basename(program)}: ${lastLine(complaints) || `ended with ${code}`}`)
-  try {
-    return JSON.parse(lastLine(output)) as T
-  } catch {
-    throw new ChildError(`${basename(program)}: expected JSON, got ${JSON.stringify(lastLine(output).slice(0, 60))}`)
+  if (code !== 0) {
+    const lines = linesOf(complaints)
+    // mpirun draws frames behind what its ranks say
+    const said = lines.findLast(line => OWN.test(line)) ?? lines.findLast(line => /\w/.test(line))
+    throw new ChildError(`${basename(program)}: ${said?.replace(OWN, '') ?? `ended with ${code}`}`)
   }
+  const last = linesOf(output).at(-1) ?? ''
+  try {
+    return JSON.parse(last) as T
+  } catch {
+    throw new ChildError(`${basename(program)}: expected JSON, got ${JSON.stringify(last.slice(0, 60))}`)
+  }
+}
+
+/** What this program prints ahead of an error. */
+const OWN = /^sadaan-gpu: /
+
+function linesOf(output: readonly Buffer[]): string[] {
+  return Buffer.concat(output).toString().trim().split('\n')
 }
 
 /** Parameters of node that run a script of this package: through tsx from source, directly from a build. */

@@ -4,7 +4,7 @@ import { makeAbsenceCommand } from './bench/absence.ts'
 import { makeOutcomeCommand } from './bench/outcome.ts'
 import { makeScalingCommand } from './bench/scaling.ts'
 import { say } from './console/say.ts'
-import { configurationOf, withConfiguration } from './options.ts'
+import { collect, configurationOf, withConfiguration } from './options.ts'
 import { stopOnSignals } from './process/signals.ts'
 
 interface OpsOptions {
@@ -305,8 +305,9 @@ function peerCommand(name: string, description: string): Command {
   return withConfiguration(new Command(name))
     .description(description)
     .option(
-      '--python <path...>',
-      'Pythons with torch; if not given, SADAAN_PYTHON, SADAAN_PYTHON_2 and those found',
+      '--python <path>',
+      'a Python with torch; repeatable (default: SADAAN_PYTHON, SADAAN_PYTHON_2 and those found)',
+      collect,
       [],
     )
     .option('--steps <n>', 'timed steps per measurement', positiveInteger, 3)

@@ -63,7 +63,8 @@ export async function benchScaling({
   }
   const one = await measured(1)
   const several = await measured(ranks)
-  const { found } = await findPythons(python)
+  const { found, missing } = await findPythons(python)
+  for (const each of missing) say(`${each.python} has no torch: ${each.reason}`)
   const torch = found[0] && (await torchSteps(found[0].path, { workload, ranks, steps, threads }))
   return { ranks, cores, one, several, torch }
 }

@@ -3,7 +3,7 @@ import { launchOf } from '../../src/distributed/launcher.ts'
 import type { Ranks } from '../../src/distributed/ranks.ts'
 import { InputError } from '../../src/util/error.ts'
 import { say } from '../console/say.ts'
-import { configurationOf, countOption, withConfiguration } from '../options.ts'
+import { collect, configurationOf, countOption, withConfiguration } from '../options.ts'
 import { asRank } from '../process/ranks.ts'
 
 interface ScalingOptions {
@@ -22,7 +22,7 @@ export function makeScalingCommand(): Command {
     )
     .option('--ranks <n>', 'number of ranks', countOption, 2)
     .option('--steps <n>', 'number of timed updates', countOption, 5)
-    .option('--python <path...>', 'Pythons with torch, as for bench peers', [])
+    .option('--python <path>', 'a Python with torch, as for bench peers; repeatable', collect, [])
     .option('--json', 'print one JSON object')
     .action((words, options) => asRank(ranks => runScaling(ranks, words, options)))
 }
