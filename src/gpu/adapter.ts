@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { InputError, messageOf } from '../util/error.ts'
 import { listed } from '../util/listing.ts'
 import { NoAdapterError, type OpenAdapter, plainInfo, readableName } from './adapter_info.ts'
+import { askPatiently } from './patience.ts'
 import {
   chosenDrivers,
   forgetOwnDriver,
@@ -41,7 +42,10 @@ async function loadDawn(): Promise<typeof import('webgpu')> {
 async function createInstance(...options: string[]): Promise<GPU> {
   const { create, globals } = await loadDawn()
   // GPUBufferUsage, GPUMapMode and the classes, as in a browser
-  if (instances.length === 0) Object.assign(globalThis, globals)
+  if (instances.length === 0) {
+    Object.assign(globalThis, globals)
+    askPatiently()
+  }
   const gpu = create([...createOptions, ...options])
   instances.push(gpu)
   return gpu
