@@ -4,7 +4,7 @@ import type { CaseRow, ResultsPage as Results } from '../../wire/results.ts'
 import { hrefOf, type Place } from '../address.ts'
 import { apiUrl, useJson } from '../data/fetched.ts'
 import { useChanges } from '../data/live.ts'
-import { bytesText, numberText } from '../data/text.ts'
+import { bytesText } from '../data/text.ts'
 import { setQuery } from '../route.ts'
 import { useWindow } from '../runs/windowed.ts'
 import { Waiting } from '../waiting.ts'
@@ -94,7 +94,7 @@ function Cases({ id, shown }: { id: string; shown: readonly CaseRow[] }): JSX.El
             h('tr', { key: row.sample, 'aria-rowindex': first + i + 2 }, [
               h('th', { scope: 'row' }, h('a', { href: hrefOf('case', [id, String(row.sample)]) }, row.name)),
               h('td', { class: row.wrong > 0 ? 'bad' : '' }, wrongText(row)),
-              h('td', {}, numberText(row.dice)),
+              h('td', {}, row.dice?.toFixed(3)),
               h('td', {}, row.scenario ?? ''),
               h(
                 'td',

@@ -1,7 +1,6 @@
 import { h, type JSX } from 'preact'
 import { regionColor } from '../../../report/chart/palette.ts'
 import type { CaseStructure } from '../../wire/results.ts'
-import { numberText } from '../data/text.ts'
 
 /** What a page shows of each structure besides. */
 export interface MoreColumn {
@@ -56,7 +55,7 @@ export function PresenceTable(props: PresenceTableProps): JSX.Element {
         ),
         h('td', { class: 'number' }, probability.toFixed(3)),
         h('td', {}, `${isPredicted ? 'present' : 'absent'}${isWrong ? ' ✗' : ''}`),
-        ...(hasTruth ? [h('td', {}, presenceText(isPresent)), h('td', { class: 'number' }, numberText(dice))] : []),
+        ...(hasTruth ? [h('td', {}, presenceText(isPresent)), h('td', { class: 'number' }, dice?.toFixed(3))] : []),
         h('td', { class: 'number' }, volume),
         ...(more ? [h('td', {}, more.cell(name))] : []),
       ],
