@@ -11,7 +11,8 @@ import { testFiles } from './test_files.ts'
 /** Runs once before all test files: without an adapter no test may pass, so this fails where none can be had. */
 export default async function setup({ vitest }: TestProject): Promise<() => void> {
   const { name } = await ensureAdapter(line => console.log(line))
-  console.log(`Tests run on ${name}`)
+  const asked = process.env.SADAAN_ADAPTER
+  console.log(`Tests run on ${asked === undefined ? name : `${asked}, which SADAAN_ADAPTER names`}`)
   build()
   const endResident = await startResident()
   return () => {
