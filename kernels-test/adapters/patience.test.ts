@@ -4,13 +4,13 @@ import { askPatiently } from '../../src/gpu/patience.ts'
 
 askPatiently()
 
-test('what a binding asks again and again waits a millisecond in between, once the first is over', async () => {
+test('what a binding asks again and again, it asks once a millisecond when the first is over', async () => {
   const began = performance.now()
   const times: number[] = []
   await new Promise<void>(resolve => {
     const ask = function (this: number[]): void {
       this.push(performance.now() - began)
-      if (this.at(-1)! < 30) setImmediate(bound)
+      if (this.at(-1)! < 100) setImmediate(bound)
       else resolve()
     }
     const bound = ask.bind(times) // its text is that of a native function
@@ -18,7 +18,8 @@ test('what a binding asks again and again waits a millisecond in between, once t
   })
   const late = times.filter(time => time > 2)
   expect(late.length).toBeGreaterThan(2)
-  for (const [i, time] of late.slice(1).entries()) expect(time - late[i]!).toBeGreaterThan(0.9)
+  // timers count whole milliseconds, so two may be closer than one, but not more than there are
+  expect(late.length).toBeLessThan(late.at(-1)! - 2 + 3)
 })
 
 test('a new question is asked at once', async () => {
