@@ -7,6 +7,8 @@ const words = (text: string): string[] => text.split(' ')
 const ip = (text: string): string =>
   execFileSync('ip', words(text), { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })
 
+const CARRIER_MS = 10_000
+
 /** Two network namespaces of this machine with a cable between them: to MPI they are hosts. */
 export class Hosts {
   private readonly names: readonly [string, string]
@@ -26,11 +28,20 @@ export class Hosts {
         ip(`-n ${name} address add 10.231.77.${i + 1}/24 dev cable`)
         for (const device of ['lo', 'cable']) ip(`-n ${name} link set ${device} up`)
       }
+      hosts.waitForCarrier()
       return hosts
     } catch (error) {
       hosts.remove()
       throw error
     }
+  }
+
+  /** A new cable works a moment after it is up; until then it is no device to MPI. */
+  private waitForCarrier(): void {
+    const end = performance.now() + CARRIER_MS
+    for (const name of this.names)
+      while (!/state UP/.test(ip(`-n ${name} link show cable`)) && performance.now() < end)
+        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20)
   }
 
   /** Takes the cable off. */

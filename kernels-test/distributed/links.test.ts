@@ -1,6 +1,6 @@
 // full: waits until ranks give up a network that is down
 import { join } from 'node:path'
-import { afterAll, expect, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import { readCheckpoint } from '../../src/checkpoint/checkpoint.ts'
 import { PROGRAM } from '../cli/program.ts'
 import { temporaryDirectory } from '../data/small_dataset.ts'
@@ -15,7 +15,7 @@ test.skipIf(missing)('a link that goes down ends all ranks, and the training can
   const root = temporaryDirectory()
   const dataset = await smallDataset(join(root, 'dataset'), 8, 2)
   const hosts = Hosts.make()
-  afterAll(() => hosts.remove())
+  onTestFinished(() => hosts.remove())
   const folder = join(root, 'checkpoints')
   const start = (epochs: number, ...options: string[]): Launched => {
     const words = [...SMALL.slice(0, 1), ...SMALL.slice(2), `dataset_path=${dataset}`, `checkpoint.save_dir=${folder}`]
