@@ -36,10 +36,16 @@ export function presenceOf(n: number, s: number): number {
   return ((n + s) % 3) - 1
 }
 
-/** A directory that is removed after the test file. */
+const temporary: string[] = []
+// once for all of the file: within a test or a hook, afterAll would not be heard
+afterAll(() => {
+  for (const directory of temporary) rmSync(directory, { recursive: true, force: true })
+})
+
+/** A directory that is removed after the test file, wherever in it this is called. */
 export function temporaryDirectory(): string {
   const directory = mkdtempSync(join(tmpdir(), 'sadaan-data-'))
-  afterAll(() => rmSync(directory, { recursive: true, force: true }))
+  temporary.push(directory)
   return directory
 }
 

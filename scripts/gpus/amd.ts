@@ -47,7 +47,9 @@ export async function compileFor(
   })
   const [code, signal] = (await ended) as [number | null, NodeJS.Signals | null]
   if (!kernels)
-    throw new Error(`${family}: the compiler ends with ${signal ?? code} before it has compiled all kernels`)
+    throw new Error(
+      `${family}: the compiler ends with ${signal ?? code} before it has compiled all kernels: ${complaints.join('').trim()}`,
+    )
   return { family, kernels }
 }
 

@@ -1,4 +1,4 @@
-// A child of check.ts: opens the adapter that its environment names through the program's own Device, says what it is, and compiles the
+// A child of check.ts: opens the adapter that its environment names through the program's own Device, tells its facts, and compiles the
 // kernels that come back.
 import { rmSync } from 'node:fs'
 import { Device } from '../../src/gpu/device.ts'
@@ -19,7 +19,7 @@ export interface Compiled extends Omit<UsedKernel, 'key'> {
 }
 
 /** What the child sends: first its facts, then all kernels compiled. */
-export type Sent = { facts: AdapterFacts; adapter: string } | { compiled: Compiled[] }
+export type Sent = { facts: AdapterFacts } | { compiled: Compiled[] }
 
 async function compileAll(device: Device, kernels: readonly UsedKernel[]): Promise<Compiled[]> {
   const pipelines = new Pipelines(device)
@@ -50,4 +50,4 @@ process.once('message', async (kernels: UsedKernel[]) => {
   send({ compiled: await compileAll(device, kernels) })
   process.disconnect()
 })
-send({ facts: device.facts, adapter: device.name })
+send({ facts: device.facts })

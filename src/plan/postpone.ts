@@ -1,15 +1,12 @@
 import type { Arena } from '../graph/arena.ts'
-import type { Tensor } from '../graph/tensor.ts'
-import { bytesFor } from '../graph/tensor.ts'
+import { bytesOf, type Tensor } from '../graph/tensor.ts'
 import type { Lowered } from './lower.ts'
 import { slowSeconds } from './submits.ts'
 
 type Bound = Lowered['bound'][number]
 
-/** Dispatches that only serve the gradients of some parameters. */
-interface Chore {
-  gradients: ReadonlySet<Tensor>
-}
+/** The gradients that a dispatch serves which serves nothing else. */
+type Chore = ReadonlySet<Tensor>
 
 /**
  * Orders a backward pass so that gradients of many bytes are finished early: dispatches of which only gradients of few bytes depend, for the time
@@ -23,7 +20,7 @@ export function postponed(dispatches: readonly Lowered[], gradients: Arena): Low
   const mean = sum(all.map(({ bytes }) => bytes)) / sum(all.map(({ work }) => work))
   const isLight = (chore: Chore | undefined): boolean => {
     if (!chore) return false
-    const own = [...chore.gradients].map(each => density.get(each)!)
+    const own = [...chore].map(each => density.get(each)!)
     return sum(own.map(({ bytes }) => bytes)) < mean * sum(own.map(({ work }) => work))
   }
   const order = [...dispatches]
@@ -52,7 +49,7 @@ function choresOf(dispatches: readonly Lowered[]): Map<Lowered, Chore> {
       else if (tensor.kind !== 'temporary' || (served.has(tensor) && !served.get(tensor))) isChore = false
       else for (const each of served.get(tensor) ?? []) gradients.add(each)
     }
-    if (isChore && gradients.size > 0) chores.set(dispatch, { gradients })
+    if (isChore && gradients.size > 0) chores.set(dispatch, gradients)
     for (const { tensor } of dispatch.bound) {
       if (tensor.kind !== 'temporary') continue
       const known = served.has(tensor) ? served.get(tensor) : new Set<Tensor>()
@@ -69,15 +66,9 @@ function densities(dispatches: readonly Lowered[], chores: ReadonlyMap<Lowered, 
   for (const dispatch of dispatches) {
     const chore = chores.get(dispatch)
     if (!chore) continue
-    for (const gradient of chore.gradients) {
-      const own = found.get(gradient) ?? {
-        bytes: bytesFor(
-          gradient.shape.reduce((a, b) => a * b, 1),
-          gradient.dtype,
-        ),
-        work: 0,
-      }
-      own.work += slowSeconds(dispatch) / chore.gradients.size
+    for (const gradient of chore) {
+      const own = found.get(gradient) ?? { bytes: bytesOf(gradient), work: 0 }
+      own.work += slowSeconds(dispatch) / chore.size
       found.set(gradient, own)
     }
   }

@@ -43,6 +43,7 @@ interface Task {
   request: PredictionRequest
   ensemble: Ensemble
   job: PredictionJob
+  ranks: Ranks
   share: Share
   engine: InferenceEngine<RawName>
   results: StagedResults
@@ -94,7 +95,7 @@ function opening<T>(
         const engine = closer.add(await openEngine({ ...request, ranks }, ensemble, job, device), each => each.close())
         await ranks.requireSame('the batch size that fits', String(engine.batchSize))
         const share = shareOf(ranks, count)
-        return body({ request, ensemble, job, share, engine }, device, closer)
+        return body({ request, ensemble, job, ranks, share, engine }, device, closer)
       }),
     )
   })
@@ -107,8 +108,8 @@ function shareOf({ rank, size }: Ranks, count: number): Share {
 }
 
 async function run(opened: Omit<Task, 'results'>, device: Device, closer: Closer): Promise<Prediction> {
-  const { request, job, engine } = opened
-  const { output, overwrite, say, ranks = Ranks.alone() } = request
+  const { request, job, ranks, engine } = opened
+  const { output, overwrite, say } = request
   const results = closer.add(new StagedResults(output, { overwrite }), each => each.abandon())
   say(`adapter   ${device.name}`)
   say(`memory    ${formatBytes(totalOf(engine.need))} at batch size ${engine.batchSize}`)
@@ -132,9 +133,9 @@ async function run(opened: Omit<Task, 'results'>, device: Device, closer: Closer
 }
 
 async function help(opened: Omit<Task, 'results'>): Promise<void> {
-  const { output, ranks = Ranks.alone() } = opened.request
+  const { request, ranks } = opened
   const [stage] = await ranks.gatherValues('')
-  const place = join(output, stage!)
+  const place = join(request.output, stage!)
   if (!isFolder(place))
     throw new InputError(
       `${place}: is not there, but rank 0 has made it; expected an output folder that all ranks see, on a file system that their machines share`,
@@ -201,12 +202,11 @@ async function filesFor(
 
 /** Predicts the subjects of this rank. Returns those without results. */
 async function predictShare(task: Task, files: PredictionFiles): Promise<BadSubjects> {
-  const { request, ensemble, job, share, engine, results } = task
+  const { request, ensemble, job, ranks, share, engine, results } = task
   const { subjects, head } = job
-  const { size } = request.ranks ?? Ranks.alone()
   const bad = new BadSubjects(subjects)
   const passes = { ensemble, head, subjects, share, engine, bad, scratch: (name: string) => results.scratch(name) }
-  const progress = (done: number): void => request.progress(Math.min(subjects.count, done * size), subjects.count)
+  const progress = (done: number): void => request.progress(Math.min(subjects.count, done * ranks.size), subjects.count)
   await predictSubjects(passes, {
     use: (subject, prediction, outputs) => {
       results.undoing(() => files.append(subject, prediction))

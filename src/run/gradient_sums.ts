@@ -4,8 +4,8 @@ import { Tape } from '../graph/tape.ts'
 import type { ModelState } from '../nn/model_state.ts'
 import { sumGradients } from '../optim/sum_gradients.ts'
 
-/** Elements of the gradients. */
-interface Range {
+/** Elements [start, end) of an arena. */
+export interface Range {
   start: number
   end: number
 }
@@ -18,7 +18,7 @@ export interface GradientSum {
   calls: readonly Call[]
 }
 
-/** Adds a sum to the gradients of the batches behind it, in these ranges [start, end) only. */
+/** Adds a sum to the gradients of the batches behind it, in these ranges only. */
 export function sumOver({ gradients }: ModelState, { arena }: GradientSum, ranges: readonly Range[]): readonly Call[] {
   const tape = new Tape()
   for (const { start, end } of ranges) {

@@ -1,12 +1,7 @@
 import type { Arena } from '../../graph/arena.ts'
 import { WINDOW_ALIGNMENT } from '../../graph/tensor.ts'
 import type { Plan } from '../../plan/plan.ts'
-
-/** Elements [start, end) of an arena. */
-export interface Range {
-  start: number
-  end: number
-}
+import type { Range } from '../../run/gradient_sums.ts'
 
 /** Gradients that a backward pass finishes at about the same time. Ranks exchange them while it goes on with the others. */
 export interface GradientPart {
