@@ -29,8 +29,8 @@ export function makeScalingCommand(): Command {
 
 /** Under mpirun it is one of the ranks that are measured. */
 async function runScaling(ranks: Ranks, words: string[], { json, ...options }: ScalingOptions): Promise<void> {
-  if (options.ranks < 2 || options.steps < 1)
-    throw new InputError(`bench scaling: ${options.ranks} ranks and ${options.steps} steps, expected at least 2 and 1`)
+  if (options.ranks < 2) throw new InputError(`--ranks ${options.ranks}: expected at least 2`)
+  if (options.steps < 1) throw new InputError(`--steps ${options.steps}: expected at least 1`)
   const { workloadOf } = await import('../../bench/workload.ts')
   const workload = await workloadOf(configurationOf(words, options))
   if (launchOf(process.env)) {

@@ -4,10 +4,10 @@ import { GUARANTEED_FACTS } from '../../src/graph/kernel.ts'
 import type { Lowered } from '../../src/plan/lower.ts'
 import { slowSeconds } from '../../src/plan/submits.ts'
 import { initialisationOf, writeInitial } from '../../src/run/model_weights.ts'
-import { type HostBatch, TrainingEngine } from '../../src/train/engine.ts'
+import { TrainingEngine } from '../../src/train/engine.ts'
 import { planTraining } from '../../src/train/training_plans.ts'
 import { testDevice } from '../harness.ts'
-import { normals, randomOf } from '../numbers.ts'
+import { smallBatch } from './small_batch.ts'
 import { STRUCTURES } from './training_here.ts'
 
 const config = defaultConfig()
@@ -80,15 +80,7 @@ describe('parts of a window', async () => {
     await engine.prepare()
     writeInitial(engine.storage, engine.state, initialisationOf(config))
   }
-  const batches = Array.from({ length: 4 }, (_, sample): HostBatch => {
-    const random = randomOf(`sample ${sample}`)
-    return {
-      images: normals(random, VOXELS, 100, 40),
-      maskBits: Uint32Array.from({ length: (3 * VOXELS) / 32 }, () => random.integer(2 ** 32)),
-      presence: Float32Array.of(1, 0, 1),
-      samples: Uint32Array.of(sample),
-    }
-  })
+  const batches = Array.from({ length: 4 }, (_, sample) => smallBatch(sample, VOXELS))
   const place = { seed: 1, epoch: 0, share: 1 / 4 }
 
   test.each([1, 2, 3, 4])('have the bits of one process, with %i batches', async count => {

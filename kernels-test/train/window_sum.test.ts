@@ -5,7 +5,8 @@ import { initialisationOf, writeInitial } from '../../src/run/model_weights.ts'
 import { type HostBatch, TrainingEngine } from '../../src/train/engine.ts'
 import { planTraining } from '../../src/train/training_plans.ts'
 import { testDevice } from '../harness.ts'
-import { normals, normError, randomOf } from '../numbers.ts'
+import { normError } from '../numbers.ts'
+import { smallBatch } from './small_batch.ts'
 import { STRUCTURES } from './training_here.ts'
 
 const at = await testDevice()
@@ -19,17 +20,7 @@ afterAll(() => engine.close())
 await engine.prepare()
 writeInitial(engine.storage, engine.state, initialisationOf(config))
 
-function batchOf(sample: number): HostBatch {
-  const random = randomOf(`sample ${sample}`)
-  return {
-    images: normals(random, VOXELS, 100, 40),
-    maskBits: Uint32Array.from({ length: (3 * VOXELS) / 32 }, () => random.integer(2 ** 32)),
-    presence: Float32Array.of(1, 0, 1),
-    samples: Uint32Array.of(sample),
-  }
-}
-
-const batches = Array.from({ length: BATCHES }, (_, i) => batchOf(i))
+const batches = Array.from({ length: BATCHES }, (_, i) => smallBatch(i, VOXELS))
 
 /** The gradient of a window of these batches. A learning rate of 0 leaves the weights as they are. */
 async function gradientOf(window: readonly HostBatch[]): Promise<Float32Array> {
